@@ -1,0 +1,102 @@
+"""What a column model is: named quantities with units, and one daily step in plain PyTorch."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+_FIELD = re.compile(
+    r"(?P<name>[A-Za-z_]\w*)\s+(?P<unit>[^\[\]=:]+?)"
+    r"(?:\s*\[(?P<low>[^,\]]+),(?P<high>[^\]]+)\])?"
+    r"(?:\s*=\s*(?P<initial>[^:]+?))?"
+    r"\s*:\s*(?P<long_name>.+)"
+)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One quantity of a column model.
+
+    `bounds` are given for parameters, `initial` for states (same unit as the quantity).
+    """
+
+    name: str
+    unit: str
+    long_name: str
+    bounds: tuple[float, float] | None = None
+    initial: float = 0.0
+
+    @property
+    def attrs(self) -> dict[str, str]:
+        """CF attributes of an exported variable."""
+        return {"units": self.unit, "long_name": self.long_name}
+
+
+def fields(*lines: str) -> tuple[Field, ...]:
+    """Fields written one a line, `name unit [low, high] = initial: long name`.
+
+    The bounds and the initial value may be left out:
+
+    >>> fields("beta 1 [1, 6]: shape of the runoff response")[0].bounds
+    (1.0, 6.0)
+    """
+    parsed = tuple(_parse(line) for line in lines)
+    names = [field.name for field in parsed]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"the field '{name}' is declared twice")
+    return parsed
+
+
+def _parse(line: str) -> Field:
+    match = _FIELD.fullmatch(" ".join(line.split()))
+    if match is None:
+        raise ValueError(
+            f"cannot read the field '{line}': write 'name unit [low, high] = initial: long name', "
+            "with the bounds and the initial value where they apply"
+        )
+    low, high, initial = match["low"], match["high"], match["initial"]
+    bounds = None if low is None else (float(low), float(high))
+    if bounds is not None and not bounds[0] < bounds[1]:
+        raise ValueError(f"the bounds of '{match['name']}' are empty: {bounds}")
+    return Field(
+        name=match["name"],
+        unit=match["unit"].strip(),
+        long_name=match["long_name"].strip(),
+        bounds=bounds,
+        initial=0.0 if initial is None else float(initial),
+    )
+
+
+class Column:
+    """A vertical water balance: subclass it, declare the fields and write `step`.
+
+    `step(s, x, p)` gets the states at the start of the day, the forcing and the parameters as
+    attributes of `s`, `x` and `p` (tensors of one shape, elementwise), and returns two dicts: the
+    states at the end of the day and the fluxes of the day. It is the reference that every kernel
+    is derived from and tested against, so it holds physics only: no loop over time, no branches
+    on values (use `torch.where`), nothing done in place.
+    """
+
+    name: str = ""
+    states: tuple[Field, ...] = ()
+    forcings: tuple[Field, ...] = ()
+    parameters: tuple[Field, ...] = ()
+    fluxes: tuple[Field, ...] = ()
+    # which forcings bring water, which fluxes take it away, and the flux that feeds the river:
+    # the balance check and the routing go by these names
+    water_in: tuple[str, ...] = ("precipitation",)
+    water_out: tuple[str, ...] = ("discharge", "actual_evapotranspiration")
+    runoff: str = "discharge"
+
+    def step(self, s: SimpleNamespace, x: SimpleNamespace, p: SimpleNamespace):
+        raise NotImplementedError(f"{type(self).__name__} has no step(s, x, p)")
+
+    def output(self, name: str) -> Field:
+        """The flux or state called `name`."""
+        for field in (*self.fluxes, *self.states):
+            if field.name == name:
+                return field
+        known = ", ".join(field.name for field in (*self.fluxes, *self.states))
+        raise ValueError(f"the column '{self.name}' has no output '{name}'; it has {known}")

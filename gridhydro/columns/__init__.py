@@ -1,0 +1,15 @@
+"""The column models by name: one file each, one line here."""
+
+from gridhydro.column import Column
+from gridhydro.columns.hbv import HBV
+
+COLUMNS = {column.name: column for column in (HBV,)}
+
+
+def column(name: str | Column) -> Column:
+    """The column model called `name`; a column passes through."""
+    if isinstance(name, Column):
+        return name
+    if name not in COLUMNS:
+        raise ValueError(f"there is no column '{name}'; there is {', '.join(sorted(COLUMNS))}")
+    return COLUMNS[name]()

@@ -1,0 +1,119 @@
+"""The evolved HBV: degree-day snow, a soil with two shape parameters, two linear zones.
+
+Equations: Feng et al. (2022, doi:10.1029/2022WR032404) for the stores and gamma, Song et al.
+(2024, doi:10.5194/hess-28-3051-2024) for capillary rise. Operators act one after the other within
+the day. gamma = 1 with C = 0 is plain HBV; C = 0 alone switches capillary rise off.
+"""
+
+import torch
+
+from gridhydro.column import Column, fields
+
+# power functions need a positive base; guarding the base, never the store, keeps the balance
+DRY = 1e-6
+
+
+class HBV(Column):
+    name = "hbv"
+    states = fields(
+        "snowpack mm = 0.001: frozen water in the snow pack",
+        "meltwater mm = 0.001: liquid water held in the snow pack",
+        "soil_moisture mm = 0.001: water in the soil",
+        "upper_zone mm = 0.001: water in the upper groundwater zone",
+        "lower_zone mm = 0.001: water in the lower groundwater zone",
+    )
+    forcings = fields(
+        "precipitation mm d-1: precipitation",
+        "temperature degC: air temperature at 2 m, daily mean",
+        "potential_evapotranspiration mm d-1: potential evapotranspiration",
+    )
+    parameters = fields(
+        "beta 1 [1, 6]: shape of the runoff response to soil wetness",
+        "FC mm [50, 1000]: field capacity",
+        "K0 d-1 [0.05, 0.9]: recession rate of near-surface flow",
+        "K1 d-1 [0.01, 0.5]: recession rate of interflow",
+        "K2 d-1 [0.001, 0.2]: recession rate of baseflow",
+        "LP 1 [0.2, 1]: share of field capacity above which evapotranspiration is not limited",
+        "PERC mm d-1 [0, 10]: percolation to the lower zone",
+        "UZL mm [0, 100]: storage threshold of near-surface flow",
+        "TT degC [-2.5, 2.5]: temperature threshold of snowfall and melt",
+        "CFMAX mm d-1 K-1 [0.5, 10]: degree-day factor",
+        "CFR 1 [0, 0.1]: refreezing factor",
+        "CWH 1 [0, 0.2]: liquid water holding share of the snow pack",
+        "gamma 1 [0.3, 5]: shape of the evapotranspiration response to soil wetness",
+        "C d-1 [0, 1]: rate of capillary rise from the lower zone",
+    )
+    fluxes = fields(
+        "discharge mm d-1: runoff to the river, sum of the three flows",
+        "actual_evapotranspiration mm d-1: actual evapotranspiration",
+        "near_surface_flow mm d-1: flow Q0 from the top of the upper zone",
+        "interflow mm d-1: flow Q1 from the upper zone",
+        "baseflow mm d-1: flow Q2 from the lower zone",
+        "rainfall mm d-1: liquid precipitation",
+        "snowfall mm d-1: solid precipitation",
+        "melt mm d-1: melt of the snow pack",
+        "refreezing mm d-1: refreezing of meltwater in the snow pack",
+        "infiltration mm d-1: outflow of the snow pack to the soil",
+        "recharge mm d-1: effective flow from the soil surface to the upper zone",
+        "excess mm d-1: soil water above field capacity",
+        "capillary_rise mm d-1: capillary rise from the lower zone to the soil",
+        "percolation mm d-1: percolation from the upper to the lower zone",
+        "snow_water_equivalent mm: frozen and liquid water in the snow pack",
+        "total_storage mm: water in all stores",
+    )
+
+    def step(self, s, x, p):
+        degrees = x.temperature - p.TT
+        rainfall = torch.where(degrees >= 0, x.precipitation, 0.0)
+        snowfall = x.precipitation - rainfall
+
+        snowpack = s.snowpack + snowfall
+        melt = torch.minimum(torch.clamp(p.CFMAX * degrees, min=0), snowpack)
+        meltwater = s.meltwater + melt
+        snowpack = snowpack - melt
+        refreezing = torch.minimum(torch.clamp(-p.CFR * p.CFMAX * degrees, min=0), meltwater)
+        snowpack = snowpack + refreezing
+        meltwater = meltwater - refreezing
+        infiltration = torch.clamp(meltwater - p.CWH * snowpack, min=0)
+        meltwater = meltwater - infiltration
+
+        liquid = rainfall + infiltration
+        wetness = torch.clamp(s.soil_moisture / p.FC, min=DRY, max=1) ** p.beta
+        recharge = liquid * wetness
+        soil_moisture = s.soil_moisture + liquid - recharge
+        excess = torch.clamp(soil_moisture - p.FC, min=0)
+        soil_moisture = soil_moisture - excess
+        supply = torch.clamp(soil_moisture / (p.LP * p.FC), min=DRY, max=1) ** p.gamma
+        demand = x.potential_evapotranspiration * supply
+        evapotranspiration = torch.minimum(demand, soil_moisture)
+        soil_moisture = soil_moisture - evapotranspiration
+        dryness = torch.clamp(1 - soil_moisture / p.FC, min=0)
+        capillary_rise = p.C * s.lower_zone * dryness  # C <= 1: never more than the zone holds
+        soil_moisture = soil_moisture + capillary_rise
+        lower_zone = s.lower_zone - capillary_rise
+
+        upper_zone = s.upper_zone + recharge + excess
+        percolation = torch.minimum(p.PERC, upper_zone)
+        upper_zone = upper_zone - percolation
+        near_surface_flow = p.K0 * torch.clamp(upper_zone - p.UZL, min=0)
+        upper_zone = upper_zone - near_surface_flow
+        interflow = p.K1 * upper_zone
+        upper_zone = upper_zone - interflow
+        lower_zone = lower_zone + percolation
+        baseflow = p.K2 * lower_zone
+        lower_zone = lower_zone - baseflow
+
+        states = dict(
+            snowpack=snowpack, meltwater=meltwater, soil_moisture=soil_moisture,
+            upper_zone=upper_zone, lower_zone=lower_zone,
+        )  # fmt: skip
+        fluxes = dict(
+            discharge=near_surface_flow + interflow + baseflow,
+            actual_evapotranspiration=evapotranspiration, near_surface_flow=near_surface_flow,
+            interflow=interflow, baseflow=baseflow, rainfall=rainfall, snowfall=snowfall, melt=melt,
+            refreezing=refreezing, infiltration=infiltration, recharge=recharge, excess=excess,
+            capillary_rise=capillary_rise, percolation=percolation,
+            snow_water_equivalent=snowpack + meltwater,
+            total_storage=snowpack + meltwater + soil_moisture + upper_zone + lower_zone,
+        )  # fmt: skip
+        return states, fluxes

@@ -1,0 +1,158 @@
+"""The river network: where every cell drains to, and an order in which water can be followed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A forest of N cells, sorted so that upstream cells come before downstream cells.
+
+    downstream      (N,) int64, the cell that this cell drains to, -1 where water leaves
+    sink            (N,) bool, a cell with no river store of its own: passes everything on at once
+    level           (N,) int32, ascending; the downstream cell is on exactly the next level, and
+                    all outlets share the last one
+    level_start     (L + 1,) int64, cells of level l are level_start[l]:level_start[l + 1]
+    upstream_start  (N + 1,) int64, upstream[upstream_start[i]:upstream_start[i + 1]] are the
+    upstream        (E,) int64      cells that drain into cell i
+    basin           (N,) int64, the outlet that the cell drains to in the end
+    """
+
+    downstream: np.ndarray
+    sink: np.ndarray
+    level: np.ndarray
+    level_start: np.ndarray
+    upstream_start: np.ndarray
+    upstream: np.ndarray
+    basin: np.ndarray
+
+    @classmethod
+    def from_downstream(cls, downstream, sink=None) -> tuple[Network, np.ndarray]:
+        """Sort a network given in any order; returns it with `order`, new[i] = old[order[i]].
+
+        Cells of a level keep their order, so that sorting a sorted network changes nothing.
+        Raises ValueError naming the cells if a target does not exist or cells drain in a circle.
+        """
+        downstream = np.asarray(downstream, dtype=np.int64).ravel()
+        size = downstream.size
+        sink = np.zeros(size, dtype=bool) if sink is None else np.asarray(sink, dtype=bool).ravel()
+        if sink.size != size:
+            raise ValueError(f"sink has {sink.size} cells, downstream has {size}")
+        wrong = np.flatnonzero((downstream < -1) | (downstream >= size))
+        if wrong.size:
+            raise ValueError(
+                f"cell {wrong[0]} drains to {downstream[wrong[0]]}, which is no cell of this "
+                f"network (0 to {size - 1}, or -1 where water leaves); {wrong.size} such cells"
+            )
+        outlet, distance = follow(downstream)
+        circles = cycles(downstream, outlet)
+        if circles:
+            raise ValueError(
+                f"{len(circles)} groups of cells drain in a circle and never reach an outlet, "
+                f"the first: {shorten(circles[0])}; let one cell of each group drain elsewhere"
+            )
+
+        deepest = distance.max(initial=0)
+        order = np.argsort(deepest - distance, kind="stable")
+        level = (deepest - distance[order]).astype(np.int32)
+        rank = np.empty(size + 1, dtype=np.int64)
+        rank[order] = np.arange(size)
+        rank[-1] = -1  # so that downstream -1 stays -1
+        downstream = rank[downstream[order]]
+        inner = np.flatnonzero(downstream >= 0)
+        inflows = np.bincount(downstream[inner], minlength=size)
+        network = cls(
+            downstream=downstream,
+            sink=sink[order],
+            level=level,
+            level_start=np.searchsorted(level, np.arange(deepest + 2 if size else 1)),
+            upstream_start=np.concatenate([[0], np.cumsum(inflows, dtype=np.int64)]),
+            upstream=inner[np.argsort(downstream[inner], kind="stable")],
+            basin=rank[outlet[order]],
+        )
+        return network, order
+
+    @property
+    def size(self) -> int:
+        """Number of cells."""
+        return self.downstream.size
+
+    @property
+    def outlets(self) -> np.ndarray:
+        """The cells where water leaves the network, int64."""
+        return np.flatnonzero(self.downstream < 0)
+
+    def accumulate(self, values) -> np.ndarray:
+        """Sum of `values` (..., N) over each cell and everything upstream of it, same shape."""
+        values = np.array(values)
+        if values.shape[-1:] != (self.size,):
+            raise ValueError(
+                f"values end with {values.shape[-1:]}, the network has {self.size} cells"
+            )
+        total = np.ascontiguousarray(np.moveaxis(values, -1, 0))
+        for start, stop in zip(self.level_start[:-2], self.level_start[1:-1], strict=True):
+            inner = slice(start, stop)
+            np.add.at(total, self.downstream[inner], total[inner])
+        return np.moveaxis(total, 0, -1)
+
+    def upstream_cells(self, cells) -> np.ndarray:
+        """All cells that drain through one of `cells` (a cell or several), those included."""
+        cells = np.atleast_1d(np.asarray(cells, dtype=np.int64))
+        cut = self.downstream.copy()
+        cut[cells] = -1
+        return np.flatnonzero(np.isin(follow(cut)[0], cells))
+
+    def subset(self, cells) -> tuple[Network, np.ndarray]:
+        """The network of only these cells, and `order`: new[i] = old[order[i]].
+
+        Water that would drain to a cell left out leaves the network.
+        """
+        cells = np.unique(np.asarray(cells, dtype=np.int64))
+        rank = np.full(self.size + 1, -1)
+        rank[cells] = np.arange(cells.size)
+        network, order = Network.from_downstream(rank[self.downstream[cells]], self.sink[cells])
+        return network, cells[order]
+
+
+def follow(downstream: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The last cell on each cell's way downstream, and the number of steps to it.
+
+    Cells that drain into a circle end somewhere on that circle. The step is doubled in every
+    round, so the longest river of D cells takes log2(D) rounds.
+    """
+    cells = np.arange(downstream.size)
+    last = np.where(downstream < 0, cells, downstream)
+    distance = (downstream >= 0).astype(np.int64)
+    for _ in range(int(downstream.size).bit_length()):
+        further = last[last]
+        if np.array_equal(further, last):
+            break
+        distance += distance[last]
+        last = further
+    return last, distance
+
+
+def cycles(downstream: np.ndarray, last: np.ndarray | None = None) -> list[np.ndarray]:
+    """The circles of a network, each in the order of flow; `last` as `follow` returns it."""
+    last = follow(downstream)[0] if last is None else last
+    # far enough downstream every cell that never ends is on its circle, and fills it
+    left = set(last[downstream[last] >= 0].tolist())
+    found = []
+    while left:
+        cell = min(left)
+        circle = []
+        while cell in left:
+            left.remove(cell)
+            circle.append(cell)
+            cell = int(downstream[cell])
+        found.append(np.array(circle))
+    return found
+
+
+def shorten(cells, most: int = 6) -> str:
+    """Cells (or anything printable) for a message: the first few, and how many more."""
+    shown = ", ".join(str(cell) for cell in cells[:most])
+    return shown if len(cells) <= most else f"{shown} and {len(cells) - most} more"

@@ -1,0 +1,47 @@
+"""Launches a column's printed CPU kernels on torch tensors."""
+
+from __future__ import annotations
+
+import torch
+
+from gridhydro.kernels import build, emit_numba
+from gridhydro.kernels.launch import LANES, over_blocks
+from gridhydro.kernels.spec import Spec
+
+
+def forward(spec: Spec, every: int, forcing, static, dynamic, initial):
+    """Outputs (O, T, N) or (O, T, N*M), final states (S, N*M) and the trajectory."""
+    (_, days, cells), lanes = forcing.shape, initial.shape[1]
+    width = cells if spec.mean else lanes
+    outputs = forcing.new_empty(len(spec.outputs), days, width)
+    final = torch.empty_like(initial)
+    kept = -(-days // every) if every else 0
+    trajectory = forcing.new_empty(kept, len(spec.states), lanes)
+    kernel = build.load(_name(spec, "forward"), emit_numba.forward(spec)).forward
+    _launch(kernel, spec, cells, every, forcing, static, dynamic, initial, outputs, final, trajectory)
+    return outputs, final, trajectory
+
+
+def adjoint(spec: Spec, every: int, forcing, static, dynamic, trajectory, d_outputs, d_final):
+    """Gradients to forcing (None if not wanted), static and dynamic parameters, initial states."""
+    d_forcing = forcing.new_empty(forcing.shape if spec.forcing_gradient else (0, *forcing.shape[1:]))
+    d_static, d_dynamic = torch.empty_like(static), torch.empty_like(dynamic)
+    d_initial = torch.empty_like(d_final)
+    kernel = build.load(_name(spec, "adjoint"), emit_numba.adjoint(spec)).adjoint
+    _launch(
+        kernel, spec, forcing.shape[2], every, forcing, static, dynamic, trajectory, d_outputs,
+        d_final, d_forcing, d_static, d_dynamic, d_initial,
+    )  # fmt: skip
+    return d_forcing if spec.forcing_gradient else None, d_static, d_dynamic, d_initial
+
+
+def _name(spec: Spec, direction: str) -> str:
+    return f"{spec.column.name}_{direction}_numba_{spec.real}"
+
+
+def _launch(kernel, spec: Spec, cells: int, every: int, *tensors: torch.Tensor) -> None:
+    blocks = -(-cells // (LANES // spec.components))
+    arrays = [tensor.detach().contiguous().numpy() for tensor in tensors]
+    if not kernel.signatures:  # compile, or read from the cache, once and on one thread
+        kernel(0, 0, every, *arrays)
+    over_blocks(kernel, blocks, every, *arrays)

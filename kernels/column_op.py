@@ -1,0 +1,90 @@
+"""The column as one torch operation with a gradient, on the backend that the tensors live on."""
+
+from __future__ import annotations
+
+import os
+from types import ModuleType
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from gridhydro.kernels import column_numba, column_reference
+from gridhydro.kernels.spec import Spec
+
+BACKENDS = ("numba", "triton", "torch")
+
+
+def column_op(spec: Spec, forcing, static, dynamic, initial, storage="auto", backend=None):
+    """Run a column over a series of days.
+
+    Parameters
+    ----------
+    forcing : (F, T, N), static : (K, N*M), dynamic : (D, T, N*M), initial : (S, N*M)
+        contiguous tensors of one dtype and device; M is `spec.components`.
+    storage : "all", "auto" or an int K
+        what the backward pass reads: every day's states, or those before every K-th day with the
+        days between computed again. "auto" takes "all" while it fits a quarter of free memory.
+    backend : None, "numba", "triton" or "torch"
+        None: Triton for CUDA tensors, numba for CPU tensors. "torch" is the reference loop.
+
+    Returns
+    -------
+    outputs (O, T, N), or (O, T, N*M) without the mean, and final states (S, N*M).
+    """
+    backend = backend or ("triton" if forcing.is_cuda else "numba")
+    if backend == "torch":
+        return column_reference.run(spec, forcing, static, dynamic, initial)
+    tensors = (forcing, static, dynamic, initial)
+    learning = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+    every = checkpoint_interval(storage, spec, forcing, initial) if learning else 0
+    return _Column.apply(spec, _launcher(backend), every, *tensors)
+
+
+def _launcher(backend: str) -> ModuleType:
+    if backend == "numba":
+        return column_numba
+    if backend == "triton":
+        from gridhydro.kernels import column_triton
+
+        return column_triton
+    raise ValueError(f"there is no backend '{backend}'; there is {', '.join(BACKENDS)}")
+
+
+def checkpoint_interval(storage, spec: Spec, forcing, initial) -> int:
+    """Days between stored states: 1 for "all", K for an int, by the memory at hand for "auto"."""
+    days = forcing.shape[1]
+    if storage == "all":
+        return 1
+    if storage == "auto":
+        size = days * initial.numel() * initial.element_size()
+        # storage and recomputation buffer are smallest together at the square root
+        return 1 if size <= _free_memory(forcing) / 4 else max(1, round(days**0.5))
+    if isinstance(storage, int) and storage >= 1:
+        return min(storage, max(days, 1))
+    raise ValueError(f"storage is 'all', 'auto' or a number of days >= 1, not {storage!r}")
+
+
+def _free_memory(tensor) -> int:
+    if tensor.is_cuda:
+        return torch.cuda.mem_get_info(tensor.device)[0]
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+class _Column(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, spec, launcher, every, forcing, static, dynamic, initial):
+        outputs, final, trajectory = launcher.forward(spec, every, forcing, static, dynamic, initial)
+        ctx.save_for_backward(forcing, static, dynamic, trajectory)
+        ctx.spec, ctx.launcher, ctx.every = spec, launcher, every
+        return outputs, final
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, d_outputs, d_final):
+        forcing, static, dynamic, trajectory = ctx.saved_tensors
+        spec = ctx.spec.with_forcing_gradient(ctx.needs_input_grad[3])
+        gradients = ctx.launcher.adjoint(
+            spec, ctx.every, forcing, static, dynamic, trajectory,
+            d_outputs.contiguous(), d_final.contiguous(),
+        )  # fmt: skip
+        return None, None, None, *gradients

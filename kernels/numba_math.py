@@ -1,0 +1,110 @@
+"""Elementary functions that LLVM turns into vector instructions.
+
+numba has no vector math library of its own: a call to libm inside the lane loop would keep the
+loop scalar. These are polynomials over a reduced argument, free of branches, printed into each
+kernel module with typed constants. NaN comes through; exp2 saturates instead of overflowing.
+"""
+
+from math import factorial, log, sqrt
+
+from llvmlite import ir
+from numba import float32, float64, int32, int64, types
+from numba.extending import intrinsic
+
+LN2 = log(2.0)
+
+# mantissa bits, exponent bias, and the terms that leave less than half an ulp: the reduced
+# argument of exp2 is at most ln 2 / 2, that of log2 at most 0.172
+_FORMAT = {"float32": (23, 127, 8, 6), "float64": (52, 1023, 14, 12)}
+
+
+@intrinsic
+def select(context, condition, a, b):
+    """`a` where the condition holds, else `b`: one instruction, never a jump."""
+
+    def build(context, builder, signature, arguments):
+        return builder.select(*arguments)
+
+    return a(types.boolean, a, a), build
+
+
+@intrinsic
+def float_from_bits(context, bits):
+    """The number with these bits: float32 from int32, float64 from int64."""
+    real, kind = (float32, ir.FloatType()) if bits == int32 else (float64, ir.DoubleType())
+
+    def build(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], kind)
+
+    return real(bits), build
+
+
+@intrinsic
+def bits_from_float(context, value):
+    """The bits of a number: int32 of a float32, int64 of a float64."""
+    whole = int32 if value == float32 else int64
+
+    def build(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.IntType(whole.bitwidth))
+
+    return whole(value), build
+
+
+def _series(coefficients: list[float], x: str) -> str:
+    """Horner's scheme, lowest power first in the list."""
+    text = f"real({coefficients[-1]!r})"
+    for c in reversed(coefficients[:-1]):
+        text = f"({text} * {x} + real({c!r}))"
+    return text
+
+
+def source(real: str) -> dict[str, str]:
+    """Source of exp2, log2, sqrt and tanh for 'float32' or 'float64'; `real` is the type there."""
+    mantissa, bias, exp2_terms, log2_terms = _FORMAT[real]
+    whole = {"float32": "int32", "float64": "int64"}[real]
+    exp2_series = [LN2**k / factorial(k) for k in range(exp2_terms)]
+    log2_series = [2 / LN2 / (2 * k + 1) for k in range(log2_terms)]
+    power = f"float_from_bits({whole}({whole}(n + int32({bias})) << {whole}({mantissa})))"
+    nearest = "int32({0} + select({0} < real(0.0), real(-0.5), real(0.5)))"
+    exp2 = f"""
+@njit
+def exp2(x):
+    x = select(x > real({bias}.0), real({bias}.0), x)
+    x = select(x < real({1 - bias}.0), real({1 - bias}.0), x)
+    n = {nearest.format("x")}
+    f = x - real(n)
+    return {_series(exp2_series, "f")} * {power}
+"""
+    log2 = f"""
+@njit
+def log2(x):
+    bits = bits_from_float(x)
+    n = int32(int32(bits >> {whole}({mantissa})) - int32({bias}))
+    fraction = {whole}(bits & {whole}({(1 << mantissa) - 1}))
+    m = float_from_bits({whole}(fraction | {whole}({bias << mantissa})))
+    high = m > real({sqrt(2.0)!r})
+    m = select(high, real(0.5) * m, m)
+    n = select(high, int32(n + int32(1)), n)
+    s = (m - real(1.0)) / (m + real(1.0))
+    square = s * s
+    result = real(n) + s * {_series(log2_series, "square")}
+    return select(x == x, result, x)
+"""
+    sqrt_ = """
+@njit
+def sqrt(x):
+    return math.sqrt(x)
+"""
+    tanh = f"""
+@njit
+def tanh(x):
+    x = select(x > real(20.0), real(20.0), select(x < real(-20.0), real(-20.0), x))
+    y = x * real({2 / LN2!r})
+    n = {nearest.format("y")}
+    f = y - real(n)
+    scale = {power}
+    # expm1(2 x), so that small arguments keep their digits
+    e = scale * f * {_series(exp2_series[1:], "f")} + (scale - real(1.0))
+    return e / (e + real(2.0))
+"""
+    return {"exp2": exp2, "log2": log2, "sqrt": sqrt_, "tanh": tanh}

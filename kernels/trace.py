@@ -1,0 +1,344 @@
+"""From a column's daily step to straight-line code, and from that to its adjoint.
+
+The step is called once with symbols in place of tensors; each operation becomes a line that knows
+the physics line it came from. Equal lines are shared. What depends on static parameters alone is
+split off, to be computed once, outside the time loop.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import SimpleNamespace
+
+from gridhydro.kernels.vocabulary import COMPOSED, KINKED, OPERATIONS, SYNONYMS
+
+# frames in these files are machinery; the first frame outside them is physics
+_MACHINERY = {__file__, sys.modules[OPERATIONS["add"].__module__].__file__}
+
+
+class OutsideVocabulary(TypeError):
+    """An operation that the kernels cannot print; the message names the line of the physics."""
+
+
+@dataclass(eq=False)
+class Program:
+    """Straight-line code: named inputs, lines in order, named outputs (line, input or number)."""
+
+    inputs: list[str] = field(default_factory=list)
+    lines: list[Symbol] = field(default_factory=list)
+    outputs: dict[str, Symbol | float] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self._known: dict[tuple, Symbol] = {}
+
+    def input(self, name: str) -> Symbol:
+        self.inputs.append(name)
+        return Symbol(self, "input", (), name)
+
+    def emit(self, operation: str, arguments: tuple, name: str = "", source=None) -> Symbol | float:
+        simple = _simplify(operation, arguments)
+        if simple is not None:
+            return simple
+        key = (operation, *(a if isinstance(a, float) else id(a) for a in arguments))
+        if key not in self._known:
+            symbol = Symbol(self, operation, arguments, name, source or _physics_line())
+            self._known[key] = symbol
+            self.lines.append(symbol)
+        return self._known[key]
+
+    def keep(self, outputs: Mapping[str, Symbol | float]) -> None:
+        """Set the outputs, drop the lines that none of them needs, and name what is left."""
+        self.outputs = dict(outputs)
+        needed: set[int] = set()
+        stack = [value for value in outputs.values() if isinstance(value, Symbol)]
+        while stack:
+            symbol = stack.pop()
+            if id(symbol) not in needed:
+                needed.add(id(symbol))
+                stack.extend(a for a in symbol.arguments if isinstance(a, Symbol))
+        self.lines = [line for line in self.lines if id(line) in needed]
+
+    def used(self) -> set[str]:
+        """The inputs that a line or an output needs."""
+        values = [a for line in self.lines for a in line.arguments] + list(self.outputs.values())
+        return {v.name for v in values if isinstance(v, Symbol) and v.operation == "input"}
+
+
+class Symbol:
+    """A value of a program, standing in for a tensor while the physics is traced."""
+
+    def __init__(self, program, operation, arguments, name="", source=("", 0)):
+        self.program, self.operation, self.arguments = program, operation, arguments
+        self.name, self.source = name, source
+
+    @classmethod
+    def __torch_function__(cls, function, types, arguments=(), keywords=None):
+        return _call(getattr(function, "__name__", str(function)), arguments, keywords or {})
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *arguments, **keywords: _call(name, (self, *arguments), keywords)
+
+    def __bool__(self):
+        raise _refuse("a branch on a value", "write it with torch.where")
+
+    __hash__ = object.__hash__
+
+
+def _operator(name: str, swapped: bool = False):
+    if swapped:
+        return lambda a, b: _call(name, (b, a), {})
+    return lambda *arguments: _call(name, arguments, {})
+
+
+for _name in ("add", "sub", "mul", "lt", "le", "gt", "ge", "eq", "ne", "neg", "abs", "pow"):
+    setattr(Symbol, f"__{_name}__", _operator(_name))
+for _name in ("add", "sub", "mul", "pow"):
+    setattr(Symbol, f"__r{_name}__", _operator(_name, swapped=True))
+Symbol.__truediv__, Symbol.__rtruediv__ = _operator("div"), _operator("div", swapped=True)
+Symbol.__and__, Symbol.__or__ = _operator("logical_and"), _operator("logical_or")
+Symbol.__invert__ = _operator("logical_not")
+
+
+def _call(name: str, arguments: tuple, keywords: dict):
+    name = SYNONYMS.get(name.strip("_"), name.strip("_"))
+    spelt = KINKED.get(name) or COMPOSED.get(name)
+    if spelt is not None:
+        return spelt(*arguments, **keywords)
+    if name not in OPERATIONS or keywords:
+        raise _refuse(f"'{name}'" + (f" with {', '.join(keywords)}" if keywords else ""))
+    program = next(a.program for a in arguments if isinstance(a, Symbol))
+    return program.emit(name, tuple(_number_or_symbol(a) for a in arguments))
+
+
+def _number_or_symbol(value):
+    if isinstance(value, Symbol):
+        return value
+    if isinstance(value, (bool, int, float)):
+        return float(value)
+    if getattr(value, "ndim", None) == 0:
+        return float(value.item())
+    raise _refuse(f"a value of type {type(value).__name__}", "use numbers, states, forcing or parameters")
+
+
+def _refuse(what: str, remedy: str | None = None) -> OutsideVocabulary:
+    file, line = _physics_line()
+    known = sorted({*OPERATIONS, *KINKED, *COMPOSED} - {"rsub"})
+    text = linecache.getline(file, line).strip()
+    return OutsideVocabulary(
+        f"{file}:{line}: {what} is outside the vocabulary of the column kernels, in\n    {text}\n"
+        + (remedy or f"use elementwise operations only: {', '.join(known)}")
+    )
+
+
+def _physics_line() -> tuple[str, int]:
+    frame = sys._getframe(1)
+    while frame.f_back is not None and (
+        frame.f_code.co_filename in _MACHINERY or "/torch/" in frame.f_code.co_filename
+    ):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+def _simplify(operation: str, arguments: tuple):
+    """The value of an operation that needs no line of its own, else None."""
+
+    def is_number(value, number):
+        return isinstance(value, float) and value == number
+
+    if all(isinstance(a, float) for a in arguments) and OPERATIONS[operation].fold:
+        return OPERATIONS[operation].fold(*arguments)
+    a, b = (*arguments, None)[:2]
+    if operation == "where" and arguments[1] is arguments[2]:
+        return arguments[1]
+    if operation in ("add", "sub") and is_number(b, 0.0):
+        return a
+    if operation == "add" and is_number(a, 0.0):
+        return b
+    if operation in ("mul", "div") and is_number(b, 1.0):
+        return a
+    if operation == "mul" and is_number(a, 1.0):
+        return b
+    if operation == "neg" and a.operation == "neg":
+        return a.arguments[0]
+    return None
+
+
+def trace(column, dynamic: Iterable[str] = ()) -> tuple[Program, Program]:
+    """The derived quantities and the daily step of a column, as two programs.
+
+    `derive` takes the static parameters and gives what the step needs of them alone; its outputs
+    are inputs of `step`. The step's outputs are the new states, named `next_<state>`, and all
+    fluxes and states by their own names.
+    """
+    whole = Program()
+    groups = [
+        SimpleNamespace(**{f.name: whole.input(f.name) for f in fields})
+        for fields in (column.states, column.forcings, column.parameters)
+    ]
+    states, fluxes = column.step(*groups)
+    outputs = _checked(column, states, fluxes)
+    whole.keep(outputs)
+    _name_lines(whole)
+    static = [f.name for f in column.parameters if f.name not in set(dynamic)]
+    return _split(whole, static)
+
+
+def _checked(column, states, fluxes) -> dict[str, Symbol | float]:
+    for kind, fields, values in (("state", column.states, states), ("flux", column.fluxes, fluxes)):
+        names = {f.name for f in fields}
+        if names != set(values):
+            missing, extra = sorted(names - set(values)), sorted(set(values) - names)
+            raise ValueError(
+                f"step() of the column '{column.name}' and its fields disagree on each {kind}: "
+                f"not returned: {missing or 'none'}; not declared: {extra or 'none'}"
+            )
+    next_states = {f"next_{name}": value for name, value in states.items()}
+    return next_states | dict(fluxes) | {k: v for k, v in states.items() if k not in fluxes}
+
+
+def _split(whole: Program, static: list[str]) -> tuple[Program, Program]:
+    """Copy the lines into a program of static quantities and one of daily quantities."""
+    derive, step = Program(), Program()
+    placed: dict[int, tuple[str, Symbol]] = {}  # where each line of the whole now lives
+    inputs = {name: step.input(name) for name in whole.inputs}
+    constants = {name: derive.input(name) for name in static}
+    exported: dict[str, Symbol] = {}
+
+    def in_step(value):
+        if isinstance(value, float):
+            return value
+        if value.operation == "input":
+            return inputs[value.name]
+        where, symbol = placed[id(value)]
+        if where == "step":
+            return symbol
+        if symbol.name not in inputs:
+            exported[symbol.name] = symbol
+            inputs[symbol.name] = step.input(symbol.name)
+        return inputs[symbol.name]
+
+    def is_static(value):
+        if isinstance(value, float):
+            return True
+        return value.name in constants if value.operation == "input" else placed[id(value)][0] == "derive"
+
+    def in_derive(value):
+        if isinstance(value, float):
+            return value
+        return constants[value.name] if value.operation == "input" else placed[id(value)][1]
+
+    for line in whole.lines:
+        if all(is_static(a) for a in line.arguments):
+            arguments = tuple(in_derive(a) for a in line.arguments)
+            made = derive.emit(line.operation, arguments, line.name, line.source)
+            placed[id(line)] = ("derive", made)
+            continue
+        a, *rest = line.arguments
+        if line.operation == "div" and not isinstance(rest[0], float) and is_static(rest[0]):
+            # a division by a static quantity is a product with its reciprocal, taken once
+            below = in_derive(rest[0])
+            inverse = derive.emit("div", (1.0, below), f"inverse_{below.name}", line.source)
+            placed[id(inverse)] = ("derive", inverse)
+            made = step.emit("mul", (in_step(a), in_step(inverse)), line.name, line.source)
+        else:
+            arguments = tuple(in_step(a) for a in line.arguments)
+            made = step.emit(line.operation, arguments, line.name, line.source)
+        placed[id(line)] = ("step", made)
+    step.keep({name: in_step(value) for name, value in whole.outputs.items()})
+    derive.keep(exported)
+    return derive, step
+
+
+def adjoint(program: Program, seeds: Iterable[str], wanted: Iterable[str]) -> Program:
+    """The adjoint of a program: it takes the inputs and `d_<output>` for each seed.
+
+    Its outputs are `d_<input>` for each input wanted (0.0 where nothing flows). The lines of the
+    program itself come first: the adjoint recomputes what it needs.
+    """
+    back = Program()
+    copies: dict[int, Symbol] = {}
+    inputs = {name: back.input(name) for name in program.inputs}
+
+    def copied(value):
+        if isinstance(value, float):
+            return value
+        return inputs[value.name] if value.operation == "input" else copies[id(value)]
+
+    for line in program.lines:
+        arguments = tuple(copied(a) for a in line.arguments)
+        copies[id(line)] = back.emit(line.operation, arguments, line.name, line.source)
+
+    cotangents: dict[int, Symbol] = {}
+
+    def add(target, amount, source):
+        if not isinstance(target, Symbol) or amount is None:
+            return
+        before = cotangents.get(id(target))
+        total = amount if before is None else back.emit("add", (before, amount), "", source)
+        if isinstance(total, Symbol) and not total.name:
+            total.name = f"d_{target.name}"
+        cotangents[id(target)] = total
+
+    for name in seeds:
+        add(copied(program.outputs[name]), back.input(f"d_{name}"), ("", 0))
+    for line in reversed(program.lines):
+        copy = copies[id(line)]
+        g = cotangents.get(id(copy))
+        if g is None:
+            continue
+        first = len(back.lines)
+        amounts = OPERATIONS[copy.operation].adjoint(g, copy, *copy.arguments)
+        for argument, amount in zip(copy.arguments, amounts, strict=True):
+            add(argument, amount, line.source)
+        for made in back.lines[first:]:
+            made.source = line.source
+            made.name = made.name or f"d_{line.name}_part"
+    back.keep({f"d_{n}": cotangents.get(id(inputs[n]), 0.0) for n in wanted})
+    _make_unique(back)
+    return back
+
+
+def _name_lines(program: Program) -> None:
+    """Name each line after the variable its statement assigns, else after the output it is."""
+    for line in program.lines:
+        line.name = _assigned_name(*line.source)
+    for name, value in program.outputs.items():
+        if isinstance(value, Symbol) and value.operation != "input":
+            value.name = name.removeprefix("next_") if value.name in ("", "states", "fluxes") else value.name
+    _make_unique(program)
+
+
+def _make_unique(program: Program) -> None:
+    """Variables are assigned once: `snowpack`, `snowpack_2`, ...; the last one is the named one."""
+    taken = set(program.inputs)
+    for line in program.lines:
+        base = line.name or "value"
+        number, name = 2, base
+        while name in taken:
+            name, number = f"{base}_{number}", number + 1
+        line.name = name
+        taken.add(name)
+
+
+@lru_cache
+def _statements(file: str) -> list[tuple[int, int, str]]:
+    tree = ast.parse("".join(linecache.getlines(file)) or "")
+    return [
+        (node.lineno, node.end_lineno, node.targets[0].id)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    ]
+
+
+def _assigned_name(file: str, line: int) -> str:
+    for first, last, name in _statements(file):
+        if first <= line <= last:
+            return name
+    return ""

@@ -1,0 +1,168 @@
+"""The operations a column may use: one row each, for numba, for Triton, and its adjoint.
+
+Two rules keep gradients the same on every backend and in the reference:
+
+- A kink has one convention: on a tie the *second* argument of `minimum` and `maximum`, and the
+  bound of `clamp`, wins and takes the whole gradient (torch itself splits it, or passes it to the
+  store). `KINKED` holds these functions, written with `torch.where`; tracing and the reference
+  loop both use them.
+- A power is `exp2(b log2 a)`, small whole powers are products. The base must be positive: guard
+  the base in the physics, never the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import log
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+LN2 = log(2.0)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """How one operation is printed, and the cotangents of its arguments.
+
+    `adjoint(g, y, *arguments)` gets the cotangent and the value of the result and returns one
+    cotangent per argument, None where an argument has none.
+    """
+
+    numba: str
+    triton: str
+    adjoint: Callable
+    fold: Callable | None = None  # the value for plain numbers
+
+
+def _same(text: str) -> dict[str, str]:
+    return {"numba": text, "triton": text}
+
+
+def _no_gradient(g, y, *arguments):
+    return (None,) * len(arguments)
+
+
+def _where_adjoint(g, y, c, a, b):
+    return None, torch.where(c, g, 0.0), torch.where(c, 0.0, g)
+
+
+def _divide_adjoint(g, y, a, b):
+    share = g * reciprocal(b)
+    return share, -(share * y)
+
+
+def reciprocal(b):
+    return 1.0 / b
+
+
+def _compare(sign: str) -> Operation:
+    return Operation(**_same(f"{{0}} {sign} {{1}}"), adjoint=_no_gradient)
+
+
+OPERATIONS: dict[str, Operation] = {
+    "add": Operation(
+        **_same("{0} + {1}"), adjoint=lambda g, y, a, b: (g, g), fold=lambda a, b: a + b
+    ),
+    "sub": Operation(
+        **_same("{0} - {1}"), adjoint=lambda g, y, a, b: (g, -g), fold=lambda a, b: a - b
+    ),
+    "mul": Operation(
+        **_same("{0} * {1}"), adjoint=lambda g, y, a, b: (g * b, g * a), fold=lambda a, b: a * b
+    ),
+    "div": Operation(**_same("{0} / {1}"), adjoint=_divide_adjoint, fold=lambda a, b: a / b),
+    "neg": Operation(**_same("-{0}"), adjoint=lambda g, y, a: (-g,), fold=lambda a: -a),
+    "where": Operation("select({0}, {1}, {2})", "tl.where({0}, {1}, {2})", _where_adjoint),
+    "lt": _compare("<"),
+    "le": _compare("<="),
+    "gt": _compare(">"),
+    "ge": _compare(">="),
+    "eq": _compare("=="),
+    "ne": _compare("!="),
+    "logical_and": Operation(**_same("{0} & {1}"), adjoint=_no_gradient),
+    "logical_or": Operation(**_same("{0} | {1}"), adjoint=_no_gradient),
+    "logical_not": Operation("not {0}", "{0} == 0", _no_gradient),
+    "exp2": Operation("exp2({0})", "tl.exp2({0})", lambda g, y, a: (g * (y * LN2),)),
+    "log2": Operation("log2({0})", "tl.log2({0})", lambda g, y, a: (g * reciprocal(a * LN2),)),
+    "sqrt": Operation("sqrt({0})", "tl.sqrt({0})", lambda g, y, a: (g * (0.5 / y),)),
+    "tanh": Operation("tanh({0})", "tanh({0})", lambda g, y, a: (g * (1.0 - y * y),)),
+}
+
+
+def _minimum(a, b):
+    return torch.where(a >= b, b, a)
+
+
+def _maximum(a, b):
+    return torch.where(a <= b, b, a)
+
+
+def _clamp(x, min=None, max=None):
+    x = x if min is None else _maximum(x, min)
+    return x if max is None else _minimum(x, max)
+
+
+def _relu(x, inplace=False):
+    return _maximum(x, 0.0)
+
+
+def _abs(x):
+    return torch.where(x < 0, -x, x)
+
+
+KINKED: dict[str, Callable] = {
+    "minimum": _minimum,
+    "maximum": _maximum,
+    "clamp": _clamp,
+    "clip": _clamp,
+    "clamp_min": _maximum,
+    "clamp_max": _minimum,
+    "relu": _relu,
+    "abs": _abs,
+}
+
+
+def _pow(a, b):
+    if isinstance(b, (int, float)):
+        if b == int(b) and 0 < b <= 4:
+            return a if b == 1 else _pow(a, b - 1) * a
+        if b == 0.5:
+            return torch.sqrt(a)
+    return torch.exp2(b * (log(a) / LN2 if isinstance(a, (int, float)) else torch.log2(a)))
+
+
+# functions that are spelt with others; torch's own serve in the reference
+COMPOSED: dict[str, Callable] = {
+    "pow": _pow,
+    "square": lambda x: x * x,
+    "reciprocal": reciprocal,
+    "exp": lambda x: torch.exp2(x * (1 / LN2)),
+    "log": lambda x: torch.log2(x) * LN2,
+    "sigmoid": lambda x: 1.0 / (1.0 + torch.exp2(x * (-1 / LN2))),
+    "rsub": lambda a, b: b - a,
+    "clone": lambda x: x,
+}
+
+SYNONYMS = {
+    "true_divide": "div",
+    "divide": "div",
+    "multiply": "mul",
+    "subtract": "sub",
+    "negative": "neg",
+    "less": "lt",
+    "less_equal": "le",
+    "greater": "gt",
+    "greater_equal": "ge",
+    "not_equal": "ne",
+    "absolute": "abs",
+}
+
+
+class OneConvention(TorchFunctionMode):
+    """Within it, torch's kinked functions follow the convention above; all else is untouched."""
+
+    def __torch_function__(self, function, types, arguments=(), keywords=None):
+        name = getattr(function, "__name__", "").strip("_")
+        with_torch = KINKED.get(SYNONYMS.get(name, name), function)
+        return with_torch(*arguments, **(keywords or {}))

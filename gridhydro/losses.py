@@ -1,0 +1,133 @@
+"""Training losses: discharge at gauges against observations with gaps.
+
+All take `simulated` and `observed`, tensors of shape (time, gauge) in one unit, and give a scalar
+that is 0 for a perfect fit. NaN in `observed` is a missing day and counts nowhere. Gradients stay
+finite where the formulas have a corner: at a perfect fit, at zero or constant simulated flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+LOW_FLOW_OFFSET = 1e-6
+# the correlation divides by the simulated spread: below this share of the observed spread a
+# simulation is as good as constant, and the gradient of the plain formula would explode
+LEAST_SPREAD = 1e-3
+
+
+def nse_loss(simulated, observed, variance=None) -> torch.Tensor:
+    """1 - NSE averaged over gauges (Nash & Sutcliffe 1970).
+
+    `variance` (gauge,), in squared units: the variance of each gauge's whole record; with it short
+    windows of one record are weighted alike. Without it the variance is that of the days given,
+    and gauges with fewer than two observations or no variance are left out; ValueError if none
+    is left.
+    """
+    simulated, observed, valid = _masked(simulated, observed)
+    days = valid.sum(0)
+    if variance is None:
+        used = _varies(observed, valid)
+        variance = _mean((observed - _mean(observed, valid)) ** 2, valid)
+    else:
+        variance = torch.as_tensor(variance, dtype=simulated.dtype, device=simulated.device)
+        used = (days > 0) & (variance > 0)
+    _require(used, "an observation and a variance above zero")
+    error = _mean((simulated - observed) ** 2, valid)
+    return (error[used] / variance[used]).mean()
+
+
+def rmse_lowflow_loss(simulated, observed, alpha: float = 0.25) -> torch.Tensor:
+    """(1 - alpha) RMSE(Q) + alpha RMSE(log10(sqrt(Q + 1e-6) + 0.1)), over all gauges and days.
+
+    Feng et al. (2022, doi:10.1029/2022WR032404), where Q is in mm d-1: give specific discharge, or
+    large rivers outweigh small ones. ValueError if there is no observation at all.
+    """
+    simulated, observed, valid = _masked(simulated, observed)
+    _require(valid, "an observation")
+
+    def rmse(a, b):
+        return _root(((a - b)[valid] ** 2).mean())
+
+    low = rmse(_low_flow(simulated), _low_flow(observed))
+    return (1 - alpha) * rmse(simulated, observed) + alpha * low
+
+
+def kge_loss(simulated, observed) -> torch.Tensor:
+    """1 - KGE averaged over gauges (Gupta et al. 2009).
+
+    Gauges with fewer than two observations or no variance are left out; ValueError if none is
+    left. A constant simulation counts as uncorrelated.
+    """
+    simulated, observed, valid = _masked(simulated, observed)
+    used = _varies(observed, valid)
+    _require(used, "two different observations")
+    simulated, observed, valid = simulated[:, used], observed[:, used], valid[:, used]
+
+    mean_s, mean_o = _mean(simulated, valid), _mean(observed, valid)
+    from_mean_s, from_mean_o = simulated - mean_s, observed - mean_o
+    spread_s = _root(_mean(from_mean_s**2, valid))
+    spread_o = _root(_mean(from_mean_o**2, valid))
+    divisor = torch.maximum(spread_s, LEAST_SPREAD * spread_o) * spread_o
+    correlation = _mean(from_mean_s * from_mean_o, valid) / divisor
+    distance = (correlation - 1) ** 2 + (spread_s / spread_o - 1) ** 2 + (mean_s / mean_o - 1) ** 2
+    return _root(distance).mean()
+
+
+LOSSES: dict[str, Callable] = {
+    "nse": nse_loss,
+    "rmse_lowflow": rmse_lowflow_loss,
+    "kge": kge_loss,
+}
+
+
+def loss(name: str | Callable) -> Callable:
+    """The loss called `name`; a function passes through."""
+    if callable(name):
+        return name
+    if name not in LOSSES:
+        raise ValueError(f"there is no loss '{name}'; there is {', '.join(sorted(LOSSES))}")
+    return LOSSES[name]
+
+
+def _masked(simulated, observed):
+    """Both with zeros where there is no observation, and where there is one."""
+    if simulated.ndim != 2 or simulated.shape != observed.shape:
+        raise ValueError(
+            f"simulated {tuple(simulated.shape)} and observed {tuple(observed.shape)} have to "
+            "be of one shape (time, gauge)"
+        )
+    observed = observed.to(simulated)
+    valid = ~torch.isnan(observed)
+    return torch.where(valid, simulated, 0.0), torch.where(valid, observed, 0.0), valid
+
+
+def _mean(values, valid):
+    """Mean over the valid days, (gauge,); 0 where there is none."""
+    return torch.where(valid, values, 0.0).sum(0) / valid.sum(0).clamp(min=1)
+
+
+def _varies(observed, valid):
+    """Gauges with two different observations, found without rounding."""
+    infinity = torch.inf
+    highest = torch.where(valid, observed, -infinity).amax(0)
+    return highest > torch.where(valid, observed, infinity).amin(0)
+
+
+def _root(values):
+    """Square root whose gradient at zero is zero; NaN stays NaN."""
+    zero = values == 0
+    return torch.where(zero, 0.0, torch.sqrt(torch.where(zero, 1.0, values)))
+
+
+def _low_flow(discharge):
+    return torch.log10(torch.sqrt(discharge.clamp(min=0) + LOW_FLOW_OFFSET) + 0.1)
+
+
+def _require(used, what: str) -> None:
+    if not used.any():
+        raise ValueError(
+            f"nothing to train on: no gauge has {what} in these days; "
+            "check the period and the gauge names of the observations"
+        )

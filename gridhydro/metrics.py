@@ -1,0 +1,180 @@
+"""Scores of simulated against observed discharge.
+
+Every score takes two series of one length and unit. Days without an observation (NaN) count
+nowhere; a NaN simulated on an observed day makes the score NaN rather than dropping the day. A
+score that is not defined (no variance, no flow to divide by, fewer than two days) is NaN.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+LOW, HIGH = 0.3, 0.02  # shares of the days called low and high flow
+
+
+def nse(simulated, observed) -> float:
+    """Nash-Sutcliffe efficiency (Nash & Sutcliffe 1970): 1 - squared error / variance."""
+    s, o = _pairs(simulated, observed)
+    if not _varies(o):
+        return np.nan
+    return float(1 - np.sum((s - o) ** 2) / np.sum((o - o.mean()) ** 2))
+
+
+def kge(simulated, observed) -> float:
+    """Kling-Gupta efficiency (Gupta et al. 2009), with the ratio of standard deviations."""
+    s, o = _pairs(simulated, observed)
+    if not _varies(o) or o.mean() == 0:
+        return np.nan
+    return _kge(correlation(s, o), s.std() / o.std(), s.mean() / o.mean())
+
+
+def kge_2012(simulated, observed) -> float:
+    """Kling-Gupta efficiency of Kling et al. (2012), with the ratio of variation coefficients."""
+    s, o = _pairs(simulated, observed)
+    if not _varies(o) or o.mean() == 0 or s.mean() == 0:
+        return np.nan
+    ratio = s.mean() / o.mean()
+    return _kge(correlation(s, o), s.std() / o.std() / ratio, ratio)
+
+
+def correlation(simulated, observed) -> float:
+    """Pearson's correlation coefficient."""
+    s, o = _pairs(simulated, observed)
+    if not _varies(s) or not _varies(o):
+        return np.nan
+    s, o = s - s.mean(), o - o.mean()
+    return float(np.sum(s * o) / np.sqrt(np.sum(s**2) * np.sum(o**2)))
+
+
+def bias(simulated, observed) -> float:
+    """Simulated minus observed volume, percent of the observed."""
+    return _percent_bias(*_pairs(simulated, observed))
+
+
+def rmse(simulated, observed) -> float:
+    """Root mean square error, unit of the series."""
+    s, o = _pairs(simulated, observed)
+    return float(np.sqrt(np.mean((s - o) ** 2))) if o.size else np.nan
+
+
+def ubrmse(simulated, observed) -> float:
+    """Root mean square error of the departures from the mean (Entekhabi et al. 2010)."""
+    s, o = _pairs(simulated, observed)
+    return rmse(s - s.mean(), o - o.mean()) if o.size else np.nan
+
+
+def fhv(simulated, observed, absolute: bool = False) -> float:
+    """Percent bias of the top 2 % flows of the flow duration curve (Yilmaz et al. 2008).
+
+    `absolute` sums the magnitudes of the differences instead (Song et al. 2024).
+    """
+    return _percent_bias(*_high(simulated, observed), absolute)
+
+
+def flv(simulated, observed, absolute: bool = False) -> float:
+    """Percent bias of the bottom 30 % flows of the flow duration curve.
+
+    After Yilmaz et al. (2008), but of the flows themselves and not of their logarithms, as in
+    Feng et al. (2022). `absolute` as for `fhv`.
+    """
+    return _percent_bias(*_low(simulated, observed), absolute)
+
+
+def rmse_low(simulated, observed) -> float:
+    """Root mean square error between the bottom 30 % of both flow duration curves."""
+    return rmse(*_low(simulated, observed))
+
+
+def rmse_high(simulated, observed) -> float:
+    """Root mean square error between the top 2 % of both flow duration curves."""
+    return rmse(*_high(simulated, observed))
+
+
+METRICS = {
+    "nse": nse,
+    "kge": kge,
+    "kge_2012": kge_2012,
+    "correlation": correlation,
+    "bias": bias,
+    "rmse": rmse,
+    "ubrmse": ubrmse,
+    "fhv": fhv,
+    "flv": flv,
+    "rmse_low": rmse_low,
+    "rmse_high": rmse_high,
+}
+
+
+def table(simulated: pd.DataFrame, observed: pd.DataFrame, period: str = "all") -> pd.DataFrame:
+    """All scores, a row per observed site: site, period, the scores, days with an observation.
+
+    Both frames have time as the index and a column per site, in one unit; they are compared on the
+    times they share, and sites only simulated are left out. bias, fhv and flv are in percent,
+    the errors in the unit of the series, the others have none. ValueError if an observed
+    site is not simulated or no time is shared.
+    """
+    unknown = [str(site) for site in observed.columns if site not in simulated.columns]
+    if unknown:
+        raise ValueError(
+            f"observed but not simulated: {', '.join(unknown)}; "
+            f"simulated are {', '.join(map(str, simulated.columns))}"
+        )
+    times = simulated.index.intersection(observed.index)
+    if times.empty:
+        raise ValueError(
+            f"simulated {_span(simulated.index)} and observed {_span(observed.index)} share "
+            "no time; check the period and the time of day of both"
+        )
+    rows = []
+    for site in observed.columns:
+        s, o = (frame.loc[times, site].to_numpy(float) for frame in (simulated, observed))
+        scores = {name: metric(s, o) for name, metric in METRICS.items()}
+        rows.append({"site": site, "period": period, **scores, "days": int((~np.isnan(o)).sum())})
+    return pd.DataFrame(rows, columns=["site", "period", *METRICS, "days"])
+
+
+def _span(index) -> str:
+    return f"{index[0]} to {index[-1]}" if len(index) else "(empty)"
+
+
+def _pairs(simulated, observed):
+    s, o = np.asarray(simulated, float), np.asarray(observed, float)
+    if s.ndim != 1 or s.shape != o.shape:
+        raise ValueError(f"two series of one length, please: got {s.shape} and {o.shape}")
+    valid = ~np.isnan(o)
+    return s[valid], o[valid]
+
+
+def _varies(values) -> bool:
+    # not by the standard deviation: rounding of the mean gives a constant series a small one
+    return values.size > 1 and not np.all(values == values[0])
+
+
+def _low(simulated, observed):
+    s, o = _sorted(simulated, observed)
+    return s[: round(LOW * o.size)], o[: round(LOW * o.size)]
+
+
+def _high(simulated, observed):
+    s, o = _sorted(simulated, observed)
+    first = min(round((1 - HIGH) * o.size), max(o.size - 1, 0))  # at least the highest flow
+    return s[first:], o[first:]
+
+
+def _sorted(simulated, observed):
+    s, o = _pairs(simulated, observed)
+    if np.isnan(s).any():  # sorting would hide it at the end
+        s = np.full(s.shape, np.nan)
+    return np.sort(s), np.sort(o)
+
+
+def _percent_bias(s, o, absolute: bool = False) -> float:
+    if o.sum() == 0:
+        return np.nan
+    difference = np.abs(s - o) if absolute else s - o
+    return float(100 * difference.sum() / o.sum())
+
+
+def _kge(r: float, spread: float, mean: float) -> float:
+    return float(1 - np.sqrt((r - 1) ** 2 + (spread - 1) ** 2 + (mean - 1) ** 2))

@@ -8,7 +8,7 @@ offsets: LLVM sees that lanes are independent and vectorises it without checks.
 from __future__ import annotations
 
 from gridhydro.kernels import numba_math
-from gridhydro.kernels.launch import LANES
+from gridhydro.kernels.launch import AHEAD, LANES
 from gridhydro.kernels.spec import Spec
 from gridhydro.kernels.trace import Program, Symbol
 from gridhydro.kernels.vocabulary import OPERATIONS
@@ -25,12 +25,13 @@ import math
 import numpy as np
 from numba import {real} as real, int32, int64, njit as compile_cached
 
-from gridhydro.kernels.numba_math import bits_from_float, float_from_bits, select
+from gridhydro.kernels.numba_math import bits_from_float, float_from_bits, prefetch, select
 
 OPTIONS = dict(nogil=True, error_model="numpy", fastmath={{"nsz", "contract"}})
 LANES = {lanes}  # values computed together
 COMPONENTS = {components}
 CELLS = LANES // COMPONENTS  # cells in one block of lanes
+AHEAD = {ahead}  # days between asking for a row and using it
 
 # rows of the workspace: one quantity each, LANES values a row
 {rows}
@@ -58,6 +59,14 @@ def load_day(w, row, source, t, cell, width):
             w[(row + k) * LANES + l] = source[k, t, cell * COMPONENTS + l]
         for l in range(width * COMPONENTS, LANES):
             w[(row + k) * LANES + l] = w[(row + k) * LANES]
+
+
+@njit
+def fetch_ahead(source, t, first, last):
+    if 0 <= t < source.shape[1]:
+        for k in range(source.shape[0]):
+            for i in range(first, last, 16):
+                prefetch(source, k, t, i)
 
 
 @njit
@@ -122,6 +131,8 @@ def forward_blocks(
         for t in range(days):
             if every > 0 and t % every == 0:
                 store_states(w, trajectory, t // every, cell, width)
+            fetch_ahead(forcing, t + AHEAD, cell, cell + width)
+            fetch_ahead(outputs, t + AHEAD, cell, cell + width)
             load_shared(w, FORCING, forcing, t, cell, width, real(1.0))
             load_day(w, DYNAMIC, dynamic, t, cell, width)
             step(w)
@@ -155,12 +166,14 @@ def adjoint_blocks(
                 for i in range(STATIC * LANES):
                     kept[t - start, i] = w[i]
                 if t + 1 < stop:
+                    fetch_ahead(forcing, t + AHEAD, cell, cell + width)
                     load_shared(w, FORCING, forcing, t, cell, width, real(1.0))
                     load_day(w, DYNAMIC, dynamic, t, cell, width)
                     advance(w)
             for t in range(stop - 1, start - 1, -1):
                 for i in range(STATIC * LANES):
                     w[i] = kept[t - start, i]
+                fetch_ahead(d_outputs, t - AHEAD, cell, cell + width)
                 load_shared(w, FORCING, forcing, t, cell, width, real(1.0))
                 load_day(w, DYNAMIC, dynamic, t, cell, width)
                 {read}
@@ -273,6 +286,7 @@ def _module(spec: Spec, kind: str, at: _Layout, functions: list[str], loop: str)
         components=spec.components,
         real=spec.real,
         lanes=LANES,
+        ahead=AHEAD,
         rows=at.source(),
     )
     return header + "\n" + "\n\n\n".join([*used, body]) + "\n"

@@ -9,6 +9,7 @@ from math import factorial, log, sqrt
 
 from llvmlite import ir
 from numba import float32, float64, int32, int64, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 LN2 = log(2.0)
@@ -48,6 +49,30 @@ def bits_from_float(context, value):
         return builder.bitcast(arguments[0], ir.IntType(whole.bitwidth))
 
     return whole(value), build
+
+
+@intrinsic
+def prefetch(context, array, i, j, k):
+    """Ask for the cache line of `array[i, j, k]`, which must be inside the array.
+
+    A block reads 256 bytes of each day, far apart: the hardware does not see the stride.
+    """
+
+    def build(context, builder, signature, arguments):
+        kind = signature.args[0]
+        struct = context.make_array(kind)(context, builder, arguments[0])
+        pointer = cgutils.get_item_pointer(context, builder, kind, struct, arguments[1:])
+        number, address = ir.IntType(32), ir.PointerType()
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [address, number, number, number]),
+            "llvm.prefetch.p0",
+        )
+        read, high_locality, data = 0, 3, 1
+        builder.call(function, [pointer, *(number(v) for v in (read, high_locality, data))])
+        return context.get_dummy_value()
+
+    return types.void(array, i, j, k), build
 
 
 def _series(coefficients: list[float], x: str) -> str:

@@ -60,3 +60,13 @@ def route_gpu_tile_days(days: int, levels: int, substeps: int) -> int:
     """
     best = math.sqrt(days * ROUTE_LAUNCH_COST / (levels * substeps))
     return max(1, min(64, days, round(best)))
+
+
+def triton_cells(components: int) -> int:
+    """Cells of one GPU program: 128 lanes, fewer cells where each has several components."""
+    return max(1, 128 // components)
+
+
+def triton_warps() -> int:
+    """Warps of one GPU program: one lane a thread."""
+    return 4

@@ -1,0 +1,63 @@
+"""Launches a column's printed GPU kernels on torch tensors (CPU tensors in the interpreter)."""
+
+from __future__ import annotations
+
+import contextlib
+
+import torch
+import triton
+
+from gridhydro.kernels import build, emit_triton
+from gridhydro.kernels.launch import triton_cells, triton_warps
+from gridhydro.kernels.spec import Spec
+
+
+def forward(spec: Spec, every: int, forcing, static, dynamic, initial):
+    """Outputs (O, T, N) or (O, T, N*M), final states (S, N*M) and the trajectory."""
+    (_, days, cells), lanes = forcing.shape, initial.shape[1]
+    width = cells if spec.mean else lanes
+    outputs = forcing.new_empty(len(spec.outputs), days, width)
+    final = torch.empty_like(initial)
+    kept = -(-days // every) if every else 0
+    trajectory = forcing.new_empty(kept, len(spec.states), lanes)
+    arrays = (forcing, static, dynamic, initial, outputs, final, trajectory)
+    _launch(kernel(spec, "forward"), spec, arrays, (cells, days, every))
+    return outputs, final, trajectory
+
+
+def adjoint(spec: Spec, every: int, forcing, static, dynamic, trajectory, d_outputs, d_final):
+    """Gradients to forcing (None if not wanted), static and dynamic parameters, initial states."""
+    _, days, cells = forcing.shape
+    d_forcing = torch.empty_like(forcing) if spec.forcing_gradient else forcing.new_empty(0)
+    d_static, d_dynamic = torch.empty_like(static), torch.empty_like(dynamic)
+    d_initial = torch.empty_like(d_final)
+    kept = forcing.new_empty(every if every > 1 else 0, *trajectory.shape[1:])
+    arrays = (
+        forcing, static, dynamic, trajectory, kept, d_outputs, d_final,
+        d_forcing, d_static, d_dynamic, d_initial,
+    )  # fmt: skip
+    _launch(kernel(spec, "adjoint"), spec, arrays, (cells, days, every), RECOMPUTE=every > 1)
+    return d_forcing if spec.forcing_gradient else None, d_static, d_dynamic, d_initial
+
+
+def kernel(spec: Spec, direction: str):
+    """The printed kernel of a spec, "forward" or "adjoint"."""
+    source = getattr(emit_triton, direction)(spec)
+    name = f"{spec.column.name}_{direction}_triton_{spec.real}"
+    return getattr(build.load(name, source), direction)
+
+
+def _launch(function, spec: Spec, arrays, sizes, **constants) -> None:
+    if not arrays[0].is_cuda and isinstance(function, triton.JITFunction):
+        raise ValueError(
+            "the Triton backend needs CUDA tensors; on CPU tensors use backend='numba', or set "
+            "TRITON_INTERPRET=1 before Python starts to run Triton's interpreter"
+        )
+    block = triton_cells(emit_triton.padded(spec.components))
+    device = arrays[0].device
+    guard = torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
+    with guard:
+        function[(triton.cdiv(sizes[0], block),)](
+            *(a.detach() for a in arrays), *sizes, **constants, BLOCK=block,
+            num_warps=triton_warps(),
+        )  # fmt: skip

@@ -1,0 +1,253 @@
+"""Prints a column's forward and adjoint kernels for the GPU.
+
+One program owns a block of cells (x components) and loops over time with the states in registers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gridhydro.kernels.spec import Spec
+from gridhydro.kernels.trace import Program, Symbol
+from gridhydro.kernels.vocabulary import OPERATIONS
+
+_HEADER = '''"""{title}, printed by gridhydro: change the column, not this file.
+
+Arrays: forcing (F, T, N); static (K, N*M), dynamic (D, T, N*M) parameters; initial and final
+(S, N*M) states; outputs (O, T, {last}); trajectory (ceil(T / every), S, N*M), the states
+before every `every`-th day. N cells, M = {components} components, last axis fastest.
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def tanh(x):
+    # 1.4426950408889634 is log2(e)
+    return 1.0 - 2.0 / (tl.exp2(x * (2.0 * 1.4426950408889634)) + 1.0)
+
+
+@triton.jit
+def {name}({arguments}, cells, days, every, {constants}):
+'''
+
+FORWARD_ARRAYS = ("forcing", "static", "dynamic", "initial", "outputs", "final", "trajectory")
+ADJOINT_ARRAYS = (
+    "forcing", "static", "dynamic", "trajectory", "kept", "d_outputs", "d_final",
+    "d_forcing", "d_static", "d_dynamic", "d_initial",
+)  # fmt: skip
+
+
+def padded(components: int) -> int:
+    """Components filled up to a power of two, as Triton's tiles must be."""
+    return 1 << (components - 1).bit_length()
+
+
+def forward(spec: Spec) -> str:
+    """Source of a module with the kernel `forward`."""
+    w = _Writer(spec)
+    w.place()
+    w.load("static", spec.static, "static", "{k} * lanes + lane", other=1.0)
+    w.lines(spec.derive)
+    w.load("initial", spec.states, "state", "{k} * lanes + lane")
+    with w.loop("for t in range(days):"):
+        w("day = tl.cast(t, tl.int64)")
+        with w.loop("if every > 0:"), w.loop("if t % every == 0:"):
+            w("kept_day = tl.cast(t // every, tl.int64)")
+            w.store("trajectory", _row(spec, "kept_day"), _own(spec.states))
+        w.load_day(spec.step)
+        w.lines(spec.step)
+        w.outputs("outputs", {name: _value(spec.step.outputs[name]) for name in spec.outputs})
+        w.move(spec.states, [spec.step.outputs[f"next_{name}"] for name in spec.states])
+    w.store("final", "{k} * lanes + lane", _own(spec.states))
+    return _module(spec, "forward", FORWARD_ARRAYS, ["BLOCK: tl.constexpr"], w)
+
+
+def adjoint(spec: Spec) -> str:
+    """Source of a module with the kernel `adjoint`."""
+    w = _Writer(spec)
+    back = spec.step_adjoint
+    summed = [n for n in (*spec.static, *spec.derived) if _flows(back, n)]
+    w.place()
+    w.load("static", spec.static, "static", "{k} * lanes + lane", other=1.0)
+    w.lines(spec.derive)
+    w.load("d_final", [f"d_next_{name}" for name in spec.states], "state", "{k} * lanes + lane")
+    for name in summed:
+        w(f"sum_{name} = tl.zeros({w.shape}, tl.{spec.real})")
+    w("segments = (days + every - 1) // every")
+    with w.loop("for back in range(segments):"):
+        w("start = (segments - 1 - back) * every")
+        w("stop = min(start + every, days)")
+        with w.loop("if RECOMPUTE:"):
+            w("first = tl.cast(start // every, tl.int64)")
+            w.load("trajectory", spec.states, "state", _row(spec, "first"))
+            with w.loop("for t in range(start, stop):"):
+                w("day = tl.cast(t, tl.int64)")
+                w("slot = tl.cast(t - start, tl.int64)")
+                w.store("kept", _row(spec, "slot"), _own(spec.states))
+                w.load_day(spec.advance)
+                w.lines(spec.advance)
+                w.move(spec.states, [spec.advance.outputs[f"next_{n}"] for n in spec.states])
+            w("tl.debug_barrier()  # what is kept is read back below, maybe by another thread")
+        with w.loop("for i in range(stop - start):"):
+            w("day = tl.cast(stop - 1 - i, tl.int64)")
+            with w.loop("if RECOMPUTE:"):
+                w("slot = day - start")
+                w.load("kept", spec.states, "state", _row(spec, "slot"))
+            with w.loop("else:"):
+                w.load("trajectory", spec.states, "state", _row(spec, "day"))
+            w.load_day(back)
+            w.load_seeds([f"d_{name}" for name in spec.outputs])
+            w.lines(back)
+            for name in summed:
+                w(f"sum_{name} += {_value(back.outputs[f'd_{name}'])}")
+            dynamic = [_value(back.outputs[f"d_{n}"]) for n in spec.dynamic]
+            w.store("d_dynamic", "({k} * all_days + day) * lanes + lane", dynamic)
+            if spec.forcing_gradient:
+                values = {n: _value(back.outputs[f"d_{n}"]) for n in spec.forcings}
+                w.outputs("d_forcing", values, mean=False)
+            w.move(
+                [f"d_next_{name}" for name in spec.states],
+                [back.outputs[f"d_{name}"] for name in spec.states],
+            )
+        with w.loop("if RECOMPUTE:"):
+            w("tl.debug_barrier()")
+    for name in spec.derived:
+        w(f"d_{name} = {f'sum_{name}' if name in summed else '0.0'}")
+    w.lines(spec.derive_adjoint)
+    totals = []
+    for name in spec.static:
+        parts = [_value(spec.derive_adjoint.outputs[f"d_{name}"])]
+        totals.append(" + ".join([f"sum_{name}"] * (name in summed) + parts))
+    w.store("d_static", "{k} * lanes + lane", totals)
+    w.store("d_initial", "{k} * lanes + lane", [f"d_next_{name}" for name in spec.states])
+    constants = ["RECOMPUTE: tl.constexpr", "BLOCK: tl.constexpr"]
+    return _module(spec, "adjoint", ADJOINT_ARRAYS, constants, w)
+
+
+def _module(spec: Spec, name: str, arrays: Iterable[str], constants: list[str], w: _Writer) -> str:
+    header = _HEADER.format(
+        title=f"{name.title()} kernel of the column '{spec.column.name}' for the GPU, {spec.real}",
+        last="N" if spec.mean else "N*M",
+        components=spec.components,
+        name=name,
+        arguments=", ".join(arrays),
+        constants=", ".join(constants),
+    )
+    return header + "\n".join(w.text) + "\n"
+
+
+class _Writer:
+    """The body of a kernel, line by line."""
+
+    def __init__(self, spec: Spec):
+        self.spec, self.text, self.indent = spec, [], 1
+        self.tiled = spec.components > 1
+        self.shape = f"[BLOCK, {padded(spec.components)}]" if self.tiled else "[BLOCK]"
+
+    def __call__(self, line: str) -> None:
+        self.text.append("    " * self.indent + line)
+
+    def loop(self, head: str) -> _Indented:
+        self(head)
+        return _Indented(self)
+
+    def place(self) -> None:
+        """Which cells and lanes this program owns; offsets are 64-bit from here on."""
+        m = self.spec.components
+        self("cell = tl.cast(tl.program_id(0), tl.int64) * BLOCK + tl.arange(0, BLOCK)")
+        if self.tiled:
+            self("alone = cell")
+            self("cell = cell[:, None]")
+            self(f"component = tl.arange(0, {padded(m)})[None, :]")
+            self(f"there = (cell < cells) & (component < {m})")
+            self(f"lane = cell * {m} + component")
+        else:
+            self("there = cell < cells")
+            self("lane = cell")
+        self("all_days = tl.cast(days, tl.int64)")
+        self("all_cells = tl.cast(cells, tl.int64)")
+        self(f"lanes = all_cells * {m}")
+
+    def load(self, array, names, kind, offset, mask="there", other=0.0) -> None:
+        for k, name in enumerate(names):
+            self(f"{name} = tl.load({array} + {offset.format(k=k)}, mask={mask}, other={other})")
+
+    def load_day(self, program: Program) -> None:
+        used = program.used()
+        for array, names, offset in (
+            ("forcing", self.spec.forcings, "({k} * all_days + day) * all_cells + cell"),
+            ("dynamic", self.spec.dynamic, "({k} * all_days + day) * lanes + lane"),
+        ):
+            for k, name in enumerate(names):
+                if name in used:
+                    mask = "cell < cells" if array == "forcing" else "there"
+                    other = 0.0 if array == "forcing" else 1.0
+                    place = offset.format(k=k)
+                    self(f"{name} = tl.load({array} + {place}, mask={mask}, other={other})")
+
+    def load_seeds(self, names: list[str]) -> None:
+        if self.spec.mean:
+            self.load("d_outputs", names, "seed", "({k} * all_days + day) * all_cells + cell", "cell < cells")
+            if self.tiled:
+                for name in names:
+                    self(f"{name} = {name} * {1 / self.spec.components!r}")
+        else:
+            self.load("d_outputs", names, "seed", "({k} * all_days + day) * lanes + lane")
+
+    def lines(self, program: Program) -> None:
+        for line in program.lines:
+            values = [_value(a) for a in line.arguments]
+            self(f"{line.name} = {OPERATIONS[line.operation].triton.format(*values)}")
+
+    def store(self, array: str, offset: str, values: Iterable[str]) -> None:
+        for k, value in enumerate(values):
+            self(f"tl.store({array} + {offset.format(k=k)}, {value}, mask=there)")
+
+    def outputs(self, array: str, values: dict[str, str], mean: bool | None = None) -> None:
+        """Daily values by cell: the mean of the components, their sum, or each of them."""
+        per_cell = self.spec.mean or mean is not None
+        if not (self.tiled and per_cell):
+            self.store(array, "({k} * all_days + day) * lanes + lane", values.values())
+            return
+        share = 1 / self.spec.components if mean is None else 1.0
+        for k, value in enumerate(values.values()):
+            place = f"{array} + ({k} * all_days + day) * all_cells + alone"
+            total = f"tl.sum(tl.where(there, {value}, 0.0), axis=1)"
+            self(f"tl.store({place}, {total} * {share!r}, mask=alone < cells)")
+
+    def move(self, names: list[str], values: list[Symbol | float]) -> None:
+        """Give the loop's variables their values for the next turn, all at once."""
+        for name, value in zip(names, values, strict=True):
+            self(f"new_{name} = tl.broadcast_to({_value(value)}, {self.shape})")
+        for name in names:
+            self(f"{name} = new_{name}")
+
+
+class _Indented:
+    def __init__(self, writer: _Writer):
+        self.writer = writer
+
+    def __enter__(self):
+        self.writer.indent += 1
+
+    def __exit__(self, *error):
+        self.writer.indent -= 1
+
+
+def _row(spec: Spec, index: str) -> str:
+    """Place of state k in row `index` of a trajectory."""
+    return f"({index} * {len(spec.states)} + {{k}}) * lanes + lane"
+
+
+def _own(names: list[str]) -> list[str]:
+    return list(names)
+
+
+def _flows(program: Program, name: str) -> bool:
+    return isinstance(program.outputs[f"d_{name}"], Symbol)
+
+
+def _value(value: Symbol | float) -> str:
+    return value.name if isinstance(value, Symbol) else repr(value)

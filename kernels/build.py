@@ -8,7 +8,7 @@ import inspect
 import os
 import sys
 import tempfile
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -17,7 +17,7 @@ from gridhydro.kernels import numba_math
 
 @lru_cache
 def cache_folder() -> Path:
-    """Where kernels are kept: GRIDHYDRO_CACHE, else the user's cache folder, else a temporary one."""
+    """Where kernels are kept: GRIDHYDRO_CACHE, the user's cache folder, or else a temporary one."""
     chosen = os.environ.get("GRIDHYDRO_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     folder = Path(chosen or Path(base, "gridhydro", "kernels")).expanduser()
@@ -33,7 +33,7 @@ def cache_folder() -> Path:
         return Path(tempfile.mkdtemp(prefix="gridhydro-kernels-"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def load(name: str, source: str) -> ModuleType:
     """The module with this source. A second process finds it, and its compiled code, on disk."""
     support = inspect.getsource(numba_math)

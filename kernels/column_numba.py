@@ -18,13 +18,17 @@ def forward(spec: Spec, every: int, forcing, static, dynamic, initial):
     kept = -(-days // every) if every else 0
     trajectory = forcing.new_empty(kept, len(spec.states), lanes)
     kernel = build.load(_name(spec, "forward"), emit_numba.forward(spec)).forward
-    _launch(kernel, spec, cells, every, forcing, static, dynamic, initial, outputs, final, trajectory)
+    _launch(
+        kernel, spec, cells, every, forcing, static, dynamic, initial, outputs, final, trajectory
+    )
     return outputs, final, trajectory
 
 
 def adjoint(spec: Spec, every: int, forcing, static, dynamic, trajectory, d_outputs, d_final):
     """Gradients to forcing (None if not wanted), static and dynamic parameters, initial states."""
-    d_forcing = forcing.new_empty(forcing.shape if spec.forcing_gradient else (0, *forcing.shape[1:]))
+    d_forcing = forcing.new_empty(
+        forcing.shape if spec.forcing_gradient else (0, *forcing.shape[1:])
+    )
     d_static, d_dynamic = torch.empty_like(static), torch.empty_like(dynamic)
     d_initial = torch.empty_like(d_final)
     kernel = build.load(_name(spec, "adjoint"), emit_numba.adjoint(spec)).adjoint

@@ -71,7 +71,9 @@ def checkpoint_interval(storage, spec: Spec, forcing, initial) -> int:
 class _Column(torch.autograd.Function):
     @staticmethod
     def forward(ctx, spec, launcher, every, forcing, static, dynamic, initial):
-        outputs, final, trajectory = launcher.forward(spec, every, forcing, static, dynamic, initial)
+        outputs, final, trajectory = launcher.forward(
+            spec, every, forcing, static, dynamic, initial
+        )
         ctx.save_for_backward(forcing, static, dynamic, trajectory)
         ctx.spec, ctx.launcher, ctx.every = spec, launcher, every
         return outputs, final

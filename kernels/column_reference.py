@@ -23,12 +23,16 @@ def run(spec: Spec, forcing, static, dynamic, initial):
     with OneConvention():
         for t in range(days):
             weather = {
-                name: forcing[k, t].repeat_interleave(components) if components > 1 else forcing[k, t]
+                name: forcing[k, t].repeat_interleave(components)
+                if components > 1
+                else forcing[k, t]
                 for k, name in enumerate(spec.forcings)
             }
             daily = {name: dynamic[k, t] for k, name in enumerate(spec.dynamic)}
             states, fluxes = spec.column.step(
-                SimpleNamespace(**states), SimpleNamespace(**weather), SimpleNamespace(**fixed, **daily)
+                SimpleNamespace(**states),
+                SimpleNamespace(**weather),
+                SimpleNamespace(**fixed, **daily),
             )
             values = states | fluxes
             rows.append(torch.stack([values[name].expand_as(initial[0]) for name in spec.outputs]))

@@ -8,7 +8,7 @@ import torch
 import triton
 
 from gridhydro.kernels import build, emit_triton
-from gridhydro.kernels.launch import triton_cells, triton_warps
+from gridhydro.kernels.launch import triton_cells, triton_options
 from gridhydro.kernels.spec import Spec
 
 
@@ -59,5 +59,19 @@ def _launch(function, spec: Spec, arrays, sizes, **constants) -> None:
     with guard:
         function[(triton.cdiv(sizes[0], block),)](
             *(a.detach() for a in arrays), *sizes, **constants, BLOCK=block,
-            num_warps=triton_warps(),
+            **triton_options(spec.real),
         )  # fmt: skip
+
+
+def usage(spec: Spec, direction: str, capability: int, recompute: bool = False):
+    """Registers and spills of a printed kernel compiled for a compute capability such as 90."""
+    from gridhydro.kernels.ahead import compile_for
+
+    pointer = {"float32": "*fp32", "float64": "*fp64"}[spec.real]
+    names = emit_triton.FORWARD_ARRAYS if direction == "forward" else emit_triton.ADJOINT_ARRAYS
+    signature = dict.fromkeys(names, pointer) | dict.fromkeys(("cells", "days", "every"), "i32")
+    constants = {"BLOCK": triton_cells(emit_triton.padded(spec.components))}
+    if direction == "adjoint":
+        constants["RECOMPUTE"] = recompute
+    options = triton_options(spec.real)
+    return compile_for(kernel(spec, direction), signature, constants, capability, options)

@@ -189,7 +189,13 @@ class _Writer:
 
     def load_seeds(self, names: list[str]) -> None:
         if self.spec.mean:
-            self.load("d_outputs", names, "seed", "({k} * all_days + day) * all_cells + cell", "cell < cells")
+            self.load(
+                "d_outputs",
+                names,
+                "seed",
+                "({k} * all_days + day) * all_cells + cell",
+                "cell < cells",
+            )
             if self.tiled:
                 for name in names:
                     self(f"{name} = {name} * {1 / self.spec.components!r}")

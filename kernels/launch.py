@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 
@@ -16,8 +17,8 @@ LANES = 64
 AHEAD = 3
 SEGMENT = 32
 
-# routing on the CPU: bytes that what leaves the cells within one tile may take, to stay in the cache
-ROUTE_TILE_BYTES = 8 * 2**20
+# routing on the CPU: bytes for what leaves all cells within one tile, about the last cache level
+ROUTE_TILE_BYTES = 32 * 2**20
 # routing on the GPU: cells of one program, its warps, and the cost of a launch in sub-steps
 ROUTE_BLOCK = 128
 ROUTE_WARPS = 4
@@ -42,8 +43,7 @@ def over_blocks(function: Callable, blocks: int, *arguments) -> None:
     parts = min(blocks, threads * 4) if threads > 1 else 1
     edges = [blocks * i // parts for i in range(parts + 1)]
     futures = [
-        pool(threads).submit(function, first, last, *arguments)
-        for first, last in zip(edges[:-1], edges[1:], strict=True)
+        pool(threads).submit(function, first, last, *arguments) for first, last in pairwise(edges)
     ]
     for future in futures:
         future.result()
@@ -62,11 +62,18 @@ def route_gpu_tile_days(days: int, levels: int, substeps: int) -> int:
     return max(1, min(64, days, round(best)))
 
 
+# fused multiply-add, said aloud because the default differs between Triton's versions
+TRITON_OPTIONS = {"enable_fp_fusion": True}
+
+
 def triton_cells(components: int) -> int:
     """Cells of one GPU program: 128 lanes, fewer cells where each has several components."""
     return max(1, 128 // components)
 
 
-def triton_warps() -> int:
-    """Warps of one GPU program: one lane a thread."""
-    return 4
+def triton_options(real: str) -> dict:
+    """Compiler options of a column kernel: 128 threads, one lane each.
+
+    Left to itself the assembler spills a few registers of the float64 adjoint to fit a third block.
+    """
+    return {"num_warps": 4, **TRITON_OPTIONS, **({"maxnreg": 255} if real == "float64" else {})}

@@ -124,7 +124,9 @@ def _number_or_symbol(value):
         return float(value)
     if getattr(value, "ndim", None) == 0:
         return float(value.item())
-    raise _refuse(f"a value of type {type(value).__name__}", "use numbers, states, forcing or parameters")
+    raise _refuse(
+        f"a value of type {type(value).__name__}", "use numbers, states, forcing or parameters"
+    )
 
 
 def _refuse(what: str, remedy: str | None = None) -> OutsideVocabulary:
@@ -227,7 +229,11 @@ def _split(whole: Program, static: list[str]) -> tuple[Program, Program]:
     def is_static(value):
         if isinstance(value, float):
             return True
-        return value.name in constants if value.operation == "input" else placed[id(value)][0] == "derive"
+        return (
+            value.name in constants
+            if value.operation == "input"
+            else placed[id(value)][0] == "derive"
+        )
 
     def in_derive(value):
         if isinstance(value, float):
@@ -311,7 +317,9 @@ def _name_lines(program: Program) -> None:
         line.name = _assigned_name(*line.source)
     for name, value in program.outputs.items():
         if isinstance(value, Symbol) and value.operation != "input":
-            value.name = name.removeprefix("next_") if value.name in ("", "states", "fluxes") else value.name
+            value.name = (
+                name.removeprefix("next_") if value.name in ("", "states", "fluxes") else value.name
+            )
     _make_unique(program)
 
 

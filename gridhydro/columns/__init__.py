@@ -3,7 +3,7 @@
 from gridhydro.column import Column
 from gridhydro.columns.hbv import HBV
 
-COLUMNS = {column.name: column for column in (HBV,)}
+COLUMNS: dict[str, Column] = {column.name: column for column in (HBV(),)}
 
 
 def column(name: str | Column) -> Column:
@@ -12,4 +12,4 @@ def column(name: str | Column) -> Column:
         return name
     if name not in COLUMNS:
         raise ValueError(f"there is no column '{name}'; there is {', '.join(sorted(COLUMNS))}")
-    return COLUMNS[name]()
+    return COLUMNS[name]

@@ -1,0 +1,142 @@
+"""Run a column over many cells and days."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from gridhydro.column import Column, Field
+from gridhydro.columns import column as column_named
+from gridhydro.kernels import Spec, column_op
+
+
+def simulate(
+    column: str | Column,
+    forcing: Mapping[str, Tensor] | Tensor,
+    parameters: Mapping[str, Tensor],
+    *,
+    initial: Mapping[str, Tensor] | None = None,
+    outputs: Sequence[str] | None = None,
+    mean: bool = True,
+    storage: str | int = "auto",
+    backend: str | None = None,
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Take every cell through the days of the forcing; differentiable in all that goes in.
+
+    N cells, T days, M components (parallel parameter sets of a cell under the same forcing).
+
+    Parameters
+    ----------
+    column : a name such as "hbv", or a Column.
+    forcing : one (T, N) tensor per forcing of the column, in the unit of its field, or all of them
+        stacked in the column's order as one (F, T, N) tensor, which saves a copy.
+    parameters : one tensor per parameter: (N,) or (N, M) held through the run, (T, N, M) by day.
+    initial : states at the start, (N,) or (N, M) each; the column's initial values if left out.
+    outputs : names of fluxes or end-of-day states to return; the column's runoff if left out.
+    mean : average the outputs over the components.
+    storage, backend : see `gridhydro.kernels.column_op`.
+
+    Returns
+    -------
+    outputs : name -> (T, N), or (T, N, M) with `mean=False`.
+    final : state -> (N, M), to be handed in as `initial` of a run that goes on from here.
+    """
+    column = column_named(column)
+    outputs = tuple(outputs or (column.runoff,))
+    for name in outputs:
+        column.output(name)
+    weather = _forcing(column, forcing)
+    _check_names("parameter", column.parameters, parameters)
+    days, cells = weather.shape[1:]
+    components = max((p.shape[-1] for p in parameters.values() if p.ndim > 1), default=1)
+    dynamic_names = tuple(f.name for f in column.parameters if parameters[f.name].ndim == 3)
+    static = [
+        _lanes(f, parameters[f.name], (cells, components), weather)
+        for f in column.parameters
+        if f.name not in dynamic_names
+    ]
+    dynamic = [
+        _lanes(column_field(column, n), parameters[n], (days, cells, components), weather)
+        for n in dynamic_names
+    ]
+    spec = spec_of(column, outputs, dynamic_names, components, mean, str(weather.dtype)[6:])
+    values, final = column_op(
+        spec,
+        weather,
+        torch.stack(static) if static else weather.new_empty(0, cells * components),
+        torch.stack(dynamic) if dynamic else weather.new_empty(0, days, cells * components),
+        _initial(column, initial, cells, components, weather),
+        storage,
+        backend,
+    )
+    if not mean:
+        values = values.unflatten(-1, (cells, components))
+    final = final.unflatten(-1, (cells, components))
+    return (
+        dict(zip(outputs, values, strict=True)),
+        dict(zip((f.name for f in column.states), final, strict=True)),
+    )
+
+
+@lru_cache(maxsize=256)
+def spec_of(column, outputs, dynamic, components, mean, real) -> Spec:
+    """One spec for each combination, so that a column is traced and printed once."""
+    if not 1 <= components <= 64:
+        raise ValueError(f"a cell has 1 to 64 components, not {components}")
+    return Spec(column, outputs, dynamic, components, mean, real)
+
+
+def column_field(column: Column, name: str) -> Field:
+    """The parameter field called `name`."""
+    return next(f for f in column.parameters if f.name == name)
+
+
+def _forcing(column: Column, forcing) -> Tensor:
+    if isinstance(forcing, Tensor):
+        if forcing.ndim != 3 or forcing.shape[0] != len(column.forcings):
+            names = ", ".join(f.name for f in column.forcings)
+            raise ValueError(
+                f"packed forcing has the shape ({len(column.forcings)}, T, N) for {names}, "
+                f"not {tuple(forcing.shape)}"
+            )
+        return forcing.contiguous()
+    _check_names("forcing", column.forcings, forcing)
+    shapes = {name: tuple(value.shape) for name, value in forcing.items()}
+    if len(set(shapes.values())) != 1 or len(next(iter(shapes.values()))) != 2:
+        raise ValueError(f"every forcing has the same shape (T, N); got {shapes}")
+    return torch.stack([forcing[f.name] for f in column.forcings])
+
+
+def _check_names(kind: str, fields: Sequence[Field], given: Mapping) -> None:
+    names = {f.name for f in fields}
+    missing, unknown = sorted(names - set(given)), sorted(set(given) - names)
+    if missing or unknown:
+        raise ValueError(
+            f"the column takes the {kind}s {', '.join(f.name for f in fields)}; "
+            f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}"
+        )
+
+
+def _lanes(field: Field, value: Tensor, shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """One value per lane: (N,), (N, 1), (N, M) or (T, N, M) made (..., N*M)."""
+    value = value.to(like) if value.ndim > 1 else value.to(like).unsqueeze(-1)
+    try:
+        return value.expand(shape).flatten(-2)
+    except RuntimeError:
+        raise ValueError(
+            f"'{field.name}' has the shape {tuple(value.shape)}, which does not fit "
+            f"{shape[-2]} cells x {shape[-1]} components"
+            + (f" x {shape[0]} days" * (len(shape) > 2))
+        ) from None
+
+
+def _initial(column: Column, initial, cells: int, components: int, like: Tensor) -> Tensor:
+    if initial is None:
+        rows = [like.new_full((cells * components,), f.initial) for f in column.states]
+    else:
+        _check_names("state", column.states, initial)
+        rows = [_lanes(f, initial[f.name], (cells, components), like) for f in column.states]
+    return torch.stack(rows)

@@ -1,0 +1,201 @@
+"""River routing on the CPU: numba, cells in topological order, time innermost.
+
+Time is cut into tiles of some days. Within a tile every cell runs through all sub-steps at once,
+reading what its upstream cells left in `ring`, which holds one tile and stays in the cache.
+Basins are independent, so each thread takes some of them through the whole period.
+"""
+
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+import torch
+from numba import njit
+
+from .launch import pool, route_cpu_tile_days
+
+_parts = weakref.WeakKeyDictionary()
+
+
+@njit(nogil=True, cache=True)
+def _forward(
+    cells, upstream_start, upstream, instant, reservoirs, release, runoff,
+    storage, slope, outflow, sensitivity, ring, parts,
+):  # fmt: skip
+    days, steps, substeps = runoff.shape[0], ring.shape[1], np.int64(parts)
+    tile_days = steps // substeps
+    y = np.empty(steps, ring.dtype)
+    dy = np.empty(steps, ring.dtype)
+    for first in range(0, days, tile_days):
+        last = min(first + tile_days, days)
+        count = (last - first) * substeps
+        for cell in cells:
+            sent = ring[cell]
+            sent[:count] = 0
+            for edge in range(upstream_start[cell], upstream_start[cell + 1]):
+                above = ring[upstream[edge]]
+                for k in range(count):
+                    sent[k] += above[k]
+
+            # what was sent arrives one sub-step later, or at once
+            if instant[cell]:
+                y[:count] = sent[:count]
+                y[0] += storage[5, cell]
+                storage[5, cell] = 0
+            else:
+                y[0] = storage[5, cell]
+                y[1:count] = sent[: count - 1]
+                storage[5, cell] = sent[count - 1]
+
+            phi = release[cell]
+            dy[:count] = 0
+            for number in range(reservoirs[cell]):
+                store = storage[number, cell]
+                if sensitivity.size:
+                    d_store = slope[number, cell]
+                    for k in range(count):
+                        filled = store + y[k]
+                        d_filled = d_store + dy[k]
+                        y[k] = phi * filled
+                        dy[k] = phi * d_filled + y[k]
+                        store = filled - y[k]
+                        d_store = d_filled - dy[k]
+                    slope[number, cell] = d_store
+                else:
+                    for k in range(count):
+                        filled = store + y[k]
+                        y[k] = phi * filled
+                        store = filled - y[k]
+                storage[number, cell] = store
+            if sensitivity.size:
+                sensitivity[cell, first * substeps : last * substeps] = dy[:count]
+
+            k = 0
+            for day in range(first, last):
+                local = runoff[day, cell] / parts
+                total = ring.dtype.type(0)
+                for _ in range(substeps):
+                    sent[k] = y[k] + local
+                    total += sent[k]
+                    k += 1
+                outflow[day, cell] = total
+
+
+@njit(nogil=True, cache=True)
+def _adjoint(
+    cells, downstream, instant, reservoirs, release, g_outflow, sensitivity,
+    g_storage, ahead, g_runoff, g_release, ring, parts,
+):  # fmt: skip
+    days, steps, substeps = g_outflow.shape[0], ring.shape[1], np.int64(parts)
+    tile_days = steps // substeps
+    for tile in range((days - 1) // tile_days, -1, -1):
+        first = tile * tile_days
+        last = min(first + tile_days, days)
+        count = (last - first) * substeps
+        for cell in cells[::-1]:
+            # cotangent of what leaves the cell: the outflow of its day, and the inflow of the
+            # downstream cell, one sub-step later or at once
+            g, below = ring[cell], downstream[cell]
+            for k in range(count):
+                g[k] = g_outflow[first + k // substeps, cell]
+            if below >= 0 and instant[below]:
+                for k in range(count):
+                    g[k] += ring[below, k]
+            elif below >= 0:
+                for k in range(count - 1):
+                    g[k] += ring[below, k + 1]
+                g[count - 1] += ahead[cell]
+                ahead[cell] = ring[below, 0]
+
+            k = 0
+            for day in range(first, last):
+                total = ring.dtype.type(0)
+                for _ in range(substeps):
+                    total += g[k]
+                    k += 1
+                g_runoff[day, cell] = total / parts
+            if sensitivity.size:
+                total = ring.dtype.type(0)
+                for k in range(count):
+                    total += g[k] * sensitivity[cell, first * substeps + k]
+                g_release[cell] += total
+
+            phi = release[cell]
+            for number in range(reservoirs[cell] - 1, -1, -1):
+                g_store = g_storage[number, cell]
+                for k in range(count - 1, -1, -1):
+                    g_store += phi * (g[k] - g_store)
+                    g[k] = g_store
+                g_storage[number, cell] = g_store
+            g_storage[5, cell] = g[0]
+
+
+def forward(
+    runoff, release, storage, network, instant, reservoirs, substeps, wanted, tile_days=None
+):
+    """Outflow (T, N) and final storage (6, N) of `route_reference.route`, on numpy arrays.
+
+    With `wanted` also what the gradient to `release` needs, else two empty arrays: the derivative
+    of every sub-step's outflow (N, T substeps) and of the final reservoirs (5, N) to ln(release)
+    for given inflow. A cell's reservoirs share one release, so its derivative can run forward in
+    time with the water, and the adjoint needs no trajectory.
+    """
+    days, size = runoff.shape
+    outflow, storage = np.empty_like(runoff), storage.copy()
+    sensitivity = np.empty((size, days * substeps) if wanted else (0, 0), runoff.dtype)
+    slope = np.zeros((5, size) if wanted else (5, 0), runoff.dtype)
+    ring = _ring(runoff, substeps, tile_days)
+    parts = runoff.dtype.type(substeps)
+    _each_part(
+        network, _forward, network.upstream_start, network.upstream, instant, reservoirs,
+        release, runoff, storage, slope, outflow, sensitivity, ring, parts,
+    )  # fmt: skip
+    return outflow, storage, sensitivity, slope
+
+
+def adjoint(
+    g_outflow, g_storage, release, sensitivity, slope, network, instant, reservoirs, substeps,
+    tile_days=None,
+):  # fmt: skip
+    """Cotangents of runoff, release and initial storage from those of outflow and final storage."""
+    g_runoff, g_release = np.empty_like(g_outflow), np.zeros_like(release)
+    if sensitivity.size:
+        g_release += (g_storage[:5] * slope).sum(axis=0)
+    ahead = np.where(network.downstream >= 0, g_storage[5, network.downstream], 0)
+    ahead = ahead.astype(release.dtype)
+    g_storage = g_storage.copy()
+    ring = _ring(g_outflow, substeps, tile_days)
+    parts = g_outflow.dtype.type(substeps)
+    _each_part(
+        network, _adjoint, network.downstream, instant, reservoirs, release, g_outflow,
+        sensitivity, g_storage, ahead, g_runoff, g_release, ring, parts,
+    )  # fmt: skip
+    return g_runoff, g_release / release, g_storage
+
+
+def _ring(series, substeps, tile_days):
+    days, size = series.shape
+    tile_days = tile_days or route_cpu_tile_days(size, substeps, series.itemsize)
+    return np.empty((size, min(tile_days, days) * substeps), series.dtype)
+
+
+def _each_part(network, kernel, *arguments):
+    """Run `kernel(cells, *arguments)` for the cells of every thread."""
+    threads = torch.get_num_threads()
+    parts = _basins_by_thread(network, threads)
+    list(pool(threads).map(lambda cells: kernel(cells, *arguments), parts))
+
+
+def _basins_by_thread(network, number):
+    """Whole basins shared out greedily by size; each part's cells in topological order."""
+    known = _parts.setdefault(network, {})
+    if number not in known:
+        _, basin, sizes = np.unique(network.basin, return_inverse=True, return_counts=True)
+        load, owner = np.zeros(number), np.empty(sizes.size, dtype=np.int64)
+        for index in np.argsort(-sizes, kind="stable"):
+            owner[index] = load.argmin()
+            load[owner[index]] += sizes[index]
+        parts = [np.flatnonzero(owner[basin] == thread) for thread in range(number)]
+        known[number] = [cells for cells in parts if cells.size]
+    return known[number]

@@ -1,0 +1,81 @@
+"""River routing as one differentiable operation, on the backend that fits the tensors."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import torch
+
+from . import route_numba, route_reference
+
+BACKENDS = ("numba", "triton", "torch")
+
+
+def route(
+    runoff, release, storage, network, instant, reservoirs, substeps, backend=None, tile_days=None
+):
+    """`route_reference.route` by backend: numba on the CPU, Triton on CUDA, "torch" on request.
+
+    Tensors are contiguous and of one floating dtype and device; `instant` is bool and
+    `reservoirs` int32 there too. `tile_days` changes the speed, never the result.
+    """
+    backend = backend or ("triton" if runoff.is_cuda else "numba")
+    if backend not in BACKENDS:
+        raise ValueError(f"there is no routing backend '{backend}'; choose from {BACKENDS}")
+    if backend == "numba" and runoff.device.type != "cpu":
+        raise ValueError(f"the numba backend routes CPU tensors, these are on {runoff.device}")
+    if backend == "torch":
+        return route_reference.route(
+            runoff, release, storage, network, instant, reservoirs, substeps
+        )
+    options = SimpleNamespace(
+        backend=_triton() if backend == "triton" else _NumbaOnTensors,
+        fixed=(network, instant, reservoirs, substeps),
+        tile_days=tile_days,
+    )
+    return _Route.apply(runoff, release, storage, options)
+
+
+class _Route(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, runoff, release, storage, options):
+        outflow, final, sensitivity, slope = options.backend.forward(
+            runoff, release, storage, *options.fixed, ctx.needs_input_grad[1], options.tile_days
+        )
+        ctx.options = options
+        ctx.save_for_backward(release, sensitivity, slope)
+        return outflow, final
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, g_outflow, g_final):
+        release, sensitivity, slope = ctx.saved_tensors
+        g_runoff, g_release, g_storage = ctx.options.backend.adjoint(
+            g_outflow.contiguous(), g_final.contiguous(), release, sensitivity, slope,
+            *ctx.options.fixed, ctx.options.tile_days,
+        )  # fmt: skip
+        return g_runoff, g_release if ctx.needs_input_grad[1] else None, g_storage, None
+
+
+class _NumbaOnTensors:
+    """The numba backend behind the tensor interface of the Triton one."""
+
+    @staticmethod
+    def forward(*arguments):
+        return _through_numpy(route_numba.forward, arguments)
+
+    @staticmethod
+    def adjoint(*arguments):
+        return _through_numpy(route_numba.adjoint, arguments)
+
+
+def _through_numpy(function, arguments):
+    arrays = (a.detach().numpy() if isinstance(a, torch.Tensor) else a for a in arguments)
+    return tuple(torch.from_numpy(array) for array in function(*arrays))
+
+
+def _triton():
+    # triton exists on Linux only: the CPU backend works without
+    from . import route_triton
+
+    return route_triton

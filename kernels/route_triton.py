@@ -1,0 +1,281 @@
+"""River routing on the GPU: Triton, launched along the diagonals of levels and time tiles.
+
+A cell needs only what its upstream cells left, and those are all on the level before. So launch d
+takes every cell of level l through time tile d - l: nearly all cells work in every launch, and
+there are levels + tiles launches rather than levels x sub-steps. `ring` holds two tiles of every
+cell: in launch d a level writes one while the next level reads the other. The last sub-step of
+the tile before is never read from the ring, where it is being overwritten: each cell keeps what
+is in transit itself. The adjoint takes the diagonals the other way round, downstream first.
+"""
+
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+import torch
+import triton
+import triton.language as tl
+
+from .launch import ROUTE_BLOCK, ROUTE_WARPS, route_gpu_tile_days
+
+_tables = weakref.WeakKeyDictionary()
+
+
+@triton.jit
+def _reservoir(store, y, phi, active):
+    """What a reservoir holds and hands on after the inflow y; one not active lets y pass."""
+    filled = store + y
+    out = phi * filled
+    return tl.where(active, filled - out, store), tl.where(active, out, y)
+
+
+@triton.jit
+def _reservoir_slope(store, slope, y, dy, phi, active):
+    """The same with the derivatives to ln(phi) of all."""
+    kept, out = _reservoir(store, y, phi, active)
+    d_filled = slope + dy
+    d_out = phi * d_filled + out
+    return (
+        kept,
+        tl.where(active, d_filled - d_out, slope),
+        out,
+        tl.where(active, d_out, dy),
+    )
+
+
+@triton.jit
+def _reservoir_adjoint(g_store, g, phi, active):
+    filled = g_store + phi * (g - g_store)
+    return tl.where(active, filled, g_store), tl.where(active, filled, g)
+
+
+@triton.jit
+def forward_kernel(
+    programs, upstream_start, upstream, instant, reservoirs, release, runoff, storage, slope,
+    outflow, sensitivity, ring, first_program, diagonal, size, days, tile_days,
+    SUBSTEPS: tl.constexpr, WANTED: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    row = programs + 4 * (first_program + tl.program_id(0))
+    tile = diagonal - tl.load(row)
+    cell = tl.load(row + 1) + tl.arange(0, BLOCK).to(tl.int64)
+    inside = cell < tl.load(row + 2)
+    degree = tl.load(row + 3)
+    size = tl.cast(size, tl.int64)
+
+    start = tl.load(upstream_start + cell, inside, other=0)
+    inflows = tl.load(upstream_start + cell + 1, inside, other=0) - start
+    at_once = tl.load(instant + cell, inside, other=0) != 0
+    n = tl.load(reservoirs + cell, inside, other=0)
+    phi = tl.load(release + cell, inside, other=1.0)
+    r0 = tl.load(storage + cell, inside, other=0.0)
+    r1 = tl.load(storage + size + cell, inside, other=0.0)
+    r2 = tl.load(storage + 2 * size + cell, inside, other=0.0)
+    r3 = tl.load(storage + 3 * size + cell, inside, other=0.0)
+    r4 = tl.load(storage + 4 * size + cell, inside, other=0.0)
+    transit = tl.load(storage + 5 * size + cell, inside, other=0.0)
+    nothing = tl.zeros_like(phi)
+    if WANTED:
+        d0 = tl.load(slope + cell, inside, other=0.0)
+        d1 = tl.load(slope + size + cell, inside, other=0.0)
+        d2 = tl.load(slope + 2 * size + cell, inside, other=0.0)
+        d3 = tl.load(slope + 3 * size + cell, inside, other=0.0)
+        d4 = tl.load(slope + 4 * size + cell, inside, other=0.0)
+
+    first = tile * tile_days
+    last = tl.minimum(first + tile_days, days)
+    here = ring + (tile % 2) * tl.cast(tile_days, tl.int64) * SUBSTEPS * size
+    for day in range(first, last):
+        day_row = tl.cast(day, tl.int64) * size
+        local = tl.load(runoff + day_row + cell, inside, other=0.0) / SUBSTEPS
+        total = nothing
+        for part in range(SUBSTEPS):
+            slot = here + (tl.cast(day - first, tl.int64) * SUBSTEPS + part) * size
+            sent = nothing
+            for edge in range(degree):
+                there = inside & (edge < inflows)
+                above = tl.load(upstream + start + edge, there, other=0)
+                sent += tl.load(slot + above, there, other=0.0)
+            y = tl.where(at_once, transit + sent, transit)
+            transit = tl.where(at_once, 0.0, sent)
+            if WANTED:
+                r0, d0, y, dy = _reservoir_slope(r0, d0, y, nothing, phi, n > 0)
+                r1, d1, y, dy = _reservoir_slope(r1, d1, y, dy, phi, n > 1)
+                r2, d2, y, dy = _reservoir_slope(r2, d2, y, dy, phi, n > 2)
+                r3, d3, y, dy = _reservoir_slope(r3, d3, y, dy, phi, n > 3)
+                r4, d4, y, dy = _reservoir_slope(r4, d4, y, dy, phi, n > 4)
+                step = day_row * SUBSTEPS + part * size
+                tl.store(sensitivity + step + cell, dy, inside)
+            else:
+                r0, y = _reservoir(r0, y, phi, n > 0)
+                r1, y = _reservoir(r1, y, phi, n > 1)
+                r2, y = _reservoir(r2, y, phi, n > 2)
+                r3, y = _reservoir(r3, y, phi, n > 3)
+                r4, y = _reservoir(r4, y, phi, n > 4)
+            left = y + local
+            tl.store(slot + cell, left, inside)
+            total += left
+        tl.store(outflow + day_row + cell, total, inside)
+
+    tl.store(storage + cell, r0, inside)
+    tl.store(storage + size + cell, r1, inside)
+    tl.store(storage + 2 * size + cell, r2, inside)
+    tl.store(storage + 3 * size + cell, r3, inside)
+    tl.store(storage + 4 * size + cell, r4, inside)
+    tl.store(storage + 5 * size + cell, transit, inside)
+    if WANTED:
+        tl.store(slope + cell, d0, inside)
+        tl.store(slope + size + cell, d1, inside)
+        tl.store(slope + 2 * size + cell, d2, inside)
+        tl.store(slope + 3 * size + cell, d3, inside)
+        tl.store(slope + 4 * size + cell, d4, inside)
+
+
+@triton.jit
+def adjoint_kernel(
+    programs, downstream, instant, reservoirs, release, g_outflow, sensitivity, g_storage, ahead,
+    g_runoff, g_release, ring, first_program, diagonal, size, days, tile_days,
+    SUBSTEPS: tl.constexpr, WANTED: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    row = programs + 4 * (first_program + tl.program_id(0))
+    tile = diagonal - tl.load(row)
+    cell = tl.load(row + 1) + tl.arange(0, BLOCK).to(tl.int64)
+    inside = cell < tl.load(row + 2)
+    size = tl.cast(size, tl.int64)
+
+    below = tl.load(downstream + cell, inside, other=-1)
+    drains = below >= 0
+    at_once = tl.load(instant + below, drains, other=0) != 0
+    n = tl.load(reservoirs + cell, inside, other=0)
+    phi = tl.load(release + cell, inside, other=1.0)
+    r0 = tl.load(g_storage + cell, inside, other=0.0)
+    r1 = tl.load(g_storage + size + cell, inside, other=0.0)
+    r2 = tl.load(g_storage + 2 * size + cell, inside, other=0.0)
+    r3 = tl.load(g_storage + 3 * size + cell, inside, other=0.0)
+    r4 = tl.load(g_storage + 4 * size + cell, inside, other=0.0)
+    # cotangent of the downstream inflow one sub-step later
+    later = tl.load(ahead + cell, inside, other=0.0)
+    g_phi = tl.load(g_release + cell, inside, other=0.0)
+    g = tl.zeros_like(phi)
+
+    # this loop, like the next, counts up and is read backwards
+    first = tile * tile_days
+    last = tl.minimum(first + tile_days, days)
+    here = ring + (tile % 2) * tl.cast(tile_days, tl.int64) * SUBSTEPS * size
+    for back in range(last - first):
+        day = tl.cast(last - 1 - back, tl.int64)
+        g_out = tl.load(g_outflow + day * size + cell, inside, other=0.0)
+        total = tl.zeros_like(phi)
+        for part_back in range(SUBSTEPS):
+            part = SUBSTEPS - 1 - part_back
+            slot = here + ((day - first) * SUBSTEPS + part) * size
+            now = tl.load(slot + below, drains, other=0.0)
+            g = g_out + tl.where(at_once, now, later)
+            later = now
+            total += g
+            if WANTED:
+                step = (day * SUBSTEPS + part) * size
+                g_phi += g * tl.load(sensitivity + step + cell, inside, other=0.0)
+            r4, g = _reservoir_adjoint(r4, g, phi, n > 4)
+            r3, g = _reservoir_adjoint(r3, g, phi, n > 3)
+            r2, g = _reservoir_adjoint(r2, g, phi, n > 2)
+            r1, g = _reservoir_adjoint(r1, g, phi, n > 1)
+            r0, g = _reservoir_adjoint(r0, g, phi, n > 0)
+            tl.store(slot + cell, g, inside)
+        tl.store(g_runoff + day * size + cell, total / SUBSTEPS, inside)
+
+    tl.store(g_storage + cell, r0, inside)
+    tl.store(g_storage + size + cell, r1, inside)
+    tl.store(g_storage + 2 * size + cell, r2, inside)
+    tl.store(g_storage + 3 * size + cell, r3, inside)
+    tl.store(g_storage + 4 * size + cell, r4, inside)
+    # each tile writes this row, the first in time last; the wrapper took the final one before
+    tl.store(g_storage + 5 * size + cell, g, inside)
+    tl.store(ahead + cell, later, inside)
+    if WANTED:
+        tl.store(g_release + cell, g_phi, inside)
+
+
+def forward(
+    runoff, release, storage, network, instant, reservoirs, substeps, wanted, tile_days=None
+):
+    """As `route_numba.forward`, on tensors; the sensitivity is laid out (T substeps, N)."""
+    days, size = runoff.shape
+    tables = _on_device(network, runoff.device)
+    outflow, storage = torch.empty_like(runoff), storage.clone()
+    sensitivity = runoff.new_empty((days * substeps, size) if wanted else (0, 0))
+    slope = runoff.new_zeros((5, size) if wanted else (5, 0))
+    tile_days, ring = _ring(runoff, tables, substeps, tile_days)
+    for diagonal, first, count in _diagonals(tables, days, tile_days):
+        forward_kernel[(count,)](
+            tables["programs"], tables["upstream_start"], tables["upstream"], instant, reservoirs,
+            release, runoff, storage, slope, outflow, sensitivity, ring, first, diagonal, size,
+            days, tile_days, SUBSTEPS=substeps, WANTED=wanted, BLOCK=ROUTE_BLOCK,
+            num_warps=ROUTE_WARPS,
+        )  # fmt: skip
+    return outflow, storage, sensitivity, slope
+
+
+def adjoint(
+    g_outflow, g_storage, release, sensitivity, slope, network, instant, reservoirs, substeps,
+    tile_days=None,
+):  # fmt: skip
+    """As `route_numba.adjoint`, on tensors."""
+    days, size = g_outflow.shape
+    tables, wanted = _on_device(network, g_outflow.device), sensitivity.numel() > 0
+    downstream = tables["downstream"]
+    g_runoff, g_release = torch.empty_like(g_outflow), torch.zeros_like(release)
+    if wanted:
+        g_release += (g_storage[:5] * slope).sum(0)
+    ahead = torch.where(downstream >= 0, g_storage[5, downstream], 0)
+    g_storage = g_storage.clone()
+    tile_days, ring = _ring(g_outflow, tables, substeps, tile_days)
+    for diagonal, first, count in reversed(_diagonals(tables, days, tile_days)):
+        adjoint_kernel[(count,)](
+            tables["programs"], downstream, instant, reservoirs, release, g_outflow, sensitivity,
+            g_storage, ahead, g_runoff, g_release, ring, first, diagonal, size, days, tile_days,
+            SUBSTEPS=substeps, WANTED=wanted, BLOCK=ROUTE_BLOCK, num_warps=ROUTE_WARPS,
+        )  # fmt: skip
+    return g_runoff, g_release / release, g_storage
+
+
+def _ring(series, tables, substeps, tile_days):
+    days, size = series.shape
+    tile_days = tile_days or route_gpu_tile_days(days, len(tables["level_programs"]), substeps)
+    tile_days = min(tile_days, days)
+    return tile_days, series.new_empty((2, tile_days * substeps, size))
+
+
+def _diagonals(tables, days, tile_days):
+    """(diagonal, first program, number of programs) of every launch, in the order of flow."""
+    tiles, starts = -(-days // tile_days), tables["level_programs"]
+    levels = len(starts) - 1
+    launches = []
+    for diagonal in range(levels + tiles - 1):
+        first = starts[max(0, diagonal - tiles + 1)]
+        stop = starts[min(levels, diagonal + 1)]
+        launches.append((diagonal, first, stop - first))
+    return launches
+
+
+def _on_device(network, device):
+    """The network as tensors, and the table of programs: level, first cell, stop, most inflows."""
+    known = _tables.setdefault(network, {})
+    if device not in known:
+        programs, level_programs = [], [0]
+        inflows = np.diff(network.upstream_start)
+        for level in range(len(network.level_start) - 1):
+            start, stop = network.level_start[level], network.level_start[level + 1]
+            for first in range(start, stop, ROUTE_BLOCK):
+                past = min(first + ROUTE_BLOCK, stop)
+                programs.append((level, first, past, inflows[first:past].max()))
+            level_programs.append(len(programs))
+        arrays = {
+            "programs": np.array(programs, dtype=np.int64),
+            "downstream": network.downstream,
+            "upstream_start": network.upstream_start,
+            "upstream": network.upstream,
+        }
+        tensors = {name: torch.as_tensor(array).to(device) for name, array in arrays.items()}
+        known[device] = {**tensors, "level_programs": level_programs}
+    return known[device]

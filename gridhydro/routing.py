@@ -49,7 +49,7 @@ def route(
     """
     _check_options(runoff, network, substeps, delay, tile_days)
     size = network.size
-    lag = _per_cell(lag, "lag", size, runoff).to(runoff.dtype)
+    lag = _per_cell(lag, "lag", size, runoff, dtype=runoff.dtype)
     _refuse(~torch.isfinite(lag), lag, "lag", "a missing or infinite lag", "fill it")
     _refuse(lag < 0, lag, "lag", "a negative lag", "give days, 0 or more")
 
@@ -108,8 +108,8 @@ def _check_options(runoff, network, substeps, delay, tile_days):
         raise ValueError(f"tile_days is {tile_days}, should be a whole number, 1 or more, or None")
 
 
-def _per_cell(values, name, size, like):
-    values = torch.as_tensor(values, device=like.device)
+def _per_cell(values, name, size, like, dtype=None):
+    values = torch.as_tensor(values, dtype=dtype, device=like.device)
     if values.ndim == 0:
         values = values.expand(size)
     if values.shape != (size,):

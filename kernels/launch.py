@@ -19,9 +19,8 @@ SEGMENT = 32
 
 # routing on the CPU: bytes for what leaves all cells within one tile, about the last cache level
 ROUTE_TILE_BYTES = 32 * 2**20
-# routing on the GPU: cells of one program, its warps, and the cost of a launch in sub-steps
+# routing on the GPU: cells of one program, and the cost of a launch in sub-steps
 ROUTE_BLOCK = 128
-ROUTE_WARPS = 4
 ROUTE_LAUNCH_COST = 4
 
 
@@ -77,3 +76,7 @@ def triton_options(real: str) -> dict:
     Left to itself the assembler spills a few registers of the float64 adjoint to fit a third block.
     """
     return {"num_warps": 4, **TRITON_OPTIONS, **({"maxnreg": 255} if real == "float64" else {})}
+
+
+# left to itself the assembler spills the forward kernel for sm_80 to fit more blocks
+ROUTE_OPTIONS = {"num_warps": ROUTE_BLOCK // 32, "maxnreg": 255, **TRITON_OPTIONS}

@@ -17,7 +17,7 @@ import torch
 import triton
 import triton.language as tl
 
-from .launch import ROUTE_BLOCK, ROUTE_WARPS, route_gpu_tile_days
+from .launch import ROUTE_BLOCK, ROUTE_OPTIONS, route_gpu_tile_days
 
 _tables = weakref.WeakKeyDictionary()
 
@@ -211,7 +211,7 @@ def forward(
             tables["programs"], tables["upstream_start"], tables["upstream"], instant, reservoirs,
             release, runoff, storage, slope, outflow, sensitivity, ring, first, diagonal, size,
             days, tile_days, SUBSTEPS=substeps, WANTED=wanted, BLOCK=ROUTE_BLOCK,
-            num_warps=ROUTE_WARPS,
+            **ROUTE_OPTIONS,
         )  # fmt: skip
     return outflow, storage, sensitivity, slope
 
@@ -234,7 +234,7 @@ def adjoint(
         adjoint_kernel[(count,)](
             tables["programs"], downstream, instant, reservoirs, release, g_outflow, sensitivity,
             g_storage, ahead, g_runoff, g_release, ring, first, diagonal, size, days, tile_days,
-            SUBSTEPS=substeps, WANTED=wanted, BLOCK=ROUTE_BLOCK, num_warps=ROUTE_WARPS,
+            SUBSTEPS=substeps, WANTED=wanted, BLOCK=ROUTE_BLOCK, **ROUTE_OPTIONS,
         )  # fmt: skip
     return g_runoff, g_release / release, g_storage
 

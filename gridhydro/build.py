@@ -1,0 +1,201 @@
+"""Building domains: from a flow-direction raster, from lumped basins, from part of a domain."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gridhydro import d8
+from gridhydro.check import check_targets
+from gridhydro.gauges import TOLERANCE, place_gauges, read_gauges
+from gridhydro.grid import Grid, read_grid, read_values
+from gridhydro.network import Network
+from gridhydro.packing import on_grid
+from gridhydro.upscale import coarse_cell, scale_factor, upscale
+
+_EMPTY = {"x": float, "y": float, "cell": np.int64, "area_km2": float, "network_area_km2": float}
+
+
+def from_d8(cls, raster, coding, *, gauges, area, mask, crs, resolution, snap, method):
+    """See `Domain.from_d8`."""
+    coding = d8.check_coding(coding)
+    if coding == d8.NEXTXY and isinstance(raster, xr.Dataset):
+        raster = xr.concat([raster["nextx"], raster["nexty"]], "next")
+    grid = read_grid(raster, crs)
+    # an integer code is kept as it is, and so is the NaN of a decoded one
+    codes = read_values(raster)
+    _check_dimensions(codes, coding)
+    target, strayed = d8.targets(
+        codes,
+        coding,
+        y_down=grid.y[0] > grid.y[-1],
+        x_right=grid.x[0] < grid.x[-1],
+        wraps=grid.wraps,
+        mask=None if mask is None else on_grid(mask, grid, "mask") > 0,
+    )
+    report = check_targets(target, strayed, codes, coding, grid).raise_if_bad()
+    cell_area = _cell_area(area, grid, target)
+
+    network, cells = _network(target)
+    upstream = network.accumulate(cell_area[cells]) / 1e6
+    placed = pd.DataFrame(columns=list(_EMPTY)).astype(_EMPTY)
+    if gauges is not None:
+        placed = read_gauges(gauges, grid.crs)
+        where, found = place_gauges(placed, grid, _spread(upstream, cells, grid), snap)
+        report = (report + found).raise_if_bad()
+        placed["cell"] = _rank(cells, target.size)[where]
+    if resolution is not None and scale_factor(grid, resolution) > 1:
+        fine = (target, grid, cell_area, cells, upstream)
+        return _upscaled(cls, fine, placed, report, resolution, method)
+    return _domain(cls, network, cells, grid, cell_area[cells], placed, report)
+
+
+def _domain(cls, network, cells, grid, area, gauges, report):
+    gauges = gauges.astype({"cell": np.int64})
+    gauges["network_area_km2"] = network.accumulate(area)[gauges["cell"]] / 1e6
+    row, col = np.divmod(cells, grid.shape[1])
+    return cls(network, row, col, grid, area, gauges[list(_EMPTY)], report)
+
+
+def _upscaled(cls, fine, gauges, report, resolution, method):
+    """The domain on the coarse grid, with the gauges on the cells of the rivers they are on."""
+    target, grid, cell_area, fine_cells, fine_upstream = fine
+    factor = scale_factor(grid, resolution)
+    accumulated = _spread(fine_upstream, fine_cells, grid)
+    coarse = upscale(target, grid, cell_area, accumulated.ravel(), factor, method)
+    network, cells = _network(coarse.target)
+    upstream = network.accumulate(coarse.area[cells]) / 1e6
+
+    left_out = (coarse.unit < 0) & (target != d8.NO_CELL)
+    if left_out.any():
+        lost, total = cell_area[left_out].sum() / 1e6, cell_area[target != d8.NO_CELL].sum() / 1e6
+        report.warnings.append(
+            f"{lost:.5g} km2 ({lost / total:.1%}) of small basins end inside a model cell that "
+            "belongs to a larger river, and are not part of the domain; use a finer resolution "
+            "if they matter"
+        )
+    rank = _rank(cells, coarse.target.size)
+    for name, gauge in gauges.iterrows():
+        pixel, wanted = fine_cells[int(gauge.cell)], fine_upstream[int(gauge.cell)]
+        if coarse.unit[pixel] < 0:
+            report.errors.append(
+                f"gauge '{name}' is on a river too small for a cell of {resolution:g}: "
+                "use a finer resolution or leave it out"
+            )
+            continue
+        cell = coarse_cell(rank[coarse.unit[pixel]], network, upstream, wanted)
+        gauges.loc[name, "cell"] = cell
+        error = upstream[cell] / wanted - 1
+        text = (
+            f"gauge '{name}' drains {upstream[cell]:.5g} km2 on the model grid and "
+            f"{wanted:.5g} km2 on the raster ({error:+.1%})"
+        )
+        if abs(error) > TOLERANCE:
+            report.warnings.append(f"{text}; use a finer resolution or leave the gauge out")
+        else:
+            report.notes.append(text)
+    report.raise_if_bad()
+    return _domain(cls, network, cells, coarse.grid, coarse.area[cells], gauges, report)
+
+
+def lumped(cls, area_km2, names, latitude=None, longitude=None):
+    """See `Domain.lumped`."""
+    names = pd.Index([str(name) for name in names], dtype=object, name="name")
+    area = np.asarray(area_km2, dtype=np.float64)
+    if area.shape != (len(names),):
+        raise ValueError(f"{len(names)} names were given, but areas of shape {area.shape}")
+    if names.has_duplicates:
+        raise ValueError(f"the basin '{names[names.duplicated()][0]}' is given twice")
+    bad = names[~(area > 0)]
+    if bad.size:
+        raise ValueError(f"the area of basin '{bad[0]}' is not above zero")
+    network, _ = Network.from_downstream(np.full(len(names), -1))
+    cells = np.arange(len(names))
+    gauges = pd.DataFrame(
+        {
+            "x": np.full(len(names), np.nan) if longitude is None else np.asarray(longitude, float),
+            "y": np.full(len(names), np.nan) if latitude is None else np.asarray(latitude, float),
+            "cell": cells,
+            "area_km2": area,
+            "network_area_km2": area,
+        },
+        index=names,
+    )
+    return cls(network, np.zeros_like(cells), cells, None, area * 1e6, gauges)
+
+
+def crop(domain, names=None):
+    """See `Domain.crop`."""
+    names = domain.gauges.index if names is None else names
+    names = [names] if isinstance(names, str) else list(names)
+    unknown = [name for name in names if name not in domain.gauges.index]
+    if unknown or not names:
+        known = ", ".join(map(str, domain.gauges.index[:10])) or "none"
+        raise ValueError(f"there is no gauge {unknown or names} to crop to; the domain has {known}")
+    outlets = domain.gauges.loc[names, "cell"].to_numpy()
+    network, cells = domain.network.subset(domain.network.upstream_cells(outlets))
+    rank = _rank(cells, domain.size)
+    gauges = domain.gauges[rank[domain.gauges["cell"]] >= 0].copy()
+    gauges["cell"] = rank[gauges["cell"]]
+    row, col, grid = domain.row[cells], domain.col[cells], domain.grid
+    if grid is None:
+        col = np.arange(cells.size)
+    else:
+        top, bottom = _window(row, grid.shape[0])
+        left, right = _window(col, grid.shape[1])
+        grid = Grid(grid.y[top:bottom], grid.x[left:right], grid.crs)
+        row, col = row - top, col - left
+    return type(domain)(network, row, col, grid, domain.area[cells], gauges, domain.report)
+
+
+def _window(places, size):
+    # a raster of a single row would have no spacing
+    start = min(int(places.min()), size - 2)
+    return start, max(int(places.max()) + 1, start + 2)
+
+
+def _network(target):
+    """The network of the active cells of a raster, and their cell numbers in its order."""
+    active = np.flatnonzero(target != d8.NO_CELL)
+    network, order = Network.from_downstream(_rank(active, target.size)[target[active]])
+    return network, active[order]
+
+
+def _rank(cells, size):
+    """Position of each raster cell among `cells`; -1 for others, and for the index -1."""
+    rank = np.full(size + 1, -1, dtype=np.int64)
+    rank[cells] = np.arange(cells.size)
+    return rank
+
+
+def _spread(values, cells, grid):
+    """Values of the cells as a raster (rows, cols), NaN elsewhere."""
+    raster = np.full(grid.shape, np.nan)
+    raster.ravel()[cells] = values
+    return raster
+
+
+def _cell_area(area, grid, target):
+    """Area of every raster cell (rows * cols,), m2, above zero on all active cells."""
+    if area is None:
+        return grid.cell_area().ravel()
+    units = str(getattr(area, "attrs", {}).get("units", "")).replace(" ", "").replace("^", "")
+    if units not in ("km2", "m2"):
+        raise ValueError(
+            f"the units of the cell areas are '{units}': write m2 or km2 to area.attrs"
+        )
+    values = on_grid(area, grid, "area").astype(np.float64).ravel()
+    bad = np.flatnonzero((target != d8.NO_CELL) & ~(np.nan_to_num(values) > 0))
+    if bad.size:
+        raise ValueError(
+            f"{bad.size} active cells have no area above zero, the first: "
+            f"{grid.name_cell(*divmod(int(bad[0]), grid.shape[1]))}; mask them out or fill the area"
+        )
+    return values * 1e6 if units == "km2" else values
+
+
+def _check_dimensions(codes, coding):
+    wanted = 3 if coding == d8.NEXTXY else 2
+    if codes.ndim != wanted:
+        raise ValueError(f"a raster of '{coding}' has {wanted} dimensions, this one {codes.shape}")

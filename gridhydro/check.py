@@ -1,0 +1,147 @@
+"""What is wrong with a flow-direction raster, in sentences that say where and how to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gridhydro import d8
+from gridhydro.grid import Grid
+from gridhydro.network import cycles, follow, shorten
+
+
+@dataclass
+class Report:
+    """Findings about a domain: `errors` stop it, `warnings` deserve a look, `notes` inform."""
+
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing stops the domain from being used."""
+        return not self.errors
+
+    def raise_if_bad(self) -> Report:
+        """The report itself, or ValueError with all its errors."""
+        if self.errors:
+            raise ValueError("\n".join(self.errors))
+        return self
+
+    def __add__(self, other: Report) -> Report:
+        return Report(
+            self.errors + other.errors, self.warnings + other.warnings, self.notes + other.notes
+        )
+
+    def __str__(self) -> str:
+        kinds = (("error", self.errors), ("warning", self.warnings), ("note", self.notes))
+        lines = [f"{kind}: {text}" for kind, texts in kinds for text in texts]
+        return "\n".join(lines) or "nothing to report"
+
+
+def check_targets(target, strayed, codes, coding: str, grid: Grid) -> Report:
+    """Examine the `target` and `strayed` cells that `d8.targets` found for `codes`."""
+    report = Report()
+    if np.all(target == d8.NO_CELL):
+        report.errors.append(
+            "the flow-direction raster has no cell with data: check its coding and no-data value"
+        )
+        return report
+    _unknown_codes(report, target, codes, coding, grid)
+    circling = _circles(report, target, grid)
+    _jumps(report, target, grid)
+    if strayed.size:
+        report.warnings.append(
+            f"{strayed.size} cells drain out of the raster or to cells without data, the first: "
+            f"{_cells(grid, strayed)}; their water leaves the domain there"
+        )
+    _orientation(report, target, codes, coding, grid, circling + strayed.size)
+    return report
+
+
+def _cells(grid, cells, most=3):
+    cells = np.asarray(cells)
+    return shorten([grid.name_cell(*divmod(int(cell), grid.shape[1])) for cell in cells], most)
+
+
+def _unknown_codes(report, target, codes, coding, grid):
+    unknown = np.flatnonzero(target == d8.UNKNOWN)
+    if not unknown.size:
+        return
+    flat = codes.reshape(-1, target.size)
+    shown = shorten([f"{code:g}" for code in np.unique(flat[0, unknown])])
+    others = d8.fitting(np.unique(codes[~np.isnan(codes)])) if coding != d8.NEXTXY else []
+    hint = f"; these codes fit coding={' or '.join(map(repr, others))}" if others else ""
+    report.errors.append(
+        f"{unknown.size} cells have codes that '{coding}' does not know ({shown}), the first: "
+        f"{_cells(grid, unknown)}; give the right coding or mark them as no data{hint}"
+    )
+
+
+def _circles(report, target, grid) -> int:
+    """Report the circles; returns how many cells cannot reach an outlet."""
+    # cells without data stand by themselves
+    downstream = np.maximum(target, -1)
+    last, _ = follow(downstream)
+    lost = np.flatnonzero(downstream[last] >= 0)
+    circles = cycles(downstream, last)
+    pairs = [circle for circle in circles if circle.size == 2]
+    loops = [circle for circle in circles if circle.size != 2]
+    if pairs:
+        report.errors.append(
+            f"{len(pairs)} pairs of cells drain into each other, the first: "
+            f"{_cells(grid, pairs[0])}; let one of the two drain elsewhere or make it an outlet"
+        )
+    if loops:
+        report.errors.append(
+            f"{len(loops)} groups of cells drain in a circle, the first: "
+            f"{_cells(grid, loops[0], 8)}; let one cell of each drain elsewhere or be an outlet"
+        )
+    if lost.size:
+        report.errors.append(
+            f"{lost.size} cells reach no outlet because of that, the first: {_cells(grid, lost)}"
+        )
+    if not np.any(target == d8.LEAVES):
+        report.errors.append(
+            "no cell is an outlet: mark the river mouth or the inland sink with an end code"
+        )
+    return lost.size
+
+
+def _jumps(report, target, grid):
+    cells = np.flatnonzero(target >= 0)
+    row, col = np.divmod(cells, grid.shape[1])
+    to_row, to_col = np.divmod(target[cells], grid.shape[1])
+    across = np.abs(to_col - col)
+    if grid.wraps:
+        across = np.minimum(across, grid.shape[1] - across)
+    far = cells[(np.abs(to_row - row) > 1) | (across > 1)]
+    if far.size:
+        report.warnings.append(
+            f"{far.size} cells drain to a cell that is not their neighbour, the first: "
+            f"{_cells(grid, far[:1])} to {_cells(grid, target[far[:1]])}; right for a raster of "
+            "unit catchments, otherwise a sign of a cropped or shifted raster"
+        )
+
+
+def _orientation(report, target, codes, coding, grid, bad):
+    """Whether the raster would make far more sense with its rows the other way round."""
+    active = int(np.sum(target != d8.NO_CELL))
+    if coding == d8.NEXTXY or bad <= max(2, 0.01 * active):
+        return
+    y_down, x_right = grid.y[0] > grid.y[-1], grid.x[0] < grid.x[-1]
+    mask = (target != d8.NO_CELL).reshape(grid.shape)
+    turned, strayed = d8.targets(
+        codes, coding, y_down=not y_down, x_right=x_right, wraps=grid.wraps, mask=mask
+    )
+    downstream = np.maximum(turned, -1)
+    bad_turned = int(np.sum(downstream[follow(downstream)[0]] >= 0)) + strayed.size
+    if bad_turned * 10 < bad:
+        report.errors.append(
+            f"the raster looks upside down: {bad} of {active} cells drain in circles or out of the "
+            f"data, with the rows turned round only {bad_turned}; its y coordinate should "
+            f"{'rise' if y_down else 'fall'} from row to row, so turn the coordinate round, for "
+            "example raster.assign_coords(y=raster.y.values[::-1])"
+        )

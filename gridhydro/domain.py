@@ -1,0 +1,176 @@
+"""A domain: the raster that people see, and the vector of active cells that the engine works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+import pyproj
+import xarray as xr
+
+from gridhydro import build, domain_file, packing, resample
+from gridhydro.check import Report
+from gridhydro.grid import Grid, transform
+from gridhydro.network import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Domain:
+    """N active cells of a raster, sorted by level of the river network, with areas and gauges.
+
+    network   the river network of the cells
+    row, col  (N,) int64, where the cells are in the raster
+    grid      axes and reference system of the raster; None for lumped basins
+    area      (N,) float64, m2
+    gauges    table indexed by name: x, y (in `crs`), cell, area_km2 (reported, or NaN),
+              network_area_km2 (of all cells upstream)
+    report    what was found when the domain was built
+    """
+
+    network: Network
+    row: np.ndarray
+    col: np.ndarray
+    grid: Grid | None
+    area: np.ndarray
+    gauges: pd.DataFrame
+    report: Report = field(default_factory=Report)
+
+    @classmethod
+    def from_d8(
+        cls,
+        raster,
+        coding,
+        *,
+        gauges=None,
+        area=None,
+        mask=None,
+        crs=None,
+        resolution=None,
+        snap=False,
+        method="ihu",
+    ) -> Domain:
+        """A domain from a flow-direction raster.
+
+        raster      DataArray with 1-D coordinates in any orientation; for "nextxy" a DataArray
+                    (2, rows, cols) or a Dataset with nextx and nexty
+        coding      one of `gridhydro.d8.NAMES`: esri, ldd, keypad, watergap, ddm30, smash, grass,
+                    trip, nextxy
+        gauges      table, GeoDataFrame or list of dicts: name, lon/lat or x/y, area_km2 if known
+        area        DataArray of cell areas with units m2 or km2; computed from the grid if None
+        mask        raster of cells to use (others are taken as no data)
+        crs         reference system, where the raster does not carry it
+        resolution  cell size of the model grid, a multiple of the raster's: the network is upscaled
+                    with pyflwdir by `method` ("ihu", "eam_plus", "dmm")
+        snap        move gauges to the cell within two that fits the reported area best
+        Raises ValueError with every error found; `report` keeps the warnings.
+        """
+        return build.from_d8(
+            cls,
+            raster,
+            coding,
+            gauges=gauges,
+            area=area,
+            mask=mask,
+            crs=crs,
+            resolution=resolution,
+            snap=snap,
+            method=method,
+        )
+
+    @classmethod
+    def lumped(cls, area_km2, names, latitude=None, longitude=None) -> Domain:
+        """Basins without a raster: every basin is a network of one cell, and a gauge."""
+        return build.lumped(cls, area_km2, names, latitude, longitude)
+
+    @property
+    def size(self) -> int:
+        """Number of active cells."""
+        return self.network.size
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the raster; (1, N) for lumped basins."""
+        return (1, self.size) if self.grid is None else self.grid.shape
+
+    @property
+    def x(self) -> np.ndarray | None:
+        """Cell centres along the columns of the raster; None for lumped basins."""
+        return None if self.grid is None else self.grid.x
+
+    @property
+    def y(self) -> np.ndarray | None:
+        """Cell centres along the rows of the raster; None for lumped basins."""
+        return None if self.grid is None else self.grid.y
+
+    @property
+    def crs(self) -> pyproj.CRS | None:
+        """The reference system of x and y; None for lumped basins."""
+        return None if self.grid is None else self.grid.crs
+
+    @property
+    def gauge_cells(self) -> np.ndarray:
+        """(G,) int64, the cell of each gauge."""
+        return self.gauges["cell"].to_numpy(np.int64)
+
+    @property
+    def lonlat(self) -> tuple[np.ndarray, np.ndarray]:
+        """Longitude and latitude of every cell, (N,) each, degrees; NaN where not known."""
+        if self.grid is None:
+            return self.gauges["x"].to_numpy(), self.gauges["y"].to_numpy()
+        return transform(self.x[self.col], self.y[self.row], self.crs, "EPSG:4326")
+
+    def name_cell(self, cell: int) -> str:
+        """A cell for a message: row, column and coordinates, or the basin's name."""
+        if self.grid is None:
+            return f"basin '{self.gauges.index[cell]}'"
+        return self.grid.name_cell(self.row[cell], self.col[cell])
+
+    def check(self, forcing: xr.Dataset | None = None) -> Report:
+        """What was found when the domain was built, and cells that `forcing` does not cover."""
+        return self.report + resample.check_cover(self, forcing)
+
+    def crop(self, gauges=None) -> Domain:
+        """The domain of only the cells upstream of these gauges (names; all gauges if None)."""
+        return build.crop(self, gauges)
+
+    def pack(self, raster) -> np.ndarray:
+        """Values (..., N) of the active cells from a raster (..., y, x) on the domain's grid.
+
+        Rows and columns are found by their coordinates, so the raster may be larger or turned
+        round. An array without coordinates must have the domain's shape. Lumped: (..., gauge).
+        Raises ValueError if the raster is on another grid or does not reach all cells.
+        """
+        return packing.pack(self, raster)
+
+    def unpack(self, values, name=None, attrs=None, dims=None, coords=None) -> xr.DataArray:
+        """A raster (..., y, x), or (..., gauge) for lumped basins, from values (..., N).
+
+        Cells outside the domain are NaN. `dims` names the leading axes ("time" if there is one)
+        and `coords` gives their coordinates.
+        """
+        return packing.unpack(self, values, name, attrs, dims, coords)
+
+    def aggregate(self, raster, how="mean") -> xr.DataArray:
+        """A finer raster onto the domain: "mean", "sum", "majority" or "fraction" (per class)."""
+        return resample.aggregate(self, raster, how)
+
+    def regrid(self, dataset, method="linear"):
+        """A coarser DataArray or Dataset onto the domain: "linear" or "nearest".
+
+        Raises ValueError naming the first cell that the source does not cover.
+        """
+        return resample.regrid(self, dataset, method)
+
+    def to_file(self, path) -> None:
+        """Write everything, the network's order included, as one CF NetCDF file."""
+        domain_file.write(self, path)
+
+    @classmethod
+    def from_file(cls, path) -> Domain:
+        """Read a file written by `to_file`."""
+        return domain_file.read(cls, path)
+
+    def with_gauges(self, gauges: pd.DataFrame) -> Domain:
+        """The same domain with another gauge table (of the same columns)."""
+        return replace(self, gauges=gauges)

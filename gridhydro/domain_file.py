@@ -1,0 +1,103 @@
+"""A domain as one CF NetCDF file: network, cells, areas, gauges and the report."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyproj
+import xarray as xr
+
+from gridhydro.check import Report
+from gridhydro.grid import Grid
+from gridhydro.network import Network
+from gridhydro.packing import axes
+
+_NETWORK = {
+    "downstream": ("cell", "index of the downstream cell, -1 where water leaves the domain"),
+    "sink": ("cell", "cell without a river store of its own"),
+    "level": ("cell", "topological level, upstream to downstream"),
+    "level_start": ("level_bound", "first cell of each level"),
+    "upstream_start": ("cell_bound", "first entry of each cell in upstream"),
+    "upstream": ("link", "cells that drain into each cell"),
+    "basin": ("cell", "outlet cell that the cell drains to"),
+}
+_GAUGES = {
+    "cell": ("index of the cell", "1"),
+    "area_km2": ("reported catchment area", "km2"),
+    "network_area_km2": ("catchment area in the network", "km2"),
+}
+
+
+def write(domain, path) -> None:
+    """See `Domain.to_file`. The file appears whole or not at all."""
+    path = Path(path)
+    data = xr.Dataset(attrs={"Conventions": "CF-1.11", "title": "river network and model cells"})
+    for name in ("errors", "warnings", "notes"):
+        data.attrs[f"report_{name}"] = "\n".join(getattr(domain.report, name))
+    for name, (dim, long_name) in _NETWORK.items():
+        data[name] = (dim, getattr(domain.network, name), {"long_name": long_name, "units": "1"})
+    data["sink"] = data["sink"].astype(np.int8).assign_attrs(data["sink"].attrs)
+    _write_gauges(data, domain)
+    if domain.grid is None:
+        data["area"] = ("cell", domain.area, {"standard_name": "cell_area", "units": "m2"})
+    else:
+        data = data.assign_coords(axes(domain.grid)).rio.write_crs(domain.crs)
+        data["cell"] = ("cell", domain.row * domain.shape[1] + domain.col)
+        data["cell"].attrs = {"compress": "y x", "long_name": "position of the cell in the raster"}
+        attrs = {"standard_name": "cell_area", "long_name": "area of the cell", "units": "m2"}
+        data["area"] = domain.unpack(domain.area, "area", attrs).assign_attrs(
+            grid_mapping="spatial_ref"
+        )
+    encoding = {name: {"zlib": True} for name in data.variables if data[name].dtype.kind in "if"}
+    for name in data.variables:
+        if data[name].dtype.kind == "f":
+            encoding[name]["_FillValue"] = np.nan
+    part = path.with_name(path.name + ".part")
+    data.to_netcdf(part, engine="netcdf4", encoding=encoding)
+    os.replace(part, path)
+
+
+def _write_gauges(data, domain):
+    gauges = domain.gauges
+    data["gauge"] = ("gauge", np.array(gauges.index, dtype=object))
+    data["gauge"].attrs = {"long_name": "gauge", "cf_role": "timeseries_id"}
+    if domain.grid is None or domain.grid.geographic:
+        names, units = ("longitude", "latitude"), ("degrees_east", "degrees_north")
+    else:
+        names, units = ("projection_x_coordinate", "projection_y_coordinate"), ("m", "m")
+    for column, name, unit in zip("xy", names, units, strict=True):
+        attrs = {"standard_name": name, "units": unit}
+        data[f"gauge_{column}"] = ("gauge", gauges[column].to_numpy(float), attrs)
+    for column, (long_name, unit) in _GAUGES.items():
+        attrs = {"long_name": long_name, "units": unit}
+        data[f"gauge_{column}"] = ("gauge", gauges[column].to_numpy(), attrs)
+
+
+def read(cls, path):
+    """See `Domain.from_file`; ValueError if the file is no domain."""
+    with xr.open_dataset(path, engine="netcdf4", decode_coords="all") as data:
+        missing = [name for name in (*_NETWORK, "area", "gauge_cell") if name not in data.variables]
+        if missing:
+            raise ValueError(
+                f"{path} is no domain file: it has no '{missing[0]}'; write one with to_file"
+            )
+        parts = {f.name: data[f.name].values for f in fields(Network)}
+        network = Network(**{**parts, "sink": parts["sink"].astype(bool)})
+        columns = {c: data[f"gauge_{c}"].values for c in ("x", "y", *_GAUGES)}
+        names = pd.Index([str(name) for name in data["gauge"].values], dtype=object, name="name")
+        gauges = pd.DataFrame(columns, index=names)
+        kinds = ("errors", "warnings", "notes")
+        report = Report(*(data.attrs.get(f"report_{kind}", "").splitlines() for kind in kinds))
+        if "spatial_ref" not in data.variables:
+            cells = np.arange(network.size)
+            row, col, grid, area = np.zeros_like(cells), cells, None, data["area"].values
+        else:
+            crs = pyproj.CRS.from_wkt(data["spatial_ref"].attrs["crs_wkt"])
+            grid = Grid(data["y"].values, data["x"].values, crs)
+            row, col = np.divmod(data["cell"].values, grid.shape[1])
+            area = data["area"].values[row, col]
+    return cls(network, row, col, grid, area, gauges, report)

@@ -1,0 +1,128 @@
+"""Rasters on the domain's own grid: picking the active cells, and putting them back."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from gridhydro.grid import find, nearest, read_values, spatial_dims
+
+
+def matching(raster, grid, name="raster") -> tuple[np.ndarray, np.ndarray]:
+    """The rows and columns of `raster` that lie on those of `grid`; -1 where it does not reach.
+
+    Raises ValueError if the cells of the two do not coincide.
+    """
+    dims = spatial_dims(raster)
+    places = []
+    for dim, axis in zip(dims, (grid.y, grid.x), strict=True):
+        if dim not in raster.coords:
+            if raster.sizes[dim] != axis.size:
+                raise ValueError(
+                    f"the {name} has {raster.sizes[dim]} cells along '{dim}' and no coordinates; "
+                    f"the domain has {axis.size}"
+                )
+            places.append(np.arange(axis.size))
+            continue
+        source = raster[dim].values.astype(np.float64)
+        period = 360.0 if grid.geographic and axis is grid.x else None
+        if source.size == 1:
+            places.append(np.where(np.isclose(axis, source[0], rtol=1e-6), 0, -1))
+            continue
+        place = find(source, axis, period)
+        step = abs(source[-1] - source[0]) / (source.size - 1)
+        own_step = abs(axis[-1] - axis[0]) / (axis.size - 1)
+        off = np.abs(place - np.round(place))
+        if off[np.isfinite(off)].max(initial=0) > 0.02 or abs(step / own_step - 1) > 1e-3:
+            raise ValueError(
+                f"the {name} is on another grid: along '{dim}' its cells are {step:g} apart from "
+                f"{source[0]:g}, the domain's {own_step:g} from {axis[0]:g}; bring it over with "
+                "domain.regrid (coarser) or domain.aggregate (finer)"
+            )
+        places.append(nearest(place, source.size))
+    return places[0], places[1]
+
+
+def on_grid(raster, grid, name="raster") -> np.ndarray:
+    """Values (..., rows, cols) of a raster that covers `grid`; arrays are taken as they are."""
+    if not isinstance(raster, xr.DataArray):
+        values = np.asarray(raster)
+        if values.shape[-2:] != grid.shape:
+            raise ValueError(f"the {name} has shape {values.shape}, the raster {grid.shape}")
+        return values
+    rows, cols = matching(raster, grid, name)
+    if (rows < 0).any() or (cols < 0).any():
+        raise ValueError(f"the {name} does not cover the raster: give it on the same grid")
+    return read_values(raster)[..., rows[:, None], cols]
+
+
+def pack(domain, raster) -> np.ndarray:
+    """See `Domain.pack`."""
+    if domain.grid is None:
+        return _pack_lumped(domain, raster)
+    if not isinstance(raster, xr.DataArray):
+        return on_grid(raster, domain.grid)[..., domain.row, domain.col]
+    name = f"raster '{raster.name}'" if raster.name else "raster"
+    rows, cols = matching(raster, domain.grid, name)
+    row, col = rows[domain.row], cols[domain.col]
+    missed = np.flatnonzero((row < 0) | (col < 0))
+    if missed.size:
+        raise ValueError(
+            f"the {name} does not reach {missed.size} of {domain.size} cells, the first: "
+            f"{domain.name_cell(missed[0])}; extend it, or crop the domain"
+        )
+    return read_values(raster)[..., row, col]
+
+
+def _pack_lumped(domain, raster):
+    names = list(domain.gauges.index)
+    if isinstance(raster, xr.DataArray) and "gauge" in raster.dims:
+        if "gauge" in raster.coords:
+            known = raster["gauge"].astype(str).values.tolist()
+            missing = [name for name in names if name not in known]
+            if missing:
+                raise ValueError(f"there are no values for basin '{missing[0]}' in '{raster.name}'")
+            raster = raster.isel(gauge=[known.index(name) for name in names])
+        raster = raster.transpose(..., "gauge")
+    values = np.asarray(raster)
+    if values.shape[-1:] != (domain.size,):
+        raise ValueError(
+            f"values end with {values.shape[-1:]}, the domain has {domain.size} basins"
+        )
+    return values
+
+
+def unpack(domain, values, name=None, attrs=None, dims=None, coords=None) -> xr.DataArray:
+    """See `Domain.unpack`."""
+    values = np.asarray(values)
+    if values.shape[-1:] != (domain.size,):
+        raise ValueError(f"values end with {values.shape[-1:]}, the domain has {domain.size} cells")
+    lead = values.shape[:-1]
+    if dims is None:
+        dims = ("time",) if len(lead) == 1 else tuple(f"axis_{i}" for i in range(len(lead)))
+    coords = dict(coords or {})
+    if domain.grid is None:
+        coords["gauge"] = np.asarray(domain.gauges.index, dtype=str)
+        return xr.DataArray(values, coords, (*dims, "gauge"), name, attrs)
+    kind = values.dtype if values.dtype.kind == "f" else np.float64
+    raster = np.full((*lead, *domain.shape), np.nan, dtype=kind)
+    raster[..., domain.row, domain.col] = values
+    coords |= axes(domain.grid)
+    array = xr.DataArray(raster, coords, (*dims, "y", "x"), name, attrs)
+    return array.rio.write_crs(domain.crs)
+
+
+def axes(grid) -> dict[str, xr.DataArray]:
+    """The coordinates y and x of a grid with their CF attributes."""
+    unit = grid.crs.axis_info[0].unit_name if grid.crs.axis_info else "metre"
+    names = ("latitude", "longitude")
+    units = ("degrees_north", "degrees_east")
+    found = {}
+    for i, (dim, axis) in enumerate((("y", grid.y), ("x", grid.x))):
+        if grid.geographic:
+            attrs = {"standard_name": names[i], "long_name": names[i], "units": units[i]}
+        else:
+            attrs = {"standard_name": f"projection_{dim}_coordinate", "long_name": dim}
+            attrs["units"] = "m" if unit == "metre" else unit
+        found[dim] = xr.DataArray(axis, dims=dim, attrs={**attrs, "axis": dim.upper()})
+    return found

@@ -1,0 +1,163 @@
+"""Rasters of other grids onto a domain: averaging finer ones, interpolating coarser ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from gridhydro.check import Report
+from gridhydro.grid import find, nearest, read_crs, read_grid, read_values, spatial_dims, transform
+
+
+def aggregate(domain, raster: xr.DataArray, how: str = "mean") -> xr.DataArray:
+    """See `Domain.aggregate`. All fine cells with data whose centre lies in the cell count."""
+    if how not in ("mean", "sum", "majority", "fraction"):
+        raise ValueError(f"how='{how}' is not one of mean, sum, majority, fraction")
+    _need_grid(domain, "aggregate")
+    _same_crs(domain, raster)
+    fine = read_grid(raster, domain.crs)
+    period = 360.0 if domain.grid.geographic else None
+    rows = nearest(find(domain.y, fine.y), domain.y.size)
+    cols = nearest(find(domain.x, fine.x, period), domain.x.size)
+    cell = np.full((domain.y.size + 1, domain.x.size + 1), -1)  # the last ones: outside
+    cell[domain.row, domain.col] = np.arange(domain.size)
+    cell = cell[rows[:, None], cols].ravel()
+
+    values = read_values(raster)
+    lead = values.shape[:-2]
+    layers = values.reshape(-1, cell.size).astype(np.float64)
+    dims = [dim for dim in raster.dims if dim not in spatial_dims(raster)]
+    coords = {dim: raster[dim] for dim in dims if dim in raster.coords}
+    if how in ("mean", "sum"):
+        packed = np.stack([_gather(domain, layer, cell, how, raster.name) for layer in layers])
+        return domain.unpack(packed.reshape(*lead, -1), raster.name, raster.attrs, dims, coords)
+    if lead:
+        raise ValueError(f"how='{how}' takes a raster of rows and columns, not {raster.dims}")
+    layer = layers[0]
+    classes = np.unique(layer[np.isfinite(layer) & (cell >= 0)])
+    shares = np.stack(
+        [
+            _gather(
+                domain, np.where(np.isnan(layer), np.nan, layer == c), cell, "mean", raster.name
+            )
+            for c in classes
+        ]
+    )
+    if how == "majority":
+        return domain.unpack(classes[shares.argmax(0)], raster.name, raster.attrs)
+    attrs = {"units": "1", "long_name": f"fraction of each class of {raster.name or 'the raster'}"}
+    return domain.unpack(shares, raster.name, attrs, ["class"], {"class": classes})
+
+
+def _gather(domain, layer, cell, how, name):
+    """Mean or sum (N,) of one fine layer over the cells."""
+    valid = np.isfinite(layer) & (cell >= 0)
+    count = np.bincount(cell[valid], minlength=domain.size)
+    empty = np.flatnonzero(count == 0)
+    if empty.size:
+        raise ValueError(
+            f"'{name or 'the raster'}' has no data in {empty.size} of {domain.size} cells, the "
+            f"first: {domain.name_cell(empty[0])}; fill the gaps first, or use domain.regrid if "
+            "it is coarser than the domain"
+        )
+    total = np.bincount(cell[valid], layer[valid], minlength=domain.size)
+    return total if how == "sum" else total / count
+
+
+def regrid(domain, dataset, method: str = "linear"):
+    """See `Domain.regrid`. Between the outermost centres and the edge the nearest value holds."""
+    if method not in ("linear", "nearest"):
+        raise ValueError(f"method='{method}' is not one of linear, nearest")
+    _need_grid(domain, "regrid")
+    if isinstance(dataset, xr.Dataset):
+        dims = set(spatial_dims(dataset))
+        maps = [n for n, v in dataset.data_vars.items() if dims <= set(v.dims)]
+        return xr.Dataset(
+            {name: regrid(domain, dataset[name], method) for name in maps}, attrs=dataset.attrs
+        )
+    rows, cols, weights = _stencil(domain, dataset, method)
+    values = read_values(dataset)
+    kind = np.result_type(values.dtype, np.float32)
+    total = np.zeros((*values.shape[:-2], domain.size), dtype=kind)
+    share = np.zeros_like(total)
+    for row, col, weight in zip(rows, cols, weights.astype(kind), strict=True):
+        part = values[..., row, col]
+        there = ~np.isnan(part) & (weight > 0)
+        total += np.where(there, part * weight, 0)
+        share += there * weight
+    with np.errstate(invalid="ignore"):
+        total /= np.where(share > 0, share, np.nan)
+    leading = tuple(range(total.ndim - 1))
+    empty = np.flatnonzero(np.isnan(total).all(axis=leading))
+    if empty.size:
+        raise ValueError(
+            f"'{dataset.name}' has no data around {empty.size} of {domain.size} cells, the first: "
+            f"{domain.name_cell(empty[0])}; fill the gaps or mask these cells out"
+        )
+    dims = [dim for dim in dataset.dims if dim not in spatial_dims(dataset)]
+    coords = {dim: dataset[dim] for dim in dims if dim in dataset.coords}
+    return domain.unpack(total, dataset.name, dataset.attrs, dims, coords)
+
+
+def _stencil(domain, source, method):
+    """Four neighbours of every cell in the source, (4, N) rows, columns and weights."""
+    grid = read_grid(source, None if _knows_crs(source) else domain.crs)
+    x, y = transform(domain.x[domain.col], domain.y[domain.row], domain.crs, grid.crs)
+    row = find(grid.y, y)
+    col = find(grid.x, x, 360.0 if grid.geographic else None)
+    missed = np.flatnonzero(np.isnan(row) | np.isnan(col))
+    if missed.size:
+        raise ValueError(
+            f"'{source.name}' does not cover {missed.size} of {domain.size} cells, the first: "
+            f"{domain.name_cell(missed[0])}; it spans {grid.x.min():g} to {grid.x.max():g} and "
+            f"{grid.y.min():g} to {grid.y.max():g}: extend it, or mask these cells out"
+        )
+    if method == "nearest":
+        row, col = nearest(row, grid.y.size), nearest(col, grid.x.size)
+    top, left = np.floor(row).astype(np.int64), np.floor(col).astype(np.int64)
+    down, right = row - top, col - left
+    rows = np.clip([top, top, top + 1, top + 1], 0, grid.y.size - 1)
+    cols = np.array([left, left + 1, left, left + 1])
+    cols = cols % grid.x.size if grid.wraps else np.clip(cols, 0, grid.x.size - 1)
+    up, back = 1 - down, 1 - right
+    return rows, cols, np.array([up * back, up * right, down * back, down * right])
+
+
+def check_cover(domain, forcing) -> Report:
+    """Errors for the variables of `forcing` with missing values in the domain."""
+    report = Report()
+    for name, raster in {} if forcing is None else forcing.data_vars.items():
+        try:
+            values = domain.pack(raster)
+        except ValueError as error:
+            report.errors.append(str(error))
+            continue
+        missing = np.isnan(values).any(axis=tuple(range(values.ndim - 1)))
+        if missing.any():
+            cell = int(np.flatnonzero(missing)[0])
+            report.errors.append(
+                f"'{name}' has missing values in {missing.sum()} of {domain.size} cells, the "
+                f"first: {domain.name_cell(cell)}; fill them, or mask these cells out"
+            )
+    return report
+
+
+def _knows_crs(raster) -> bool:
+    try:
+        read_crs(raster)
+    except ValueError:
+        return False
+    return True
+
+
+def _same_crs(domain, raster):
+    if _knows_crs(raster) and read_crs(raster) != domain.crs:
+        raise ValueError(
+            f"'{raster.name}' is in {read_crs(raster).name}, the domain in {domain.crs.name}: "
+            "reproject it first, for example raster.rio.reproject(domain.crs)"
+        )
+
+
+def _need_grid(domain, what):
+    if domain.grid is None:
+        raise ValueError(f"lumped basins have no raster to {what} to: give one value per basin")

@@ -38,7 +38,8 @@ def route(
     Returns outflow (T, N), the water leaving each cell in U d-1 (at outlets and sinks: leaving the
     network), and the storage at the end (6, N): rows 0-4 are the reservoirs, row 5 is the water in
     transit towards the cell. A period cut in two gives the same numbers as one run. Gradients
-    reach runoff, lag and storage; they are exact, also at lag 0 from above.
+    reach runoff, lag and storage; at lag 0 it is the one from above. A gradient to the lag keeps
+    `substeps` numbers per cell and day for the backward pass, the others keep nothing.
 
     The scheme is the river routing of HydroPy 1.0.2 (Stacke and Hagemann 2021), after the
     Hydrological Discharge model (Hagemann and Dümenil 1997): in each of `substeps` steps of

@@ -7,15 +7,12 @@ Basins are independent, so each thread takes some of them through the whole peri
 
 from __future__ import annotations
 
-import weakref
-
 import numpy as np
 import torch
 from numba import njit
 
 from .launch import pool, route_cpu_tile_days
-
-_parts = weakref.WeakKeyDictionary()
+from .route_tables import basins_by_thread
 
 
 @njit(nogil=True, cache=True)
@@ -183,19 +180,5 @@ def _ring(series, substeps, tile_days):
 def _each_part(network, kernel, *arguments):
     """Run `kernel(cells, *arguments)` for the cells of every thread."""
     threads = torch.get_num_threads()
-    parts = _basins_by_thread(network, threads)
+    parts = basins_by_thread(network, threads)
     list(pool(threads).map(lambda cells: kernel(cells, *arguments), parts))
-
-
-def _basins_by_thread(network, number):
-    """Whole basins shared out greedily by size; each part's cells in topological order."""
-    known = _parts.setdefault(network, {})
-    if number not in known:
-        _, basin, sizes = np.unique(network.basin, return_inverse=True, return_counts=True)
-        load, owner = np.zeros(number), np.empty(sizes.size, dtype=np.int64)
-        for index in np.argsort(-sizes, kind="stable"):
-            owner[index] = load.argmin()
-            load[owner[index]] += sizes[index]
-        parts = [np.flatnonzero(owner[basin] == thread) for thread in range(number)]
-        known[number] = [cells for cells in parts if cells.size]
-    return known[number]

@@ -29,7 +29,7 @@ def route(
             runoff, release, storage, network, instant, reservoirs, substeps
         )
     options = SimpleNamespace(
-        backend=_triton() if backend == "triton" else _NumbaOnTensors,
+        backend=_triton(runoff.device) if backend == "triton" else _NumbaOnTensors,
         fixed=(network, instant, reservoirs, substeps),
         tile_days=tile_days,
     )
@@ -74,8 +74,15 @@ def _through_numpy(function, arguments):
     return tuple(torch.from_numpy(array) for array in function(*arrays))
 
 
-def _triton():
+def _triton(device):
     # triton exists on Linux only: the CPU backend works without
+    from triton import JITFunction
+
     from . import route_triton
 
+    if device.type != "cuda" and isinstance(route_triton.forward_kernel, JITFunction):
+        raise ValueError(
+            f"the Triton backend routes CUDA tensors, these are on {device}; for its slow "
+            "interpreter set TRITON_INTERPRET=1 before the start"
+        )
     return route_triton

@@ -10,16 +10,15 @@ is in transit itself. The adjoint takes the diagonals the other way round, downs
 
 from __future__ import annotations
 
-import weakref
-
-import numpy as np
 import torch
 import triton
 import triton.language as tl
 
 from .launch import ROUTE_BLOCK, ROUTE_OPTIONS, route_gpu_tile_days
+from .route_tables import diagonals, on_device, programs_by_level
 
-_tables = weakref.WeakKeyDictionary()
+# these differ from launch to launch: compiled once, whatever their value
+_VARIES = ("first_program", "diagonal", "days", "tile_days")
 
 
 @triton.jit
@@ -50,7 +49,7 @@ def _reservoir_adjoint(g_store, g, phi, active):
     return tl.where(active, filled, g_store), tl.where(active, filled, g)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_VARIES)
 def forward_kernel(
     programs, upstream_start, upstream, instant, reservoirs, release, runoff, storage, slope,
     outflow, sensitivity, ring, first_program, diagonal, size, days, tile_days,
@@ -131,7 +130,7 @@ def forward_kernel(
         tl.store(slope + 4 * size + cell, d4, inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_VARIES)
 def adjoint_kernel(
     programs, downstream, instant, reservoirs, release, g_outflow, sensitivity, g_storage, ahead,
     g_runoff, g_release, ring, first_program, diagonal, size, days, tile_days,
@@ -201,18 +200,18 @@ def forward(
 ):
     """As `route_numba.forward`, on tensors; the sensitivity is laid out (T substeps, N)."""
     days, size = runoff.shape
-    tables = _on_device(network, runoff.device)
+    programs, _, upstream_start, upstream = on_device(network, runoff.device, ROUTE_BLOCK)
     outflow, storage = torch.empty_like(runoff), storage.clone()
     sensitivity = runoff.new_empty((days * substeps, size) if wanted else (0, 0))
     slope = runoff.new_zeros((5, size) if wanted else (5, 0))
-    tile_days, ring = _ring(runoff, tables, substeps, tile_days)
-    for diagonal, first, count in _diagonals(tables, days, tile_days):
-        forward_kernel[(count,)](
-            tables["programs"], tables["upstream_start"], tables["upstream"], instant, reservoirs,
-            release, runoff, storage, slope, outflow, sensitivity, ring, first, diagonal, size,
-            days, tile_days, SUBSTEPS=substeps, WANTED=wanted, BLOCK=ROUTE_BLOCK,
-            **ROUTE_OPTIONS,
-        )  # fmt: skip
+    tile_days, ring, launches = _tiles(runoff, network, substeps, tile_days)
+    with torch.cuda.device_of(runoff):
+        for diagonal, first, count in launches:
+            forward_kernel[(count,)](
+                programs, upstream_start, upstream, instant, reservoirs, release, runoff, storage,
+                slope, outflow, sensitivity, ring, first, diagonal, size, days, tile_days,
+                SUBSTEPS=substeps, WANTED=wanted, BLOCK=ROUTE_BLOCK, **ROUTE_OPTIONS,
+            )  # fmt: skip
     return outflow, storage, sensitivity, slope
 
 
@@ -222,60 +221,29 @@ def adjoint(
 ):  # fmt: skip
     """As `route_numba.adjoint`, on tensors."""
     days, size = g_outflow.shape
-    tables, wanted = _on_device(network, g_outflow.device), sensitivity.numel() > 0
-    downstream = tables["downstream"]
+    programs, downstream, _, _ = on_device(network, g_outflow.device, ROUTE_BLOCK)
+    wanted = sensitivity.numel() > 0
     g_runoff, g_release = torch.empty_like(g_outflow), torch.zeros_like(release)
     if wanted:
         g_release += (g_storage[:5] * slope).sum(0)
     ahead = torch.where(downstream >= 0, g_storage[5, downstream], 0)
     g_storage = g_storage.clone()
-    tile_days, ring = _ring(g_outflow, tables, substeps, tile_days)
-    for diagonal, first, count in reversed(_diagonals(tables, days, tile_days)):
-        adjoint_kernel[(count,)](
-            tables["programs"], downstream, instant, reservoirs, release, g_outflow, sensitivity,
-            g_storage, ahead, g_runoff, g_release, ring, first, diagonal, size, days, tile_days,
-            SUBSTEPS=substeps, WANTED=wanted, BLOCK=ROUTE_BLOCK, **ROUTE_OPTIONS,
-        )  # fmt: skip
+    tile_days, ring, launches = _tiles(g_outflow, network, substeps, tile_days)
+    with torch.cuda.device_of(g_outflow):
+        for diagonal, first, count in reversed(launches):
+            adjoint_kernel[(count,)](
+                programs, downstream, instant, reservoirs, release, g_outflow, sensitivity,
+                g_storage, ahead, g_runoff, g_release, ring, first, diagonal, size, days,
+                tile_days, SUBSTEPS=substeps, WANTED=wanted, BLOCK=ROUTE_BLOCK, **ROUTE_OPTIONS,
+            )  # fmt: skip
     return g_runoff, g_release / release, g_storage
 
 
-def _ring(series, tables, substeps, tile_days):
+def _tiles(series, network, substeps, tile_days):
+    """Days of a tile, the ring of two tiles, and the launches."""
     days, size = series.shape
-    tile_days = tile_days or route_gpu_tile_days(days, len(tables["level_programs"]), substeps)
+    _, level_programs = programs_by_level(network, ROUTE_BLOCK)
+    tile_days = tile_days or route_gpu_tile_days(days, len(level_programs) - 1, substeps)
     tile_days = min(tile_days, days)
-    return tile_days, series.new_empty((2, tile_days * substeps, size))
-
-
-def _diagonals(tables, days, tile_days):
-    """(diagonal, first program, number of programs) of every launch, in the order of flow."""
-    tiles, starts = -(-days // tile_days), tables["level_programs"]
-    levels = len(starts) - 1
-    launches = []
-    for diagonal in range(levels + tiles - 1):
-        first = starts[max(0, diagonal - tiles + 1)]
-        stop = starts[min(levels, diagonal + 1)]
-        launches.append((diagonal, first, stop - first))
-    return launches
-
-
-def _on_device(network, device):
-    """The network as tensors, and the table of programs: level, first cell, stop, most inflows."""
-    known = _tables.setdefault(network, {})
-    if device not in known:
-        programs, level_programs = [], [0]
-        inflows = np.diff(network.upstream_start)
-        for level in range(len(network.level_start) - 1):
-            start, stop = network.level_start[level], network.level_start[level + 1]
-            for first in range(start, stop, ROUTE_BLOCK):
-                past = min(first + ROUTE_BLOCK, stop)
-                programs.append((level, first, past, inflows[first:past].max()))
-            level_programs.append(len(programs))
-        arrays = {
-            "programs": np.array(programs, dtype=np.int64),
-            "downstream": network.downstream,
-            "upstream_start": network.upstream_start,
-            "upstream": network.upstream,
-        }
-        tensors = {name: torch.as_tensor(array).to(device) for name, array in arrays.items()}
-        known[device] = {**tensors, "level_programs": level_programs}
-    return known[device]
+    ring = series.new_empty((2, tile_days * substeps, size))
+    return tile_days, ring, diagonals(level_programs, days, tile_days)

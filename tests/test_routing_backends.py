@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_routing import problem
+from test_routing import problem, route_on
 
 from gridhydro.kernels import route_triton
 from gridhydro.routing import route
@@ -14,8 +14,8 @@ BACKENDS = ["numba", "triton"]
 def gradients(backend, network, runoff, lag, reservoirs, storage, **options):
     """Outflow, final storage, and the gradients of a weighted sum of both."""
     inputs = [values.clone().requires_grad_() for values in (runoff, lag, storage)]
-    outflow, final = route(
-        inputs[0], network, inputs[1], reservoirs, storage=inputs[2], backend=backend, **options
+    outflow, final = route_on(
+        backend, inputs[0], network, inputs[1], reservoirs, inputs[2], **options
     )
     weights = torch.Generator().manual_seed(0)
     total = sum(
@@ -104,10 +104,9 @@ def test_gradcheck(backend, delay):
     inputs = [values.requires_grad_() for values in (runoff, lag + 0.05, storage)]
 
     def run(runoff, lag, storage):
-        return route(
-            runoff, network, lag, reservoirs, storage=storage, delay=delay, substeps=2,
-            backend=backend, tile_days=1,
-        )  # fmt: skip
+        return route_on(
+            backend, runoff, network, lag, reservoirs, storage, delay=delay, substeps=2, tile_days=1
+        )
 
     assert torch.autograd.gradcheck(run, inputs, fast_mode=backend != "numba")
 
@@ -118,9 +117,7 @@ def test_dot_product(backend, delay):
     """Routing is linear in runoff and storage: <A x, w> = <x, A* w>, without the reference."""
     network, runoff, lag, reservoirs, storage = problem(13, days=3)
     runoff.requires_grad_(), storage.requires_grad_()
-    outflow, final = route(
-        runoff, network, lag, reservoirs, storage=storage, delay=delay, backend=backend
-    )
+    outflow, final = route_on(backend, runoff, network, lag, reservoirs, storage, delay=delay)
     w_outflow, w_final = torch.randn_like(outflow), torch.randn_like(final)
     forward = (outflow * w_outflow).sum() + (final * w_final).sum()
     g_runoff, g_storage = torch.autograd.grad(forward, [runoff, storage])
@@ -135,7 +132,7 @@ def test_gradients_to_runoff_alone(backend):
     runoff.requires_grad_()
     given = []
     for lag_too in (lag, lag.clone().requires_grad_()):
-        outflow, _ = route(runoff, network, lag_too, reservoirs, storage=storage, backend=backend)
+        outflow, _ = route_on(backend, runoff, network, lag_too, reservoirs, storage)
         given.append((outflow, *torch.autograd.grad(outflow.square().sum(), [runoff])))
     assert all(map(torch.equal, *given))
 

@@ -1,0 +1,75 @@
+"""What the routing kernels need to know of a network, worked out once for each."""
+
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+import torch
+
+_known = weakref.WeakKeyDictionary()
+
+
+def once_per_network(make):
+    """Keep the result of `make(network, *arguments)` for as long as the network lives."""
+
+    def kept(network, *arguments):
+        results = _known.setdefault(network, {})
+        key = (make, *arguments)
+        if key not in results:
+            results[key] = make(network, *arguments)
+        return results[key]
+
+    return kept
+
+
+@once_per_network
+def basins_by_thread(network, threads):
+    """Whole basins shared out greedily by size; each thread's cells in topological order."""
+    _, basin, sizes = np.unique(network.basin, return_inverse=True, return_counts=True)
+    load, owner = np.zeros(threads), np.empty(sizes.size, dtype=np.int64)
+    for index in np.argsort(-sizes, kind="stable"):
+        owner[index] = load.argmin()
+        load[owner[index]] += sizes[index]
+    parts = [np.flatnonzero(owner[basin] == thread) for thread in range(threads)]
+    return [cells for cells in parts if cells.size]
+
+
+@once_per_network
+def programs_by_level(network, block):
+    """GPU programs of up to `block` cells of one level, sorted by level.
+
+    Returns rows of level, first cell, cell past the last, most inflows of a cell, and where in
+    the rows each level starts.
+    """
+    rows, starts = [], [0]
+    inflows = np.diff(network.upstream_start)
+    for level in range(len(network.level_start) - 1):
+        start, stop = network.level_start[level], network.level_start[level + 1]
+        for first in range(start, stop, block):
+            past = min(first + block, stop)
+            rows.append((level, first, past, inflows[first:past].max()))
+        starts.append(len(rows))
+    return np.array(rows, dtype=np.int64), starts
+
+
+@once_per_network
+def on_device(network, device, block):
+    """The programs, the downstream cells and the lists of upstream cells as tensors."""
+    programs, _ = programs_by_level(network, block)
+    arrays = (programs, network.downstream, network.upstream_start, network.upstream)
+    return tuple(torch.as_tensor(array).to(device) for array in arrays)
+
+
+def diagonals(level_programs, days, tile_days):
+    """(diagonal, first program, number of programs) of every launch, in the order of flow.
+
+    Launch d takes level l through time tile d - l, where there is such a tile.
+    """
+    tiles, levels = -(-days // tile_days), len(level_programs) - 1
+    launches = []
+    for diagonal in range(levels + tiles - 1):
+        first = level_programs[max(0, diagonal - tiles + 1)]
+        past = level_programs[min(levels, diagonal + 1)]
+        launches.append((diagonal, first, past - first))
+    return launches

@@ -8,7 +8,7 @@ import xarray as xr
 
 from gridhydro import d8
 from gridhydro.check import check_targets
-from gridhydro.gauges import TOLERANCE, place_gauges, read_gauges
+from gridhydro.gauges import TOLERANCE, name_index, place_gauges, read_gauges
 from gridhydro.grid import Grid, read_grid, read_values
 from gridhydro.network import Network
 from gridhydro.packing import on_grid
@@ -39,7 +39,7 @@ def from_d8(cls, raster, coding, *, gauges, area, mask, crs, resolution, snap, m
 
     network, cells = _network(target)
     upstream = network.accumulate(cell_area[cells]) / 1e6
-    placed = pd.DataFrame(columns=list(_EMPTY)).astype(_EMPTY)
+    placed = pd.DataFrame(columns=list(_EMPTY), index=name_index([])).astype(_EMPTY)
     if gauges is not None:
         placed = read_gauges(gauges, grid.crs)
         where, found = place_gauges(placed, grid, _spread(upstream, cells, grid), snap)
@@ -101,7 +101,7 @@ def _upscaled(cls, fine, gauges, report, resolution, method):
 
 def lumped(cls, area_km2, names, latitude=None, longitude=None):
     """See `Domain.lumped`."""
-    names = pd.Index([str(name) for name in names], dtype=object, name="name")
+    names = name_index(names)
     area = np.asarray(area_km2, dtype=np.float64)
     if area.shape != (len(names),):
         raise ValueError(f"{len(names)} names were given, but areas of shape {area.shape}")

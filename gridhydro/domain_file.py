@@ -12,6 +12,7 @@ import pyproj
 import xarray as xr
 
 from gridhydro.check import Report
+from gridhydro.gauges import name_index
 from gridhydro.grid import Grid
 from gridhydro.network import Network
 from gridhydro.packing import axes
@@ -88,8 +89,7 @@ def read(cls, path):
         parts = {f.name: data[f.name].values for f in fields(Network)}
         network = Network(**{**parts, "sink": parts["sink"].astype(bool)})
         columns = {c: data[f"gauge_{c}"].values for c in ("x", "y", *_GAUGES)}
-        names = pd.Index([str(name) for name in data["gauge"].values], dtype=object, name="name")
-        gauges = pd.DataFrame(columns, index=names)
+        gauges = pd.DataFrame(columns, index=name_index(data["gauge"].values))
         kinds = ("errors", "warnings", "notes")
         report = Report(*(data.attrs.get(f"report_{kind}", "").splitlines() for kind in kinds))
         if "spatial_ref" not in data.variables:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from gridhydro.check import Report
-from gridhydro.grid import Grid, find, nearest, transform
+from gridhydro.grid import Grid, find, nearest, spacing, transform
 
 REACH = 2  # how many cells away a better cell is looked for
 TOLERANCE = 0.1  # difference between network and reported area that is worth a warning
@@ -47,7 +47,7 @@ def read_gauges(gauges, crs) -> pd.DataFrame:
     area = table["area_km2"] if "area_km2" in table.columns else np.nan
     found = pd.DataFrame(
         {"x": np.asarray(x, float), "y": np.asarray(y, float), "area_km2": np.asarray(area, float)},
-        index=pd.Index(names.to_numpy(dtype=object), name="name"),
+        index=name_index(names),
     )
     bad = found.index[~np.isfinite(found["x"] * found["y"])]
     if bad.size:
@@ -60,6 +60,11 @@ def read_gauges(gauges, crs) -> pd.DataFrame:
     return found
 
 
+def name_index(names) -> pd.Index:
+    """The index of a gauge table, the same whatever the names come from."""
+    return pd.Index([str(name) for name in names], dtype=object, name="name")
+
+
 def place_gauges(gauges: pd.DataFrame, grid: Grid, upstream_area, snap=False):
     """The raster cell of each gauge, row * cols + col, -1 where there is none, and a Report.
 
@@ -67,42 +72,51 @@ def place_gauges(gauges: pd.DataFrame, grid: Grid, upstream_area, snap=False):
     snap           move a gauge to the cell within REACH that fits the reported area best
     """
     report = Report()
-    period = 360.0 if grid.geographic else None
-    rows = nearest(find(grid.y, gauges["y"]), grid.y.size)
-    cols = nearest(find(grid.x, gauges["x"], period), grid.x.size)
+    # a gauge just outside may belong to the last row: the raster gets a margin, without data or,
+    # around the globe, with that of the other side
+    padded = Grid(_extend(grid.y), _extend(grid.x), grid.crs)
+    area = np.pad(upstream_area, ((REACH, REACH), (0, 0)), constant_values=np.nan)
+    margin = {"mode": "wrap"} if grid.wraps else {"constant_values": np.nan}
+    area = np.pad(area, ((0, 0), (REACH, REACH)), **margin)
+    rows = nearest(find(padded.y, gauges["y"]), padded.y.size)
+    cols = nearest(find(padded.x, gauges["x"], 360.0 if grid.geographic else None), padded.x.size)
+
     cells = np.full(len(gauges), -1)
     for i, (name, gauge) in enumerate(gauges.iterrows()):
-        if rows[i] < 0 or cols[i] < 0:
-            report.errors.append(
-                f"gauge '{name}' at x {gauge.x:g}, y {gauge.y:g} lies outside the raster "
-                f"(x {grid.x.min():g} to {grid.x.max():g}, y {grid.y.min():g} to {grid.y.max():g})"
-                ": correct its position or leave it out"
-            )
-            continue
-        here = (int(rows[i]), int(cols[i]))
-        better = _better(upstream_area, here, gauge.area_km2)
+        here = int(rows[i]), int(cols[i])
+        better = None if min(here) < 0 else _better(area, here, gauge.area_km2)
         if better is not None and snap:
-            report.notes.append(
-                f"gauge '{name}' was moved from {grid.name_cell(*here)} "
-                f"to {grid.name_cell(*better)}, which drains {upstream_area[better]:.5g} km2"
-            )
             here = better
+            report.notes.append(
+                f"gauge '{name}' was moved from x {gauge.x:.10g}, y {gauge.y:.10g} to "
+                f"{_cell(grid, here)}, which drains {area[here]:.5g} km2"
+            )
         else:
-            _judge(report, name, gauge.area_km2, here, better, grid, upstream_area)
-        cells[i] = here[0] * grid.shape[1] + here[1]
+            _judge(report, name, gauge, here, better, grid, area)
+        cells[i] = (here[0] - REACH) * grid.shape[1] + (here[1] - REACH) % grid.shape[1]
     return cells, report
 
 
-def _better(upstream_area, here, reported):
+def _extend(axis):
+    step = spacing(axis)
+    before = axis[0] - step * np.arange(REACH, 0, -1)
+    return np.concatenate([before, axis, axis[-1] + step * np.arange(1, REACH + 1)])
+
+
+def _cell(grid, padded):
+    return grid.name_cell(padded[0] - REACH, (padded[1] - REACH) % grid.shape[1])
+
+
+def _better(area, here, reported):
     """The cell within REACH to move to, None if the gauge is best left where it is."""
     row, col = here
     top, left = max(row - REACH, 0), max(col - REACH, 0)
-    window = upstream_area[top : row + REACH + 1, left : col + REACH + 1]
+    window = area[top : row + REACH + 1, left : col + REACH + 1]
     if np.isnan(window).all():
         return None
-    lost = np.isnan(upstream_area[here])
-    across, along = np.indices(window.shape)
-    away = np.hypot(across + top - row, along + left - col)
+    lost = np.isnan(area[here])
+    i, j = np.indices(window.shape)
+    away = np.hypot(i + top - row, j + left - col)
     if np.isnan(reported):
         if not lost:
             return None
@@ -120,20 +134,27 @@ def _better(upstream_area, here, reported):
     return int(best_row + top), int(best_col + left)
 
 
-def _judge(report, name, reported, here, better, grid, upstream_area):
+def _judge(report, name, gauge, here, better, grid, area):
     """Report a gauge that stays where it is, though a better cell exists or its area is off."""
-    area = upstream_area[here]
-    where = f"gauge '{name}' is on {grid.name_cell(*here)}, which"
+    who = f"gauge '{name}' at x {gauge.x:.10g}, y {gauge.y:.10g}"
     if better is None:
         remedy = f"no cell within {REACH} fits better: correct its position or leave it out"
     else:
         remedy = (
-            f"a better cell is {grid.name_cell(*better)} with {upstream_area[better]:.5g} km2: "
+            f"a better cell is {_cell(grid, better)} with {area[better]:.5g} km2: "
             "move the gauge there, or pass snap=True"
         )
-    if np.isnan(area):
-        report.errors.append(f"{where} has no data; {remedy}")
-    elif abs(area / reported - 1) > TOLERANCE:
+    rows, cols = grid.shape
+    inside = REACH <= here[0] < rows + REACH and (grid.wraps or REACH <= here[1] < cols + REACH)
+    if not inside:
+        report.errors.append(
+            f"{who} lies outside the raster (x {grid.x.min():.10g} to {grid.x.max():.10g}, "
+            f"y {grid.y.min():.10g} to {grid.y.max():.10g}); {remedy}"
+        )
+    elif np.isnan(area[here]):
+        report.errors.append(f"{who} is on {_cell(grid, here)}, which has no data; {remedy}")
+    elif abs(area[here] / gauge.area_km2 - 1) > TOLERANCE:
         report.warnings.append(
-            f"{where} drains {area:.5g} km2, not the {reported:.5g} km2 reported; {remedy}"
+            f"{who} is on {_cell(grid, here)}, which drains {area[here]:.5g} km2, not the "
+            f"{gauge.area_km2:.5g} km2 reported; {remedy}"
         )

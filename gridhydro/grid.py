@@ -45,7 +45,9 @@ class Grid:
     def name_cell(self, row, col) -> str:
         """A cell for a message."""
         names = ("lat", "lon") if self.geographic else ("y", "x")
-        return f"row {row}, col {col} ({names[0]} {self.y[row]:g}, {names[1]} {self.x[col]:g})"
+        return (
+            f"row {row}, col {col} ({names[0]} {self.y[row]:.10g}, {names[1]} {self.x[col]:.10g})"
+        )
 
     def cell_area(self) -> np.ndarray:
         """Area of every cell (rows, cols), m2: on the ellipsoid, or in the plane of the map."""
@@ -162,7 +164,8 @@ def find(axis: np.ndarray, points, period: float | None = None) -> np.ndarray:
         points = start + np.mod(points - start + 1e-9 * period, period) - 1e-9 * period
     place = (points - axis[0]) / step
     slack = 1e-6 + 4e-7 * np.abs(axis).max() / abs(step)
-    inside = (place >= -0.5 - slack) & (place <= axis.size - 0.5 + slack)
+    edge = 0.5 + slack
+    inside = (place >= -edge) & (place <= axis.size - 1 + edge)
     return np.where(inside, place, np.nan)
 
 

@@ -7,6 +7,8 @@ import xarray as xr
 
 from gridhydro.grid import find, nearest, read_values, spatial_dims
 
+_STORAGE = {"_FillValue", "missing_value", "scale_factor", "add_offset", "grid_mapping"}
+
 
 def matching(raster, grid, name="raster") -> tuple[np.ndarray, np.ndarray]:
     """The rows and columns of `raster` that lie on those of `grid`; -1 where it does not reach.
@@ -98,6 +100,8 @@ def unpack(domain, values, name=None, attrs=None, dims=None, coords=None) -> xr.
     if values.shape[-1:] != (domain.size,):
         raise ValueError(f"values end with {values.shape[-1:]}, the domain has {domain.size} cells")
     lead = values.shape[:-1]
+    # how a source file stored its numbers is no property of the new ones
+    attrs = {key: value for key, value in (attrs or {}).items() if key not in _STORAGE}
     if dims is None:
         dims = ("time",) if len(lead) == 1 else tuple(f"axis_{i}" for i in range(len(lead)))
     coords = dict(coords or {})

@@ -1,0 +1,75 @@
+"""Checkpoints that a kill at any moment leaves whole: safetensors for numbers, JSON for the rest.
+
+The numbers are written to a file of their own, then the JSON that names them takes the place of
+the old one in a single step. Whatever happens, the JSON names a complete file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+INDEX = "checkpoint.json"
+
+
+def write(folder: Path, epoch: int, model, optimizer, history: list[dict], about: dict) -> None:
+    """Keep the state of training after `epoch`; earlier numbers are removed afterwards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(v) for name, v in state.items()}
+    tensors["random"] = torch.get_rng_state()
+    numbers = folder / f"checkpoint-{epoch:06d}.safetensors"
+    tensors = {name: value.detach().contiguous() for name, value in tensors.items()}
+    replace(numbers, lambda path: save_file(tensors, path))
+    content = {"epoch": epoch, "numbers": numbers.name, "history": history, "about": about}
+    replace(folder / INDEX, lambda path: path.write_text(json.dumps(content, indent=1)))
+    for old in folder.glob("checkpoint-*.safetensors"):
+        if old != numbers:
+            old.unlink()
+
+
+def read(folder: Path, model, optimizer, about: dict) -> tuple[int, list[dict]]:
+    """Put the last checkpoint into model and optimizer; returns its epoch and history.
+
+    (0, []) when there is none yet. ValueError when it belongs to another model or training.
+    """
+    index = folder / INDEX
+    if not index.exists():
+        return 0, []
+    content = json.loads(index.read_text())
+    different = [k for k in about if content["about"].get(k) != json.loads(json.dumps(about[k]))]
+    if different:
+        changes = ", ".join(f"{k} was {content['about'].get(k)}, is {about[k]}" for k in different)
+        raise ValueError(
+            f"the checkpoint in {folder} is of another training ({changes}): "
+            "resume with the same settings, or train into another folder"
+        )
+    tensors = load_file(folder / content["numbers"])
+    model.load_state_dict(_under("model.", tensors))
+    moments: dict[int, dict] = {}
+    for name, value in _under("optimizer.", tensors).items():
+        number, key = name.split(".", 1)
+        moments.setdefault(int(number), {})[key] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    torch.set_rng_state(tensors["random"])
+    return content["epoch"], content["history"]
+
+
+def replace(path: Path, write_to: Callable[[Path], object]) -> None:
+    """Write beside `path`, flush to disk and take its place at once."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    write_to(beside)
+    with open(beside, "rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+
+
+def _under(prefix: str, tensors: dict) -> dict:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -93,9 +93,12 @@ class Network:
                 f"values end with {values.shape[-1:]}, the network has {self.size} cells"
             )
         total = np.ascontiguousarray(np.moveaxis(values, -1, 0))
-        for start, stop in zip(self.level_start[:-2], self.level_start[1:-1], strict=True):
-            inner = slice(start, stop)
-            np.add.at(total, self.downstream[inner], total[inner])
+        into = np.flatnonzero(np.diff(self.upstream_start))  # the first level has no inflow
+        for cells in np.split(into, np.searchsorted(into, self.level_start[1:-1])):
+            if cells.size:
+                first, last = self.upstream_start[cells[0]], self.upstream_start[cells[-1] + 1]
+                inflow = total[self.upstream[first:last]]
+                total[cells] += np.add.reduceat(inflow, self.upstream_start[cells] - first)
         return np.moveaxis(total, 0, -1)
 
     def upstream_cells(self, cells) -> np.ndarray:
@@ -139,10 +142,12 @@ def cycles(downstream: np.ndarray, last: np.ndarray | None = None) -> list[np.nd
     """The circles of a network, each in the order of flow; `last` as `follow` returns it."""
     last = follow(downstream)[0] if last is None else last
     # far enough downstream every cell that never ends is on its circle, and fills it
-    left = set(last[downstream[last] >= 0].tolist())
+    circling = np.unique(last[downstream[last] >= 0]).tolist()
+    left = set(circling)
     found = []
-    while left:
-        cell = min(left)
+    for cell in circling:
+        if cell not in left:
+            continue
         circle = []
         while cell in left:
             left.remove(cell)

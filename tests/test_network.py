@@ -110,3 +110,9 @@ def test_follow_ends_on_the_circle():
     assert set(last[:3].tolist()) <= {1, 2}
     assert last[3:].tolist() == [3, 3]
     assert distance[3:].tolist() == [0, 1]
+
+
+def test_very_many_circles_are_found_at_once():
+    pairs = np.arange(400_000) ^ 1  # 0 and 1, 2 and 3, ... drain into each other
+    with pytest.raises(ValueError, match="200000 groups of cells"):
+        Network.from_downstream(pairs)

@@ -146,7 +146,7 @@ def _observed(discharge, times, model: Model, names: list[str], device):
             f"there is no discharge of the gauges {', '.join(missing)}; it has "
             f"{', '.join(table.columns)}: name them alike, or leave them out with held_out"
         )
-    values = table[names].reindex(times).to_numpy(np.float64)
+    values = np.array(table[names].reindex(times), dtype=np.float64)
     empty = [g for g, column in zip(names, values.T, strict=True) if np.isnan(column).all()]
     if empty:
         raise ValueError(

@@ -1,0 +1,159 @@
+"""The `gridhydro` command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+# everything else is imported by the command that needs it: --help and info answer at once
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; errors of the user's input are printed in one line, without a traceback."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except KeyboardInterrupt:
+        print("interrupted; go on with --resume where a folder was given", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, ArithmeticError, TypeError) as error:
+        if options.debug:
+            raise
+        print(f"gridhydro {options.command}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("gridhydro", description=__doc__)
+    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(name: str, function, help: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help, description=help)
+        sub.set_defaults(run=function)
+        return sub
+
+    sub = command("demo", _demo, "train on a generated catchment and compare with its truth")
+    sub.add_argument("--out", type=Path, default=Path("gridhydro-demo"), help="folder to write")
+    sub.add_argument("--epochs", type=int, default=None, help="steps of training")
+    sub.add_argument("--seed", type=int, default=7, help="another catchment, another start")
+
+    sub = command("train", _train, "train on a domain file and export the results")
+    _takes_domain(sub)
+    sub.add_argument("--out", type=Path, required=True, help="folder of the run")
+    sub.add_argument("--resume", action="store_true", help="go on from the last checkpoint there")
+    sub.add_argument("--epochs", type=int, help="instead of the file's")
+    sub.add_argument("--seed", type=int, help="instead of the file's")
+    sub.add_argument("--device", help="cpu or cuda; cuda where there is one")
+
+    sub = command("check", _check, "read a domain file, build the domain and report on it")
+    _takes_domain(sub)
+
+    for name, function, text in (
+        ("run", _run, "simulate with a trained run: fluxes, storages and discharge"),
+        ("evaluate", _evaluate, "score a trained run against observed discharge"),
+        ("export", _export, "write maps, series, scores and figures of a trained run"),
+    ):
+        sub = command(name, function, text)
+        sub.add_argument("folder", type=Path, help="folder of the run")
+        sub.add_argument("--data", type=Path, help="data folder, if not that of the training")
+        if name == "run":
+            sub.add_argument("--out", type=Path, required=True, help="file.nc or file.zarr")
+            sub.add_argument("--outputs", nargs="+", help="names of fluxes and states")
+        if name == "evaluate":
+            sub.add_argument("--period", nargs=2, metavar=("FIRST", "LAST"), help="such as 1993 1993")
+
+    command("info", _info, "versions, devices and backends on this machine")
+
+    sub = command("kernels", _kernels, "print the kernels of a column")
+    sub.add_argument("action", choices=["show"])
+    sub.add_argument("column", help="name of the column, such as hbv")
+    sub.add_argument("--target", choices=["triton", "numba"], default="triton")
+    sub.add_argument("--pass", dest="direction", choices=["forward", "adjoint"], default="forward")
+    sub.add_argument("--outputs", nargs="+", help="fluxes and states to write; the runoff")
+    sub.add_argument("--dynamic", nargs="*", default=[], help="parameters that change by day")
+    sub.add_argument("--components", type=int, default=1)
+    sub.add_argument("--dtype", choices=["float32", "float64"], default="float32")
+    return parser
+
+
+def _takes_domain(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("domain", help="a domain file, or the name of one that comes along")
+    sub.add_argument("--data", type=Path, help="data folder (or the variable GRIDHYDRO_DATA)")
+
+
+def _demo(options) -> None:
+    from gridhydro.demo import demo, report
+
+    more = {} if options.epochs is None else {"epochs": options.epochs}
+    results = demo(options.out, seed=options.seed, **more)
+    print(report(options.out, *results))
+
+
+def _train(options) -> None:
+    from gridhydro.recipe import report, train_domain
+
+    scores = train_domain(
+        options.domain, options.data, options.out, resume=options.resume, epochs=options.epochs,
+        seed=options.seed, device=options.device,
+    )  # fmt: skip
+    print(report(options.out, scores))
+
+
+def _check(options) -> None:
+    from gridhydro.config import load
+
+    setup = load(options.domain, options.data)
+    print(setup.domain.check(setup.forcing))
+
+
+def _run(options) -> None:
+    from gridhydro import export
+    from gridhydro.recipe import load_run
+
+    run, _ = load_run(options.folder, options.data)
+    export.write_dataset(options.out, run.simulate(outputs=options.outputs))
+    print(f"written: {options.out}")
+
+
+def _evaluate(options) -> None:
+    from gridhydro.recipe import evaluate, load_run
+
+    run, setup = load_run(options.folder, options.data)
+    scores = evaluate(run, setup, options.period)
+    print(scores.to_string(index=False, float_format=lambda v: f"{v:.3f}"))
+
+
+def _export(options) -> None:
+    from gridhydro.recipe import evaluate, load_run
+
+    run, setup = load_run(options.folder, options.data)
+    run.save(options.folder, scores=evaluate(run, setup), discharge=setup.discharge)
+    print(f"written: {options.folder}")
+
+
+def _info(options) -> None:
+    from gridhydro.info import info
+
+    print(info())
+
+
+def _kernels(options) -> None:
+    from gridhydro.columns import column
+    from gridhydro.kernels import Spec, emit_numba, emit_triton
+
+    chosen = column(options.column)
+    outputs = tuple(options.outputs or [chosen.runoff])
+    for name in outputs:
+        chosen.output(name)
+    spec = Spec(
+        chosen, outputs, tuple(options.dynamic), options.components, real=options.dtype
+    )
+    emitter = {"numba": emit_numba, "triton": emit_triton}[options.target]
+    print(getattr(emitter, options.direction)(spec), end="")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""From a domain file to a finished run: what the shell commands do, callable from Python."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from gridhydro import checkpoint
+from gridhydro.config import Setup, load
+from gridhydro.model import Model
+from gridhydro.river import River
+from gridhydro.run import Run
+from gridhydro.training import train
+
+
+def train_domain(
+    domain: str | Path,
+    data: str | Path | None,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    epochs: int | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Train on a domain file, score both periods, and export everything into `out`.
+
+    `epochs` and `seed` replace those of the file. The file and the place of the data are kept in
+    the run folder, so that `evaluate` and `export` find them. Returns the scores.
+    """
+    setup = load(domain, data)
+    settings = setup.training
+    seed = settings.seed if seed is None else seed
+    torch.manual_seed(seed)
+    model = build_model(setup, seed)
+    out = Path(out)
+    _refuse_overwriting(out, resume)
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(setup.source, out / "domain.toml")
+    source = {"data": str(setup.data.resolve())}
+    checkpoint.replace(out / "source.json", lambda p: p.write_text(json.dumps(source, indent=1)))
+    run = train(
+        model, setup.forcing, setup.discharge, period=settings.period, spinup=settings.spinup,
+        spinup_cycles=settings.spinup_cycles, epochs=epochs or settings.epochs,
+        learning_rate=settings.learning_rate, loss=settings.loss, held_out=settings.held_out,
+        device=device, out=out, resume=resume, progress=progress,
+    )  # fmt: skip
+    scores = evaluate(run, setup)
+    run.save(out, scores=scores, discharge=setup.discharge)
+    return scores
+
+
+def build_model(setup: Setup, seed: int) -> Model:
+    """The model that a domain file describes."""
+    options = setup.model
+    return Model(
+        setup.domain, options.column, setup.attributes, hidden=options.hidden,
+        components=options.components, fixed=options.fixed, river=River(**options.river), seed=seed,
+    )  # fmt: skip
+
+
+def load_run(folder: str | Path, data: str | Path | None = None) -> tuple[Run, Setup]:
+    """A finished run with the input it was trained on."""
+    folder = Path(folder)
+    if data is None and (folder / "source.json").exists():
+        data = json.loads((folder / "source.json").read_text())["data"]
+    if not (folder / "domain.toml").exists():
+        raise FileNotFoundError(
+            f"{folder} holds no run of `gridhydro train` (domain.toml is missing)"
+        )
+    setup = load(folder / "domain.toml", data)
+    return Run.load(folder, setup.forcing), setup
+
+
+def evaluate(run: Run, setup: Setup, period: tuple[str, str] | None = None) -> pd.DataFrame:
+    """Scores over one period, or over the training and the validation period of the file."""
+    if period is not None:
+        return run.evaluate(setup.discharge, tuple(period))
+    settings = setup.training
+    periods = {"training": settings.period, "validation": settings.validation}
+    tables = [
+        run.evaluate(setup.discharge, p, name=name) for name, p in periods.items() if p is not None
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def report(out: Path, scores: pd.DataFrame) -> str:
+    """The scores and where the files are, for the terminal."""
+    columns = [c for c in ("site", "period", "gauge_use", "nse", "kge", "days") if c in scores]
+    table = scores[columns].to_string(index=False, float_format=lambda v: f"{v:.3f}")
+    return f"{table}\n\nwritten to {out}: metrics.csv, parameters.nc and .tif, fluxes.nc, figures"
+
+
+def _refuse_overwriting(out: Path, resume: bool) -> None:
+    begun = (out / "checkpoint" / checkpoint.INDEX).exists()
+    if begun and not resume:
+        raise ValueError(
+            f"{out} holds a training already: go on with --resume, or choose another folder"
+        )

@@ -1,0 +1,193 @@
+"""Other codes on the same cells and days. Each is optional, and only called, never copied."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Callable
+from importlib import import_module
+
+import numpy as np
+import torch
+
+from benchmarks.contest import Contestant
+from gridhydro.columns import column
+
+HBV = column("hbv")
+States = namedtuple("States", [f.name for f in HBV.states])
+Forcings = namedtuple("Forcings", [f.name for f in HBV.forcings])
+Parameters = namedtuple("Parameters", [f.name for f in HBV.parameters])
+
+
+def invite(make: Callable, *arguments) -> Contestant:
+    """The contestant that `make` builds, or one that says why it stays away."""
+    try:
+        return make(*arguments)
+    except Exception as error:
+        absent = isinstance(error, ModuleNotFoundError)
+        why = f"not installed ({error.name})" if absent else f"{type(error).__name__}: {error}"
+        return Contestant(make.__name__, "", 0, absent=why.split("\n")[0][:160])
+
+
+def torch_loop(problem, days: int = 1, advance=None, name="torch loop") -> Contestant:
+    """The column's own step in a Python loop with torch's autograd, a user's plain code."""
+    advance = advance or _advance
+    parameters = list(problem.parameters.values())
+    first = torch.stack([torch.full_like(parameters[0][:, 0], f.initial) for f in HBV.states])
+    whole = problem.days // days * days
+
+    def discharge():
+        states, series = first, []
+        matrix = torch.stack([p[:, 0] for p in parameters])
+        for day in range(0, whole, days):
+            states, flow = advance(states, problem.weather[:, day : day + days], matrix)
+            series.append(flow)
+        return torch.cat(series)
+
+    def forward():
+        with torch.no_grad():
+            return discharge()
+
+    def compare():
+        ours = problem.discharge().detach()[:whole]
+        _close(forward(), ours, 1e-3, "gridhydro")
+
+    return Contestant(
+        name, problem.size, problem.cells * whole, forward,
+        lambda: torch.autograd.grad(discharge(), parameters, problem.cotangent[:whole]),
+        compare, note="the same equations", eager=advance is _advance,
+    )  # fmt: skip
+
+
+def torch_compiled(problem, days: int = 10) -> Contestant:
+    """The same loop, torch.compile taking several days at once (torch's scan fails to compile)."""
+    advance = torch.compile(_advance, dynamic=False)
+    contestant = torch_loop(problem, days, advance, "torch.compile")
+    contestant.note = f"the same equations, {days} days unrolled and compiled together"
+    contestant.patience = 240
+    return contestant
+
+
+def _advance(states, weather, parameters):
+    states, series = States(*states.unbind(0)), []
+    parameters = Parameters(*parameters.unbind(0))
+    for day in range(weather.shape[1]):
+        after, fluxes = HBV.step(states, Forcings(*weather[:, day].unbind(0)), parameters)
+        states = States(**after)
+        series.append(fluxes["discharge"])
+    return torch.stack(states), torch.stack(series)
+
+
+def hydrodl2(problem) -> Contestant:
+    """Hbv_1_1p: the same equations in eager torch; its unit hydrograph cannot be switched off."""
+    module = import_module("hydrodl2.models.hbv.hbv_1_1p")
+    count = len(HBV.parameters)
+    config = {"dynamic_params": {}, "nmul": problem.components}
+    model = module.Hbv_1_1p(config, device=torch.device(problem.device))
+    raw = torch.logit(problem.share).permute(1, 0, 2).reshape(problem.cells, -1)
+    raw = torch.cat([raw, torch.zeros(problem.cells, 2, device=raw.device)], 1).requires_grad_()
+    assert model.learnable_param_count == count * problem.components + 2
+    weather = problem.weather.permute(1, 2, 0).contiguous()
+
+    def discharge(days=problem.days):
+        given = {"x_phy": weather[:days]}
+        result = model(given, raw.expand(days, -1, -1))
+        return result["streamflow_no_rout"][:, :, 0]
+
+    def forward():
+        with torch.no_grad():
+            discharge()
+
+    def compare(days=60):
+        days = min(days, problem.days)
+        with torch.no_grad():
+            _close(discharge(days), problem.discharge()[:days], 1e-3, "gridhydro")
+
+    return Contestant(
+        "hydrodl2", problem.size, problem.steps, forward,
+        lambda: torch.autograd.grad(discharge(), raw, problem.cotangent), compare,
+        eager=True, patience=300, note="Hbv_1_1p, the same equations and parameters, eager",
+    )  # fmt: skip
+
+
+def jfuse(problem) -> Contestant:
+    """FUSE with the PRMS decisions in JAX: 9 stores instead of 5, discharge only."""
+    import jax
+    from jfuse.fuse import create_fuse_model, fuse_simulate
+
+    model = create_fuse_model("prms", problem.cells)
+    rain, warmth, demand = (jax.numpy.asarray(row.cpu().numpy()) for row in problem.weather)
+    start, parameters = model.default_state(), model.default_params()
+
+    def discharge(parameters, remat):
+        series = (rain, demand, warmth)
+        return fuse_simulate(series, start, parameters, model.config, remat_scan=remat)[0]
+
+    # each pass with the setting that is quicker for it
+    forward = jax.jit(lambda p: discharge(p, False))
+    gradient = jax.jit(jax.value_and_grad(lambda p: discharge(p, True).mean()))
+
+    def check():
+        _plausible(np.asarray(forward(parameters)), problem)
+
+    return Contestant(
+        "jfuse", problem.size, problem.steps,
+        lambda: jax.block_until_ready(forward(parameters)),
+        lambda: jax.block_until_ready(gradient(parameters)), check,
+        note=f"FUSE-PRMS (other equations, snow included), jit on {jax.default_backend()}",
+    )  # fmt: skip
+
+
+def smash(problem, threads: int = 1) -> Contestant:
+    """hydro-smash: snow, GR4 and its lightest routing on its own mesh of the Lez, Fortran."""
+    package = import_module("smash")
+    days = problem.days
+    end = np.datetime64("2001-01-01") + np.timedelta64(days, "D")
+    setup = dict(
+        snow_module="ssn", hydrological_module="gr4", routing_module="lag0", dt=86400.0,
+        start_time="2001-01-01", end_time=str(end), compute_mean_atmos=False,
+    )  # fmt: skip
+    _, mesh = package.factory.load_dataset("Lez")
+    model = package.Model(setup, mesh)
+    shape = model.atmos_data.prcp.shape
+    rows = problem.weather[:, :, : shape[0] * shape[1]].cpu().numpy()
+    rows = [np.resize(row.T, shape).astype(np.float32) for row in rows]
+    warm = rows[1] > 0
+    model.atmos_data.prcp, model.atmos_data.snow = rows[0] * warm, rows[0] * ~warm
+    model.atmos_data.temp, model.atmos_data.pet = rows[1], rows[2]
+    model.response_data.q = np.ones_like(model.response_data.q)
+    common = {"ncpu": threads, "verbose": False}
+    back = dict(mapping="distributed", common_options=common, return_options={"grad": True})
+    # discharge of the largest gauge, m3 s-1, as mm d-1 over its area
+    depth = 86.4e6 / float(mesh["area"].max())
+
+    def check():
+        model.forward_run(common_options=common)
+        _plausible(model.response.q.max(axis=0) * depth, problem)
+        if not np.any(model.backward_run(**back).grad):
+            raise ValueError("its gradient is zero")
+
+    cells = int(mesh["active_cell"].sum())
+    return Contestant(
+        f"hydro-smash, {threads} thread{'s' * (threads > 1)}", f"{cells} cells x 1 x {days} d",
+        cells * days, lambda: model.forward_run(common_options=common),
+        lambda: model.backward_run(**back), check,
+        note="ssn-gr4-lag0 (other equations, routing included), gradient of 1 - NSE",
+    )  # fmt: skip
+
+
+def smash_2(problem) -> Contestant:
+    return smash(problem, 2)
+
+
+def _close(theirs, ours, tolerance: float, who: str) -> None:
+    error = float((theirs - ours).detach().abs().max())
+    if not error <= tolerance:
+        raise ValueError(f"discharge is up to {error:.1e} mm d-1 away from {who}")
+
+
+def _plausible(discharge: np.ndarray, problem) -> None:
+    """Other equations and initial stores: not the same water, but water, and not much more."""
+    rain = float(problem.weather[0].mean())
+    mean = float(np.mean(discharge))
+    if not (np.all(np.isfinite(discharge)) and np.min(discharge) >= 0 and 0 < mean < 3 * rain):
+        raise ValueError(f"mean discharge {mean:.2g} of {rain:.2g} mm d-1 rain is not plausible")

@@ -10,7 +10,6 @@ import torch
 
 from benchmarks import peers_columns, startup
 from benchmarks.contest import Contestant, contest
-
 from gridhydro.columns import column
 from gridhydro.kernels.column_op import checkpoint_interval
 from gridhydro.simulate import simulate, spec_of

@@ -20,12 +20,12 @@ COLUMNS = ("case", "code", "size", *(f"{k}_{m}" for k in KINDS for m in FORMATS)
 def print_rows(rows: Iterable[dict]) -> list[dict]:
     """Print each row as it comes, and keep them all."""
     headings = "".join(f" {name:>8}" for name in ("best s", "median s", *NAMES))
-    print(f"{'case':9}{'code':24}{'size':27}" + "".join(f"| {LABELS[k]:54}" for k in KINDS) + "|")
-    print(" " * 60 + f"|{headings} " * 2 + "| note")
+    print(f"{'case':15}{'code':24}{'size':27}" + "".join(f"| {LABELS[k]:54}" for k in KINDS) + "|")
+    print(" " * 66 + f"|{headings} " * 2 + "| note")
     kept = []
     for row in rows:
         kept.append(row)
-        print(f"{row['case']:9}{row['code']:24}{row['size']:27}{_cells(row)}| {row['note']}")
+        print(f"{row['case']:15}{row['code']:24}{row['size']:27}{_cells(row)}| {row['note']}")
     print(
         "M/s: million cell-steps a second; MB: most memory held during a run; floor: share of the "
         "speed at\nwhich the bytes that must move could move; ratio: times that the first row of "

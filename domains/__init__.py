@@ -1,1 +1,1 @@
-
+"""Domain files that come along: `gridhydro train NAME --data FOLDER`."""

@@ -1,0 +1,52 @@
+"""Rasters from GeoTIFF, ESRI ASCII grid and NetCDF files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rioxarray
+import xarray as xr
+
+NETCDF = {".nc", ".nc4", ".cdf"}
+
+
+def read_raster(path: str | Path, variable: str | None = None, crs=None) -> xr.DataArray:
+    """A raster (y, x) as floating numbers, NaN where there is no data, with its CRS.
+
+    variable  its name in a NetCDF file, needed when the file holds several
+    crs       for files that do not say (ESRI ASCII grids)
+    Raises FileNotFoundError, or ValueError naming file and variables.
+    """
+    path = existing(path)
+    if path.suffix.lower() in NETCDF:
+        raster = pick(xr.open_dataset(path), variable, path)
+    else:
+        try:
+            raster = rioxarray.open_rasterio(path, masked=True)
+        except Exception as error:  # rasterio's errors have no common base that is public
+            raise ValueError(f"{path} cannot be read as a raster: {error}") from error
+        if raster.sizes.get("band", 1) != 1:
+            raise ValueError(f"{path} has {raster.sizes['band']} bands, a raster of one is needed")
+        raster = raster.squeeze("band", drop=True)
+    raster = raster.load()
+    raster.name = variable or raster.name or path.stem
+    return raster if crs is None else raster.rio.write_crs(crs)
+
+
+def existing(path: str | Path) -> Path:
+    """The path if the file is there, else an error that says where it was looked for."""
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {path.resolve()}")
+    return path
+
+
+def pick(dataset: xr.Dataset, variable: str | None, path: Path) -> xr.DataArray:
+    """A variable of a file, or its only one."""
+    names = [str(name) for name in dataset.data_vars if dataset[name].ndim >= 2]
+    if variable is None and len(names) == 1:
+        variable = names[0]
+    if variable not in dataset:
+        problem = f"has no variable '{variable}'" if variable else "holds several variables"
+        raise ValueError(f"{path} {problem}: name one of {', '.join(names)}")
+    return dataset[variable]

@@ -1,0 +1,115 @@
+"""Units at the door: what comes in is converted to the engine's units, or refused."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import xarray as xr
+
+# unit wanted -> unit given -> (factor, offset), after `_normal`
+_CONVERSIONS: dict[str, dict[str, tuple[float, float]]] = {
+    "mm d-1": {
+        "mm d-1": (1, 0),
+        "mm": (1, 0),  # a daily sum
+        "kg m-2 d-1": (1, 0),
+        "kg m-2": (1, 0),
+        "kg m-2 s-1": (86400, 0),
+        "mm s-1": (86400, 0),
+        "mm h-1": (24, 0),
+        "cm d-1": (10, 0),
+        "m d-1": (1000, 0),
+        "m": (1000, 0),
+        "m s-1": (86400e3, 0),
+    },
+    "degC": {"degC": (1, 0), "K": (1, -273.15), "degF": (5 / 9, -160 / 9)},
+    "m3 s-1": {
+        "m3 s-1": (1, 0),
+        "l s-1": (1e-3, 0),
+        "ft3 s-1": (0.3048**3, 0),
+        "m3 d-1": (1 / 86400, 0),
+        "km3 yr-1": (1e9 / (365.25 * 86400), 0),
+    },
+}
+
+_SPELLINGS = {
+    "celsius": "degC",
+    "degree_celsius": "degC",
+    "degrees_celsius": "degC",
+    "deg_c": "degC",
+    "degc": "degC",
+    "c": "degC",
+    "kelvin": "K",
+    "k": "K",
+    "degf": "degF",
+    "fahrenheit": "degF",
+    "cms": "m3 s-1",
+    "cumecs": "m3 s-1",
+    "cfs": "ft3 s-1",
+}
+
+
+def to_unit(array: xr.DataArray, target: str, units: str | None = None) -> xr.DataArray:
+    """`array` in the unit `target`, one of "mm d-1", "degC", "m3 s-1"; others pass if they agree.
+
+    The unit is read from the attribute `units`, or given as `units`. A rate in mm or m counts as a
+    daily sum. Raises ValueError, saying how to mend it, when the unit is absent and cannot be told
+    from the values, when it is not known, and when the values cannot be in the unit that is given.
+    """
+    name = array.name or "the array"
+    given = units or array.attrs.get("units")
+    if given is None or not str(given).strip():
+        given = _guess(array, target)
+    if given is None:
+        raise ValueError(
+            f"'{name}' has no units and could be anything: set them, for example "
+            f"dataset['{name}'].attrs['units'] = '{target}'"
+        )
+    known = _CONVERSIONS.get(target, {target: (1, 0)})
+    normal = _normal(str(given))
+    if normal not in known:
+        raise ValueError(
+            f"'{name}' is in '{given}', which is not known as a unit for '{target}'; "
+            f"known are {', '.join(known)}"
+        )
+    factor, offset = known[normal]
+    converted = array if (factor, offset) == (1, 0) else array * factor + offset
+    _refuse_implausible(converted, name, str(given), target)
+    return converted.assign_attrs(array.attrs | {"units": target})
+
+
+def _normal(text: str) -> str:
+    """One spelling for a unit: 'mm/day', 'mm day^-1' and 'mm d**-1' are all 'mm d-1'."""
+    text = text.strip()
+    text = _SPELLINGS.get(text.lower().replace(" ", "_").replace("°", "deg"), text)
+    text = re.sub(r"\*\*|\^", "", text)
+    for long, short in (("days?", "d"), ("hours?|hr", "h"), ("seconds?|sec", "s")):
+        text = re.sub(rf"\b({long})(?=\b|-?\d)", short, text)
+    first, *below = text.split("/")
+    for part in below:
+        first += " " + re.sub(r"^([A-Za-z]+)(\d*)$", lambda m: f"{m[1]}-{m[2] or 1}", part.strip())
+    return re.sub(r"[\s.]+", " ", first).strip()
+
+
+def _guess(array: xr.DataArray, target: str) -> str | None:
+    """Temperatures tell their unit: no place is at 150 degC, none at 60 K."""
+    if target != "degC":
+        return None
+    middle = float(np.nanmedian(array.values))
+    return "K" if middle > 150 else "degC" if -90 < middle < 45 else None
+
+
+def _refuse_implausible(array: xr.DataArray, name: str, given: str, target: str) -> None:
+    if target == "degC":
+        middle = float(np.nanmedian(array.values))
+        if not -90 < middle < 70 and not np.isnan(middle):
+            raise ValueError(
+                f"'{name}' says '{given}', but half of its values are above {middle:.4g} degC: "
+                "mend its units"
+            )
+    if target == "mm d-1":
+        mean = float(np.nanmean(array.values)) if array.size else 0.0
+        if mean > 200:
+            raise ValueError(
+                f"'{name}' says '{given}', but is {mean:.4g} mm d-1 on average: mend its units"
+            )

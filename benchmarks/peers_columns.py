@@ -25,11 +25,13 @@ def invite(make: Callable, *arguments) -> Contestant:
     except Exception as error:
         absent = isinstance(error, ModuleNotFoundError)
         why = f"not installed ({error.name})" if absent else f"{type(error).__name__}: {error}"
-        return Contestant(make.__name__, "", 0, absent=why.split("\n")[0][:160])
+        return Contestant(make.__name__.replace("_", " "), "", 0, absent=why.split("\n")[0][:160])
 
 
 def torch_loop(problem, days: int = 1, advance=None, name="torch loop") -> Contestant:
     """The column's own step in a Python loop with torch's autograd, a user's plain code."""
+    if problem.components > 1:
+        raise ValueError(f"the plain loop runs one component, not {problem.components}")
     advance = advance or _advance
     parameters = list(problem.parameters.values())
     first = torch.stack([torch.full_like(parameters[0][:, 0], f.initial) for f in HBV.states])
@@ -116,23 +118,26 @@ def jfuse(problem) -> Contestant:
 
     model = create_fuse_model("prms", problem.cells)
     rain, warmth, demand = (jax.numpy.asarray(row.cpu().numpy()) for row in problem.weather)
-    start, parameters = model.default_state(), model.default_params()
+    weather, start = (rain, demand, warmth), model.default_state()
+    parameters = model.default_params()
 
-    def discharge(parameters, remat):
-        series = (rain, demand, warmth)
-        return fuse_simulate(series, start, parameters, model.config, remat_scan=remat)[0]
+    def discharge(parameters, weather, remat):
+        return fuse_simulate(weather, start, parameters, model.config, remat_scan=remat)[0]
 
     # each pass with the setting that is quicker for it
-    forward = jax.jit(lambda p: discharge(p, False))
-    gradient = jax.jit(jax.value_and_grad(lambda p: discharge(p, True).mean()))
+    forward = jax.jit(lambda p, w: discharge(p, w, False))
+    gradient = jax.jit(jax.value_and_grad(lambda p, w: discharge(p, w, True).mean()))
 
     def check():
-        _plausible(np.asarray(forward(parameters)), problem)
+        _plausible(np.asarray(forward(parameters, weather)), problem)
+        slopes = np.stack(jax.tree.leaves(gradient(parameters, weather)[1]))
+        if not (np.all(np.isfinite(slopes)) and np.any(slopes)):
+            raise ValueError("its gradient is zero or not finite")
 
     return Contestant(
         "jfuse", problem.size, problem.steps,
-        lambda: jax.block_until_ready(forward(parameters)),
-        lambda: jax.block_until_ready(gradient(parameters)), check,
+        lambda: jax.block_until_ready(forward(parameters, weather)),
+        lambda: jax.block_until_ready(gradient(parameters, weather)), check,
         note=f"FUSE-PRMS (other equations, snow included), jit on {jax.default_backend()}",
     )  # fmt: skip
 

@@ -63,7 +63,8 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--out", type=Path, required=True, help="file.nc or file.zarr")
             sub.add_argument("--outputs", nargs="+", help="names of fluxes and states")
         if name == "evaluate":
-            sub.add_argument("--period", nargs=2, metavar=("FIRST", "LAST"), help="such as 1993 1993")
+            help = "first and last day, month or year, such as 1993 1993"
+            sub.add_argument("--period", nargs=2, metavar=("FIRST", "LAST"), help=help)
 
     command("info", _info, "versions, devices and backends on this machine")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.io.raster import NETCDF, existing
+from gridhydro.io.raster import NETCDF, existing, read_variable
 from gridhydro.units import to_unit
 
 
@@ -71,11 +71,7 @@ def _csv(path: Path, gauge: str, units: str) -> pd.Series:
 
 
 def _netcdf(path: Path, gauge: str, variable: str, units: str | None) -> pd.Series:
-    dataset = xr.open_dataset(path)
-    if variable not in dataset:
-        names = ", ".join(map(str, dataset.data_vars))
-        raise ValueError(f"{path} has no variable '{variable}', but {names}")
-    array = dataset[variable]
+    array = read_variable(path, variable)
     others = [d for d in array.dims if d != "time"]
     if others:
         names = [str(n) for n in array[others[0]].values]

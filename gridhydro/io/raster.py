@@ -19,7 +19,7 @@ def read_raster(path: str | Path, variable: str | None = None, crs=None) -> xr.D
     """
     path = existing(path)
     if path.suffix.lower() in NETCDF:
-        raster = pick(xr.open_dataset(path), variable, path)
+        raster = read_variable(path, variable)
     else:
         try:
             raster = rioxarray.open_rasterio(path, masked=True)
@@ -41,12 +41,13 @@ def existing(path: str | Path) -> Path:
     return path
 
 
-def pick(dataset: xr.Dataset, variable: str | None, path: Path) -> xr.DataArray:
-    """A variable of a file, or its only one."""
-    names = [str(name) for name in dataset.data_vars if dataset[name].ndim >= 2]
-    if variable is None and len(names) == 1:
-        variable = names[0]
-    if variable not in dataset:
-        problem = f"has no variable '{variable}'" if variable else "holds several variables"
-        raise ValueError(f"{path} {problem}: name one of {', '.join(names)}")
-    return dataset[variable]
+def read_variable(path: Path, variable: str | None) -> xr.DataArray:
+    """A variable of a NetCDF file, or its only one, read into memory; the file is closed again."""
+    with xr.open_dataset(path) as dataset:
+        names = [str(name) for name in dataset.data_vars if dataset[name].ndim >= 2]
+        if variable is None and len(names) == 1:
+            variable = names[0]
+        if variable not in dataset:
+            problem = f"has no variable '{variable}'" if variable else "holds several variables"
+            raise ValueError(f"{path} {problem}: name one of {', '.join(names)}")
+        return dataset[variable].load()

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from gridhydro.grid import spacing, spatial_dims
-from gridhydro.io.raster import existing, pick
+from gridhydro.io.raster import existing, read_variable
 
 # where within its cell a coordinate of the file lies, as shares of the cell to the right and down
 REFERENCES = {
@@ -36,7 +36,7 @@ def read_series(
     if cell_reference not in REFERENCES:
         raise ValueError(f"cell_reference is one of {', '.join(REFERENCES)}, not {cell_reference}")
     path = existing(path)
-    series = pick(xr.open_dataset(path), variable, path)
+    series = read_variable(path, variable)
     if "time" not in series.dims:
         raise ValueError(f"'{series.name}' in {path} has no time axis, but {series.dims}")
     y, x = spatial_dims(series)

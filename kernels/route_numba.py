@@ -2,7 +2,8 @@
 
 Time is cut into tiles of some days. Within a tile every cell runs through all sub-steps at once,
 reading what its upstream cells left in `ring`, which holds one tile and stays in the cache.
-Basins are independent, so each thread takes some of them through the whole period.
+Subtrees of the network are independent: the threads share them out, and the few cells on the large
+rivers below them follow on one thread, tile by tile.
 """
 
 from __future__ import annotations
@@ -12,120 +13,113 @@ import torch
 from numba import njit
 
 from .launch import pool, route_cpu_tile_days
-from .route_tables import basins_by_thread
+from .route_tables import parts_by_thread
 
 
 @njit(nogil=True, cache=True)
 def _forward(
-    cells, upstream_start, upstream, instant, reservoirs, release, runoff,
+    first, last, cells, upstream_start, upstream, instant, reservoirs, release, runoff,
     storage, slope, outflow, sensitivity, ring, parts,
 ):  # fmt: skip
-    days, steps, substeps = runoff.shape[0], ring.shape[1], np.int64(parts)
-    tile_days = steps // substeps
-    y = np.empty(steps, ring.dtype)
-    dy = np.empty(steps, ring.dtype)
-    for first in range(0, days, tile_days):
-        last = min(first + tile_days, days)
-        count = (last - first) * substeps
-        for cell in cells:
-            sent = ring[cell]
-            sent[:count] = 0
-            for edge in range(upstream_start[cell], upstream_start[cell + 1]):
-                above = ring[upstream[edge]]
-                for k in range(count):
-                    sent[k] += above[k]
+    substeps = np.int64(parts)
+    y = np.empty(ring.shape[1], ring.dtype)
+    dy = np.empty(ring.shape[1], ring.dtype)
+    count = (last - first) * substeps
+    for cell in cells:
+        sent = ring[cell]
+        sent[:count] = 0
+        for edge in range(upstream_start[cell], upstream_start[cell + 1]):
+            above = ring[upstream[edge]]
+            for k in range(count):
+                sent[k] += above[k]
 
-            # what was sent arrives one sub-step later, or at once
-            if instant[cell]:
-                y[:count] = sent[:count]
-                y[0] += storage[5, cell]
-                storage[5, cell] = 0
-            else:
-                y[0] = storage[5, cell]
-                y[1:count] = sent[: count - 1]
-                storage[5, cell] = sent[count - 1]
+        # what was sent arrives one sub-step later, or at once
+        if instant[cell]:
+            y[:count] = sent[:count]
+            y[0] += storage[5, cell]
+            storage[5, cell] = 0
+        else:
+            y[0] = storage[5, cell]
+            y[1:count] = sent[: count - 1]
+            storage[5, cell] = sent[count - 1]
 
-            phi = release[cell]
-            dy[:count] = 0
-            for number in range(reservoirs[cell]):
-                store = storage[number, cell]
-                if sensitivity.size:
-                    d_store = slope[number, cell]
-                    for k in range(count):
-                        filled = store + y[k]
-                        d_filled = d_store + dy[k]
-                        y[k] = phi * filled
-                        dy[k] = phi * d_filled + y[k]
-                        store = filled - y[k]
-                        d_store = d_filled - dy[k]
-                    slope[number, cell] = d_store
-                else:
-                    for k in range(count):
-                        filled = store + y[k]
-                        y[k] = phi * filled
-                        store = filled - y[k]
-                storage[number, cell] = store
+        phi = release[cell]
+        dy[:count] = 0
+        for number in range(reservoirs[cell]):
+            store = storage[number, cell]
             if sensitivity.size:
-                sensitivity[cell, first * substeps : last * substeps] = dy[:count]
+                d_store = slope[number, cell]
+                for k in range(count):
+                    filled = store + y[k]
+                    d_filled = d_store + dy[k]
+                    y[k] = phi * filled
+                    dy[k] = phi * d_filled + y[k]
+                    store = filled - y[k]
+                    d_store = d_filled - dy[k]
+                slope[number, cell] = d_store
+            else:
+                for k in range(count):
+                    filled = store + y[k]
+                    y[k] = phi * filled
+                    store = filled - y[k]
+            storage[number, cell] = store
+        if sensitivity.size:
+            sensitivity[cell, first * substeps : last * substeps] = dy[:count]
 
-            k = 0
-            for day in range(first, last):
-                local = runoff[day, cell] / parts
-                total = ring.dtype.type(0)
-                for _ in range(substeps):
-                    sent[k] = y[k] + local
-                    total += sent[k]
-                    k += 1
-                outflow[day, cell] = total
+        k = 0
+        for day in range(first, last):
+            local = runoff[day, cell] / parts
+            total = ring.dtype.type(0)
+            for _ in range(substeps):
+                sent[k] = y[k] + local
+                total += sent[k]
+                k += 1
+            outflow[day, cell] = total
 
 
 @njit(nogil=True, cache=True)
 def _adjoint(
-    cells, downstream, instant, reservoirs, release, g_outflow, sensitivity,
+    first, last, cells, downstream, instant, reservoirs, release, g_outflow, sensitivity,
     g_storage, ahead, g_runoff, g_release, ring, parts,
 ):  # fmt: skip
-    days, steps, substeps = g_outflow.shape[0], ring.shape[1], np.int64(parts)
-    tile_days = steps // substeps
-    for tile in range((days - 1) // tile_days, -1, -1):
-        first = tile * tile_days
-        last = min(first + tile_days, days)
-        count = (last - first) * substeps
-        for cell in cells[::-1]:
-            # cotangent of what leaves the cell: the outflow of its day, and the inflow of the
-            # downstream cell, one sub-step later or at once
-            g, below = ring[cell], downstream[cell]
+    substeps = np.int64(parts)
+    count = (last - first) * substeps
+    for cell in cells[::-1]:
+        # cotangent of what leaves the cell: the outflow of its day, and the inflow of the
+        # downstream cell, one sub-step later or at once
+        g, below = ring[cell], downstream[cell]
+        for k in range(count):
+            g[k] = g_outflow[first + k // substeps, cell]
+        if below >= 0 and instant[below]:
             for k in range(count):
-                g[k] = g_outflow[first + k // substeps, cell]
-            if below >= 0 and instant[below]:
-                for k in range(count):
-                    g[k] += ring[below, k]
-            elif below >= 0:
-                for k in range(count - 1):
-                    g[k] += ring[below, k + 1]
-                g[count - 1] += ahead[cell]
-                ahead[cell] = ring[below, 0]
+                g[k] += ring[below, k]
+        elif below >= 0:
+            for k in range(count - 1):
+                g[k] += ring[below, k + 1]
+            g[count - 1] += ahead[cell]
+            ahead[cell] = ring[below, 0]
 
-            k = 0
-            for day in range(first, last):
-                total = ring.dtype.type(0)
-                for _ in range(substeps):
-                    total += g[k]
-                    k += 1
-                g_runoff[day, cell] = total / parts
-            if sensitivity.size:
-                total = ring.dtype.type(0)
-                for k in range(count):
-                    total += g[k] * sensitivity[cell, first * substeps + k]
-                g_release[cell] += total
+        k = 0
+        for day in range(first, last):
+            total = ring.dtype.type(0)
+            for _ in range(substeps):
+                total += g[k]
+                k += 1
+            g_runoff[day, cell] = total / parts
+        if sensitivity.size:
+            total = ring.dtype.type(0)
+            for k in range(count):
+                total += g[k] * sensitivity[cell, first * substeps + k]
+            g_release[cell] += total
 
-            phi = release[cell]
-            for number in range(reservoirs[cell] - 1, -1, -1):
-                g_store = g_storage[number, cell]
-                for k in range(count - 1, -1, -1):
-                    g_store += phi * (g[k] - g_store)
-                    g[k] = g_store
-                g_storage[number, cell] = g_store
-            g_storage[5, cell] = g[0]
+        phi = release[cell]
+        for number in range(reservoirs[cell] - 1, -1, -1):
+            g_store = g_storage[number, cell]
+            for k in range(count - 1, -1, -1):
+                g_store += phi * (g[k] - g_store)
+                g[k] = g_store
+            g_storage[number, cell] = g_store
+        g_storage[5, cell] = g[0]
 
 
 def forward(
@@ -144,8 +138,9 @@ def forward(
     slope = np.zeros((5, size) if wanted else (5, 0), runoff.dtype)
     ring = _ring(runoff, substeps, tile_days)
     parts = runoff.dtype.type(substeps)
-    _each_part(
-        network, _forward, network.upstream_start, network.upstream, instant, reservoirs,
+    _run(
+        _forward, _tiles(days, ring, substeps), network, False,
+        network.upstream_start, network.upstream, instant, reservoirs,
         release, runoff, storage, slope, outflow, sensitivity, ring, parts,
     )  # fmt: skip
     return outflow, storage, sensitivity, slope
@@ -164,8 +159,9 @@ def adjoint(
     g_storage = g_storage.copy()
     ring = _ring(g_outflow, substeps, tile_days)
     parts = g_outflow.dtype.type(substeps)
-    _each_part(
-        network, _adjoint, network.downstream, instant, reservoirs, release, g_outflow,
+    tiles = _tiles(len(g_outflow), ring, substeps)[::-1]
+    _run(
+        _adjoint, tiles, network, True, network.downstream, instant, reservoirs, release, g_outflow,
         sensitivity, g_storage, ahead, g_runoff, g_release, ring, parts,
     )  # fmt: skip
     return g_runoff, g_release / release, g_storage
@@ -177,8 +173,19 @@ def _ring(series, substeps, tile_days):
     return np.empty((size, min(tile_days, days) * substeps), series.dtype)
 
 
-def _each_part(network, kernel, *arguments):
-    """Run `kernel(cells, *arguments)` for the cells of every thread."""
+def _tiles(days, ring, substeps):
+    """First day and the day after the last of each tile."""
+    length = ring.shape[1] // substeps
+    return [(first, min(first + length, days)) for first in range(0, days, length)]
+
+
+def _run(kernel, tiles, network, upwards, *arguments):
+    """Take all cells through the tiles: the subtrees on all threads, the trunk below on one."""
     threads = torch.get_num_threads()
-    parts = basins_by_thread(network, threads)
-    list(pool(threads).map(lambda cells: kernel(cells, *arguments), parts))
+    subtrees, trunk = parts_by_thread(network, threads)
+    stages = [subtrees, [trunk]] if trunk.size else [subtrees]
+    for first, last in tiles:
+        for parts in stages[::-1] if upwards else stages:
+            work = [pool(threads).submit(kernel, first, last, p, *arguments) for p in parts]
+            for part in work:
+                part.result()

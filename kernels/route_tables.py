@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -24,15 +25,31 @@ def once_per_network(make):
 
 
 @once_per_network
-def basins_by_thread(network, threads):
-    """Whole basins shared out greedily by size; each thread's cells in topological order."""
-    _, basin, sizes = np.unique(network.basin, return_inverse=True, return_counts=True)
-    load, owner = np.zeros(threads), np.empty(sizes.size, dtype=np.int64)
+def parts_by_thread(network, threads):
+    """Subtrees shared out greedily by size, one list of cells a thread, and the trunk below them.
+
+    A subtree is a cell with all that drains to it, or a whole basin; none is larger than a small
+    part of one thread's share. Cells are in topological order everywhere.
+    """
+    size = network.accumulate(np.ones(network.downstream.size, dtype=np.int64))
+    limit = max(64, network.downstream.size // (8 * threads)) if threads > 1 else size.max()
+    trunk = size > limit
+    root = np.arange(size.size)
+    for start, stop in list(zip(network.level_start[:-1], network.level_start[1:], strict=True))[
+        ::-1
+    ]:
+        cells = np.arange(start, stop)
+        below = network.downstream[cells]
+        inner = (below >= 0) & ~trunk[below]
+        root[cells[inner]] = root[below[inner]]
+    roots, tree, sizes = np.unique(root[~trunk], return_inverse=True, return_counts=True)
+    load, owner = np.zeros(threads), np.empty(roots.size, dtype=np.int64)
     for index in np.argsort(-sizes, kind="stable"):
         owner[index] = load.argmin()
         load[owner[index]] += sizes[index]
-    parts = [np.flatnonzero(owner[basin] == thread) for thread in range(threads)]
-    return [cells for cells in parts if cells.size]
+    cells = np.flatnonzero(~trunk)
+    parts = [cells[owner[tree] == thread] for thread in range(threads)]
+    return [part for part in parts if part.size], np.flatnonzero(trunk)
 
 
 @once_per_network

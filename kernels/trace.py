@@ -15,10 +15,18 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from types import SimpleNamespace
 
-from gridhydro.kernels.vocabulary import COMPOSED, KINKED, OPERATIONS, SYNONYMS
+from gridhydro.kernels.vocabulary import COMPOSED, CONDITIONS, KINKED, OPERATIONS, SYNONYMS
 
 # frames in these files are machinery; the first frame outside them is physics
 _MACHINERY = {__file__, sys.modules[OPERATIONS["add"].__module__].__file__}
+
+# the printed kernels' own names, which no quantity may have
+_RESERVED = set(
+    """w l i t m c k real select exp2 log2 sqrt tanh math np njit int32 int64 tl triton day days
+    kept_day every cell cells lane lanes component there alone all_days all_cells forcing static
+    dynamic initial outputs final trajectory kept segments back start stop first slot""".split()
+)
+_RESERVED_PREFIXES = ("new_", "sum_")
 
 
 class OutsideVocabulary(TypeError):
@@ -85,8 +93,16 @@ class Symbol:
             raise AttributeError(name)
         return lambda *arguments, **keywords: _call(name, (self, *arguments), keywords)
 
+    def where(self, condition, other):
+        return _call("where", (condition, self, other), {})
+
     def __bool__(self):
         raise _refuse("a branch on a value", "write it with torch.where")
+
+    def __float__(self):
+        raise _refuse("a plain number made of a value", "use the functions of torch, not of math")
+
+    __int__ = __index__ = __float__
 
     __hash__ = object.__hash__
 
@@ -107,6 +123,8 @@ Symbol.__invert__ = _operator("logical_not")
 
 
 def _call(name: str, arguments: tuple, keywords: dict):
+    if name.endswith("_") and not name.startswith("__"):
+        raise _refuse(f"'{name}', which works in place,", f"use '{name.rstrip('_')}'")
     name = SYNONYMS.get(name.strip("_"), name.strip("_"))
     spelt = KINKED.get(name) or COMPOSED.get(name)
     if spelt is not None:
@@ -179,6 +197,12 @@ def trace(column, dynamic: Iterable[str] = ()) -> tuple[Program, Program]:
     are inputs of `step`. The step's outputs are the new states, named `next_<state>`, and all
     fluxes and states by their own names.
     """
+    for f in (*column.states, *column.forcings, *column.parameters, *column.fluxes):
+        if f.name in _RESERVED or f.name.startswith(_RESERVED_PREFIXES):
+            raise ValueError(
+                f"the column '{column.name}' has a field '{f.name}', a name that the printed "
+                "kernels need for themselves: give it a longer one"
+            )
     whole = Program()
     groups = [
         SimpleNamespace(**{f.name: whole.input(f.name) for f in fields})
@@ -212,6 +236,7 @@ def _split(whole: Program, static: list[str]) -> tuple[Program, Program]:
     inputs = {name: step.input(name) for name in whole.inputs}
     constants = {name: derive.input(name) for name in static}
     exported: dict[str, Symbol] = {}
+    taken = {line.name for line in whole.lines} | set(whole.inputs)
 
     def in_step(value):
         if isinstance(value, float):
@@ -221,6 +246,9 @@ def _split(whole: Program, static: list[str]) -> tuple[Program, Program]:
         where, symbol = placed[id(value)]
         if where == "step":
             return symbol
+        if value.operation in CONDITIONS:  # what is handed over is a number: decide again
+            arguments = tuple(in_step(a) for a in value.arguments)
+            return step.emit(value.operation, arguments, value.name, value.source)
         if symbol.name not in inputs:
             exported[symbol.name] = symbol
             inputs[symbol.name] = step.input(symbol.name)
@@ -250,7 +278,9 @@ def _split(whole: Program, static: list[str]) -> tuple[Program, Program]:
         if line.operation == "div" and not isinstance(rest[0], float) and is_static(rest[0]):
             # a division by a static quantity is a product with its reciprocal, taken once
             below = in_derive(rest[0])
-            inverse = derive.emit("div", (1.0, below), f"inverse_{below.name}", line.source)
+            name = f"inverse_{below.name}"
+            name = f"{name}_2" if name in taken else name
+            inverse = derive.emit("div", (1.0, below), name, line.source)
             placed[id(inverse)] = ("derive", inverse)
             made = step.emit("mul", (in_step(a), in_step(inverse)), line.name, line.source)
         else:
@@ -325,9 +355,11 @@ def _name_lines(program: Program) -> None:
 
 def _make_unique(program: Program) -> None:
     """Variables are assigned once: `snowpack`, `snowpack_2`, ...; the last one is the named one."""
-    taken = set(program.inputs)
+    taken = _RESERVED | set(program.inputs)
     for line in program.lines:
         base = line.name or "value"
+        if base.startswith(_RESERVED_PREFIXES):
+            base = f"the_{base}"
         number, name = 2, base
         while name in taken:
             name, number = f"{base}_{number}", number + 1

@@ -89,6 +89,8 @@ OPERATIONS: dict[str, Operation] = {
     "tanh": Operation("tanh({0})", "tanh({0})", lambda g, y, a: (g * (1.0 - y * y),)),
 }
 
+CONDITIONS = {name for name, row in OPERATIONS.items() if row.adjoint is _no_gradient}
+
 
 def _minimum(a, b):
     return torch.where(a >= b, b, a)

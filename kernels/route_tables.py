@@ -35,9 +35,8 @@ def parts_by_thread(network, threads):
     limit = max(64, network.downstream.size // (8 * threads)) if threads > 1 else size.max()
     trunk = size > limit
     root = np.arange(size.size)
-    for start, stop in list(zip(network.level_start[:-1], network.level_start[1:], strict=True))[
-        ::-1
-    ]:
+    levels = list(pairwise(network.level_start))
+    for start, stop in reversed(levels):
         cells = np.arange(start, stop)
         below = network.downstream[cells]
         inner = (below >= 0) & ~trunk[below]

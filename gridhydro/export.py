@@ -1,0 +1,179 @@
+"""Results on disk, for any GIS and any NetCDF reader: maps, series, and what they mean.
+
+Every file appears whole or not at all. Fluxes are rates in mm d-1 and stores in mm, as inside.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gridhydro.checkpoint import replace
+from gridhydro.column import Field
+from gridhydro.domain import Domain
+
+# CF standard names, where one fits quantity and unit (a depth of water, not a mass)
+STANDARD_NAMES = {
+    "precipitation": "lwe_precipitation_rate",
+    "rainfall": "rainfall_rate",
+    "snowfall": "lwe_snowfall_rate",
+    "temperature": "air_temperature",
+    "actual_evapotranspiration": "lwe_water_evaporation_rate",
+    "snow_water_equivalent": "lwe_thickness_of_surface_snow_amount",
+    "soil_moisture": "lwe_thickness_of_soil_moisture_content",
+}
+DISCHARGE = {
+    "standard_name": "water_volume_transport_in_river_channel",
+    "long_name": "river discharge at the gauge",
+    "units": "m3 s-1",
+    "cell_methods": "time: mean",
+}
+_DAYS = 365  # chunk along time: a map a day and a cell's year both read few chunks
+
+
+def dataset(
+    domain: Domain,
+    times,
+    fields: Sequence[Field],
+    values: Mapping[str, np.ndarray],
+    discharge: np.ndarray | None = None,
+) -> xr.Dataset:
+    """Series of the cells and of the gauges as one labelled Dataset.
+
+    times      (T,) days
+    fields     the quantities in `values`, name -> (T, N); they become (time, y, x), or
+               (time, gauge) for lumped basins
+    discharge  (T, G) m3 s-1 at the gauges, named `discharge`; a column's own output of that name,
+               in mm d-1, is then called `runoff`
+    """
+    time = xr.DataArray(pd.DatetimeIndex(times), dims="time")
+    time.attrs = {"standard_name": "time", "long_name": "day", "axis": "T"}
+    found = {}
+    for field in fields:
+        name = "runoff" if field.name == "discharge" and discharge is not None else field.name
+        attrs = field_attrs(field)
+        # stores are those at the end of the day
+        mean = field.unit.endswith(("d-1", "s-1"))
+        attrs["cell_methods"] = "time: mean" if mean else "time: point"
+        found[name] = domain.unpack(values[field.name], name, attrs, ["time"], {"time": time})
+    result = xr.Dataset(found, {"time": time})
+    if discharge is not None:
+        result["discharge"] = (("time", "gauge"), np.asarray(discharge), DISCHARGE)
+        result = result.assign_coords(_gauges(domain))
+    return result
+
+
+def field_attrs(field: Field) -> dict:
+    """CF attributes of a quantity: units, long name, standard name and bounds if it has them."""
+    attrs = dict(field.attrs)
+    if field.name in STANDARD_NAMES:
+        attrs["standard_name"] = STANDARD_NAMES[field.name]
+    if field.bounds is not None:
+        attrs["parameter_bounds"] = list(field.bounds)
+    return attrs
+
+
+def _gauges(domain: Domain) -> dict:
+    table = domain.gauges
+    geographic = domain.grid is None or domain.grid.geographic
+    x, y = ("longitude", "latitude") if geographic else ("easting", "northing")
+    units = ("degrees_east", "degrees_north") if geographic else ("m", "m")
+    names = np.array(table.index, dtype=object)
+    columns = {
+        "gauge_x": (table["x"], {"long_name": f"{x} of the gauge", "units": units[0]}),
+        "gauge_y": (table["y"], {"long_name": f"{y} of the gauge", "units": units[1]}),
+        "gauge_area": (
+            table["network_area_km2"],
+            {"long_name": "area upstream of the gauge in the river network", "units": "km2"},
+        ),
+    }
+    coords = {key: ("gauge", np.asarray(v, float), attrs) for key, (v, attrs) in columns.items()}
+    return coords | {"gauge": ("gauge", names, {"long_name": "gauge", "cf_role": "timeseries_id"})}
+
+
+def write_parameters(
+    folder: str | Path, domain: Domain, fields: Sequence[Field], values: Mapping[str, np.ndarray]
+) -> None:
+    """Parameter maps from values name -> (N,): folder/parameters.nc and folder/parameters/*.tif.
+
+    The GeoTIFFs are cloud-optimised, north up, NaN outside the domain. Lumped basins, which have
+    no map, get the NetCDF file only.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    maps = {
+        field.name: domain.unpack(
+            np.asarray(values[field.name], np.float32), field.name, field_attrs(field), ()
+        )
+        for field in fields
+    }
+    write_dataset(folder / "parameters.nc", xr.Dataset(maps), "parameters of the column model")
+    if domain.grid is not None:
+        (folder / "parameters").mkdir(exist_ok=True)
+        for name, raster in maps.items():
+            write_geotiff(folder / "parameters" / f"{name}.tif", raster)
+
+
+def write_geotiff(path: str | Path, raster: xr.DataArray) -> None:
+    """A raster (y, x) with its CRS as a cloud-optimised GeoTIFF, north up and west left."""
+    raster = raster.sortby("y", ascending=False).sortby("x").rio.write_nodata(np.nan)
+    replace(Path(path), lambda p: raster.rio.to_raster(p, driver="COG", compress="deflate"))
+
+
+def write_dataset(path: str | Path, data: xr.Dataset, title: str = "model run") -> None:
+    """A Dataset as compressed CF NetCDF (.nc) or Zarr (.zarr); numbers in single precision.
+
+    ValueError for another suffix.
+    """
+    path = Path(path)
+    if path.suffix not in (".nc", ".zarr"):
+        raise ValueError(f"{path}: series are written to a file .nc or a folder .zarr")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = _encoded(data).assign_attrs(
+        Conventions="CF-1.11",
+        title=f"gridhydro: {title}",
+        source=f"gridhydro {version('gridhydro')}",
+        history=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} written by gridhydro",
+    )
+    if path.suffix == ".nc":
+        replace(path, lambda p: data.to_netcdf(p, engine="netcdf4"))
+    else:
+        _replace_zarr(path, data)
+
+
+def _encoded(data: xr.Dataset) -> xr.Dataset:
+    """A copy that says how each variable is to be stored; the reference system stays with it."""
+    data = data.copy()
+    for name in data.variables:
+        variable = data[name]
+        if variable.dtype.kind != "f":
+            continue
+        shape = zip(variable.dims, variable.shape, strict=True)
+        chunks = tuple(min(n, _DAYS) if dim == "time" else n for dim, n in shape)
+        variable.encoding |= {"_FillValue": None if name in data.coords else np.nan}
+        if name not in data.coords:
+            variable.encoding |= {"dtype": "float32", "zlib": True, "complevel": 4}
+            variable.encoding |= {"chunksizes": chunks, "chunks": chunks}
+    if "time" in data.coords:
+        start = data.indexes["time"][0]
+        units = f"days since {start:%Y-%m-%d}"
+        data["time"].encoding = {"units": units, "calendar": "standard", "dtype": "int32"}
+    return data
+
+
+def _replace_zarr(path: Path, data: xr.Dataset) -> None:
+    beside, old = (path.with_name(f".{path.name}.{word}.{os.getpid()}") for word in ("new", "old"))
+    # format 2: format 3 has no settled way to store names of gauges
+    data.to_zarr(beside, mode="w", zarr_format=2, consolidated=True)
+    if path.exists():
+        os.replace(path, old)
+    os.replace(beside, path)
+    shutil.rmtree(old, ignore_errors=True)

@@ -35,8 +35,9 @@ def describe(device: str) -> dict[str, str]:
     return lines | {name: _version(name) for name in PACKAGES}
 
 
-def copy_bandwidth(device: str, mebibytes: int = 256, repeats: int = 9) -> float:
+def copy_bandwidth(device: str, mebibytes: int | None = None, repeats: int = 9) -> float:
     """Bytes per second read and written by the best of several copies of a large tensor."""
+    mebibytes = mebibytes or (4096 if device == "cuda" else 256)
     source = torch.ones(mebibytes * 2**18, device=device)
     target = torch.empty_like(source)
     seconds = [timed(lambda: target.copy_(source), device)[0] for _ in range(repeats)]

@@ -80,7 +80,7 @@ def ours(problem: Problem, **options) -> Contestant:
     return Contestant(
         "gridhydro", problem.size, problem.steps, forward, lambda: problem.gradient(**options),
         bytes=(2 * series, adjoint * series),
-        note=f"{problem.reservoirs} reservoirs, delay {problem.delay}, gradient to runoff and lag",
+        note=f"delay {problem.delay}, gradient to runoff and lag",
     )  # fmt: skip
 
 
@@ -138,13 +138,10 @@ def run(device: str, quick: bool, bandwidth: float) -> Iterator[dict]:
     name, network = ("synthetic", synthetic(3000)) if quick else global_network()
     days = 30 if quick else 365
     few = dict(repeats=2, budget=5.0) if quick else {}
-    rivals = [
-        peers_routing.numba_loop,
-        plain_torch,
-        peers_routing.earthkit,
-        peers_routing.diffroute,
-    ]
+    peers = peers_routing
+    rivals = [peers.numba_loop, plain_torch, peers.earthkit, peers.diffroute]
     for reservoirs, delay in ((5, 1), (1, 0)):
         problem = Problem(network, days, reservoirs, delay, device)
         contestants = [ours(problem), *(invite(rival, problem) for rival in rivals)]
-        yield from contest(f"{name}, {reservoirs}/{delay}", contestants, bandwidth, device, **few)
+        for row in contest(f"cascade of {reservoirs}", contestants, bandwidth, device, **few):
+            yield row | {"note": f"{name} network, {row['note']}" if "runs" in row else row["note"]}

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from benchmarks.columns import Problem, check
+from benchmarks import columns, routing
 from benchmarks.contest import Contestant, contest
 from gridhydro.domain import Domain
 from gridhydro.losses import loss
@@ -32,7 +32,7 @@ def comb(rows: int, cols: int) -> Domain:
 
 def step(domain: Domain, components: int, days: int, device: str) -> Contestant:
     """Adam's step on a year of random weather, against discharge of noise."""
-    weather = Problem(domain.size, 1, days, device).weather
+    weather = columns.Problem(domain.size, 1, days, device).weather
     random = np.random.default_rng(4)
     attributes = {f"a{k}": random.standard_normal(domain.size) for k in range(ATTRIBUTES)}
     model = Model(domain, attributes=attributes, components=components).to(device)
@@ -65,7 +65,8 @@ def step(domain: Domain, components: int, days: int, device: str) -> Contestant:
 
 
 def run(device: str, quick: bool, bandwidth: float) -> Iterator[dict]:
-    check(device)
+    columns.check(device)
+    routing.check(device)
     few = dict(repeats=2, budget=5.0) if quick else {}
     if quick:
         cases = {"small": (comb(20, 30), 2, 60)}

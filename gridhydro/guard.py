@@ -24,7 +24,9 @@ def report(model: Model, forcing: Forcing, start: int, stop: int, epoch: int, fo
     Writes `not-finite.safetensors` (weights, the cell's parameters and its forcing up to that
     day) and `not-finite.json` (where, when, what) into `folder`.
     """
-    where = _first(model, forcing, start, stop)
+    where = first(model, forcing, start, stop) or {
+        "what": "the gradient is not finite, though every parameter, flux and store is"
+    }
     folder.mkdir(parents=True, exist_ok=True)
     case = folder / "not-finite.safetensors"
     tensors = {f"model.{k}": v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
@@ -43,7 +45,9 @@ def report(model: Model, forcing: Forcing, start: int, stop: int, epoch: int, fo
     )
 
 
-def _first(model: Model, forcing: Forcing, start: int, stop: int) -> dict:
+@torch.no_grad()
+def first(model: Model, forcing: Forcing, start: int, stop: int) -> dict | None:
+    """The first weight, parameter, flux or store that is not finite; None if all are."""
     for name, weights in model.network.named_parameters():
         if not torch.isfinite(weights).all():
             return {"what": f"the weights '{name}' of the network are not finite"}
@@ -61,7 +65,7 @@ def _first(model: Model, forcing: Forcing, start: int, stop: int) -> dict:
     return _first_in_column(model, forcing, start, stop, parameters)
 
 
-def _first_in_column(model, forcing, start, stop, parameters) -> dict:
+def _first_in_column(model, forcing, start, stop, parameters) -> dict | None:
     own = {f.name: parameters[f.name] for f in model.column.parameters}
     names = [f.name for f in (*model.column.states, *model.column.fluxes)]
     state = None
@@ -80,4 +84,4 @@ def _first_in_column(model, forcing, start, stop, parameters) -> dict:
                     f"{model.domain.name_cell(cell)}, the first quantity that is not finite",
                     "cell": cell, "step": t - start, "day": str(day.date()), "quantity": name,
                 }  # fmt: skip
-    return {"what": "the gradient is not finite, though every flux and store is"}
+    return None

@@ -13,9 +13,8 @@ import torch
 import xarray as xr
 from tqdm import tqdm
 
-from gridhydro import checkpoint
+from gridhydro import checkpoint, guard
 from gridhydro.forcing import Forcing
-from gridhydro.guard import NotFinite, report
 from gridhydro.losses import loss as loss_named
 from gridhydro.model import Model
 from gridhydro.run import Run
@@ -72,7 +71,7 @@ def train(
         )
     names = _training_gauges(model, gauges, held_out)
     observed, columns = _observed(discharge, forcing.times[days], model, names, device)
-    score = loss_named(loss)
+    score, per_area = loss_named(loss), _per_area(model, columns)
     history: list[dict] = []
     optimizer = torch.optim.Adam(model.network.parameters(), lr=learning_rate)
     loss_name = loss if isinstance(loss, str) else getattr(loss, "__name__", "own")
@@ -98,17 +97,24 @@ def train(
     )  # fmt: skip
     for epoch in bar:
         began = time.perf_counter()
-        state = model.spin_up(before, spinup_cycles) if spinup_cycles else None
-        state = model.spin_up(warm_up, 1, state)
         rate = learning_rate * (0.5 + 0.5 * math.cos(math.pi * epoch / epochs) if decay else 1)
         optimizer.param_groups[0]["lr"] = rate
         optimizer.zero_grad()
-        simulated = model(scored, state).discharge[:, columns]
-        value = score(simulated * _per_area(model, columns), observed)
-        value.backward()
+        try:
+            state = model.spin_up(before, spinup_cycles) if spinup_cycles else None
+            state = model.spin_up(warm_up, 1, state)
+            simulated = model(scored, state).discharge[:, columns]
+            value = score(simulated * per_area, observed)
+            value.backward()
+        except ValueError:
+            # the routing refuses NaN; anything else is for the caller
+            if guard.first(model, forcing, start, days.stop) is None:
+                raise
+            value = torch.tensor(torch.nan)
         norm = torch.nn.utils.clip_grad_norm_(model.network.parameters(), clip)
         if not (torch.isfinite(value) and torch.isfinite(norm)):
-            raise NotFinite(report(model, forcing, start, days.stop, epoch, Path(out or ".")))
+            text = guard.report(model, forcing, start, days.stop, epoch, Path(out or "."))
+            raise guard.NotFinite(text)
         optimizer.step()
         seconds = time.perf_counter() - began
         history.append({"epoch": epoch + 1, "loss": value.item(), "seconds": seconds})
@@ -146,7 +152,8 @@ def _observed(discharge, times, model: Model, names: list[str], device):
             f"there is no discharge of the gauges {', '.join(missing)}; it has "
             f"{', '.join(table.columns)}: name them alike, or leave them out with held_out"
         )
-    values = np.array(table[names].reindex(times), dtype=np.float64)
+    # one memory layout whatever the table's: sums, and with them every bit, depend on it
+    values = np.array(table[names].reindex(times), dtype=np.float64, order="C")
     empty = [g for g, column in zip(names, values.T, strict=True) if np.isnan(column).all()]
     if empty:
         raise ValueError(

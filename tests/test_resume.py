@@ -1,0 +1,95 @@
+"""A training killed at any moment goes on to the numbers of an unbroken one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from small_world import PERIOD, small_model, small_world
+
+from gridhydro import checkpoint, train
+
+TRAINING = """
+import sys
+sys.path.insert(0, {tests!r})
+from small_world import PERIOD, small_model, small_world
+from gridhydro import train
+_, _, forcing, discharge = small_world()
+train(small_model(), forcing, discharge, period=PERIOD, spinup=100, epochs=40, out={out!r},
+      resume=True, checkpoint_every=0, progress=False)
+"""
+
+
+def start(out: Path) -> subprocess.Popen:
+    code = TRAINING.format(tests=str(Path(__file__).parent), out=str(out))
+    return subprocess.Popen([sys.executable, "-c", code])
+
+
+def epoch(out: Path) -> int:
+    index = out / "checkpoint" / checkpoint.INDEX
+    return json.loads(index.read_text())["epoch"] if index.exists() else 0
+
+
+def numbers(out: Path) -> dict:
+    index = json.loads((out / "checkpoint" / checkpoint.INDEX).read_text())
+    return load_file(out / "checkpoint" / index["numbers"])
+
+
+def test_killed_and_resumed_equals_unbroken(tmp_path):
+    broken, whole = tmp_path / "broken", tmp_path / "whole"
+    for target in (3, 11):  # killed twice, at whatever it is doing then
+        process = start(broken)
+        deadline = time.monotonic() + 120
+        while epoch(broken) < target and time.monotonic() < deadline:
+            assert process.poll() is None, "the training ended by itself"
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert target <= epoch(broken) < 40
+    assert start(broken).wait(timeout=120) == 0
+    assert start(whole).wait(timeout=120) == 0
+    ours, theirs = numbers(broken), numbers(whole)
+    assert ours.keys() == theirs.keys()
+    for name in set(ours) - {"random"}:  # the generator was not seeded, and nothing drew from it
+        assert torch.equal(ours[name], theirs[name]), name
+    assert len(list((broken / "checkpoint").glob("*.safetensors"))) == 1
+
+
+def short(out, **options):
+    _, _, forcing, discharge = small_world()
+    options = dict(period=PERIOD, spinup=100, epochs=2, progress=False) | options
+    return train(small_model(), forcing, discharge, out=out, **options)
+
+
+def test_another_training_is_not_resumed(tmp_path):
+    short(tmp_path)
+    with pytest.raises(ValueError, match=r"another training \(learning_rate was 0.005, is 0.1\)"):
+        short(tmp_path, learning_rate=0.1, resume=True)
+
+
+def test_resume_without_a_checkpoint_starts_anew(tmp_path):
+    run = short(tmp_path, resume=True)
+    assert list(run.history["epoch"]) == [1, 2]
+
+
+def test_a_crash_between_the_two_files_leaves_the_old_checkpoint(tmp_path, monkeypatch):
+    short(tmp_path, epochs=2)
+    replace = os.replace
+
+    def crash(source, target):
+        if str(target).endswith(checkpoint.INDEX):
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", crash)
+    with pytest.raises(KeyboardInterrupt):
+        short(tmp_path, epochs=2)
+    monkeypatch.undo()
+    assert epoch(tmp_path) == 2
+    assert numbers(tmp_path)

@@ -35,6 +35,7 @@ _CONVERSIONS: dict[str, dict[str, tuple[float, float]]] = {
 _SPELLINGS = {
     "celsius": "degC",
     "degree_celsius": "degC",
+    "degrees_c": "degC",
     "degrees_celsius": "degC",
     "deg_c": "degC",
     "degc": "degC",
@@ -47,6 +48,8 @@ _SPELLINGS = {
     "cumecs": "m3 s-1",
     "cfs": "ft3 s-1",
 }
+
+_RAISED = str.maketrans("²³⁻¹", "23-1")
 
 
 def to_unit(array: xr.DataArray, target: str, units: str | None = None) -> xr.DataArray:
@@ -82,7 +85,10 @@ def _normal(text: str) -> str:
     """One spelling for a unit: 'mm/day', 'mm day^-1' and 'mm d**-1' are all 'mm d-1'."""
     text = text.strip()
     text = _SPELLINGS.get(text.lower().replace(" ", "_").replace("°", "deg"), text)
-    text = re.sub(r"\*\*|\^", "", text)
+    text = re.sub(r"\*\*|\^", "", text).translate(_RAISED)
+    for name, short in (("lit(?:er|re)s?", "l"), ("L", "l"), ("millimet(?:er|re)s?", "mm")):
+        text = re.sub(rf"\b{name}\b", short, text)
+    text = text.replace(" per ", "/")
     for long, short in (("days?", "d"), ("hours?|hr", "h"), ("seconds?|sec", "s")):
         text = re.sub(rf"\b({long})(?=\b|-?\d)", short, text)
     first, *below = text.split("/")
@@ -104,7 +110,7 @@ def _refuse_implausible(array: xr.DataArray, name: str, given: str, target: str)
         middle = float(np.nanmedian(array.values))
         if not -90 < middle < 70 and not np.isnan(middle):
             raise ValueError(
-                f"'{name}' says '{given}', but half of its values are above {middle:.4g} degC: "
+                f"'{name}' says '{given}', but its median would be {middle:.4g} degC: "
                 "mend its units"
             )
     if target == "mm d-1":

@@ -31,6 +31,13 @@ def read_discharge(
         series = _mhm(path)
     else:
         raise ValueError(f"{path}: discharge is read from .txt (mHM), .csv and .nc files")
+    series = series.sort_index()
+    twice = series.index[series.index.duplicated()]
+    if len(twice):
+        raise ValueError(
+            f"{path}: {twice[0]:%Y-%m-%d} is given twice ({len(twice)} such times): "
+            "discharge is one value a day"
+        )
     negative = series.index[series < 0]
     if len(negative):
         raise ValueError(
@@ -58,21 +65,38 @@ def _mhm(path: Path) -> pd.Series:
             raise ValueError(
                 f"{path}: line {number} is not 'year month day hour minute value': {line!r}"
             ) from None
+    if not rows:
+        raise ValueError(f"{path} has no values below its five lines of header")
     times, values = zip(*rows, strict=True)
     return pd.Series(values, pd.DatetimeIndex(times)).replace(missing, np.nan)
 
 
 def _csv(path: Path, gauge: str, units: str) -> pd.Series:
-    table = pd.read_csv(path, index_col=0, parse_dates=True)
+    table = pd.read_csv(path, index_col=0)
+    try:
+        table.index = pd.to_datetime(table.index.astype(str), format="ISO8601")
+    except ValueError as error:
+        raise ValueError(f"{path}: the first column is not all dates: {error}") from None
     if gauge not in table:
         raise ValueError(f"{path} has no column '{gauge}', but {', '.join(table.columns)}")
-    values = xr.DataArray(table[gauge].astype(float), dims="time", attrs={"units": units})
-    return pd.Series(to_unit(values, "m3 s-1").values, table.index)
+    numbers = pd.to_numeric(table[gauge], errors="coerce")
+    wrong = np.flatnonzero(numbers.isna() & table[gauge].notna())
+    if wrong.size:
+        raise ValueError(
+            f"{path}: '{table[gauge].iloc[wrong[0]]}' on {table.index[wrong[0]]:%Y-%m-%d} in "
+            f"column '{gauge}' is no number; leave missing days empty"
+        )
+    values = xr.DataArray(numbers.to_numpy(float), dims="time", name=gauge)
+    return pd.Series(to_unit(values, "m3 s-1", units).values, table.index)
 
 
 def _netcdf(path: Path, gauge: str, variable: str, units: str | None) -> pd.Series:
     array = read_variable(path, variable)
     others = [d for d in array.dims if d != "time"]
+    if "time" not in array.dims or len(others) > 1:
+        raise ValueError(
+            f"'{variable}' in {path} has the axes {array.dims}, discharge has (time, gauge)"
+        )
     if others:
         names = [str(n) for n in array[others[0]].values]
         if gauge not in names:

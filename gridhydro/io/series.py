@@ -42,7 +42,8 @@ def read_series(
     y, x = spatial_dims(series)
     right, down = REFERENCES[cell_reference]
     if cell_reference != "center":
-        # 2-D longitudes and latitudes in the file belong to the points it names, not to the centres
+        # longitudes and latitudes (y, x) may be of other points, as in mHM's files of weather,
+        # where they are those of the centres, but with the rows upside down
         series = series.drop_vars([c for c in series.coords if series[c].ndim > 1])
         across, along = (np.asarray(series[d], dtype=np.float64) for d in (x, y))
         size_x, size_y = abs(spacing(across)), abs(spacing(along))

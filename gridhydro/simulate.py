@@ -45,7 +45,7 @@ def simulate(
     final : state -> (N, M), to be handed in as `initial` of a run that goes on from here.
     """
     column = column_named(column)
-    outputs = tuple(outputs or (column.runoff,))
+    outputs = tuple(dict.fromkeys(outputs or (column.runoff,)))
     for name in outputs:
         column.output(name)
     weather = _forcing(column, forcing)
@@ -86,6 +86,8 @@ def spec_of(column, outputs, dynamic, components, mean, real) -> Spec:
     """One spec for each combination, so that a column is traced and printed once."""
     if not 1 <= components <= 64:
         raise ValueError(f"a cell has 1 to 64 components, not {components}")
+    if real not in ("float32", "float64"):
+        raise ValueError(f"columns run in float32 or float64: convert the forcing, now {real}")
     return Spec(column, outputs, dynamic, components, mean, real)
 
 

@@ -20,7 +20,7 @@ def column_op(spec: Spec, forcing, static, dynamic, initial, storage="auto", bac
     Parameters
     ----------
     forcing : (F, T, N), static : (K, N*M), dynamic : (D, T, N*M), initial : (S, N*M)
-        contiguous tensors of one dtype and device; M is `spec.components`.
+        tensors of one dtype and device; M is `spec.components`.
     storage : "all", "auto" or an int K
         what the backward pass reads: every day's states, or those before every K-th day with the
         days between computed again. "auto" is the quickest: every 32 days on a CPU, "all" on a
@@ -35,7 +35,7 @@ def column_op(spec: Spec, forcing, static, dynamic, initial, storage="auto", bac
     backend = backend or ("triton" if forcing.is_cuda else "numba")
     if backend == "torch":
         return column_reference.run(spec, forcing, static, dynamic, initial)
-    tensors = (forcing, static, dynamic, initial)
+    tensors = tuple(t.contiguous() for t in (forcing, static, dynamic, initial))
     learning = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
     every = checkpoint_interval(storage, spec, forcing, initial) if learning else 0
     return _Column.apply(spec, _launcher(backend), every, *tensors)

@@ -8,7 +8,7 @@ import torch
 import triton
 
 from gridhydro.kernels import build, emit_triton
-from gridhydro.kernels.launch import triton_cells, triton_options
+from gridhydro.kernels.launch import COLUMN_OPTIONS, triton_cells
 from gridhydro.kernels.spec import Spec
 
 
@@ -59,7 +59,7 @@ def _launch(function, spec: Spec, arrays, sizes, **constants) -> None:
     with guard:
         function[(triton.cdiv(sizes[0], block),)](
             *(a.detach() for a in arrays), *sizes, **constants, BLOCK=block,
-            **triton_options(spec.real),
+            **COLUMN_OPTIONS,
         )  # fmt: skip
 
 
@@ -73,5 +73,4 @@ def usage(spec: Spec, direction: str, capability: int, recompute: bool = False):
     constants = {"BLOCK": triton_cells(emit_triton.padded(spec.components))}
     if direction == "adjoint":
         constants["RECOMPUTE"] = recompute
-    options = triton_options(spec.real)
-    return compile_for(kernel(spec, direction), signature, constants, capability, options)
+    return compile_for(kernel(spec, direction), signature, constants, capability, COLUMN_OPTIONS)

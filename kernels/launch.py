@@ -70,13 +70,9 @@ def triton_cells(components: int) -> int:
     return max(1, 128 // components)
 
 
-def triton_options(real: str) -> dict:
-    """Compiler options of a column kernel: 128 threads, one lane each.
-
-    Left to itself the assembler spills a few registers of the float64 adjoint to fit a third block.
-    """
-    return {"num_warps": 4, **TRITON_OPTIONS, **({"maxnreg": 255} if real == "float64" else {})}
-
+# 128 threads, one lane each; left to itself the assembler spills a few registers of some adjoints
+# to fit one more block
+COLUMN_OPTIONS = {"num_warps": 4, "maxnreg": 255, **TRITON_OPTIONS}
 
 # left to itself the assembler spills the forward kernel for sm_80 to fit more blocks
 ROUTE_OPTIONS = {"num_warps": ROUTE_BLOCK // 32, "maxnreg": 255, **TRITON_OPTIONS}

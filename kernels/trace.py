@@ -21,11 +21,13 @@ from gridhydro.kernels.vocabulary import COMPOSED, CONDITIONS, KINKED, OPERATION
 _MACHINERY = {__file__, sys.modules[OPERATIONS["add"].__module__].__file__}
 
 # the printed kernels' own names, which no quantity may have
-_RESERVED = set(
-    """w l i t m c k real select exp2 log2 sqrt tanh math np njit int32 int64 tl triton day days
-    kept_day every cell cells lane lanes component there alone all_days all_cells forcing static
-    dynamic initial outputs final trajectory kept segments back start stop first slot""".split()
-)
+_RESERVED = {
+    *("w", "l", "i", "t", "m", "c", "k", "real", "select", "exp2", "log2", "sqrt", "tanh", "math"),
+    *("np", "njit", "int32", "int64", "tl", "triton", "day", "days", "kept_day", "every", "cell"),
+    *("cells", "lane", "lanes", "component", "there", "alone", "all_days", "all_cells", "forcing"),
+    *("static", "dynamic", "initial", "outputs", "final", "trajectory", "kept", "segments", "back"),
+    *("start", "stop", "first", "slot", "range", "min"),
+}
 _RESERVED_PREFIXES = ("new_", "sum_")
 
 
@@ -131,6 +133,8 @@ def _call(name: str, arguments: tuple, keywords: dict):
         return spelt(*arguments, **keywords)
     if name not in OPERATIONS or keywords:
         raise _refuse(f"'{name}'" + (f" with {', '.join(keywords)}" if keywords else ""))
+    if len(arguments) != OPERATIONS[name].numba.count("{"):
+        raise _refuse(f"'{name}' of {len(arguments)} arguments")
     program = next(a.program for a in arguments if isinstance(a, Symbol))
     return program.emit(name, tuple(_number_or_symbol(a) for a in arguments))
 

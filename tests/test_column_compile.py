@@ -1,0 +1,122 @@
+"""What the machine code is like: registers and spills on GPUs, vector instructions on CPUs."""
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+
+import numba
+import pytest
+
+from gridhydro.columns import column
+from gridhydro.kernels import Spec, build, emit_numba, emit_triton
+
+# in a process of its own, since this one may run Triton's interpreter
+USAGE = """
+import json
+from gridhydro.columns import column
+from gridhydro.kernels import Spec, column_triton
+
+hbv = column("hbv")
+found = []
+for real in ("float32", "float64"):
+    for components in (1, 16):
+        spec = Spec(hbv, ("discharge",), ("beta",), components, True, real)
+        for direction, recompute in (("forward", False), ("adjoint", False), ("adjoint", True)):
+            for capability in (80, 90):
+                usage = column_triton.usage(spec, direction, capability, recompute)
+                name = f"{direction}{' recomputing' * recompute} {real} M={components}"
+                spills = usage.spill_stores + usage.spill_loads
+                found.append([f"{name} sm_{capability}", usage.registers, spills])
+print(json.dumps(found))
+"""
+
+
+def python(script: str, *arguments: str, **environment: str | None) -> str:
+    """What a script prints, run by another process with these environment variables."""
+    merged = {k: v for k, v in (dict(os.environ) | environment).items() if v is not None}
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], env=merged, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_gpu_kernels_fit_their_registers(capsys):
+    pytest.importorskip("triton")
+    found = json.loads(python(USAGE, TRITON_INTERPRET=None))
+    assert len(found) == 24
+    with capsys.disabled():
+        print()
+        for name, registers, spills in found:
+            print(f"{name}: {registers} registers, {spills} bytes spilled")
+    assert not [name for name, _, spills in found if spills]
+
+
+def has_avx2() -> bool:
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return False
+    import llvmlite.binding as llvm
+
+    return llvm.get_host_cpu_features().get("avx2", False)
+
+
+@pytest.mark.skipif(not has_avx2(), reason="the instructions looked for are those of AVX2")
+@pytest.mark.parametrize("name", ["step", "step_adjoint"])
+@pytest.mark.parametrize("real", ["float32", "float64"])
+def test_cpu_steps_are_made_of_vector_instructions(real, name):
+    spec = Spec(column("hbv"), ("discharge",), real=real)
+    direction = "adjoint" if "adjoint" in name else "forward"
+    module = build.load("assembly", getattr(emit_numba, direction)(spec))
+    function = getattr(module, name)  # compiled anew: code from the disk cache brings no assembly
+    function.compile((getattr(numba, real)[::1],))
+    (text,) = function.inspect_asm().values()
+    letter = {"float32": "s", "float64": "d"}[real]
+    arithmetic = r"\bv(?:mul|add|sub|div|max|min|fn?m(?:add|sub)\d+)"
+    packed = re.findall(rf"{arithmetic}p{letter}\s.*%[yz]mm", text)
+    scalar = re.findall(rf"{arithmetic}s{letter}\s.*", text)
+    print(f"{name} {real}: {len(packed)} packed and {len(scalar)} scalar instructions")
+    assert len(packed) > 60
+    assert not scalar
+    assert not re.findall(r"call.*(?:exp|log|pow|tanh)", text)
+
+
+@pytest.mark.parametrize("direction", ["forward", "adjoint"])
+def test_addresses_are_64_bit(direction):
+    """Each offset of a printed GPU kernel starts from 64-bit sizes and places."""
+    spec = Spec(column("hbv"), ("discharge",), ("beta",), 3)
+    source = getattr(emit_triton, direction)(spec)
+    assert "cell = tl.cast(tl.program_id(0), tl.int64) * BLOCK" in source
+    wide = {"day", "kept_day", "first", "slot", "all_days", "all_cells"}
+    for name in wide:
+        for line in re.findall(rf"^\s*{name} = (.*)$", source, re.MULTILINE):
+            cast = line.startswith("tl.cast(") and line.endswith("tl.int64)")
+            assert cast or line == "day - start", f"{name} = {line}"
+    narrow = {"t", "i", "start", "stop", "days", "cells", "every", "back", "segments"}
+    for offset in re.findall(r"tl\.(?:load|store)\(\w+ \+ ([^,]+),", source):
+        assert not narrow & set(re.findall(r"\w+", offset)), offset
+
+
+def test_a_second_process_compiles_nothing(tmp_path):
+    script = """
+import torch
+from column_cases import TWO_STORE, make_case, results
+from gridhydro.kernels import build
+
+results(make_case(TWO_STORE, cells=4, days=3, ties=False), outputs=("discharge",))
+stats = [
+    getattr(module, direction).stats
+    for module in build.sys.modules.values() for direction in ("forward", "adjoint")
+    if getattr(module, "__name__", "").startswith(f"two_store_{direction}")
+]
+print(sum(len(s.cache_hits) for s in stats), sum(len(s.cache_misses) for s in stats))
+"""
+    folder = os.path.dirname(__file__)
+    environment = dict(GRIDHYDRO_CACHE=str(tmp_path), PYTHONPATH=folder)
+    assert python(script, **environment).split() == ["0", "2"]
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    assert python(script, **environment).split() == ["2", "0"]
+    after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    assert before == after

@@ -86,7 +86,7 @@ def ours(problem: Problem, **options) -> Contestant:
 
 def plain_torch(problem: Problem) -> Contestant:
     """The reference: torch operations level by level in every sub-step."""
-    short = Problem(problem.network, 2, problem.reservoirs, problem.delay, problem.device)
+    short = Problem(problem.network, 1, problem.reservoirs, problem.delay, problem.device)
     contestant = ours(short, backend="torch")
     contestant.name, contestant.eager, contestant.bytes = "torch loop", True, (np.nan, np.nan)
     contestant.note = "the same scheme, torch operations level by level"

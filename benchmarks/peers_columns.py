@@ -61,7 +61,7 @@ def torch_loop(problem, days: int = 1, advance=None, name="torch loop") -> Conte
 
 
 def torch_compiled(problem, days: int = 10) -> Contestant:
-    """The same loop, torch.compile taking several days at once (torch's scan fails to compile)."""
+    """The same loop, torch.compile taking several days at once."""
     advance = torch.compile(_advance, dynamic=False)
     contestant = torch_loop(problem, days, advance, "torch.compile")
     contestant.note = f"the same equations, {days} days unrolled and compiled together"

@@ -69,7 +69,7 @@ class Problem:
         return torch.full_like(self.weather[0], 1 / self.weather[0].numel())
 
     def discharge(self, **options) -> torch.Tensor:
-        return simulate(HBV, self.weather, self.parameters, **options)[0]["discharge"]
+        return simulate(HBV, self.weather, self.parameters, **options)[0]["runoff"]
 
     def gradient(self, **options):
         leaves = list(self.parameters.values())
@@ -91,7 +91,7 @@ def ours(problem: Problem, storage: str | int = "auto") -> Contestant:
 
 
 def _interval(problem, storage):
-    spec = spec_of(HBV, ("discharge",), (), problem.components, True, str(problem.dtype)[6:])
+    spec = spec_of(HBV, ("runoff",), (), problem.components, True, str(problem.dtype)[6:])
     lanes = problem.weather.new_empty(len(HBV.states), problem.cells * problem.components)
     return checkpoint_interval(storage, spec, problem.weather, lanes)
 

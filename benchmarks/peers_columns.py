@@ -75,7 +75,7 @@ def _advance(states, weather, parameters):
     for day in range(weather.shape[1]):
         after, fluxes = HBV.step(states, Forcings(*weather[:, day].unbind(0)), parameters)
         states = States(**after)
-        series.append(fluxes["discharge"])
+        series.append(fluxes["runoff"])
     return torch.stack(states), torch.stack(series)
 
 

@@ -17,10 +17,10 @@ from gridhydro.columns import column
 device, hbv = sys.argv[1], column("hbv")
 weather = torch.rand(3, 365, 100, device=device)
 middle = {f.name: torch.full((100,), sum(f.bounds) / 2, device=device) for f in hbv.parameters}
-simulate(hbv, weather, middle)[0]["discharge"].sum().item()
+simulate(hbv, weather, middle)[0]["runoff"].sum().item()
 print(time.time())
 leaves = {name: value.requires_grad_() for name, value in middle.items()}
-simulate(hbv, weather, leaves)[0]["discharge"].sum().backward()
+simulate(hbv, weather, leaves)[0]["runoff"].sum().backward()
 leaves["beta"].grad.sum().item()
 print(time.time())
 """

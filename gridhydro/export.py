@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import rasterio
 import xarray as xr
 
 from gridhydro.checkpoint import replace
@@ -124,8 +125,21 @@ def write_parameters(
 
 def write_geotiff(path: str | Path, raster: xr.DataArray) -> None:
     """A raster (y, x) with its CRS as a cloud-optimised GeoTIFF, north up and west left."""
-    raster = raster.sortby("y", ascending=False).sortby("x").rio.write_nodata(np.nan)
-    replace(Path(path), lambda p: raster.rio.to_raster(p, driver="COG", compress="deflate"))
+    raster = raster.sortby("y", ascending=False).sortby("x")
+    profile = dict(
+        driver="COG", compress="deflate", dtype=raster.dtype, count=1, nodata=np.nan,
+        height=raster.sizes["y"], width=raster.sizes["x"],
+        crs=raster.rio.crs, transform=raster.rio.transform(),
+    )  # fmt: skip
+
+    def write(place: Path) -> None:
+        with rasterio.open(place, "w", **profile) as file:
+            file.write(raster.values, 1)
+            file.set_band_description(1, raster.attrs.get("long_name", str(raster.name)))
+            file.units = (raster.attrs.get("units", "1"),)
+            file.update_tags(1, **raster.attrs)
+
+    replace(Path(path), write)
 
 
 def write_dataset(path: str | Path, data: xr.Dataset, title: str = "model run") -> None:

@@ -70,7 +70,7 @@ def parameter_maps(
             axis.tick_params(labelsize=8)
             axis.xaxis.set_major_locator(MaxNLocator(3))
             axis.yaxis.set_major_locator(MaxNLocator(4))
-        bar = figure.colorbar(image, ax=list(panel), shrink=0.85, pad=0.02)
+        bar = figure.colorbar(image, ax=list(panel), shrink=0.8, pad=0.02)
         bar.set_label(field.unit if field.unit != "1" else "no unit", fontsize=9)
         bar.ax.tick_params(labelsize=8)
     for panel in panels[len(fields) :].ravel():

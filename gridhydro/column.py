@@ -87,8 +87,8 @@ class Column:
     # which forcings bring water, which fluxes take it away, and the flux that feeds the river:
     # the balance check and the routing go by these names
     water_in: tuple[str, ...] = ("precipitation",)
-    water_out: tuple[str, ...] = ("discharge", "actual_evapotranspiration")
-    runoff: str = "discharge"
+    water_out: tuple[str, ...] = ("runoff", "actual_evapotranspiration")
+    runoff: str = "runoff"
 
     def step(self, s: SimpleNamespace, x: SimpleNamespace, p: SimpleNamespace):
         raise NotImplementedError(f"{type(self).__name__} has no step(s, x, p)")

@@ -22,7 +22,7 @@ from gridhydro.demo_weather import daily_weather
 
 SHAPE, CELL, CORNER, CRS = (40, 50), 2000.0, (4_200_000.0, 2_950_000.0), "EPSG:3035"
 YEARS = 6
-GAUGES, HELD_OUT = 10, ("G03", "G06", "G09")
+GAUGES, HELD_OUT = 20, ("G03", "G07", "G11", "G15", "G19")
 UPLIFTS, EROSION = 15, 0.05
 NOWHERE = 255  # no cell of the catchment, in the ldd raster
 
@@ -66,7 +66,7 @@ def make_world(seed: int = 7, years: int = YEARS) -> World:
 
 
 def observe(
-    discharge: pd.DataFrame, seed: int = 0, noise: float = 0.07, missing: float = 0.02
+    discharge: pd.DataFrame, seed: int = 0, noise: float = 0.03, missing: float = 0.02
 ) -> pd.DataFrame:
     """Discharge (time by gauge) as it would be measured: with errors, and NaN on missing days.
 

@@ -8,7 +8,7 @@ from gridhydro.simulate import simulate
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
 # few outputs where many are not the point: compiling takes longer than running
-SOME = ("discharge", "actual_evapotranspiration", "soil_moisture", "total_storage")
+SOME = ("runoff", "actual_evapotranspiration", "soil_moisture", "total_storage")
 DYNAMIC = ("beta", "gamma")
 
 numba_or_triton = pytest.mark.parametrize("backend", ["numba", "triton"])
@@ -88,12 +88,12 @@ def test_without_ties_the_convention_changes_nothing():
         weather = {f.name: row for f, row in zip(case.column.forcings, day, strict=True)}
         groups = (SimpleNamespace(**values) for values in (states, weather, leaves))
         states, fluxes = case.column.step(*groups)
-        total = total + fluxes["discharge"].square().sum()
+        total = total + fluxes["runoff"].square().sum()
     expected = dict(zip(leaves, torch.autograd.grad(total, leaves.values()), strict=True))
 
     leaves = {n: p.clone().requires_grad_() for n, p in case.parameters.items()}
     values, _ = simulate("hbv", case.forcing, leaves, initial=case.initial)
-    values["discharge"].square().sum().backward()
+    values["runoff"].square().sum().backward()
     assert_close({n: p.grad[:, 0] for n, p in leaves.items()}, expected, 1e-10)
 
 

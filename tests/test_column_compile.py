@@ -23,7 +23,7 @@ hbv = column("hbv")
 found = []
 for real in ("float32", "float64"):
     for components in (1, 16):
-        spec = Spec(hbv, ("discharge",), ("beta",), components, True, real)
+        spec = Spec(hbv, ("runoff",), ("beta",), components, True, real)
         for direction, recompute in (("forward", False), ("adjoint", False), ("adjoint", True)):
             for capability in (80, 90):
                 usage = column_triton.usage(spec, direction, capability, recompute)
@@ -67,7 +67,7 @@ def has_avx2() -> bool:
 @pytest.mark.parametrize("name", ["step", "step_adjoint"])
 @pytest.mark.parametrize("real", ["float32", "float64"])
 def test_cpu_steps_are_made_of_vector_instructions(real, name):
-    spec = Spec(column("hbv"), ("discharge",), real=real)
+    spec = Spec(column("hbv"), ("runoff",), real=real)
     direction = "adjoint" if "adjoint" in name else "forward"
     module = build.load("assembly", getattr(emit_numba, direction)(spec))
     function = getattr(module, name)  # compiled anew: code from the disk cache brings no assembly
@@ -86,7 +86,7 @@ def test_cpu_steps_are_made_of_vector_instructions(real, name):
 @pytest.mark.parametrize("direction", ["forward", "adjoint"])
 def test_addresses_are_64_bit(direction):
     """Each offset of a printed GPU kernel starts from 64-bit sizes and places."""
-    spec = Spec(column("hbv"), ("discharge",), ("beta",), 3)
+    spec = Spec(column("hbv"), ("runoff",), ("beta",), 3)
     source = getattr(emit_triton, direction)(spec)
     assert "cell = tl.cast(tl.program_id(0), tl.int64) * BLOCK" in source
     wide = {"day", "kept_day", "first", "slot", "all_days", "all_cells"}
@@ -105,7 +105,7 @@ import torch
 from column_cases import TWO_STORE, make_case, results
 from gridhydro.kernels import build
 
-results(make_case(TWO_STORE, cells=4, days=3, ties=False), outputs=("discharge",))
+results(make_case(TWO_STORE, cells=4, days=3, ties=False), outputs=("runoff",))
 stats = [
     getattr(module, direction).stats
     for module in build.sys.modules.values() for direction in ("forward", "adjoint")

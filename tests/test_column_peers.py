@@ -16,7 +16,7 @@ PUBLISHED = dict(
 )  # fmt: skip
 CELLS, DAYS, COMPONENTS = 8, 365, 2
 FLUXES = dict(
-    discharge="streamflow_no_rout", near_surface_flow="srflow_no_rout",
+    runoff="streamflow_no_rout", near_surface_flow="srflow_no_rout",
     interflow="ssflow_no_rout", baseflow="gwflow_no_rout",
     actual_evapotranspiration="AET_hydro", snowpack="SWE",
 )  # fmt: skip
@@ -55,7 +55,7 @@ def runs(model):
     found, _ = simulate("hbv", case.forcing, parameters, outputs=tuple(FLUXES))
 
     for values in (found, published):
-        (values["discharge"] * weights).sum().backward()
+        (values["runoff"] * weights).sum().backward()
     return found, published, mine.grad, theirs.grad
 
 

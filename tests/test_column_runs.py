@@ -45,7 +45,7 @@ def test_a_gap_in_the_forcing_stays_in_its_cell(backend, row):
     for name in good:
         assert torch.equal(found[name][:, others], good[name][:, others])
         assert torch.equal(found[name][:3], good[name][:3])
-    for name in ("discharge", "total_storage"):
+    for name in ("runoff", "total_storage"):
         assert found[name][4:, 17].isnan().all()
     assert all(torch.equal(last[name][others], end[name][others]) for name in end)
     assert last["soil_moisture"][17].isnan().all()
@@ -103,7 +103,7 @@ def test_storage_keeps_the_states_it_promises(backend, storage, rows):
 def test_without_gradients_nothing_is_kept():
     case = make_case("hbv", cells=70, days=13).to(torch.float32)
     values, _ = run(case, "numba", case.initial)
-    assert not values["discharge"].requires_grad
+    assert not values["runoff"].requires_grad
 
 
 def test_tensors_in_any_layout():
@@ -123,7 +123,7 @@ def test_an_output_asked_for_twice_comes_once():
     for backend in ("triton", "torch"):
         values, _ = simulate(
             "hbv", case.forcing.to(device_of(backend)), case.parameters,
-            outputs=("discharge", "melt", "discharge"), backend=backend,
+            outputs=("runoff", "melt", "runoff"), backend=backend,
         )  # fmt: skip
         found[backend] = values
     assert_close(found["triton"], found["torch"], 1e-10)
@@ -152,7 +152,7 @@ def wrong(change):
         (lambda a: a.update(forcing=torch.ones(3, 4, 6).half()), "float32 or float64"),
         (lambda a: a.update(forcing=torch.ones(3, 4, 6).long()), "float32 or float64"),
         (lambda a: a["parameters"].update(FC=torch.ones(6, 65)), "1 to 64 components, not 65"),
-        (lambda a: dict(outputs=("runoff",)), "no output 'runoff'"),
+        (lambda a: dict(outputs=("discharge",)), "no output 'discharge'"),
         (lambda a: dict(backend="jax"), "no backend 'jax'"),
     ],
 )
@@ -174,5 +174,5 @@ def test_a_storage_that_does_not_exist(storage):
 def test_no_days_and_no_cells():
     case = make_case("hbv", cells=3, days=2, ties=False)
     values, final = run(case.days(0, 0), "numba", case.initial)
-    assert values["discharge"].shape == (0, 3)
+    assert values["runoff"].shape == (0, 3)
     assert all(torch.equal(final[name], case.initial[name]) for name in final)

@@ -124,7 +124,7 @@ def test_true_model_gives_plausible_runoff_and_snow(world, inside):
     for day in range(days):
         x = SimpleNamespace(**{name: series[day] for name, series in forcing.items()})
         state, fluxes = HBV.step(SimpleNamespace(**state), x, p)
-        runoff.append(fluxes["discharge"])
+        runoff.append(fluxes["runoff"])
         snow.append(fluxes["snow_water_equivalent"])
     ratio = torch.stack(runoff[365:]).sum() / forcing["precipitation"][365:].sum()
     assert 0.3 < ratio < 0.7

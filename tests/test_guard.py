@@ -24,7 +24,6 @@ class Brittle(Column):
     )
     parameters = fields("rate d-1 [0.1, 0.5]: rate")
     fluxes = fields("runoff mm d-1: runoff", "actual_evapotranspiration mm d-1: evaporation")
-    runoff = "runoff"
 
     def step(self, s, x, p):
         water = s.water + x.precipitation - x.potential_evapotranspiration

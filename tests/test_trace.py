@@ -70,7 +70,7 @@ def column_with(step, name="broken"):
         states = fields("store mm: water")
         forcings = fields("precipitation mm d-1: precipitation")
         parameters = fields("rate d-1 [0, 1]: rate")
-        fluxes = fields("discharge mm d-1: water to the river")
+        fluxes = fields("runoff mm d-1: water to the river")
 
     Broken.name, Broken.step = name, lambda self, s, x, p: step(s, x, p)
     return Broken()
@@ -78,7 +78,7 @@ def column_with(step, name="broken"):
 
 def good(s, x, p, store=None):
     flow = p.rate * s.store if store is None else p.rate * store
-    return dict(store=s.store + x.precipitation - flow), dict(discharge=flow)
+    return dict(store=s.store + x.precipitation - flow), dict(runoff=flow)
 
 
 OUTSIDE = {

@@ -27,7 +27,7 @@ class TwoStore(Column):
         "melt 1 [0.1, 1]: steepness of the switch between snow and rain",
     )
     fluxes = fields(
-        "discharge mm d-1: water to the river",
+        "runoff mm d-1: water to the river",
         "actual_evapotranspiration mm d-1: actual evapotranspiration",
         "warm 1: share of rain",
         "signal 1: made of what is left of the vocabulary",
@@ -64,6 +64,6 @@ class TwoStore(Column):
         )
         states = dict(upper=new_upper, lower=lower - t)
         fluxes = dict(
-            discharge=t, actual_evapotranspiration=evapotranspiration, warm=warm, signal=signal
+            runoff=t, actual_evapotranspiration=evapotranspiration, warm=warm, signal=signal
         )
         return states, fluxes

@@ -44,7 +44,7 @@ class HBV(Column):
         "C d-1 [0, 1]: rate of capillary rise from the lower zone",
     )
     fluxes = fields(
-        "discharge mm d-1: runoff to the river, sum of the three flows",
+        "runoff mm d-1: water to the river, sum of the three flows",
         "actual_evapotranspiration mm d-1: actual evapotranspiration",
         "near_surface_flow mm d-1: flow Q0 from the top of the upper zone",
         "interflow mm d-1: flow Q1 from the upper zone",
@@ -108,7 +108,7 @@ class HBV(Column):
             upper_zone=upper_zone, lower_zone=lower_zone,
         )  # fmt: skip
         fluxes = dict(
-            discharge=near_surface_flow + interflow + baseflow,
+            runoff=near_surface_flow + interflow + baseflow,
             actual_evapotranspiration=evapotranspiration, near_surface_flow=near_surface_flow,
             interflow=interflow, baseflow=baseflow, rainfall=rainfall, snowfall=snowfall, melt=melt,
             refreezing=refreezing, infiltration=infiltration, recharge=recharge, excess=excess,

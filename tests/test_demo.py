@@ -1,0 +1,68 @@
+"""The demo: what it promises on the terminal and in its folder."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import rioxarray
+import xarray as xr
+from safetensors.torch import load_file
+
+from gridhydro.demo import KNOWN, demo, report
+from gridhydro.demo_world import HELD_OUT
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    out = tmp_path_factory.mktemp("demo")
+    return out, *demo(out, epochs=40, progress=False)
+
+
+def test_gauges_never_trained_on_are_well_simulated(result):
+    _, run, scores, _ = result
+    assert not set(run.about["gauges"]) & set(HELD_OUT)
+    later = scores[scores["period"] == "validation"].set_index("site")
+    assert set(later.index[later["gauge_use"] == "held out"]) == set(HELD_OUT)
+    assert later.loc[list(HELD_OUT), "kge"].median() > 0.9
+    assert later["nse"].median() > 0.9
+
+
+def test_training_brings_the_maps_nearer_to_the_truth(result, tmp_path):
+    _, _, _, recovery = result
+    _, _, before = demo(tmp_path, epochs=1, progress=False)
+    after, before = recovery.set_index("parameter"), before.set_index("parameter")
+    for name in ("FC", "UZL"):
+        assert after.loc[name, "correlation"] > 0.6, name
+    error = {
+        k: (abs(t["mean_learned"] / t["mean_true"] - 1)).median()
+        for k, t in (("after", after), ("before", before))
+    }
+    assert error["after"] < error["before"]
+    assert not set(KNOWN) & set(after.index)
+
+
+def test_everything_is_written_and_opens_with_units_and_crs(result):
+    out, run, scores, recovery = result
+    pd.testing.assert_frame_equal(pd.read_csv(out / "metrics.csv"), scores.reset_index(drop=True))
+    assert list(pd.read_csv(out / "recovery.csv")["parameter"]) == list(recovery["parameter"])
+    with xr.open_dataset(out / "parameters.nc", decode_coords="all") as maps:
+        assert maps.rio.crs.to_epsg() == 3035
+        assert maps["FC"].attrs["units"] == "mm"
+        assert int(maps["FC"].notnull().sum()) == run.model.domain.size
+    with xr.open_dataset(out / "fluxes.nc", decode_coords="all") as series:
+        assert series["discharge"].attrs["units"] == "m3 s-1"
+        assert series["runoff"].attrs["units"] == "mm d-1"
+        assert series.sizes["gauge"] == 20
+    raster = rioxarray.open_rasterio(out / "parameters" / "FC.tif")
+    assert raster.rio.crs.to_epsg() == 3035
+    expected = run.parameters["FC"].values
+    np.testing.assert_allclose(raster.values[0], expected, rtol=1e-6)
+    for name in ("recovery", "parameters", "hydrographs", "training"):
+        assert (out / "figures" / f"{name}.png").stat().st_size > 10_000
+    assert load_file(out / "model.safetensors")
+
+
+def test_the_report_says_that_nothing_is_measured(result):
+    out, run, scores, recovery = result
+    text = report(out, run, scores, recovery)
+    assert "nothing in it is measured" in text
+    assert "held out" in text and "recovery.csv" in text

@@ -23,7 +23,7 @@ before every `every`-th day. N cells, M = {components} components, last axis fas
 import math
 
 import numpy as np
-from numba import {real} as real, int32, int64, njit as compile_cached
+from numba import {real} as real, int32, int64, uint64, njit as compile_cached
 
 from gridhydro.kernels.numba_math import bits_from_float, float_from_bits, prefetch, select
 
@@ -42,25 +42,8 @@ def njit(function):
 
 '''
 
+# unsigned counters: numba would look for negative indices, and LLVM could not vectorise the copies
 _MOVING = """
-@njit
-def load(w, row, source, cell, width):
-    for k in range(source.shape[0]):
-        for l in range(width * COMPONENTS):
-            w[(row + k) * LANES + l] = source[k, cell * COMPONENTS + l]
-        for l in range(width * COMPONENTS, LANES):  # idle lanes repeat the first
-            w[(row + k) * LANES + l] = w[(row + k) * LANES]
-
-
-@njit
-def load_day(w, row, source, t, cell, width):
-    for k in range(source.shape[0]):
-        for l in range(width * COMPONENTS):
-            w[(row + k) * LANES + l] = source[k, t, cell * COMPONENTS + l]
-        for l in range(width * COMPONENTS, LANES):
-            w[(row + k) * LANES + l] = w[(row + k) * LANES]
-
-
 @njit
 def fetch_ahead(source, t, first, last):
     if 0 <= t < source.shape[1]:
@@ -70,49 +53,69 @@ def fetch_ahead(source, t, first, last):
 
 
 @njit
-def load_shared(w, row, source, t, cell, width, share):
+def load_row(w, row, source, cell, width):
+    base, first, count = uint64(row * LANES), uint64(cell * COMPONENTS), uint64(width * COMPONENTS)
+    for l in range(count):
+        w[base + l] = source[first + l]
+    for l in range(count, uint64(LANES)):  # idle lanes repeat the first
+        w[base + l] = w[base]
+
+
+@njit
+def store_row(w, row, target, cell, width):
+    base, first = uint64(row * LANES), uint64(cell * COMPONENTS)
+    for l in range(uint64(width * COMPONENTS)):
+        target[first + l] = w[base + l]
+
+
+@njit
+def load(w, row, source, cell, width):
     for k in range(source.shape[0]):
-        for c in range(width):
-            for m in range(COMPONENTS):
-                w[(row + k) * LANES + c * COMPONENTS + m] = source[k, t, cell + c] * share
+        load_row(w, row + k, source[k], cell, width)
 
 
 @njit
 def store(w, row, target, cell, width):
     for k in range(target.shape[0]):
-        for l in range(width * COMPONENTS):
-            target[k, cell * COMPONENTS + l] = w[(row + k) * LANES + l]
+        store_row(w, row + k, target[k], cell, width)
+
+
+@njit
+def load_day(w, row, source, t, cell, width):
+    for k in range(source.shape[0]):
+        load_row(w, row + k, source[k, t], cell, width)
 
 
 @njit
 def store_day(w, row, target, t, cell, width):
     for k in range(target.shape[0]):
-        for l in range(width * COMPONENTS):
-            target[k, t, cell * COMPONENTS + l] = w[(row + k) * LANES + l]
+        store_row(w, row + k, target[k, t], cell, width)
 
 
 @njit
-def load_states(w, trajectory, index, cell, width):
-    for k in range(trajectory.shape[1]):
-        for l in range(width * COMPONENTS):
-            w[(STATES + k) * LANES + l] = trajectory[index, k, cell * COMPONENTS + l]
-
-
-@njit
-def store_states(w, trajectory, index, cell, width):
-    for k in range(trajectory.shape[1]):
-        for l in range(width * COMPONENTS):
-            trajectory[index, k, cell * COMPONENTS + l] = w[(STATES + k) * LANES + l]
+def load_shared(w, row, source, t, cell, width, share):
+    for k in range(source.shape[0]):
+        values, base, first = source[k, t], uint64((row + k) * LANES), uint64(cell)
+        for c in range(uint64(width)):
+            for m in range(uint64(COMPONENTS)):
+                w[base + c * uint64(COMPONENTS) + m] = values[first + c] * share
 
 
 @njit
 def store_sum(w, row, target, t, cell, width, share):
     for k in range(target.shape[0]):
-        for c in range(width):
+        values, base, first = target[k, t], uint64((row + k) * LANES), uint64(cell)
+        for c in range(uint64(width)):
             total = real(0.0)
-            for m in range(COMPONENTS):
-                total += w[(row + k) * LANES + c * COMPONENTS + m]
-            target[k, t, cell + c] = total * share
+            for m in range(uint64(COMPONENTS)):
+                total += w[base + c * uint64(COMPONENTS) + m]
+            values[first + c] = total * share
+
+
+@njit
+def move(source, target, start, count):
+    for i in range(uint64(start), uint64(start + count)):
+        target[i] = source[i]
 """
 
 _FORWARD = """
@@ -130,7 +133,7 @@ def forward_blocks(
         derive(w)
         for t in range(days):
             if every > 0 and t % every == 0:
-                store_states(w, trajectory, t // every, cell, width)
+                store(w, STATES, trajectory[t // every], cell, width)
             fetch_ahead(forcing, t + AHEAD, cell, cell + width)
             fetch_ahead(outputs, t + AHEAD, cell, cell + width)
             load_shared(w, FORCING, forcing, t, cell, width, real(1.0))
@@ -151,7 +154,8 @@ def adjoint_blocks(
 ):
     days, cells = forcing.shape[1], forcing.shape[2]
     w = np.zeros(ROWS * LANES, np.{real})
-    kept = np.empty((every, STATIC * LANES), np.{real})  # states within one segment
+    # within one segment: the states before each day, and what else of the day is worth keeping
+    kept = np.empty((every, STATIC * LANES), np.{real})
     for block in range(first, last):
         cell = block * CELLS
         width = min(CELLS, cells - cell)
@@ -161,18 +165,16 @@ def adjoint_blocks(
         load(w, D_STATES, d_final, cell, width)
         for index in range(trajectory.shape[0] - 1, -1, -1):
             start, stop = index * every, min((index + 1) * every, days)
-            load_states(w, trajectory, index, cell, width)
+            load(w, STATES, trajectory[index], cell, width)
             for t in range(start, stop):
-                for i in range(STATIC * LANES):
-                    kept[t - start, i] = w[i]
-                if t + 1 < stop:
-                    fetch_ahead(forcing, t + AHEAD, cell, cell + width)
-                    load_shared(w, FORCING, forcing, t, cell, width, real(1.0))
-                    load_day(w, DYNAMIC, dynamic, t, cell, width)
-                    advance(w)
+                move(w, kept[t - start], STATES * LANES, (SAVED - STATES) * LANES)
+                fetch_ahead(forcing, t + AHEAD, cell, cell + width)
+                load_shared(w, FORCING, forcing, t, cell, width, real(1.0))
+                load_day(w, DYNAMIC, dynamic, t, cell, width)
+                advance(w)
+                move(w, kept[t - start], SAVED * LANES, (STATIC - SAVED) * LANES)
             for t in range(stop - 1, start - 1, -1):
-                for i in range(STATIC * LANES):
-                    w[i] = kept[t - start, i]
+                move(kept[t - start], w, STATES * LANES, STATIC * LANES)
                 fetch_ahead(d_outputs, t - AHEAD, cell, cell + width)
                 load_shared(w, FORCING, forcing, t, cell, width, real(1.0))
                 load_day(w, DYNAMIC, dynamic, t, cell, width)
@@ -212,9 +214,10 @@ class _Layout:
         return "\n".join([*lines, f"ROWS = {self.rows}"])
 
 
-def _layout(spec: Spec, **more: list[str]) -> _Layout:
+def _layout(spec: Spec, saved: list[str] = (), **more: list[str]) -> _Layout:
     return _Layout(
         STATES=spec.states,
+        SAVED=list(saved),
         STATIC=spec.static,
         DYNAMIC=spec.dynamic,
         FORCING=spec.forcings,
@@ -246,6 +249,7 @@ def adjoint(spec: Spec) -> str:
     """Source of a module with `adjoint(first, last, every, ...)` over blocks of cells."""
     at = _layout(
         spec,
+        spec.saved,
         SEEDS=spec.outputs,
         D_STATES=spec.states,
         D_DYNAMIC=spec.dynamic,
@@ -258,8 +262,14 @@ def adjoint(spec: Spec) -> str:
     summed = at("D_STATIC", "d_") | at("D_DERIVED", "d_")
     functions = [
         _function("derive", spec.derive, at("STATIC"), at("DERIVED")),
-        _function("advance", spec.advance, _inputs(at), at("STATES", "next_")),
-        _function("step_adjoint", spec.step_adjoint, _inputs(at) | seeds, daily, summed),
+        _function("advance", spec.advance_saving, _inputs(at), at("STATES", "next_") | at("SAVED")),
+        _function(
+            "step_adjoint",
+            spec.step_adjoint_saved,
+            _inputs(at) | at("SAVED") | seeds,
+            daily,
+            summed,
+        ),
         _function(
             "derive_adjoint",
             spec.derive_adjoint,

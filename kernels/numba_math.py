@@ -5,7 +5,7 @@ loop scalar. These are polynomials over a reduced argument, free of branches, pr
 kernel module with typed constants. NaN comes through; exp2 saturates instead of overflowing.
 """
 
-from math import factorial, log, sqrt
+from math import factorial, log
 
 from llvmlite import ir
 from numba import float32, float64, int32, int64, types
@@ -14,9 +14,12 @@ from numba.extending import intrinsic
 
 LN2 = log(2.0)
 
-# mantissa bits, exponent bias, and the terms that leave less than half an ulp: the reduced
-# argument of exp2 is at most ln 2 / 2, that of log2 at most 0.172
-_FORMAT = {"float32": (23, 127, 8, 6), "float64": (52, 1023, 14, 12)}
+# mantissa bits, exponent bias, the terms that leave less than half an ulp (the reduced argument of
+# exp2 is at most ln 2 / 2, that of log2 at most 0.172), and the bits of the square root of 1/2
+_FORMAT = {
+    "float32": (23, 127, 8, 6, 0x3F3504F3),
+    "float64": (52, 1023, 14, 12, 0x3FE6A09E667F3BCD),
+}
 
 
 @intrinsic
@@ -85,34 +88,34 @@ def _series(coefficients: list[float], x: str) -> str:
 
 def source(real: str) -> dict[str, str]:
     """Source of exp2, log2, sqrt and tanh for 'float32' or 'float64'; `real` is the type there."""
-    mantissa, bias, exp2_terms, log2_terms = _FORMAT[real]
+    mantissa, bias, exp2_terms, log2_terms, root_half = _FORMAT[real]
     whole = {"float32": "int32", "float64": "int64"}[real]
     exp2_series = [LN2**k / factorial(k) for k in range(exp2_terms)]
     log2_series = [2 / LN2 / (2 * k + 1) for k in range(log2_terms)]
-    power = f"float_from_bits({whole}({whole}(n + int32({bias})) << {whole}({mantissa})))"
-    nearest = "int32({0} + select({0} < real(0.0), real(-0.5), real(0.5)))"
+    # adding 1.5 times 2**mantissa rounds to a whole number and leaves it in the lowest bits, from
+    # where a shift makes it an exponent
+    magic = f"real({1.5 * 2**mantissa!r})"
+    split = f"""    shifted = {{0}} + {magic}
+    f = {{0}} - (shifted - {magic})
+    exponent = {whole}(bits_from_float(shifted) << {whole}({mantissa}))
+    power = float_from_bits({whole}(exponent + {whole}({bias << mantissa})))"""
     exp2 = f"""
 @njit
 def exp2(x):
     x = select(x > real({bias}.0), real({bias}.0), x)
     x = select(x < real({1 - bias}.0), real({1 - bias}.0), x)
-    n = {nearest.format("x")}
-    f = x - real(n)
-    return {_series(exp2_series, "f")} * {power}
+{split.format("x")}
+    return {_series(exp2_series, "f")} * power
 """
     log2 = f"""
 @njit
 def log2(x):
     bits = bits_from_float(x)
-    n = int32(int32(bits >> {whole}({mantissa})) - int32({bias}))
-    fraction = {whole}(bits & {whole}({(1 << mantissa) - 1}))
-    m = float_from_bits({whole}(fraction | {whole}({bias << mantissa})))
-    high = m > real({sqrt(2.0)!r})
-    m = select(high, real(0.5) * m, m)
-    n = select(high, int32(n + int32(1)), n)
+    n = {whole}({whole}(bits - {whole}({root_half})) >> {whole}({mantissa}))
+    m = float_from_bits({whole}(bits - {whole}(n << {whole}({mantissa}))))
     s = (m - real(1.0)) / (m + real(1.0))
     square = s * s
-    result = real(n) + s * {_series(log2_series, "square")}
+    result = real(int32(n)) + s * {_series(log2_series, "square")}
     return select(x == x, result, x)
 """
     sqrt_ = """
@@ -125,11 +128,9 @@ def sqrt(x):
 def tanh(x):
     x = select(x > real(20.0), real(20.0), select(x < real(-20.0), real(-20.0), x))
     y = x * real({2 / LN2!r})
-    n = {nearest.format("y")}
-    f = y - real(n)
-    scale = {power}
+{split.format("y")}
     # expm1(2 x), so that small arguments keep their digits
-    e = scale * f * {_series(exp2_series[1:], "f")} + (scale - real(1.0))
+    e = power * f * {_series(exp2_series[1:], "f")} + (power - real(1.0))
     return e / (e + real(2.0))
 """
     return {"exp2": exp2, "log2": log2, "sqrt": sqrt_, "tanh": tanh}

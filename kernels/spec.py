@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from gridhydro.kernels.trace import Program, adjoint, trace
+from gridhydro.kernels.vocabulary import COSTLY
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,26 @@ class Spec:
     @cached_property
     def advance(self) -> Program:
         """The step without its outputs, for days that are only recomputed."""
+        return self._advance(())
+
+    @cached_property
+    def advance_saving(self) -> Program:
+        """The same, which also gives what `saved` names."""
+        return self._advance(self.saved)
+
+    def _advance(self, saved: Iterable[str]) -> Program:
         _, step = trace(self.column, self.dynamic)
-        step.keep({name: step.outputs[name] for name in self._next_states})
+        lines = {line.name: line for line in step.lines}
+        wanted = {name: step.outputs[name] for name in self._next_states}
+        step.keep(wanted | {name: lines[name] for name in saved})
         return step
+
+    @cached_property
+    def saved(self) -> list[str]:
+        """Costly lines of the step whose values its adjoint needs."""
+        costly = [line.name for line in self.step.lines if line.operation in COSTLY]
+        used = self._step_adjoint(costly).used()
+        return [name for name in costly if name in used]
 
     @property
     def derive(self) -> Program:
@@ -69,10 +88,19 @@ class Spec:
 
     @cached_property
     def step_adjoint(self) -> Program:
+        """Takes states, forcing, parameters and `d_` of what the step gives; gives `d_` of them."""
+        return self._step_adjoint(())
+
+    @cached_property
+    def step_adjoint_saved(self) -> Program:
+        """The same, with what `saved` names among its inputs."""
+        return self._step_adjoint(self.saved)
+
+    def _step_adjoint(self, given: Iterable[str]) -> Program:
         wanted = [*self.states, *self.static, *self.dynamic, *self.derived]
         if self.forcing_gradient:
             wanted += self.forcings
-        return adjoint(self.step, self.step.outputs, wanted)
+        return adjoint(self.step, self.step.outputs, wanted, given)
 
     @cached_property
     def derive_adjoint(self) -> Program:

@@ -296,11 +296,14 @@ def _split(whole: Program, static: list[str]) -> tuple[Program, Program]:
     return derive, step
 
 
-def adjoint(program: Program, seeds: Iterable[str], wanted: Iterable[str]) -> Program:
+def adjoint(
+    program: Program, seeds: Iterable[str], wanted: Iterable[str], given: Iterable[str] = ()
+) -> Program:
     """The adjoint of a program: it takes the inputs and `d_<output>` for each seed.
 
     Its outputs are `d_<input>` for each input wanted (0.0 where nothing flows). The lines of the
-    program itself come first: the adjoint recomputes what it needs.
+    program itself come first: the adjoint recomputes what it needs, but for the lines named in
+    `given`, which become inputs.
     """
     back = Program()
     copies: dict[int, Symbol] = {}
@@ -311,7 +314,11 @@ def adjoint(program: Program, seeds: Iterable[str], wanted: Iterable[str]) -> Pr
             return value
         return inputs[value.name] if value.operation == "input" else copies[id(value)]
 
+    given = set(given)
     for line in program.lines:
+        if line.name in given:
+            copies[id(line)] = back.input(line.name)
+            continue
         arguments = tuple(copied(a) for a in line.arguments)
         copies[id(line)] = back.emit(line.operation, arguments, line.name, line.source)
 
@@ -334,8 +341,9 @@ def adjoint(program: Program, seeds: Iterable[str], wanted: Iterable[str]) -> Pr
         if g is None:
             continue
         first = len(back.lines)
-        amounts = OPERATIONS[copy.operation].adjoint(g, copy, *copy.arguments)
-        for argument, amount in zip(copy.arguments, amounts, strict=True):
+        arguments = [copied(a) for a in line.arguments]
+        amounts = OPERATIONS[line.operation].adjoint(g, copy, *arguments)
+        for argument, amount in zip(arguments, amounts, strict=True):
             add(argument, amount, line.source)
         for made in back.lines[first:]:
             made.source = line.source

@@ -91,6 +91,9 @@ OPERATIONS: dict[str, Operation] = {
 
 CONDITIONS = {name for name, row in OPERATIONS.items() if row.adjoint is _no_gradient}
 
+# worth keeping from a recomputed day until its adjoint, where memory is a cache away
+COSTLY = {"exp2", "log2", "sqrt", "tanh", "div"}
+
 
 def _minimum(a, b):
     return torch.where(a >= b, b, a)

@@ -24,6 +24,8 @@ from gridhydro.simulate import simulate
 from gridhydro.training import train
 
 TRAINING, VALIDATION = ("2002", "2004"), ("2005", "2006")
+# the hidden function is smooth: a small network finds it sooner than a large one
+HIDDEN, LEARNING_RATE = (32,), 0.01
 RIVER = River(reservoirs=1, substeps=4, delay=0)
 # discharge says next to nothing of refreezing, of the water that snow holds and of capillary rise;
 # gamma and beta shape the same curve, so one of them is given: what is left is plain HBV
@@ -31,7 +33,7 @@ KNOWN = {"C": 0.0, "CFR": 0.05, "CWH": 0.1, "gamma": 1.0}
 
 
 def demo(
-    out: str | Path = "gridhydro-demo", *, epochs: int = 150, seed: int = 7, progress: bool = True
+    out: str | Path = "gridhydro-demo", *, epochs: int = 250, seed: int = 7, progress: bool = True
 ) -> tuple[Run, pd.DataFrame, pd.DataFrame]:
     """Generate a catchment, train on most of its gauges, compare with the truth, write all of it.
 
@@ -44,11 +46,13 @@ def demo(
     world = _simplified(make_world(seed))
     domain = Domain.from_d8(world.ldd, "ldd", gauges=world.gauges)
     discharge = observe(true_discharge(domain, world), seed)
-    model = Model(domain, attributes=world.attributes, fixed=KNOWN, river=RIVER, seed=seed)
+    model = Model(
+        domain, attributes=world.attributes, hidden=HIDDEN, fixed=KNOWN, river=RIVER, seed=seed
+    )
     held_out = list(world.gauges.index[~world.gauges["train"]])
     run = train(
         model, world.forcing, discharge, period=TRAINING, spinup=365, epochs=epochs,
-        held_out=held_out, out=out, progress=progress,
+        learning_rate=LEARNING_RATE, held_out=held_out, out=out, progress=progress,
     )  # fmt: skip
     periods = {"training": TRAINING, "validation": VALIDATION}
     scores = pd.concat([run.evaluate(discharge, p, name=name) for name, p in periods.items()])

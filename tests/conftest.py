@@ -1,4 +1,4 @@
-"""What every test shares: the folder of real data, the Triton interpreter, a private kernel cache."""
+"""What every test shares: the folder of real data, and the Triton interpreter without a GPU."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The main job on real rasters: the upper Moselle and the Lez, from the shell command's function."""
+"""The main job on real rasters, the upper Moselle and the Lez: what `gridhydro train` does."""
 
 import pandas as pd
 import pytest

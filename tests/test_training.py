@@ -129,10 +129,11 @@ def test_forcing_with_holes_is_refused_by_cell_and_day():
     y, x = model.domain.y[row], model.domain.x[col]
     holed = forcing.copy(deep=True)
     holed["temperature"].loc[{"time": "2001-03-04", "y": y, "x": x}] = np.nan
-    with pytest.raises(ValueError, match="temperature is missing on 2001-03-04 in .*row"):
+    with pytest.raises(ValueError, match=r"temperature is missing on 2001-03-04 in .*row"):
         train(model, holed, discharge, **SHORT, epochs=1)
     with pytest.raises(ValueError, match="not daily without gaps: 2001-02-28 is followed by"):
-        train(model, forcing.sel(time=forcing.time != pd.Timestamp("2001-03-01")), discharge, **SHORT)
+        gap = forcing.sel(time=forcing.time != pd.Timestamp("2001-03-01"))
+        train(model, gap, discharge, **SHORT)
     with pytest.raises(ValueError, match="lacks temperature"):
         train(model, forcing.drop_vars("temperature"), discharge, **SHORT)
 

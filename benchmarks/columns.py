@@ -12,7 +12,7 @@ from benchmarks import peers_columns, startup
 from benchmarks.contest import Contestant, contest
 from gridhydro.columns import column
 from gridhydro.kernels.column_op import checkpoint_interval
-from gridhydro.simulate import simulate, spec_of
+from gridhydro.simulate import simulate
 
 HBV = column("hbv")
 
@@ -68,32 +68,31 @@ class Problem:
     def cotangent(self) -> torch.Tensor:
         return torch.full_like(self.weather[0], 1 / self.weather[0].numel())
 
-    def discharge(self, **options) -> torch.Tensor:
+    def runoff(self, **options) -> torch.Tensor:
         return simulate(HBV, self.weather, self.parameters, **options)[0]["runoff"]
 
     def gradient(self, **options):
         leaves = list(self.parameters.values())
-        return torch.autograd.grad(self.discharge(**options), leaves, self.cotangent)
+        return torch.autograd.grad(self.runoff(**options), leaves, self.cotangent)
 
 
 def ours(problem: Problem, storage: str | int = "auto") -> Contestant:
     def forward():
         with torch.no_grad():
-            problem.discharge(storage=storage)
+            problem.runoff(storage=storage)
 
     kind = str(problem.dtype)[6:]
     every = _interval(problem, storage)
     return Contestant(
         "gridhydro", problem.size, problem.steps,
         forward, lambda: problem.gradient(storage=storage), bytes=_bytes(problem, every),
-        note=f"{kind}, mean discharge of the components, states stored every {every} d",
+        note=f"{kind}, mean runoff of the components, states stored every {every} d",
     )  # fmt: skip
 
 
 def _interval(problem, storage):
-    spec = spec_of(HBV, ("runoff",), (), problem.components, True, str(problem.dtype)[6:])
     lanes = problem.weather.new_empty(len(HBV.states), problem.cells * problem.components)
-    return checkpoint_interval(storage, spec, problem.weather, lanes)
+    return checkpoint_interval(storage, problem.weather, lanes)
 
 
 def _bytes(problem: Problem, every: int) -> tuple[float, float]:
@@ -113,7 +112,7 @@ def check(device: str) -> None:
     """Refuse to measure kernels that do not agree with the plain loop."""
     for dtype, tolerance in ((torch.float64, 1e-9), (torch.float32, 1e-3)):
         problem = Problem(70, 2, 50, device, dtype)
-        pairs = [(problem.discharge(), problem.discharge(backend="torch"))]
+        pairs = [(problem.runoff(), problem.runoff(backend="torch"))]
         pairs += zip(problem.gradient(), problem.gradient(backend="torch"), strict=True)
         for name, pair in zip(("discharge", *problem.parameters), pairs, strict=True):
             fast, plain = (values.detach() for values in pair)

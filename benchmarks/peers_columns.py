@@ -50,7 +50,7 @@ def torch_loop(problem, days: int = 1, advance=None, name="torch loop") -> Conte
             return discharge()
 
     def compare():
-        ours = problem.discharge().detach()[:whole]
+        ours = problem.runoff().detach()[:whole]
         _close(forward(), ours, 1e-3, "gridhydro")
 
     return Contestant(
@@ -102,7 +102,7 @@ def hydrodl2(problem) -> Contestant:
     def compare(days=60):
         days = min(days, problem.days)
         with torch.no_grad():
-            _close(discharge(days), problem.discharge()[:days], 1e-3, "gridhydro")
+            _close(discharge(days), problem.runoff()[:days], 1e-3, "gridhydro")
 
     return Contestant(
         "hydrodl2", problem.size, problem.steps, forward,

@@ -4,6 +4,7 @@ from importlib import import_module
 
 from gridhydro.column import Column, Field, fields
 from gridhydro.columns import COLUMNS
+from gridhydro.kernels import OutsideVocabulary
 from gridhydro.simulate import simulate
 
 __version__ = "0.1.0"
@@ -21,7 +22,7 @@ _HOMES = {
     "train": "training",
 }
 
-__all__ = ["COLUMNS", "Column", "Field", "fields", "simulate", *_HOMES]
+__all__ = ["COLUMNS", "Column", "Field", "OutsideVocabulary", "fields", "simulate", *_HOMES]
 
 
 def __getattr__(name: str):

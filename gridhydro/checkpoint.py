@@ -73,3 +73,14 @@ def replace(path: Path, write_to: Callable[[Path], object]) -> None:
 
 def _under(prefix: str, tensors: dict) -> dict:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def writable(folder: Path) -> None:
+    """Make a folder and see that files can be written there, before work is put into it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe.{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OSError(f"nothing can be written to the folder {folder}: {error}") from error

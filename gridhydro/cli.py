@@ -15,7 +15,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.run(options)
     except KeyboardInterrupt:
-        print("interrupted; go on with --resume where a folder was given", file=sys.stderr)
+        kept = "; the same command with --resume goes on" if options.command == "train" else ""
+        print(f"interrupted{kept}", file=sys.stderr)
         return 130
     except (ValueError, OSError, ArithmeticError, TypeError) as error:
         if options.debug:
@@ -143,15 +144,19 @@ def _info(options) -> None:
 
 def _kernels(options) -> None:
     from gridhydro.columns import column
-    from gridhydro.kernels import Spec, emit_numba, emit_triton
+    from gridhydro.kernels import emit_numba, emit_triton
+    from gridhydro.simulate import spec_of
 
     chosen = column(options.column)
     outputs = tuple(options.outputs or [chosen.runoff])
     for name in outputs:
         chosen.output(name)
-    spec = Spec(
-        chosen, outputs, tuple(options.dynamic), options.components, real=options.dtype
-    )
+    known = [f.name for f in chosen.parameters]
+    unknown = [name for name in options.dynamic if name not in known]
+    if unknown:
+        raise ValueError(f"'{unknown[0]}' is no parameter of {chosen.name}: {', '.join(known)}")
+    dynamic = tuple(options.dynamic)
+    spec = spec_of(chosen, outputs, dynamic, options.components, True, options.dtype)
     emitter = {"numba": emit_numba, "triton": emit_triton}[options.target]
     print(getattr(emitter, options.direction)(spec), end="")
 

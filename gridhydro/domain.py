@@ -83,6 +83,11 @@ class Domain:
         """Basins without a raster: every basin is a network of one cell, and a gauge."""
         return build.lumped(cls, area_km2, names, latitude, longitude)
 
+    def __repr__(self) -> str:
+        crs = "lumped basins" if self.grid is None else f"{self.shape} raster, {self.crs.name}"
+        km2, gauges = self.area.sum() / 1e6, len(self.gauges)
+        return f"Domain of {self.size} cells, {km2:.0f} km2, {gauges} gauges ({crs})"
+
     @property
     def size(self) -> int:
         """Number of active cells."""

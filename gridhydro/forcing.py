@@ -13,6 +13,17 @@ from gridhydro.column import Column
 from gridhydro.domain import Domain
 from gridhydro.units import to_unit
 
+# below zero by no more than this, a rate is zero with the rounding of packed data
+_ROUNDING = -1e-3
+_PLAUSIBLE = {
+    "mm d-1": (
+        _ROUNDING,
+        5000.0,
+        "is it a code for missing values, or a flux whose sign is the other way round?",
+    ),
+    "degC": (-100.0, 70.0, "is it a code for missing values?"),
+}
+
 
 @dataclass(frozen=True)
 class Forcing:
@@ -40,19 +51,36 @@ class Forcing:
         rows = []
         for field in column.forcings:
             values = domain.pack(to_unit(dataset[field.name], field.unit))
-            _refuse_holes(values, field.name, times, domain)
+            _refuse(~np.isfinite(values), values, "missing", "fill them, or mask the cells out",
+                    field.name, times, domain)  # fmt: skip
+            low, high, remedy = _PLAUSIBLE.get(field.unit, (-np.inf, np.inf, ""))
+            outside = (values < low) | (values > high)
+            _refuse(outside, values, "out of range", remedy, field.name, times, domain)
+            if low == _ROUNDING:
+                values = np.maximum(values, 0)
             rows.append(torch.as_tensor(np.ascontiguousarray(values), dtype=dtype))
         return cls(times, torch.stack(rows).to(device))
 
     def between(self, start, stop) -> slice:
-        """The days of a period, both ends included: ("1990", "1992") is three years."""
-        days = self.times.slice_indexer(str(start), str(stop))
-        if days.start >= days.stop:
+        """The days of a period, both ends included: ("1990", "1992") is three years.
+
+        ValueError if the forcing does not have all of them.
+        """
+        try:
+            first = pd.Period(str(start)).start_time
+            last = pd.Period(str(stop)).end_time.floor("D")
+        except ValueError as error:
             raise ValueError(
-                f"the period {start} to {stop} is outside the forcing, which goes from "
+                f"a period is two dates, months or years such as ('1990', '1992-06'): {error}"
+            ) from None
+        if first > last:
+            raise ValueError(f"the period {start} to {stop} ends before it begins")
+        if first < self.times[0] or last > self.times[-1]:
+            raise ValueError(
+                f"the period {start} to {stop} is not all in the forcing, which goes from "
                 f"{self.times[0]:%Y-%m-%d} to {self.times[-1]:%Y-%m-%d}"
             )
-        return days
+        return slice((first - self.times[0]).days, (last - self.times[0]).days + 1)
 
 
 def _daily(time: xr.DataArray) -> pd.DatetimeIndex:
@@ -68,11 +96,10 @@ def _daily(time: xr.DataArray) -> pd.DatetimeIndex:
     return times
 
 
-def _refuse_holes(values: np.ndarray, name: str, times, domain: Domain) -> None:
-    holes = ~np.isfinite(values)
-    if holes.any():
-        day, cell = np.argwhere(holes)[0]
+def _refuse(wrong, values, what: str, remedy: str, name: str, times, domain: Domain) -> None:
+    if wrong.any():
+        day, cell = np.argwhere(wrong)[0]
         raise ValueError(
-            f"{name} is missing on {times[day]:%Y-%m-%d} in {domain.name_cell(cell)}; "
-            f"{holes.sum()} of {holes.size} values in all: fill them, or mask the cells out"
+            f"{name} is {what} ({values[day, cell]:g}) on {times[day]:%Y-%m-%d} in "
+            f"{domain.name_cell(cell)}; {wrong.sum()} of {wrong.size} values in all: {remedy}"
         )

@@ -138,7 +138,10 @@ def _read_axis(raster, dim) -> np.ndarray:
 def read_crs(raster, crs=None) -> pyproj.CRS:
     """The reference system given, or the raster's own, or WGS84 for latitude and longitude."""
     if crs is not None:
-        return pyproj.CRS.from_user_input(crs)
+        try:
+            return pyproj.CRS.from_user_input(crs)
+        except pyproj.exceptions.CRSError as error:
+            raise ValueError(f"'{crs}' is no reference system that PROJ knows: {error}") from None
     if raster.rio.crs is not None:
         return pyproj.CRS.from_user_input(raster.rio.crs)
     dims = spatial_dims(raster)

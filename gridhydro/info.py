@@ -22,9 +22,16 @@ def info() -> str:
             f"cpu        {platform.machine()}, {torch.get_num_threads()} threads: numba backend",
             f"gpu        {_gpus()}",
             f"columns    {', '.join(sorted(COLUMNS))}",
-            f"kernels    {cache_folder()}",
+            f"kernels    {_cache()}",
         ]
     )
+
+
+def _cache() -> str:
+    try:
+        return str(cache_folder())
+    except OSError as error:
+        return str(error)
 
 
 def _version(name: str) -> str:

@@ -101,6 +101,13 @@ class Model(torch.nn.Module):
             for name in attributes
         }
 
+    def __repr__(self) -> str:
+        inputs, outputs = len(self.network.names), len(self.network.learned)
+        return (
+            f"Model: {self.column.name} in each cell of {self.domain!r}\n"
+            f"  {inputs} attributes -> {outputs} parameters x {self.components} components"
+        )
+
     @property
     def fields(self) -> tuple[Field, ...]:
         """The parameters, learned and fixed, as exported."""

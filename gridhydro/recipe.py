@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -39,14 +38,14 @@ def train_domain(
     torch.manual_seed(seed)
     model = build_model(setup, seed)
     out = Path(out)
-    _refuse_overwriting(out, resume)
+    _refuse_overwriting(out, setup, resume)
     out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(setup.source, out / "domain.toml")
-    source = {"data": str(setup.data.resolve())}
+    text, source = setup.source.read_text(), {"data": str(setup.data.resolve())}
+    checkpoint.replace(out / "domain.toml", lambda p: p.write_text(text))
     checkpoint.replace(out / "source.json", lambda p: p.write_text(json.dumps(source, indent=1)))
     run = train(
         model, setup.forcing, setup.discharge, period=settings.period, spinup=settings.spinup,
-        spinup_cycles=settings.spinup_cycles, epochs=epochs or settings.epochs,
+        spinup_cycles=settings.spinup_cycles, epochs=settings.epochs if epochs is None else epochs,
         learning_rate=settings.learning_rate, loss=settings.loss, held_out=settings.held_out,
         device=device, out=out, resume=resume, progress=progress,
     )  # fmt: skip
@@ -96,7 +95,13 @@ def report(out: Path, scores: pd.DataFrame) -> str:
     return f"{table}\n\nwritten to {out}: metrics.csv, parameters.nc and .tif, fluxes.nc, figures"
 
 
-def _refuse_overwriting(out: Path, resume: bool) -> None:
+def _refuse_overwriting(out: Path, setup: Setup, resume: bool) -> None:
+    before = out / "domain.toml"
+    if resume and before.exists() and before.read_text() != setup.source.read_text():
+        raise ValueError(
+            f"{out} was begun with another domain file than {setup.source}: resume with its own "
+            f"({before}), or choose another folder"
+        )
     begun = (out / "checkpoint" / checkpoint.INDEX).exists()
     if begun and not resume:
         raise ValueError(

@@ -33,6 +33,10 @@ class Run:
     history: pd.DataFrame
     about: dict
 
+    def __repr__(self) -> str:
+        last = f", last loss {self.history['loss'].iloc[-1]:.4g}" if len(self.history) else ""
+        return f"Run of {self.model!r}\n  {len(self.history)} epochs{last}"
+
     @property
     def parameters(self) -> xr.Dataset:
         """Maps of all parameters, (y, x); the mean over the components."""
@@ -54,8 +58,11 @@ class Run:
         if forcing is None:
             forcing = self.forcing
         forcing = Forcing.read(forcing, self.model.domain, self.model.column, device=device)
-        cycles = self.about.get("spinup_cycles", 0)
-        state = self.model.spin_up(forcing.values, cycles) if cycles else None
+        cycles, end = self.about.get("spinup_cycles", 0), self.about["period"][1]
+        # as in training: over the days up to the end of its period, where the forcing has them
+        until = forcing.times.slice_indexer(None, end).stop or len(forcing.times)
+        before = forcing.values[:, :until]
+        state = self.model.spin_up(before, cycles) if cycles else None
         return forcing, self.model(forcing.values, state, outputs)
 
     def discharge(self, forcing: xr.Dataset | None = None) -> pd.DataFrame:
@@ -73,7 +80,7 @@ class Run:
         forcing  another period or another climate; that of the training if left out
         outputs  names of fluxes and states of the column
         """
-        outputs = self._outputs(outputs)
+        outputs = self._outputs([outputs] if isinstance(outputs, str) else outputs)
         forcing, simulation = self._simulation(forcing, outputs)
         return export.dataset(
             self.model.domain,
@@ -95,8 +102,9 @@ class Run:
     ) -> pd.DataFrame:
         """Scores of every gauge with observations in the period, one row each.
 
-        The simulation starts on the first day of the forcing, so that the stores are full when
-        the period begins. The column `gauge_use` says whether a gauge was trained on.
+        The simulation starts on the first day of the forcing, with the column's initial stores
+        (or after the `spinup_cycles` of the training): leave a year or so before the period for
+        them to fill. The column `gauge_use` says whether a gauge was trained on.
         """
         from gridhydro.training import discharge_table
 
@@ -169,8 +177,13 @@ class Run:
         checkpoint.replace(folder / "run.json", lambda p: p.write_text(text))
 
     @classmethod
-    def load(cls, folder: str | Path, forcing: xr.Dataset | Forcing | None = None) -> Run:
-        """A saved run; give the forcing again to simulate and evaluate with it."""
+    def load(
+        cls, folder: str | Path, forcing: xr.Dataset | Forcing | None = None, column=None
+    ) -> Run:
+        """A saved run; give the forcing again to simulate and evaluate with it.
+
+        `column` is needed for a column of your own, which is not among those known by name.
+        """
         folder = Path(folder)
         if not (folder / "run.json").exists():
             raise FileNotFoundError(
@@ -182,6 +195,8 @@ class Run:
         tensors = load_file(folder / "model.safetensors")
         columns = zip(options.pop("attributes"), tensors["attributes"].numpy().T, strict=True)
         options["river"] = River(**options["river"])
+        if column is not None:
+            options["column"] = column
         model = Model(domain, attributes=dict(columns), **options)
         model.load_state_dict(tensors)
         history = folder / "history.csv"

@@ -15,9 +15,11 @@ from tqdm import tqdm
 
 from gridhydro import checkpoint, guard
 from gridhydro.forcing import Forcing
+from gridhydro.interrupt import Interrupt
 from gridhydro.losses import loss as loss_named
 from gridhydro.model import Model
 from gridhydro.run import Run
+from gridhydro.units import to_unit
 
 
 def train(
@@ -58,7 +60,9 @@ def train(
     One epoch is one step of Adam over the whole period. Raises ValueError for input that does not
     fit together, and NotFinite, naming the first bad cell, day and quantity, if training diverges.
     """
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = _device(device)
+    if epochs < 1 or int(epochs) != epochs:
+        raise ValueError(f"epochs is {epochs}, should be a whole number, 1 or more")
     model.to(device)
     forcing = Forcing.read(forcing, model.domain, model.column, device=device)
     days = forcing.between(*period)
@@ -81,8 +85,10 @@ def train(
     )  # fmt: skip
     done = 0
     folder = Path(out) / "checkpoint" if out is not None else None
-    if folder is not None and resume:
-        done, history = checkpoint.read(folder, model, optimizer, about)
+    if folder is not None:
+        checkpoint.writable(folder)
+        if resume:
+            done, history = checkpoint.read(folder, model, optimizer, about)
 
     before = forcing.values[:, : days.stop]
     warm_up = forcing.values[:, start : days.start].contiguous()
@@ -95,35 +101,71 @@ def train(
         range(done, epochs), initial=done, total=epochs, desc="training", unit="epoch",
         disable=not progress,
     )  # fmt: skip
-    for epoch in bar:
-        began = time.perf_counter()
-        rate = learning_rate * (0.5 + 0.5 * math.cos(math.pi * epoch / epochs) if decay else 1)
-        optimizer.param_groups[0]["lr"] = rate
-        optimizer.zero_grad()
-        try:
-            state = model.spin_up(before, spinup_cycles) if spinup_cycles else None
-            state = model.spin_up(warm_up, 1, state)
-            simulated = model(scored, state).discharge[:, columns]
-            value = score(simulated * per_area, observed)
-            value.backward()
-        except ValueError:
-            # the routing refuses NaN; anything else is for the caller
-            if guard.first(model, forcing, start, days.stop) is None:
-                raise
-            value = torch.tensor(torch.nan)
-        norm = torch.nn.utils.clip_grad_norm_(model.network.parameters(), clip)
-        if not (torch.isfinite(value) and torch.isfinite(norm)):
-            text = guard.report(model, forcing, start, days.stop, epoch, Path(out or "."))
-            raise guard.NotFinite(text)
-        optimizer.step()
-        seconds = time.perf_counter() - began
-        history.append({"epoch": epoch + 1, "loss": value.item(), "seconds": seconds})
-        bar.set_postfix_str(f"loss {value.item():.4f}, {steps / seconds / 1e6:.1f} M cell-steps/s")
-        due = time.monotonic() - saved > checkpoint_every or epoch + 1 == epochs
-        if folder is not None and due:
-            checkpoint.write(folder, epoch + 1, model, optimizer, history, about)
-            saved = time.monotonic()
+
+    def keep():
+        nonlocal saved
+        if folder is not None and history:
+            checkpoint.write(folder, len(history), model, optimizer, history, about)
+        saved = time.monotonic()
+
+    with Interrupt() as interrupt:
+        for epoch in bar:
+            began = time.perf_counter()
+            rate = learning_rate * (0.5 + 0.5 * math.cos(math.pi * epoch / epochs) if decay else 1)
+            optimizer.param_groups[0]["lr"] = rate
+            optimizer.zero_grad()
+            try:
+                state = model.spin_up(before, spinup_cycles) if spinup_cycles else None
+                state = model.spin_up(warm_up, 1, state)
+                simulated = model(scored, state).discharge[:, columns]
+                value = score(simulated * per_area, observed)
+                value.backward()
+            except ValueError:
+                # the routing refuses NaN; anything else is for the caller
+                if guard.first(model, forcing, start, days.stop) is None:
+                    raise
+                value = torch.tensor(torch.nan)
+            norm = torch.nn.utils.clip_grad_norm_(model.network.parameters(), clip)
+            if not (torch.isfinite(value) and torch.isfinite(norm)):
+                text = guard.report(model, forcing, start, days.stop, epoch, Path(out or "."))
+                raise guard.NotFinite(text)
+            optimizer.step()
+            seconds = time.perf_counter() - began
+            history.append({"epoch": epoch + 1, "loss": value.item(), "seconds": seconds})
+            bar.set_postfix_str(
+                f"loss {value.item():.4f}, {steps / seconds / 1e6:.1f} M cell-steps/s"
+            )
+            over = epoch + 1 == epochs or interrupt.asked
+            if over or time.monotonic() - saved > checkpoint_every:
+                keep()
+            if interrupt.asked:
+                raise KeyboardInterrupt(f"after epoch {epoch + 1} of {epochs}")
     return Run(model, forcing, pd.DataFrame(history), about)
+
+
+def _device(name) -> torch.device:
+    device = torch.device("cuda" if name is None and torch.cuda.is_available() else name or "cpu")
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"device is 'cpu' or 'cuda', not '{name}'")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError("there is no CUDA device here, or torch is a build without CUDA: use cpu")
+    return device
+
+
+def _dates(index: pd.Index) -> pd.DatetimeIndex:
+    """Dates as they are, or written year first; nothing is guessed."""
+    if isinstance(index, pd.DatetimeIndex):
+        return index
+    try:
+        if not all(isinstance(day, str) for day in index):
+            raise ValueError(f"they are of type {type(index[0]).__name__}")
+        return pd.to_datetime(index, format="ISO8601")
+    except ValueError as error:
+        raise ValueError(
+            "the index of the discharge table should be dates: read it with "
+            "pandas.read_csv(..., index_col=0, parse_dates=True), and with dayfirst=True or "
+            f"date_format= where they are not written year first ({error})"
+        ) from None
 
 
 def _per_area(model: Model, columns) -> torch.Tensor:
@@ -167,11 +209,30 @@ def _observed(discharge, times, model: Model, names: list[str], device):
 
 
 def discharge_table(discharge) -> pd.DataFrame:
-    """Discharge in m3 s-1 as a table of days by gauges, from a table or a DataArray."""
+    """Discharge in m3 s-1 as a table of days by gauges, from a table or a DataArray.
+
+    A DataArray's `units` are converted. Raises ValueError for several values a day, for values
+    below zero and for infinite ones, naming gauge and day.
+    """
     if isinstance(discharge, xr.DataArray):
+        if "units" in discharge.attrs:
+            discharge = to_unit(discharge, "m3 s-1")
         other = [d for d in discharge.dims if d != "time"]
         discharge = discharge.transpose("time", *other).to_pandas()
     table = pd.DataFrame(discharge).copy()
-    table.index = pd.DatetimeIndex(table.index).floor("D")
+    table.index = _dates(table.index).floor("D")
     table.columns = [str(c) for c in table.columns]
+    twice = table.index[table.index.duplicated()]
+    if len(twice):
+        raise ValueError(
+            f"discharge has several values on {twice[0]:%Y-%m-%d}: average them to one a day, "
+            "for example with .resample('D').mean()"
+        )
+    for gauge, values in table.items():
+        wrong = values.index[(values < 0) | np.isinf(values)]
+        if len(wrong):
+            raise ValueError(
+                f"discharge of {gauge} is {values[wrong[0]]:g} m3 s-1 on {wrong[0]:%Y-%m-%d} "
+                f"({len(wrong)} such days): set codes for missing values to NaN"
+            )
     return table

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 
 from gridhydro.kernels import build, emit_numba
@@ -17,9 +19,8 @@ def forward(spec: Spec, every: int, forcing, static, dynamic, initial):
     final = torch.empty_like(initial)
     kept = -(-days // every) if every else 0
     trajectory = forcing.new_empty(kept, len(spec.states), lanes)
-    kernel = build.load(_name(spec, "forward"), emit_numba.forward(spec)).forward
     _launch(
-        kernel, spec, cells, every, forcing, static, dynamic, initial, outputs, final, trajectory
+        "forward", spec, cells, every, forcing, static, dynamic, initial, outputs, final, trajectory
     )
     return outputs, final, trajectory
 
@@ -31,21 +32,25 @@ def adjoint(spec: Spec, every: int, forcing, static, dynamic, trajectory, d_outp
     )
     d_static, d_dynamic = torch.empty_like(static), torch.empty_like(dynamic)
     d_initial = torch.empty_like(d_final)
-    kernel = build.load(_name(spec, "adjoint"), emit_numba.adjoint(spec)).adjoint
     _launch(
-        kernel, spec, forcing.shape[2], every, forcing, static, dynamic, trajectory, d_outputs,
+        "adjoint", spec, forcing.shape[2], every, forcing, static, dynamic, trajectory, d_outputs,
         d_final, d_forcing, d_static, d_dynamic, d_initial,
     )  # fmt: skip
     return d_forcing if spec.forcing_gradient else None, d_static, d_dynamic, d_initial
 
 
-def _name(spec: Spec, direction: str) -> str:
-    return f"{spec.column.name}_{direction}_numba_{spec.real}"
+@cache
+def kernel(spec: Spec, direction: str):
+    """The printed kernel of a spec, "forward" or "adjoint"."""
+    source = getattr(emit_numba, direction)(spec)
+    name = f"{spec.column.name}_{direction}_numba_{spec.real}"
+    return getattr(build.load(name, source), direction)
 
 
-def _launch(kernel, spec: Spec, cells: int, every: int, *tensors: torch.Tensor) -> None:
+def _launch(direction: str, spec: Spec, cells: int, every: int, *tensors: torch.Tensor) -> None:
     blocks = -(-cells // (LANES // spec.components))
     arrays = [tensor.detach().contiguous().numpy() for tensor in tensors]
-    if not kernel.signatures:  # compile, or read from the cache, once and on one thread
-        kernel(0, 0, every, *arrays)
-    over_blocks(kernel, blocks, every, *arrays)
+    function = kernel(spec, direction)
+    if not function.signatures:  # compile, or read from the cache, once and on one thread
+        function(0, 0, every, *arrays)
+    over_blocks(function, blocks, every, *arrays)

@@ -37,7 +37,7 @@ def column_op(spec: Spec, forcing, static, dynamic, initial, storage="auto", bac
         return column_reference.run(spec, forcing, static, dynamic, initial)
     tensors = tuple(t.contiguous() for t in (forcing, static, dynamic, initial))
     learning = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
-    every = checkpoint_interval(storage, spec, forcing, initial) if learning else 0
+    every = checkpoint_interval(storage, forcing, initial) if learning else 0
     return _Column.apply(spec, _launcher(backend), every, *tensors)
 
 
@@ -51,7 +51,7 @@ def _launcher(backend: str) -> ModuleType:
     raise ValueError(f"there is no backend '{backend}'; there is {', '.join(BACKENDS)}")
 
 
-def checkpoint_interval(storage, spec: Spec, forcing, initial) -> int:
+def checkpoint_interval(storage, forcing, initial) -> int:
     """Days between stored states: 1 for "all", K for an int, the quickest that fits for "auto"."""
     days = max(forcing.shape[1], 1)
     if storage == "all":
@@ -61,6 +61,9 @@ def checkpoint_interval(storage, spec: Spec, forcing, initial) -> int:
             return min(SEGMENT, days)  # on a CPU recomputing in the cache beats streaming
         size = days * initial.numel() * initial.element_size()
         free, _ = torch.cuda.mem_get_info(forcing.device)
+        # blocks that torch holds for later use are free too
+        free += torch.cuda.memory_reserved(forcing.device)
+        free -= torch.cuda.memory_allocated(forcing.device)
         # storage and recomputation buffer are smallest together at the square root
         return 1 if size <= free / 4 else round(days**0.5)
     if isinstance(storage, int) and storage >= 1:

@@ -20,6 +20,10 @@ def run(spec: Spec, forcing, static, dynamic, initial):
     fixed = dict(zip(spec.static, static, strict=True))
     states = dict(zip(spec.states, initial, strict=True))
     rows = []
+
+    def whole(value):  # a step may return a plain number
+        return torch.as_tensor(value).to(initial).expand_as(initial[0])
+
     with OneConvention():
         for t in range(days):
             weather = {
@@ -34,8 +38,9 @@ def run(spec: Spec, forcing, static, dynamic, initial):
                 SimpleNamespace(**weather),
                 SimpleNamespace(**fixed, **daily),
             )
+            states = {name: whole(value) for name, value in states.items()}
             values = states | fluxes
-            rows.append(torch.stack([values[name].expand_as(initial[0]) for name in spec.outputs]))
+            rows.append(torch.stack([whole(values[name]) for name in spec.outputs]))
     outputs = torch.stack(rows, dim=1)
     if spec.mean:
         outputs = outputs.unflatten(-1, (-1, components)).mean(-1)

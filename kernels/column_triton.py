@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import cache
 
 import torch
 import triton
@@ -40,6 +41,7 @@ def adjoint(spec: Spec, every: int, forcing, static, dynamic, trajectory, d_outp
     return d_forcing if spec.forcing_gradient else None, d_static, d_dynamic, d_initial
 
 
+@cache
 def kernel(spec: Spec, direction: str):
     """The printed kernel of a spec, "forward" or "adjoint"."""
     source = getattr(emit_triton, direction)(spec)

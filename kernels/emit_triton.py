@@ -48,19 +48,19 @@ def forward(spec: Spec) -> str:
     """Source of a module with the kernel `forward`."""
     w = _Writer(spec)
     w.place()
-    w.load("static", spec.static, "static", "{k} * lanes + lane", other=1.0)
+    w.load("static", spec.static, "{k} * lanes + lane", other=1.0)
     w.lines(spec.derive)
-    w.load("initial", spec.states, "state", "{k} * lanes + lane")
+    w.load("initial", spec.states, "{k} * lanes + lane")
     with w.loop("for t in range(days):"):
         w("day = tl.cast(t, tl.int64)")
         with w.loop("if every > 0:"), w.loop("if t % every == 0:"):
             w("kept_day = tl.cast(t // every, tl.int64)")
-            w.store("trajectory", _row(spec, "kept_day"), _own(spec.states))
+            w.store("trajectory", _row(spec, "kept_day"), spec.states)
         w.load_day(spec.step)
         w.lines(spec.step)
-        w.outputs("outputs", {name: _value(spec.step.outputs[name]) for name in spec.outputs})
+        w.outputs("outputs", [_value(spec.step.outputs[name]) for name in spec.outputs])
         w.move(spec.states, [spec.step.outputs[f"next_{name}"] for name in spec.states])
-    w.store("final", "{k} * lanes + lane", _own(spec.states))
+    w.store("final", "{k} * lanes + lane", spec.states)
     return _module(spec, "forward", FORWARD_ARRAYS, ["BLOCK: tl.constexpr"], w)
 
 
@@ -70,9 +70,9 @@ def adjoint(spec: Spec) -> str:
     back = spec.step_adjoint
     summed = [n for n in (*spec.static, *spec.derived) if _flows(back, n)]
     w.place()
-    w.load("static", spec.static, "static", "{k} * lanes + lane", other=1.0)
+    w.load("static", spec.static, "{k} * lanes + lane", other=1.0)
     w.lines(spec.derive)
-    w.load("d_final", [f"d_next_{name}" for name in spec.states], "state", "{k} * lanes + lane")
+    w.load("d_final", [f"d_next_{name}" for name in spec.states], "{k} * lanes + lane")
     for name in summed:
         w(f"sum_{name} = tl.zeros({w.shape}, tl.{spec.real})")
     w("segments = (days + every - 1) // every")
@@ -81,11 +81,11 @@ def adjoint(spec: Spec) -> str:
         w("stop = min(start + every, days)")
         with w.loop("if RECOMPUTE:"):
             w("first = tl.cast(start // every, tl.int64)")
-            w.load("trajectory", spec.states, "state", _row(spec, "first"))
+            w.load("trajectory", spec.states, _row(spec, "first"))
             with w.loop("for t in range(start, stop):"):
                 w("day = tl.cast(t, tl.int64)")
                 w("slot = tl.cast(t - start, tl.int64)")
-                w.store("kept", _row(spec, "slot"), _own(spec.states))
+                w.store("kept", _row(spec, "slot"), spec.states)
                 w.load_day(spec.advance)
                 w.lines(spec.advance)
                 w.move(spec.states, [spec.advance.outputs[f"next_{n}"] for n in spec.states])
@@ -94,9 +94,9 @@ def adjoint(spec: Spec) -> str:
             w("day = tl.cast(stop - 1 - i, tl.int64)")
             with w.loop("if RECOMPUTE:"):
                 w("slot = day - start")
-                w.load("kept", spec.states, "state", _row(spec, "slot"))
+                w.load("kept", spec.states, _row(spec, "slot"))
             with w.loop("else:"):
-                w.load("trajectory", spec.states, "state", _row(spec, "day"))
+                w.load("trajectory", spec.states, _row(spec, "day"))
             w.load_day(back)
             w.load_seeds([f"d_{name}" for name in spec.outputs])
             w.lines(back)
@@ -105,8 +105,8 @@ def adjoint(spec: Spec) -> str:
             dynamic = [_value(back.outputs[f"d_{n}"]) for n in spec.dynamic]
             w.store("d_dynamic", "({k} * all_days + day) * lanes + lane", dynamic)
             if spec.forcing_gradient:
-                values = {n: _value(back.outputs[f"d_{n}"]) for n in spec.forcings}
-                w.outputs("d_forcing", values, mean=False)
+                values = [_value(back.outputs[f"d_{n}"]) for n in spec.forcings]
+                w.sums("d_forcing", values)
             w.move(
                 [f"d_next_{name}" for name in spec.states],
                 [back.outputs[f"d_{name}"] for name in spec.states],
@@ -170,7 +170,7 @@ class _Writer:
         self("all_cells = tl.cast(cells, tl.int64)")
         self(f"lanes = all_cells * {m}")
 
-    def load(self, array, names, kind, offset, mask="there", other=0.0) -> None:
+    def load(self, array, names, offset, mask="there", other=0.0) -> None:
         for k, name in enumerate(names):
             self(f"{name} = tl.load({array} + {offset.format(k=k)}, mask={mask}, other={other})")
 
@@ -192,7 +192,6 @@ class _Writer:
             self.load(
                 "d_outputs",
                 names,
-                "seed",
                 "({k} * all_days + day) * all_cells + cell",
                 "cell < cells",
             )
@@ -200,7 +199,7 @@ class _Writer:
                 for name in names:
                     self(f"{name} = {name} * {1 / self.spec.components!r}")
         else:
-            self.load("d_outputs", names, "seed", "({k} * all_days + day) * lanes + lane")
+            self.load("d_outputs", names, "({k} * all_days + day) * lanes + lane")
 
     def lines(self, program: Program) -> None:
         for line in program.lines:
@@ -211,14 +210,19 @@ class _Writer:
         for k, value in enumerate(values):
             self(f"tl.store({array} + {offset.format(k=k)}, {value}, mask=there)")
 
-    def outputs(self, array: str, values: dict[str, str], mean: bool | None = None) -> None:
-        """Daily values by cell: the mean of the components, their sum, or each of them."""
-        per_cell = self.spec.mean or mean is not None
-        if not (self.tiled and per_cell):
-            self.store(array, "({k} * all_days + day) * lanes + lane", values.values())
+    def outputs(self, array: str, values: list[str]) -> None:
+        """Daily outputs: the mean of the components of each cell, or every component."""
+        if self.spec.mean:
+            self.sums(array, values, 1 / self.spec.components)
+        else:
+            self.store(array, "({k} * all_days + day) * lanes + lane", values)
+
+    def sums(self, array: str, values: list[str], share: float = 1.0) -> None:
+        """Daily values by cell: the sum over its components, times `share`."""
+        if not self.tiled:
+            self.store(array, "({k} * all_days + day) * lanes + lane", values)
             return
-        share = 1 / self.spec.components if mean is None else 1.0
-        for k, value in enumerate(values.values()):
+        for k, value in enumerate(values):
             place = f"{array} + ({k} * all_days + day) * all_cells + alone"
             total = f"tl.sum(tl.where(there, {value}, 0.0), axis=1)"
             self(f"tl.store({place}, {total} * {share!r}, mask=alone < cells)")
@@ -226,7 +230,11 @@ class _Writer:
     def move(self, names: list[str], values: list[Symbol | float]) -> None:
         """Give the loop's variables their values for the next turn, all at once."""
         for name, value in zip(names, values, strict=True):
-            self(f"new_{name} = tl.broadcast_to({_value(value)}, {self.shape})")
+            if isinstance(value, Symbol):
+                text = f"tl.broadcast_to({value.name}, {self.shape})"
+            else:
+                text = f"tl.full({self.shape}, {value!r}, tl.{self.spec.real})"
+            self(f"new_{name} = {text}")
         for name in names:
             self(f"{name} = new_{name}")
 
@@ -245,10 +253,6 @@ class _Indented:
 def _row(spec: Spec, index: str) -> str:
     """Place of state k in row `index` of a trajectory."""
     return f"({index} * {len(spec.states)} + {{k}}) * lanes + lane"
-
-
-def _own(names: list[str]) -> list[str]:
-    return list(names)
 
 
 def _flows(program: Program, name: str) -> bool:

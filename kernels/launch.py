@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -34,6 +35,11 @@ def pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(
         threads, "gridhydro", initializer=torch.set_flush_denormal, initargs=(True,)
     )
+
+
+if hasattr(os, "register_at_fork"):
+    # threads do not survive a fork: a child (of multiprocessing, of a data loader) makes its own
+    os.register_at_fork(after_in_child=pool.cache_clear)
 
 
 def over_blocks(function: Callable, blocks: int, *arguments) -> None:

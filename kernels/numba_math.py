@@ -116,7 +116,7 @@ def log2(x):
     s = (m - real(1.0)) / (m + real(1.0))
     square = s * s
     result = real(int32(n)) + s * {_series(log2_series, "square")}
-    return select(x == x, result, x)
+    return select(x > real(0.0), result, select(x == real(0.0), real(-math.inf), real(math.nan)))
 """
     sqrt_ = """
 @njit

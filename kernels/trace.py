@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import ast
 import linecache
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import SimpleNamespace
 
+import torch
+
 from gridhydro.kernels.vocabulary import COMPOSED, CONDITIONS, KINKED, OPERATIONS, SYNONYMS
 
 # frames in these files are machinery; the first frame outside them is physics
+_TORCH = os.path.dirname(torch.__file__) + os.sep
 _MACHINERY = {__file__, sys.modules[OPERATIONS["add"].__module__].__file__}
 
 # the printed kernels' own names, which no quantity may have
@@ -135,6 +139,9 @@ def _call(name: str, arguments: tuple, keywords: dict):
         raise _refuse(f"'{name}'" + (f" with {', '.join(keywords)}" if keywords else ""))
     if len(arguments) != OPERATIONS[name].numba.count("{"):
         raise _refuse(f"'{name}' of {len(arguments)} arguments")
+    if name == "where" and not any(isinstance(a, Symbol) for a in arguments[1:]):
+        # torch would take two plain numbers as float32, whatever the precision of the rest
+        raise _refuse("'where' between two numbers", "add 0 * x to one of them")
     program = next(a.program for a in arguments if isinstance(a, Symbol))
     return program.emit(name, tuple(_number_or_symbol(a) for a in arguments))
 
@@ -164,7 +171,7 @@ def _refuse(what: str, remedy: str | None = None) -> OutsideVocabulary:
 def _physics_line() -> tuple[str, int]:
     frame = sys._getframe(1)
     while frame.f_back is not None and (
-        frame.f_code.co_filename in _MACHINERY or "/torch/" in frame.f_code.co_filename
+        frame.f_code.co_filename in _MACHINERY or frame.f_code.co_filename.startswith(_TORCH)
     ):
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno

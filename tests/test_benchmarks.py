@@ -47,7 +47,7 @@ def test_torch_loop_is_the_same_column():
         torch.testing.assert_close(theirs, ours, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("wrong", ["discharge", "gradient"])
+@pytest.mark.parametrize("wrong", ["runoff", "gradient"])
 def test_wrong_column_is_not_measured(monkeypatch, wrong):
     right = getattr(columns.Problem, wrong)
 
@@ -55,7 +55,7 @@ def test_wrong_column_is_not_measured(monkeypatch, wrong):
         result = right(self, **options)
         if options.get("backend") == "torch":
             return result
-        return result * 1.01 if wrong == "discharge" else tuple(g * 1.01 for g in result)
+        return result * 1.01 if wrong == "runoff" else tuple(g * 1.01 for g in result)
 
     monkeypatch.setattr(columns.Problem, wrong, spoilt)
     with pytest.raises(SystemExit, match=r"refusing to measure: .* away from the plain loop"):

@@ -93,3 +93,22 @@ def test_a_crash_between_the_two_files_leaves_the_old_checkpoint(tmp_path, monke
     monkeypatch.undo()
     assert epoch(tmp_path) == 2
     assert numbers(tmp_path)
+
+
+def test_ctrl_c_keeps_the_last_whole_epoch(tmp_path):
+    process = start(tmp_path)
+    while epoch(tmp_path) < 3:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) != 0
+    reached = epoch(tmp_path)
+    assert 3 <= reached < 40
+    history = json.loads((tmp_path / "checkpoint" / checkpoint.INDEX).read_text())["history"]
+    assert len(history) == reached
+
+
+def test_a_folder_that_cannot_be_written_is_noticed_before_the_work(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"nothing can be written to the folder .*file/checkpoint"):
+        short(tmp_path / "file")

@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import xarray as xr
 from small_world import OUTLET, PERIOD, small_model, small_world
 
-from gridhydro import Run, train
+from gridhydro import Column, Run, fields, train
 from gridhydro.forcing import Forcing
+from gridhydro.training import discharge_table
 
 SHORT = dict(period=PERIOD, spinup=120, progress=False)
 
@@ -100,7 +102,7 @@ def test_more_cycles_of_spin_up_instead_of_a_longer_record():
 @pytest.mark.parametrize(
     "options, text",
     [
-        ({"period": ("1950", "1951")}, "outside the forcing, which goes from 2001-01-01"),
+        ({"period": ("1950", "1951")}, "not all in the forcing, which goes from 2001-01-01"),
         ({"spinup": 400}, "needs 400 days before 2001-07-01, the forcing has 181"),
         ({"held_out": ["nowhere"]}, "no gauge is called nowhere; there is"),
         ({"gauges": [OUTLET], "held_out": [OUTLET]}, "no gauge is left to train on"),
@@ -129,7 +131,7 @@ def test_forcing_with_holes_is_refused_by_cell_and_day():
     y, x = model.domain.y[row], model.domain.x[col]
     holed = forcing.copy(deep=True)
     holed["temperature"].loc[{"time": "2001-03-04", "y": y, "x": x}] = np.nan
-    with pytest.raises(ValueError, match=r"temperature is missing on 2001-03-04 in .*row"):
+    with pytest.raises(ValueError, match=r"temperature is missing .nan. on 2001-03-04 in .*row"):
         train(model, holed, discharge, **SHORT, epochs=1)
     with pytest.raises(ValueError, match="not daily without gaps: 2001-02-28 is followed by"):
         gap = forcing.sel(time=forcing.time != pd.Timestamp("2001-03-01"))
@@ -147,3 +149,70 @@ def test_a_run_comes_back_from_disk(tmp_path):
     assert back.about == run.about
     with pytest.raises(FileNotFoundError, match="holds no finished run"):
         Run.load(tmp_path / "elsewhere")
+
+
+def test_fill_values_and_fluxes_of_the_other_sign_are_refused():
+    _, _, forcing, discharge = small_world()
+    model = small_model()
+    for name, value, text in (
+        ("precipitation", -9999.0, r"precipitation is out of range \(-9999\) on 2001-01-01 in"),
+        ("potential_evapotranspiration", -3.0, "whose sign is the other way round"),
+        ("temperature", -9999.0, "temperature is out of range"),
+    ):
+        changed = forcing.copy(deep=True)
+        changed[name][0] = value
+        with pytest.raises(ValueError, match=text):
+            train(model, changed, discharge, **SHORT)
+    rounding = forcing.copy(deep=True)
+    rounding["precipitation"][0] = -1e-6
+    assert Forcing.read(rounding, model.domain, model.column).values[0, 0].min() == 0
+
+
+def test_discharge_of_other_units_and_with_codes_is_not_taken_as_it_is():
+    _, _, _, discharge = small_world()
+    array = xr.DataArray(discharge / 0.3048**3, dims=("time", "gauge"), attrs={"units": "ft3 s-1"})
+    pd.testing.assert_frame_equal(
+        discharge_table(array),
+        discharge,
+        check_names=False,
+        check_freq=False,
+        check_column_type=False,
+        rtol=1e-9,
+    )
+    coded = discharge.copy()
+    coded.iloc[3, 0] = -999
+    with pytest.raises(ValueError, match=r"is -999 m3 s-1 on 2001-01-04 \(1 such days\)"):
+        fit(discharge=coded)
+    with pytest.raises(ValueError, match="several values on 2001-01-01: average them"):
+        fit(discharge=discharge.resample("h").ffill())
+
+
+def test_a_period_that_the_forcing_does_not_have_whole_is_refused():
+    with pytest.raises(ValueError, match="2001-07 to 2009 is not all in the forcing"):
+        fit(period=("2001-07", "2009"))
+
+
+class Bucket(Column):
+    """A column that is not known by name."""
+
+    name = "bucket"
+    states = fields("water mm = 5: water")
+    forcings = fields("precipitation mm d-1: precipitation")
+    parameters = fields("rate d-1 [0.1, 0.5]: rate")
+    fluxes = fields("runoff mm d-1: runoff")
+    water_out = ("runoff",)
+
+    def step(self, s, x, p):
+        water = s.water + x.precipitation
+        runoff = p.rate * water
+        return dict(water=water - runoff), dict(runoff=runoff)
+
+
+def test_a_run_with_a_column_of_ones_own_comes_back_too(tmp_path):
+    _, _, forcing, _ = small_world()
+    run = fit(small_model(column=Bucket()))
+    run.save_model(tmp_path)
+    with pytest.raises(ValueError, match="no column 'bucket'"):
+        Run.load(tmp_path, forcing)
+    back = Run.load(tmp_path, forcing, column=Bucket())
+    pd.testing.assert_frame_equal(back.discharge(), run.discharge(), check_exact=True)

@@ -11,7 +11,8 @@ import xarray as xr
 
 from gridhydro import build, domain_file, packing, resample
 from gridhydro.check import Report
-from gridhydro.grid import Grid, transform
+from gridhydro.columns import column as column_named
+from gridhydro.grid import Grid, spatial_dims, transform
 from gridhydro.network import Network
 
 
@@ -131,9 +132,16 @@ class Domain:
             return f"basin '{self.gauges.index[cell]}'"
         return self.grid.name_cell(self.row[cell], self.col[cell])
 
-    def check(self, forcing: xr.Dataset | None = None) -> Report:
-        """What was found when the domain was built, and cells that `forcing` does not cover."""
-        return self.report + resample.check_cover(self, forcing)
+    def check(self, forcing: xr.Dataset | None = None, column="hbv") -> Report:
+        """What was found when the domain was built, and what a run would refuse of `forcing`.
+
+        `column` names the column whose forcing it is to be.
+        """
+        if forcing is None:
+            return self.report
+        from gridhydro.forcing import Forcing
+
+        return self.report + Forcing.check(forcing, self, column_named(column))
 
     def crop(self, gauges=None) -> Domain:
         """The domain of only the cells upstream of these gauges (names; all gauges if None)."""
@@ -155,6 +163,11 @@ class Domain:
         and `coords` gives their coordinates.
         """
         return packing.unpack(self, values, name, attrs, dims, coords)
+
+    def maps(self, dataset: xr.Dataset) -> list[str]:
+        """The variables of a Dataset that have a value for every cell, not its coordinates' kin."""
+        dims = {"gauge"} if self.grid is None else set(spatial_dims(dataset))
+        return [str(n) for n, v in dataset.data_vars.items() if dims <= set(v.dims)]
 
     def aggregate(self, raster, how="mean") -> xr.DataArray:
         """A finer raster onto the domain: "mean", "sum", "majority" or "fraction" (per class)."""

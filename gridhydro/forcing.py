@@ -9,7 +9,8 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from gridhydro.column import Column
+from gridhydro.check import Report
+from gridhydro.column import Column, Field
 from gridhydro.domain import Domain
 from gridhydro.units import to_unit
 
@@ -41,25 +42,25 @@ class Forcing:
         """
         if isinstance(dataset, Forcing):
             return cls(dataset.times, dataset.values.to(device=device, dtype=dtype))
-        missing = [f.name for f in column.forcings if f.name not in dataset]
-        if missing:
-            raise ValueError(
-                f"the forcing lacks {', '.join(missing)}; it has {', '.join(map(str, dataset))}: "
-                "rename the variables with Dataset.rename"
-            )
-        times = _daily(dataset["time"])
-        rows = []
+        times = _times(dataset)
+        rows = [_variable(dataset, field, times, domain) for field in column.forcings]
+        tensors = [torch.as_tensor(np.ascontiguousarray(row), dtype=dtype) for row in rows]
+        return cls(times, torch.stack(tensors).to(device))
+
+    @staticmethod
+    def check(dataset, domain: Domain, column: Column) -> Report:
+        """Everything that `read` would refuse, one error a variable."""
+        report = Report()
+        try:
+            times = _times(dataset)
+        except ValueError as error:
+            return Report(errors=[str(error)])
         for field in column.forcings:
-            values = domain.pack(to_unit(dataset[field.name], field.unit))
-            _refuse(~np.isfinite(values), values, "missing", "fill them, or mask the cells out",
-                    field.name, times, domain)  # fmt: skip
-            low, high, remedy = _PLAUSIBLE.get(field.unit, (-np.inf, np.inf, ""))
-            outside = (values < low) | (values > high)
-            _refuse(outside, values, "out of range", remedy, field.name, times, domain)
-            if low == _ROUNDING:
-                values = np.maximum(values, 0)
-            rows.append(torch.as_tensor(np.ascontiguousarray(values), dtype=dtype))
-        return cls(times, torch.stack(rows).to(device))
+            try:
+                _variable(dataset, field, times, domain)
+            except ValueError as error:
+                report.errors.append(str(error))
+        return report
 
     def between(self, start, stop) -> slice:
         """The days of a period, both ends included: ("1990", "1992") is three years.
@@ -81,6 +82,34 @@ class Forcing:
                 f"{self.times[0]:%Y-%m-%d} to {self.times[-1]:%Y-%m-%d}"
             )
         return slice((first - self.times[0]).days, (last - self.times[0]).days + 1)
+
+
+def _times(dataset) -> pd.DatetimeIndex:
+    if not isinstance(dataset, xr.Dataset):
+        raise ValueError(
+            f"the forcing is a {type(dataset).__name__}, should be an xarray Dataset: open a file "
+            "with xarray.open_dataset"
+        )
+    if "time" not in dataset.coords:
+        raise ValueError("the forcing has no coordinate 'time': rename the one that holds the days")
+    return _daily(dataset["time"])
+
+
+def _variable(dataset, field: Field, times, domain: Domain) -> np.ndarray:
+    """One variable (T, N) in the column's unit, without holes and within reason."""
+    name = field.name
+    if name not in dataset:
+        raise ValueError(
+            f"the forcing lacks {name}; it has {', '.join(map(str, dataset))}: rename the variable "
+            "with Dataset.rename"
+        )
+    values = domain.pack(to_unit(dataset[name], field.unit))
+    remedy = "fill them, or mask the cells out"
+    _refuse(~np.isfinite(values), values, "missing", remedy, name, times, domain)
+    low, high, remedy = _PLAUSIBLE.get(field.unit, (-np.inf, np.inf, ""))
+    outside = (values < low) | (values > high)
+    _refuse(outside, values, "out of range", remedy, name, times, domain)
+    return np.maximum(values, 0) if low == _ROUNDING else values
 
 
 def _daily(time: xr.DataArray) -> pd.DatetimeIndex:

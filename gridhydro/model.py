@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 import xarray as xr
 from torch import Tensor
@@ -94,12 +95,27 @@ class Model(torch.nn.Module):
                 "the model needs attributes: a Dataset of rasters on the domain's grid, or a dict "
                 "of one value per cell, from which the network reads the parameters"
             )
-        return {
-            str(name): self.domain.pack(attributes[name])
-            if isinstance(attributes[name], xr.DataArray)
-            else np.asarray(attributes[name])
-            for name in attributes
-        }
+        if isinstance(attributes, xr.DataArray):
+            attributes = attributes.to_dataset(name=attributes.name or "attribute")
+        if isinstance(attributes, xr.Dataset):  # without the grid mapping, bounds of time and so on
+            maps = self.domain.maps(attributes)
+            return {name: self.domain.pack(attributes[name]) for name in maps}
+        return {str(name): self._one_attribute(name, attributes[name]) for name in attributes}
+
+    def _one_attribute(self, name, values) -> np.ndarray:
+        if isinstance(values, xr.DataArray):
+            return self.domain.pack(values)
+        if isinstance(values, pd.Series) and self.domain.grid is None:
+            basins = list(self.domain.gauges.index)
+            values = values.set_axis(values.index.map(str))
+            missing = [b for b in basins if b not in values.index]
+            if missing:
+                raise ValueError(
+                    f"the attribute '{name}' lacks the basins {', '.join(missing[:5])}: index the "
+                    f"table by the names of the domain ({', '.join(basins[:3])}, ...)"
+                )
+            values = values[basins]
+        return np.asarray(values)
 
     def __repr__(self) -> str:
         inputs, outputs = len(self.network.names), len(self.network.learned)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from gridhydro.check import Report
 from gridhydro.grid import find, nearest, read_crs, read_grid, read_values, spatial_dims, transform
 
 
@@ -121,25 +120,6 @@ def _stencil(domain, source, method):
     cols = cols % grid.x.size if grid.wraps else np.clip(cols, 0, grid.x.size - 1)
     up, back = 1 - down, 1 - right
     return rows, cols, np.array([up * back, up * right, down * back, down * right])
-
-
-def check_cover(domain, forcing) -> Report:
-    """Errors for the variables of `forcing` with missing values in the domain."""
-    report = Report()
-    for name, raster in {} if forcing is None else forcing.data_vars.items():
-        try:
-            values = domain.pack(raster)
-        except ValueError as error:
-            report.errors.append(str(error))
-            continue
-        missing = np.isnan(values).any(axis=tuple(range(values.ndim - 1)))
-        if missing.any():
-            cell = int(np.flatnonzero(missing)[0])
-            report.errors.append(
-                f"'{name}' has missing values in {missing.sum()} of {domain.size} cells, the "
-                f"first: {domain.name_cell(cell)}; fill them, or mask these cells out"
-            )
-    return report
 
 
 def _knows_crs(raster) -> bool:

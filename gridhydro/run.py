@@ -55,8 +55,9 @@ class Run:
     @torch.no_grad()
     def _simulation(self, forcing, outputs: Sequence[str]) -> tuple[Forcing, Simulation]:
         device = self.model.area.device
+        forcing = self.forcing if forcing is None else forcing
         if forcing is None:
-            forcing = self.forcing
+            raise ValueError("this run was loaded without its forcing: give it to Run.load or here")
         forcing = Forcing.read(forcing, self.model.domain, self.model.column, device=device)
         cycles, end = self.about.get("spinup_cycles", 0), self.about["period"][1]
         # as in training: over the days up to the end of its period, where the forcing has them

@@ -73,7 +73,7 @@ def simulate(
         backend,
     )
     if not mean:
-        values = values.unflatten(-1, (cells, components))
+        values = [value.unflatten(-1, (cells, components)) for value in values]
     final = final.unflatten(-1, (cells, components))
     return (
         dict(zip(outputs, values, strict=True)),

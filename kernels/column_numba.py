@@ -7,7 +7,7 @@ from functools import cache
 import torch
 
 from gridhydro.kernels import build, emit_numba
-from gridhydro.kernels.launch import LANES, over_blocks
+from gridhydro.kernels.launch import LANES, large, over_blocks
 from gridhydro.kernels.spec import Spec
 
 
@@ -15,10 +15,10 @@ def forward(spec: Spec, every: int, forcing, static, dynamic, initial):
     """Outputs (O, T, N) or (O, T, N*M), final states (S, N*M) and the trajectory."""
     (_, days, cells), lanes = forcing.shape, initial.shape[1]
     width = cells if spec.mean else lanes
-    outputs = forcing.new_empty(len(spec.outputs), days, width)
+    outputs = large(forcing.new_empty(len(spec.outputs), days, width))
     final = torch.empty_like(initial)
     kept = -(-days // every) if every else 0
-    trajectory = forcing.new_empty(kept, len(spec.states), lanes)
+    trajectory = large(forcing.new_empty(kept, len(spec.states), lanes))
     _launch(
         "forward", spec, cells, every, forcing, static, dynamic, initial, outputs, final, trajectory
     )
@@ -27,9 +27,8 @@ def forward(spec: Spec, every: int, forcing, static, dynamic, initial):
 
 def adjoint(spec: Spec, every: int, forcing, static, dynamic, trajectory, d_outputs, d_final):
     """Gradients to forcing (None if not wanted), static and dynamic parameters, initial states."""
-    d_forcing = forcing.new_empty(
-        forcing.shape if spec.forcing_gradient else (0, *forcing.shape[1:])
-    )
+    planes = len(forcing) if spec.forcing_gradient else 0
+    d_forcing = large(forcing.new_empty(planes, *forcing.shape[1:]))
     d_static, d_dynamic = torch.empty_like(static), torch.empty_like(dynamic)
     d_initial = torch.empty_like(d_final)
     _launch(

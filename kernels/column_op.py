@@ -30,15 +30,17 @@ def column_op(spec: Spec, forcing, static, dynamic, initial, storage="auto", bac
 
     Returns
     -------
-    outputs (O, T, N), or (O, T, N*M) without the mean, and final states (S, N*M).
+    outputs, a tuple of (T, N), or (T, N*M) without the mean, and final states (S, N*M).
     """
     backend = backend or ("triton" if forcing.is_cuda else "numba")
     if backend == "torch":
-        return column_reference.run(spec, forcing, static, dynamic, initial)
+        outputs, final = column_reference.run(spec, forcing, static, dynamic, initial)
+        return outputs.unbind(0), final
     tensors = tuple(t.contiguous() for t in (forcing, static, dynamic, initial))
     learning = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
     every = checkpoint_interval(storage, forcing, initial) if learning else 0
-    return _Column.apply(spec, _launcher(backend), every, *tensors)
+    *outputs, final = _Column.apply(spec, _launcher(backend), every, *tensors)
+    return tuple(outputs), final
 
 
 def _launcher(backend: str) -> ModuleType:
@@ -79,15 +81,18 @@ class _Column(torch.autograd.Function):
         )
         ctx.save_for_backward(forcing, static, dynamic, trajectory)
         ctx.spec, ctx.launcher, ctx.every = spec, launcher, every
-        return outputs, final
+        # one tensor an output: a gradient to a single one then comes back without a copy
+        return *outputs.unbind(0), final
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, d_outputs, d_final):
+    def backward(ctx, *cotangents):
         forcing, static, dynamic, trajectory = ctx.saved_tensors
         spec = ctx.spec.with_forcing_gradient(ctx.needs_input_grad[3])
+        *daily, _ = cotangents
+        d_outputs = daily[0][None].contiguous() if len(daily) == 1 else torch.stack(daily)
         gradients = ctx.launcher.adjoint(
             spec, ctx.every, forcing, static, dynamic, trajectory,
-            d_outputs.contiguous(), d_final.contiguous(),
+            d_outputs, cotangents[-1].contiguous(),
         )  # fmt: skip
         return None, None, None, *gradients

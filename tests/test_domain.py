@@ -107,15 +107,24 @@ def test_packing_follows_the_coordinates():
         domain.pack(raster.isel(x=slice(2)))
 
 
-def test_forcing_gaps_are_reported():
+def test_what_training_would_refuse_of_the_forcing_is_reported():
     domain = Domain.from_d8(esri(VALLEY), "esri")
-    rain = domain.unpack(np.ones((4, domain.size)))
-    assert domain.check(xr.Dataset({"rain": rain})).good
-    rain[2, 1, 1] = np.nan
-    report = domain.check(xr.Dataset({"rain": rain}))
-    assert "'rain' has missing values in 1 of 9 cells, the first: row 1, col 1" in str(report)
+    times = pd.date_range("2001-01-01", periods=4)
+    one = domain.unpack(np.ones((4, domain.size)), coords={"time": times})
+    units = {"precipitation": "mm d-1", "temperature": "degC"}
+    units["potential_evapotranspiration"] = "mm d-1"
+    forcing = xr.Dataset({name: one.assign_attrs(units=unit) for name, unit in units.items()})
+    assert domain.check(forcing).good
+    forcing["precipitation"] = forcing["precipitation"].copy()
+    forcing["precipitation"][2, 1, 1] = np.nan
+    del forcing["potential_evapotranspiration"].attrs["units"]
+    report = domain.check(forcing)
+    assert len(report.errors) == 2
+    assert "precipitation is missing (nan) on 2001-01-03 in row 1, col 1" in str(report)
+    assert "'potential_evapotranspiration' has no units" in str(report)
     with pytest.raises(ValueError, match=r"fill them"):
         report.raise_if_bad()
+    assert "lacks temperature" in str(domain.check(forcing.drop_vars("temperature")))
 
 
 def same(one, other):

@@ -7,7 +7,7 @@ import torch
 import xarray as xr
 from small_world import OUTLET, PERIOD, small_model, small_world
 
-from gridhydro import Column, Run, fields, train
+from gridhydro import Column, Domain, Model, Run, fields, train
 from gridhydro.forcing import Forcing
 from gridhydro.training import discharge_table
 
@@ -216,3 +216,34 @@ def test_a_run_with_a_column_of_ones_own_comes_back_too(tmp_path):
         Run.load(tmp_path, forcing)
     back = Run.load(tmp_path, forcing, column=Bucket())
     pd.testing.assert_frame_equal(back.discharge(), run.discharge(), check_exact=True)
+
+
+def test_attributes_of_basins_go_by_name_not_by_place():
+    domain = Domain.lumped([100.0, 200.0, 300.0], ["a", "b", "c"])
+    table = pd.DataFrame({"slope": [1.0, 2.0, 3.0]}, index=["a", "b", "c"])
+    models = [Model(domain, attributes=t, hidden=(4,)) for t in (table, table.iloc[::-1])]
+    assert torch.equal(models[0].attributes, models[1].attributes)
+    with pytest.raises(ValueError, match="the attribute 'slope' lacks the basins c: index the"):
+        Model(domain, attributes=table.rename({"c": "d"}))
+
+
+def test_files_with_a_grid_mapping_are_read_as_they_are(tmp_path):
+    domain, attributes, forcing, _ = small_world()
+    for name, dataset in (("attributes", attributes), ("forcing", forcing.isel(time=slice(0, 9)))):
+        dataset.rio.write_crs(3035).to_netcdf(tmp_path / f"{name}.nc")
+    with xr.open_dataset(tmp_path / "attributes.nc") as maps:
+        assert "spatial_ref" in maps.data_vars
+        model = Model(domain, attributes=maps, hidden=(4,))
+    assert set(model.network.names) == set(attributes)
+    with xr.open_dataset(tmp_path / "forcing.nc") as series:
+        assert domain.check(series).good
+        assert Forcing.read(series, domain, model.column).values.shape == (3, 9, domain.size)
+
+
+def test_dates_are_not_guessed():
+    _, _, _, discharge = small_world()
+    text = discharge.set_axis(discharge.index.strftime("%Y-%m-%d"))
+    assert (discharge_table(text).index == discharge.index).all()
+    for index in (discharge.index.strftime("%d/%m/%Y"), range(len(discharge))):
+        with pytest.raises(ValueError, match="should be dates: read it with"):
+            discharge_table(discharge.set_axis(index))

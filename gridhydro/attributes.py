@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.domain import Domain
-from gridhydro.grid import read_crs, read_grid, spatial_dims
+from gridhydro.grid import crs_or, read_grid, spatial_dims
 from gridhydro.io import read_raster
 from gridhydro.options import AttributeOptions, locate
 
@@ -78,11 +78,8 @@ def on_domain(raster: xr.DataArray, domain: Domain) -> xr.DataArray:
         lead = [dim for dim in raster.dims if dim not in spatial_dims(raster)]
         coords = {dim: raster[dim] for dim in lead if dim in raster.coords}
         return domain.unpack(values, raster.name, raster.attrs, lead, coords)
-    try:
-        crs = read_crs(raster)
-    except ValueError:
-        crs = domain.crs
-    fine = np.median(read_grid(raster, crs).cell_area()) < 0.6 * np.median(domain.area)
+    grid = read_grid(raster, crs_or(raster, domain.crs))
+    fine = np.median(grid.cell_area()) < 0.6 * np.median(domain.area)
     return domain.aggregate(raster) if fine else domain.regrid(raster)
 
 

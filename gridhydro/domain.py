@@ -169,8 +169,11 @@ class Domain:
         dims = {"gauge"} if self.grid is None else set(spatial_dims(dataset))
         return [str(n) for n, v in dataset.data_vars.items() if dims <= set(v.dims)]
 
-    def aggregate(self, raster, how="mean") -> xr.DataArray:
-        """A finer raster onto the domain: "mean", "sum", "majority" or "fraction" (per class)."""
+    def aggregate(self, raster, how="mean"):
+        """A finer raster, or a Dataset of them, onto the domain.
+
+        how is "mean", "sum", "majority" or "fraction" (one layer per class).
+        """
         return resample.aggregate(self, raster, how)
 
     def regrid(self, dataset, method="linear"):

@@ -52,14 +52,18 @@ def dataset(
     times      (T,) days
     fields     the quantities in `values`, name -> (T, N); they become (time, y, x), or
                (time, gauge) for lumped basins
-    discharge  (T, G) m3 s-1 at the gauges, named `discharge`; a column's own output of that name,
-               in mm d-1, is then called `runoff`
+    discharge  (T, G) m3 s-1 at the gauges, named `discharge`: no output may have that name then
     """
     time = xr.DataArray(pd.DatetimeIndex(times), dims="time")
     time.attrs = {"standard_name": "time", "long_name": "day", "axis": "T"}
     found = {}
+    if discharge is not None and any(field.name == "discharge" for field in fields):
+        raise ValueError(
+            "the column has an output 'discharge', which is what gauges see: call what a cell "
+            "gives to the river its runoff"
+        )
     for field in fields:
-        name = "runoff" if field.name == "discharge" and discharge is not None else field.name
+        name = field.name
         attrs = field_attrs(field)
         # stores are those at the end of the day
         mean = field.unit.endswith(("d-1", "s-1"))

@@ -154,6 +154,24 @@ def read_crs(raster, crs=None) -> pyproj.CRS:
     )
 
 
+def crs_or(raster, default: pyproj.CRS) -> pyproj.CRS:
+    """The reference system of a raster, `default` if it cannot be told."""
+    try:
+        return read_crs(raster)
+    except ValueError:
+        return default
+
+
+def refuse_other_crs(raster, crs: pyproj.CRS) -> None:
+    """ValueError if the raster says that it is in another reference system."""
+    own = None if raster.rio.crs is None else pyproj.CRS.from_user_input(raster.rio.crs)
+    if own is not None and not own.equals(crs, ignore_axis_order=True):
+        raise ValueError(
+            f"'{raster.name}' is in {own.name}, the domain in {crs.name}: bring it over with "
+            "domain.regrid, or reproject it with raster.rio.reproject(domain.crs)"
+        )
+
+
 def find(axis: np.ndarray, points, period: float | None = None) -> np.ndarray:
     """Where points lie along an axis, in cells: 0.0 is the first centre, 0.5 the edge after it.
 

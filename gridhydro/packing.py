@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from gridhydro.grid import find, nearest, read_values, spatial_dims
+from gridhydro.grid import find, nearest, read_values, refuse_other_crs, spatial_dims
 
 _STORAGE = {"_FillValue", "missing_value", "scale_factor", "add_offset", "grid_mapping"}
 
@@ -65,6 +65,7 @@ def pack(domain, raster) -> np.ndarray:
     if not isinstance(raster, xr.DataArray):
         return on_grid(raster, domain.grid)[..., domain.row, domain.col]
     name = f"raster '{raster.name}'" if raster.name else "raster"
+    refuse_other_crs(raster, domain.crs)
     rows, cols = matching(raster, domain.grid, name)
     row, col = rows[domain.row], cols[domain.col]
     missed = np.flatnonzero((row < 0) | (col < 0))

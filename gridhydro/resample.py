@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from gridhydro.grid import find, nearest, read_crs, read_grid, read_values, spatial_dims, transform
+from gridhydro.grid import (
+    crs_or,
+    find,
+    nearest,
+    read_grid,
+    read_values,
+    refuse_other_crs,
+    spatial_dims,
+    transform,
+)
 
 
 def aggregate(domain, raster: xr.DataArray, how: str = "mean") -> xr.DataArray:
@@ -13,7 +22,10 @@ def aggregate(domain, raster: xr.DataArray, how: str = "mean") -> xr.DataArray:
     if how not in ("mean", "sum", "majority", "fraction"):
         raise ValueError(f"how='{how}' is not one of mean, sum, majority, fraction")
     _need_grid(domain, "aggregate")
-    _same_crs(domain, raster)
+    if isinstance(raster, xr.Dataset):
+        maps = domain.maps(raster)
+        return xr.Dataset({name: aggregate(domain, raster[name], how) for name in maps})
+    refuse_other_crs(raster, domain.crs)
     fine = read_grid(raster, domain.crs)
     period = 360.0 if domain.grid.geographic else None
     rows = nearest(find(domain.y, fine.y), domain.y.size)
@@ -69,8 +81,7 @@ def regrid(domain, dataset, method: str = "linear"):
         raise ValueError(f"method='{method}' is not one of linear, nearest")
     _need_grid(domain, "regrid")
     if isinstance(dataset, xr.Dataset):
-        dims = set(spatial_dims(dataset))
-        maps = [n for n, v in dataset.data_vars.items() if dims <= set(v.dims)]
+        maps = domain.maps(dataset)
         return xr.Dataset(
             {name: regrid(domain, dataset[name], method) for name in maps}, attrs=dataset.attrs
         )
@@ -100,7 +111,7 @@ def regrid(domain, dataset, method: str = "linear"):
 
 def _stencil(domain, source, method):
     """Four neighbours of every cell in the source, (4, N) rows, columns and weights."""
-    grid = read_grid(source, None if _knows_crs(source) else domain.crs)
+    grid = read_grid(source, crs_or(source, domain.crs))
     x, y = transform(domain.x[domain.col], domain.y[domain.row], domain.crs, grid.crs)
     row = find(grid.y, y)
     col = find(grid.x, x, 360.0 if grid.geographic else None)
@@ -120,22 +131,6 @@ def _stencil(domain, source, method):
     cols = cols % grid.x.size if grid.wraps else np.clip(cols, 0, grid.x.size - 1)
     up, back = 1 - down, 1 - right
     return rows, cols, np.array([up * back, up * right, down * back, down * right])
-
-
-def _knows_crs(raster) -> bool:
-    try:
-        read_crs(raster)
-    except ValueError:
-        return False
-    return True
-
-
-def _same_crs(domain, raster):
-    if _knows_crs(raster) and read_crs(raster) != domain.crs:
-        raise ValueError(
-            f"'{raster.name}' is in {read_crs(raster).name}, the domain in {domain.crs.name}: "
-            "reproject it first, for example raster.rio.reproject(domain.crs)"
-        )
 
 
 def _need_grid(domain, what):

@@ -127,6 +127,30 @@ def test_what_training_would_refuse_of_the_forcing_is_reported():
     assert "lacks temperature" in str(domain.check(forcing.drop_vars("temperature")))
 
 
+def test_a_raster_of_another_reference_system_is_refused():
+    domain = Domain.from_d8(esri(VALLEY), "esri", crs="EPSG:32632")
+    other = domain.unpack(np.ones(domain.size), "slope").rio.write_crs("EPSG:32633")
+    with pytest.raises(ValueError, match="'slope' is in WGS 84 / UTM zone 33N, the domain in"):
+        domain.pack(other)
+
+
+def test_a_dataset_is_aggregated_variable_by_variable():
+    domain = Domain.from_d8(esri(VALLEY), "esri")
+    fine = {"y": np.arange(-250, 2500, 500.0)[::-1], "x": np.arange(-250, 2500, 500.0)}
+    height = xr.DataArray(np.arange(36.0).reshape(6, 6), fine, ("y", "x"), "height")
+    both = domain.aggregate(xr.Dataset({"height": height, "twice": 2 * height}))
+    np.testing.assert_allclose(both["height"][0, 0], np.mean([0, 1, 6, 7]))
+    np.testing.assert_allclose(both["twice"], 2 * both["height"])
+
+
+@pytest.mark.parametrize(("crs", "metre"), [("EPSG:3035", 1.0), ("EPSG:2263", 0.3048006096)])
+def test_flow_lengths_are_metres_in_any_unit_of_the_grid(crs, metre):
+    from gridhydro.river import flow_length
+
+    domain = Domain.from_d8(esri([[1, 1, 0]] * 2).rio.write_crs(crs), "esri")
+    assert flow_length(domain) == pytest.approx(1000 * metre)
+
+
 def same(one, other):
     for name in vars(one.network):
         a, b = getattr(one.network, name), getattr(other.network, name)

@@ -121,14 +121,11 @@ def test_lumped_basins(tmp_path):
     assert not (tmp_path / "parameters").exists()
 
 
-def test_runoff_of_cells_and_discharge_of_gauges_do_not_share_a_name():
+def test_an_output_called_discharge_is_refused_beside_that_of_the_gauges():
     domain = DOMAINS["projected"]
-    field, runoff = Field("discharge", "mm d-1", "flow of a cell"), np.ones((3, domain.size))
-    data = export.dataset(domain, DAYS[:3], [field], {field.name: runoff}, np.full((3, 2), 7.0))
-    assert data["discharge"].dims == ("time", "gauge")
-    assert data["discharge"].attrs["units"] == "m3 s-1"
-    assert data["runoff"].attrs["units"] == "mm d-1"
-    np.testing.assert_array_equal(domain.pack(data["runoff"]), runoff)
+    field, flow = Field("discharge", "mm d-1", "flow of a cell"), np.ones((3, domain.size))
+    with pytest.raises(ValueError, match="call what a cell gives to the river its runoff"):
+        export.dataset(domain, DAYS[:3], [field], {field.name: flow}, np.full((3, 2), 7.0))
 
 
 @pytest.mark.parametrize("suffix", ["nc", "zarr"])

@@ -18,6 +18,7 @@ from gridhydro import checkpoint, export, metrics, plot
 from gridhydro.domain import Domain
 from gridhydro.forcing import Forcing
 from gridhydro.model import Model, Simulation
+from gridhydro.observed import discharge_table
 from gridhydro.river import River
 
 # what is exported unless other fluxes or states are named
@@ -107,8 +108,6 @@ class Run:
         (or after the `spinup_cycles` of the training): leave a year or so before the period for
         them to fill. The column `gauge_use` says whether a gauge was trained on.
         """
-        from gridhydro.training import discharge_table
-
         simulated = self.discharge(forcing)
         observed = discharge_table(discharge)
         sites = [site for site in simulated if site in observed]
@@ -118,6 +117,11 @@ class Run:
                 f"for {', '.join(observed)}"
             )
         first, last = map(str, period)
+        if simulated.loc[first:last].empty:
+            raise ValueError(
+                f"nothing is simulated from {first} to {last}: the forcing goes from "
+                f"{simulated.index[0]:%Y-%m-%d} to {simulated.index[-1]:%Y-%m-%d}"
+            )
         simulated = simulated.loc[first:last, sites]
         observed = observed[sites].reindex(simulated.index)
         table = metrics.table(simulated, observed, name or f"{first} to {last}")
@@ -147,8 +151,6 @@ class Run:
         self._figures(folder / "figures", maps, series, scores, discharge)
 
     def _figures(self, folder: Path, maps, series, scores, discharge) -> None:
-        from gridhydro.training import discharge_table
-
         domain, fields = self.model.domain, self.model.fields
         if domain.grid is not None:
             plot.save(plot.parameter_maps(domain, maps, fields), folder / "parameters.png")

@@ -9,7 +9,7 @@ from small_world import OUTLET, PERIOD, small_model, small_world
 
 from gridhydro import Column, Domain, Model, Run, fields, train
 from gridhydro.forcing import Forcing
-from gridhydro.training import discharge_table
+from gridhydro.observed import discharge_table
 
 SHORT = dict(period=PERIOD, spinup=120, progress=False)
 
@@ -238,6 +238,12 @@ def test_files_with_a_grid_mapping_are_read_as_they_are(tmp_path):
     with xr.open_dataset(tmp_path / "forcing.nc") as series:
         assert domain.check(series).good
         assert Forcing.read(series, domain, model.column).values.shape == (3, 9, domain.size)
+
+
+def test_a_period_without_simulation_cannot_be_scored():
+    _, _, _, discharge = small_world()
+    with pytest.raises(ValueError, match="the forcing goes from 2001-01-01 to 2002-12-31"):
+        fit().evaluate(discharge, ("2020", "2021"))
 
 
 def test_dates_are_not_guessed():

@@ -5,6 +5,7 @@ Every file appears whole or not at all. Fluxes are rates in mm d-1 and stores in
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,9 @@ DISCHARGE = {
     "units": "m3 s-1",
     "cell_methods": "time: mean",
 }
-_DAYS = 365  # chunk along time: a map a day and a cell's year both read few chunks
+# a chunk is at most a year long and a few megabytes large: the map of a day and the year of a cell
+# both read few of them
+_DAYS, _NUMBERS = 365, 2**20
 
 
 def dataset(
@@ -82,7 +85,8 @@ def field_attrs(field: Field) -> dict:
     if field.name in STANDARD_NAMES:
         attrs["standard_name"] = STANDARD_NAMES[field.name]
     if field.bounds is not None:
-        attrs["parameter_bounds"] = list(field.bounds)
+        # of the type of the numbers, as CF wants it
+        attrs["valid_min"], attrs["valid_max"] = np.asarray(field.bounds, np.float32)
     return attrs
 
 
@@ -174,8 +178,10 @@ def _encoded(data: xr.Dataset) -> xr.Dataset:
         variable = data[name]
         if variable.dtype.kind != "f":
             continue
-        shape = zip(variable.dims, variable.shape, strict=True)
-        chunks = tuple(min(n, _DAYS) if dim == "time" else n for dim, n in shape)
+        shape = list(zip(variable.dims, variable.shape, strict=True))
+        map_size = max(1, math.prod(n for dim, n in shape if dim != "time"))
+        days = max(1, min(_DAYS, _NUMBERS // map_size))
+        chunks = tuple(min(n, days) if dim == "time" else n for dim, n in shape)
         variable.encoding |= {"_FillValue": None if name in data.coords else np.nan}
         if name not in data.coords:
             variable.encoding |= {"dtype": "float32", "zlib": True, "complevel": 4}
@@ -193,5 +199,10 @@ def _replace_zarr(path: Path, data: xr.Dataset) -> None:
     data.to_zarr(beside, mode="w", zarr_format=2, consolidated=True)
     if path.exists():
         os.replace(path, old)
-    os.replace(beside, path)
+    try:
+        os.replace(beside, path)
+    except OSError:
+        if old.exists():
+            os.replace(old, path)
+        raise
     shutil.rmtree(old, ignore_errors=True)

@@ -54,7 +54,8 @@ def test_parameter_maps(tmp_path, kind):
         for field in HBV.parameters:
             assert maps[field.name].attrs["units"] == field.unit
             assert maps[field.name].attrs["long_name"] == field.long_name
-            np.testing.assert_allclose(maps[field.name].attrs["parameter_bounds"], field.bounds)
+            ends = [maps[field.name].attrs[name] for name in ("valid_min", "valid_max")]
+            np.testing.assert_allclose(ends, field.bounds, rtol=1e-6)
     assert len(list((tmp_path / "parameters").iterdir())) == len(HBV.parameters)
     path = tmp_path / "parameters" / "CFMAX.tif"
     with rioxarray.open_rasterio(path) as raster:
@@ -161,3 +162,31 @@ def test_other_formats_are_refused(tmp_path):
     data = series(DOMAINS["projected"])[2]
     with pytest.raises(ValueError, match=r"fluxes\.csv: series are written to a file \.nc"):
         export.write_dataset(tmp_path / "fluxes.csv", data)
+
+
+def test_chunks_of_large_rasters_stay_small():
+    rows, cols, days = 360, 720, 5
+    large = xr.DataArray(np.zeros((days, rows, cols), np.float32), dims=("time", "y", "x"))
+    encoded = export._encoded(xr.Dataset({"runoff": large}))
+    chunks = encoded["runoff"].encoding["chunksizes"]
+    assert chunks[1:] == (rows, cols) and 4 * np.prod(chunks) <= 4.2e6
+
+
+def test_a_zarr_store_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
+    domain, path = DOMAINS["projected"], tmp_path / "fluxes.zarr"
+    first, second = series(domain, 1)[2], series(domain, 2)[2]
+    export.write_dataset(path, first)
+    replace = export.os.replace
+
+    def crash(source, target):
+        if ".new." in str(source) and str(target) == str(path):
+            raise OSError("disk")
+        replace(source, target)
+
+    monkeypatch.setattr(export.os, "replace", crash)
+    with pytest.raises(OSError, match="disk"):
+        export.write_dataset(path, second)
+    monkeypatch.undo()
+    with xr.open_zarr(path) as opened:
+        name = next(iter(first.data_vars))
+        np.testing.assert_allclose(opened[name], first[name], rtol=1e-6)

@@ -105,3 +105,11 @@ def test_a_forked_child_computes_too():
         assert queue.get(timeout=60) == pytest.approx(here)
     finally:
         child.kill()
+
+
+def test_a_column_without_a_step_is_refused_by_name():
+    class Idle(Column):
+        name = "idle"
+
+    with pytest.raises(TypeError, match=r"the column Idle has no step\(s, x, p\)"):
+        simulate(Idle(), {}, {})

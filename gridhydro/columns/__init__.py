@@ -9,6 +9,8 @@ COLUMNS: dict[str, Column] = {column.name: column for column in (HBV(),)}
 def column(name: str | Column) -> Column:
     """The column model called `name`; a column passes through."""
     if isinstance(name, Column):
+        if type(name).step is Column.step and "step" not in vars(name):
+            raise TypeError(f"the column {type(name).__name__} has no step(s, x, p): write one day")
         return name
     if name not in COLUMNS:
         raise ValueError(f"there is no column '{name}'; there is {', '.join(sorted(COLUMNS))}")

@@ -42,6 +42,17 @@ class Grid:
             return False
         return abs(abs(spacing(self.x)) * self.x.size - 360) < 1e-3 * abs(spacing(self.x))
 
+    @property
+    def unit(self) -> str:
+        """The unit of y and x in a CF file: "m", "km", "US_survey_foot", "degree"."""
+        name = self.crs.axis_info[0].unit_name if self.crs.axis_info else "metre"
+        return {"metre": "m", "kilometre": "km"}.get(name, name.replace(" ", "_"))
+
+    @property
+    def metre(self) -> float:
+        """Metres in one unit of y and x of a projected grid."""
+        return self.crs.axis_info[0].unit_conversion_factor if self.crs.axis_info else 1.0
+
     def name_cell(self, row, col) -> str:
         """A cell for a message."""
         names = ("lat", "lon") if self.geographic else ("y", "x")
@@ -52,8 +63,7 @@ class Grid:
     def cell_area(self) -> np.ndarray:
         """Area of every cell (rows, cols), m2: on the ellipsoid, or in the plane of the map."""
         if not self.geographic:
-            metre = self.crs.axis_info[0].unit_conversion_factor if self.crs.axis_info else 1.0
-            return np.full(self.shape, abs(spacing(self.y) * spacing(self.x)) * metre**2)
+            return np.full(self.shape, abs(spacing(self.y) * spacing(self.x)) * self.metre**2)
         half = abs(spacing(self.y)) / 2
         bands = _area_below(self.y + half, self.crs) - _area_below(self.y - half, self.crs)
         share = abs(spacing(self.x)) / 360
@@ -162,10 +172,16 @@ def crs_or(raster, default: pyproj.CRS) -> pyproj.CRS:
         return default
 
 
+def same_crs(raster, crs: pyproj.CRS) -> bool:
+    """Whether the raster is in this reference system, or does not say in which."""
+    own = raster.rio.crs
+    return own is None or pyproj.CRS.from_user_input(own).equals(crs, ignore_axis_order=True)
+
+
 def refuse_other_crs(raster, crs: pyproj.CRS) -> None:
     """ValueError if the raster says that it is in another reference system."""
-    own = None if raster.rio.crs is None else pyproj.CRS.from_user_input(raster.rio.crs)
-    if own is not None and not own.equals(crs, ignore_axis_order=True):
+    if not same_crs(raster, crs):
+        own = pyproj.CRS.from_user_input(raster.rio.crs)
         raise ValueError(
             f"'{raster.name}' is in {own.name}, the domain in {crs.name}: bring it over with "
             "domain.regrid, or reproject it with raster.rio.reproject(domain.crs)"

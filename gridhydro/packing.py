@@ -10,10 +10,14 @@ from gridhydro.grid import find, nearest, read_values, refuse_other_crs, spatial
 _STORAGE = {"_FillValue", "missing_value", "scale_factor", "add_offset", "grid_mapping"}
 
 
+class OtherGrid(ValueError):
+    """The cells of a raster are not those of the domain: it has to be brought over."""
+
+
 def matching(raster, grid, name="raster") -> tuple[np.ndarray, np.ndarray]:
     """The rows and columns of `raster` that lie on those of `grid`; -1 where it does not reach.
 
-    Raises ValueError if the cells of the two do not coincide.
+    Raises OtherGrid if the cells of the two do not coincide.
     """
     dims = spatial_dims(raster)
     places = []
@@ -36,7 +40,7 @@ def matching(raster, grid, name="raster") -> tuple[np.ndarray, np.ndarray]:
         own_step = abs(axis[-1] - axis[0]) / (axis.size - 1)
         off = np.abs(place - np.round(place))
         if off[np.isfinite(off)].max(initial=0) > 0.02 or abs(step / own_step - 1) > 1e-3:
-            raise ValueError(
+            raise OtherGrid(
                 f"the {name} is on another grid: along '{dim}' its cells are {step:g} apart from "
                 f"{source[0]:g}, the domain's {own_step:g} from {axis[0]:g}; bring it over with "
                 "domain.regrid (coarser) or domain.aggregate (finer)"
@@ -119,7 +123,6 @@ def unpack(domain, values, name=None, attrs=None, dims=None, coords=None) -> xr.
 
 def axes(grid) -> dict[str, xr.DataArray]:
     """The coordinates y and x of a grid with their CF attributes."""
-    unit = grid.crs.axis_info[0].unit_name if grid.crs.axis_info else "metre"
     names = ("latitude", "longitude")
     units = ("degrees_north", "degrees_east")
     found = {}
@@ -128,6 +131,6 @@ def axes(grid) -> dict[str, xr.DataArray]:
             attrs = {"standard_name": names[i], "long_name": names[i], "units": units[i]}
         else:
             attrs = {"standard_name": f"projection_{dim}_coordinate", "long_name": dim}
-            attrs["units"] = "m" if unit == "metre" else unit
+            attrs["units"] = grid.unit
         found[dim] = xr.DataArray(axis, dims=dim, attrs={**attrs, "axis": dim.upper()})
     return found

@@ -52,6 +52,5 @@ def flow_length(domain: Domain) -> np.ndarray:
         geod = domain.crs.get_geod() or pyproj.Geod(ellps="WGS84")
         _, _, length = geod.inv(x, y, x[target], y[target])
     else:
-        metre = domain.crs.axis_info[0].unit_conversion_factor if domain.crs.axis_info else 1.0
-        length = np.hypot(x[target] - x, y[target] - y) * metre
+        length = np.hypot(x[target] - x, y[target] - y) * domain.grid.metre
     return np.where(downstream < 0, np.sqrt(domain.area), length)

@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -52,7 +51,7 @@ def test_the_first_bad_cell_day_and_quantity_are_named(tmp_path):
     # precipitation and demand of that cell, from the start of the spin-up to the bad day
     assert tensors["forcing"].shape == (2, 30 + 20)
     assert tensors["forcing"][1, -1] == 5000
-    assert np.isfinite(tensors["parameter.rate"]).all()
+    assert torch.isfinite(tensors["parameter.rate"]).all()
 
 
 def test_weights_that_are_not_finite_are_named(tmp_path):

@@ -18,7 +18,10 @@ INDEX = "checkpoint.json"
 
 
 def write(folder: Path, epoch: int, model, optimizer, history: list[dict], about: dict) -> None:
-    """Keep the state of training after `epoch`; earlier numbers are removed afterwards."""
+    """Keep the state of training after `epoch`; earlier numbers are removed afterwards.
+
+    So is what a killed process left half written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
@@ -29,7 +32,7 @@ def write(folder: Path, epoch: int, model, optimizer, history: list[dict], about
     replace(numbers, lambda path: save_file(tensors, path))
     content = {"epoch": epoch, "numbers": numbers.name, "history": history, "about": about}
     replace(folder / INDEX, lambda path: path.write_text(json.dumps(content, indent=1)))
-    for old in folder.glob("checkpoint-*.safetensors"):
+    for old in (*folder.glob("checkpoint-*.safetensors"), *folder.glob(".checkpoint*")):
         if old != numbers:
             old.unlink()
 
@@ -63,12 +66,15 @@ def read(folder: Path, model, optimizer, about: dict) -> tuple[int, list[dict]]:
 
 
 def replace(path: Path, write_to: Callable[[Path], object]) -> None:
-    """Write beside `path`, flush to disk and take its place at once."""
+    """Write beside `path`, flush to disk and take its place at once; nothing stays on failure."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    write_to(beside)
-    with open(beside, "rb+") as file:
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    try:
+        write_to(beside)
+        with open(beside, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _under(prefix: str, tensors: dict) -> dict:

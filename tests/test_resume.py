@@ -95,6 +95,28 @@ def test_a_crash_between_the_two_files_leaves_the_old_checkpoint(tmp_path, monke
     assert numbers(tmp_path)
 
 
+def test_what_killed_processes_left_is_removed(tmp_path):
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    for name in (".checkpoint.json.17", ".checkpoint-000009.safetensors.17"):
+        (folder / name).touch()
+    short(tmp_path)
+    names = {path.name for path in folder.iterdir()}
+    assert names == {checkpoint.INDEX, "checkpoint-000002.safetensors"}
+
+
+def test_nothing_stays_of_a_file_that_could_not_be_written(tmp_path):
+    def fail(path):
+        path.write_text("half")
+        raise KeyboardInterrupt
+
+    (tmp_path / "a.csv").write_text("whole")
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.replace(tmp_path / "a.csv", fail)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+    assert (tmp_path / "a.csv").read_text() == "whole"
+
+
 def test_ctrl_c_keeps_the_last_whole_epoch(tmp_path):
     process = start(tmp_path)
     while epoch(tmp_path) < 3:

@@ -9,9 +9,10 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.domain import Domain
-from gridhydro.grid import crs_or, read_grid, spatial_dims
+from gridhydro.grid import crs_or, read_grid, same_crs, spatial_dims
 from gridhydro.io import read_raster
 from gridhydro.options import AttributeOptions, locate
+from gridhydro.packing import OtherGrid
 
 HOWS = ("mean", "fraction", "direction")
 
@@ -69,15 +70,19 @@ def _reduced(name: str, raster, given: AttributeOptions, domain: Domain, place: 
 
 def on_domain(raster: xr.DataArray, domain: Domain) -> xr.DataArray:
     """A raster (..., y, x) on the domain: as it is on the same grid, averaged if it is finer,
-    interpolated if it is coarser."""
-    try:
-        values = domain.pack(raster)
-    except ValueError:  # on another grid
-        pass
-    else:
-        lead = [dim for dim in raster.dims if dim not in spatial_dims(raster)]
-        coords = {dim: raster[dim] for dim in lead if dim in raster.coords}
-        return domain.unpack(values, raster.name, raster.attrs, lead, coords)
+    interpolated if it is coarser.
+
+    A coarser one may be in another reference system; a finer one in another is refused.
+    """
+    if same_crs(raster, domain.crs):
+        try:
+            values = domain.pack(raster)
+        except OtherGrid:
+            pass
+        else:
+            lead = [dim for dim in raster.dims if dim not in spatial_dims(raster)]
+            coords = {dim: raster[dim] for dim in lead if dim in raster.coords}
+            return domain.unpack(values, raster.name, raster.attrs, lead, coords)
     grid = read_grid(raster, crs_or(raster, domain.crs))
     fine = np.median(grid.cell_area()) < 0.6 * np.median(domain.area)
     return domain.aggregate(raster) if fine else domain.regrid(raster)

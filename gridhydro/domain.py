@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -164,10 +164,16 @@ class Domain:
         """
         return packing.unpack(self, values, name, attrs, dims, coords)
 
-    def maps(self, dataset: xr.Dataset) -> list[str]:
-        """The variables of a Dataset that have a value for every cell, not its coordinates' kin."""
+    def maps(self, dataset: xr.Dataset) -> xr.Dataset:
+        """What of a Dataset has a value for every cell, each with its reference system.
+
+        Opened without decode_coords="all", files have the reference system and the bounds of the
+        axes among their variables.
+        """
         dims = {"gauge"} if self.grid is None else set(spatial_dims(dataset))
-        return [str(n) for n, v in dataset.data_vars.items() if dims <= set(v.dims)]
+        names = [name for name, values in dataset.data_vars.items() if dims <= set(values.dims)]
+        systems = {dataset[name].attrs.get("grid_mapping") for name in names}
+        return dataset.set_coords(systems & set(dataset.data_vars))[names]
 
     def aggregate(self, raster, how="mean"):
         """A finer raster, or a Dataset of them, onto the domain.
@@ -191,7 +197,3 @@ class Domain:
     def from_file(cls, path) -> Domain:
         """Read a file written by `to_file`."""
         return domain_file.read(cls, path)
-
-    def with_gauges(self, gauges: pd.DataFrame) -> Domain:
-        """The same domain with another gauge table (of the same columns)."""
-        return replace(self, gauges=gauges)

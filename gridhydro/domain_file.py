@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -12,10 +11,11 @@ import pyproj
 import xarray as xr
 
 from gridhydro.check import Report
+from gridhydro.checkpoint import replace
 from gridhydro.gauges import name_index
 from gridhydro.grid import Grid
 from gridhydro.network import Network
-from gridhydro.packing import axes
+from gridhydro.packing import axes, gauge_coordinates
 
 _NETWORK = {
     "downstream": ("cell", "index of the downstream cell, -1 where water leaves the domain"),
@@ -42,7 +42,10 @@ def write(domain, path) -> None:
     for name, (dim, long_name) in _NETWORK.items():
         data[name] = (dim, getattr(domain.network, name), {"long_name": long_name, "units": "1"})
     data["sink"] = data["sink"].astype(np.int8).assign_attrs(data["sink"].attrs)
-    _write_gauges(data, domain)
+    data = data.assign_coords(gauge_coordinates(domain))
+    for column, (long_name, unit) in _GAUGES.items():
+        attrs = {"long_name": long_name, "units": unit}
+        data[f"gauge_{column}"] = ("gauge", domain.gauges[column].to_numpy(), attrs)
     if domain.grid is None:
         data["area"] = ("cell", domain.area, {"standard_name": "cell_area", "units": "m2"})
     else:
@@ -57,25 +60,7 @@ def write(domain, path) -> None:
     for name in data.variables:
         if data[name].dtype.kind == "f":
             encoding[name]["_FillValue"] = np.nan
-    part = path.with_name(path.name + ".part")
-    data.to_netcdf(part, engine="netcdf4", encoding=encoding)
-    os.replace(part, path)
-
-
-def _write_gauges(data, domain):
-    gauges = domain.gauges
-    data["gauge"] = ("gauge", np.array(gauges.index, dtype=object))
-    data["gauge"].attrs = {"long_name": "gauge", "cf_role": "timeseries_id"}
-    if domain.grid is None or domain.grid.geographic:
-        names, units = ("longitude", "latitude"), ("degrees_east", "degrees_north")
-    else:
-        names, units = ("projection_x_coordinate", "projection_y_coordinate"), ("m", "m")
-    for column, name, unit in zip("xy", names, units, strict=True):
-        attrs = {"standard_name": name, "units": unit}
-        data[f"gauge_{column}"] = ("gauge", gauges[column].to_numpy(float), attrs)
-    for column, (long_name, unit) in _GAUGES.items():
-        attrs = {"long_name": long_name, "units": unit}
-        data[f"gauge_{column}"] = ("gauge", gauges[column].to_numpy(), attrs)
+    replace(path, lambda p: data.to_netcdf(p, engine="netcdf4", encoding=encoding))
 
 
 def read(cls, path):

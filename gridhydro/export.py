@@ -21,6 +21,7 @@ import xarray as xr
 from gridhydro.checkpoint import replace
 from gridhydro.column import Field
 from gridhydro.domain import Domain
+from gridhydro.packing import gauge_coordinates
 
 # CF standard names, where one fits quantity and unit (a depth of water, not a mass)
 STANDARD_NAMES = {
@@ -38,9 +39,10 @@ DISCHARGE = {
     "units": "m3 s-1",
     "cell_methods": "time: mean",
 }
+GAUGE_AREA = {"long_name": "area upstream of the gauge in the river network", "units": "km2"}
 # a chunk is at most a year long and a few megabytes large: the map of a day and the year of a cell
 # both read few of them
-_DAYS, _NUMBERS = 365, 2**20
+_DAYS, _SIDE, _NUMBERS = 365, 1024, 2**20
 
 
 def dataset(
@@ -75,7 +77,9 @@ def dataset(
     result = xr.Dataset(found, {"time": time})
     if discharge is not None:
         result["discharge"] = (("time", "gauge"), np.asarray(discharge), DISCHARGE)
-        result = result.assign_coords(_gauges(domain))
+        area = domain.gauges["network_area_km2"].to_numpy(float)
+        result = result.assign_coords(gauge_coordinates(domain) | {"gauge_area": ("gauge", area)})
+        result["gauge_area"].attrs = GAUGE_AREA
     return result
 
 
@@ -90,31 +94,13 @@ def field_attrs(field: Field) -> dict:
     return attrs
 
 
-def _gauges(domain: Domain) -> dict:
-    table = domain.gauges
-    geographic = domain.grid is None or domain.grid.geographic
-    x, y = ("longitude", "latitude") if geographic else ("easting", "northing")
-    units = ("degrees_east", "degrees_north") if geographic else ("m", "m")
-    names = np.array(table.index, dtype=object)
-    columns = {
-        "gauge_x": (table["x"], {"long_name": f"{x} of the gauge", "units": units[0]}),
-        "gauge_y": (table["y"], {"long_name": f"{y} of the gauge", "units": units[1]}),
-        "gauge_area": (
-            table["network_area_km2"],
-            {"long_name": "area upstream of the gauge in the river network", "units": "km2"},
-        ),
-    }
-    coords = {key: ("gauge", np.asarray(v, float), attrs) for key, (v, attrs) in columns.items()}
-    return coords | {"gauge": ("gauge", names, {"long_name": "gauge", "cf_role": "timeseries_id"})}
-
-
 def write_parameters(
     folder: str | Path, domain: Domain, fields: Sequence[Field], values: Mapping[str, np.ndarray]
 ) -> None:
     """Parameter maps from values name -> (N,): folder/parameters.nc and folder/parameters/*.tif.
 
     The GeoTIFFs are cloud-optimised, north up, NaN outside the domain. Lumped basins, which have
-    no map, get the NetCDF file only.
+    no map, get a table instead: folder/parameters.csv, a row for each, units in the header.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -125,10 +111,14 @@ def write_parameters(
         for field in fields
     }
     write_dataset(folder / "parameters.nc", xr.Dataset(maps), "parameters of the column model")
-    if domain.grid is not None:
-        (folder / "parameters").mkdir(exist_ok=True)
-        for name, raster in maps.items():
-            write_geotiff(folder / "parameters" / f"{name}.tif", raster)
+    if domain.grid is None:
+        columns = {f"{name} [{v.attrs['units']}]": v.values for name, v in maps.items()}
+        table = pd.DataFrame(columns, index=domain.gauges.index.rename("gauge"))
+        replace(folder / "parameters.csv", table.to_csv)
+        return
+    (folder / "parameters").mkdir(exist_ok=True)
+    for name, raster in maps.items():
+        write_geotiff(folder / "parameters" / f"{name}.tif", raster)
 
 
 def write_geotiff(path: str | Path, raster: xr.DataArray) -> None:
@@ -178,10 +168,9 @@ def _encoded(data: xr.Dataset) -> xr.Dataset:
         variable = data[name]
         if variable.dtype.kind != "f":
             continue
-        shape = list(zip(variable.dims, variable.shape, strict=True))
-        map_size = max(1, math.prod(n for dim, n in shape if dim != "time"))
-        days = max(1, min(_DAYS, _NUMBERS // map_size))
-        chunks = tuple(min(n, days) if dim == "time" else n for dim, n in shape)
+        sizes = {dim: min(n, _SIDE) for dim, n in variable.sizes.items() if dim != "time"}
+        days = min(_DAYS, _NUMBERS // math.prod(sizes.values()))
+        chunks = tuple(sizes.get(dim, min(n, days)) for dim, n in variable.sizes.items())
         variable.encoding |= {"_FillValue": None if name in data.coords else np.nan}
         if name not in data.coords:
             variable.encoding |= {"dtype": "float32", "zlib": True, "complevel": 4}
@@ -195,14 +184,14 @@ def _encoded(data: xr.Dataset) -> xr.Dataset:
 
 def _replace_zarr(path: Path, data: xr.Dataset) -> None:
     beside, old = (path.with_name(f".{path.name}.{word}.{os.getpid()}") for word in ("new", "old"))
-    # format 2: format 3 has no settled way to store names of gauges
-    data.to_zarr(beside, mode="w", zarr_format=2, consolidated=True)
-    if path.exists():
-        os.replace(path, old)
     try:
+        # format 2: format 3 has no settled way to store names of gauges
+        data.to_zarr(beside, mode="w", zarr_format=2, consolidated=True)
+        if path.exists():
+            os.replace(path, old)
         os.replace(beside, path)
-    except OSError:
-        if old.exists():
+    finally:  # when it failed, what was there comes back
+        if old.exists() and not path.exists():
             os.replace(old, path)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+        for left in (beside, old):
+            shutil.rmtree(left, ignore_errors=True)

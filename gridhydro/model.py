@@ -99,7 +99,12 @@ class Model(torch.nn.Module):
             attributes = attributes.to_dataset(name=attributes.name or "attribute")
         if isinstance(attributes, xr.Dataset):  # without the grid mapping, bounds of time and so on
             maps = self.domain.maps(attributes)
-            return {name: self.domain.pack(attributes[name]) for name in maps}
+            if not maps:
+                raise ValueError(
+                    f"none of {', '.join(map(str, attributes))} has a value for every cell: "
+                    "attributes are rasters (y, x), or (gauge) for lumped basins"
+                )
+            return {str(name): self.domain.pack(maps[name]) for name in maps}
         return {str(name): self._one_attribute(name, attributes[name]) for name in attributes}
 
     def _one_attribute(self, name, values) -> np.ndarray:

@@ -123,14 +123,30 @@ def unpack(domain, values, name=None, attrs=None, dims=None, coords=None) -> xr.
 
 def axes(grid) -> dict[str, xr.DataArray]:
     """The coordinates y and x of a grid with their CF attributes."""
-    names = ("latitude", "longitude")
-    units = ("degrees_north", "degrees_east")
-    found = {}
-    for i, (dim, axis) in enumerate((("y", grid.y), ("x", grid.x))):
-        if grid.geographic:
-            attrs = {"standard_name": names[i], "long_name": names[i], "units": units[i]}
-        else:
-            attrs = {"standard_name": f"projection_{dim}_coordinate", "long_name": dim}
-            attrs["units"] = grid.unit
-        found[dim] = xr.DataArray(axis, dims=dim, attrs={**attrs, "axis": dim.upper()})
+    return {
+        dim: xr.DataArray(axis, dims=dim, attrs=_position(grid, dim) | {"axis": dim.upper()})
+        for dim, axis in (("y", grid.y), ("x", grid.x))
+    }
+
+
+def gauge_coordinates(domain) -> dict[str, xr.DataArray]:
+    """Names and positions of the gauges, (gauge,), with their CF attributes."""
+    names = np.array(domain.gauges.index, dtype=object)
+    attrs = {"long_name": "gauge", "cf_role": "timeseries_id"}
+    found = {"gauge": xr.DataArray(names, dims="gauge", attrs=attrs)}
+    for dim in ("x", "y"):
+        attrs = _position(domain.grid, dim)
+        attrs["long_name"] += " of the gauge"
+        values = domain.gauges[dim].to_numpy(float)
+        found[f"gauge_{dim}"] = xr.DataArray(values, dims="gauge", attrs=attrs)
     return found
+
+
+def _position(grid, dim) -> dict[str, str]:
+    """CF attributes of positions along x or y; those of lumped basins are in degrees."""
+    if grid is None or grid.geographic:
+        name, unit = {"y": ("latitude", "degrees_north"), "x": ("longitude", "degrees_east")}[dim]
+        return {"standard_name": name, "long_name": name, "units": unit}
+    long_name = {"y": "northing", "x": "easting"}[dim]
+    standard_name = f"projection_{dim}_coordinate"
+    return {"standard_name": standard_name, "long_name": long_name, "units": grid.unit}

@@ -80,7 +80,8 @@ def parameter_maps(
         shown[-1].xaxis.set_tick_params(labelbottom=True)
     x, y = ("longitude / degrees", "latitude / degrees")
     if not domain.grid.geographic:
-        x, y = "easting / km", "northing / km"
+        unit = "km" if domain.grid.unit == "m" else domain.grid.unit.replace("_", " ")
+        x, y = f"easting / {unit}", f"northing / {unit}"
     figure.supxlabel(x, fontsize=10)
     figure.supylabel(y, fontsize=10)
     return figure
@@ -88,7 +89,7 @@ def parameter_maps(
 
 def _extent(domain: Domain):
     """Outer edges (left, right, bottom, top) of the active cells, and their window, north up."""
-    scale = 1.0 if domain.grid.geographic else 1e-3
+    scale = 1e-3 if domain.grid.unit == "m" else 1.0
     edges, window = [], []
     for axis, places in ((domain.x, domain.col), (domain.y, domain.row)):
         first, last = places.min(), places.max()

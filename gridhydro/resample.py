@@ -23,8 +23,8 @@ def aggregate(domain, raster: xr.DataArray, how: str = "mean") -> xr.DataArray:
         raise ValueError(f"how='{how}' is not one of mean, sum, majority, fraction")
     _need_grid(domain, "aggregate")
     if isinstance(raster, xr.Dataset):
-        maps = domain.maps(raster)
-        return xr.Dataset({name: aggregate(domain, raster[name], how) for name in maps})
+        maps = {name: aggregate(domain, v, how) for name, v in domain.maps(raster).items()}
+        return xr.Dataset(maps, attrs=raster.attrs)
     refuse_other_crs(raster, domain.crs)
     fine = read_grid(raster, domain.crs)
     period = 360.0 if domain.grid.geographic else None
@@ -81,10 +81,8 @@ def regrid(domain, dataset, method: str = "linear"):
         raise ValueError(f"method='{method}' is not one of linear, nearest")
     _need_grid(domain, "regrid")
     if isinstance(dataset, xr.Dataset):
-        maps = domain.maps(dataset)
-        return xr.Dataset(
-            {name: regrid(domain, dataset[name], method) for name in maps}, attrs=dataset.attrs
-        )
+        maps = {name: regrid(domain, v, method) for name, v in domain.maps(dataset).items()}
+        return xr.Dataset(maps, attrs=dataset.attrs)
     rows, cols, weights = _stencil(domain, dataset, method)
     values = read_values(dataset)
     kind = np.result_type(values.dtype, np.float32)

@@ -11,6 +11,8 @@ from gridhydro import d8
 from gridhydro.grid import Grid, spacing
 from gridhydro.network import Network
 
+_INT32_CELLS = 2**31 - 1  # rasters of this size or more are numbered in 64 bits
+
 
 @dataclass(frozen=True, eq=False)
 class Upscaled:
@@ -52,11 +54,12 @@ def upscale(target, grid: Grid, fine_area, upstream_area, factor: int, method="i
     _refuse_seam(target, grid)
     cells = np.arange(target.size)
     links = np.where(target >= 0, target, np.where(target == d8.LEAVES, cells, -1))
+    index = np.int32 if target.size < _INT32_CELLS else np.int64
     fine = pyflwdir.FlwdirRaster(
-        links.astype(np.int32 if target.size < 2**31 - 1 else np.int64),
+        links.astype(index),
         shape=grid.shape,
         ftype="d8",
-        idxs_pit=np.flatnonzero(target == d8.LEAVES).astype(np.int32),
+        idxs_pit=np.flatnonzero(target == d8.LEAVES).astype(index),
     )
     area = np.where(target == d8.NO_CELL, -9999.0, upstream_area).reshape(grid.shape)
     coarse, outlets = fine.upscale(factor, method=method, uparea=area)

@@ -8,7 +8,9 @@ import pytest
 import rioxarray
 import xarray as xr
 
+from gridhydro import checkpoint
 from gridhydro.domain import Domain
+from gridhydro.model import Model
 
 
 def esri(codes, step=1000.0):
@@ -134,11 +136,57 @@ def test_a_raster_of_another_reference_system_is_refused():
         domain.pack(other)
 
 
+def test_files_opened_plainly_keep_their_reference_system(tmp_path):
+    """Without decode_coords, spatial_ref and bounds are variables like any other."""
+    domain = Domain.from_d8(esri(VALLEY), "esri", crs="EPSG:32632")
+    slope = domain.unpack(np.arange(float(domain.size)), "slope")
+    for code in (32632, 32633):
+        slope.rio.write_crs(code).to_dataset().to_netcdf(tmp_path / f"{code}.nc")
+    with xr.open_dataset(tmp_path / "32632.nc") as opened:
+        assert set(opened) == {"slope", "spatial_ref"}
+        assert set(domain.maps(opened)) == {"slope"}
+        model = Model(domain, attributes=opened, hidden=(4,))
+        assert model.network.names == ("slope",)
+        with pytest.raises(ValueError, match=r"none of spatial_ref has a value for every cell"):
+            Model(domain, attributes=opened.drop_vars("slope"))
+    with xr.open_dataset(tmp_path / "32633.nc") as opened:
+        with pytest.raises(ValueError, match=r"'slope' is in WGS 84 / UTM zone 33N, the domain in"):
+            Model(domain, attributes=opened)
+        with pytest.raises(ValueError, match=r"'slope' does not cover 9 of 9 cells"):
+            domain.regrid(opened)
+
+
+def test_forcing_opened_plainly_is_checked(tmp_path):
+    domain = Domain.from_d8(esri(VALLEY), "esri")
+    times = pd.date_range("2001-01-01", periods=4)
+    one = domain.unpack(np.ones((4, domain.size)), coords={"time": times})
+    units = {"precipitation": "mm d-1", "temperature": "degC"}
+    units["potential_evapotranspiration"] = "mm d-1"
+    forcing = xr.Dataset({name: one.assign_attrs(units=unit) for name, unit in units.items()})
+    forcing["time_bnds"] = (("time", "bnds"), np.zeros((4, 2)))
+    forcing.to_netcdf(tmp_path / "forcing.nc")
+    with xr.open_dataset(tmp_path / "forcing.nc") as opened:
+        assert {"spatial_ref", "time_bnds"} <= set(opened)
+        assert domain.check(opened).errors == []
+
+
+def test_basins_take_only_what_every_basin_has():
+    domain = Domain.lumped([10.0, 20], ["a", "b"])
+    table = {"slope": ("gauge", [2.0, 1]), "crs": 0, "time_bnds": (("time", "bnds"), np.eye(2))}
+    attributes = xr.Dataset(table, {"gauge": ["b", "a"]})
+    model = Model(domain, attributes=attributes, hidden=(4,))
+    assert model.network.names == ("slope",)
+    with pytest.raises(ValueError, match=r"none of crs has a value for every cell"):
+        Model(domain, attributes=attributes[["crs"]])
+
+
 def test_a_dataset_is_aggregated_variable_by_variable():
     domain = Domain.from_d8(esri(VALLEY), "esri")
     fine = {"y": np.arange(-250, 2500, 500.0)[::-1], "x": np.arange(-250, 2500, 500.0)}
     height = xr.DataArray(np.arange(36.0).reshape(6, 6), fine, ("y", "x"), "height")
-    both = domain.aggregate(xr.Dataset({"height": height, "twice": 2 * height}))
+    fine = xr.Dataset({"height": height, "twice": 2 * height, "crs": 0}, attrs={"title": "fine"})
+    both = domain.aggregate(fine)
+    assert set(both) == {"height", "twice"} and both.attrs == {"title": "fine"}
     np.testing.assert_allclose(both["height"][0, 0], np.mean([0, 1, 6, 7]))
     np.testing.assert_allclose(both["twice"], 2 * both["height"])
 
@@ -172,6 +220,8 @@ def test_a_file_brings_everything_back(tmp_path):
         assert opened["area"].rio.crs.to_epsg() == 3035
         assert opened["area"].attrs["units"] == "m2"
         assert opened["y"].attrs["standard_name"] == "projection_y_coordinate"
+        assert opened["gauge_x"].attrs["standard_name"] == "projection_x_coordinate"
+        assert opened["gauge_x"].attrs["units"] == opened["x"].attrs["units"] == "m"
     without = Domain.from_d8(esri(VALLEY), "esri")
     without.to_file(tmp_path / "domain.nc")
     same(without, Domain.from_file(tmp_path / "domain.nc"))
@@ -180,6 +230,25 @@ def test_a_file_brings_everything_back(tmp_path):
     xr.Dataset({"a": 1}).to_netcdf(other)
     with pytest.raises(ValueError, match=r"is no domain file: it has no 'downstream'"):
         Domain.from_file(other)
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
+    domain, path = Domain.from_d8(esri(VALLEY), "esri"), tmp_path / "domain.nc"
+    domain.to_file(path)
+    synced = []
+    monkeypatch.setattr(checkpoint.os, "fsync", synced.append)
+    domain.to_file(path)
+    assert len(synced) == 1
+
+    def fail(data, place, **options):
+        place.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", fail)
+    with pytest.raises(OSError, match="disk full"):
+        domain.to_file(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["domain.nc"]
+    same(domain, Domain.from_file(path))
 
 
 def test_lumped_basins(tmp_path):

@@ -117,6 +117,8 @@ def test_lumped_basins(tmp_path):
             np.testing.assert_allclose(opened[name], values[name], rtol=1e-6)
         np.testing.assert_allclose(opened["discharge"], discharge, rtol=1e-6)
         np.testing.assert_allclose(opened["gauge_y"], [1, 2])
+    table = pd.read_csv(tmp_path / "parameters.csv", index_col="gauge")
+    assert table.to_dict() == {"beta [1]": {"a": 2.0, "b": 3.0}}
     with xr.open_dataset(tmp_path / "parameters.nc") as maps:
         np.testing.assert_allclose(maps["beta"].sel(gauge="b"), 3)
     assert not (tmp_path / "parameters").exists()
@@ -170,6 +172,24 @@ def test_chunks_of_large_rasters_stay_small():
     encoded = export._encoded(xr.Dataset({"runoff": large}))
     chunks = encoded["runoff"].encoding["chunksizes"]
     assert chunks[1:] == (rows, cols) and 4 * np.prod(chunks) <= 4.2e6
+    wide = xr.DataArray(np.zeros((2, 900, 3000), np.float32), dims=("time", "y", "x"))
+    chunks = export._encoded(xr.Dataset({"runoff": wide}))["runoff"].encoding["chunksizes"]
+    assert chunks == (1, 900, 1024)
+
+
+@pytest.mark.parametrize(
+    ("crs", "unit"), [("EPSG:2263", "US_survey_foot"), ("+proj=utm +zone=31 +units=km", "km")]
+)
+def test_positions_are_in_the_unit_of_the_reference_system(tmp_path, crs, unit):
+    domain = build([5000.0, 4000], [100.0, 1100, 2100, 3100], crs)
+    export.write_dataset(tmp_path / "fluxes.nc", series(domain)[2])
+    domain.to_file(tmp_path / "domain.nc")
+    positions = []
+    for name in ("fluxes.nc", "domain.nc"):
+        with xr.open_dataset(tmp_path / name) as opened:
+            assert opened["x"].attrs["units"] == opened["gauge_x"].attrs["units"] == unit
+            positions.append({n: opened[n].attrs for n in ("gauge", "gauge_x", "gauge_y")})
+    assert positions[0] == positions[1]
 
 
 def test_a_zarr_store_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
@@ -190,3 +210,4 @@ def test_a_zarr_store_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
     with xr.open_zarr(path) as opened:
         name = next(iter(first.data_vars))
         np.testing.assert_allclose(opened[name], first[name], rtol=1e-6)
+    assert {p.name for p in tmp_path.iterdir()} == {path.name}

@@ -5,7 +5,7 @@ import matplotlib.pyplot as pyplot
 import numpy as np
 import pandas as pd
 import pytest
-from test_export import DOMAINS
+from test_export import DOMAINS, build
 
 from gridhydro import plot
 from gridhydro.columns import column
@@ -49,6 +49,13 @@ def test_maps_show_the_values_where_they_are_with_units(tmp_path, kind):
         i = int((top - y) / (top - bottom) * 2)
         j = int((x - left) / (right - left) * 3)
         assert raster[i, j] == maps["FC"][cell]
+
+
+def test_axes_in_the_unit_of_the_reference_system():
+    domain = build([5000.0, 4000], [100.0, 1100, 2100, 3100], "EPSG:2263")
+    figure = plot.parameter_maps(domain, values(domain), FIELDS[:1])
+    assert {"easting / US survey foot", "northing / US survey foot"} <= set(texts(figure))
+    assert figure.axes[0].images[0].get_extent() == [-400, 2600, 3500, 5500]
 
 
 def test_pairs_share_their_colours_and_tell_the_correlation(tmp_path):

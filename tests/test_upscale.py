@@ -5,6 +5,8 @@ import pytest
 import rioxarray
 import xarray as xr
 
+from gridhydro import upscale
+from gridhydro.attributes import on_domain
 from gridhydro.domain import Domain
 
 
@@ -94,6 +96,25 @@ def test_upscaling_refuses_the_seam_of_the_globe():
         Domain.from_d8(globe, "ldd", resolution=4)
 
 
+def test_rasters_beyond_32_bits_are_numbered_in_64(monkeypatch):
+    codes = np.full((4, 6), 4)
+    codes[:, 0] = 5
+    raster = xr.DataArray(codes, {"y": np.arange(4.0), "x": np.arange(6.0)}, ("y", "x"))
+    options = {"crs": "EPSG:3035", "resolution": 2}
+    small = Domain.from_d8(raster, "ldd", **options)
+    made, build = [], upscale.pyflwdir.FlwdirRaster
+
+    def watched(links, **given):
+        made.append((links.dtype, given["idxs_pit"].dtype))
+        return build(links, **given)
+
+    monkeypatch.setattr(upscale.pyflwdir, "FlwdirRaster", watched)
+    monkeypatch.setattr(upscale, "_INT32_CELLS", 20)
+    large = Domain.from_d8(raster, "ldd", **options)
+    assert made == [(np.int64, np.int64)]
+    np.testing.assert_array_equal(large.network.downstream, small.network.downstream)
+
+
 @pytest.fixture
 def coarse(moselle):
     codes, gauges = moselle
@@ -160,6 +181,19 @@ def test_geographic_sources_are_reprojected(coarse):
     )
     got = coarse.pack(coarse.regrid(source))
     np.testing.assert_allclose(got, coarse.lonlat[1], atol=1e-9)
+    np.testing.assert_allclose(coarse.pack(on_domain(source, coarse)), got)
+
+
+def test_what_is_wrong_with_a_raster_is_said_not_resampled_away(coarse, data):
+    same = coarse.unpack(np.ones(coarse.size), "slope")
+    with pytest.raises(ValueError, match=r"'slope' does not reach .* crop the domain"):
+        on_domain(same.isel(x=slice(10)), coarse)
+    elsewhere = same.rio.write_crs("EPSG:32632")
+    with pytest.raises(ValueError, match=r"'slope' does not cover"):
+        on_domain(elsewhere, coarse)
+    dem = ascii_grid(data("mhm_moselle/morph/dem.asc")).rename("dem").rio.write_crs("EPSG:32632")
+    with pytest.raises(ValueError, match=r"'dem' is in WGS 84 / UTM zone 32N, the domain in"):
+        on_domain(dem, coarse)
 
 
 def test_interpolation_across_the_date_line():

@@ -58,7 +58,10 @@ _GROUPS = ("parameters", "initial")
 
 
 def make_case(column="hbv", cells=70, days=17, components=1, dynamic=(), ties=True, seed=0) -> Case:
-    """Random parameters inside their bounds and random weather; ties in the first cells."""
+    """Random parameters inside their bounds and random weather; ties in the first cells.
+
+    The column's forcings that bring water are rain, those in degC temperature, others a demand.
+    """
     column = column_named(column)
     random = torch.Generator().manual_seed(seed)
 
@@ -86,7 +89,11 @@ def make_case(column="hbv", cells=70, days=17, components=1, dynamic=(), ties=Tr
         temperature[:, :some] = temperature[:, :some].round()
         demand[:, :some] = demand[:, :some].round()
         rain[:2, :some] = demand[:2, :some] = temperature[0, :some] = 0.0
-    return Case(column, torch.stack([rain, temperature, demand]), parameters, initial)
+    weather = [
+        rain if f.name in column.water_in else temperature if f.unit == "degC" else demand
+        for f in column.forcings
+    ]
+    return Case(column, torch.stack(weather), parameters, initial)
 
 
 def names(column) -> tuple[str, ...]:

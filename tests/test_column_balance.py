@@ -4,12 +4,29 @@ import pytest
 import torch
 from column_cases import make_case, names
 
-from gridhydro import COLUMNS, simulate
+from gridhydro import COLUMNS, Column, fields, simulate
 
 DAYS = 3652
 
 
-@pytest.mark.parametrize("column", sorted(COLUMNS))
+class Tank(Column):
+    """Other forcings than HBV's, two of which bring water, and another name for what leaves."""
+
+    name = "tank"
+    states = fields("tank mm: water in the tank")
+    forcings = fields("demand mm d-1: demand", "rain mm d-1: rain", "dew mm d-1: dew")
+    parameters = fields("rate d-1 [0.05, 0.5]: recession rate")
+    fluxes = fields("runoff mm d-1: runoff", "loss mm d-1: evaporation")
+    water_in, water_out = ("rain", "dew"), ("runoff", "loss")
+
+    def step(self, s, x, p):
+        tank = s.tank + x.rain + x.dew
+        loss = torch.minimum(x.demand, tank)
+        runoff = p.rate * (tank - loss)
+        return dict(tank=tank - loss - runoff), dict(runoff=runoff, loss=loss)
+
+
+@pytest.mark.parametrize("column", [*COLUMNS.values(), Tank()], ids=lambda column: column.name)
 @pytest.mark.parametrize(
     "real, tolerance", [(torch.float64, 1e-12), (torch.float32, 1e-6)], ids=["float64", "float32"]
 )

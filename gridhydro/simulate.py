@@ -52,17 +52,16 @@ def simulate(
     _check_names("parameter", column.parameters, parameters)
     days, cells = weather.shape[1:]
     components = max((p.shape[-1] for p in parameters.values() if p.ndim > 1), default=1)
-    dynamic_names = tuple(f.name for f in column.parameters if parameters[f.name].ndim == 3)
+    daily = [f for f in column.parameters if parameters[f.name].ndim == 3]
     static = [
         _lanes(f, parameters[f.name], (cells, components), weather)
         for f in column.parameters
-        if f.name not in dynamic_names
+        if f not in daily
     ]
-    dynamic = [
-        _lanes(column_field(column, n), parameters[n], (days, cells, components), weather)
-        for n in dynamic_names
-    ]
-    spec = spec_of(column, outputs, dynamic_names, components, mean, str(weather.dtype)[6:])
+    dynamic = [_lanes(f, parameters[f.name], (days, cells, components), weather) for f in daily]
+    spec = spec_of(
+        column, outputs, tuple(f.name for f in daily), components, mean, str(weather.dtype)[6:]
+    )
     values, final = column_op(
         spec,
         weather,
@@ -89,11 +88,6 @@ def spec_of(column, outputs, dynamic, components, mean, real) -> Spec:
     if real not in ("float32", "float64"):
         raise ValueError(f"columns run in float32 or float64: convert the forcing, now {real}")
     return Spec(column, outputs, dynamic, components, mean, real)
-
-
-def column_field(column: Column, name: str) -> Field:
-    """The parameter field called `name`."""
-    return next(f for f in column.parameters if f.name == name)
 
 
 def _forcing(column: Column, forcing) -> Tensor:

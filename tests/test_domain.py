@@ -109,13 +109,18 @@ def test_packing_follows_the_coordinates():
         domain.pack(raster.isel(x=slice(2)))
 
 
-def test_what_training_would_refuse_of_the_forcing_is_reported():
-    domain = Domain.from_d8(esri(VALLEY), "esri")
+def four_days(domain):
+    """Forcing of HBV with units, 1 everywhere."""
     times = pd.date_range("2001-01-01", periods=4)
     one = domain.unpack(np.ones((4, domain.size)), coords={"time": times})
     units = {"precipitation": "mm d-1", "temperature": "degC"}
     units["potential_evapotranspiration"] = "mm d-1"
-    forcing = xr.Dataset({name: one.assign_attrs(units=unit) for name, unit in units.items()})
+    return xr.Dataset({name: one.assign_attrs(units=unit) for name, unit in units.items()})
+
+
+def test_what_training_would_refuse_of_the_forcing_is_reported():
+    domain = Domain.from_d8(esri(VALLEY), "esri")
+    forcing = four_days(domain)
     assert domain.check(forcing).good
     forcing["precipitation"] = forcing["precipitation"].copy()
     forcing["precipitation"][2, 1, 1] = np.nan
@@ -158,11 +163,7 @@ def test_files_opened_plainly_keep_their_reference_system(tmp_path):
 
 def test_forcing_opened_plainly_is_checked(tmp_path):
     domain = Domain.from_d8(esri(VALLEY), "esri")
-    times = pd.date_range("2001-01-01", periods=4)
-    one = domain.unpack(np.ones((4, domain.size)), coords={"time": times})
-    units = {"precipitation": "mm d-1", "temperature": "degC"}
-    units["potential_evapotranspiration"] = "mm d-1"
-    forcing = xr.Dataset({name: one.assign_attrs(units=unit) for name, unit in units.items()})
+    forcing = four_days(domain)
     forcing["time_bnds"] = (("time", "bnds"), np.zeros((4, 2)))
     forcing.to_netcdf(tmp_path / "forcing.nc")
     with xr.open_dataset(tmp_path / "forcing.nc") as opened:

@@ -49,6 +49,14 @@ def load(name: str, source: str) -> ModuleType:
     return module
 
 
+@cache
+def kernel(emitter: ModuleType, target: str, spec, direction: str):
+    """The kernel that an emitter prints for a spec, "forward" or "adjoint", printed once."""
+    source = getattr(emitter, direction)(spec)
+    name = f"{spec.column.name}_{direction}_{target}_{spec.real}"
+    return getattr(load(name, source), direction)
+
+
 def _write(path: Path, source: str) -> None:
     # written beside and renamed: another process never sees half a file
     with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 
 from gridhydro.kernels import build, emit_numba
@@ -38,12 +36,9 @@ def adjoint(spec: Spec, every: int, forcing, static, dynamic, trajectory, d_outp
     return d_forcing if spec.forcing_gradient else None, d_static, d_dynamic, d_initial
 
 
-@cache
 def kernel(spec: Spec, direction: str):
     """The printed kernel of a spec, "forward" or "adjoint"."""
-    source = getattr(emit_numba, direction)(spec)
-    name = f"{spec.column.name}_{direction}_numba_{spec.real}"
-    return getattr(build.load(name, source), direction)
+    return build.kernel(emit_numba, "numba", spec, direction)
 
 
 def _launch(direction: str, spec: Spec, cells: int, every: int, *tensors: torch.Tensor) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from functools import cache
 
 import torch
 import triton
@@ -41,12 +40,9 @@ def adjoint(spec: Spec, every: int, forcing, static, dynamic, trajectory, d_outp
     return d_forcing if spec.forcing_gradient else None, d_static, d_dynamic, d_initial
 
 
-@cache
 def kernel(spec: Spec, direction: str):
     """The printed kernel of a spec, "forward" or "adjoint"."""
-    source = getattr(emit_triton, direction)(spec)
-    name = f"{spec.column.name}_{direction}_triton_{spec.real}"
-    return getattr(build.load(name, source), direction)
+    return build.kernel(emit_triton, "triton", spec, direction)
 
 
 def _launch(function, spec: Spec, arrays, sizes, **constants) -> None:

@@ -5,27 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-import numpy as np
-import pandas as pd
 import torch
 import xarray as xr
 from torch import Tensor
 
+from gridhydro import hydrograph
 from gridhydro.column import Column, Field
 from gridhydro.columns import column as column_named
 from gridhydro.domain import Domain
-from gridhydro.nets import Parameterization
+from gridhydro.inputs import attribute_values
+from gridhydro.nets import WEIGHT, Parameterization, SequenceParameterization
 from gridhydro.river import SECONDS, VELOCITY, River, flow_length
 from gridhydro.routing import route
 from gridhydro.simulate import simulate
 
+# flows of the column that the unit hydrograph routes as well, under this name in front
+ROUTED = "routed_"
+HYDROGRAPHS = ("mean", "components")
+
 
 @dataclass(frozen=True)
 class State:
-    """All water at one moment: column stores by name (N, M) mm, river (6, N) m3."""
+    """All water at one moment.
+
+    column      stores by name (N, M) mm
+    river       (6, N) m3; None for lumped basins
+    hydrograph  flow -> (14, N) or (14, N, M) mm d-1 that has not all reached the gauge, if routed
+    """
 
     column: dict[str, Tensor]
-    river: Tensor
+    river: Tensor | None
+    hydrograph: dict[str, Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -43,10 +53,18 @@ class Model(torch.nn.Module):
     domain      the cells, their river network and gauges
     column      "hbv" or a Column
     attributes  Dataset of rasters (y, x) on the domain's grid, or name -> (N,) values
-    hidden      sizes of the hidden layers of the parameterization network
+    network     "mlp" reads attributes; "lstm" reads attributes and forcing
+    hidden      sizes of the hidden layers of the network, or size of the LSTM
     components  parallel parameter sets in each cell; fluxes are their mean
+    weights     "mean", or "learned": the network gives each component a weight
+    dynamic     names of parameters that change by day (with "lstm")
+    dynamic_dropout  probability of a cell's daily parameter to be held constant in training
+    dropout     share of hidden values dropped in training
+    log_attributes  names of attributes that the network sees in logarithm
     fixed       parameters held at a constant, such as {"C": 0.0}
-    river       routing options
+    river       routing options, for rasters
+    unit_hydrograph  for lumped basins: None, "mean" (the mean of the components is routed by the
+                gamma unit hydrograph) or "components" (each with its own)
     storage, backend  see `gridhydro.simulate`
     seed        of the network's first weights
     """
@@ -57,10 +75,17 @@ class Model(torch.nn.Module):
         column: str | Column = "hbv",
         attributes: xr.Dataset | Mapping[str, object] | None = None,
         *,
-        hidden: Sequence[int] = (256, 64, 16),
+        network: str = "mlp",
+        hidden: int | Sequence[int] | None = None,
         components: int = 1,
+        weights: str = "mean",
+        dynamic: Sequence[str] = (),
+        dynamic_dropout: float = 0.0,
+        dropout: float = 0.0,
+        log_attributes: Sequence[str] = (),
         fixed: Mapping[str, float] | None = None,
         river: River | None = None,
+        unit_hydrograph: str | None = None,
         storage: str | int = "auto",
         backend: str | None = None,
         seed: int = 0,
@@ -68,65 +93,64 @@ class Model(torch.nn.Module):
         super().__init__()
         self.domain, self.column = domain, column_named(column)
         self.river, self.storage, self.backend = river or River(), storage, backend
-        self.components = components
-        values = self._attribute_values(attributes)
-        fields, fixed = list(self.column.parameters), dict(fixed or {})
-        if domain.grid is not None:
-            fields.append(VELOCITY)
-            if self.river.velocity is not None:
-                fixed[VELOCITY.name] = self.river.velocity
+        self.components, self.unit_hydrograph = components, unit_hydrograph
+        values = attribute_values(domain, attributes)
+        fixed = dict(fixed or {})
+        fields = [*self.column.parameters, *self._routing_fields(fixed)]
+        hidden = _hidden(network, hidden)
         self.options = dict(
-            column=self.column.name, hidden=list(hidden), components=components, fixed=fixed,
-            river=asdict(self.river), seed=seed,
+            column=self.column.name, network=network, hidden=hidden, components=components,
+            weights=weights, dynamic=list(dynamic), dynamic_dropout=dynamic_dropout,
+            dropout=dropout, log_attributes=list(log_attributes), fixed=fixed,
+            river=asdict(self.river), unit_hydrograph=unit_hydrograph, seed=seed,
+        )  # fmt: skip
+        log = [VELOCITY.name] if VELOCITY in fields else []
+        more = dict(
+            weighted=_one_of("weights", weights, ("mean", "learned")) == "learned",
+            dropout=dropout, log_attributes=log_attributes,
         )  # fmt: skip
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            log = [VELOCITY.name] if VELOCITY in fields else []
-            self.network = Parameterization(values, fields, hidden, components, fixed, log)
+            if network == "lstm":
+                self.network = SequenceParameterization(
+                    values, fields, hidden, components, fixed, log, dynamic=dynamic,
+                    forcings=self.column.forcings, dynamic_dropout=dynamic_dropout, **more,
+                )  # fmt: skip
+            elif dynamic:
+                raise ValueError(
+                    f"{', '.join(dynamic)} cannot change by day with a network that reads "
+                    "attributes only: take network='lstm'"
+                )
+            else:
+                self.network = Parameterization(
+                    values, fields, hidden, components, fixed, log, **more
+                )
         self.register_buffer("attributes", self.network.matrix(values))
         self.register_buffer("area", torch.as_tensor(domain.area, dtype=torch.float32))
         length = torch.as_tensor(flow_length(domain), dtype=torch.float32)
         self.register_buffer("flow_length", length)
         self.register_buffer("gauge_cells", torch.as_tensor(domain.gauge_cells.copy()))
 
-    def _attribute_values(self, attributes) -> dict[str, np.ndarray]:
-        if attributes is None or not len(attributes):
-            raise ValueError(
-                "the model needs attributes: a Dataset of rasters on the domain's grid, or a dict "
-                "of one value per cell, from which the network reads the parameters"
-            )
-        if isinstance(attributes, xr.DataArray):
-            attributes = attributes.to_dataset(name=attributes.name or "attribute")
-        if isinstance(attributes, xr.Dataset):  # without the grid mapping, bounds of time and so on
-            maps = self.domain.maps(attributes)
-            if not maps:
-                raise ValueError(
-                    f"none of {', '.join(map(str, attributes))} has a value for every cell: "
-                    "attributes are rasters (y, x), or (gauge) for lumped basins"
-                )
-            return {str(name): self.domain.pack(maps[name]) for name in maps}
-        return {str(name): self._one_attribute(name, attributes[name]) for name in attributes}
-
-    def _one_attribute(self, name, values) -> np.ndarray:
-        if isinstance(values, xr.DataArray):
-            return self.domain.pack(values)
-        if isinstance(values, pd.Series) and self.domain.grid is None:
-            basins = list(self.domain.gauges.index)
-            values = values.set_axis(values.index.map(str))
-            missing = [b for b in basins if b not in values.index]
-            if missing:
-                raise ValueError(
-                    f"the attribute '{name}' lacks the basins {', '.join(missing[:5])}: index the "
-                    f"table by the names of the domain ({', '.join(basins[:3])}, ...)"
-                )
-            values = values[basins]
-        return np.asarray(values)
+    def _routing_fields(self, fixed: dict[str, float]) -> list[Field]:
+        """What the way to the gauge adds to the parameters."""
+        if self.domain.grid is not None:
+            if self.unit_hydrograph is not None:
+                raise ValueError("the unit hydrograph is for lumped basins: rasters have rivers")
+            if self.river.velocity is not None:
+                fixed[VELOCITY.name] = self.river.velocity
+            return [VELOCITY]
+        if self.unit_hydrograph is None:
+            return []
+        _one_of("unit_hydrograph", self.unit_hydrograph, HYDROGRAPHS)
+        return list(hydrograph.SHAPE)
 
     def __repr__(self) -> str:
         inputs, outputs = len(self.network.names), len(self.network.learned)
+        daily = [field.name for field in self.network.daily]
         return (
             f"Model: {self.column.name} in each cell of {self.domain!r}\n"
             f"  {inputs} attributes -> {outputs} parameters x {self.components} components"
+            + (f", by day: {', '.join(daily)}" if daily else "")
         )
 
     @property
@@ -134,9 +158,31 @@ class Model(torch.nn.Module):
         """The parameters, learned and fixed, as exported."""
         return self.network.fields
 
-    def cell_parameters(self) -> dict[str, Tensor]:
-        """Parameter -> (N, M) within bounds."""
-        return self.network(self.attributes)
+    def output(self, name: str) -> Field:
+        """The flux, state or routed flow called `name`."""
+        if not name.startswith(ROUTED):
+            return self.column.output(name)
+        source = self.column.output(name.removeprefix(ROUTED))
+        if self.unit_hydrograph is None:
+            raise ValueError(f"'{name}' needs a model with a unit hydrograph")
+        return Field(name, source.unit, f"{source.long_name}, routed by the unit hydrograph")
+
+    def fit_inputs(self, forcing: Tensor, cells: Tensor | None = None) -> None:
+        """Scale the network's inputs by the attributes of these cells and a sample of forcing."""
+        attributes = self.attributes if cells is None else self.attributes[cells]
+        self.network.inputs.fit(attributes)
+        if isinstance(self.network, SequenceParameterization):
+            self.network.trunk.fit(forcing)
+
+    def cell_parameters(
+        self, forcing: Tensor | None = None, cells: Tensor | None = None, warmup: int = 0
+    ) -> dict[str, Tensor]:
+        """Parameter -> (N, M) within bounds, daily ones (T, N, M); of some cells, or of all.
+
+        A network that reads the weather needs the forcing (F, T, N) of the same cells.
+        """
+        attributes = self.attributes if cells is None else self.attributes[cells]
+        return self.network(attributes, forcing, warmup)
 
     def forward(
         self,
@@ -144,33 +190,88 @@ class Model(torch.nn.Module):
         state: State | None = None,
         outputs: Sequence[str] = (),
         parameters: Mapping[str, Tensor] | None = None,
+        *,
+        cells: Tensor | None = None,
+        warmup: int = 0,
     ) -> Simulation:
         """Run over forcing (F, T, N), packed in the column's order and units.
 
-        `state` is where the run starts (the column's initial stores, empty rivers), `outputs`
-        names fluxes and states to return daily, `parameters` replaces those of the network.
+        state       where the run starts (the column's initial stores, empty rivers)
+        outputs     names of fluxes and states to return daily; "routed_" before the name of a flow
+                    is that flow behind the unit hydrograph
+        parameters  replace those of the network
+        cells       of lumped basins: which of them the forcing is for, in order
+        warmup      days at the start that only fill the stores: without gradient, not returned
         """
-        parameters = dict(self.cell_parameters() if parameters is None else parameters)
-        velocity = parameters.pop(VELOCITY.name, None)
-        wanted = tuple(dict.fromkeys((self.column.runoff, *outputs)))
+        if cells is not None and self.domain.grid is not None:
+            raise ValueError("cells of a raster belong together: only lumped basins can be chosen")
+        if parameters is None:
+            parameters = self.cell_parameters(forcing, cells, warmup)
+        if warmup:
+            with torch.no_grad():
+                before = {n: p[:warmup] if p.ndim == 3 else p for n, p in parameters.items()}
+                state = self._run(forcing[:, :warmup], state, outputs, before, cells).state
+            parameters = {n: p[warmup:] if p.ndim == 3 else p for n, p in parameters.items()}
+        return self._run(forcing[:, warmup:], state, outputs, parameters, cells)
+
+    def _run(self, forcing, state, outputs, parameters, cells) -> Simulation:
+        own = {f.name: parameters[f.name] for f in self.column.parameters}
+        routed = [self.column.runoff, *(n for n in outputs if n.startswith(ROUTED))]
+        wanted = [name.removeprefix(ROUTED) for name in (*routed, *outputs)]
+        separate = self.unit_hydrograph == "components" or WEIGHT in parameters
         fluxes, stores = simulate(
-            self.column, forcing, parameters, initial=state.column if state else None,
-            outputs=wanted, storage=self.storage, backend=self.backend,
+            self.column, forcing, own, initial=state.column if state else None,
+            outputs=tuple(dict.fromkeys(wanted)), storage=self.storage, backend=self.backend,
+            mean=not separate,
         )  # fmt: skip
-        volume = fluxes[self.column.runoff] * (self.area / 1000)  # mm d-1 -> m3 d-1
+
+        def over_components(values):
+            if values.ndim == 2:
+                return values
+            weights = parameters.get(WEIGHT)
+            return values.mean(-1) if weights is None else (values * weights).sum(-1)
+
+        tails = None
+        if self.unit_hydrograph is not None:
+            before = (state.hydrograph if state else None) or {}
+            tails = {}
+            for name in routed:
+                source = name.removeprefix(ROUTED)
+                flow = fluxes[source]
+                if self.unit_hydrograph == "mean":
+                    flow = over_components(flow)
+                flow, tails[source] = hydrograph.convolve(
+                    flow, self._shares(parameters), before.get(source)
+                )
+                fluxes[ROUTED + source] = over_components(flow)
+        fluxes = {name: over_components(values) for name, values in fluxes.items()}
+        discharge, river = self._discharge(fluxes, parameters, state, cells)
+        kept = {name: fluxes[name] for name in outputs}
+        return Simulation(discharge, kept, State(stores, river, tails))
+
+    def _shares(self, parameters) -> Tensor:
+        """Ordinates of the unit hydrograph, (15, N), or (15, N, M) for each component."""
+        a, b = (parameters[field.name] for field in hydrograph.SHAPE)
+        if self.unit_hydrograph == "mean":
+            a, b = a.mean(-1), b.mean(-1)
+        return hydrograph.ordinates(a, b)
+
+    def _discharge(self, fluxes, parameters, state, cells) -> tuple[Tensor, Tensor | None]:
+        """Discharge at the gauges, (T, G) m3 s-1, and the water in the rivers."""
+        runoff = fluxes.get(ROUTED + self.column.runoff, fluxes[self.column.runoff])
+        area = self.area if cells is None else self.area[cells]
+        volume = runoff * (area / 1000)  # mm d-1 -> m3 d-1
+        if self.domain.grid is None:  # a basin is its own gauge
+            return volume / SECONDS, None
         outflow, river = route(
-            volume, self.domain.network, self._lag(velocity, volume), self.river.reservoirs,
-            substeps=self.river.substeps, delay=self.river.delay,
+            volume, self.domain.network, self._lag(parameters[VELOCITY.name]),
+            self.river.reservoirs, substeps=self.river.substeps, delay=self.river.delay,
             storage=state.river if state else None, backend=self.backend,
         )  # fmt: skip
-        discharge = outflow[:, self.gauge_cells] / SECONDS
-        kept = {name: fluxes[name] for name in outputs}
-        return Simulation(discharge, kept, State(stores, river))
+        return outflow[:, self.gauge_cells] / SECONDS, river
 
-    def _lag(self, velocity: Tensor | None, like: Tensor) -> Tensor:
+    def _lag(self, velocity: Tensor) -> Tensor:
         """Residence time in each reservoir, (N,) d: a cell is passed in length / velocity."""
-        if velocity is None:
-            return torch.zeros_like(like[0])
         return self.flow_length / velocity.mean(-1) / SECONDS / self.river.reservoirs
 
     @torch.no_grad()
@@ -178,7 +279,30 @@ class Model(torch.nn.Module):
         """The state after `cycles` runs over this forcing; without gradient."""
         if forcing.shape[1] == 0:
             return state
-        parameters = self.cell_parameters()
+        parameters = self.cell_parameters(forcing)
         for _ in range(cycles):
             state = self(forcing, state, parameters=parameters).state
         return state
+
+
+def _hidden(network: str, hidden):
+    """Sizes of the layers as they are kept with a run: a list, or one number for an LSTM."""
+    _one_of("network", network, ("mlp", "lstm"))
+    if network == "mlp":
+        return (
+            [256, 64, 16]
+            if hidden is None
+            else [hidden]
+            if isinstance(hidden, int)
+            else list(hidden)
+        )
+    sizes = [64] if hidden is None else [hidden] if isinstance(hidden, int) else list(hidden)
+    if len(sizes) != 1:
+        raise ValueError(f"an LSTM has one size, hidden=64 for example, not {hidden}")
+    return sizes[0]
+
+
+def _one_of(what: str, value, known):
+    if value not in known:
+        raise ValueError(f"{what} is one of {', '.join(map(repr, known))}, not {value!r}")
+    return value

@@ -28,18 +28,24 @@ def network(*args, seed=0, **options):
 
 
 def test_parameters_by_name_in_shape_and_near_mid_range():
-    net = network(attributes(), (*HBV, LAG), components=4, log=["river_lag"])
+    net = network(attributes(), (*HBV, LAG), log=["river_lag"])
     parameters = net(attributes())
     assert list(parameters) == [field.name for field in HBV] + ["river_lag"]
     for field in HBV:
         low, high = field.bounds
         theta = parameters[field.name]
-        assert theta.shape == (40, 4)
+        assert theta.shape == (40, 1)
         share = (theta - low) / (high - low)
         assert 0.3 < share.min() < share.max() < 0.7
-        assert share.std() > 0  # cells and components differ from the start
+        assert share.std() > 0  # cells differ from the start
     middle = np.sqrt(0.01 * 5)  # of a range uniform in the logarithm
     assert middle / 3 < parameters["river_lag"].min() < parameters["river_lag"].max() < middle * 3
+
+
+def test_components_start_apart():
+    parameters = network(attributes(), HBV, components=8)(attributes())
+    assert parameters["FC"].shape == (40, 8)
+    assert parameters["FC"].std(-1).min() > 50  # of a range of 950
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -61,9 +67,9 @@ def test_standardised_by_the_cells_given():
     given = attributes()
     net = network(given, HBV)
     assert net.names == ("elevation", "sand", "glacier")
-    assert net.mean[0].item() == pytest.approx(given["elevation"].mean(), rel=1e-6)
-    assert net.std[0].item() == pytest.approx(given["elevation"].std(), rel=1e-6)
-    assert net.std[2] == 1  # constant
+    assert net.inputs.mean[0].item() == pytest.approx(given["elevation"].mean(), rel=1e-6)
+    assert net.inputs.std[0].item() == pytest.approx(given["elevation"].std(), rel=1e-6)
+    assert net.inputs.std[2] == 1  # constant
     scaled = {name: 1000 * values for name, values in given.items()}
     other = network(scaled, HBV)
     torch.testing.assert_close(net(given)["FC"], other(scaled)["FC"], rtol=1e-4, atol=0)

@@ -1,0 +1,42 @@
+"""The gamma unit hydrograph: how a lumped basin's runoff is spread over the days after it.
+
+Equations: Feng et al. (2022, doi:10.1029/2022WR032404): u(t) = t^(aa-1) exp(-t/th) /
+(Gamma(aa) th^aa) with aa = a + 0.1 and th = b + 0.5, at t = 0.5, 1.5, ..., 14.5 d, its sum made 1.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gridhydro.column import fields
+
+DAYS = 15
+ROUTE_A, ROUTE_B = SHAPE = fields(
+    "route_a 1 [0, 2.9]: shape of the unit hydrograph",
+    "route_b d [0, 6.5]: time scale of the unit hydrograph",
+)
+
+
+def ordinates(a: Tensor, b: Tensor) -> Tensor:
+    """Shares of the runoff that leave after 0, 1, ... 14 days, (15, ...), of a and b (...)."""
+    shape, scale = a + 0.1, b + 0.5
+    t = torch.arange(DAYS, dtype=a.dtype, device=a.device) + 0.5
+    t = t.view(-1, *[1] * a.ndim)
+    # the constant Gamma(aa) th^aa falls out when the sum is made 1
+    logarithm = (shape - 1) * torch.log(t) - t / scale
+    return torch.softmax(logarithm, dim=0)
+
+
+def convolve(runoff: Tensor, shares: Tensor, before: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Routed runoff, and the last 14 days of what came in, to be handed on as `before`.
+
+    runoff (T, ...) in any unit, shares (15, ...), before (14, ...) the days before the first one
+    (none if left out). Differentiable in all three.
+    """
+    if before is None:
+        before = runoff.new_zeros(DAYS - 1, *runoff.shape[1:])
+    whole = torch.cat([before, runoff])
+    days = runoff.shape[0]
+    routed = sum(whole[DAYS - 1 - k : DAYS - 1 - k + days] * shares[k] for k in range(DAYS))
+    return routed, whole[days:]

@@ -1,0 +1,121 @@
+"""Networks that read the weather: an LSTM over forcing and attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from gridhydro.column import Field
+from gridhydro.nets.base import Attributes, Ranges, last_layer
+from gridhydro.nets.mlp import Parameterization
+
+
+class Trunk(torch.nn.Module):
+    """Attributes (N, A) and forcing (F, T, N), in their own units -> hidden series (T, N, H).
+
+    A linear layer and a ReLU before one LSTM layer, as in Feng et al. (2022,
+    doi:10.1029/2022WR032404). Forcing is standardised by what `fit` was given; quantities in
+    mm d-1, most of them zero and a few very large, go in as log10(sqrt(x) + 0.1).
+    """
+
+    def __init__(self, attributes, forcings, hidden, dropout=0.0, log_attributes=()):
+        super().__init__()
+        self.attributes = Attributes(attributes, log_attributes)
+        rates = torch.tensor([field.unit == "mm d-1" for field in forcings], dtype=torch.bool)
+        self.register_buffer("rates", rates[:, None, None])
+        self.register_buffer("mean", torch.zeros(len(forcings), 1, 1))
+        self.register_buffer("std", torch.ones(len(forcings), 1, 1))
+        self.from_forcing = torch.nn.Linear(len(forcings), hidden)
+        self.from_attributes = torch.nn.Linear(len(self.attributes.names), hidden, bias=False)
+        self.lstm = torch.nn.LSTM(hidden, hidden)
+        self.dropout = torch.nn.Dropout(dropout)
+        with torch.no_grad():  # remember at first: floods are far from their rain
+            self.lstm.bias_hh_l0[hidden : 2 * hidden] = 3.0
+
+    def fit(self, forcing: torch.Tensor) -> None:
+        """Take mean and standard deviation of every forcing from a sample (F, T, N)."""
+        values = self._shaped(forcing).flatten(1)
+        self.mean.copy_(values.mean(1)[:, None, None])
+        self.std.copy_(values.std(1).clamp(min=1e-6)[:, None, None])
+
+    def _shaped(self, forcing):
+        return torch.where(self.rates, torch.log10(forcing.clamp(min=0).sqrt() + 0.1), forcing)
+
+    def forward(self, attributes, forcing, warmup: int = 0):
+        """The first `warmup` days are passed without gradient."""
+        weather = ((self._shaped(forcing) - self.mean) / self.std).permute(1, 2, 0)
+        place = self.from_attributes(self.attributes(attributes))
+        state = before = None
+        if warmup:
+            with torch.no_grad():
+                before, state = self.lstm(torch.relu(self.from_forcing(weather[:warmup]) + place))
+        after, _ = self.lstm(torch.relu(self.from_forcing(weather[warmup:]) + place), state)
+        return self.dropout(after if before is None else torch.cat([before, after]))
+
+
+class SequenceParameterization(Parameterization):
+    """An LSTM over attributes and forcing: static parameters from its last day, others daily.
+
+    forcings    the forcings, each a Field
+    dynamic     names of the parameters that change by day
+    dynamic_dropout  probability with which, in training, a cell's daily parameter is held at its
+                value of the last day for the whole series (dropout of dynamism)
+    hidden      size of the LSTM
+    The rest as for `Parameterization`; equations: Feng et al. (2022, doi:10.1029/2022WR032404).
+    """
+
+    def __init__(
+        self,
+        attributes: Mapping[str, object],
+        fields: Sequence[Field],
+        hidden: int = 64,
+        components: int = 1,
+        fixed: Mapping[str, float] | None = None,
+        log: Sequence[str] = (),
+        *,
+        forcings: Sequence[Field],
+        dynamic: Sequence[str] = (),
+        dynamic_dropout: float = 0.0,
+        weighted: bool = False,
+        dropout: float = 0.0,
+        log_attributes: Sequence[str] = (),
+    ):
+        torch.nn.Module.__init__(self)
+        self.ranges = Ranges(fields, components, fixed, log)
+        self.trunk = Trunk(attributes, forcings, hidden, dropout, log_attributes)
+        self.weighted, self.dynamic_dropout = weighted, dynamic_dropout
+        known = [field.name for field in self.learned]
+        unknown = [name for name in dynamic if name not in known]
+        if unknown:
+            raise ValueError(f"'{unknown[0]}' is no learned parameter; these are {known}")
+        self.daily = tuple(field for field in self.learned if field.name in dynamic)
+        rows = len(self.learned) - len(self.daily) + weighted
+        self.static_head = last_layer(hidden, rows * components, components)
+        self.daily_head = last_layer(hidden, len(self.daily) * components, components)
+
+    @property
+    def inputs(self) -> Attributes:
+        """The attributes, standardised."""
+        return self.trunk.attributes
+
+    def forward(self, attributes, forcing=None, warmup: int = 0) -> dict[str, torch.Tensor]:
+        """Attributes (N, A) and forcing (F, T, N) -> name: (N, M), daily ones (T, N, M).
+
+        The first `warmup` days are passed without gradient.
+        """
+        if forcing is None:
+            raise ValueError("this network reads parameters off the weather: give the forcing")
+        hidden = self.trunk(attributes, forcing, warmup)
+        found = self.named(self.static_head(hidden[-1]))
+        if self.daily:
+            raw = self.daily_head(hidden).unflatten(-1, (-1, self.components))
+            found |= self.ranges(self._partly_held(raw), self.daily)
+        return found
+
+    def _partly_held(self, raw):
+        """(T, N, D, M), in training with some cells' parameters held at their last day's."""
+        if not self.training or not self.dynamic_dropout:
+            return raw
+        held = torch.rand(raw.shape[1:3], device=raw.device) < self.dynamic_dropout
+        return torch.where(held[..., None], raw[-1:], raw)

@@ -91,6 +91,16 @@ def rmse_high(simulated, observed) -> float:
     return rmse(*_high(simulated, observed))
 
 
+def fhv_abs(simulated, observed) -> float:
+    """`fhv` of the magnitudes of the differences."""
+    return fhv(simulated, observed, absolute=True)
+
+
+def flv_abs(simulated, observed) -> float:
+    """`flv` of the magnitudes of the differences."""
+    return flv(simulated, observed, absolute=True)
+
+
 METRICS = {
     "nse": nse,
     "kge": kge,
@@ -101,6 +111,8 @@ METRICS = {
     "ubrmse": ubrmse,
     "fhv": fhv,
     "flv": flv,
+    "fhv_abs": fhv_abs,
+    "flv_abs": flv_abs,
     "rmse_low": rmse_low,
     "rmse_high": rmse_high,
 }
@@ -110,9 +122,9 @@ def table(simulated: pd.DataFrame, observed: pd.DataFrame, period: str = "all") 
     """All scores, a row per observed site: site, period, the scores, days with an observation.
 
     Both frames have time as the index and a column per site, in one unit; they are compared on the
-    times they share, and sites only simulated are left out. bias, fhv and flv are in percent,
-    the errors in the unit of the series, the others have none. ValueError if an observed
-    site is not simulated or no time is shared.
+    times they share, and sites only simulated are left out. bias, fhv, flv and their absolute
+    variants are in percent, the errors in the unit of the series, the others have none.
+    ValueError if an observed site is not simulated or no time is shared.
     """
     unknown = [str(site) for site in observed.columns if site not in simulated.columns]
     if unknown:
@@ -127,8 +139,10 @@ def table(simulated: pd.DataFrame, observed: pd.DataFrame, period: str = "all") 
             "no time; check the period and the time of day of both"
         )
     rows = []
-    for site in observed.columns:
-        s, o = (frame.loc[times, site].to_numpy(float) for frame in (simulated, observed))
+    sites = observed.columns
+    # once for all sites: the look-up of times would cost as much as the scores
+    series = (f.loc[times, sites].to_numpy(float).T for f in (simulated, observed))
+    for site, s, o in zip(sites, *series, strict=True):
         scores = {name: metric(s, o) for name, metric in METRICS.items()}
         rows.append({"site": site, "period": period, **scores, "days": int((~np.isnan(o)).sum())})
     return pd.DataFrame(rows, columns=["site", "period", *METRICS, "days"])

@@ -43,8 +43,11 @@ def test_signatures_by_hand():
     assert metrics.fhv(simulated, observed) == pytest.approx(100 * 8 / 199)
     assert metrics.fhv(simulated, observed, absolute=True) == pytest.approx(100 * 10 / 199)
     assert metrics.rmse_high(simulated, observed) == pytest.approx(np.sqrt((1 + 81) / 2))
+    assert metrics.fhv_abs(simulated, observed) == metrics.fhv(simulated, observed, absolute=True)
     # 2 to 31 and a second 31, against 1 to 30
     assert metrics.flv(simulated, observed) == pytest.approx(100 * 30 / 465)
+    # turned round, the lows are -1 to -30 apart: their magnitudes count, not their sum
+    assert metrics.flv_abs(observed, simulated) == pytest.approx(100 * 30 / 495)
     assert metrics.rmse_low(simulated, observed) == pytest.approx(1)
 
 
@@ -84,7 +87,7 @@ def test_undefined_scores_are_nan(name):
     assert np.isnan(METRICS[name](SIMULATED, empty))
     if name in ("nse", "kge", "kge_2012", "correlation"):
         assert np.isnan(METRICS[name](SIMULATED, np.full(5, 0.1)))
-    if name in ("bias", "fhv", "flv"):
+    if name in ("bias", "fhv", "flv", "fhv_abs", "flv_abs"):
         assert np.isnan(METRICS[name](SIMULATED, np.zeros(5)))
 
 

@@ -47,6 +47,10 @@ class Forcing:
         tensors = [torch.as_tensor(np.ascontiguousarray(row), dtype=dtype) for row in rows]
         return cls(times, torch.stack(tensors).to(device))
 
+    def window(self, starts, length: int, cells) -> torch.Tensor:
+        """(F, length, B): for each of the cells (B,) the days from its own start (B,) on."""
+        return _windows(self.values, starts, length, cells)
+
     @staticmethod
     def check(dataset, domain: Domain, column: Column) -> Report:
         """Everything that `read` would refuse, one error a variable."""
@@ -82,6 +86,12 @@ class Forcing:
                 f"{self.times[0]:%Y-%m-%d} to {self.times[-1]:%Y-%m-%d}"
             )
         return slice((first - self.times[0]).days, (last - self.times[0]).days + 1)
+
+
+def _windows(values: torch.Tensor, starts, length: int, cells) -> torch.Tensor:
+    """Windows (..., length, B) of series (..., T, N)."""
+    days = torch.arange(length)[:, None] + torch.as_tensor(starts)
+    return values[..., days.to(values.device), torch.as_tensor(cells).to(values.device)]
 
 
 def _times(dataset) -> pd.DatetimeIndex:

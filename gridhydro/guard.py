@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from gridhydro.forcing import Forcing
+from gridhydro.batches import Batch
 from gridhydro.model import Model
 from gridhydro.simulate import simulate
 
@@ -18,24 +18,25 @@ class NotFinite(ArithmeticError):
 
 
 @torch.no_grad()
-def report(model: Model, forcing: Forcing, start: int, stop: int, epoch: int, folder: Path) -> str:
-    """Say where NaN or infinity first appears in days start to stop, and save the case.
+def report(model: Model, batch: Batch, times, epoch: int, folder: Path) -> str:
+    """Say where NaN or infinity first appears in a batch, and save the case.
 
     Writes `not-finite.safetensors` (weights, the cell's parameters and its forcing up to that
     day) and `not-finite.json` (where, when, what) into `folder`.
     """
-    where = first(model, forcing, start, stop) or {
+    where = first(model, batch, times) or {
         "what": "the gradient is not finite, though every parameter, flux and store is"
     }
     folder.mkdir(parents=True, exist_ok=True)
     case = folder / "not-finite.safetensors"
     tensors = {f"model.{k}": v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
-    cell = where.get("cell")
-    if cell is not None:
-        weather = forcing.values[:, start : start + where["step"] + 1, cell]
+    place = where.pop("place", None)
+    if place is not None:
+        weather = torch.cat([batch.before, batch.forcing], dim=1)[:, : where["step"] + 1, place]
         tensors["forcing"] = weather.cpu().contiguous()
-        for name, value in model.cell_parameters().items():
-            tensors[f"parameter.{name}"] = value[cell].cpu().contiguous()
+        parameters = model.cell_parameters(batch.forcing, batch.cells, batch.before)
+        for name, value in parameters.items():
+            tensors[f"parameter.{name}"] = value[..., place, :].cpu().contiguous()
     save_file(tensors, case)
     where |= {"epoch": epoch, "options": model.options}
     case.with_suffix(".json").write_text(json.dumps(where, indent=1, default=str))
@@ -46,42 +47,44 @@ def report(model: Model, forcing: Forcing, start: int, stop: int, epoch: int, fo
 
 
 @torch.no_grad()
-def first(model: Model, forcing: Forcing, start: int, stop: int) -> dict | None:
+def first(model: Model, batch: Batch, times) -> dict | None:
     """The first weight, parameter, flux or store that is not finite; None if all are."""
     for name, weights in model.network.named_parameters():
         if not torch.isfinite(weights).all():
             return {"what": f"the weights '{name}' of the network are not finite"}
-    parameters = model.cell_parameters()
+    parameters = model.cell_parameters(batch.forcing, batch.cells, batch.before)
     for name, value in parameters.items():
         bad = (~torch.isfinite(value)).nonzero()
         if len(bad):
-            cell = int(bad[0, 0])
-            place = model.domain.name_cell(cell)
-            return {
-                "what": f"the parameter {name} is {value[tuple(bad[0])].item()} in {place}",
-                "cell": cell,
-                "step": 0,
-            }
-    return _first_in_column(model, forcing, start, stop, parameters)
+            where = _place(model, batch, int(bad[0, -2]))
+            number = value[tuple(bad[0])].item()
+            return where | {"what": f"the parameter {name} is {number} in {where['name']}"}
+    return _first_in_column(model, batch, times, parameters)
 
 
-def _first_in_column(model, forcing, start, stop, parameters) -> dict | None:
-    own = {f.name: parameters[f.name] for f in model.column.parameters}
+def _place(model: Model, batch: Batch, place: int) -> dict:
+    cell = place if batch.cells is None else int(batch.cells[place])
+    return {"cell": cell, "place": place, "step": 0, "name": model.domain.name_cell(cell)}
+
+
+def _first_in_column(model, batch, times, parameters) -> dict | None:
+    own = {f.name: parameters[f.name] for f in model.column.parameters if f.name in parameters}
     names = [f.name for f in (*model.column.states, *model.column.fluxes)]
-    state = None
-    for t in range(start, stop):
+    weather, state = torch.cat([batch.before, batch.forcing], dim=1), None
+    for t in range(weather.shape[1] if own else 0):
+        today = {name: p[t : t + 1] if p.ndim == 3 else p for name, p in own.items()}
         values, state = simulate(
-            model.column, forcing.values[:, t : t + 1], own, initial=state, outputs=names,
+            model.column, weather[:, t : t + 1], today, initial=state, outputs=names,
             backend=model.backend,
         )  # fmt: skip
         for name in names:
             bad = (~torch.isfinite(values[name][0])).nonzero()
             if len(bad):
-                cell = int(bad[0, 0])
-                day = forcing.times[t]
-                return {
-                    "what": f"{name} is {values[name][0, cell].item()} on {day:%Y-%m-%d} in "
-                    f"{model.domain.name_cell(cell)}, the first quantity that is not finite",
-                    "cell": cell, "step": t - start, "day": str(day.date()), "quantity": name,
+                where = _place(model, batch, int(bad[0, 0]))
+                day, number = times[batch.day(t, where["place"])], values[name][0, where["place"]]
+                return where | {
+                    "what": f"{name} is {number.item()} on {day:%Y-%m-%d} in {where['name']}, "
+                    "the first quantity that is not finite",
+                    "step": t, "day": str(day.date()), "quantity": name,
                 }  # fmt: skip
     return None

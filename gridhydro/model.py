@@ -175,14 +175,18 @@ class Model(torch.nn.Module):
             self.network.trunk.fit(forcing)
 
     def cell_parameters(
-        self, forcing: Tensor | None = None, cells: Tensor | None = None, warmup: int = 0
+        self,
+        forcing: Tensor | None = None,
+        cells: Tensor | None = None,
+        before: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Parameter -> (N, M) within bounds, daily ones (T, N, M); of some cells, or of all.
+        """Parameter -> (N, M) within bounds, daily ones (W + T, N, M); of some cells, or of all.
 
-        A network that reads the weather needs the forcing (F, T, N) of the same cells.
+        A network that reads the weather needs the forcing (F, T, N) of the same cells; `before`
+        (F, W, N) is that of the days before, which pass without gradient.
         """
         attributes = self.attributes if cells is None else self.attributes[cells]
-        return self.network(attributes, forcing, warmup)
+        return self.network(attributes, forcing, before)
 
     def forward(
         self,
@@ -192,7 +196,7 @@ class Model(torch.nn.Module):
         parameters: Mapping[str, Tensor] | None = None,
         *,
         cells: Tensor | None = None,
-        warmup: int = 0,
+        before: Tensor | None = None,
     ) -> Simulation:
         """Run over forcing (F, T, N), packed in the column's order and units.
 
@@ -201,18 +205,19 @@ class Model(torch.nn.Module):
                     is that flow behind the unit hydrograph
         parameters  replace those of the network
         cells       of lumped basins: which of them the forcing is for, in order
-        warmup      days at the start that only fill the stores: without gradient, not returned
+        before      forcing (F, W, N) of the days before, which only fill the stores: no gradient
         """
         if cells is not None and self.domain.grid is not None:
             raise ValueError("cells of a raster belong together: only lumped basins can be chosen")
         if parameters is None:
-            parameters = self.cell_parameters(forcing, cells, warmup)
-        if warmup:
+            parameters = self.cell_parameters(forcing, cells, before)
+        if before is not None:
+            days = before.shape[1]
+            early = {n: p[:days] if p.ndim == 3 else p for n, p in parameters.items()}
             with torch.no_grad():
-                before = {n: p[:warmup] if p.ndim == 3 else p for n, p in parameters.items()}
-                state = self._run(forcing[:, :warmup], state, outputs, before, cells).state
-            parameters = {n: p[warmup:] if p.ndim == 3 else p for n, p in parameters.items()}
-        return self._run(forcing[:, warmup:], state, outputs, parameters, cells)
+                state = self._run(before, state, outputs, early, cells).state
+            parameters = {n: p[days:] if p.ndim == 3 else p for n, p in parameters.items()}
+        return self._run(forcing, state, outputs, parameters, cells)
 
     def _run(self, forcing, state, outputs, parameters, cells) -> Simulation:
         own = {f.name: parameters[f.name] for f in self.column.parameters}

@@ -109,7 +109,7 @@ class Run:
         them to fill. The column `gauge_use` says whether a gauge was trained on.
         """
         simulated = self.discharge(forcing)
-        observed = discharge_table(discharge)
+        observed = discharge_table(discharge, self.model.domain)
         sites = [site for site in simulated if site in observed]
         if not sites:
             raise ValueError(
@@ -158,7 +158,7 @@ class Run:
             plot.save(plot.training_curve(self.history), folder / "training.png")
         if discharge is not None:
             simulated = series["discharge"].transpose("time", "gauge").to_pandas()
-            observed = discharge_table(discharge).reindex(simulated.index)
+            observed = discharge_table(discharge, domain).reindex(simulated.index)
             figure = plot.hydrographs(observed, simulated, scores)
             plot.save(figure, folder / "hydrographs.png")
 

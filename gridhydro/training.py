@@ -1,10 +1,13 @@
-"""Training against river gauges: whole periods, spin-up without gradient, exact resume."""
+"""Training against river gauges: whole periods or minibatches, spin-up, exact resume."""
 
 from __future__ import annotations
 
+import inspect
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +17,15 @@ import xarray as xr
 from tqdm import tqdm
 
 from gridhydro import checkpoint, guard
+from gridhydro.batches import Batch, Batches, minibatches
 from gridhydro.forcing import Forcing
 from gridhydro.interrupt import Interrupt
 from gridhydro.losses import loss as loss_named
 from gridhydro.model import Model
 from gridhydro.observed import discharge_table
 from gridhydro.run import Run
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "adadelta": torch.optim.Adadelta}
 
 
 def train(
@@ -33,9 +39,13 @@ def train(
     epochs: int = 150,
     learning_rate: float = 0.005,
     decay: bool = True,
+    optimizer: str = "adam",
+    batches: Batches | None = None,
+    seed: int = 0,
     loss: str | Callable = "nse",
     gauges: Sequence[str] | None = None,
     held_out: Sequence[str] = (),
+    split: dict | None = None,
     clip: float = 1.0,
     device: str | torch.device | None = None,
     out: str | Path | None = None,
@@ -46,19 +56,26 @@ def train(
     """Fit the model's network to observed discharge.
 
     forcing     Dataset (time, y, x) of the column's forcings on the domain's grid
-    discharge   m3 s-1, one column per gauge of the domain; NaN is a missing day
+    discharge   m3 s-1 (or a DataArray with units, mm d-1 too), one column per gauge of the domain;
+                NaN is a missing day
     period      first and last day (or month, or year) that are scored, both included
     spinup      days before the period that only fill the stores
     spinup_cycles  runs over all forcing up to the period's end before that, for short records
     decay       let the learning rate fall to nothing along a half cosine over the epochs
-    loss        "nse", "rmse_lowflow", "kge" or a function (simulated, observed), mm d-1, (T, G)
+    optimizer   "adam" or "adadelta"
+    batches     minibatches of lumped basins x windows of days; None: each step sees everything
+    seed        of what the minibatches are, and of dropout
+    loss        "nse", "rmse_lowflow", "kge" or a function (simulated, observed), mm d-1, (T, G);
+                one that also takes `variance` gets, for minibatches, that of each gauge's period
     gauges, held_out  the gauges to train on (all), and those to leave out of them
+    split       kept with the run: what split of gauges and periods this is (`gridhydro.splits`)
     clip        largest norm of the gradient
     out         folder for checkpoints, one every `checkpoint_every` seconds and at the end;
                 with `resume` training goes on from the last, to the numbers of an unbroken run
 
-    One epoch is one step of Adam over the whole period. Raises ValueError for input that does not
-    fit together, and NotFinite, naming the first bad cell, day and quantity, if training diverges.
+    Without `batches` an epoch is one step over the whole period. Raises ValueError for input that
+    does not fit together, and NotFinite, naming the first bad cell, day and quantity, if training
+    diverges.
     """
     device = _device(device)
     if epochs < 1 or int(epochs) != epochs:
@@ -66,36 +83,32 @@ def train(
     model.to(device)
     forcing = Forcing.read(forcing, model.domain, model.column, device=device)
     days = forcing.between(*period)
-    start = days.start - spinup
-    if start < 0:
-        raise ValueError(
-            f"the spin-up needs {spinup} days before {forcing.times[days.start]:%Y-%m-%d}, the "
-            f"forcing has {days.start}: begin the period later, take spinup={days.start}, or give "
-            "spinup_cycles to run over the record beforehand"
-        )
     names = _training_gauges(model, gauges, held_out)
-    observed, columns = _observed(discharge, forcing.times[days], model, names, device)
-    score, per_area = loss_named(loss), _per_area(model, columns)
+    observed, columns = _observed(discharge, forcing.times, days, model, names, device)
+    epoch_of = _epochs(model, forcing, observed, columns, days, spinup, batches, seed)
+    score = _score(loss_named(loss), observed, days, batches)
+    if model.domain.grid is None:
+        model.fit_inputs(_sample(forcing, days, columns), columns)
+    elif model.options["network"] == "lstm":
+        model.fit_inputs(_sample(forcing, days, torch.arange(model.domain.size)))
     history: list[dict] = []
-    optimizer = torch.optim.Adam(model.network.parameters(), lr=learning_rate)
+    if optimizer not in OPTIMIZERS:
+        raise ValueError(f"optimizer is one of {', '.join(OPTIMIZERS)}, not '{optimizer}'")
+    descent = OPTIMIZERS[optimizer](model.network.parameters(), lr=learning_rate)
     loss_name = loss if isinstance(loss, str) else getattr(loss, "__name__", "own")
     about = model.options | dict(
         period=list(period), spinup=spinup, spinup_cycles=spinup_cycles, loss=loss_name,
-        learning_rate=learning_rate, decay=decay, epochs=epochs, gauges=names, clip=clip,
+        optimizer=optimizer, learning_rate=learning_rate, decay=decay, epochs=epochs,
+        batches=asdict(batches) if batches else None, gauges=names, clip=clip, seed=seed,
+        split=split,
     )  # fmt: skip
     done = 0
     folder = Path(out) / "checkpoint" if out is not None else None
     if folder is not None:
         checkpoint.writable(folder)
         if resume:
-            done, history = checkpoint.read(folder, model, optimizer, about)
-
-    before = forcing.values[:, : days.stop]
-    warm_up = forcing.values[:, start : days.start].contiguous()
-    scored = forcing.values[:, days].contiguous()
-    steps = (warm_up.shape[1] + scored.shape[1] + spinup_cycles * before.shape[1]) * (
-        model.domain.size * model.components
-    )
+            done, history = checkpoint.read(folder, model, descent, about)
+    per_area = _per_area(model)
     saved = time.monotonic()
     bar = tqdm(
         range(done, epochs), initial=done, total=epochs, desc="training", unit="epoch",
@@ -105,42 +118,96 @@ def train(
     def keep():
         nonlocal saved
         if folder is not None and history:
-            checkpoint.write(folder, len(history), model, optimizer, history, about)
+            checkpoint.write(folder, len(history), model, descent, history, about)
         saved = time.monotonic()
 
+    def step(batch: Batch, epoch: int) -> float:
+        descent.zero_grad()
+        try:
+            state = None
+            if spinup_cycles:
+                state = model.spin_up(forcing.values[:, : days.stop], spinup_cycles)
+            simulated = batch.simulate(model, state) * per_area[batch.columns]
+            value = score(batch)(simulated, batch.observed)
+            value.backward()
+        except ValueError:
+            # the routing refuses NaN; anything else is for the caller
+            if guard.first(model, batch, forcing.times) is None:
+                raise
+            value = torch.tensor(torch.nan)
+        norm = torch.nn.utils.clip_grad_norm_(model.network.parameters(), clip)
+        if not (torch.isfinite(value) and torch.isfinite(norm)):
+            raise guard.NotFinite(
+                guard.report(model, batch, forcing.times, epoch, Path(out or "."))
+            )
+        descent.step()
+        return value.item()
+
+    model.train()
+    if not done:
+        torch.manual_seed(seed)
     with Interrupt() as interrupt:
         for epoch in bar:
             began = time.perf_counter()
             rate = learning_rate * (0.5 + 0.5 * math.cos(math.pi * epoch / epochs) if decay else 1)
-            optimizer.param_groups[0]["lr"] = rate
-            optimizer.zero_grad()
-            try:
-                state = model.spin_up(before, spinup_cycles) if spinup_cycles else None
-                state = model.spin_up(warm_up, 1, state)
-                simulated = model(scored, state).discharge[:, columns]
-                value = score(simulated * per_area, observed)
-                value.backward()
-            except ValueError:
-                # the routing refuses NaN; anything else is for the caller
-                if guard.first(model, forcing, start, days.stop) is None:
-                    raise
-                value = torch.tensor(torch.nan)
-            norm = torch.nn.utils.clip_grad_norm_(model.network.parameters(), clip)
-            if not (torch.isfinite(value) and torch.isfinite(norm)):
-                text = guard.report(model, forcing, start, days.stop, epoch, Path(out or "."))
-                raise guard.NotFinite(text)
-            optimizer.step()
+            descent.param_groups[0]["lr"] = rate
+            losses, steps = [], 0
+            for batch in epoch_of(epoch):
+                losses.append(step(batch, epoch))
+                lanes = batch.forcing.shape[2] * model.components
+                steps += (batch.before.shape[1] + batch.forcing.shape[1]) * lanes
             seconds = time.perf_counter() - began
-            history.append({"epoch": epoch + 1, "loss": value.item(), "seconds": seconds})
-            bar.set_postfix_str(
-                f"loss {value.item():.4f}, {steps / seconds / 1e6:.1f} M cell-steps/s"
-            )
+            mean = sum(losses) / max(len(losses), 1)
+            history.append({"epoch": epoch + 1, "loss": mean, "seconds": seconds})
+            bar.set_postfix_str(f"loss {mean:.4f}, {steps / seconds / 1e6:.1f} M cell-steps/s")
             over = epoch + 1 == epochs or interrupt.asked
             if over or time.monotonic() - saved > checkpoint_every:
                 keep()
             if interrupt.asked:
                 raise KeyboardInterrupt(f"after epoch {epoch + 1} of {epochs}")
+    model.eval()
     return Run(model, forcing, pd.DataFrame(history), about)
+
+
+def _epochs(model, forcing, observed, columns, days, spinup, batches, seed) -> Callable:
+    """Number of the epoch -> its batches."""
+    if batches is not None:
+        if model.domain.grid is not None:
+            raise ValueError("minibatches are for lumped basins: cells of a raster belong together")
+
+        def windows(starts, length, cells):
+            return observed.window(starts, length, cells)[0]
+
+        return lambda epoch: minibatches(
+            batches, forcing, windows, days, columns, seed * 1_000_003 + epoch
+        )
+    start = days.start - spinup
+    if start < 0:
+        raise ValueError(
+            f"the spin-up needs {spinup} days before {forcing.times[days.start]:%Y-%m-%d}, the "
+            f"forcing has {days.start}: begin the period later, take spinup={days.start}, or give "
+            "spinup_cycles to run over the record beforehand"
+        )
+    before, scored = forcing.values[:, start : days.start], forcing.values[:, days]
+    seen = observed.values[0, days][:, columns]
+    whole = Batch(before.contiguous(), scored.contiguous(), seen, columns, None, start)
+    return lambda epoch: [whole]
+
+
+def _score(score: Callable, observed: Forcing, days: slice, batches) -> Callable:
+    """Batch -> its loss function, told the variance of each gauge where it asks for one."""
+    if batches is None or "variance" not in inspect.signature(score).parameters:
+        return lambda batch: score
+    values = observed.values[0, days]
+    mean = values.nanmean(0)
+    variance = ((values - mean) ** 2).nanmean(0)
+    return lambda batch: partial(score, variance=variance[batch.columns])
+
+
+def _sample(forcing: Forcing, days: slice, cells: torch.Tensor) -> torch.Tensor:
+    """Forcing (F, T, n) of the training period, of 100 of the cells at most."""
+    some = cells[torch.linspace(0, len(cells) - 1, min(len(cells), 100)).long()]
+    return forcing.window(torch.full_like(some, days.start), days.stop - days.start, some)
 
 
 def _device(name) -> torch.device:
@@ -152,10 +219,10 @@ def _device(name) -> torch.device:
     return device
 
 
-def _per_area(model: Model, columns) -> torch.Tensor:
+def _per_area(model) -> torch.Tensor:
     """m3 s-1 -> mm d-1 over the area upstream of each gauge, (G,)."""
-    area = model.domain.gauges["network_area_km2"].to_numpy()[columns.cpu().numpy()] * 1e6
-    return torch.as_tensor(86400 * 1000 / area, dtype=torch.float32, device=columns.device)
+    area = model.domain.gauges["network_area_km2"].to_numpy() * 1e6
+    return torch.as_tensor(86400 * 1000 / area, dtype=torch.float32, device=model.area.device)
 
 
 def _training_gauges(model: Model, gauges, held_out) -> list[str]:
@@ -169,24 +236,29 @@ def _training_gauges(model: Model, gauges, held_out) -> list[str]:
     return names
 
 
-def _observed(discharge, times, model: Model, names: list[str], device):
-    """Observations in mm d-1, (T, G), and the columns of the model's gauges they belong to."""
-    table = discharge_table(discharge)
+def _observed(discharge, times, days: slice, model, names: list[str], device):
+    """Observations in mm d-1 of all gauges and days, and which of the gauges to train on.
+
+    (1, T, G) as a `Forcing`, for its windows; (g,) indices of `names` among the gauges.
+    """
+    table = discharge_table(discharge, model.domain)
     missing = [g for g in names if g not in table]
     if missing:
         raise ValueError(
             f"there is no discharge of the gauges {', '.join(missing)}; it has "
             f"{', '.join(table.columns)}: name them alike, or leave them out with held_out"
         )
-    # one memory layout whatever the table's: sums, and with them every bit, depend on it
-    values = np.array(table[names].reindex(times), dtype=np.float64, order="C")
-    empty = [g for g, column in zip(names, values.T, strict=True) if np.isnan(column).all()]
-    if empty:
-        raise ValueError(
-            f"the gauges {', '.join(empty)} have no observation from {times[0]:%Y-%m-%d} to "
-            f"{times[-1]:%Y-%m-%d}: hold them out or choose another period"
-        )
     known = list(model.domain.gauges.index)
+    table = table.reindex(index=times, columns=known)
+    empty = [g for g in names if table[g].iloc[days].isna().all()]
+    if empty:
+        first, last = times[days.start], times[days.stop - 1]
+        raise ValueError(
+            f"the gauges {', '.join(empty)} have no observation from {first:%Y-%m-%d} to "
+            f"{last:%Y-%m-%d}: hold them out or choose another period"
+        )
+    # one memory layout whatever the table's: sums, and with them every bit, depend on it
+    values = torch.as_tensor(np.array(table, dtype=np.float64, order="C"))
+    values = values.to(device=device, dtype=torch.float32) * _per_area(model)
     columns = torch.tensor([known.index(g) for g in names], device=device)
-    observed = torch.as_tensor(values, dtype=torch.float32, device=device)
-    return observed * _per_area(model, columns), columns
+    return Forcing(times, values[None]), columns

@@ -42,16 +42,18 @@ class Trunk(torch.nn.Module):
     def _shaped(self, forcing):
         return torch.where(self.rates, torch.log10(forcing.clamp(min=0).sqrt() + 0.1), forcing)
 
-    def forward(self, attributes, forcing, warmup: int = 0):
-        """The first `warmup` days are passed without gradient."""
-        weather = ((self._shaped(forcing) - self.mean) / self.std).permute(1, 2, 0)
+    def forward(self, attributes, forcing, before=None):
+        """`before` (F, W, N), the days before the forcing, pass without gradient: (W + T, N, H)."""
         place = self.from_attributes(self.attributes(attributes))
-        state = before = None
-        if warmup:
-            with torch.no_grad():
-                before, state = self.lstm(torch.relu(self.from_forcing(weather[:warmup]) + place))
-        after, _ = self.lstm(torch.relu(self.from_forcing(weather[warmup:]) + place), state)
-        return self.dropout(after if before is None else torch.cat([before, after]))
+        if before is None:
+            return self.dropout(self._pass(forcing, place)[0])
+        with torch.no_grad():
+            early, state = self._pass(before, place)
+        return self.dropout(torch.cat([early, self._pass(forcing, place, state)[0]]))
+
+    def _pass(self, forcing, place, state=None):
+        weather = ((self._shaped(forcing) - self.mean) / self.std).permute(1, 2, 0)
+        return self.lstm(torch.relu(self.from_forcing(weather) + place), state)
 
 
 class SequenceParameterization(Parameterization):
@@ -99,14 +101,14 @@ class SequenceParameterization(Parameterization):
         """The attributes, standardised."""
         return self.trunk.attributes
 
-    def forward(self, attributes, forcing=None, warmup: int = 0) -> dict[str, torch.Tensor]:
-        """Attributes (N, A) and forcing (F, T, N) -> name: (N, M), daily ones (T, N, M).
+    def forward(self, attributes, forcing=None, before=None) -> dict[str, torch.Tensor]:
+        """Attributes (N, A) and forcing (F, T, N) -> name: (N, M), daily ones (W + T, N, M).
 
-        The first `warmup` days are passed without gradient.
+        `before` (F, W, N), the days before the forcing, pass without gradient.
         """
         if forcing is None:
             raise ValueError("this network reads parameters off the weather: give the forcing")
-        hidden = self.trunk(attributes, forcing, warmup)
+        hidden = self.trunk(attributes, forcing, before)
         found = self.named(self.static_head(hidden[-1]))
         if self.daily:
             raw = self.daily_head(hidden).unflatten(-1, (-1, self.components))

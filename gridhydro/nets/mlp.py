@@ -89,7 +89,7 @@ class Parameterization(torch.nn.Module):
         """See `Attributes.matrix`."""
         return self.inputs.matrix(attributes, dtype)
 
-    def forward(self, attributes, forcing=None, warmup: int = 0) -> dict[str, torch.Tensor]:
+    def forward(self, attributes, forcing=None, before=None) -> dict[str, torch.Tensor]:
         """Attributes (N, F) in their own units, or a mapping -> name: (N, M), strictly in bounds.
 
         Fixed parameters come as the constant, in the same shape. The forcing has no say.

@@ -1,0 +1,91 @@
+"""What one step of training sees: the whole period, or a minibatch of basins x windows of days."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gridhydro.forcing import Forcing
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Minibatches of lumped basins x windows of days, each behind a warm-up of its own.
+
+    basins, days  size of a minibatch; warmup: days before each window that only fill the stores
+    An epoch has as many of them as it takes to see the training data once (on average).
+    """
+
+    basins: int = 100
+    days: int = 365
+    warmup: int = 365
+
+    def __post_init__(self):
+        if self.basins < 1 or self.days < 1 or self.warmup < 0:
+            raise ValueError(f"basins and days are 1 or more, warmup is 0 or more: {self}")
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What one step of training is computed from.
+
+    before    (F, W, B) forcing of the days that only fill the stores
+    forcing   (F, L, B) forcing of the days that are scored
+    observed  (L, G) mm d-1 with gaps, at the gauges `columns` (G,)
+    cells     (B,) of lumped basins: those that the forcing is for; None: all cells of the domain
+    first     (B,) or one number: the day of the record on which `before` begins
+    """
+
+    before: Tensor
+    forcing: Tensor
+    observed: Tensor
+    columns: Tensor
+    cells: Tensor | None
+    first: Tensor | int
+
+    def simulate(self, model, state=None) -> Tensor:
+        """Discharge at the observed gauges, (L, G) m3 s-1."""
+        before = self.before if self.before.shape[1] else None
+        discharge = model(self.forcing, state, cells=self.cells, before=before).discharge
+        return discharge if self.cells is not None else discharge[:, self.columns]
+
+    def day(self, step: int, cell: int) -> int:
+        """The day of the record of a step since the beginning of `before`."""
+        return (self.first if isinstance(self.first, int) else int(self.first[cell])) + step
+
+
+def minibatches(
+    options: Batches, forcing: Forcing, observed: Callable, days: slice, columns: Tensor, seed: int
+) -> Iterator[Batch]:
+    """The minibatches of one epoch; `seed` decides which.
+
+    observed(starts, length, columns) gives observations (L, B); days are those that may be scored,
+    columns the gauges to draw from. Gauges come in turn, in an order shuffled anew each round.
+    """
+    random = torch.Generator().manual_seed(seed)
+    first = max(days.start, options.warmup)
+    length = min(options.days, days.stop - first)
+    if length < 1:
+        raise ValueError(
+            f"a warm-up of {options.warmup} days leaves nothing of the period to score: take a "
+            "shorter one, or begin the forcing earlier"
+        )
+    size = min(options.basins, len(columns))
+    count = max(1, round(len(columns) * (days.stop - first) / (size * length)))
+    rounds = -(-count * size // len(columns))
+    order = [torch.randperm(len(columns), generator=random) for _ in range(rounds)]
+    chosen = columns.cpu()[torch.cat(order)]
+    for i in range(count):
+        cells = chosen[i * size : (i + 1) * size]
+        starts = torch.randint(first, days.stop - length + 1, (size,), generator=random)
+        begin = starts - options.warmup
+        seen = observed(starts, length, cells)
+        if torch.isnan(seen).all():
+            continue
+        weather = forcing.window(begin, options.warmup + length, cells)
+        before, scored = weather.split([options.warmup, length], dim=1)
+        cells = cells.to(seen.device)
+        yield Batch(before.contiguous(), scored.contiguous(), seen, cells, cells, begin)

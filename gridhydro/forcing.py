@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
 
+from gridhydro import on_disk
 from gridhydro.check import Report
 from gridhydro.column import Column, Field
 from gridhydro.domain import Domain
@@ -34,18 +36,41 @@ class Forcing:
     values: torch.Tensor
 
     @classmethod
-    def read(cls, dataset, domain: Domain, column: Column, dtype=torch.float32, device="cpu"):
+    def read(
+        cls,
+        dataset,
+        domain: Domain,
+        column: Column,
+        dtype=torch.float32,
+        device="cpu",
+        cache: str | Path | None = None,
+    ):
         """From a Dataset with the column's forcings as (time, y, x) on the domain's grid.
 
         For lumped basins (time, gauge). Units are converted; a variable that is missing, a day
-        that is missing and a value that is missing each raise ValueError saying which.
+        that is missing and a value that is missing each raise ValueError saying which. With a
+        folder `cache` the series are not held in memory but packed into a file there, piece by
+        piece, and read by the window.
         """
         if isinstance(dataset, Forcing):
             return cls(dataset.times, dataset.values.to(device=device, dtype=dtype))
         times = _times(dataset)
+        if cache is not None:
+
+            def rows(days: slice) -> np.ndarray:
+                part = dataset.isel(time=days)
+                return np.stack([_variable(part, f, times[days], domain) for f in column.forcings])
+
+            shape = (len(column.forcings), len(times), domain.size)
+            return cls(times, on_disk.packed(cache, shape, rows))
         rows = [_variable(dataset, field, times, domain) for field in column.forcings]
         tensors = [torch.as_tensor(np.ascontiguousarray(row), dtype=dtype) for row in rows]
         return cls(times, torch.stack(tensors).to(device))
+
+    @property
+    def size(self) -> int:
+        """Number of cells."""
+        return self.values.shape[2]
 
     def window(self, starts, length: int, cells) -> torch.Tensor:
         """(F, length, B): for each of the cells (B,) the days from its own start (B,) on."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from gridhydro.domain import Domain
 
+_CLASS = ": "  # between the name of an attribute and that of a class
 
-def attribute_values(domain: Domain, attributes) -> dict[str, np.ndarray]:
+
+def attribute_values(domain: Domain, attributes, names=None) -> dict[str, np.ndarray]:
     """Name -> (N,) from a Dataset of rasters on the domain's grid, a table, or a mapping.
 
     For lumped basins a Dataset holds (gauge) variables and a table is indexed by basin; a variable
-    of texts (classes) becomes one attribute for each class, 1 where the basin is of it.
+    of texts (classes) becomes one attribute for each class, 1 where the basin is of it. `names`
+    chooses attributes, by these names or by those of a trained network, one for each class.
     """
     if attributes is None or not len(attributes):
         raise ValueError(
@@ -30,11 +35,39 @@ def attribute_values(domain: Domain, attributes) -> dict[str, np.ndarray]:
                 "attributes are rasters (y, x), or (gauge) for lumped basins"
             )
         attributes = {name: maps[name] for name in maps if "time" not in maps[name].dims}
+    wanted = None if names is None else {name.split(_CLASS)[0] for name in names}
+    lacking = sorted(set(wanted or ()) - {str(name) for name in attributes})
+    if lacking:
+        raise ValueError(
+            f"there is no attribute {', '.join(lacking)}; "
+            f"there is {', '.join(map(str, attributes))}"
+        )
     found: dict[str, np.ndarray] = {}
     for name in attributes:
-        values = _one(domain, str(name), attributes[name])
-        found |= _classes(str(name), values) if values.dtype.kind in "OUST" else {str(name): values}
-    return found
+        if wanted is None or str(name) in wanted:
+            values = _one(domain, str(name), attributes[name])
+            texts = values.dtype.kind in "OUST"
+            found |= _classes(str(name), values) if texts else {str(name): values}
+    if names is None or not any(_CLASS in name for name in names):
+        return found
+    # a class that none of these basins is of
+    return {name: found.get(name, np.zeros(domain.size)) for name in names}
+
+
+def without_gaps(values: dict[str, np.ndarray], means: dict[str, float] | None = None) -> dict:
+    """The attributes with missing values replaced, and said so: by their mean, or by `means`."""
+    filled = dict(values)
+    for name, column in values.items():
+        gaps = ~np.isfinite(np.asarray(column, float))
+        if gaps.any() and (means is not None or not gaps.all()):
+            mean = column[~gaps].mean() if means is None else means[name]
+            warnings.warn(
+                f"the attribute '{name}' is missing in {gaps.sum()} of {gaps.size} basins: "
+                f"taken as {mean:.4g} there",
+                stacklevel=2,
+            )
+            filled[name] = np.where(gaps, mean, column)
+    return filled
 
 
 def _one(domain: Domain, name: str, values) -> np.ndarray:
@@ -58,4 +91,4 @@ def _one(domain: Domain, name: str, values) -> np.ndarray:
 def _classes(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
     """One attribute per class; a missing class is a class of its own called 'none'."""
     texts = pd.Series(values).fillna("none").map(lambda v: str(v).strip() or "none")
-    return {f"{name}: {c}": (texts == c).to_numpy(float) for c in sorted(texts.unique())}
+    return {f"{name}{_CLASS}{c}": (texts == c).to_numpy(float) for c in sorted(texts.unique())}

@@ -82,8 +82,11 @@ def evaluate(run: Run, setup: Setup, period: tuple[str, str] | None = None) -> p
         return run.evaluate(setup.discharge, tuple(period))
     settings = setup.training
     periods = {"training": settings.period, "validation": settings.validation}
+    simulated = run.discharge()
     tables = [
-        run.evaluate(setup.discharge, p, name=name) for name, p in periods.items() if p is not None
+        run.evaluate(setup.discharge, p, name=name, simulated=simulated)
+        for name, p in periods.items()
+        if p is not None
     ]
     return pd.concat(tables, ignore_index=True)
 

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
 from safetensors.torch import load_file, save_file
 
 from gridhydro import checkpoint, export, metrics, plot
+from gridhydro.baseline import make_model
 from gridhydro.domain import Domain
 from gridhydro.forcing import Forcing
+from gridhydro.inputs import attribute_values, without_gaps
 from gridhydro.model import Model, Simulation
+from gridhydro.nets import SequenceParameterization
 from gridhydro.observed import discharge_table
 from gridhydro.river import River
 
+# days x basins that a run of lumped basins holds at once
+_BASIN_DAYS = 2**20
 # what is exported unless other fluxes or states are named
 FLUXES = ("runoff", "actual_evapotranspiration", "snow_water_equivalent", "soil_moisture")
 
@@ -40,32 +46,51 @@ class Run:
 
     @property
     def parameters(self) -> xr.Dataset:
-        """Maps of all parameters, (y, x); the mean over the components."""
-        with torch.no_grad():
-            values = self.model.cell_parameters()
-        domain = self.model.domain
-        return xr.Dataset(
-            {
-                field.name: domain.unpack(
-                    values[field.name].mean(-1).cpu().numpy(), field.name, field.attrs
-                )
-                for field in self.model.fields
-            }
-        )
+        """Maps of all parameters, (y, x): the mean over the components, and days if they change."""
+        return _unpacked(self.model, self._mean_parameters())
 
-    @torch.no_grad()
-    def _simulation(self, forcing, outputs: Sequence[str]) -> tuple[Forcing, Simulation]:
-        device = self.model.area.device
+    def _mean_parameters(self) -> dict[str, np.ndarray]:
+        model = self.model
+        if not isinstance(model.network, SequenceParameterization):
+            with torch.no_grad():
+                values = model.cell_parameters()
+            return {f.name: values[f.name].mean(-1).cpu().numpy() for f in model.fields}
+        parts = []
+        for cells, forcing in _chunks(model, self._forcing(None)):
+            with torch.no_grad():
+                values = model.cell_parameters(forcing, cells)
+            means = {n: v.mean(-1) if v.ndim == 2 else v.mean((0, -1)) for n, v in values.items()}
+            parts.append(means)
+        return {f.name: torch.cat([p[f.name] for p in parts]).cpu().numpy() for f in model.fields}
+
+    def _forcing(self, forcing) -> Forcing:
         forcing = self.forcing if forcing is None else forcing
         if forcing is None:
             raise ValueError("this run was loaded without its forcing: give it to Run.load or here")
-        forcing = Forcing.read(forcing, self.model.domain, self.model.column, device=device)
+        device = self.model.area.device
+        return Forcing.read(forcing, self.model.domain, self.model.column, device=device)
+
+    @torch.no_grad()
+    def _simulation(self, forcing, outputs: Sequence[str]) -> tuple[Forcing, Simulation]:
+        forcing = self._forcing(forcing)
         cycles, end = self.about.get("spinup_cycles", 0), self.about["period"][1]
         # as in training: over the days up to the end of its period, where the forcing has them
         until = forcing.times.slice_indexer(None, end).stop or len(forcing.times)
-        before = forcing.values[:, :until]
-        state = self.model.spin_up(before, cycles) if cycles else None
-        return forcing, self.model(forcing.values, state, outputs)
+        self.model.eval()
+        if cycles or self.model.domain.grid is not None:
+            before = forcing.values[:, :until]
+            state = self.model.spin_up(before, cycles) if cycles else None
+            return forcing, self.model(forcing.values, state, outputs)
+        parts = [
+            self.model(weather, None, outputs, cells=cells)
+            for cells, weather in _chunks(self.model, forcing)
+        ]
+        whole = Simulation(
+            torch.cat([p.discharge for p in parts], dim=1),
+            {name: torch.cat([p.outputs[name] for p in parts], dim=1) for name in outputs},
+            None,
+        )
+        return forcing, whole
 
     def discharge(self, forcing: xr.Dataset | None = None) -> pd.DataFrame:
         """Discharge at every gauge, m3 s-1, from the first day of the forcing on."""
@@ -87,7 +112,7 @@ class Run:
         return export.dataset(
             self.model.domain,
             forcing.times,
-            [self.model.column.output(name) for name in outputs],
+            [self.model.output(name) for name in outputs],
             {name: value.cpu().numpy() for name, value in simulation.outputs.items()},
             simulation.discharge.cpu().numpy(),
         )
@@ -99,16 +124,50 @@ class Run:
         known = {f.name for f in (*column.fluxes, *column.states)}
         return tuple(name for name in FLUXES if name in known)
 
+    def predict(
+        self, basins: xr.Dataset, outputs: Sequence[str] = (), *, names: Sequence[str] | None = None
+    ) -> xr.Dataset:
+        """Daily discharge (time, gauge) of basins that the run was not trained on.
+
+        basins   a basins Dataset (see `gridhydro.io`): forcing (time, gauge), the attributes that
+                 the network was trained with (gauge), the coordinate `area` in km2
+        outputs  names of fluxes and states to return as well
+        names    of some of the basins
+        Missing attributes are taken as the mean of the training, with a warning.
+        """
+        return self.transferred(basins, names).simulate(outputs=outputs)
+
+    def transferred(self, basins: xr.Dataset, names: Sequence[str] | None = None) -> Run:
+        """The same run for other lumped basins; see `predict`."""
+        if self.model.domain.grid is not None:
+            raise ValueError("a run on a raster is not carried over to lumped basins")
+        if names is not None:
+            basins = basins.sel(gauge=list(names))
+        domain = lumped_domain(basins)
+        network = self.model.network
+        means = dict(zip(network.names, network.inputs.typical().tolist(), strict=True))
+        values = attribute_values(domain, basins, network.names)
+        model = make_model(domain, without_gaps(values, means), **_options(self.model.options))
+        model.network.load_state_dict(network.state_dict())
+        forcing = Forcing.read(basins, domain, model.column)
+        return Run(model, forcing, self.history, self.about)
+
     def evaluate(
-        self, discharge, period: tuple[str, str], forcing: xr.Dataset | None = None, name: str = ""
+        self,
+        discharge,
+        period: tuple[str, str],
+        forcing: xr.Dataset | None = None,
+        name: str = "",
+        simulated: pd.DataFrame | None = None,
     ) -> pd.DataFrame:
         """Scores of every gauge with observations in the period, one row each.
 
         The simulation starts on the first day of the forcing, with the column's initial stores
         (or after the `spinup_cycles` of the training): leave a year or so before the period for
-        them to fill. The column `gauge_use` says whether a gauge was trained on.
+        them to fill. The column `gauge_use` says whether a gauge was trained on. `simulated`, of
+        `discharge`, spares the simulation where several periods are scored.
         """
-        simulated = self.discharge(forcing)
+        simulated = self.discharge(forcing) if simulated is None else simulated
         observed = discharge_table(discharge, self.model.domain)
         sites = [site for site in simulated if site in observed]
         if not sites:
@@ -140,8 +199,9 @@ class Run:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
         self.save_model(folder)
         domain, fields = self.model.domain, self.model.fields
-        maps = {name: domain.pack(raster) for name, raster in self.parameters.items()}
-        export.write_parameters(folder, domain, fields, maps)
+        maps = self._mean_parameters() if fields else {}
+        if fields:
+            export.write_parameters(folder, domain, fields, maps)
         series = self.simulate(outputs=outputs)
         export.write_dataset(folder / "fluxes.nc", series)
         if scores is not None:
@@ -193,17 +253,58 @@ class Run:
                 f"{folder} holds no finished run (run.json is missing): train into it first"
             )
         content = json.loads((folder / "run.json").read_text())
-        options = dict(content["model"])
+        options = _options(content["model"])
         domain = Domain.from_file(folder / "domain.nc")
         tensors = load_file(folder / "model.safetensors")
-        columns = zip(options.pop("attributes"), tensors["attributes"].numpy().T, strict=True)
-        options["river"] = River(**options["river"])
+        columns = zip(content["model"]["attributes"], tensors["attributes"].numpy().T, strict=True)
         if column is not None:
             options["column"] = column
-        model = Model(domain, attributes=dict(columns), **options)
+        model = make_model(domain, dict(columns), **options)
         model.load_state_dict(tensors)
         history = folder / "history.csv"
         table = pd.read_csv(history) if history.exists() else pd.DataFrame()
         if forcing is not None:
             forcing = Forcing.read(forcing, domain, model.column)
         return cls(model, forcing, table, content["training"])
+
+
+def load(folder: str | Path, forcing: xr.Dataset | Forcing | None = None, column=None) -> Run:
+    """A trained run from its folder; see `Run.load`."""
+    return Run.load(folder, forcing, column)
+
+
+def lumped_domain(basins: xr.Dataset) -> Domain:
+    """The domain of a basins Dataset: a cell for each gauge, with its area and place."""
+    if "gauge" not in basins.dims or "area" not in basins.coords:
+        raise ValueError(
+            "a basins Dataset has the dimension 'gauge' and the coordinate 'area' in km2: read it "
+            "with one of the readers of gridhydro.io"
+        )
+    place = {
+        name: basins[name].values for name in ("latitude", "longitude") if name in basins.coords
+    }
+    return Domain.lumped(basins["area"].values, [str(g) for g in basins["gauge"].values], **place)
+
+
+def _options(options: dict) -> dict:
+    """The options of a model as they were kept, for making it again."""
+    options = {k: v for k, v in options.items() if k != "attributes"}
+    if "river" in options:
+        options["river"] = River(**options["river"])
+    return options
+
+
+def _chunks(model, forcing: Forcing) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Lumped basins a few at a time, with their forcing: a network's series are large."""
+    count = max(1, _BASIN_DAYS // len(forcing.times))
+    for first in range(0, forcing.size, count):
+        cells = torch.arange(first, min(first + count, forcing.size))
+        values = forcing.values[:, :, first : first + count].contiguous()
+        yield cells.to(values.device), values
+
+
+def _unpacked(model, values) -> xr.Dataset:
+    domain = model.domain
+    return xr.Dataset(
+        {f.name: domain.unpack(values[f.name], f.name, f.attrs) for f in model.fields}
+    )

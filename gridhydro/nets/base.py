@@ -50,6 +50,10 @@ class Attributes(torch.nn.Module):
         self.mean.copy_(values.mean(0))
         self.std.copy_(torch.where(constant, 1.0, values.std(0, correction=0)))
 
+    def typical(self) -> torch.Tensor:
+        """The values (F,), in their own units, that are 0 when standardised."""
+        return torch.where(self.logarithmic, self.unit * torch.expm1(self.mean), self.mean)
+
     def _shaped(self, values, unit):
         logarithm = torch.log1p(torch.where(self.logarithmic, values / unit, 0.0).clamp(min=0))
         return torch.where(self.logarithmic, logarithm, values)

@@ -1,0 +1,135 @@
+"""The purely data-driven rival: an LSTM from attributes and forcing straight to runoff."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from gridhydro.column import Column, Field, fields
+from gridhydro.columns import HBV
+from gridhydro.domain import Domain
+from gridhydro.inputs import attribute_values
+from gridhydro.model import Model, Simulation, State
+from gridhydro.nets import Attributes, Trunk
+from gridhydro.river import SECONDS
+
+
+class Streamflow(Column):
+    """What the LSTM takes and gives, in a column's words: it holds no water and no balance."""
+
+    name = "lstm"
+    forcings = HBV.forcings
+    fluxes = fields("runoff mm d-1: water to the river")
+    water_out = ("runoff",)
+
+    def step(self, s, x, p):
+        raise TypeError("the LSTM is no column of water: use gridhydro.LSTMModel")
+
+
+class _Network(torch.nn.Module):
+    """Runoff (T, N) in units of `scale`, above zero."""
+
+    daily: tuple[Field, ...] = ()
+    learned: tuple[Field, ...] = ()
+
+    def __init__(self, values, forcings, hidden, dropout, log_attributes):
+        super().__init__()
+        self.trunk = Trunk(values, forcings, hidden, dropout, log_attributes)
+        self.head = torch.nn.Linear(hidden, 1)
+
+    @property
+    def inputs(self) -> Attributes:
+        return self.trunk.attributes
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.inputs.names
+
+    def forward(self, attributes, forcing, before=None) -> Tensor:
+        hidden = self.trunk(attributes, forcing, before)
+        return torch.nn.functional.softplus(self.head(hidden[-forcing.shape[1] :])).squeeze(-1)
+
+
+class LSTMModel(torch.nn.Module):
+    """An LSTM that gives the runoff of lumped basins; trained, scored and kept like a `Model`.
+
+    Kratzert et al. (2019, doi:10.5194/hess-23-5089-2019), with attributes and forcing as inputs of
+    every day. domain, attributes, hidden, dropout, log_attributes and seed as for `Model`.
+    """
+
+    components = 1
+    unit_hydrograph = None
+
+    def __init__(
+        self,
+        domain: Domain,
+        attributes,
+        *,
+        hidden: int = 64,
+        dropout: float = 0.0,
+        log_attributes: Sequence[str] = (),
+        seed: int = 0,
+    ):
+        super().__init__()
+        if domain.grid is not None:
+            raise ValueError("the LSTM knows no rivers: it is for lumped basins")
+        self.domain, self.column = domain, Streamflow()
+        values = attribute_values(domain, attributes)
+        self.options = dict(
+            column="lstm", network="lstm", hidden=hidden, dropout=dropout,
+            log_attributes=list(log_attributes), seed=seed,
+        )  # fmt: skip
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.network = _Network(values, self.column.forcings, hidden, dropout, log_attributes)
+        self.register_buffer("attributes", self.network.inputs.matrix(values))
+        self.register_buffer("area", torch.as_tensor(domain.area, dtype=torch.float32))
+
+    def __repr__(self) -> str:
+        inputs = len(self.network.names) + len(self.column.forcings)
+        return f"LSTM of size {self.options['hidden']}, {inputs} inputs, for {self.domain!r}"
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """It has no parameters with a meaning."""
+        return ()
+
+    def output(self, name: str) -> Field:
+        """The field called `name`."""
+        return self.column.output(name)
+
+    def fit_inputs(self, forcing: Tensor, cells: Tensor | None = None) -> None:
+        """Scale the inputs by the attributes of these cells and a sample of forcing."""
+        self.network.inputs.fit(self.attributes if cells is None else self.attributes[cells])
+        self.network.trunk.fit(forcing)
+
+    def cell_parameters(self, forcing=None, cells=None, before=None) -> dict[str, Tensor]:
+        """None; for what goes over any model."""
+        return {}
+
+    def forward(
+        self, forcing, state=None, outputs=(), parameters=None, *, cells=None, before=None
+    ) -> Simulation:
+        """As `Model.forward`: forcing (F, T, N) -> discharge (T, N) m3 s-1."""
+        if state is not None:
+            raise ValueError("an LSTM starts from no stores: give it the days before instead")
+        attributes, area = self.attributes, self.area
+        if cells is not None:
+            attributes, area = attributes[cells], area[cells]
+        runoff = self.network(attributes, forcing, before)
+        kept = {name: runoff for name in outputs}
+        return Simulation(runoff * (area / 1000 / SECONDS), kept, State({}, None))
+
+    def spin_up(self, forcing, cycles=1, state=None) -> None:
+        """Refused: what an LSTM remembers is no water."""
+        raise ValueError("an LSTM has no stores to spin up: give a warm-up instead")
+
+
+def make_model(domain: Domain, attributes, column="hbv", **options):
+    """An `LSTMModel` where the column is called "lstm", else a `Model`."""
+    if column != "lstm":
+        return Model(domain, column, attributes, **options)
+    options.pop("network", None)
+    return LSTMModel(domain, attributes, **options)

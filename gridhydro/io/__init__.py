@@ -1,7 +1,18 @@
-"""Readers of rasters, series and discharge."""
+"""Readers of rasters, series and discharge, and of data sets of basins."""
 
+from gridhydro.io.basins import read_basins, write_basins
+from gridhydro.io.camels_us import read_camels_us
+from gridhydro.io.caravan import read_caravan
 from gridhydro.io.discharge import read_discharge
 from gridhydro.io.raster import read_raster
 from gridhydro.io.series import read_series
 
-__all__ = ["read_discharge", "read_raster", "read_series"]
+__all__ = [
+    "read_basins",
+    "read_camels_us",
+    "read_caravan",
+    "read_discharge",
+    "read_raster",
+    "read_series",
+    "write_basins",
+]

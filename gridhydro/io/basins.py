@@ -1,0 +1,204 @@
+"""Plain NetCDF and Zarr files of basins: read window by window, and written to be read so."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gridhydro.checkpoint import replace
+from gridhydro.io.basins_file import BasinsFile
+from gridhydro.io.form import attribute, coordinate, days_between, series_attrs, wanted_basins
+from gridhydro.io.lazy import LazySeries
+from gridhydro.io.quantities import COORDINATES, FLOW_DEPTH, SERIES, conversion
+from gridhydro.io.raster import existing
+from gridhydro.io.tables import read_attributes
+
+
+def read_basins(
+    path: str | Path | Sequence[str | Path],
+    names: Mapping[str, str] | None = None,
+    *,
+    units: Mapping[str, str] | None = None,
+    basins: Iterable[str] | str | Path | None = None,
+    period: tuple[str, str] | None = None,
+    area: Mapping[str, float] | None = None,
+    attributes: str | Path | None = None,
+    shift: str | None = None,
+) -> xr.Dataset:
+    """Basins from NetCDF or Zarr, as a basins dataset (see `io.form`) whose series stay on disk.
+
+    path        a file (.nc) or store (.zarr), several, or a pattern with *; each series in one
+                of them, over days and gauges in either order
+    names       our name -> the file's, where it is not among those in `io.quantities`
+    units       our name -> unit, where a file has none or states it wrongly
+    basins      None (all), ids, or a text file of ids
+    period      two dates, months or years, both included; None: all days
+    area        gauge -> km2; discharge in m3 s-1 needs it where the files do not have it
+    attributes  a CSV table, its first column the gauges; its columns become attributes
+    shift       added to the stamps to bring them to midnight ("1h"), see `io.days.daily`
+
+    A window is read when it is asked for: data.sel(gauge=..., time=...).load(). Values that a
+    quantity cannot have are refused then; what is missing is NaN. Series that the form does not
+    know come under their own names and in their own units. Files with different identifiers are
+    joined by any other of their names of gauges that agree. A table (gauge, column) with a text
+    coordinate gives an attribute a column; where the CSV table has that name too, it is preceded
+    by the name of its table. Latitude, longitude and area are there as far as the files, or the
+    columns of the CSV table called so, have them.
+    Raises ValueError or FileNotFoundError naming file and variable.
+    """
+    names, units = dict(names or {}), dict(units or {})
+    files: list[BasinsFile] = []
+    try:
+        for place in _paths(path):
+            files.append(BasinsFile.open(place, names, shift))
+        _refuse_absent(files, names)
+        data = _joined(files, names, units, basins, period, area, attributes)
+    except BaseException:
+        _close(files)
+        raise
+    data.set_close(lambda: _close(files))
+    return data
+
+
+def write_basins(data: xr.Dataset, path: str | Path) -> None:
+    """A basins dataset as CF NetCDF (.nc) or Zarr (.zarr), a chunk a gauge, for `read_basins`.
+
+    One series after the other is in memory. The file appears whole or not at all.
+    """
+    # gridhydro.export stands above the readers of its own package
+    from gridhydro.export import _replace_zarr
+
+    path = Path(path)
+    if path.suffix not in (".nc", ".zarr"):
+        raise ValueError(f"{path}: basins are written to a file .nc or a folder .zarr")
+    if not {"time", "gauge"} <= set(data.dims):
+        raise ValueError(f"the dataset has the dimensions {tuple(data.dims)}, not time and gauge")
+    data = data.transpose("time", "gauge", ...).assign_attrs(Conventions="CF-1.11")
+    for name in data.variables:
+        variable = data[name]
+        variable.encoding = {}
+        if {"time", "gauge"} == set(variable.dims):
+            chunks = (data.sizes["time"], 1)
+            variable.encoding = {"dtype": "float32", "_FillValue": np.float32(np.nan)}
+            variable.encoding |= {"chunks": chunks} if path.suffix == ".zarr" else {
+                "chunksizes": chunks, "zlib": True, "complevel": 4, "shuffle": True
+            }  # fmt: skip
+    start = pd.Timestamp(data["time"].values[0])
+    data["time"].encoding = {"units": f"days since {start:%Y-%m-%d}", "dtype": "int32"}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".nc":
+        replace(path, lambda place: data.to_netcdf(place, engine="netcdf4"))
+    else:
+        _replace_zarr(path, data)
+
+
+def _paths(path) -> list[Path]:
+    if not isinstance(path, (str, Path)):
+        return [existing(p) for p in path]
+    if glob.has_magic(str(path)) and not Path(path).exists():
+        found = sorted(glob.glob(str(path)))
+        if not found:
+            raise FileNotFoundError(f"no file is called like {path}")
+        return [Path(p) for p in found]
+    return [existing(path)]
+
+
+def _close(files: Iterable[BasinsFile]) -> None:
+    for file in files:
+        file.data.close()
+
+
+def _refuse_absent(files: list[BasinsFile], names: Mapping[str, str]) -> None:
+    for ours, theirs in names.items():
+        if not any(theirs in file.data.variables for file in files):
+            known = ", ".join(str(v) for file in files for v in file.data.variables)
+            raise ValueError(
+                f"{files[0].path}: there is no variable '{theirs}' for {ours}, but {known}"
+            )
+
+
+def _joined(files: list[BasinsFile], names, units, basins, period, area, attributes) -> xr.Dataset:
+    lead = next((f for f in files if "discharge" in f.series), files[0])
+    files = [lead, *(f for f in files if f is not lead)]
+    gauges = wanted_basins(basins, lead.labels[0].tolist(), lead.path)
+    days = lead.days[days_between(lead.days, period, lead.path)]
+    for file in files:
+        if file.rows(gauges) is None or (basins is None and len(file.labels[0]) != len(gauges)):
+            raise ValueError(
+                f"{file.path} has the gauges {', '.join(file.labels[0][:5])} ..., {lead.path} has "
+                f"{', '.join(gauges[:5])} ...: choose those that both have with basins="
+            )
+        if period is None and not file.days.equals(days):
+            raise ValueError(
+                f"{file.path} has other days than {lead.path}: choose a period that both have"
+            )
+    table = pd.DataFrame() if attributes is None else read_attributes(attributes, gauges)
+    coords: dict = {}
+    static: dict = {}
+    for file in files:
+        coords = file.coordinates(gauges, names, units) | coords
+        static = file.attributes(gauges, names, set(table)) | static
+    for name, column in table.items():
+        if name in COORDINATES and name not in coords:
+            coords[name] = coordinate(name, column.to_numpy(), gauges, attributes)
+        else:
+            static[name] = attribute(column.to_numpy(), name)
+    if area is not None:
+        lacking = [g for g in gauges if g not in area]
+        if lacking:
+            raise ValueError(f"area= has no value for {', '.join(lacking[:5])}")
+        coords["area"] = coordinate("area", [area[g] for g in gauges], gauges, "area=")
+    series: dict = {}
+    for file in files:
+        for name in file.series:
+            if name in series:
+                raise ValueError(f"{file.path}: an earlier file has '{name}' too")
+            series[name] = _variable(name, file, gauges, days, units, coords.get("area"))
+    data = xr.Dataset(series | static, {"time": days, "gauge": gauges} | coords)
+    data["time"].attrs = {"standard_name": "time", "long_name": "day"}
+    data["gauge"].attrs = {"cf_role": "timeseries_id", "long_name": "gauge"}
+    if len(files) == 1:
+        return data.assign_attrs(lead.data.attrs)
+    return data.assign_attrs(
+        source="; ".join(str(f.data.attrs.get("source", f.path.name)) for f in files)
+    )
+
+
+def _variable(name: str, file: BasinsFile, gauges, days, units, area) -> xr.Variable:
+    """A series that is read and converted when it is asked for."""
+    source = file.data[file.series[name]]
+    given = units.get(name) or file.units(file.series[name])
+    factor, offset = 1.0, 0.0
+    if name == "discharge" and area is not None and _is_volume(name, given, file.path):
+        factor = conversion(name, given, "m3 s-1", file.path)[0] * FLOW_DEPTH / area.values
+    elif name == "discharge" and _is_volume(name, given, file.path):
+        raise ValueError(
+            f"{file.path}: discharge is in '{given}' and there are no areas of the basins to make "
+            f"it mm d-1: give them, area={{'{gauges[0]}': km2, ...}}"
+        )
+    elif name in SERIES:
+        factor, offset = conversion(name, given, SERIES[name].unit, file.path)
+    first_day = file.days.get_loc(days[0]) if days[0] in file.days else None
+    if first_day is None or days[-1] not in file.days:
+        raise ValueError(
+            f"{file.path} has the days {file.days[0]:%Y-%m-%d} to {file.days[-1]:%Y-%m-%d}, not "
+            f"all of {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"
+        )
+    lazy = LazySeries(
+        name, source, file.day_dim, days, first_day, gauges, file.rows(gauges), factor, offset
+    )
+    attrs = source.attrs if name not in SERIES else {}
+    return lazy.variable(series_attrs(name, given) | attrs)
+
+
+def _is_volume(name: str, given: str | None, where) -> bool:
+    try:
+        conversion(name, given, "m3 s-1", where)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,127 @@
+"""One open file of basins: which of its variables are series, and what its axes stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gridhydro.io.days import daily, gauge_names
+from gridhydro.io.form import attribute, coordinate, recognise, text
+from gridhydro.io.quantities import COORDINATES, conversion
+
+
+@dataclass
+class BasinsFile:
+    """series: our name -> the file's; labels: what names the gauges, identifiers first."""
+
+    path: Path
+    data: xr.Dataset
+    series: dict[str, str]
+    day_dim: str
+    gauge_dim: str
+    days: pd.DatetimeIndex
+    labels: list[np.ndarray]
+
+    @classmethod
+    def open(cls, path: Path, names: Mapping[str, str], shift: str | None) -> BasinsFile:
+        try:
+            engine = "zarr" if path.is_dir() else "netcdf4"
+            data = xr.open_dataset(path, engine=engine, cache=False, chunks=None)
+        except (OSError, ValueError, KeyError) as error:
+            raise ValueError(f"{path} cannot be opened as NetCDF or Zarr: {error}") from None
+        try:
+            day_dim, gauge_dim = _axes(data, path)
+            found = [v for v in data.data_vars if set(data[v].dims) == {day_dim, gauge_dim}]
+            series = recognise(found, {o: v for o, v in names.items() if v in found}, path)
+            # those of other names come as they are
+            series |= {str(v): str(v) for v in found if v not in series.values()}
+            said = " ".join(str(data.attrs.get(k, "")) for k in ("timereference", "hydts_timeRef"))
+            days = daily(data[day_dim], path, said, shift)
+            labels = gauge_names(data, gauge_dim, path)
+            return cls(path, data, series, day_dim, gauge_dim, days, labels)
+        except BaseException:
+            data.close()
+            raise
+
+    def rows(self, gauges: Sequence[str]) -> np.ndarray | None:
+        """The place of each gauge, by the first of the file's names that has them all."""
+        for labels in self.labels:
+            places = pd.Index(labels).get_indexer(gauges)
+            if (places >= 0).all():
+                return places
+        return None
+
+    def units(self, variable: str) -> str | None:
+        attrs = self.data[variable].attrs
+        return attrs.get("units") or attrs.get("unit")
+
+    def coordinates(self, gauges: Sequence[str], names: Mapping, units: Mapping) -> dict:
+        """The coordinates of the form that the file has, of these gauges."""
+        found = {}
+        for ours, theirs in self._coordinate_names(names).items():
+            values = self.data[theirs].values[self.rows(gauges)]
+            if ours == "area":
+                given = units.get("area") or self.units(theirs)
+                values = values * conversion("area", given, "km2", self.path)[0]
+            found[ours] = coordinate(ours, values, gauges, self.path)
+        return found
+
+    def attributes(self, gauges: Sequence[str], names: Mapping, taken: set[str]) -> dict:
+        """All else that the file has of these gauges: name -> DataArray (gauge,).
+
+        A table (gauge, column) with a text coordinate gives one a column, with the name of the
+        table before where the column's own is in `taken`; other tables stay tables.
+        """
+        data = self.data.isel({self.gauge_dim: self.rows(gauges)})
+        used = {*self._coordinate_names(names).values(), self.gauge_dim}
+        found = {}
+        for name, values in data.variables.items():
+            identifier = values.attrs.get("cf_role") == "timeseries_id"
+            if values.dims == (self.gauge_dim,) and name not in used and not identifier:
+                long_name = values.attrs.get("long_name", "")
+                found[str(name)] = attribute(values, str(name), self.units(name), long_name)
+        for name, table in data.data_vars.items():
+            other = [d for d in table.dims if d not in (self.gauge_dim, self.day_dim)]
+            if table.ndim != 2 or len(other) != 1 or self.gauge_dim not in table.dims:
+                continue
+            table = table.transpose(self.gauge_dim, ...)
+            if other[0] not in data.coords or data[other[0]].dtype.kind not in "SUOT":
+                dims = ("gauge", other[0])
+                found[str(name)] = xr.DataArray(table.values, dims=dims, attrs=table.attrs)
+                continue
+            for column, values in zip(text(data[other[0]].values), table.values.T, strict=True):
+                clash = column in taken or column in found
+                column = f"{name}_{column}" if clash else str(column)
+                found[column] = attribute(values, column, self.units(name))
+        return found
+
+    def _coordinate_names(self, names: Mapping[str, str]) -> dict[str, str]:
+        along = [str(v) for v in self.data.variables if self.data[v].dims == (self.gauge_dim,)]
+        lower = {v.lower(): v for v in along if v != self.gauge_dim}
+        found = {}
+        for ours, quantity in COORDINATES.items():
+            known = [names[ours]] if ours in names else (ours, *quantity.names)
+            theirs = next((lower[n.lower()] for n in known if n.lower() in lower), None)
+            if theirs is not None:
+                found[ours] = theirs
+        return found
+
+
+def _axes(data: xr.Dataset, path) -> tuple[str, str]:
+    """The dimensions of days and of gauges; ValueError if they cannot be told."""
+    days = [d for d in data.dims if d in data.coords and data[d].dtype.kind == "M"]
+    days = days or [d for d in data.dims if str(d).lower() in ("time", "date") and d in data.coords]
+    if len(days) != 1:
+        raise ValueError(f"{path} has no axis of days among {', '.join(map(str, data.dims))}")
+    others = {d for v in data.data_vars.values() if days[0] in v.dims for d in v.dims} - {days[0]}
+    if len(others) != 1:
+        what = f"more than one axis beside them: {', '.join(map(str, sorted(others, key=str)))}"
+        raise ValueError(
+            f"{path}: the series over '{days[0]}' have {what if others else 'no axis of gauges'}"
+        )
+    return str(days[0]), str(others.pop())

@@ -1,0 +1,216 @@
+"""Caravan (Kratzert et al. 2023): its folders of files a gauge, and NetCDF files of many gauges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gridhydro.io.basins import read_basins
+from gridhydro.io.days import daily
+from gridhydro.io.form import (
+    attribute,
+    common_days,
+    coordinate,
+    recognise,
+    refuse_outside,
+    series_attrs,
+    wanted_basins,
+)
+from gridhydro.io.quantities import COORDINATES, SERIES, conversion
+from gridhydro.io.raster import existing
+from gridhydro.io.tables import read_attributes
+
+# as Caravan's own description gives them: CSV files have none, and in NetCDF some are lost
+_UNITS = {
+    "precipitation": "mm d-1", "temperature": "degC", "temperature_min": "degC",
+    "temperature_max": "degC", "discharge": "mm d-1", "net_shortwave_radiation": "W m-2",
+    "net_longwave_radiation": "W m-2", "surface_pressure": "kPa", "dewpoint_temperature": "degC",
+    "eastward_wind": "m s-1", "northward_wind": "m s-1", "snow_water_equivalent": "mm",
+    "potential_evapotranspiration": "mm d-1", "area": "km2",
+}  # fmt: skip
+_TABLES = ("other", "caravan", "hydroatlas")
+
+
+def read_caravan(
+    path: str | Path,
+    basins: Iterable[str] | str | Path | None = None,
+    *,
+    sources: Iterable[str] | None = None,
+    period: tuple[str, str] | None = None,
+    pet: str | None = None,
+    names: Mapping[str, str] | None = None,
+) -> xr.Dataset:
+    """Basins of Caravan, as a basins dataset (see `io.form`).
+
+    path     the folder with timeseries/netcdf/<source>/<gauge>.nc, or timeseries/csv/ and .csv,
+             and attributes/<source>/attributes_*_<source>.csv; or a NetCDF file of many gauges
+    basins   None (all), ids such as "camels_01022500", or a text file of ids
+    sources  the data sets to look in ("camels", "camelsgb"); None: all that are there
+    period   two dates, months or years, both included; None: the days that all basins have
+    pet      the series that is potential evapotranspiration, for example
+             "potential_evaporation_sum_FAO_PENMAN_MONTEITH". None takes none: Caravan's
+             "potential_evaporation_sum", from ERA5-Land, is far too high, see `pet.pet_of` instead
+    names    our name -> Caravan's, for further series
+
+    Precipitation, temperature (minimum, maximum), discharge and the weather that PET needs come in
+    the units of the form, from the units in the files or, where these are lost, from Caravan's
+    description. Radiation is net, wind the daily mean of each component at 10 m. A folder is read
+    into memory: convert large ones by parts with basins= and `write_basins`. A single file stays
+    on disk, as with `read_basins`.
+    Raises ValueError or FileNotFoundError naming file, line and column.
+    """
+    path = existing(path)
+    names = dict(names or {}) | ({"potential_evapotranspiration": pet} if pet else {})
+    if path.is_file():
+        return _single(path, basins, period, names)
+    files = _files(path, None if sources is None else set(sources))
+    gauges = wanted_basins(basins, sorted(files), path)
+    tables = {gauge: _series(files[gauge], names) for gauge in gauges}
+    where = {gauge: files[gauge] for gauge in gauges}
+    days = common_days({g: t.index for g, t in tables.items()}, period, where)
+    for name in tables[gauges[0]]:
+        lacking = [g for g in gauges if name not in tables[g]]
+        if lacking:
+            raise ValueError(f"{files[lacking[0]]} has no {name}, {files[gauges[0]]} has it")
+    values = {
+        name: np.stack([tables[g].loc[days, name].to_numpy(np.float32) for g in gauges], 1)
+        for name in tables[gauges[0]]
+    }
+    for name, array in values.items():
+        _refuse_missing(name, array, days, gauges, files)
+        refuse_outside(name, array, days, gauges, path)
+    data = xr.Dataset(
+        {name: (("time", "gauge"), array, series_attrs(name)) for name, array in values.items()},
+        {"time": days, "gauge": gauges},
+        {"source": f"Caravan, {', '.join(sorted({files[g].parent.name for g in gauges}))}"},
+    )
+    return _with_attributes(data, path, {g: files[g].parent.name for g in gauges})
+
+
+def _single(path: Path, basins, period, names) -> xr.Dataset:
+    with xr.open_dataset(path, cache=False) as file:
+        found = recognise([v for v in file.data_vars if file[v].ndim == 2], names, path)
+        # the unit as the file states it, if it does
+        lost = {n: u for n, u in _UNITS.items() if n not in found or not _stated(file[found[n]])}
+    data = read_basins(path, names, units=lost, basins=basins, period=period)
+    others = [n for n, v in data.items() if v.dims == ("time", "gauge") and n not in found]
+    kept = data.drop_vars(others).assign_attrs(left_out=", ".join(map(str, others)))
+    kept.set_close(data.close)
+    return kept
+
+
+def _stated(variable: xr.DataArray) -> str | None:
+    given = str(variable.attrs.get("units") or variable.attrs.get("unit") or "-")
+    return None if given in ("-", "") else given
+
+
+def _files(folder: Path, sources: set[str] | None) -> dict[str, Path]:
+    """Gauge -> file of the series; NetCDF goes before CSV."""
+    for kind, suffix in (("netcdf", "nc"), ("csv", "csv")):
+        place = folder / "timeseries" / kind
+        there = sorted(p.name for p in place.glob("*") if p.is_dir())
+        if not there:
+            continue
+        lacking = (sources or set()) - set(there)
+        if lacking:
+            raise ValueError(
+                f"{place} has no source {', '.join(sorted(lacking))}, but {', '.join(there)}"
+            )
+        chosen = [s for s in there if sources is None or s in sources]
+        found = {p.stem: p for s in chosen for p in sorted((place / s).glob(f"*.{suffix}"))}
+        if found:
+            return found
+    raise FileNotFoundError(
+        f"{folder.resolve()} has no files timeseries/netcdf/<source>/<gauge>.nc or "
+        "timeseries/csv/<source>/<gauge>.csv"
+    )
+
+
+def _series(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
+    """The series of a gauge by our names, in our units, by day."""
+    if path.suffix == ".csv":
+        return _from_csv(path, names)
+    with xr.open_dataset(path) as file:
+        if "date" not in file.coords:
+            raise ValueError(f"{path} has no coordinate 'date', but {', '.join(map(str, file))}")
+        found = recognise(file.data_vars, names, path)
+        days = daily(file["date"], path)
+        table = {}
+        for ours, theirs in found.items():
+            units = _stated(file[theirs]) or _UNITS.get(ours)
+            table[ours] = _converted(ours, file[theirs].values.astype(float), units, path)
+    return pd.DataFrame(table, days)
+
+
+def _from_csv(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
+    try:
+        columns = pd.read_csv(path, nrows=0).columns
+        found = recognise(columns, names, path)
+        table = pd.read_csv(path, usecols=["date", *found.values()])
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+        raise ValueError(f"{path} is no table of Caravan's: {error}") from None
+    dates = pd.to_datetime(table["date"].astype(str), format="ISO8601", errors="coerce")
+    wrong = np.flatnonzero(dates.isna())
+    if wrong.size:
+        raise ValueError(
+            f"{path}, line {wrong[0] + 2}, column 'date': '{table['date'].iloc[wrong[0]]}' "
+            "is no date"
+        )
+    days = daily(xr.DataArray(dates.to_numpy(), dims="date", name="date"), path)
+    columns = {}
+    for ours, theirs in found.items():
+        numbers = pd.to_numeric(table[theirs], errors="coerce").to_numpy(float)
+        wrong = np.flatnonzero(np.isnan(numbers) & table[theirs].notna())
+        if wrong.size:
+            raise ValueError(
+                f"{path}, line {wrong[0] + 2}, column '{theirs}': "
+                f"'{table[theirs].iloc[wrong[0]]}' is no number"
+            )
+        columns[ours] = _converted(ours, numbers, _UNITS.get(ours), path)
+    return pd.DataFrame(columns, days)
+
+
+def _converted(name: str, values: np.ndarray, units: str | None, path) -> np.ndarray:
+    if name not in SERIES:
+        return values
+    factor, offset = conversion(name, units, SERIES[name].unit, path)
+    return values * factor + offset
+
+
+def _refuse_missing(name: str, values: np.ndarray, days, gauges, files) -> None:
+    missing = np.isnan(values)
+    if name != "discharge" and missing.any():
+        day, gauge = np.argwhere(missing)[0]
+        raise ValueError(
+            f"{files[gauges[gauge]]}: {name} is missing on {days[day]:%Y-%m-%d} "
+            f"({missing.sum()} values of all gauges): choose a period= without gaps"
+        )
+
+
+def _with_attributes(data: xr.Dataset, folder: Path, source_of: dict[str, str]) -> xr.Dataset:
+    gauges = list(source_of)
+    coords = {}
+    for kind in _TABLES:
+        parts = []
+        for source in dict.fromkeys(source_of.values()):
+            path = folder / "attributes" / source / f"attributes_{kind}_{source}.csv"
+            if path.exists():
+                own = [g for g in gauges if source_of[g] == source]
+                parts.append(read_attributes(path, own))
+        if not parts:
+            continue
+        # a source without a table, or without a column, has no values there
+        table = pd.concat(parts).reindex(gauges)
+        for name, column in table.items():
+            values = column.fillna("") if column.dtype.kind not in "fi" else column
+            ours = next((o for o, q in COORDINATES.items() if name in (o, *q.names)), None)
+            if ours and ours not in coords:
+                coords[ours] = coordinate(ours, values.to_numpy(), gauges, folder)
+            else:
+                taken = f"{kind}_{name}" if name in data else str(name)
+                data[taken] = attribute(values.to_numpy(), taken)
+    return data.assign_coords(coords)

@@ -1,0 +1,147 @@
+"""Tables in text files, with errors that name the line and the column."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gridhydro.io.raster import existing
+
+_MISSING = {"", "NA", "NaN", "nan"}
+
+
+def read_lines(path: str | Path) -> list[str]:
+    """The lines of a text file in UTF-8; ValueError naming the line with other bytes."""
+    content = existing(path).read_bytes()
+    try:
+        return content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ValueError(
+            f"{path}, line {line}: the byte 0x{content[error.start]:02x} is not UTF-8: convert "
+            "the file, for example with iconv -f latin1 -t utf-8"
+        ) from None
+
+
+def read_columns(lines: Sequence[str], names: Sequence[str], skip: int, path, text=()) -> dict:
+    """Columns between blanks below `skip` lines of header: name -> float64 or, in `text`, strings.
+
+    ValueError naming the line that has another number of columns, or line and column of a value
+    that is no finite number.
+    """
+    rows = list(lines[skip:])
+    while rows and not rows[-1].strip():
+        rows.pop()
+    if not rows:
+        raise ValueError(f"{path} has no rows below line {skip}")
+    kinds = [(name, "U16" if name in text else np.float64) for name in names]
+    try:
+        table = np.atleast_1d(np.loadtxt(rows, dtype=kinds, comments=None))
+        columns = {name: table[name] for name in names}
+        if len(table) == len(rows) and all(np.isfinite(c).all() for c in _numeric(columns, text)):
+            return columns
+    except ValueError:
+        pass  # what is wrong, and where, is found line by line
+    for number, row in enumerate(rows, start=skip + 1):
+        cells = row.split()
+        if len(cells) != len(names):
+            raise ValueError(
+                f"{path}, line {number}: {len(cells)} columns instead of {len(names)} "
+                f"({', '.join(names)}): {row!r}"
+            )
+        for name, cell in zip(names, cells, strict=True):
+            if name not in text and not _is_number(cell):
+                raise ValueError(
+                    f"{path}, line {number}, column '{name}': '{cell}' is no finite number"
+                )
+    raise ValueError(f"{path} cannot be read as a table of {', '.join(names)}")
+
+
+def _numeric(columns: dict, text) -> list[np.ndarray]:
+    return [column for name, column in columns.items() if name not in text]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return bool(np.isfinite(float(cell)))
+    except ValueError:
+        return False
+
+
+def dates(columns: dict, names: Sequence[str], first_line: int, path) -> pd.DatetimeIndex:
+    """Days in rising order from columns year, month, day; ValueError naming the line that breaks
+    off."""
+    parts = (columns[name] for name in names)
+    table = pd.DataFrame(dict(zip(("year", "month", "day"), parts, strict=True)))
+    whole = (table % 1 == 0).all(axis=1)
+    days = pd.to_datetime(table.where(whole), errors="coerce")
+    wrong = np.flatnonzero(days.isna())
+    if wrong.size:
+        found = " ".join(f"{columns[name][wrong[0]]:g}" for name in names)
+        raise ValueError(f"{path}, line {first_line + wrong[0]}: '{found}' is no date")
+    days = pd.DatetimeIndex(days)
+    back = np.flatnonzero(np.diff(days) <= np.timedelta64(0))
+    if back.size:
+        before, after = days[back[0]], days[back[0] + 1]
+        what = "is given twice" if before == after else f"comes after {before:%Y-%m-%d}"
+        raise ValueError(f"{path}, line {first_line + back[0] + 1}: {after:%Y-%m-%d} {what}")
+    return days
+
+
+def read_attributes(path: str | Path, gauges: Sequence[str], separator: str = ",") -> pd.DataFrame:
+    """The rows of `gauges` of a table whose first column names them, zeros on the left or not.
+
+    Columns of numbers become float64 (empty, NA: NaN); all others, and codes such as '01', stay
+    text. ValueError naming line and column of a number that is none, of a name given twice, and
+    of gauges without a row.
+    """
+    lines_read = csv.reader(read_lines(path), delimiter=separator)
+    rows = [[cell.strip() for cell in row] for row in lines_read if row]
+    if not rows or len(rows[0]) < 2:
+        raise ValueError(f"{path}, line 1: no columns between '{separator}'")
+    header, *rows = rows
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise ValueError(
+                f"{path}, line {number}: {len(row)} columns, but line 1 names {len(header)}"
+            )
+    lines: dict[str, int] = {}
+    for i, row in enumerate(rows):
+        if lines.setdefault(row[0].lstrip("0"), i) != i:
+            raise ValueError(f"{path}, line {i + 2}: {row[0]} is given twice")
+    lacking = [g for g in gauges if g.lstrip("0") not in lines]
+    if lacking:
+        raise ValueError(
+            f"{path} has no row for {', '.join(lacking[:5])} ({len(lacking)} gauges in all): "
+            "add it, or leave them out with basins="
+        )
+    picked = [lines[g.lstrip("0")] for g in gauges]
+    columns = list(zip(*rows, strict=True))
+    table = {
+        name: _column(np.array(columns[c]), name, path)[picked]
+        for c, name in enumerate(header[1:], start=1)
+    }
+    return pd.DataFrame(table, index=pd.Index(gauges, name="gauge"))
+
+
+def _column(cells: np.ndarray, name: str, path) -> np.ndarray:
+    given = ~np.isin(cells, list(_MISSING))
+    if any(re.match(r"0\d", cell) for cell in cells):
+        return cells
+    values = pd.to_numeric(pd.Series(cells).where(given), errors="coerce").to_numpy(np.float64)
+    wrong = given & np.isnan(values)
+    if not wrong.any():
+        return values
+    # a column of words has few numbers; one of numbers with a word in it is a fault
+    if wrong.sum() < 0.5 * given.sum():
+        line = int(np.flatnonzero(wrong)[0])
+        raise ValueError(
+            f"{path}, line {line + 2}, column '{name}': '{cells[line]}' is no number, "
+            "as the others of the column are"
+        )
+    return np.where(given, cells, "")

@@ -11,7 +11,10 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
+from gridhydro import basins
 from gridhydro.attributes import on_domain, read_attributes
+from gridhydro.batches import Batches
+from gridhydro.columns import HBV
 from gridhydro.columns import column as column_named
 from gridhydro.domain import Domain
 from gridhydro.io import read_discharge, read_raster, read_series
@@ -31,20 +34,22 @@ from gridhydro.units import to_unit
 
 DATA = "GRIDHYDRO_DATA"
 SECTIONS = ("domain", "gauges", "attributes", "forcing", "model", "training")
+BASIN_SECTIONS = ("basins", "model", "training")
 
 
 @dataclass(frozen=True)
 class Setup:
     """A domain file read with its data.
 
-    attributes  rasters (y, x) on the domain; forcing: (time, y, x) on the domain, in engine units
-    discharge   table of days by gauges, m3 s-1, NaN where there is no observation
+    attributes  rasters (y, x) on the domain; forcing: (time, y, x) on the domain, in engine units;
+                of lumped basins name -> (N,) and (time, gauge)
+    discharge   table of days by gauges, m3 s-1, or an array with units; NaN: no observation
     """
 
     domain: Domain
-    attributes: xr.Dataset
+    attributes: xr.Dataset | dict
     forcing: xr.Dataset
-    discharge: pd.DataFrame
+    discharge: pd.DataFrame | xr.DataArray
     model: ModelOptions
     training: TrainingOptions
     source: Path
@@ -60,6 +65,8 @@ def load(name: str | Path, data: str | Path | None = None) -> Setup:
     source = find(name)
     data = _data_folder(data)
     content = _sections(source)
+    if "basins" in content:
+        return _basins(source, content, data)
     options = read_options(source, "domain", DomainOptions, content["domain"])
     gauges = [read_options(source, "gauges", GaugeOptions, g) for g in content["gauges"]]
     model = read_options(source, "model", ModelOptions, content.get("model", {}))
@@ -81,6 +88,23 @@ def load(name: str | Path, data: str | Path | None = None) -> Setup:
         source=source,
         data=data,
     )
+
+
+def _basins(source: Path, content: dict, data: Path) -> Setup:
+    """Setup of a domain file of lumped basins."""
+    model = read_options(source, "model", ModelOptions, content.get("model", {}))
+    training = read_options(source, "training", TrainingOptions, content["training"])
+    if training.batches is not None:
+        read_options(source, "training.batches", Batches, training.batches)
+    options = read_options(source, "basins", basins.BasinsOptions, content["basins"])
+    column = HBV() if model.column == "lstm" else column_named(model.column)
+    found = basins.read(options, column, data, f"{source}, [basins]")
+    place = f"{source}, [training]: held_out"
+    refuse_unknown(place, training.held_out, list(found.domain.gauges.index))
+    return Setup(
+        found.domain, found.attributes, found.forcing, found.discharge, model, training, source,
+        data,
+    )  # fmt: skip
 
 
 def find(name: str | Path) -> Path:
@@ -111,8 +135,9 @@ def _sections(source: Path) -> dict:
         content = tomllib.loads(source.read_text())
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{source} is not valid TOML: {error}") from error
-    refuse_unknown(str(source), content, SECTIONS)
-    for section in SECTIONS:
+    sections = BASIN_SECTIONS if "basins" in content else SECTIONS
+    refuse_unknown(str(source), content, sections)
+    for section in sections:
         if section not in content and section != "model":
             raise ValueError(f"{source} has no section [{section}]")
         kind = list if section == "gauges" else dict

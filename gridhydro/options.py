@@ -70,8 +70,16 @@ class ModelOptions:
     """Section [model]: see `gridhydro.Model`."""
 
     column: str = "hbv"
-    hidden: tuple[int, ...] = (256, 64, 16)
+    scheme: str = "sequential"
+    network: str = "mlp"
+    hidden: tuple[int, ...] = ()
     components: int = 1
+    weights: str = "mean"
+    dynamic: tuple[str, ...] = ()
+    dynamic_dropout: float = 0.0
+    dropout: float = 0.0
+    log_attributes: tuple[str, ...] = ()
+    unit_hydrograph: str | None = None
     fixed: dict = field(default_factory=dict)
     river: dict = field(default_factory=dict)
 
@@ -86,6 +94,8 @@ class TrainingOptions:
     spinup_cycles: int = 0
     epochs: int = 150
     learning_rate: float = 0.005
+    optimizer: str = "adam"
+    batches: dict | None = None
     loss: str = "nse"
     seed: int = 0
     held_out: tuple[str, ...] = ()

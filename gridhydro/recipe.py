@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 import torch
 
 from gridhydro import checkpoint
+from gridhydro.baseline import make_model
+from gridhydro.batches import Batches
 from gridhydro.config import Setup, load
-from gridhydro.model import Model
 from gridhydro.river import River
 from gridhydro.run import Run
 from gridhydro.training import train
@@ -46,21 +48,28 @@ def train_domain(
     run = train(
         model, setup.forcing, setup.discharge, period=settings.period, spinup=settings.spinup,
         spinup_cycles=settings.spinup_cycles, epochs=settings.epochs if epochs is None else epochs,
-        learning_rate=settings.learning_rate, loss=settings.loss, held_out=settings.held_out,
-        device=device, out=out, resume=resume, progress=progress,
+        learning_rate=settings.learning_rate, optimizer=settings.optimizer, loss=settings.loss,
+        batches=None if settings.batches is None else Batches(**settings.batches), seed=seed,
+        held_out=settings.held_out, device=device, out=out, resume=resume, progress=progress,
     )  # fmt: skip
     scores = evaluate(run, setup)
     run.save(out, scores=scores, discharge=setup.discharge)
     return scores
 
 
-def build_model(setup: Setup, seed: int) -> Model:
+def build_model(setup: Setup, seed: int):
     """The model that a domain file describes."""
-    options = setup.model
-    return Model(
-        setup.domain, options.column, setup.attributes, hidden=options.hidden,
-        components=options.components, fixed=options.fixed, river=River(**options.river), seed=seed,
-    )  # fmt: skip
+    options = asdict(setup.model)
+    if options.pop("scheme") != "sequential":
+        raise NotImplementedError
+    options |= {"hidden": options["hidden"] or None, "seed": seed}
+    if options["column"] == "lstm":
+        given = ("column", "hidden", "dropout", "log_attributes", "seed")
+        options = {name: options[name] for name in given}
+        options["hidden"] = (options["hidden"] or (64,))[0]
+    else:
+        options["river"] = River(**options["river"])
+    return make_model(setup.domain, setup.attributes, **options)
 
 
 def load_run(folder: str | Path, data: str | Path | None = None) -> tuple[Run, Setup]:

@@ -1,0 +1,106 @@
+"""A domain file of lumped basins -> domain, attributes, forcing and discharge of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import xarray as xr
+
+from gridhydro import io, pet
+from gridhydro.column import Column
+from gridhydro.domain import Domain
+from gridhydro.inputs import attribute_values, without_gaps
+from gridhydro.run import lumped_domain
+
+
+@dataclass(frozen=True)
+class BasinsOptions:
+    """Section [basins]: where a sample of lumped basins is, and what of it is used.
+
+    format      "camels_us" (the original folders), "caravan" or "netcdf"
+    path        folder or file, from the data folder on
+    forcing     camels_us: daymet, nldas, maurer, maurer_extended
+    table       netcdf: a table of attributes (CSV), the basins' ids in its first column
+    attributes  those that the network reads; texts become classes
+    pet         method of the potential evapotranspiration: "oudin", "hargreaves", ..., or "given"
+    names       netcdf: what quantities are called in the file, where that is not plain
+    select      ids of some of the basins; all without it
+    """
+
+    format: str
+    path: str
+    forcing: str = "daymet"
+    table: str | None = None
+    attributes: tuple[str, ...] = ()
+    pet: str = "oudin"
+    names: dict | None = None
+    select: tuple[str, ...] = ()
+
+
+def _camels_us(options: BasinsOptions, data: Path) -> xr.Dataset:
+    return io.read_camels_us(data / options.path, options.forcing, list(options.select) or None)
+
+
+def _caravan(options: BasinsOptions, data: Path) -> xr.Dataset:
+    return io.read_caravan(data / options.path)
+
+
+def _netcdf(options: BasinsOptions, data: Path) -> xr.Dataset:
+    table = None if options.table is None else data / options.table
+    return io.read_basins(data / options.path, names=options.names, attributes=table)
+
+
+FORMATS: dict[str, Callable] = {"camels_us": _camels_us, "caravan": _caravan, "netcdf": _netcdf}
+
+
+@dataclass(frozen=True)
+class Basins:
+    """A sample of lumped basins: the domain, attributes name -> (N,), forcing, discharge."""
+
+    domain: Domain
+    attributes: dict
+    forcing: xr.Dataset
+    discharge: xr.DataArray
+
+
+def read(options: BasinsOptions, column: Column, data: Path, place: str) -> Basins:
+    """The basins of a domain file's section; errors name `place`, the file and its section."""
+    if options.format not in FORMATS:
+        raise ValueError(f"{place}: format is one of {', '.join(FORMATS)}, not '{options.format}'")
+    if not (data / options.path).exists():
+        raise FileNotFoundError(f"{place}: there is nothing at {(data / options.path).resolve()}")
+    found = FORMATS[options.format](options, data)
+    if options.select:
+        unknown = sorted(set(options.select) - {str(g) for g in found["gauge"].values})
+        if unknown:
+            raise ValueError(f"{place}: select: there is no basin {', '.join(unknown[:5])}")
+        found = found.sel(gauge=list(options.select))
+    return of_dataset(found, column, options.attributes, options.pet)
+
+
+def of_dataset(
+    found: xr.Dataset, column: Column, attributes: tuple[str, ...] = (), method: str = "oudin"
+) -> Basins:
+    """The parts of a basins Dataset that a training takes."""
+    if "discharge" not in found:
+        raise ValueError("the basins have no discharge to train on")
+    domain = lumped_domain(found)
+    series = {name for name in found.data_vars if "time" in found[name].dims}
+    chosen = list(attributes) or None
+    values = attribute_values(domain, found.drop_vars(series), chosen)
+    return Basins(domain, without_gaps(values), with_pet(found, column, method), found["discharge"])
+
+
+def with_pet(found: xr.Dataset, column: Column, method: str = "oudin") -> xr.Dataset:
+    """The column's forcings of a basins Dataset; what evaporates is computed by `method`.
+
+    "given" takes it from the Dataset.
+    """
+    demand = "potential_evapotranspiration"
+    wanted = [f.name for f in column.forcings]
+    forcing = found[[n for n in wanted if n in found and (n != demand or method == "given")]]
+    if demand in wanted and method != "given":
+        forcing = forcing.assign({demand: pet.pet_of(found, method)})
+    return forcing

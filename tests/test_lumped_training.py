@@ -1,0 +1,204 @@
+"""Training on minibatches of lumped basins: every kind of network, splits of gauges, new basins."""
+
+import numpy as np
+import pytest
+import torch
+from small_basins import NAMES, PERIOD, small_basins
+
+import gridhydro as gh
+from gridhydro.basins import of_dataset
+from gridhydro.batches import Batches, minibatches
+from gridhydro.columns import column
+from gridhydro.forcing import Forcing
+from gridhydro.nets import WEIGHT
+
+BATCHES = Batches(basins=5, days=120, warmup=100)
+KINDS = {
+    "mlp": dict(hidden=(16,)),
+    "lstm": dict(network="lstm", hidden=8, dynamic=["beta", "gamma"], dynamic_dropout=0.5),
+    "weighted": dict(hidden=(16,), weights="learned", dropout=0.1),
+    "rival": dict(column="lstm", hidden=8, dropout=0.1),
+}
+
+
+def basins():
+    return of_dataset(small_basins(), column("hbv"), method="given")
+
+
+def model(kind="mlp", **options):
+    parts = basins()
+    options = KINDS[kind] | options
+    if options.get("column") == "lstm":
+        options.pop("column")
+        return gh.LSTMModel(parts.domain, parts.attributes, **options)
+    options = dict(components=3, unit_hydrograph="mean") | options
+    return gh.Model(parts.domain, "hbv", parts.attributes, **options)
+
+
+def fit(kind="mlp", **options):
+    parts = basins()
+    options = dict(period=PERIOD, epochs=2, batches=BATCHES, progress=False) | options
+    return gh.train(model(kind), parts.forcing, parts.discharge, **options)
+
+
+def weights(run):
+    return torch.cat([p.detach().flatten() for p in run.model.network.parameters()])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_network_learns_and_comes_back_from_disk(kind, tmp_path):
+    run = fit(kind, epochs=12, learning_rate=0.02, loss="nse")
+    losses = run.history["loss"]
+    assert losses.iloc[-3:].mean() < 0.8 * losses.iloc[0]
+    run.save_model(tmp_path)
+    again = gh.load(tmp_path, basins().forcing)
+    assert again.discharge().equals(run.discharge())
+    assert set(again.parameters) == set(run.parameters)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "lstm"])
+def test_interrupted_and_resumed_equals_unbroken(kind, tmp_path):
+    whole = fit(kind, epochs=4)
+    fit(kind, epochs=4, out=tmp_path)  # a finished one, whose checkpoint is cut back below
+    first = tmp_path / "first"
+
+    class Stop(Exception):
+        pass
+
+    def stopping(simulated, observed):
+        if stopping.left == 0:
+            raise Stop
+        stopping.left -= 1
+        return ((simulated - observed).nan_to_num() ** 2).mean()
+
+    def same(simulated, observed):
+        return ((simulated - observed).nan_to_num() ** 2).mean()
+
+    stopping.__name__ = same.__name__ = "mse"
+    stopping.left = 2 * 14
+    options = dict(epochs=4, out=first, checkpoint_every=0)
+    with pytest.raises(Stop):
+        fit(kind, loss=stopping, **options)
+    resumed = fit(kind, loss=same, resume=True, **options)
+    assert torch.equal(weights(resumed), weights(fit(kind, loss=same, epochs=4)))
+    assert not torch.equal(weights(resumed), weights(whole))
+
+
+def test_an_epoch_sees_every_gauge_alike_and_only_its_days():
+    parts = basins()
+    forcing = Forcing.read(parts.forcing, parts.domain, column("hbv"))
+    days = forcing.between("2001", "2002")
+    seen = []
+
+    def observed(starts, length, cells):
+        assert (starts >= days.start).all() and (starts + length <= days.stop).all()
+        seen.extend(cells.tolist())
+        return torch.zeros(length, len(cells))
+
+    columns = torch.tensor([0, 2, 3, 5, 7, 8])
+    batches = list(minibatches(BATCHES, forcing, observed, days, columns, seed=1))
+    assert len(batches) == round(6 * 730 / (5 * 120))
+    counts = np.bincount(seen, minlength=12)
+    assert set(np.flatnonzero(counts)) == set(columns.tolist())
+    assert counts[columns].max() - counts[columns].min() <= 1
+    for batch in batches:
+        for place, (cell, first) in enumerate(zip(batch.cells, batch.first, strict=True)):
+            whole = torch.cat([batch.before, batch.forcing], dim=1)[:, :, place]
+            assert torch.equal(whole, forcing.values[:, first : first + 220, cell])
+
+
+def test_the_seed_decides():
+    assert torch.equal(weights(fit(seed=4)), weights(fit(seed=4)))
+    assert not torch.equal(weights(fit(seed=4)), weights(fit(seed=5)))
+
+
+@pytest.mark.parametrize("optimizer, rate", [("adam", 0.01), ("adadelta", 1.0)])
+def test_optimizers(optimizer, rate):
+    run = fit(optimizer=optimizer, learning_rate=rate, epochs=6, loss="rmse_lowflow")
+    assert run.history["loss"].iloc[-1] < run.history["loss"].iloc[0]
+
+
+def test_gauges_held_out_have_no_say():
+    changed = small_basins().copy(deep=True)
+    changed["discharge"].loc[{"gauge": NAMES[3]}] *= 5
+    changed["slope"].loc[{"gauge": NAMES[3]}] *= 5
+    parts = of_dataset(changed, column("hbv"), method="given")
+    other = gh.Model(
+        parts.domain, "hbv", parts.attributes, hidden=(16,), components=3, unit_hydrograph="mean"
+    )
+    options = dict(period=PERIOD, epochs=2, batches=BATCHES, progress=False, held_out=[NAMES[3]])
+    run = gh.train(other, parts.forcing, parts.discharge, **options)
+    assert torch.equal(weights(run), weights(fit(held_out=[NAMES[3]])))
+
+
+def test_daily_parameters_and_the_dropout_of_their_change():
+    lstm = model("lstm")
+    forcing = Forcing.read(basins().forcing, lstm.domain, lstm.column).values[:, :60]
+    lstm.eval()
+    values = lstm.cell_parameters(forcing)
+    assert values["beta"].shape == (60, 12, 3) and values["FC"].shape == (12, 3)
+    assert (values["beta"].std(0) > 0).all()
+    lstm.train()
+    torch.manual_seed(0)
+    held = (lstm.cell_parameters(forcing)["gamma"].std(0) < 1e-6).all(-1)
+    assert 0 < held.sum() < 12
+    # in training the days before go without gradient, and change nothing
+    lstm.eval()
+    split = lstm.cell_parameters(forcing[:, 20:], None, forcing[:, :20])
+    torch.testing.assert_close(split["beta"], values["beta"], rtol=1e-5, atol=1e-5)
+
+
+def test_weights_of_components_are_positive_and_one():
+    found = model("weighted").cell_parameters()[WEIGHT]
+    assert (found > 0).all()
+    torch.testing.assert_close(found.sum(-1), torch.ones(12))
+
+
+def test_new_basins_are_predicted_by_name():
+    run = fit("lstm")
+    data = small_basins()
+    new = data.isel(gauge=[4, 9])
+    predicted = run.predict(new, outputs=["actual_evapotranspiration"])
+    own = run.discharge()[[NAMES[4], NAMES[9]]]
+    np.testing.assert_allclose(predicted["discharge"].values, own.values, rtol=1e-4)
+    assert predicted["actual_evapotranspiration"].dims == ("time", "gauge")
+    with pytest.raises(ValueError, match="no attribute slope"):
+        run.predict(new.drop_vars("slope"))
+    gap = new.copy(deep=True)
+    gap["slope"][0] = np.nan
+    with pytest.warns(UserWarning, match="'slope' is missing in 1 of 2 basins"):
+        run.predict(gap)
+
+
+def test_forcing_packed_on_disk_is_the_same_training(tmp_path):
+    parts = basins()
+    lstm = model()
+    forcing = Forcing.read(parts.forcing, lstm.domain, lstm.column, cache=tmp_path)
+    assert not list(tmp_path.iterdir())  # the file goes with the process
+    run = gh.train(
+        lstm, forcing, parts.discharge, period=PERIOD, epochs=2, batches=BATCHES, progress=False
+    )
+    assert torch.equal(weights(run), weights(fit()))
+
+
+@pytest.mark.parametrize(
+    "options, text",
+    [
+        (dict(network="transformer"), "network is one of 'mlp', 'lstm'"),
+        (dict(dynamic=["beta"]), "cannot change by day"),
+        (dict(network="lstm", dynamic=["beta2"]), "'beta2' is no learned parameter"),
+        (dict(unit_hydrograph="sum"), "unit_hydrograph is one of"),
+        (dict(weights="best"), "weights is one of"),
+        (dict(log_attributes=["height"]), "no attribute is called height"),
+        (dict(network="lstm", hidden=(8, 4)), "an LSTM has one size"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(options, text):
+    parts = basins()
+    with pytest.raises(ValueError, match=text):
+        gh.Model(parts.domain, "hbv", parts.attributes, **options)
+
+
+def test_a_warm_up_longer_than_the_record_is_refused():
+    with pytest.raises(ValueError, match="leaves nothing of the period"):
+        fit(batches=Batches(basins=5, days=30, warmup=5000))

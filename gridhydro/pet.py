@@ -1,0 +1,147 @@
+"""Potential evapotranspiration from weather, on tensors and on Datasets.
+
+The methods are torch functions of a day, differentiable, on tensors of any shapes that broadcast,
+usually (T, N) with `latitude` (N,) in degrees and `day_of_year` (T, 1). Temperatures in degC,
+radiation and heat fluxes in W m-2 as means of the day, pressures in Pa, wind in m s-1; results in
+mm d-1. FAO-56 is Allen et al. (1998), Crop evapotranspiration, FAO Irrigation and Drainage
+Paper 56.
+"""
+
+from __future__ import annotations
+
+import xarray as xr
+from torch import Tensor
+
+from gridhydro import meteorology as met
+from gridhydro.io.quantities import SERIES
+from gridhydro.meteorology import MEGAJOULES, extraterrestrial_radiation
+from gridhydro.weather import Weather
+
+LATENT_HEAT = 2.45  # MJ kg-1, of vaporisation at 20 degC
+_DEPTH = MEGAJOULES / LATENT_HEAT  # mm evaporated in a day by 1 W m-2
+
+
+def oudin(temperature: Tensor, latitude: Tensor, day_of_year: Tensor) -> Tensor:
+    """Oudin et al. (2005), J. Hydrol. 303, eq. 3: none below -5 degC. Latitude in degrees."""
+    water = extraterrestrial_radiation(latitude, day_of_year) * _DEPTH
+    return water * (temperature + 5).clamp(min=0) / 100
+
+
+def hargreaves(
+    temperature: Tensor,
+    temperature_min: Tensor,
+    temperature_max: Tensor,
+    latitude: Tensor,
+    day_of_year: Tensor,
+) -> Tensor:
+    """Hargreaves and Samani (1985), as Hargreaves (1994), J. Irrig. Drain. Eng. 120(6), has it.
+
+    FAO-56 eq. 52. None below -17.8 degC, or where the minimum is not below the maximum.
+    """
+    water = extraterrestrial_radiation(latitude, day_of_year) * _DEPTH
+    # the root has no slope at 0: a range of 1e-6 K is none
+    spread = temperature_max - temperature_min
+    root = spread.clamp(min=1e-6).sqrt() * (spread > 1e-6)
+    return 0.0023 * water * (temperature + 17.8).clamp(min=0) * root
+
+
+def priestley_taylor(
+    temperature: Tensor,
+    net_radiation: Tensor,
+    pressure: Tensor,
+    *,
+    ground_heat: Tensor | float = 0.0,
+    alpha: float = 1.26,
+) -> Tensor:
+    """Priestley and Taylor (1972), Mon. Weather Rev. 100; none where no energy is available."""
+    slope, gamma = met.vapour_pressure_slope(temperature), met.psychrometric_constant(pressure)
+    energy = (net_radiation - ground_heat) * _DEPTH
+    return (alpha * slope / (slope + gamma) * energy).clamp(min=0)
+
+
+def penman_monteith(
+    temperature: Tensor,
+    net_radiation: Tensor,
+    vapour_pressure: Tensor,
+    wind_speed: Tensor,
+    pressure: Tensor,
+    *,
+    temperature_min: Tensor | None = None,
+    temperature_max: Tensor | None = None,
+    ground_heat: Tensor | float = 0.0,
+) -> Tensor:
+    """Reference evapotranspiration of grass, FAO-56 eq. 6; wind at 2 m (`wind_at_2m`).
+
+    The saturation vapour pressure is the mean of those of minimum and maximum (eq. 12) where both
+    are given, else that of the mean. None where the balance is below zero.
+    """
+    slope, gamma = met.vapour_pressure_slope(temperature), met.psychrometric_constant(pressure)
+    if temperature_min is None or temperature_max is None:
+        saturated = met.saturation_vapour_pressure(temperature)
+    else:
+        saturated = met.mean_saturation(temperature_min, temperature_max)
+    deficit = (saturated - vapour_pressure).clamp(min=0) / 1000
+    slope, gamma = slope / 1000, gamma / 1000  # kPa, as in the equation
+    radiation = 0.408 * slope * (net_radiation - ground_heat) * MEGAJOULES
+    aerodynamic = gamma * 900 / (temperature + 273) * wind_speed * deficit
+    return ((radiation + aerodynamic) / (slope + gamma * (1 + 0.34 * wind_speed))).clamp(min=0)
+
+
+def pet_of(
+    data: xr.Dataset, method: str = "oudin", *, wind_height: float = 10.0, albedo: float = 0.23
+) -> xr.DataArray:
+    """Potential evapotranspiration mm d-1, float32, of basins (time, gauge) or a grid (time, y, x).
+
+    method       "oudin" (temperature), "hargreaves" (its minimum and maximum), "priestley_taylor"
+                 (temperature, radiation, pressure) or "penman_monteith" (moisture and wind too)
+    wind_height  the height that wind_speed is of, m
+    albedo       of the ground, where only downwelling radiation is given
+
+    Variables by the names of the form (`io.quantities`), with units. What is lacking is made from
+    others: temperature from minimum and maximum; net_radiation from net_shortwave_radiation and
+    net_longwave_radiation, or from shortwave_radiation, moisture, minimum and maximum temperature;
+    vapour_pressure from dewpoint_temperature or relative_humidity; wind_speed from eastward_wind
+    and northward_wind; surface_pressure from `elevation` (or `elev_mean`), m. The latitude is a
+    coordinate (latitude, lat), or follows from the reference system of the grid.
+    ValueError naming what the method lacks.
+    """
+    if method not in _METHODS:
+        raise ValueError(f"the method is one of {', '.join(_METHODS)}, not '{method}'")
+    compute, title = _METHODS[method]
+    weather = Weather(data, wind_height, albedo)
+    values = compute(weather)
+    if weather.lacking:
+        raise ValueError(
+            f"{method} needs {'; '.join(dict.fromkeys(weather.lacking))}; "
+            f"the dataset has {', '.join(n for n in SERIES if n in data) or 'no weather'}"
+        )
+    name = "potential_evapotranspiration"
+    attrs = {"units": "mm d-1", "long_name": f"potential evapotranspiration, {title}"}
+    coords = {k: v for k, v in data.coords.items() if set(v.dims) <= set(weather.dims)}
+    return xr.DataArray(values.float().numpy(), coords, weather.dims, name, attrs)
+
+
+def _penman_monteith(weather: Weather) -> Tensor:
+    both = weather.has("temperature_min", "temperature_max")
+    low, high = weather.range if both else (None, None)
+    return penman_monteith(
+        weather.temperature, weather.net_radiation, weather.vapour_pressure, weather.wind,
+        weather.pressure, temperature_min=low, temperature_max=high,
+    )  # fmt: skip
+
+
+_METHODS = {
+    "oudin": (lambda w: oudin(w.temperature, w.latitude, w.day), "Oudin et al. (2005)"),
+    "hargreaves": (
+        lambda w: hargreaves(w.temperature, *w.range, w.latitude, w.day),
+        "Hargreaves and Samani (1985)",
+    ),
+    "priestley_taylor": (
+        lambda w: priestley_taylor(w.temperature, w.net_radiation, w.pressure),
+        "Priestley and Taylor (1972)",
+    ),
+    "penman_monteith": (
+        _penman_monteith,
+        "Penman-Monteith, grass reference of FAO-56",
+    ),
+}

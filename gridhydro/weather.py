@@ -1,0 +1,134 @@
+"""The weather in a Dataset, of basins or of a grid, as tensors in the units of the form."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from gridhydro import meteorology as met
+from gridhydro.grid import read_crs, spatial_dims, transform
+from gridhydro.io.quantities import SERIES, conversion
+
+
+class Weather:
+    """Variables by the names of the form as tensors that broadcast over (time, cells or y, x).
+
+    What the Dataset lacks is made from others where that is possible, else NaN and noted in
+    `lacking`.
+    """
+
+    def __init__(self, data: xr.Dataset, wind_height: float, albedo: float):
+        if "time" not in data.coords:
+            raise ValueError("the dataset has no coordinate 'time'")
+        self.data, self.wind_height, self.albedo = data, wind_height, albedo
+        space = ("gauge",) if "gauge" in data.dims else spatial_dims(data)
+        self.dims = ("time", *space)
+        self.lacking: list[str] = []
+        days = data["time"].dt.dayofyear.values
+        self.day = torch.as_tensor(days, dtype=torch.float32).reshape(-1, *(1 for _ in space))
+
+    def has(self, *names: str) -> bool:
+        return all(name in self.data.variables for name in names)
+
+    def get(self, name: str, unit: str | None = None) -> Tensor:
+        """A variable, in the unit of the form."""
+        if not self.has(name):
+            return self.lack(name)
+        array = self.data[name]
+        if not array.attrs.get("units"):
+            raise ValueError(f"'{name}' has no units: set dataset['{name}'].attrs['units']")
+        factor, offset = conversion(
+            name, array.attrs["units"], unit or SERIES[name].unit, "the dataset"
+        )
+        missing = [d for d in array.dims if d not in self.dims]
+        if missing:
+            raise ValueError(f"'{name}' has the axis '{missing[0]}', which is none of {self.dims}")
+        dims = [d for d in self.dims if d in array.dims]
+        shape = [array.sizes.get(d, 1) for d in self.dims]
+        values = array.transpose(*dims).values.reshape(shape) * factor + offset
+        return torch.as_tensor(np.ascontiguousarray(values, dtype=np.float32))
+
+    def lack(self, what: str) -> Tensor:
+        self.lacking.append(what)
+        return torch.tensor(float("nan"))
+
+    @property
+    def temperature(self) -> Tensor:
+        if self.has("temperature"):
+            return self.get("temperature")
+        if self.has("temperature_min", "temperature_max"):
+            return (self.get("temperature_min") + self.get("temperature_max")) / 2
+        return self.lack("temperature")
+
+    @property
+    def range(self) -> tuple[Tensor, Tensor]:
+        return self.get("temperature_min"), self.get("temperature_max")
+
+    @property
+    def vapour_pressure(self) -> Tensor:
+        if self.has("vapour_pressure"):
+            return self.get("vapour_pressure")
+        if self.has("dewpoint_temperature"):
+            return met.saturation_vapour_pressure(self.get("dewpoint_temperature"))
+        if self.has("relative_humidity"):
+            both = self.has("temperature_min", "temperature_max")
+            low, high = self.range if both else (self.temperature,) * 2
+            return self.get("relative_humidity") / 100 * met.mean_saturation(low, high)
+        return self.lack("vapour_pressure, dewpoint_temperature or relative_humidity")
+
+    @property
+    def wind(self) -> Tensor:
+        if self.has("wind_speed"):
+            speed = self.get("wind_speed")
+        elif self.has("eastward_wind", "northward_wind"):
+            speed = torch.hypot(self.get("eastward_wind"), self.get("northward_wind"))
+        else:
+            return self.lack("wind_speed, or eastward_wind and northward_wind")
+        return met.wind_at_2m(speed, self.wind_height)
+
+    @property
+    def elevation(self) -> Tensor:
+        name = next((n for n in ("elevation", "elev_mean") if self.has(n)), None)
+        return self.lack("elevation") if name is None else self.get(name, "m")
+
+    @property
+    def pressure(self) -> Tensor:
+        if self.has("surface_pressure"):
+            return self.get("surface_pressure")
+        if not self.has("elevation") and not self.has("elev_mean"):
+            return self.lack("surface_pressure or elevation")
+        return met.air_pressure(self.elevation)
+
+    @property
+    def net_radiation(self) -> Tensor:
+        if self.has("net_radiation"):
+            return self.get("net_radiation")
+        if self.has("net_shortwave_radiation", "net_longwave_radiation"):
+            return self.get("net_shortwave_radiation") + self.get("net_longwave_radiation")
+        if self.has("shortwave_radiation"):
+            return met.net_radiation(
+                self.get("shortwave_radiation"), self.vapour_pressure, *self.range,
+                self.latitude, self.day, self.elevation, self.albedo,
+            )  # fmt: skip
+        return self.lack(
+            "net_radiation, or net_shortwave_radiation and net_longwave_radiation, or "
+            "shortwave_radiation"
+        )
+
+    @property
+    def latitude(self) -> Tensor:
+        """(cells) or (y, x), degrees north."""
+        space = self.dims[1:]
+        for name in ("latitude", "lat"):
+            if self.has(name) and set(self.data[name].dims) <= set(space):
+                dims = [d for d in space if d in self.data[name].dims]
+                shape = [self.data[name].sizes.get(d, 1) for d in space]
+                degrees = self.data[name].transpose(*dims).values.reshape(shape)
+                return torch.as_tensor(np.array(degrees, dtype=np.float32))
+        if len(space) < 2:
+            return self.lack("the coordinate latitude")
+        x, y = np.meshgrid(self.data[space[1]].values, self.data[space[0]].values)
+        degrees = transform(x, y, read_crs(self.data), "EPSG:4326")[1]
+        return torch.as_tensor(np.asarray(degrees, dtype=np.float32))

@@ -98,6 +98,7 @@ class TrainingOptions:
     batches: dict | None = None
     loss: str = "nse"
     seed: int = 0
+    split: dict | None = None
     held_out: tuple[str, ...] = ()
 
 

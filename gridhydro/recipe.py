@@ -9,12 +9,14 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from gridhydro import checkpoint
+from gridhydro import checkpoint, splits
 from gridhydro.baseline import make_model
 from gridhydro.batches import Batches
 from gridhydro.config import Setup, load
+from gridhydro.options import refuse_unknown
 from gridhydro.river import River
 from gridhydro.run import Run
+from gridhydro.splits import Split
 from gridhydro.training import train
 
 
@@ -45,8 +47,10 @@ def train_domain(
     text, source = setup.source.read_text(), {"data": str(setup.data.resolve())}
     checkpoint.replace(out / "domain.toml", lambda p: p.write_text(text))
     checkpoint.replace(out / "source.json", lambda p: p.write_text(json.dumps(source, indent=1)))
+    split = make_split(setup)
     run = train(
-        model, setup.forcing, setup.discharge, period=settings.period, spinup=settings.spinup,
+        model, setup.forcing, setup.discharge, split=split,
+        period=settings.period if split is None else None, spinup=settings.spinup,
         spinup_cycles=settings.spinup_cycles, epochs=settings.epochs if epochs is None else epochs,
         learning_rate=settings.learning_rate, optimizer=settings.optimizer, loss=settings.loss,
         batches=None if settings.batches is None else Batches(**settings.batches), seed=seed,
@@ -70,6 +74,36 @@ def build_model(setup: Setup, seed: int):
     else:
         options["river"] = River(**options["river"])
     return make_model(setup.domain, setup.attributes, **options)
+
+
+def make_split(setup: Setup) -> Split | None:
+    """The split of gauges that the domain file asks for, such as one fold of several.
+
+    [training] split = { kind = "pub", folds = 10, fold = 0, seed = 0 }, of random folds, or
+    { kind = "pur", groups = 5, fold = 0 }, of bands of longitude.
+    """
+    given, settings = setup.training.split, setup.training
+    if given is None:
+        return None
+    place = f"{setup.source}, [training]: split"
+    refuse_unknown(place, given, ("kind", "folds", "fold", "seed", "groups"))
+    options, gauges = dict(given), setup.domain.gauges
+    kind, fold = options.pop("kind", None), options.pop("fold", 0)
+    test = settings.validation or settings.period
+    if kind == "pub":
+        found = splits.pub(list(gauges.index), settings.period, **options)
+    elif kind == "spatiotemporal":
+        found = splits.spatiotemporal(list(gauges.index), settings.period, test, **options)
+    elif kind == "pur":
+        found = splits.pur(
+            list(gauges.index), settings.period, longitude=gauges["x"].to_numpy(),
+            groups=options.get("groups", 5), test_period=test,
+        )  # fmt: skip
+    else:
+        raise ValueError(f"{place}: kind is 'pub', 'pur' or 'spatiotemporal', not {kind!r}")
+    if not 0 <= fold < len(found):
+        raise ValueError(f"{place}: fold is 0 to {len(found) - 1}, not {fold}")
+    return found[fold]
 
 
 def load_run(folder: str | Path, data: str | Path | None = None) -> tuple[Run, Setup]:

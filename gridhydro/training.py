@@ -24,6 +24,7 @@ from gridhydro.losses import loss as loss_named
 from gridhydro.model import Model
 from gridhydro.observed import discharge_table
 from gridhydro.run import Run
+from gridhydro.splits import Split
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adadelta": torch.optim.Adadelta}
 
@@ -33,7 +34,7 @@ def train(
     forcing: xr.Dataset | Forcing,
     discharge: pd.DataFrame | xr.DataArray,
     *,
-    period: tuple[str, str],
+    period: tuple[str, str] | None = None,
     spinup: int = 365,
     spinup_cycles: int = 0,
     epochs: int = 150,
@@ -45,7 +46,7 @@ def train(
     loss: str | Callable = "nse",
     gauges: Sequence[str] | None = None,
     held_out: Sequence[str] = (),
-    split: dict | None = None,
+    split: Split | None = None,
     clip: float = 1.0,
     device: str | torch.device | None = None,
     out: str | Path | None = None,
@@ -68,7 +69,7 @@ def train(
     loss        "nse", "rmse_lowflow", "kge" or a function (simulated, observed), mm d-1, (T, G);
                 one that also takes `variance` gets, for minibatches, that of each gauge's period
     gauges, held_out  the gauges to train on (all), and those to leave out of them
-    split       kept with the run: what split of gauges and periods this is (`gridhydro.splits`)
+    split       gauges and period to train on, instead of `period` and `gauges`; kept with the run
     clip        largest norm of the gradient
     out         folder for checkpoints, one every `checkpoint_every` seconds and at the end;
                 with `resume` training goes on from the last, to the numbers of an unbroken run
@@ -80,6 +81,7 @@ def train(
     device = _device(device)
     if epochs < 1 or int(epochs) != epochs:
         raise ValueError(f"epochs is {epochs}, should be a whole number, 1 or more")
+    period, gauges = _what(period, gauges, split)
     model.to(device)
     forcing = Forcing.read(forcing, model.domain, model.column, device=device)
     days = forcing.between(*period)
@@ -100,7 +102,7 @@ def train(
         period=list(period), spinup=spinup, spinup_cycles=spinup_cycles, loss=loss_name,
         optimizer=optimizer, learning_rate=learning_rate, decay=decay, epochs=epochs,
         batches=asdict(batches) if batches else None, gauges=names, clip=clip, seed=seed,
-        split=split,
+        split=split.to_json() if split else None,
     )  # fmt: skip
     done = 0
     folder = Path(out) / "checkpoint" if out is not None else None
@@ -167,6 +169,17 @@ def train(
                 raise KeyboardInterrupt(f"after epoch {epoch + 1} of {epochs}")
     model.eval()
     return Run(model, forcing, pd.DataFrame(history), about)
+
+
+def _what(period, gauges, split: Split | None):
+    """The period and the gauges to train on."""
+    if split is None and period is None:
+        raise ValueError("which days to train on? give period=(first, last), or a split")
+    if split is None:
+        return period, gauges
+    if period is not None or gauges is not None:
+        raise ValueError("a split has its own period and gauges: give either it or these")
+    return split.train_period, split.train_gauges
 
 
 def _epochs(model, forcing, observed, columns, days, spinup, batches, seed) -> Callable:

@@ -1,0 +1,135 @@
+"""The HBV family on a sample of basins: train every variant, score it, keep what a page needs.
+
+    python -m benchmarks.camels --data FOLDER --out OUT --study temporal --variants static lstm
+
+Every job (study, variant, seed, fold) has a folder of its own under OUT; a finished one is not
+done again, so that the command may be stopped and repeated, or run twice with other variants side
+by side. `python -m benchmarks.camels_page` makes tables and figures of what is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+import gridhydro as gh
+from benchmarks.machine import describe
+from gridhydro import export
+from gridhydro.batches import Batches
+from gridhydro.config import Setup, load
+from gridhydro.recipe import build_model, make_split
+
+PERIODS = {"training": ("1982", "1995"), "test": ("1996", "2010")}
+# stores and flows nobody trained on, kept as means of each site
+UNTRAINED = (
+    "actual_evapotranspiration", "soil_moisture", "upper_zone", "lower_zone",
+    "snow_water_equivalent", "routed_baseflow",
+)  # fmt: skip
+
+LSTM = dict(network="lstm", hidden=(64,), dropout=0.3)
+# what each variant changes of the domain file's [model]
+VARIANTS: dict[str, dict] = {
+    "plain": dict(components=1, fixed={"gamma": 1.0, "C": 0.0}),
+    "static": {},
+    "dynamic": LSTM | dict(dynamic=("beta", "gamma"), dynamic_dropout=0.3),
+    "implicit": dict(scheme="implicit"),
+    "implicit improved": dict(scheme="implicit", column="hbv_ndc", fixed={}),
+    "lstm": LSTM | dict(column="lstm"),
+}
+# learning rates found on 1981-1990, scored on 1991-1995
+RATES = {"dynamic": 0.005, "lstm": 0.005}
+
+
+@dataclass(frozen=True)
+class Job:
+    study: str
+    variant: str
+    seed: int = 0
+    fold: int | None = None
+    folds: int = 5
+
+    def folder(self, out: Path) -> Path:
+        fold = "" if self.fold is None else f"-fold-{self.fold}"
+        return out / self.study / self.variant.replace(" ", "-") / f"seed-{self.seed}{fold}"
+
+    def setup(self, base: Setup, epochs: int | None) -> Setup:
+        split = None
+        if self.study == "pub":
+            split = dict(kind="spatiotemporal", folds=self.folds, fold=self.fold, seed=0)
+        if self.study == "pur":
+            split = dict(kind="pur", groups=self.folds, fold=self.fold)
+        training = replace(
+            base.training, seed=self.seed, split=split, epochs=epochs or base.training.epochs,
+            learning_rate=RATES.get(self.variant, base.training.learning_rate),
+        )  # fmt: skip
+        model = replace(base.model, **VARIANTS[self.variant])
+        return replace(base, model=model, training=training)
+
+
+def run(job: Job, setup: Setup, out: Path) -> None:
+    """Train one job, score it, and keep scores, discharge and untrained variables."""
+    folder = job.folder(out)
+    if (folder / "job.json").exists():
+        return print(f"{folder}: done before")
+    print(folder)
+    settings, split = setup.training, make_split(setup)
+    torch.manual_seed(settings.seed)
+    began = time.monotonic()
+    trained = gh.train(
+        build_model(setup, settings.seed), setup.forcing, setup.discharge, split=split,
+        period=None if split else settings.period, epochs=settings.epochs,
+        learning_rate=settings.learning_rate, loss=settings.loss, seed=settings.seed,
+        batches=Batches(**settings.batches), out=folder, resume=True,
+    )  # fmt: skip
+    seconds = time.monotonic() - began
+    trained.save_model(folder)
+    untrained = () if setup.model.column == "lstm" else UNTRAINED
+    series = trained.simulate(outputs=untrained)
+    simulated = series["discharge"].transpose("time", "gauge").to_pandas()
+    for name, period in PERIODS.items():
+        scores = trained.evaluate(setup.discharge, period, name=name, simulated=simulated)
+        scores.to_csv(folder / f"scores-{name}.csv", index=False)
+    test = series.sel(time=slice(*PERIODS["test"]))
+    export.write_dataset(folder / "discharge.nc", test[["discharge"]])
+    means = test[list(untrained)].mean("time").to_dataframe()
+    means.to_csv(folder / "untrained.csv")
+    if setup.model.column != "lstm":
+        trained.parameters.to_dataframe().to_csv(folder / "parameters.csv")
+    about = dict(
+        seconds=round(seconds), epochs=settings.epochs, threads=torch.get_num_threads(),
+        machine=describe("cpu"), loss=trained.history["loss"].round(4).tolist(),
+    )  # fmt: skip
+    (folder / "job.json").write_text(json.dumps(about, indent=1))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.camels", description=__doc__)
+    parser.add_argument("--domain", default="camels_us_400", help="a domain file of basins")
+    parser.add_argument("--data", type=Path, help="data folder (or the variable GRIDHYDRO_DATA)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for runs, resumable")
+    parser.add_argument("--study", choices=("temporal", "pub", "pur"), default="temporal")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--folds", type=int, default=5, help="parts that the basins are cut into")
+    parser.add_argument("--only", type=int, nargs="+", help="some of the folds")
+    parser.add_argument("--epochs", type=int, help="instead of the file's")
+    options = parser.parse_args()
+    base = load(options.domain, options.data)
+    base = replace(base, forcing=base.forcing.load(), discharge=base.discharge.load())
+    folds = [None]
+    if options.study != "temporal":
+        folds = range(options.folds) if options.only is None else options.only
+    for fold in folds:
+        for variant in options.variants:
+            for seed in options.seeds:
+                job = Job(options.study, variant, seed, fold, options.folds)
+                run(job, job.setup(base, options.epochs), options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -139,11 +139,14 @@ def _weather(path: Path) -> tuple[dict, pd.DataFrame]:
     lines = read_lines(path)
     head = {}
     for number, name in enumerate(("latitude", "elevation", "area"), start=1):
+        found = lines[number - 1] if len(lines) >= number else "nothing"
         try:
-            head[name] = float(lines[number - 1])
-        except (IndexError, ValueError):
-            found = lines[number - 1] if len(lines) >= number else "nothing"
-            raise ValueError(f"{path}, line {number}: {name} expected, found {found!r}") from None
+            head[name] = float(found)
+        except ValueError:
+            head[name] = np.nan
+        if not np.isfinite(head[name]) or (name == "area" and head[name] <= 0):
+            name += " above 0" if name == "area" else ""
+            raise ValueError(f"{path}, line {number}: {name} expected, found {found!r}")
     head["area"] /= 1e6
     if len(lines) < 4:
         raise ValueError(f"{path}, line 4: the names of the columns are missing")

@@ -80,7 +80,7 @@ def penman_monteith(
         saturated = met.saturation_vapour_pressure(temperature)
     else:
         saturated = met.mean_saturation(temperature_min, temperature_max)
-    deficit = (saturated - vapour_pressure).clamp(min=0) / 1000
+    deficit = (saturated - vapour_pressure) / 1000
     slope, gamma = slope / 1000, gamma / 1000  # kPa, as in the equation
     radiation = 0.408 * slope * (net_radiation - ground_heat) * MEGAJOULES
     aerodynamic = gamma * 900 / (temperature + 273) * wind_speed * deficit

@@ -233,7 +233,7 @@ def test_an_empty_file_is_refused(copy):
 
 
 def test_missing_files_and_days_are_named(copy):
-    with pytest.raises(ValueError, match="forcing is one of daymet, nldas, .* not 'era5'"):
+    with pytest.raises(ValueError, match=r"forcing is one of daymet, nldas, .* not 'era5'"):
         read_camels_us(copy, "era5")
     with pytest.raises(ValueError, match="has no basin 1, 2 "):
         read_camels_us(copy, basins=["1", "2"])

@@ -1,0 +1,241 @@
+"""Figures of many sites: distributions of scores, maps of points, simulated against reference.
+
+As in `gridhydro.plot`, every function returns a Figure that `plot.save` writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from gridhydro import metrics
+from gridhydro.column import Field
+
+# told apart by colour-blind readers, and by their dashes in black and white
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+DASHES = ("-", "--", "-.", ":")
+LABELS = {
+    "nse": "NSE", "kge": "KGE", "kge_2012": "KGE (2012)", "correlation": "correlation",
+    "bias": "bias", "fhv": "FHV", "flv": "FLV", "fhv_abs": "absolute FHV",
+    "flv_abs": "absolute FLV", "rmse": "RMSE", "ubrmse": "ubRMSE",
+    "rmse_low": "RMSE of low flows", "rmse_high": "RMSE of high flows",
+}  # fmt: skip
+UNITS = {name: "%" for name in ("bias", "fhv", "flv", "fhv_abs", "flv_abs")}
+EFFICIENCIES = ("nse", "kge", "kge_2012")
+SHOWN = (-0.5, 1.0)  # of efficiencies: they have no lower bound
+
+
+def cdf(
+    tables: Mapping[str, pd.DataFrame],
+    metric: str = "nse",
+    unit: str | None = None,
+    limits: tuple[float, float] | None = None,
+) -> Figure:
+    """Share of the sites whose score is at most a value, a curve per model with its median.
+
+    unit    of scores in the unit of the flow (rmse, ...), such as "mm d-1"
+    limits  of the axis: -0.5 to 1 for efficiencies, else the middle 96 % of all; the shares that
+            lie beyond stand in the legend. Sites without a score are left out and counted there
+    """
+    scores = {}
+    for name, table in tables.items():
+        if metric not in table:
+            raise ValueError(f"the table of {name} has no column '{metric}'")
+        scores[name] = table[metric].to_numpy(float)
+    values = np.concatenate([v[np.isfinite(v)] for v in scores.values()])
+    if not values.size:
+        raise ValueError(f"no site has a {metric}: there is nothing to draw")
+    low, high = limits or (SHOWN if metric in EFFICIENCIES else _middle(values))
+    figure = Figure(figsize=(5.6, 4.0), layout="constrained")
+    axis = figure.subplots()
+    for i, (name, given) in enumerate(scores.items()):
+        known = np.sort(given[~np.isnan(given)])
+        share = np.arange(1, known.size + 1) / known.size if known.size else known
+        axis.step(
+            np.concatenate([[-np.inf], known]), np.concatenate([[0.0], share]), where="post",
+            color=COLOURS[i % len(COLOURS)], ls=DASHES[i % len(DASHES)], lw=1.6,
+            label=_told(name, given, low, high),
+        )  # fmt: skip
+    axis.set_xlim(low, high)
+    axis.set_ylim(0, 1)
+    axis.axhline(0.5, color="0.75", lw=0.8, zorder=0)
+    axis.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
+    axis.set_xlabel(_label(LABELS.get(metric, metric), unit or UNITS.get(metric, "1")))
+    axis.set_ylabel("sites / %")
+    axis.grid(alpha=0.25)
+    figure.legend(loc="outside upper left", fontsize=8.5, frameon=False)
+    return figure
+
+
+def _told(name: str, given: np.ndarray, low: float, high: float) -> str:
+    known = given[~np.isnan(given)]
+    if not known.size:
+        return f"{name}: no score at {given.size} sites"
+    text = f"{name}: median {np.median(known):.3g}, {known.size} sites"
+    for share, side in ((known < low, f"below {low:.3g}"), (known > high, f"above {high:.3g}")):
+        if share.any():
+            text += f", {100 * share.mean():.2g} % {side}"
+    missing = given.size - known.size
+    return f"{text}, {missing} without" if missing else text
+
+
+def site_map(
+    longitude,
+    latitude,
+    values,
+    long_name: str,
+    unit: str = "1",
+    *,
+    limits: tuple[float, float] | None = None,
+    centre: float | None = None,
+) -> Figure:
+    """Sites as points at their longitude and latitude (N,) in degrees, coloured by values (N,).
+
+    limits  of the colours: the middle 96 % of the values if left out, with arrows at the end of
+            the colour bar that is exceeded
+    centre  makes the colours diverge from this value, both ways as far: 0 for biases
+    Sites without a value are hollow.
+    """
+    figure = Figure(figsize=(7.0, 5.4 * _height(longitude, latitude) + 0.7), layout="constrained")
+    axis = figure.subplots()
+    _points(figure, axis, longitude, latitude, values, _label(long_name, unit), limits, centre)
+    axis.set_xlabel("longitude / degrees")
+    axis.set_ylabel("latitude / degrees")
+    return figure
+
+
+def score_map(longitude, latitude, table: pd.DataFrame, metric: str = "nse", unit=None) -> Figure:
+    """Map of one score; positions as Series by site, or in the order of the rows of the table.
+
+    Efficiencies from 0 to 1, percent biases diverge from 0.
+    """
+    place = []
+    for name, given in (("longitude", longitude), ("latitude", latitude)):
+        if isinstance(given, pd.Series):
+            given = given.rename(index=str).reindex(table["site"].astype(str))
+            if given.isna().any():
+                raise ValueError(f"the {name} of {given.index[given.isna()][0]} is not given")
+        place.append(given)
+    limits = (0.0, 1.0) if metric in (*EFFICIENCIES, "correlation") else None
+    centre = 0.0 if metric in ("bias", "fhv", "flv") else None
+    name, unit = LABELS.get(metric, metric), unit or UNITS.get(metric, "1")
+    return site_map(*place, table[metric], name, unit, limits=limits, centre=centre)
+
+
+def parameter_points(
+    longitude, latitude, values: Mapping[str, np.ndarray], fields: Sequence[Field]
+) -> Figure:
+    """Parameters of lumped basins, name -> (N,), as points: a panel each, with its unit.
+
+    What `plot.parameter_maps` is for grids.
+    """
+    across = min(len(fields), 3)
+    down = -(-len(fields) // across)
+    high = 2.9 * _height(longitude, latitude) + 0.5
+    figure = Figure(figsize=(3.9 * across + 0.4, high * down + 0.4), layout="constrained")
+    panels = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
+    for axis, field in zip(panels, fields, strict=False):
+        label = field.unit if field.unit != "1" else "no unit"
+        _points(figure, axis, longitude, latitude, values[field.name], label, size=7)
+        axis.set_title(field.name, fontsize=10)
+    for axis in panels[len(fields) :]:
+        axis.remove()
+    for axis in panels[max(len(fields) - across, 0) : len(fields)]:
+        axis.xaxis.set_tick_params(labelbottom=True)
+    figure.supxlabel("longitude / degrees", fontsize=10)
+    figure.supylabel("latitude / degrees", fontsize=10)
+    return figure
+
+
+def against(simulated: pd.Series, reference: pd.Series, long_name: str, unit: str = "1") -> Figure:
+    """Simulated over reference, a point per site of both, with the line of equality.
+
+    The title tells correlation, root mean square error and the number of sites.
+    """
+    both = pd.concat(
+        [simulated.rename(index=str), reference.rename(index=str)],
+        axis=1, join="inner", keys=["simulated", "reference"],
+    ).dropna()  # fmt: skip
+    if both.empty:
+        raise ValueError("no site has both a simulated and a reference value")
+    s, r = both["simulated"].to_numpy(float), both["reference"].to_numpy(float)
+    figure = Figure(figsize=(4.4, 4.4), layout="constrained")
+    axis = figure.subplots()
+    low, high = min(s.min(), r.min()), max(s.max(), r.max())
+    edge = 0.04 * (high - low) or 0.5
+    axis.plot([low - edge, high + edge], [low - edge, high + edge], color="0.6", lw=0.9, zorder=0)
+    axis.scatter(r, s, s=14, color=COLOURS[0], alpha=0.55, linewidths=0)
+    axis.set_xlim(low - edge, high + edge)
+    axis.set_ylim(low - edge, high + edge)
+    axis.set_aspect("equal")
+    for locate in (axis.xaxis, axis.yaxis):
+        locate.set_major_locator(MaxNLocator(6))
+    axis.set_xlabel(_label(f"{long_name}, reference", unit))
+    axis.set_ylabel(_label(f"{long_name}, simulated", unit))
+    error = f"{metrics.rmse(s, r):.3g}" + (f" {unit}" if unit != "1" else "")
+    title = f"r = {metrics.correlation(s, r):.3f}, RMSE {error}, {s.size} sites"
+    axis.set_title(title, fontsize=10, loc="left")
+    axis.grid(alpha=0.25)
+    return figure
+
+
+def _points(figure, axis, longitude, latitude, values, label, limits=None, centre=None, size=16):
+    x, y, v = (np.asarray(given, float) for given in (longitude, latitude, values))
+    if not x.shape == y.shape == v.shape or x.ndim != 1:
+        raise ValueError(
+            f"longitude, latitude and values are of one length: {x.shape}, {y.shape}, {v.shape}"
+        )
+    known = np.isfinite(v)
+    if not known.any():
+        raise ValueError(f"no site has a value to draw: {label}")
+    low, high = limits or _middle(v[known])
+    if centre is not None:
+        reach = max(centre - low, high - centre)
+        low, high = centre - reach, centre + reach
+    beyond = {(True, True): "both", (True, False): "min", (False, True): "max"}
+    extend = beyond.get((v[known].min() < low, v[known].max() > high), "neither")
+    axis.scatter(x[~known], y[~known], s=size, facecolors="none", edgecolors="0.6", linewidths=0.6)
+    points = axis.scatter(
+        x[known], y[known], c=v[known], s=size, norm=Normalize(low, high),
+        cmap="viridis" if centre is None else "RdBu", edgecolors="0.35", linewidths=0.25,
+    )  # fmt: skip
+    axis.set_aspect(_stretch(y), adjustable="box")
+    axis.xaxis.set_major_locator(MaxNLocator(5))
+    axis.yaxis.set_major_locator(MaxNLocator(5))
+    axis.tick_params(labelsize=8)
+    axis.grid(alpha=0.25)
+    axis.set_axisbelow(True)
+    bar = figure.colorbar(points, ax=axis, shrink=0.95, pad=0.02, extend=extend)
+    bar.set_label(label, fontsize=9)
+    bar.ax.tick_params(labelsize=8)
+
+
+def _stretch(latitude) -> float:
+    """Length of a degree of latitude over one of longitude, at the middle of the map."""
+    middle = (np.min(latitude) + np.max(latitude)) / 2
+    return 1 / max(np.cos(np.deg2rad(middle)), 0.2)
+
+
+def _height(longitude, latitude) -> float:
+    """Height of the map over its width, within what a page can bear."""
+    width = np.ptp(np.asarray(longitude, float))
+    height = np.ptp(np.asarray(latitude, float)) * _stretch(latitude)
+    return float(np.clip(height / width, 0.4, 1.3)) if width > 0 else 1.0
+
+
+def _middle(values: np.ndarray) -> tuple[float, float]:
+    """Limits that a few outliers do not stretch: the middle 96 %, or around a constant."""
+    low, high = np.quantile(values, [0.02, 0.98])
+    if low == high:
+        low, high = values.min(), values.max()
+    pad = 0 if high > low else max(abs(high) * 0.05, 0.5)
+    return float(low - pad), float(high + pad)
+
+
+def _label(long_name: str, unit: str) -> str:
+    return long_name if unit == "1" else f"{long_name} / {unit}"

@@ -29,7 +29,7 @@ class Streamflow(Column):
 
 
 class _Network(torch.nn.Module):
-    """Runoff (T, N) in units of `scale`, above zero."""
+    """Runoff (T, N) mm d-1, above zero, on the scale of the rain."""
 
     daily: tuple[Field, ...] = ()
     learned: tuple[Field, ...] = ()
@@ -38,6 +38,13 @@ class _Network(torch.nn.Module):
         super().__init__()
         self.trunk = Trunk(values, forcings, hidden, dropout, log_attributes)
         self.head = torch.nn.Linear(hidden, 1)
+        self.rain = [field.name for field in forcings].index("precipitation")
+        self.register_buffer("scale", torch.ones(()))
+
+    def fit(self, forcing: Tensor) -> None:
+        """Take the scales from a sample of forcing (F, T, N)."""
+        self.trunk.fit(forcing)
+        self.scale.copy_(forcing[self.rain].mean())
 
     @property
     def inputs(self) -> Attributes:
@@ -49,7 +56,8 @@ class _Network(torch.nn.Module):
 
     def forward(self, attributes, forcing, before=None) -> Tensor:
         hidden = self.trunk(attributes, forcing, before)
-        return torch.nn.functional.softplus(self.head(hidden[-forcing.shape[1] :])).squeeze(-1)
+        runoff = torch.nn.functional.softplus(self.head(hidden[-forcing.shape[1] :])).squeeze(-1)
+        return runoff * self.scale
 
 
 class LSTMModel(torch.nn.Module):
@@ -103,7 +111,7 @@ class LSTMModel(torch.nn.Module):
     def fit_inputs(self, forcing: Tensor, cells: Tensor | None = None) -> None:
         """Scale the inputs by the attributes of these cells and a sample of forcing."""
         self.network.inputs.fit(self.attributes if cells is None else self.attributes[cells])
-        self.network.trunk.fit(forcing)
+        self.network.fit(forcing)
 
     def cell_parameters(self, forcing=None, cells=None, before=None) -> dict[str, Tensor]:
         """None; for what goes over any model."""

@@ -85,7 +85,7 @@ def minibatches(
         seen = observed(starts, length, cells)
         if torch.isnan(seen).all():
             continue
-        weather = forcing.window(begin, options.warmup + length, cells)
+        weather = forcing.window(begin, options.warmup + length, cells).to(columns.device)
         before, scored = weather.split([options.warmup, length], dim=1)
-        cells = cells.to(seen.device)
+        seen, cells = seen.to(columns.device), cells.to(columns.device)
         yield Batch(before.contiguous(), scored.contiguous(), seen, cells, cells, begin)

@@ -116,7 +116,9 @@ class Forcing:
 def _windows(values: torch.Tensor, starts, length: int, cells) -> torch.Tensor:
     """Windows (..., length, B) of series (..., T, N)."""
     days = torch.arange(length)[:, None] + torch.as_tensor(starts)
-    return values[..., days.to(values.device), torch.as_tensor(cells).to(values.device)]
+    cells = torch.as_tensor(cells).to(values.device)
+    # one memory layout whatever that of the series: sums, and with them every bit, depend on it
+    return values[..., days.to(values.device), cells].contiguous()
 
 
 def _times(dataset) -> pd.DatetimeIndex:

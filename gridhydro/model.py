@@ -54,7 +54,9 @@ class Model(torch.nn.Module):
     column      "hbv" or a Column
     attributes  Dataset of rasters (y, x) on the domain's grid, or name -> (N,) values
     network     "mlp" reads attributes; "lstm" reads attributes and forcing
-    hidden      sizes of the hidden layers of the network, or size of the LSTM
+    hidden      sizes of the hidden layers of the network, or size of the LSTM; two or more sizes
+                with "lstm": the LSTM's, and those of the layers that give the static parameters
+                from attributes alone, of which the daily ones then are departures
     components  parallel parameter sets in each cell; fluxes are their mean
     weights     "mean", or "learned": the network gives each component a weight
     dynamic     names of parameters that change by day (with "lstm")
@@ -112,8 +114,11 @@ class Model(torch.nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             if network == "lstm":
+                size, *layers = hidden
+                if layers:
+                    more |= dict(static="attributes", layers=layers)
                 self.network = SequenceParameterization(
-                    values, fields, hidden, components, fixed, log, dynamic=dynamic,
+                    values, fields, size, components, fixed, log, dynamic=dynamic,
                     forcings=self.column.forcings, dynamic_dropout=dynamic_dropout, **more,
                 )  # fmt: skip
             elif dynamic:
@@ -290,21 +295,12 @@ class Model(torch.nn.Module):
         return state
 
 
-def _hidden(network: str, hidden):
-    """Sizes of the layers as they are kept with a run: a list, or one number for an LSTM."""
+def _hidden(network: str, hidden) -> list[int]:
+    """Sizes of the layers, the LSTM first."""
     _one_of("network", network, ("mlp", "lstm"))
-    if network == "mlp":
-        return (
-            [256, 64, 16]
-            if hidden is None
-            else [hidden]
-            if isinstance(hidden, int)
-            else list(hidden)
-        )
-    sizes = [64] if hidden is None else [hidden] if isinstance(hidden, int) else list(hidden)
-    if len(sizes) != 1:
-        raise ValueError(f"an LSTM has one size, hidden=64 for example, not {hidden}")
-    return sizes[0]
+    if hidden is None:
+        return [256, 64, 16] if network == "mlp" else [64]
+    return [hidden] if isinstance(hidden, int) else list(hidden)
 
 
 def _one_of(what: str, value, known):

@@ -16,7 +16,7 @@ import torch
 import xarray as xr
 from tqdm import tqdm
 
-from gridhydro import checkpoint, guard
+from gridhydro import checkpoint, guard, on_disk
 from gridhydro.batches import Batch, Batches, minibatches
 from gridhydro.forcing import Forcing
 from gridhydro.interrupt import Interrupt
@@ -26,6 +26,7 @@ from gridhydro.observed import discharge_table
 from gridhydro.run import Run
 from gridhydro.splits import Split
 
+_GAUGES = 256  # whose whole records are in memory at once
 OPTIMIZERS = {"adam": torch.optim.Adam, "adadelta": torch.optim.Adadelta}
 
 
@@ -51,6 +52,7 @@ def train(
     device: str | torch.device | None = None,
     out: str | Path | None = None,
     resume: bool = False,
+    cache: str | Path | None = None,
     checkpoint_every: float = 20.0,
     progress: bool = True,
 ) -> Run:
@@ -73,6 +75,8 @@ def train(
     clip        largest norm of the gradient
     out         folder for checkpoints, one every `checkpoint_every` seconds and at the end;
                 with `resume` training goes on from the last, to the numbers of an unbroken run
+    cache       folder for packed copies of forcing and observations, which are then not held in
+                memory but read by the window; gone with the process
 
     Without `batches` an epoch is one step over the whole period. Raises ValueError for input that
     does not fit together, and NotFinite, naming the first bad cell, day and quantity, if training
@@ -83,10 +87,10 @@ def train(
         raise ValueError(f"epochs is {epochs}, should be a whole number, 1 or more")
     period, gauges = _what(period, gauges, split)
     model.to(device)
-    forcing = Forcing.read(forcing, model.domain, model.column, device=device)
+    forcing = Forcing.read(forcing, model.domain, model.column, device=device, cache=cache)
     days = forcing.between(*period)
     names = _training_gauges(model, gauges, held_out)
-    observed, columns = _observed(discharge, forcing.times, days, model, names, device)
+    observed, columns = _observed(discharge, forcing.times, days, model, names, device, cache)
     epoch_of = _epochs(model, forcing, observed, columns, days, spinup, batches, seed)
     score = _score(loss_named(loss), observed, days, batches)
     if model.domain.grid is None:
@@ -211,10 +215,10 @@ def _score(score: Callable, observed: Forcing, days: slice, batches) -> Callable
     """Batch -> its loss function, told the variance of each gauge where it asks for one."""
     if batches is None or "variance" not in inspect.signature(score).parameters:
         return lambda batch: score
-    values = observed.values[0, days]
-    mean = values.nanmean(0)
-    variance = ((values - mean) ** 2).nanmean(0)
-    return lambda batch: partial(score, variance=variance[batch.columns])
+    parts = observed.values[0, days].split(_GAUGES, dim=1)  # a few at a time: they may be on disk
+    parts = (part.contiguous() for part in parts)
+    variance = torch.cat([((p - p.nanmean(0)) ** 2).nanmean(0) for p in parts])
+    return lambda batch: partial(score, variance=variance[batch.columns.to(variance.device)])
 
 
 def _sample(forcing: Forcing, days: slice, cells: torch.Tensor) -> torch.Tensor:
@@ -249,29 +253,42 @@ def _training_gauges(model: Model, gauges, held_out) -> list[str]:
     return names
 
 
-def _observed(discharge, times, days: slice, model, names: list[str], device):
+def _observed(discharge, times, days: slice, model, names: list[str], device, cache):
     """Observations in mm d-1 of all gauges and days, and which of the gauges to train on.
 
     (1, T, G) as a `Forcing`, for its windows; (g,) indices of `names` among the gauges.
     """
-    table = discharge_table(discharge, model.domain)
-    missing = [g for g in names if g not in table]
-    if missing:
-        raise ValueError(
-            f"there is no discharge of the gauges {', '.join(missing)}; it has "
-            f"{', '.join(table.columns)}: name them alike, or leave them out with held_out"
-        )
-    known = list(model.domain.gauges.index)
-    table = table.reindex(index=times, columns=known)
-    empty = [g for g in names if table[g].iloc[days].isna().all()]
-    if empty:
+    known, per_area = list(model.domain.gauges.index), _per_area(model).cpu()
+
+    def rows(piece: slice) -> torch.Tensor:
+        part = discharge
+        if isinstance(discharge, xr.DataArray):
+            part = discharge.sel(time=slice(times[piece.start], times[piece.stop - 1]))
+        table = discharge_table(part, model.domain)
+        missing = [g for g in names if g not in table]
+        if missing:
+            raise ValueError(
+                f"there is no discharge of the gauges {', '.join(missing)}; it has "
+                f"{', '.join(table.columns)}: name them alike, or leave them out with held_out"
+            )
+        # one memory layout whatever the table's: sums, and with them every bit, depend on it
+        table = table.reindex(index=times[piece], columns=known)
+        values = torch.as_tensor(np.array(table, dtype=np.float64, order="C"))
+        return values.to(torch.float32)[None] * per_area
+
+    shape = (1, len(times), len(known))
+    if cache is None:
+        values = rows(slice(0, len(times))).to(device)
+    else:
+        values = on_disk.packed(cache, shape, rows)
+    columns = torch.tensor([known.index(g) for g in names], device=device)
+    parts = columns.to(values.device).split(_GAUGES)
+    empty = torch.cat([values[0, days][:, part].isnan().all(0) for part in parts])
+    if empty.any():
         first, last = times[days.start], times[days.stop - 1]
+        without = [name for name, is_empty in zip(names, empty.tolist(), strict=True) if is_empty]
         raise ValueError(
-            f"the gauges {', '.join(empty)} have no observation from {first:%Y-%m-%d} to "
+            f"the gauges {', '.join(without)} have no observation from {first:%Y-%m-%d} to "
             f"{last:%Y-%m-%d}: hold them out or choose another period"
         )
-    # one memory layout whatever the table's: sums, and with them every bit, depend on it
-    values = torch.as_tensor(np.array(table, dtype=np.float64, order="C"))
-    values = values.to(device=device, dtype=torch.float32) * _per_area(model)
-    columns = torch.tensor([known.index(g) for g in names], device=device)
-    return Forcing(times, values[None]), columns
+    return Forcing(times, values), columns

@@ -16,6 +16,7 @@ BATCHES = Batches(basins=5, days=120, warmup=100)
 KINDS = {
     "mlp": dict(hidden=(16,)),
     "lstm": dict(network="lstm", hidden=8, dynamic=["beta", "gamma"], dynamic_dropout=0.5),
+    "departures": dict(network="lstm", hidden=(8, 16), dynamic=["beta"], dynamic_dropout=0.5),
     "weighted": dict(hidden=(16,), weights="learned", dropout=0.1),
     "rival": dict(column="lstm", hidden=8, dropout=0.1),
 }
@@ -131,8 +132,9 @@ def test_gauges_held_out_have_no_say():
     assert torch.equal(weights(run), weights(fit(held_out=[NAMES[3]])))
 
 
-def test_daily_parameters_and_the_dropout_of_their_change():
-    lstm = model("lstm")
+@pytest.mark.parametrize("kind", ["lstm", "departures"])
+def test_daily_parameters_and_the_dropout_of_their_change(kind):
+    lstm = model(kind, dynamic=["beta", "gamma"])
     forcing = Forcing.read(basins().forcing, lstm.domain, lstm.column).values[:, :60]
     lstm.eval()
     values = lstm.cell_parameters(forcing)
@@ -173,12 +175,13 @@ def test_new_basins_are_predicted_by_name():
 def test_forcing_packed_on_disk_is_the_same_training(tmp_path):
     parts = basins()
     lstm = model()
-    forcing = Forcing.read(parts.forcing, lstm.domain, lstm.column, cache=tmp_path)
-    assert not list(tmp_path.iterdir())  # the file goes with the process
     run = gh.train(
-        lstm, forcing, parts.discharge, period=PERIOD, epochs=2, batches=BATCHES, progress=False
-    )
+        lstm, parts.forcing, parts.discharge, period=PERIOD, epochs=2, batches=BATCHES,
+        progress=False, cache=tmp_path,
+    )  # fmt: skip
+    assert not list(tmp_path.iterdir())  # the files go with the process
     assert torch.equal(weights(run), weights(fit()))
+    assert run.forcing.values.stride()[-1] == len(run.forcing.times)  # days of a basin together
 
 
 @pytest.mark.parametrize(
@@ -190,7 +193,6 @@ def test_forcing_packed_on_disk_is_the_same_training(tmp_path):
         (dict(unit_hydrograph="sum"), "unit_hydrograph is one of"),
         (dict(weights="best"), "weights is one of"),
         (dict(log_attributes=["height"]), "no attribute is called height"),
-        (dict(network="lstm", hidden=(8, 4)), "an LSTM has one size"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options, text):

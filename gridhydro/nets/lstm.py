@@ -9,6 +9,7 @@ import torch
 from gridhydro.column import Field
 from gridhydro.nets.base import Attributes, Ranges, last_layer
 from gridhydro.nets.mlp import Parameterization
+from gridhydro.nets.mlp import layers as fully_connected
 
 
 class Trunk(torch.nn.Module):
@@ -57,14 +58,18 @@ class Trunk(torch.nn.Module):
 
 
 class SequenceParameterization(Parameterization):
-    """An LSTM over attributes and forcing: static parameters from its last day, others daily.
+    """An LSTM over attributes and forcing: static parameters and daily ones.
 
     forcings    the forcings, each a Field
+    hidden      size of the LSTM
+    static      where parameters that do not change come from: "last_day" reads them off the LSTM
+                on the last day (Feng et al. 2022, doi:10.1029/2022WR032404); "attributes" has
+                fully connected layers of sizes `layers` for them, and the LSTM gives how far the
+                daily ones depart from their static value
     dynamic     names of the parameters that change by day
     dynamic_dropout  probability with which, in training, a cell's daily parameter is held at its
-                value of the last day for the whole series (dropout of dynamism)
-    hidden      size of the LSTM
-    The rest as for `Parameterization`; equations: Feng et al. (2022, doi:10.1029/2022WR032404).
+                static value for the whole series (dropout of dynamism)
+    The rest as for `Parameterization`.
     """
 
     def __init__(
@@ -77,6 +82,8 @@ class SequenceParameterization(Parameterization):
         log: Sequence[str] = (),
         *,
         forcings: Sequence[Field],
+        static: str = "last_day",
+        layers: Sequence[int] = (64, 32),
         dynamic: Sequence[str] = (),
         dynamic_dropout: float = 0.0,
         weighted: bool = False,
@@ -84,6 +91,8 @@ class SequenceParameterization(Parameterization):
         log_attributes: Sequence[str] = (),
     ):
         torch.nn.Module.__init__(self)
+        if static not in ("last_day", "attributes"):
+            raise ValueError(f"static is 'last_day' or 'attributes', not {static!r}")
         self.ranges = Ranges(fields, components, fixed, log)
         self.trunk = Trunk(attributes, forcings, hidden, dropout, log_attributes)
         self.weighted, self.dynamic_dropout = weighted, dynamic_dropout
@@ -92,9 +101,16 @@ class SequenceParameterization(Parameterization):
         if unknown:
             raise ValueError(f"'{unknown[0]}' is no learned parameter; these are {known}")
         self.daily = tuple(field for field in self.learned if field.name in dynamic)
-        rows = len(self.learned) - len(self.daily) + weighted
-        self.static_head = last_layer(hidden, rows * components, components)
-        self.daily_head = last_layer(hidden, len(self.daily) * components, components)
+        rows = len(self.learned) + weighted
+        self.layers = self.last_day = None
+        if static == "attributes":
+            size = rows * components
+            self.layers = fully_connected(len(self.names), layers, size, components)
+        else:
+            self.last_day = last_layer(hidden, (rows - len(self.daily)) * components, components)
+        # departures from a static value begin with none
+        daily = len(self.daily) * components
+        self.daily_head = last_layer(hidden, daily, 1 if self.layers else components)
 
     @property
     def inputs(self) -> Attributes:
@@ -109,15 +125,19 @@ class SequenceParameterization(Parameterization):
         if forcing is None:
             raise ValueError("this network reads parameters off the weather: give the forcing")
         hidden = self.trunk(attributes, forcing, before)
-        found = self.named(self.static_head(hidden[-1]))
-        if self.daily:
-            raw = self.daily_head(hidden).unflatten(-1, (-1, self.components))
-            found |= self.ranges(self._partly_held(raw), self.daily)
-        return found
+        change = self.daily_head(hidden).unflatten(-1, (-1, self.components))
+        if self.layers is None:
+            raw = self.last_day(hidden[-1]).unflatten(-1, (-1, self.components))
+            daily = self._partly(change, change[-1:])
+        else:
+            raw = self.layers(self.inputs(attributes)).unflatten(-1, (-1, self.components))
+            steady, raw = raw[:, : len(self.daily)], raw[:, len(self.daily) :]
+            daily = steady + self._partly(change, torch.zeros_like(change[-1:]))
+        return self.named(raw) | (self.ranges(daily, self.daily) if self.daily else {})
 
-    def _partly_held(self, raw):
-        """(T, N, D, M), in training with some cells' parameters held at their last day's."""
+    def _partly(self, change, steady):
+        """(T, N, D, M), in training held at `steady` for some cells and parameters."""
         if not self.training or not self.dynamic_dropout:
-            return raw
-        held = torch.rand(raw.shape[1:3], device=raw.device) < self.dynamic_dropout
-        return torch.where(held[..., None], raw[-1:], raw)
+            return change
+        held = torch.rand(change.shape[1:3], device=change.device) < self.dynamic_dropout
+        return torch.where(held[..., None], steady, change)

@@ -50,15 +50,8 @@ class Parameterization(torch.nn.Module):
         self.weighted = weighted
         if not self.learned or not self.names:
             raise ValueError("a parameterization needs at least one attribute and one free field")
-        sizes = [len(self.names), *hidden]
-        layers = []
-        for inputs, outputs in pairwise(sizes):
-            layers += [torch.nn.Linear(inputs, outputs), torch.nn.SiLU()]
-            layers += [torch.nn.Dropout(dropout)] if dropout else []
         rows = len(self.learned) + weighted
-        self.layers = torch.nn.Sequential(
-            *layers, last_layer(sizes[-1], rows * components, components)
-        )
+        self.layers = layers(len(self.names), hidden, rows * components, components, dropout)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -97,11 +90,10 @@ class Parameterization(torch.nn.Module):
         if not torch.is_tensor(attributes):
             attributes = self.matrix(attributes).to(self.ranges.low)
         raw = self.layers(self.inputs(attributes))
-        return self.named(raw)
+        return self.named(raw.unflatten(-1, (-1, self.components)))
 
     def named(self, raw: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Raw output (N, rows * M) of the last layer -> name: (N, M) of every static parameter."""
-        raw = raw.unflatten(-1, (-1, self.components))
+        """Raw output (N, rows, M) of the last layer -> name: (N, M) of every static parameter."""
         static = [field for field in self.learned if field not in self.daily]
         found = self.ranges(raw[..., : len(static), :], static)
         like = raw[..., 0, :]
@@ -109,3 +101,14 @@ class Parameterization(torch.nn.Module):
         if self.weighted:
             found[WEIGHT] = torch.softmax(raw[..., -1, :], dim=-1)
         return found
+
+
+def layers(
+    inputs: int, hidden: Sequence[int], outputs: int, components: int, dropout: float = 0.0
+) -> torch.nn.Sequential:
+    """Fully connected layers with a SiLU after each but the last."""
+    sizes, found = [inputs, *hidden], []
+    for before, after in pairwise(sizes):
+        found += [torch.nn.Linear(before, after), torch.nn.SiLU()]
+        found += [torch.nn.Dropout(dropout)] if dropout else []
+    return torch.nn.Sequential(*found, last_layer(sizes[-1], outputs, components))

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.checkpoint import replace
-from gridhydro.io.basins_file import BasinsFile
+from gridhydro.io.basins_file import BasinsFile, stated_units
 from gridhydro.io.form import attribute, coordinate, days_between, series_attrs, wanted_basins
 from gridhydro.io.lazy import LazySeries
 from gridhydro.io.quantities import COORDINATES, FLOW_DEPTH, SERIES, conversion
@@ -42,7 +42,8 @@ def read_basins(
     attributes  a CSV table, its first column the gauges; its columns become attributes
     shift       added to the stamps to bring them to midnight ("1h"), see `io.days.daily`
 
-    A window is read when it is asked for: data.sel(gauge=..., time=...).load(). Values that a
+    A window is read when it is asked for: data.sel(gauge=..., time=...).load(); in between no file
+    is open, and one that has changed is refused. Values that a
     quantity cannot have are refused then; what is missing is NaN. Series that the form does not
     know come under their own names and in their own units. Files with different identifiers are
     joined by any other of their names of gauges that agree. A table (gauge, column) with a text
@@ -52,17 +53,9 @@ def read_basins(
     Raises ValueError or FileNotFoundError naming file and variable.
     """
     names, units = dict(names or {}), dict(units or {})
-    files: list[BasinsFile] = []
-    try:
-        for place in _paths(path):
-            files.append(BasinsFile.open(place, names, shift))
-        _refuse_absent(files, names)
-        data = _joined(files, names, units, basins, period, area, attributes)
-    except BaseException:
-        _close(files)
-        raise
-    data.set_close(lambda: _close(files))
-    return data
+    files = [BasinsFile.read(place, names, shift) for place in _paths(path)]
+    _refuse_absent(files, names)
+    return _joined(files, names, units, basins, period, area, attributes)
 
 
 def write_basins(data: xr.Dataset, path: str | Path) -> None:
@@ -81,7 +74,9 @@ def write_basins(data: xr.Dataset, path: str | Path) -> None:
     data = data.transpose("time", "gauge", ...).assign_attrs(Conventions="CF-1.11")
     for name in data.variables:
         variable = data[name]
-        variable.encoding = {}
+        # texts of one length: files with those of any length crash HDF5 when they are open twice
+        texts = variable.dtype.kind == "U" and path.suffix == ".nc"
+        variable.encoding = {"dtype": "S1"} if texts else {}
         if {"time", "gauge"} == set(variable.dims):
             chunks = (data.sizes["time"], 1)
             variable.encoding = {"dtype": "float32", "_FillValue": np.float32(np.nan)}
@@ -108,17 +103,14 @@ def _paths(path) -> list[Path]:
     return [existing(path)]
 
 
-def _close(files: Iterable[BasinsFile]) -> None:
-    for file in files:
-        file.data.close()
-
-
 def _refuse_absent(files: list[BasinsFile], names: Mapping[str, str]) -> None:
+    known = [str(v) for file in files for v in file.data.variables]
+    known += [place.variable for file in files for place in file.series.values()]
     for ours, theirs in names.items():
-        if not any(theirs in file.data.variables for file in files):
-            known = ", ".join(str(v) for file in files for v in file.data.variables)
+        if theirs not in known:
             raise ValueError(
-                f"{files[0].path}: there is no variable '{theirs}' for {ours}, but {known}"
+                f"{files[0].path}: there is no variable '{theirs}' for {ours}, but "
+                f"{', '.join(known)}"
             )
 
 
@@ -171,8 +163,7 @@ def _joined(files: list[BasinsFile], names, units, basins, period, area, attribu
 
 def _variable(name: str, file: BasinsFile, gauges, days, units, area) -> xr.Variable:
     """A series that is read and converted when it is asked for."""
-    source = file.data[file.series[name]]
-    given = units.get(name) or file.units(file.series[name])
+    given = units.get(name) or stated_units(file.attrs[name])
     factor, offset = 1.0, 0.0
     if name == "discharge" and area is not None and _is_volume(name, given, file.path):
         factor = conversion(name, given, "m3 s-1", file.path)[0] * FLOW_DEPTH / area.values
@@ -189,10 +180,9 @@ def _variable(name: str, file: BasinsFile, gauges, days, units, area) -> xr.Vari
             f"{file.path} has the days {file.days[0]:%Y-%m-%d} to {file.days[-1]:%Y-%m-%d}, not "
             f"all of {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"
         )
-    lazy = LazySeries(
-        name, source, file.day_dim, days, first_day, gauges, file.rows(gauges), factor, offset
-    )
-    attrs = source.attrs if name not in SERIES else {}
+    rows = file.rows(gauges)
+    lazy = LazySeries(name, file.series[name], days, first_day, gauges, rows, factor, offset)
+    attrs = file.attrs[name] if name not in SERIES else {}
     return lazy.variable(series_attrs(name, given) | attrs)
 
 

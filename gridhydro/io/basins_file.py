@@ -12,41 +12,55 @@ import xarray as xr
 
 from gridhydro.io.days import daily, gauge_names
 from gridhydro.io.form import attribute, coordinate, recognise, text
+from gridhydro.io.lazy import Place, opened
 from gridhydro.io.quantities import COORDINATES, conversion
 
 
 @dataclass
 class BasinsFile:
-    """series: our name -> the file's; labels: what names the gauges, identifiers first."""
+    """What a file holds, but for the values of its series.
+
+    data     all that is no series, in memory
+    series   our name -> where it is
+    attrs    our name -> the series' attributes in the file
+    labels   what names the gauges, identifiers first
+    """
 
     path: Path
     data: xr.Dataset
-    series: dict[str, str]
-    day_dim: str
+    series: dict[str, Place]
+    attrs: dict[str, dict]
     gauge_dim: str
     days: pd.DatetimeIndex
     labels: list[np.ndarray]
 
     @classmethod
-    def open(cls, path: Path, names: Mapping[str, str], shift: str | None) -> BasinsFile:
-        try:
-            engine = "zarr" if path.is_dir() else "netcdf4"
-            data = xr.open_dataset(path, engine=engine, cache=False, chunks=None)
-        except (OSError, ValueError, KeyError) as error:
-            raise ValueError(f"{path} cannot be opened as NetCDF or Zarr: {error}") from None
-        try:
-            day_dim, gauge_dim = _axes(data, path)
-            found = [v for v in data.data_vars if set(data[v].dims) == {day_dim, gauge_dim}]
-            series = recognise(found, {o: v for o, v in names.items() if v in found}, path)
-            # those of other names come as they are
-            series |= {str(v): str(v) for v in found if v not in series.values()}
-            said = " ".join(str(data.attrs.get(k, "")) for k in ("timereference", "hydts_timeRef"))
-            days = daily(data[day_dim], path, said, shift)
-            labels = gauge_names(data, gauge_dim, path)
-            return cls(path, data, series, day_dim, gauge_dim, days, labels)
-        except BaseException:
-            data.close()
-            raise
+    def read(cls, path: Path, names: Mapping[str, str], shift: str | None) -> BasinsFile:
+        written = path.stat().st_mtime_ns
+        with opened(path) as data:
+            return cls._of(data, path, written, names, shift)
+
+    @classmethod
+    def _of(cls, data: xr.Dataset, path, written, names, shift) -> BasinsFile:
+        day_dim, gauge_dim = _axes(data, path)
+        found = [str(v) for v in data.data_vars if set(data[v].dims) == {day_dim, gauge_dim}]
+        series = recognise(found, {o: v for o, v in names.items() if v in found}, path)
+        # those of other names come as they are
+        series |= {v: v for v in found if v not in series.values()}
+        said = " ".join(str(data.attrs.get(k, "")) for k in ("timereference", "hydts_timeRef"))
+        places = {
+            ours: Place(
+                path, theirs, day_dim, gauge_dim,
+                tuple(str(v) for v in data.variables if v != theirs),
+                data[theirs].encoding.get("preferred_chunks", {}).get(gauge_dim) == 1, written,
+            )
+            for ours, theirs in series.items()
+        }  # fmt: skip
+        attrs = {ours: data[theirs].attrs for ours, theirs in series.items()}
+        days = daily(data[day_dim], path, said, shift)
+        rest = data.drop_vars([v for v in data.data_vars if day_dim in data[v].dims]).load()
+        labels = gauge_names(rest, gauge_dim, path)
+        return cls(path, rest, places, attrs, gauge_dim, days, labels)
 
     def rows(self, gauges: Sequence[str]) -> np.ndarray | None:
         """The place of each gauge, by the first of the file's names that has them all."""
@@ -56,17 +70,13 @@ class BasinsFile:
                 return places
         return None
 
-    def units(self, variable: str) -> str | None:
-        attrs = self.data[variable].attrs
-        return attrs.get("units") or attrs.get("unit")
-
     def coordinates(self, gauges: Sequence[str], names: Mapping, units: Mapping) -> dict:
         """The coordinates of the form that the file has, of these gauges."""
         found = {}
         for ours, theirs in self._coordinate_names(names).items():
             values = self.data[theirs].values[self.rows(gauges)]
             if ours == "area":
-                given = units.get("area") or self.units(theirs)
+                given = units.get("area") or stated_units(self.data[theirs].attrs)
                 values = values * conversion("area", given, "km2", self.path)[0]
             found[ours] = coordinate(ours, values, gauges, self.path)
         return found
@@ -84,9 +94,10 @@ class BasinsFile:
             identifier = values.attrs.get("cf_role") == "timeseries_id"
             if values.dims == (self.gauge_dim,) and name not in used and not identifier:
                 long_name = values.attrs.get("long_name", "")
-                found[str(name)] = attribute(values, str(name), self.units(name), long_name)
+                given = stated_units(values.attrs)
+                found[str(name)] = attribute(values, str(name), given, long_name)
         for name, table in data.data_vars.items():
-            other = [d for d in table.dims if d not in (self.gauge_dim, self.day_dim)]
+            other = [d for d in table.dims if d != self.gauge_dim]
             if table.ndim != 2 or len(other) != 1 or self.gauge_dim not in table.dims:
                 continue
             table = table.transpose(self.gauge_dim, ...)
@@ -97,7 +108,7 @@ class BasinsFile:
             for column, values in zip(text(data[other[0]].values), table.values.T, strict=True):
                 clash = column in taken or column in found
                 column = f"{name}_{column}" if clash else str(column)
-                found[column] = attribute(values, column, self.units(name))
+                found[column] = attribute(values, column, stated_units(table.attrs))
         return found
 
     def _coordinate_names(self, names: Mapping[str, str]) -> dict[str, str]:
@@ -110,6 +121,12 @@ class BasinsFile:
             if theirs is not None:
                 found[ours] = theirs
         return found
+
+
+def stated_units(attrs: Mapping) -> str | None:
+    """The units that a variable's attributes give it; some files call them `unit`."""
+    given = str(attrs.get("units") or attrs.get("unit") or "-").strip()
+    return None if given in ("-", "") else given
 
 
 def _axes(data: xr.Dataset, path) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.io.basins import read_basins
+from gridhydro.io.basins_file import stated_units
 from gridhydro.io.days import daily
 from gridhydro.io.form import (
     attribute,
@@ -20,9 +22,10 @@ from gridhydro.io.form import (
     series_attrs,
     wanted_basins,
 )
+from gridhydro.io.lazy import opened
 from gridhydro.io.quantities import COORDINATES, SERIES, conversion
 from gridhydro.io.raster import existing
-from gridhydro.io.tables import read_attributes
+from gridhydro.io.tables import read_attributes, read_lines
 
 # as Caravan's own description gives them: CSV files have none, and in NetCDF some are lost
 _UNITS = {
@@ -72,10 +75,11 @@ def read_caravan(
     tables = {gauge: _series(files[gauge], names) for gauge in gauges}
     where = {gauge: files[gauge] for gauge in gauges}
     days = common_days({g: t.index for g, t in tables.items()}, period, where)
-    for name in tables[gauges[0]]:
+    has = {name: gauge for gauge, table in tables.items() for name in table}
+    for name, other in has.items():
         lacking = [g for g in gauges if name not in tables[g]]
         if lacking:
-            raise ValueError(f"{files[lacking[0]]} has no {name}, {files[gauges[0]]} has it")
+            raise ValueError(f"{files[lacking[0]]} has no {name}, {files[other]} has it")
     values = {
         name: np.stack([tables[g].loc[days, name].to_numpy(np.float32) for g in gauges], 1)
         for name in tables[gauges[0]]
@@ -92,20 +96,14 @@ def read_caravan(
 
 
 def _single(path: Path, basins, period, names) -> xr.Dataset:
-    with xr.open_dataset(path, cache=False) as file:
+    with opened(path) as file:
         found = recognise([v for v in file.data_vars if file[v].ndim == 2], names, path)
         # the unit as the file states it, if it does
-        lost = {n: u for n, u in _UNITS.items() if n not in found or not _stated(file[found[n]])}
+        stated = {n for n, v in found.items() if stated_units(file[v].attrs)}
+    lost = {name: unit for name, unit in _UNITS.items() if name not in stated}
     data = read_basins(path, names, units=lost, basins=basins, period=period)
     others = [n for n, v in data.items() if v.dims == ("time", "gauge") and n not in found]
-    kept = data.drop_vars(others).assign_attrs(left_out=", ".join(map(str, others)))
-    kept.set_close(data.close)
-    return kept
-
-
-def _stated(variable: xr.DataArray) -> str | None:
-    given = str(variable.attrs.get("units") or variable.attrs.get("unit") or "-")
-    return None if given in ("-", "") else given
+    return data.drop_vars(others).assign_attrs(left_out=", ".join(map(str, others)))
 
 
 def _files(folder: Path, sources: set[str] | None) -> dict[str, Path]:
@@ -134,26 +132,34 @@ def _series(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
     """The series of a gauge by our names, in our units, by day."""
     if path.suffix == ".csv":
         return _from_csv(path, names)
-    with xr.open_dataset(path) as file:
+    with opened(path) as file:
         if "date" not in file.coords:
             raise ValueError(f"{path} has no coordinate 'date', but {', '.join(map(str, file))}")
         found = recognise(file.data_vars, names, path)
         days = daily(file["date"], path)
         table = {}
         for ours, theirs in found.items():
-            units = _stated(file[theirs]) or _UNITS.get(ours)
+            units = stated_units(file[theirs].attrs) or _UNITS.get(ours)
             table[ours] = _converted(ours, file[theirs].values.astype(float), units, path)
     return pd.DataFrame(table, days)
 
 
 def _from_csv(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
-    try:
-        columns = pd.read_csv(path, nrows=0).columns
-        found = recognise(columns, names, path)
-        table = pd.read_csv(path, usecols=["date", *found.values()])
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
-        raise ValueError(f"{path} is no table of Caravan's: {error}") from None
-    dates = pd.to_datetime(table["date"].astype(str), format="ISO8601", errors="coerce")
+    lines = read_lines(path)
+    commas = [line.count(",") for line in lines]
+    wrong = next((i for i, n in enumerate(commas) if n != commas[0]), None)
+    if wrong is not None or not lines or "date" not in lines[0].split(","):
+        problem = "there is no column 'date'" if wrong is None else (
+            f"{commas[wrong] + 1} columns, but line 1 names {commas[0] + 1}"
+        )  # fmt: skip
+        raise ValueError(f"{path}, line {(wrong or 0) + 1}: {problem}")
+    table = pd.read_csv(StringIO("\n".join(lines)))
+    found = recognise(table.columns, names, path)
+    # pandas takes "now" and "today" for dates
+    written = table["date"].astype(str)
+    dates = pd.to_datetime(
+        written.where(written.str.match(r"\d{4}-")), format="ISO8601", errors="coerce"
+    )
     wrong = np.flatnonzero(dates.isna())
     if wrong.size:
         raise ValueError(

@@ -43,7 +43,7 @@ def daily(time: xr.DataArray, where, reference: str = "", shift: str | None = No
             f"{where}: '{time.name}' has {first:%Y-%m-%d %H:%M}, but a day is stamped at midnight "
             "or noon: average to days, or bring the stamps to midnight with shift=, such as '1h'"
         )
-    days = index.floor("D")
+    days = index.floor("D").rename("time")
     jump = np.flatnonzero(np.diff(days) != np.timedelta64(1, "D"))
     if jump.size:
         raise ValueError(

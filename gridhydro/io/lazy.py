@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,21 +16,59 @@ from xarray.core import indexing
 from gridhydro.io.form import refuse_outside
 
 
-class LazySeries(BackendArray):
-    """A variable of an open file as (time, gauge), float32, in the units of the form.
+@contextmanager
+def opened(path: Path, **options) -> Iterator[xr.Dataset]:
+    """A NetCDF file or Zarr store, nothing of it read; closed again at the end.
 
-    source   the variable (two dimensions, in either order), read by xarray when it is indexed
-    day_dim  its dimension of days; `first_day` is the place of the first of `times` along it
-    rows     the places of `gauges` along the other
-    factor   a number, or one a gauge; values are source * factor + offset
+    No file of basins stays open: HDF5 crashes when one that holds texts is open twice and closed
+    once, and a process that was forked cannot use what its parent has open.
+    ValueError naming the file if it cannot be read.
+    """
+    engine = "zarr" if path.is_dir() else "netcdf4"
+    try:
+        data = xr.open_dataset(path, engine=engine, cache=False, **options)
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{path} cannot be opened as NetCDF or Zarr: {error}") from None
+    with data:
+        yield data
+
+
+@dataclass(frozen=True)
+class Place:
+    """A variable over days and gauges in a file that may be opened again."""
+
+    path: Path
+    variable: str
+    day_dim: str
+    gauge_dim: str
+    others: tuple[str, ...]  # the file's other variables
+    scattered: bool  # whether each gauge has chunks of its own
+    written: int  # when, ns
+
+    def window(self, days: slice, gauges) -> np.ndarray:
+        """(days, gauges) as float64; ValueError if another file has taken the place."""
+        if self.path.stat().st_mtime_ns != self.written:
+            raise ValueError(f"{self.path} has changed since it was opened: open it again")
+        # the days are known, and those of the whole file take time to read
+        with opened(self.path, drop_variables=self.others, decode_times=False) as data:
+            window = data[self.variable].isel({self.day_dim: days, self.gauge_dim: gauges})
+            values = np.asarray(window.values, float)
+        return values if window.dims[0] == self.day_dim else values.T
+
+
+class LazySeries(BackendArray):
+    """A variable of a file as (time, gauge), float32, in the units of the form.
+
+    first_day  the place of the first of `times` in the file
+    rows       the places of `gauges`
+    factor     a number, or one a gauge; values are those of the file * factor + offset
     Values that the quantity cannot have are refused when they are read.
     """
 
     def __init__(
         self,
         name: str,
-        source: xr.DataArray,
-        day_dim: str,
+        place: Place,
         times: pd.DatetimeIndex,
         first_day: int,
         gauges: Sequence[str],
@@ -35,14 +76,11 @@ class LazySeries(BackendArray):
         factor: float | np.ndarray = 1.0,
         offset: float = 0.0,
     ):
-        self.name, self.source, self.day_dim = name, source, day_dim
-        (self.gauge_dim,) = (dim for dim in source.dims if dim != day_dim)
+        self.name, self.place = name, place
         self.times, self.gauges = times, np.asarray(gauges)
         self.days, self.rows = np.arange(first_day, first_day + len(times)), np.asarray(rows)
         self.factor = np.broadcast_to(np.asarray(factor, float), self.gauges.shape)
         self.offset = offset
-        self.where = source.encoding.get("source", "the file")
-        self.scattered = source.encoding.get("preferred_chunks", {}).get(self.gauge_dim) == 1
         self.shape = (len(times), len(gauges))
         self.dtype = np.dtype(np.float32)
 
@@ -55,7 +93,8 @@ class LazySeries(BackendArray):
         days, gauges = (slice(k, k + 1) if isinstance(k, (int, np.integer)) else k for k in key)
         values = self._window(self.days[days], self.rows[gauges])
         values = values * self.factor[gauges] + self.offset
-        refuse_outside(self.name, values, self.times[days], self.gauges[gauges], self.where)
+        where = self.place.path
+        refuse_outside(self.name, values, self.times[days], self.gauges[gauges], where)
         single = tuple(0 if isinstance(k, (int, np.integer)) else slice(None) for k in key)
         return values.astype(np.float32)[single]
 
@@ -65,13 +104,9 @@ class LazySeries(BackendArray):
         # a chunk with many gauges is unpacked once for all of them: take the span and pick from it
         spans = [slice(k.min(), k.max() + 1) for k in (days, rows)]
         places = [days - spans[0].start, rows - spans[1].start]
-        if self.scattered:
+        if self.place.scattered:
             spans[1], places[1] = np.unique(rows, return_inverse=True)
-        window = self.source.isel({self.day_dim: spans[0], self.gauge_dim: spans[1]})
-        values = np.asarray(window.values, float)
-        if window.dims[0] != self.day_dim:
-            values = values.T
-        return values[np.ix_(*places)]
+        return self.place.window(*spans)[np.ix_(*places)]
 
     def variable(self, attrs: dict) -> xr.Variable:
         return xr.Variable(("time", "gauge"), indexing.LazilyIndexedArray(self), attrs)

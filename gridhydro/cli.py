@@ -101,7 +101,8 @@ def _train(options) -> None:
         options.domain, options.data, options.out, resume=options.resume, epochs=options.epochs,
         seed=options.seed, device=options.device,
     )  # fmt: skip
-    print(report(options.out, scores))
+    files = "metrics.csv, parameters.nc, fluxes.nc, figures"
+    print(f"{report(scores)}\n\nwritten to {options.out}: {files}")
 
 
 def _check(options) -> None:
@@ -121,11 +122,15 @@ def _run(options) -> None:
 
 
 def _evaluate(options) -> None:
-    from gridhydro.recipe import evaluate, load_run
+    from gridhydro import checkpoint, figures
+    from gridhydro.recipe import evaluate, load_run, report
 
     run, setup = load_run(options.folder, options.data)
     scores = evaluate(run, setup, options.period)
-    print(scores.to_string(index=False, float_format=lambda v: f"{v:.3f}"))
+    name = "metrics.csv" if options.period is None else f"metrics-{'-'.join(options.period)}.csv"
+    checkpoint.replace(options.folder / name, lambda p: scores.to_csv(p, index=False))
+    figures.draw_scores(options.folder / "figures", run.model.domain, scores)
+    print(f"{report(scores)}\n\nwritten: {options.folder / name}, and figures beside it")
 
 
 def _export(options) -> None:

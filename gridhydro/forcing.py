@@ -65,7 +65,8 @@ class Forcing:
             return cls(times, on_disk.packed(cache, shape, rows))
         rows = [_variable(dataset, field, times, domain) for field in column.forcings]
         tensors = [torch.as_tensor(np.ascontiguousarray(row), dtype=dtype) for row in rows]
-        return cls(times, torch.stack(tensors).to(device))
+        values = torch.stack(tensors).to(device)
+        return cls(times, values if domain.grid is not None else by_cell(values))
 
     @property
     def size(self) -> int:
@@ -111,6 +112,11 @@ class Forcing:
                 f"{self.times[0]:%Y-%m-%d} to {self.times[-1]:%Y-%m-%d}"
             )
         return slice((first - self.times[0]).days, (last - self.times[0]).days + 1)
+
+
+def by_cell(values: torch.Tensor) -> torch.Tensor:
+    """The same series (F, T, N), in memory with the days of a cell together: for windows."""
+    return values.transpose(1, 2).contiguous().transpose(1, 2)
 
 
 def _windows(values: torch.Tensor, starts, length: int, cells) -> torch.Tensor:

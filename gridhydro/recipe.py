@@ -13,9 +13,11 @@ from gridhydro import checkpoint, splits
 from gridhydro.baseline import make_model
 from gridhydro.batches import Batches
 from gridhydro.config import Setup, load
+from gridhydro.figures import FEW
 from gridhydro.options import refuse_unknown
 from gridhydro.river import River
 from gridhydro.run import Run
+from gridhydro.scores import SHOWN, summary
 from gridhydro.splits import Split
 from gridhydro.training import train
 
@@ -120,11 +122,18 @@ def load_run(folder: str | Path, data: str | Path | None = None) -> tuple[Run, S
 
 
 def evaluate(run: Run, setup: Setup, period: tuple[str, str] | None = None) -> pd.DataFrame:
-    """Scores over one period, or over the training and the validation period of the file."""
+    """Scores over one period, or over the training and the validation period of the file.
+
+    Where the forcing begins with the training period, its warm-up is not scored.
+    """
     if period is not None:
         return run.evaluate(setup.discharge, tuple(period))
     settings = setup.training
     periods = {"training": settings.period, "validation": settings.validation}
+    if settings.batches is not None:
+        first = run.forcing.times[Batches(**settings.batches).warmup]
+        start, end = settings.period
+        periods["training"] = (str(max(pd.Timestamp(start), first).date()), end)
     simulated = run.discharge()
     tables = [
         run.evaluate(setup.discharge, p, name=name, simulated=simulated)
@@ -134,11 +143,17 @@ def evaluate(run: Run, setup: Setup, period: tuple[str, str] | None = None) -> p
     return pd.concat(tables, ignore_index=True)
 
 
-def report(out: Path, scores: pd.DataFrame) -> str:
-    """The scores and where the files are, for the terminal."""
-    columns = [c for c in ("site", "period", "gauge_use", "nse", "kge", "days") if c in scores]
-    table = scores[columns].to_string(index=False, float_format=lambda v: f"{v:.3f}")
-    return f"{table}\n\nwritten to {out}: metrics.csv, parameters.nc and .tif, fluxes.nc, figures"
+def report(scores: pd.DataFrame) -> str:
+    """The scores for the terminal: of each site, or where there are many their medians."""
+    if scores["site"].nunique() <= FEW:
+        columns = [c for c in ("site", "period", "gauge_use", "nse", "kge", "days") if c in scores]
+        return scores[columns].to_string(index=False, float_format=lambda v: f"{v:.3f}")
+    groups = ["period", "gauge_use"]
+    table = summary(scores, groups)
+    medians = table.pivot_table("median", groups, "metric", sort=False)[list(SHOWN)]
+    sites = table.groupby(groups, sort=False)["sites"].first()
+    text = medians.assign(sites=sites).to_string(float_format=lambda v: f"{v:.3f}")
+    return f"median over the sites (fhv, flv in percent, rmse of flows)\n{text}"
 
 
 def _refuse_overwriting(out: Path, setup: Setup, resume: bool) -> None:

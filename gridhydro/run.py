@@ -15,7 +15,7 @@ import torch
 import xarray as xr
 from safetensors.torch import load_file, save_file
 
-from gridhydro import checkpoint, export, metrics, plot
+from gridhydro import checkpoint, export, figures, metrics
 from gridhydro.baseline import make_model
 from gridhydro.domain import Domain
 from gridhydro.forcing import Forcing
@@ -162,6 +162,8 @@ class Run:
     ) -> pd.DataFrame:
         """Scores of every gauge with observations in the period, one row each.
 
+        Errors are in m3 s-1, of lumped basins in mm d-1.
+
         The simulation starts on the first day of the forcing, with the column's initial stores
         (or after the `spinup_cycles` of the training): leave a year or so before the period for
         them to fill. The column `gauge_use` says whether a gauge was trained on. `simulated`, of
@@ -183,6 +185,9 @@ class Run:
             )
         simulated = simulated.loc[first:last, sites]
         observed = observed[sites].reindex(simulated.index)
+        if self.model.domain.grid is None:  # basins are compared by depth of water
+            depth = 86.4 / self.model.domain.gauges.loc[sites, "network_area_km2"]
+            simulated, observed = simulated * depth, observed * depth
         table = metrics.table(simulated, observed, name or f"{first} to {last}")
         trained = set(self.about.get("gauges", ()))
         use = ["trained" if site in trained else "held out" for site in table["site"]]
@@ -208,19 +213,7 @@ class Run:
             checkpoint.replace(folder / "metrics.csv", lambda p: scores.to_csv(p, index=False))
         history = self.history
         checkpoint.replace(folder / "history.csv", lambda p: history.to_csv(p, index=False))
-        self._figures(folder / "figures", maps, series, scores, discharge)
-
-    def _figures(self, folder: Path, maps, series, scores, discharge) -> None:
-        domain, fields = self.model.domain, self.model.fields
-        if domain.grid is not None:
-            plot.save(plot.parameter_maps(domain, maps, fields), folder / "parameters.png")
-        if len(self.history):
-            plot.save(plot.training_curve(self.history), folder / "training.png")
-        if discharge is not None:
-            simulated = series["discharge"].transpose("time", "gauge").to_pandas()
-            observed = discharge_table(discharge, domain).reindex(simulated.index)
-            figure = plot.hydrographs(observed, simulated, scores)
-            plot.save(figure, folder / "hydrographs.png")
+        figures.draw(folder / "figures", domain, fields, maps, series, history, scores, discharge)
 
     def save_model(self, folder: str | Path) -> None:
         """Weights, domain, attributes and settings: what `Run.load` needs."""

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from gridhydro import checkpoint, guard, on_disk
 from gridhydro.batches import Batch, Batches, minibatches
-from gridhydro.forcing import Forcing
+from gridhydro.forcing import Forcing, by_cell
 from gridhydro.interrupt import Interrupt
 from gridhydro.losses import loss as loss_named
 from gridhydro.model import Model
@@ -278,7 +278,7 @@ def _observed(discharge, times, days: slice, model, names: list[str], device, ca
 
     shape = (1, len(times), len(known))
     if cache is None:
-        values = rows(slice(0, len(times))).to(device)
+        values = by_cell(rows(slice(0, len(times))).to(device))
     else:
         values = on_disk.packed(cache, shape, rows)
     columns = torch.tensor([known.index(g) for g in names], device=device)

@@ -1,0 +1,66 @@
+"""Which figures a run draws: of its training, its parameters, its series and its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gridhydro import plot, plot_scores
+from gridhydro.column import Field
+from gridhydro.domain import Domain
+from gridhydro.observed import discharge_table
+
+FEW = 12  # sites up to which a table of all of them is read at a glance
+
+
+def draw(
+    folder: Path,
+    domain: Domain,
+    fields: Sequence[Field],
+    maps: Mapping[str, np.ndarray],
+    series: xr.Dataset,
+    history: pd.DataFrame,
+    scores: pd.DataFrame | None = None,
+    discharge=None,
+) -> None:
+    """All figures that there is something to draw of: parameters, training, hydrographs, scores."""
+    if fields and domain.grid is not None:
+        plot.save(plot.parameter_maps(domain, maps, fields), folder / "parameters.png")
+    elif fields and _placed(domain) and domain.size > FEW:
+        longitude, latitude = domain.lonlat
+        figure = plot_scores.parameter_points(longitude, latitude, maps, fields)
+        plot.save(figure, folder / "parameters.png")
+    if len(history):
+        plot.save(plot.training_curve(history), folder / "training.png")
+    if discharge is not None:
+        simulated = series["discharge"].transpose("time", "gauge").to_pandas()
+        observed = discharge_table(discharge, domain).reindex(simulated.index)
+        plot.save(plot.hydrographs(observed, simulated, scores), folder / "hydrographs.png")
+    if scores is not None:
+        draw_scores(folder, domain, scores)
+
+
+def draw_scores(folder: Path, domain: Domain, scores: pd.DataFrame, metric: str = "nse") -> None:
+    """Distribution over the sites and map of the last period's scores, where there are many."""
+    if scores["site"].nunique() <= FEW:
+        return
+    tables = dict(list(scores.groupby("period", sort=False)))
+    plot.save(plot_scores.cdf(tables, metric), folder / "scores.png")
+    if _placed(domain):
+        gauges = domain.gauges
+        last = scores[scores["period"] == scores["period"].iloc[-1]]
+        figure = plot_scores.score_map(*_lonlat(domain, gauges.index), last, metric)
+        plot.save(figure, folder / "score_map.png")
+
+
+def _placed(domain: Domain) -> bool:
+    return all(np.isfinite(values).all() for values in domain.lonlat)
+
+
+def _lonlat(domain: Domain, names) -> tuple[pd.Series, pd.Series]:
+    longitude, latitude = (values[domain.gauge_cells] for values in domain.lonlat)
+    return pd.Series(longitude, names), pd.Series(latitude, names)

@@ -159,7 +159,7 @@ def test_a_file_on_disk_is_converted_series_by_series(data, tmp_path, windows):
     write_basins(source, tmp_path / "fr.nc")
     assert windows == [(7305, 19)] * 4
     with netCDF4.Dataset(tmp_path / "fr.nc") as file:
-        assert file["precipitation"].chunking() == [7305, 1]
+        assert file["precipitation"].chunking() == [4096, 1]
         assert file["precipitation"].dtype == np.float32
         # texts of any length are what HDF5 crashes on when a file is open twice
         assert not [v for v in file.variables.values() if v.dtype is str]
@@ -326,7 +326,7 @@ def test_what_is_no_file_of_basins_is_refused(data, tmp_path):
     with netCDF4.Dataset(tmp_path / "time.nc", "w") as file:
         file.createDimension("time", 2)
         file.createVariable("time", "f8", "time").units = "days since the flood"
-    with pytest.raises(ValueError, match=r"time.nc cannot be opened as .* days since the flood"):
+    with pytest.raises(ValueError, match=r"time.nc cannot be opened .*days since the flood"):
         read_basins(tmp_path / "time.nc")
     with pytest.raises(ValueError, match="more than one axis beside them: bnds, lat, lon"):
         read_basins(data("ewatercycle/OBS6_ERA5_reanaly_1_day_tas_2000-2000.nc"))

@@ -18,6 +18,9 @@ from gridhydro.io.quantities import COORDINATES, FLOW_DEPTH, SERIES, conversion
 from gridhydro.io.raster import existing
 from gridhydro.io.tables import read_attributes
 
+# of a chunk of what is written: little is unpacked in vain for a window of a few years
+_DAYS = 4096
+
 
 def read_basins(
     path: str | Path | Sequence[str | Path],
@@ -59,7 +62,7 @@ def read_basins(
 
 
 def write_basins(data: xr.Dataset, path: str | Path) -> None:
-    """A basins dataset as CF NetCDF (.nc) or Zarr (.zarr), a chunk a gauge, for `read_basins`.
+    """A basins dataset as CF NetCDF (.nc) or Zarr (.zarr), each gauge in its own chunks.
 
     One series after the other is in memory. The file appears whole or not at all.
     """
@@ -78,7 +81,7 @@ def write_basins(data: xr.Dataset, path: str | Path) -> None:
         texts = variable.dtype.kind == "U" and path.suffix == ".nc"
         variable.encoding = {"dtype": "S1"} if texts else {}
         if {"time", "gauge"} == set(variable.dims):
-            chunks = (data.sizes["time"], 1)
+            chunks = (min(data.sizes["time"], _DAYS), 1)
             variable.encoding = {"dtype": "float32", "_FillValue": np.float32(np.nan)}
             variable.encoding |= {"chunks": chunks} if path.suffix == ".zarr" else {
                 "chunksizes": chunks, "zlib": True, "complevel": 4, "shuffle": True

@@ -28,21 +28,24 @@ PERIODS = {"training": ("1982", "1995"), "test": ("1996", "2010")}
 # stores and flows nobody trained on, kept as means of each site
 UNTRAINED = (
     "actual_evapotranspiration", "soil_moisture", "upper_zone", "lower_zone",
-    "snow_water_equivalent", "routed_baseflow",
+    "snow_water_equivalent", "total_storage", "runoff", "routed_baseflow",
 )  # fmt: skip
 
-LSTM = dict(network="lstm", hidden=(64,), dropout=0.3)
+LSTM = dict(network="lstm", hidden=(64,), dropout=0.4)
 # what each variant changes of the domain file's [model]
 VARIANTS: dict[str, dict] = {
     "plain": dict(components=1, fixed={"gamma": 1.0, "C": 0.0}),
     "static": {},
-    "dynamic": LSTM | dict(dynamic=("beta", "gamma"), dynamic_dropout=0.3),
+    "dynamic": dict(
+        network="lstm", hidden=(32, 64, 32), dynamic=("beta", "gamma"), dynamic_dropout=0.1
+    ),
     "implicit": dict(scheme="implicit"),
     "implicit improved": dict(scheme="implicit", column="hbv_ndc", fixed={}),
     "lstm": LSTM | dict(column="lstm"),
 }
 # learning rates found on 1981-1990, scored on 1991-1995
-RATES = {"dynamic": 0.005, "lstm": 0.005}
+RATES = {"lstm": 0.003}
+EPOCHS = {"dynamic": 25, "lstm": 25}
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ class Job:
         if self.study == "pur":
             split = dict(kind="pur", groups=self.folds, fold=self.fold)
         training = replace(
-            base.training, seed=self.seed, split=split, epochs=epochs or base.training.epochs,
+            base.training, seed=self.seed, split=split,
+            epochs=epochs or EPOCHS.get(self.variant, base.training.epochs),
             learning_rate=RATES.get(self.variant, base.training.learning_rate),
         )  # fmt: skip
         model = replace(base.model, **VARIANTS[self.variant])
@@ -99,6 +103,8 @@ def run(job: Job, setup: Setup, out: Path) -> None:
     means = test[list(untrained)].mean("time").to_dataframe()
     means.to_csv(folder / "untrained.csv")
     if setup.model.column != "lstm":
+        storage = test[["total_storage"]].resample(time="MS").mean()
+        export.write_dataset(folder / "storage.nc", storage)
         trained.parameters.to_dataframe().to_csv(folder / "parameters.csv")
     about = dict(
         seconds=round(seconds), epochs=settings.epochs, threads=torch.get_num_threads(),

@@ -21,6 +21,7 @@ def simulate(
     initial: Mapping[str, Tensor] | None = None,
     outputs: Sequence[str] | None = None,
     mean: bool = True,
+    weights: Tensor | None = None,
     storage: str | int = "auto",
     backend: str | None = None,
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -37,6 +38,9 @@ def simulate(
     initial : states at the start, (N,) or (N, M) each; the column's initial values if left out.
     outputs : names of fluxes or end-of-day states to return; the column's runoff if left out.
     mean : average the outputs over the components.
+    weights : what each component counts in that average, (N, M): positive, with the sum 1 in each
+        cell, which is not checked (take a softmax). Equal weights if left out. The states that a
+        run ends with stay those of each component.
     storage, backend : see `gridhydro.kernels.column_op`.
 
     Returns
@@ -59,9 +63,12 @@ def simulate(
         if f not in daily
     ]
     dynamic = [_lanes(f, parameters[f.name], (days, cells, components), weather) for f in daily]
+    if weights is not None:
+        static.append(_component_weights(weights, cells, components, mean, weather))
     spec = spec_of(
-        column, outputs, tuple(f.name for f in daily), components, mean, str(weather.dtype)[6:]
-    )
+        column, outputs, tuple(f.name for f in daily), components, mean, str(weather.dtype)[6:],
+        weights is not None,
+    )  # fmt: skip
     values, final = column_op(
         spec,
         weather,
@@ -81,13 +88,13 @@ def simulate(
 
 
 @lru_cache(maxsize=256)
-def spec_of(column, outputs, dynamic, components, mean, real) -> Spec:
+def spec_of(column, outputs, dynamic, components, mean, real, weighted) -> Spec:
     """One spec for each combination, so that a column is traced and printed once."""
     if not 1 <= components <= 64:
         raise ValueError(f"a cell has 1 to 64 components, not {components}")
     if real not in ("float32", "float64"):
         raise ValueError(f"columns run in float32 or float64: convert the forcing, now {real}")
-    return Spec(column, outputs, dynamic, components, mean, real)
+    return Spec(column, outputs, dynamic, components, mean, real, weighted=weighted)
 
 
 def _forcing(column: Column, forcing) -> Tensor:
@@ -127,6 +134,18 @@ def _lanes(field: Field, value: Tensor, shape: tuple[int, ...], like: Tensor) ->
             f"{shape[-2]} cells x {shape[-1]} components"
             + (f" x {shape[0]} days" * (len(shape) > 2))
         ) from None
+
+
+def _component_weights(weights: Tensor, cells: int, components: int, mean: bool, like: Tensor):
+    if not mean:
+        raise ValueError("component weights make a mean: leave them out, or mean=False")
+    if tuple(weights.shape) != (cells, components):
+        raise ValueError(
+            f"component weights have the shape {tuple(weights.shape)}; it must be (N, M), here "
+            f"{cells} cells x {components} components"
+        )
+    # the mean of M products with M times the weights is the weighted sum
+    return (weights.to(like) * components).flatten()
 
 
 def _initial(column: Column, initial, cells: int, components: int, like: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import torch
 
 from gridhydro.kernels.spec import Spec
+from gridhydro.kernels.trace import COMPONENT_WEIGHT
 from gridhydro.kernels.vocabulary import OneConvention
 
 
@@ -18,6 +19,7 @@ def run(spec: Spec, forcing, static, dynamic, initial):
     days = forcing.shape[1]
     components = spec.components
     fixed = dict(zip(spec.static, static, strict=True))
+    weight = fixed.pop(COMPONENT_WEIGHT, None)
     states = dict(zip(spec.states, initial, strict=True))
     rows = []
 
@@ -42,6 +44,8 @@ def run(spec: Spec, forcing, static, dynamic, initial):
             values = states | fluxes
             rows.append(torch.stack([whole(values[name]) for name in spec.outputs]))
     outputs = torch.stack(rows, dim=1)
+    if weight is not None:
+        outputs = outputs * weight
     if spec.mean:
         outputs = outputs.unflatten(-1, (-1, components)).mean(-1)
     return outputs, torch.stack([states[name] for name in spec.states])

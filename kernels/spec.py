@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from gridhydro.kernels.trace import Program, adjoint, trace
+from gridhydro.kernels.trace import COMPONENT_WEIGHT, Program, adjoint, trace
 from gridhydro.kernels.vocabulary import COSTLY
 
 
@@ -14,8 +14,9 @@ from gridhydro.kernels.vocabulary import COSTLY
 class Spec:
     """A column with the outputs asked for, its dynamic parameters and its components.
 
-    `mean` gives outputs averaged over the components, `forcing_gradient` makes the adjoint hand
-    out the gradient to the forcing as well.
+    `mean` gives outputs averaged over the components; with `weighted`, each component counts as
+    much as its `component_weight` says, a last static parameter (1 is an equal share).
+    `forcing_gradient` makes the adjoint hand out the gradient to the forcing as well.
     """
 
     column: object
@@ -25,6 +26,7 @@ class Spec:
     mean: bool = True
     real: str = "float32"
     forcing_gradient: bool = False
+    weighted: bool = False
 
     @cached_property
     def states(self) -> list[str]:
@@ -36,11 +38,15 @@ class Spec:
 
     @cached_property
     def static(self) -> list[str]:
-        return [f.name for f in self.column.parameters if f.name not in self.dynamic]
+        names = [f.name for f in self.column.parameters if f.name not in self.dynamic]
+        return names + [COMPONENT_WEIGHT] * self.weighted
 
     @cached_property
     def _programs(self) -> tuple[Program, Program]:
         derive, step = trace(self.column, self.dynamic)
+        if self.weighted:
+            derive.input(COMPONENT_WEIGHT)
+            step.weigh(self.outputs)
         step.keep({n: step.outputs[n] for n in (*self._next_states, *self.outputs)})
         derive.keep({n: v for n, v in derive.outputs.items() if n in step.used()})
         return derive, step

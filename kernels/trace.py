@@ -30,9 +30,12 @@ _RESERVED = {
     *("np", "njit", "int32", "int64", "tl", "triton", "day", "days", "kept_day", "every", "cell"),
     *("cells", "lane", "lanes", "component", "there", "alone", "all_days", "all_cells", "forcing"),
     *("static", "dynamic", "initial", "outputs", "final", "trajectory", "kept", "segments", "back"),
-    *("start", "stop", "first", "slot", "range", "min"),
+    *("start", "stop", "first", "slot", "range", "min", "component_weight"),
 }
 _RESERVED_PREFIXES = ("new_", "sum_")
+
+# what an output of a component is multiplied by before the mean over the components
+COMPONENT_WEIGHT = "component_weight"
 
 
 class OutsideVocabulary(TypeError):
@@ -76,6 +79,14 @@ class Program:
                 needed.add(id(symbol))
                 stack.extend(a for a in symbol.arguments if isinstance(a, Symbol))
         self.lines = [line for line in self.lines if id(line) in needed]
+
+    def weigh(self, outputs: Iterable[str]) -> None:
+        """Multiply these outputs by the weight of the component, a further input."""
+        weight = self.input(COMPONENT_WEIGHT)
+        for name in outputs:
+            value = (self.outputs[name], weight)
+            self.outputs[name] = self.emit("mul", value, f"weighted_{name}", ("", 0))
+        _make_unique(self)
 
     def used(self) -> set[str]:
         """The inputs that a line or an output needs."""

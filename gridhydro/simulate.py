@@ -8,9 +8,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from gridhydro.column import Column, Field
+from gridhydro.column import Column, Embedded, Field
 from gridhydro.columns import column as column_named
-from gridhydro.kernels import Spec, column_op
+from gridhydro.kernels import Spec, column_op, embedded
+from gridhydro.nets.embedded import EmbeddedNetwork
 
 
 def simulate(
@@ -22,6 +23,7 @@ def simulate(
     outputs: Sequence[str] | None = None,
     mean: bool = True,
     weights: Tensor | None = None,
+    networks: Mapping[str, EmbeddedNetwork] | None = None,
     storage: str | int = "auto",
     backend: str | None = None,
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -41,6 +43,7 @@ def simulate(
     weights : what each component counts in that average, (N, M): positive, with the sum 1 in each
         cell, which is not checked (take a softmax). Equal weights if left out. The states that a
         run ends with stay those of each component.
+    networks : an EmbeddedNetwork for each network that the column declares, by its name.
     storage, backend : see `gridhydro.kernels.column_op`.
 
     Returns
@@ -77,6 +80,7 @@ def simulate(
         _initial(column, initial, cells, components, weather),
         storage,
         backend,
+        _network_weights(column, networks, weather),
     )
     if not mean:
         values = [value.unflatten(-1, (cells, components)) for value in values]
@@ -113,12 +117,12 @@ def _forcing(column: Column, forcing) -> Tensor:
     return torch.stack([forcing[f.name] for f in column.forcings])
 
 
-def _check_names(kind: str, fields: Sequence[Field], given: Mapping) -> None:
+def _check_names(kind: str, fields: Sequence[Field | Embedded], given: Mapping) -> None:
     names = {f.name for f in fields}
     missing, unknown = sorted(names - set(given)), sorted(set(given) - names)
     if missing or unknown:
         raise ValueError(
-            f"the column takes the {kind}s {', '.join(f.name for f in fields)}; "
+            f"the column takes the {kind}s {', '.join(f.name for f in fields) or '(none)'}; "
             f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}"
         )
 
@@ -146,6 +150,19 @@ def _component_weights(weights: Tensor, cells: int, components: int, mean: bool,
         )
     # the mean of M products with M times the weights is the weighted sum
     return (weights.to(like) * components).flatten()
+
+
+def _network_weights(column: Column, networks, like: Tensor) -> Tensor:
+    networks = networks or {}
+    _check_names("network", column.networks, networks)
+    rows = [networks[n.name].weights().to(like) for n in column.networks]
+    for network, row in zip(column.networks, rows, strict=True):
+        if len(row) != embedded.count(network):
+            raise ValueError(
+                f"the network '{network.name}' has {embedded.count(network)} weights in the column "
+                f"'{column.name}', but {len(row)} in the module given: make that from the column's"
+            )
+    return torch.cat(rows) if rows else like.new_empty(0)
 
 
 def _initial(column: Column, initial, cells: int, components: int, like: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
+from gridhydro.kernels import embedded
 from gridhydro.kernels.trace import COMPONENT_WEIGHT, Program, adjoint, trace
 from gridhydro.kernels.vocabulary import COSTLY
 
@@ -16,7 +17,8 @@ class Spec:
 
     `mean` gives outputs averaged over the components; with `weighted`, each component counts as
     much as its `component_weight` says, a last static parameter (1 is an equal share).
-    `forcing_gradient` makes the adjoint hand out the gradient to the forcing as well.
+    `forcing_gradient` makes the adjoint hand out the gradient to the forcing as well. `hoisted`
+    computes what embedded networks make of static parameters alone once, before the time loop.
     """
 
     column: object
@@ -27,6 +29,7 @@ class Spec:
     real: str = "float32"
     forcing_gradient: bool = False
     weighted: bool = False
+    hoisted: bool = True
 
     @cached_property
     def states(self) -> list[str]:
@@ -42,8 +45,13 @@ class Spec:
         return names + [COMPONENT_WEIGHT] * self.weighted
 
     @cached_property
+    def weights(self) -> list[str]:
+        """Of all networks inside the step; shared by all cells."""
+        return [name for network in self.column.networks for name in embedded.names(network)]
+
+    @cached_property
     def _programs(self) -> tuple[Program, Program]:
-        derive, step = trace(self.column, self.dynamic)
+        derive, step = trace(self.column, self.dynamic, self.hoisted)
         if self.weighted:
             derive.input(COMPONENT_WEIGHT)
             step.weigh(self.outputs)
@@ -66,7 +74,7 @@ class Spec:
         return self._advance(self.saved)
 
     def _advance(self, saved: Iterable[str]) -> Program:
-        _, step = trace(self.column, self.dynamic)
+        _, step = trace(self.column, self.dynamic, self.hoisted)
         lines = {line.name: line for line in step.lines}
         wanted = {name: step.outputs[name] for name in self._next_states}
         step.keep(wanted | {name: lines[name] for name in saved})
@@ -94,23 +102,37 @@ class Spec:
 
     @cached_property
     def step_adjoint(self) -> Program:
-        """Takes states, forcing, parameters and `d_` of what the step gives; gives `d_` of them."""
-        return self._step_adjoint(())
+        """Takes states, forcing, parameters and `d_` of what the step gives; gives `d_` of them.
+
+        For the weights of networks it gives what their gradient can be made from: see `handed`.
+        """
+        return self._step_adjoint((), summing=False)
+
+    @cached_property
+    def handed(self) -> list[str]:
+        """Daily outputs of `step_adjoint`: a network's inputs and `d_` of its output, by call."""
+        return list(self.step_adjoint.outputs)[: sum(len(c.inputs) + 1 for c in self.step.calls)]
 
     @cached_property
     def step_adjoint_saved(self) -> Program:
-        """The same, with what `saved` names among its inputs."""
+        """The same, with what `saved` names among its inputs, and with `d_` of the weights."""
         return self._step_adjoint(self.saved)
 
-    def _step_adjoint(self, given: Iterable[str]) -> Program:
+    def _step_adjoint(self, given: Iterable[str], summing: bool = True) -> Program:
         wanted = [*self.states, *self.static, *self.dynamic, *self.derived]
+        if summing:
+            wanted += self.weights
         if self.forcing_gradient:
             wanted += self.forcings
-        return adjoint(self.step, self.step.outputs, wanted, given)
+        return adjoint(self.step, self.step.outputs, wanted, given, calls=not summing)
 
     @cached_property
     def derive_adjoint(self) -> Program:
         return adjoint(self.derive, self.derived, self.static)
+
+    @cached_property
+    def derive_adjoint_saved(self) -> Program:
+        return adjoint(self.derive, self.derived, [*self.static, *self.weights])
 
     @lru_cache  # noqa: B019  specs are few and live as long as the process
     def with_forcing_gradient(self, wanted: bool) -> Spec:

@@ -1,6 +1,6 @@
 """Tables and figures of what `python -m benchmarks.camels` left in a folder.
 
-python -m benchmarks.camels_page --data FOLDER --runs OUT [--out benchmarks/results/camels_us_400]
+python -m benchmarks.camels_page --data FOLDER --runs OUT [--out FOLDER]
 """
 
 from __future__ import annotations

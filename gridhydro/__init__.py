@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from gridhydro.column import Column, Field, fields
+from gridhydro.column import Column, Embedded, Field, fields
 from gridhydro.columns import COLUMNS
 from gridhydro.kernels import OutsideVocabulary
 from gridhydro.simulate import simulate
@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Batches": "batches",
     "Domain": "domain",
+    "EmbeddedNetwork": "nets.embedded",
     "Forcing": "forcing",
     "LSTMModel": "baseline",
     "Model": "model",
@@ -25,7 +26,9 @@ _HOMES = {
     "train": "training",
 }
 
-__all__ = ["COLUMNS", "Column", "Field", "OutsideVocabulary", "fields", "simulate", *_HOMES]
+__all__ = [
+    "COLUMNS", "Column", "Embedded", "Field", "OutsideVocabulary", "fields", "simulate", *_HOMES,
+]  # fmt: skip
 
 
 def __getattr__(name: str):

@@ -92,6 +92,7 @@ class LSTMModel(torch.nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network = _Network(values, self.column.forcings, hidden, dropout, log_attributes)
+        self.embedded = torch.nn.ModuleDict()  # there is no step to be inside of
         self.register_buffer("attributes", self.network.inputs.matrix(values))
         self.register_buffer("area", torch.as_tensor(domain.area, dtype=torch.float32))
 

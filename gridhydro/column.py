@@ -69,6 +69,35 @@ def _parse(line: str) -> Field:
     )
 
 
+@dataclass(frozen=True)
+class Embedded:
+    """A small network inside a column's step, with weights shared by all cells.
+
+    The step calls it by its name, `p.name(...)`, with one value for each input, and gets a value
+    in [0, 1]: a share, say, of a flux. `scales` are the usual sizes of the inputs, by which they
+    are divided; `hidden` are the sizes of its layers of tanh. Static parameters come first among
+    the inputs: their part of the first layer is then computed once a run.
+    """
+
+    name: str
+    scales: tuple[float, ...]
+    hidden: tuple[int, ...] = (16,)
+
+    def __post_init__(self):
+        if not self.name.isidentifier():
+            raise ValueError(f"the name of a network is a Python name, not '{self.name}'")
+        if not self.scales or not all(scale > 0 for scale in self.scales):
+            raise ValueError(
+                f"the network '{self.name}' has the scales {self.scales}: give one number above 0 "
+                "for each input"
+            )
+        if not all(isinstance(size, int) and size > 0 for size in self.hidden):
+            raise ValueError(
+                f"the network '{self.name}' has the hidden layers {self.hidden}: give whole "
+                "numbers above 0"
+            )
+
+
 class Column:
     """A vertical water balance: subclass it, declare the fields and write `step`.
 
@@ -84,6 +113,7 @@ class Column:
     forcings: tuple[Field, ...] = ()
     parameters: tuple[Field, ...] = ()
     fluxes: tuple[Field, ...] = ()
+    networks: tuple[Embedded, ...] = ()
     # which forcings bring water, which fluxes take it away, and the flux that feeds the river:
     # the balance check and the routing go by these names
     water_in: tuple[str, ...] = ("precipitation",)

@@ -14,7 +14,12 @@ from gridhydro.column import Column, Field
 from gridhydro.columns import column as column_named
 from gridhydro.domain import Domain
 from gridhydro.inputs import attribute_values
-from gridhydro.nets import WEIGHT, Parameterization, SequenceParameterization
+from gridhydro.nets import (
+    WEIGHT,
+    EmbeddedNetwork,
+    Parameterization,
+    SequenceParameterization,
+)
 from gridhydro.river import SECONDS, VELOCITY, River, flow_length
 from gridhydro.routing import route
 from gridhydro.simulate import simulate
@@ -130,6 +135,8 @@ class Model(torch.nn.Module):
                 self.network = Parameterization(
                     values, fields, hidden, components, fixed, log, **more
                 )
+            networks = {n.name: EmbeddedNetwork(n) for n in self.column.networks}
+        self.embedded = torch.nn.ModuleDict(networks)  # inside the column's step, if it has any
         self.register_buffer("attributes", self.network.matrix(values))
         self.register_buffer("area", torch.as_tensor(domain.area, dtype=torch.float32))
         length = torch.as_tensor(flow_length(domain), dtype=torch.float32)
@@ -228,17 +235,16 @@ class Model(torch.nn.Module):
         own = {f.name: parameters[f.name] for f in self.column.parameters}
         routed = [self.column.runoff, *(n for n in outputs if n.startswith(ROUTED))]
         wanted = [name.removeprefix(ROUTED) for name in (*routed, *outputs)]
-        separate = self.unit_hydrograph == "components" or WEIGHT in parameters
+        weights, separate = parameters.get(WEIGHT), self.unit_hydrograph == "components"
         fluxes, stores = simulate(
             self.column, forcing, own, initial=state.column if state else None,
             outputs=tuple(dict.fromkeys(wanted)), storage=self.storage, backend=self.backend,
-            mean=not separate,
+            mean=not separate, weights=None if separate else weights, networks=self.embedded,
         )  # fmt: skip
 
         def over_components(values):
             if values.ndim == 2:
                 return values
-            weights = parameters.get(WEIGHT)
             return values.mean(-1) if weights is None else (values * weights).sum(-1)
 
         tails = None

@@ -149,6 +149,7 @@ class Run:
         values = attribute_values(domain, basins, network.names)
         model = make_model(domain, without_gaps(values, means), **_options(self.model.options))
         model.network.load_state_dict(network.state_dict())
+        model.embedded.load_state_dict(self.model.embedded.state_dict())
         forcing = Forcing.read(basins, domain, model.column)
         return Run(model, forcing, self.history, self.about)
 

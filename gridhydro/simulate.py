@@ -8,9 +8,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from gridhydro.column import Column, Field
+from gridhydro.column import Column, Embedded, Field
 from gridhydro.columns import column as column_named
-from gridhydro.kernels import Spec, column_op
+from gridhydro.kernels import Spec, column_op, embedded
+from gridhydro.nets.embedded import EmbeddedNetwork
 
 
 def simulate(
@@ -21,6 +22,8 @@ def simulate(
     initial: Mapping[str, Tensor] | None = None,
     outputs: Sequence[str] | None = None,
     mean: bool = True,
+    weights: Tensor | None = None,
+    networks: Mapping[str, EmbeddedNetwork] | None = None,
     storage: str | int = "auto",
     backend: str | None = None,
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -37,6 +40,10 @@ def simulate(
     initial : states at the start, (N,) or (N, M) each; the column's initial values if left out.
     outputs : names of fluxes or end-of-day states to return; the column's runoff if left out.
     mean : average the outputs over the components.
+    weights : what each component counts in that average, (N, M): positive, with the sum 1 in each
+        cell, which is not checked (take a softmax). Equal weights if left out. The states that a
+        run ends with stay those of each component.
+    networks : an EmbeddedNetwork for each network that the column declares, by its name.
     storage, backend : see `gridhydro.kernels.column_op`.
 
     Returns
@@ -59,9 +66,12 @@ def simulate(
         if f not in daily
     ]
     dynamic = [_lanes(f, parameters[f.name], (days, cells, components), weather) for f in daily]
+    if weights is not None:
+        static.append(_component_weights(weights, cells, components, mean, weather))
     spec = spec_of(
-        column, outputs, tuple(f.name for f in daily), components, mean, str(weather.dtype)[6:]
-    )
+        column, outputs, tuple(f.name for f in daily), components, mean, str(weather.dtype)[6:],
+        weights is not None,
+    )  # fmt: skip
     values, final = column_op(
         spec,
         weather,
@@ -70,6 +80,7 @@ def simulate(
         _initial(column, initial, cells, components, weather),
         storage,
         backend,
+        _network_weights(column, networks, weather),
     )
     if not mean:
         values = [value.unflatten(-1, (cells, components)) for value in values]
@@ -81,13 +92,13 @@ def simulate(
 
 
 @lru_cache(maxsize=256)
-def spec_of(column, outputs, dynamic, components, mean, real) -> Spec:
+def spec_of(column, outputs, dynamic, components, mean, real, weighted) -> Spec:
     """One spec for each combination, so that a column is traced and printed once."""
     if not 1 <= components <= 64:
         raise ValueError(f"a cell has 1 to 64 components, not {components}")
     if real not in ("float32", "float64"):
         raise ValueError(f"columns run in float32 or float64: convert the forcing, now {real}")
-    return Spec(column, outputs, dynamic, components, mean, real)
+    return Spec(column, outputs, dynamic, components, mean, real, weighted=weighted)
 
 
 def _forcing(column: Column, forcing) -> Tensor:
@@ -106,12 +117,12 @@ def _forcing(column: Column, forcing) -> Tensor:
     return torch.stack([forcing[f.name] for f in column.forcings])
 
 
-def _check_names(kind: str, fields: Sequence[Field], given: Mapping) -> None:
+def _check_names(kind: str, fields: Sequence[Field | Embedded], given: Mapping) -> None:
     names = {f.name for f in fields}
     missing, unknown = sorted(names - set(given)), sorted(set(given) - names)
     if missing or unknown:
         raise ValueError(
-            f"the column takes the {kind}s {', '.join(f.name for f in fields)}; "
+            f"the column takes the {kind}s {', '.join(f.name for f in fields) or '(none)'}; "
             f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}"
         )
 
@@ -127,6 +138,31 @@ def _lanes(field: Field, value: Tensor, shape: tuple[int, ...], like: Tensor) ->
             f"{shape[-2]} cells x {shape[-1]} components"
             + (f" x {shape[0]} days" * (len(shape) > 2))
         ) from None
+
+
+def _component_weights(weights: Tensor, cells: int, components: int, mean: bool, like: Tensor):
+    if not mean:
+        raise ValueError("component weights make a mean: leave them out, or mean=False")
+    if tuple(weights.shape) != (cells, components):
+        raise ValueError(
+            f"component weights have the shape {tuple(weights.shape)}; it must be (N, M), here "
+            f"{cells} cells x {components} components"
+        )
+    # the mean of M products with M times the weights is the weighted sum
+    return (weights.to(like) * components).flatten()
+
+
+def _network_weights(column: Column, networks, like: Tensor) -> Tensor:
+    networks = networks or {}
+    _check_names("network", column.networks, networks)
+    rows = [networks[n.name].weights().to(like) for n in column.networks]
+    for network, row in zip(column.networks, rows, strict=True):
+        if len(row) != embedded.count(network):
+            raise ValueError(
+                f"the network '{network.name}' has {embedded.count(network)} weights in the column "
+                f"'{column.name}', but {len(row)} in the module given: make that from the column's"
+            )
+    return torch.cat(rows) if rows else like.new_empty(0)
 
 
 def _initial(column: Column, initial, cells: int, components: int, like: Tensor) -> Tensor:

@@ -100,7 +100,7 @@ def train(
     history: list[dict] = []
     if optimizer not in OPTIMIZERS:
         raise ValueError(f"optimizer is one of {', '.join(OPTIMIZERS)}, not '{optimizer}'")
-    descent = OPTIMIZERS[optimizer](model.network.parameters(), lr=learning_rate)
+    descent = OPTIMIZERS[optimizer](model.parameters(), lr=learning_rate)
     loss_name = loss if isinstance(loss, str) else getattr(loss, "__name__", "own")
     about = model.options | dict(
         period=list(period), spinup=spinup, spinup_cycles=spinup_cycles, loss=loss_name,
@@ -141,7 +141,7 @@ def train(
             if guard.first(model, batch, forcing.times) is None:
                 raise
             value = torch.tensor(torch.nan)
-        norm = torch.nn.utils.clip_grad_norm_(model.network.parameters(), clip)
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
         if not (torch.isfinite(value) and torch.isfinite(norm)):
             raise guard.NotFinite(
                 guard.report(model, batch, forcing.times, epoch, Path(out or "."))

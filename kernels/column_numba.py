@@ -9,7 +9,7 @@ from gridhydro.kernels.launch import LANES, large, over_blocks
 from gridhydro.kernels.spec import Spec
 
 
-def forward(spec: Spec, every: int, forcing, static, dynamic, initial):
+def forward(spec: Spec, every: int, forcing, static, dynamic, initial, weights):
     """Outputs (O, T, N) or (O, T, N*M), final states (S, N*M) and the trajectory."""
     (_, days, cells), lanes = forcing.shape, initial.shape[1]
     width = cells if spec.mean else lanes
@@ -18,22 +18,27 @@ def forward(spec: Spec, every: int, forcing, static, dynamic, initial):
     kept = -(-days // every) if every else 0
     trajectory = large(forcing.new_empty(kept, len(spec.states), lanes))
     _launch(
-        "forward", spec, cells, every, forcing, static, dynamic, initial, outputs, final, trajectory
-    )
+        "forward", spec, cells, every, forcing, static, dynamic, initial, weights, outputs, final,
+        trajectory,
+    )  # fmt: skip
     return outputs, final, trajectory
 
 
-def adjoint(spec: Spec, every: int, forcing, static, dynamic, trajectory, d_outputs, d_final):
-    """Gradients to forcing (None if not wanted), static and dynamic parameters, initial states."""
+def adjoint(
+    spec: Spec, every: int, forcing, static, dynamic, weights, trajectory, d_outputs, d_final
+):
+    """Gradients to forcing (None if not wanted), parameters, initial states and weights."""
     planes = len(forcing) if spec.forcing_gradient else 0
     d_forcing = large(forcing.new_empty(planes, *forcing.shape[1:]))
     d_static, d_dynamic = torch.empty_like(static), torch.empty_like(dynamic)
     d_initial = torch.empty_like(d_final)
+    d_weights = weights.new_empty(_blocks(spec, forcing.shape[2]), len(weights))
     _launch(
-        "adjoint", spec, forcing.shape[2], every, forcing, static, dynamic, trajectory, d_outputs,
-        d_final, d_forcing, d_static, d_dynamic, d_initial,
+        "adjoint", spec, forcing.shape[2], every, forcing, static, dynamic, weights, trajectory,
+        d_outputs, d_final, d_forcing, d_static, d_dynamic, d_initial, d_weights,
     )  # fmt: skip
-    return d_forcing if spec.forcing_gradient else None, d_static, d_dynamic, d_initial
+    d_forcing = d_forcing if spec.forcing_gradient else None
+    return d_forcing, d_static, d_dynamic, d_initial, d_weights.sum(0)
 
 
 def kernel(spec: Spec, direction: str):
@@ -42,9 +47,12 @@ def kernel(spec: Spec, direction: str):
 
 
 def _launch(direction: str, spec: Spec, cells: int, every: int, *tensors: torch.Tensor) -> None:
-    blocks = -(-cells // (LANES // spec.components))
     arrays = [tensor.detach().contiguous().numpy() for tensor in tensors]
     function = kernel(spec, direction)
     if not function.signatures:  # compile, or read from the cache, once and on one thread
         function(0, 0, every, *arrays)
-    over_blocks(function, blocks, every, *arrays)
+    over_blocks(function, _blocks(spec, cells), every, *arrays)
+
+
+def _blocks(spec: Spec, cells: int) -> int:
+    return -(-cells // (LANES // spec.components))

@@ -14,13 +14,16 @@ from gridhydro.kernels.spec import Spec
 BACKENDS = ("numba", "triton", "torch")
 
 
-def column_op(spec: Spec, forcing, static, dynamic, initial, storage="auto", backend=None):
+def column_op(
+    spec: Spec, forcing, static, dynamic, initial, storage="auto", backend=None, weights=None
+):
     """Run a column over a series of days.
 
     Parameters
     ----------
     forcing : (F, T, N), static : (K, N*M), dynamic : (D, T, N*M), initial : (S, N*M)
         tensors of one dtype and device; M is `spec.components`.
+    weights : (W,) of the networks inside the step, in the order of `spec.weights`, if it has any.
     storage : "all", "auto" or an int K
         what the backward pass reads: every day's states, or those before every K-th day with the
         days between computed again. "auto" is the quickest: every 32 days on a CPU, "all" on a
@@ -32,11 +35,12 @@ def column_op(spec: Spec, forcing, static, dynamic, initial, storage="auto", bac
     -------
     outputs, a tuple of (T, N), or (T, N*M) without the mean, and final states (S, N*M).
     """
+    weights = forcing.new_empty(0) if weights is None else weights
     backend = backend or ("triton" if forcing.is_cuda else "numba")
     if backend == "torch":
-        outputs, final = column_reference.run(spec, forcing, static, dynamic, initial)
+        outputs, final = column_reference.run(spec, forcing, static, dynamic, initial, weights)
         return outputs.unbind(0), final
-    tensors = tuple(t.contiguous() for t in (forcing, static, dynamic, initial))
+    tensors = tuple(t.contiguous() for t in (forcing, static, dynamic, initial, weights))
     learning = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
     every = checkpoint_interval(storage, forcing, initial) if learning else 0
     *outputs, final = _Column.apply(spec, _launcher(backend), every, *tensors)
@@ -75,11 +79,11 @@ def checkpoint_interval(storage, forcing, initial) -> int:
 
 class _Column(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, spec, launcher, every, forcing, static, dynamic, initial):
+    def forward(ctx, spec, launcher, every, forcing, static, dynamic, initial, weights):
         outputs, final, trajectory = launcher.forward(
-            spec, every, forcing, static, dynamic, initial
+            spec, every, forcing, static, dynamic, initial, weights
         )
-        ctx.save_for_backward(forcing, static, dynamic, trajectory)
+        ctx.save_for_backward(forcing, static, dynamic, weights, trajectory)
         ctx.spec, ctx.launcher, ctx.every = spec, launcher, every
         # one tensor an output: a gradient to a single one then comes back without a copy
         return *outputs.unbind(0), final
@@ -87,12 +91,12 @@ class _Column(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, *cotangents):
-        forcing, static, dynamic, trajectory = ctx.saved_tensors
+        forcing, static, dynamic, weights, trajectory = ctx.saved_tensors
         spec = ctx.spec.with_forcing_gradient(ctx.needs_input_grad[3])
         *daily, _ = cotangents
         d_outputs = daily[0][None].contiguous() if len(daily) == 1 else torch.stack(daily)
         gradients = ctx.launcher.adjoint(
-            spec, ctx.every, forcing, static, dynamic, trajectory,
+            spec, ctx.every, forcing, static, dynamic, weights, trajectory,
             d_outputs, cotangents[-1].contiguous(),
         )  # fmt: skip
         return None, None, None, *gradients

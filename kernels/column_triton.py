@@ -7,12 +7,12 @@ import contextlib
 import torch
 import triton
 
-from gridhydro.kernels import build, emit_triton
-from gridhydro.kernels.launch import COLUMN_OPTIONS, triton_cells
+from gridhydro.kernels import build, embedded, emit_triton
+from gridhydro.kernels.launch import COLUMN_OPTIONS, NETWORK_DAYS, NETWORK_ROWS, triton_cells
 from gridhydro.kernels.spec import Spec
 
 
-def forward(spec: Spec, every: int, forcing, static, dynamic, initial):
+def forward(spec: Spec, every: int, forcing, static, dynamic, initial, weights):
     """Outputs (O, T, N) or (O, T, N*M), final states (S, N*M) and the trajectory."""
     (_, days, cells), lanes = forcing.shape, initial.shape[1]
     width = cells if spec.mean else lanes
@@ -20,24 +20,60 @@ def forward(spec: Spec, every: int, forcing, static, dynamic, initial):
     final = torch.empty_like(initial)
     kept = -(-days // every) if every else 0
     trajectory = forcing.new_empty(kept, len(spec.states), lanes)
-    arrays = (forcing, static, dynamic, initial, outputs, final, trajectory)
+    arrays = (forcing, static, dynamic, initial, weights, outputs, final, trajectory)
     _launch(kernel(spec, "forward"), spec, arrays, (cells, days, every))
     return outputs, final, trajectory
 
 
-def adjoint(spec: Spec, every: int, forcing, static, dynamic, trajectory, d_outputs, d_final):
-    """Gradients to forcing (None if not wanted), static and dynamic parameters, initial states."""
+def adjoint(
+    spec: Spec, every: int, forcing, static, dynamic, weights, trajectory, d_outputs, d_final
+):
+    """Gradients to forcing (None if not wanted), parameters, initial states and weights.
+
+    A gradient of weights shared by all cells would take more registers than there are: the kernel
+    hands out what goes into the networks, some days at a time, and torch makes it from that.
+    """
+    series, d_static, d_weights = [], torch.zeros_like(static), torch.zeros_like(weights)
+    d_states = d_final
+    for first, last in reversed(network_days(spec, every, forcing.shape[1], d_final.shape[1])):
+        days = slice(first, last)
+        *daily, share, d_states, handed = _adjoint(
+            spec, every, forcing[:, days], static, dynamic[:, days], weights,
+            trajectory[first // every : -(-last // every)], d_outputs[:, days], d_states,
+        )  # fmt: skip
+        series.insert(0, daily)
+        d_static += share
+        d_weights += embedded.gradient(spec.column.networks, spec.step.calls, weights, handed)
+    d_forcing, d_dynamic = (
+        parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        for parts in zip(*series, strict=True)
+    )
+    return d_forcing if spec.forcing_gradient else None, d_static, d_dynamic, d_states, d_weights
+
+
+def network_days(spec: Spec, every: int, days: int, lanes: int) -> list[tuple[int, int]]:
+    """First and last day of the parts that the adjoint is taken in: all days without networks."""
+    length = max(days, 1)
+    if spec.handed:
+        length = max(NETWORK_DAYS, NETWORK_ROWS // lanes) // every * every or every
+    return [(first, min(first + length, days)) for first in range(0, max(days, 1), length)]
+
+
+def _adjoint(
+    spec: Spec, every: int, forcing, static, dynamic, weights, trajectory, d_outputs, d_final
+):
+    """Gradients to forcing, dynamic and static parameters, states, and what is handed out."""
     _, days, cells = forcing.shape
-    d_forcing = torch.empty_like(forcing) if spec.forcing_gradient else forcing.new_empty(0)
+    d_forcing = torch.empty_like(forcing) if spec.forcing_gradient else forcing.new_empty(0, days)
     d_static, d_dynamic = torch.empty_like(static), torch.empty_like(dynamic)
     d_initial = torch.empty_like(d_final)
+    handed = forcing.new_empty(len(spec.handed), days, d_final.shape[1])
     kept = forcing.new_empty(every if every > 1 else 0, *trajectory.shape[1:])
-    arrays = (
-        forcing, static, dynamic, trajectory, kept, d_outputs, d_final,
-        d_forcing, d_static, d_dynamic, d_initial,
-    )  # fmt: skip
+    inputs = (forcing, static, dynamic, weights, weights, trajectory, kept, d_outputs, d_final)
+    outputs = (d_forcing, d_static, d_dynamic, d_initial, handed)
+    arrays = (*(a.contiguous() for a in inputs), *outputs)
     _launch(kernel(spec, "adjoint"), spec, arrays, (cells, days, every), RECOMPUTE=every > 1)
-    return d_forcing if spec.forcing_gradient else None, d_static, d_dynamic, d_initial
+    return d_forcing, d_dynamic, d_static, d_initial, handed
 
 
 def kernel(spec: Spec, direction: str):

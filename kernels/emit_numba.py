@@ -17,7 +17,8 @@ _HEADER = '''"""{title}, printed by gridhydro: change the column, not this file.
 
 Arrays: forcing (F, T, N); static (K, N*M), dynamic (D, T, N*M) parameters; initial and final
 (S, N*M) states; outputs (O, T, {last}); trajectory (ceil(T / every), S, N*M), the states
-before every `every`-th day. N cells, M = {components} components, last axis fastest.
+before every `every`-th day. N cells, M = {components} components, last axis fastest; weights of
+embedded networks, and their gradients by block of cells, flat.
 """
 
 import math
@@ -113,6 +114,15 @@ def store_sum(w, row, target, t, cell, width, share):
 
 
 @njit
+def store_total(w, row, target, width):
+    for k in range(target.size):
+        total, base = 0.0, uint64((row + k) * LANES)
+        for l in range(uint64(width * COMPONENTS)):
+            total += w[base + l]
+        target[k] = total
+
+
+@njit
 def move(source, target, start, count):
     for i in range(uint64(start), uint64(start + count)):
         target[i] = source[i]
@@ -121,10 +131,11 @@ def move(source, target, start, count):
 _FORWARD = """
 @njit
 def forward_blocks(
-    first, last, every, forcing, static, dynamic, initial, outputs, final, trajectory
+    first, last, every, forcing, static, dynamic, initial, weights, outputs, final, trajectory
 ):
     days, cells = forcing.shape[1], forcing.shape[2]
-    w = np.zeros(ROWS * LANES, np.{real})
+    w = np.zeros(ROWS * LANES + weights.size, np.{real})
+    w[ROWS * LANES :] = weights
     for block in range(first, last):
         cell = block * CELLS
         width = min(CELLS, cells - cell)
@@ -149,11 +160,12 @@ forward = compile_cached(forward_blocks.py_func, cache=True, **OPTIONS)
 _ADJOINT = """
 @njit
 def adjoint_blocks(
-    first, last, every, forcing, static, dynamic, trajectory, d_outputs, d_final,
-    d_forcing, d_static, d_dynamic, d_initial,
+    first, last, every, forcing, static, dynamic, weights, trajectory, d_outputs, d_final,
+    d_forcing, d_static, d_dynamic, d_initial, d_weights,
 ):
     days, cells = forcing.shape[1], forcing.shape[2]
-    w = np.zeros(ROWS * LANES, np.{real})
+    w = np.zeros(ROWS * LANES + weights.size, np.{real})
+    w[ROWS * LANES :] = weights
     # within one segment: the states before each day, and what else of the day is worth keeping
     kept = np.empty((every, STATIC * LANES), np.{real})
     for block in range(first, last):
@@ -185,6 +197,7 @@ def adjoint_blocks(
         derive_adjoint(w)
         store(w, D_STATIC, d_static, cell, width)
         store(w, D_STATES, d_initial, cell, width)
+        store_total(w, D_WEIGHTS, d_weights[block], width)
 
 
 adjoint = compile_cached(adjoint_blocks.py_func, cache=True, **OPTIONS)
@@ -192,10 +205,10 @@ adjoint = compile_cached(adjoint_blocks.py_func, cache=True, **OPTIONS)
 
 
 class _Layout:
-    """The rows of the workspace, group by group."""
+    """The rows of the workspace, group by group; behind them single numbers for all lanes."""
 
-    def __init__(self, **groups: list[str]):
-        self.groups = groups
+    def __init__(self, numbers: list[str], **groups: list[str]):
+        self.numbers, self.groups = numbers, groups
         self._first, self.rows = {}, 0
         for name, quantities in groups.items():
             self._first[name] = self.rows
@@ -205,6 +218,10 @@ class _Layout:
         """Offset of each quantity of a group, under its name behind `prefix`."""
         first = self._first[group]
         return {f"{prefix}{q}": (first + i) * LANES for i, q in enumerate(self.groups[group])}
+
+    def shared(self) -> dict[str, int]:
+        """Place of each single number."""
+        return {name: self.rows * LANES + k for k, name in enumerate(self.numbers)}
 
     def source(self) -> str:
         lines = [
@@ -216,6 +233,7 @@ class _Layout:
 
 def _layout(spec: Spec, saved: list[str] = (), **more: list[str]) -> _Layout:
     return _Layout(
+        spec.weights,
         STATES=spec.states,
         SAVED=list(saved),
         STATIC=spec.static,
@@ -234,8 +252,8 @@ def forward(spec: Spec) -> str:
     """Source of a module with `forward(first, last, every, ...)` over blocks of cells."""
     at = _layout(spec, OUTPUTS=spec.outputs)
     functions = [
-        _function("derive", spec.derive, at("STATIC"), at("DERIVED")),
-        _function("step", spec.step, _inputs(at), at("STATES", "next_") | at("OUTPUTS")),
+        _function("derive", at, spec.derive, at("STATIC"), at("DERIVED")),
+        _function("step", at, spec.step, _inputs(at), at("STATES", "next_") | at("OUTPUTS")),
     ]
     write = (
         "store_sum(w, OUTPUTS, outputs, t, cell, width, real(1.0 / COMPONENTS))"
@@ -256,15 +274,18 @@ def adjoint(spec: Spec) -> str:
         D_FORCING=spec.forcings if spec.forcing_gradient else [],
         D_STATIC=spec.static,
         D_DERIVED=spec.derived,
+        D_WEIGHTS=spec.weights,
     )
     seeds = at("D_STATES", "d_next_") | at("SEEDS", "d_")
     daily = at("D_STATES", "d_") | at("D_DYNAMIC", "d_") | at("D_FORCING", "d_")
-    summed = at("D_STATIC", "d_") | at("D_DERIVED", "d_")
+    summed = at("D_STATIC", "d_") | at("D_DERIVED", "d_") | at("D_WEIGHTS", "d_")
+    after = at("STATES", "next_") | at("SAVED")
     functions = [
-        _function("derive", spec.derive, at("STATIC"), at("DERIVED")),
-        _function("advance", spec.advance_saving, _inputs(at), at("STATES", "next_") | at("SAVED")),
+        _function("derive", at, spec.derive, at("STATIC"), at("DERIVED")),
+        _function("advance", at, spec.advance_saving, _inputs(at), after),
         _function(
             "step_adjoint",
+            at,
             spec.step_adjoint_saved,
             _inputs(at) | at("SAVED") | seeds,
             daily,
@@ -272,10 +293,11 @@ def adjoint(spec: Spec) -> str:
         ),
         _function(
             "derive_adjoint",
-            spec.derive_adjoint,
+            at,
+            spec.derive_adjoint_saved,
             at("STATIC") | at("D_DERIVED", "d_"),
             {},
-            at("D_STATIC", "d_"),
+            at("D_STATIC", "d_") | at("D_WEIGHTS", "d_"),
         ),
     ]
     read = (
@@ -304,14 +326,16 @@ def _module(spec: Spec, kind: str, at: _Layout, functions: list[str], loop: str)
 
 def _function(
     name: str,
+    at: _Layout,
     program: Program,
     inputs: dict[str, int],
     outputs: dict[str, int],
     sums: dict[str, int] | None = None,
 ) -> str:
     """One lane loop: load the inputs that are used, the lines, store or add the outputs."""
-    used = program.used()
-    loads = [f"{n} = w[{inputs[n]} + l]" for n in program.inputs if n in used]
+    used, shared = program.used(), at.shared()
+    numbers = [f"    {n} = w[{shared[n]}]\n" for n in program.inputs if n in used & shared.keys()]
+    loads = [f"{n} = w[{inputs[n]} + l]" for n in program.inputs if n in used - shared.keys()]
     lines = [_line(line) for line in program.lines]
     results = {key: _value(value) for key, value in program.outputs.items()}
     stores = [f"w[{offset} + l] = {results[key]}" for key, offset in outputs.items()]
@@ -321,7 +345,8 @@ def _function(
         if isinstance(program.outputs[key], Symbol)
     ]
     body = "\n        ".join([*loads, *lines, *stores]) or "pass"
-    return f"@njit\ndef {name}(w):\n    for l in range(LANES):\n        {body}\n"
+    head = f"@njit\ndef {name}(w):\n{''.join(numbers)}"
+    return f"{head}    for l in range(LANES):\n        {body}\n"
 
 
 def _line(line: Symbol) -> str:

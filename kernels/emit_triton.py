@@ -6,6 +6,7 @@ One program owns a block of cells (x components) and loops over time with the st
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from gridhydro.kernels.spec import Spec
 from gridhydro.kernels.trace import Program, Symbol
@@ -15,7 +16,8 @@ _HEADER = '''"""{title}, printed by gridhydro: change the column, not this file.
 
 Arrays: forcing (F, T, N); static (K, N*M), dynamic (D, T, N*M) parameters; initial and final
 (S, N*M) states; outputs (O, T, {last}); trajectory (ceil(T / every), S, N*M), the states
-before every `every`-th day. N cells, M = {components} components, last axis fastest.
+before every `every`-th day. N cells, M = {components} components, last axis fastest; weights of
+embedded networks (W,); handed (H, T, N*M), what the gradient of the weights is made from.
 """
 
 import triton
@@ -32,10 +34,12 @@ def tanh(x):
 def {name}({arguments}, cells, days, every, {constants}):
 '''
 
-FORWARD_ARRAYS = ("forcing", "static", "dynamic", "initial", "outputs", "final", "trajectory")
+FORWARD_ARRAYS = (
+    "forcing", "static", "dynamic", "initial", "weights", "outputs", "final", "trajectory",
+)  # fmt: skip
 ADJOINT_ARRAYS = (
-    "forcing", "static", "dynamic", "trajectory", "kept", "d_outputs", "d_final",
-    "d_forcing", "d_static", "d_dynamic", "d_initial",
+    "forcing", "static", "dynamic", "weights", "weights_again", "trajectory", "kept", "d_outputs",
+    "d_final", "d_forcing", "d_static", "d_dynamic", "d_initial", "handed",
 )  # fmt: skip
 
 
@@ -46,6 +50,7 @@ def padded(components: int) -> int:
 
 def forward(spec: Spec) -> str:
     """Source of a module with the kernel `forward`."""
+    spec = replace(spec, hoisted=False)
     w = _Writer(spec)
     w.place()
     w.load("static", spec.static, "{k} * lanes + lane", other=1.0)
@@ -66,6 +71,7 @@ def forward(spec: Spec) -> str:
 
 def adjoint(spec: Spec) -> str:
     """Source of a module with the kernel `adjoint`."""
+    spec = replace(spec, hoisted=False)
     w = _Writer(spec)
     back = spec.step_adjoint
     summed = [n for n in (*spec.static, *spec.derived) if _flows(back, n)]
@@ -99,11 +105,14 @@ def adjoint(spec: Spec) -> str:
                 w.load("trajectory", spec.states, _row(spec, "day"))
             w.load_day(back)
             w.load_seeds([f"d_{name}" for name in spec.outputs])
-            w.lines(back)
+            # the same array by another name, or the compiler would load once and hold all weights
+            w.lines(back, backward="weights_again")
             for name in summed:
                 w(f"sum_{name} += {_value(back.outputs[f'd_{name}'])}")
             dynamic = [_value(back.outputs[f"d_{n}"]) for n in spec.dynamic]
             w.store("d_dynamic", "({k} * all_days + day) * lanes + lane", dynamic)
+            handed = [_value(back.outputs[name]) for name in spec.handed]
+            w.store("handed", "({k} * all_days + day) * lanes + lane", handed)
             if spec.forcing_gradient:
                 values = [_value(back.outputs[f"d_{n}"]) for n in spec.forcings]
                 w.sums("d_forcing", values)
@@ -201,8 +210,14 @@ class _Writer:
         else:
             self.load("d_outputs", names, "({k} * all_days + day) * lanes + lane")
 
-    def lines(self, program: Program) -> None:
+    def lines(self, program: Program, backward: str = "weights") -> None:
+        """The lines of a program; in its adjoint half weights come from the array `backward`."""
+        weights = {name: k for k, name in enumerate(self.spec.weights)}
         for line in program.lines:
+            array = backward if line.name.startswith("d_") else "weights"
+            for value in line.arguments:  # registers are few: load a weight where it is used
+                if isinstance(value, Symbol) and value.name in weights:
+                    self(f"{value.name} = tl.load({array} + {weights[value.name]})")
             values = [_value(a) for a in line.arguments]
             self(f"{line.name} = {OPERATIONS[line.operation].triton.format(*values)}")
 

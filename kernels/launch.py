@@ -19,6 +19,11 @@ LANES = 64
 AHEAD = 3
 SEGMENT = 32
 
+# on the GPU the gradient of a network inside the step is made, in torch, of what the kernel hands
+# out: about so many days and lanes at a time, which bounds its memory, but never few days
+NETWORK_ROWS = 2**21
+NETWORK_DAYS = 8
+
 # Linux: the size of a huge page, and the advice to use them
 HUGE_PAGE, MADV_HUGEPAGE = 2 * 2**20, 14
 

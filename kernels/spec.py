@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from gridhydro.kernels.trace import Program, adjoint, trace
+from gridhydro.kernels import embedded
+from gridhydro.kernels.trace import COMPONENT_WEIGHT, Program, adjoint, trace
 from gridhydro.kernels.vocabulary import COSTLY
 
 
@@ -14,8 +15,10 @@ from gridhydro.kernels.vocabulary import COSTLY
 class Spec:
     """A column with the outputs asked for, its dynamic parameters and its components.
 
-    `mean` gives outputs averaged over the components, `forcing_gradient` makes the adjoint hand
-    out the gradient to the forcing as well.
+    `mean` gives outputs averaged over the components; with `weighted`, each component counts as
+    much as its `component_weight` says, a last static parameter (1 is an equal share).
+    `forcing_gradient` makes the adjoint hand out the gradient to the forcing as well. `hoisted`
+    computes what embedded networks make of static parameters alone once, before the time loop.
     """
 
     column: object
@@ -25,6 +28,8 @@ class Spec:
     mean: bool = True
     real: str = "float32"
     forcing_gradient: bool = False
+    weighted: bool = False
+    hoisted: bool = True
 
     @cached_property
     def states(self) -> list[str]:
@@ -36,11 +41,20 @@ class Spec:
 
     @cached_property
     def static(self) -> list[str]:
-        return [f.name for f in self.column.parameters if f.name not in self.dynamic]
+        names = [f.name for f in self.column.parameters if f.name not in self.dynamic]
+        return names + [COMPONENT_WEIGHT] * self.weighted
+
+    @cached_property
+    def weights(self) -> list[str]:
+        """Of all networks inside the step; shared by all cells."""
+        return [name for network in self.column.networks for name in embedded.names(network)]
 
     @cached_property
     def _programs(self) -> tuple[Program, Program]:
-        derive, step = trace(self.column, self.dynamic)
+        derive, step = trace(self.column, self.dynamic, self.hoisted)
+        if self.weighted:
+            derive.input(COMPONENT_WEIGHT)
+            step.weigh(self.outputs)
         step.keep({n: step.outputs[n] for n in (*self._next_states, *self.outputs)})
         derive.keep({n: v for n, v in derive.outputs.items() if n in step.used()})
         return derive, step
@@ -60,7 +74,7 @@ class Spec:
         return self._advance(self.saved)
 
     def _advance(self, saved: Iterable[str]) -> Program:
-        _, step = trace(self.column, self.dynamic)
+        _, step = trace(self.column, self.dynamic, self.hoisted)
         lines = {line.name: line for line in step.lines}
         wanted = {name: step.outputs[name] for name in self._next_states}
         step.keep(wanted | {name: lines[name] for name in saved})
@@ -88,23 +102,37 @@ class Spec:
 
     @cached_property
     def step_adjoint(self) -> Program:
-        """Takes states, forcing, parameters and `d_` of what the step gives; gives `d_` of them."""
-        return self._step_adjoint(())
+        """Takes states, forcing, parameters and `d_` of what the step gives; gives `d_` of them.
+
+        For the weights of networks it gives what their gradient can be made from: see `handed`.
+        """
+        return self._step_adjoint((), summing=False)
+
+    @cached_property
+    def handed(self) -> list[str]:
+        """Daily outputs of `step_adjoint`: a network's inputs and `d_` of its output, by call."""
+        return list(self.step_adjoint.outputs)[: sum(len(c.inputs) + 1 for c in self.step.calls)]
 
     @cached_property
     def step_adjoint_saved(self) -> Program:
-        """The same, with what `saved` names among its inputs."""
+        """The same, with what `saved` names among its inputs, and with `d_` of the weights."""
         return self._step_adjoint(self.saved)
 
-    def _step_adjoint(self, given: Iterable[str]) -> Program:
+    def _step_adjoint(self, given: Iterable[str], summing: bool = True) -> Program:
         wanted = [*self.states, *self.static, *self.dynamic, *self.derived]
+        if summing:
+            wanted += self.weights
         if self.forcing_gradient:
             wanted += self.forcings
-        return adjoint(self.step, self.step.outputs, wanted, given)
+        return adjoint(self.step, self.step.outputs, wanted, given, calls=not summing)
 
     @cached_property
     def derive_adjoint(self) -> Program:
         return adjoint(self.derive, self.derived, self.static)
+
+    @cached_property
+    def derive_adjoint_saved(self) -> Program:
+        return adjoint(self.derive, self.derived, [*self.static, *self.weights])
 
     @lru_cache  # noqa: B019  specs are few and live as long as the process
     def with_forcing_gradient(self, wanted: bool) -> Spec:

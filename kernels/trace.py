@@ -18,11 +18,12 @@ from types import SimpleNamespace
 
 import torch
 
+from gridhydro.kernels import embedded
 from gridhydro.kernels.vocabulary import COMPOSED, CONDITIONS, KINKED, OPERATIONS, SYNONYMS
 
 # frames in these files are machinery; the first frame outside them is physics
 _TORCH = os.path.dirname(torch.__file__) + os.sep
-_MACHINERY = {__file__, sys.modules[OPERATIONS["add"].__module__].__file__}
+_MACHINERY = {__file__, embedded.__file__, sys.modules[OPERATIONS["add"].__module__].__file__}
 
 # the printed kernels' own names, which no quantity may have
 _RESERVED = {
@@ -30,13 +31,26 @@ _RESERVED = {
     *("np", "njit", "int32", "int64", "tl", "triton", "day", "days", "kept_day", "every", "cell"),
     *("cells", "lane", "lanes", "component", "there", "alone", "all_days", "all_cells", "forcing"),
     *("static", "dynamic", "initial", "outputs", "final", "trajectory", "kept", "segments", "back"),
-    *("start", "stop", "first", "slot", "range", "min"),
+    *("start", "stop", "first", "slot", "range", "min", "component_weight", "weights"),
+    *("weights_again", "handed"),
 }
 _RESERVED_PREFIXES = ("new_", "sum_")
+
+# what an output of a component is multiplied by before the mean over the components
+COMPONENT_WEIGHT = "component_weight"
 
 
 class OutsideVocabulary(TypeError):
     """An operation that the kernels cannot print; the message names the line of the physics."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of an embedded network: what goes in and the line that it comes to."""
+
+    network: object
+    inputs: tuple[Symbol | float, ...]
+    output: Symbol
 
 
 @dataclass(eq=False)
@@ -46,6 +60,7 @@ class Program:
     inputs: list[str] = field(default_factory=list)
     lines: list[Symbol] = field(default_factory=list)
     outputs: dict[str, Symbol | float] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
 
     def __post_init__(self):
         self._known: dict[tuple, Symbol] = {}
@@ -76,6 +91,15 @@ class Program:
                 needed.add(id(symbol))
                 stack.extend(a for a in symbol.arguments if isinstance(a, Symbol))
         self.lines = [line for line in self.lines if id(line) in needed]
+        self.calls = [call for call in self.calls if id(call.output) in needed]
+
+    def weigh(self, outputs: Iterable[str]) -> None:
+        """Multiply these outputs by the weight of the component, a further input."""
+        weight = self.input(COMPONENT_WEIGHT)
+        for name in outputs:
+            value = (self.outputs[name], weight)
+            self.outputs[name] = self.emit("mul", value, f"weighted_{name}", ("", 0))
+        _make_unique(self)
 
     def used(self) -> set[str]:
         """The inputs that a line or an output needs."""
@@ -201,14 +225,16 @@ def _simplify(operation: str, arguments: tuple):
     return None
 
 
-def trace(column, dynamic: Iterable[str] = ()) -> tuple[Program, Program]:
+def trace(column, dynamic: Iterable[str] = (), hoisted=True) -> tuple[Program, Program]:
     """The derived quantities and the daily step of a column, as two programs.
 
     `derive` takes the static parameters and gives what the step needs of them alone; its outputs
     are inputs of `step`. The step's outputs are the new states, named `next_<state>`, and all
-    fluxes and states by their own names.
+    fluxes and states by their own names. `hoisted`: the weights of networks count as static.
     """
-    for f in (*column.states, *column.forcings, *column.parameters, *column.fluxes):
+    for f in (
+        *column.states, *column.forcings, *column.parameters, *column.fluxes, *column.networks
+    ):  # fmt: skip
         if f.name in _RESERVED or f.name.startswith(_RESERVED_PREFIXES):
             raise ValueError(
                 f"the column '{column.name}' has a field '{f.name}', a name that the printed "
@@ -219,12 +245,34 @@ def trace(column, dynamic: Iterable[str] = ()) -> tuple[Program, Program]:
         SimpleNamespace(**{f.name: whole.input(f.name) for f in fields})
         for fields in (column.states, column.forcings, column.parameters)
     ]
+    for network in column.networks:
+        if hasattr(groups[-1], network.name):
+            raise ValueError(
+                f"the column '{column.name}' has two parameters or networks named '{network.name}'"
+            )
+        setattr(groups[-1], network.name, _network(whole, network))
     states, fluxes = column.step(*groups)
     outputs = _checked(column, states, fluxes)
     whole.keep(outputs)
     _name_lines(whole)
     static = [f.name for f in column.parameters if f.name not in set(dynamic)]
-    return _split(whole, static)
+    weights = [name for network in column.networks for name in embedded.names(network)]
+    return _split(whole, static + weights * hoisted)
+
+
+def _network(program: Program, network):
+    """A function that the step calls, which writes the network out line by line."""
+    weights = [program.input(name) for name in embedded.names(network)]
+
+    def call(*inputs):
+        inputs, first = tuple(_number_or_symbol(value) for value in inputs), len(program.lines)
+        output = embedded.expand(network, weights, inputs)
+        for line in program.lines[first:]:
+            line.name = network.name if line is output else f"{network.name}_part"
+        program.calls.append(Call(network, inputs, output))
+        return output
+
+    return call
 
 
 def _checked(column, states, fluxes) -> dict[str, Symbol | float]:
@@ -298,19 +346,28 @@ def _split(whole: Program, static: list[str]) -> tuple[Program, Program]:
             arguments = tuple(in_step(a) for a in line.arguments)
             made = step.emit(line.operation, arguments, line.name, line.source)
         placed[id(line)] = ("step", made)
+    step.calls = [
+        Call(call.network, tuple(in_step(value) for value in call.inputs), in_step(call.output))
+        for call in whole.calls
+    ]
     step.keep({name: in_step(value) for name, value in whole.outputs.items()})
     derive.keep(exported)
     return derive, step
 
 
 def adjoint(
-    program: Program, seeds: Iterable[str], wanted: Iterable[str], given: Iterable[str] = ()
+    program: Program,
+    seeds: Iterable[str],
+    wanted: Iterable[str],
+    given: Iterable[str] = (),
+    calls: bool = False,
 ) -> Program:
     """The adjoint of a program: it takes the inputs and `d_<output>` for each seed.
 
     Its outputs are `d_<input>` for each input wanted (0.0 where nothing flows). The lines of the
     program itself come first: the adjoint recomputes what it needs, but for the lines named in
-    `given`, which become inputs.
+    `given`, which become inputs. With `calls`, what goes into each call of a network comes first
+    among the outputs, followed by the cotangent of what it gives.
     """
     back = Program()
     copies: dict[int, Symbol] = {}
@@ -355,7 +412,12 @@ def adjoint(
         for made in back.lines[first:]:
             made.source = line.source
             made.name = made.name or f"d_{line.name}_part"
-    back.keep({f"d_{n}": cotangents.get(id(inputs[n]), 0.0) for n in wanted})
+    outputs = {}
+    for number, call in enumerate(program.calls if calls else ()):
+        prefix = f"{call.network.name}_{number}"
+        outputs |= {f"{prefix}_{k}": copied(value) for k, value in enumerate(call.inputs)}
+        outputs[f"d_{prefix}"] = cotangents.get(id(copied(call.output)), 0.0)
+    back.keep(outputs | {f"d_{n}": cotangents.get(id(inputs[n]), 0.0) for n in wanted})
     _make_unique(back)
     return back
 
@@ -363,7 +425,7 @@ def adjoint(
 def _name_lines(program: Program) -> None:
     """Name each line after the variable its statement assigns, else after the output it is."""
     for line in program.lines:
-        line.name = _assigned_name(*line.source)
+        line.name = line.name or _assigned_name(*line.source)
     for name, value in program.outputs.items():
         if isinstance(value, Symbol) and value.operation != "input":
             value.name = (

@@ -6,12 +6,14 @@ small multiple of a power of two: sums, products and reciprocals of them are exa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 
 import torch
 from two_store import TwoStore
 
 from gridhydro.columns import column as column_named
+from gridhydro.nets import EmbeddedNetwork
 from gridhydro.simulate import simulate
 
 TWO_STORE = TwoStore()
@@ -43,10 +45,12 @@ class Case:
     forcing: torch.Tensor
     parameters: dict[str, torch.Tensor]
     initial: dict[str, torch.Tensor]
+    networks: dict[str, EmbeddedNetwork] = field(default_factory=dict)
 
     def to(self, *target) -> Case:
         move = {k: {n: v.to(*target) for n, v in getattr(self, k).items()} for k in _GROUPS}
-        return replace(self, forcing=self.forcing.to(*target), **move)
+        networks = {n: deepcopy(module).to(*target) for n, module in self.networks.items()}
+        return replace(self, forcing=self.forcing.to(*target), networks=networks, **move)
 
     def days(self, first, last) -> Case:
         """The part of the run between two days, with the same initial states."""
@@ -93,7 +97,10 @@ def make_case(column="hbv", cells=70, days=17, components=1, dynamic=(), ties=Tr
         rain if f.name in column.water_in else temperature if f.unit == "degC" else demand
         for f in column.forcings
     ]
-    return Case(column, torch.stack(weather), parameters, initial)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        networks = {n.name: EmbeddedNetwork(n).double() for n in column.networks}
+    return Case(column, torch.stack(weather), parameters, initial, networks)
 
 
 def names(column) -> tuple[str, ...]:
@@ -106,6 +113,7 @@ def results(case: Case, outputs=None, *, mean=True, forcing_gradient=True, **cho
     leaves = {f"d_{n}": v for k in _GROUPS for n, v in getattr(case, k).items()}
     leaves = {name: value.clone().requires_grad_() for name, value in leaves.items()}
     forcing = case.forcing.clone().requires_grad_(forcing_gradient)
+    modules = deepcopy(case.networks)
     values, final = simulate(
         case.column,
         forcing,
@@ -113,6 +121,7 @@ def results(case: Case, outputs=None, *, mean=True, forcing_gradient=True, **cho
         initial={n: leaves[f"d_{n}"] for n in case.initial},
         outputs=outputs or names(case.column),
         mean=mean,
+        networks=modules,
         **choices,
     )
     found = values | {f"final_{name}": value for name, value in final.items()}
@@ -121,6 +130,8 @@ def results(case: Case, outputs=None, *, mean=True, forcing_gradient=True, **cho
     total = sum((v * w.to(v)).sum() for v, w in zip(found.values(), weights, strict=True))
     total.backward()
     found |= {name: value.grad for name, value in leaves.items()}
+    for name, module in modules.items():
+        found |= {f"d_{name}_{n}": weight.grad for n, weight in module.named_parameters()}
     if forcing_gradient:
         fields = [f"d_{f.name}" for f in case.column.forcings]
         found |= dict(zip(fields, forcing.grad, strict=True))

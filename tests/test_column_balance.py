@@ -34,8 +34,9 @@ def test_ten_years_close(column, real, tolerance):
     case = make_case(column, cells=40, days=DAYS).to(real)
     outputs = [*case.column.water_out, *(f.name for f in case.column.states)]
     values, final = simulate(
-        column, case.forcing, case.parameters, initial=case.initial, outputs=outputs
-    )
+        column, case.forcing, case.parameters, initial=case.initial, outputs=outputs,
+        networks=case.networks,
+    )  # fmt: skip
     weather = dict(zip((f.name for f in case.column.forcings), case.forcing, strict=True))
     came = sum(weather[name].double().sum(0) for name in case.column.water_in)
     left = sum(values[name].double().sum(0) for name in case.column.water_out)

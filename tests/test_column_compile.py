@@ -19,17 +19,19 @@ import json
 from gridhydro.columns import column
 from gridhydro.kernels import Spec, column_triton
 
-hbv = column("hbv")
 found = []
 for real in ("float32", "float64"):
-    for components in (1, 16):
-        spec = Spec(hbv, ("runoff",), ("beta",), components, True, real)
+    for name, components in (("hbv", 1), ("hbv", 16), ("hbv_nn", 1), ("hbv_nn", 16)):
+        weighted = name == "hbv_nn" and components > 1
+        spec = Spec(
+            column(name), ("runoff",), ("beta",), components, True, real, weighted=weighted
+        )
         for direction, recompute in (("forward", False), ("adjoint", False), ("adjoint", True)):
             for capability in (80, 90):
                 usage = column_triton.usage(spec, direction, capability, recompute)
-                name = f"{direction}{' recomputing' * recompute} {real} M={components}"
+                kind = f"{name} {direction}{' recomputing' * recompute} {real} M={components}"
                 spills = usage.spill_stores + usage.spill_loads
-                found.append([f"{name} sm_{capability}", usage.registers, spills])
+                found.append([f"{kind} sm_{capability}", usage.registers, spills])
 print(json.dumps(found))
 """
 
@@ -47,7 +49,7 @@ def python(script: str, *arguments: str, **environment: str | None) -> str:
 def test_gpu_kernels_fit_their_registers(capsys):
     pytest.importorskip("triton")
     found = json.loads(python(USAGE, TRITON_INTERPRET=None))
-    assert len(found) == 24
+    assert len(found) == 48
     with capsys.disabled():
         print()
         for name, registers, spills in found:
@@ -65,9 +67,11 @@ def has_avx2() -> bool:
 
 @pytest.mark.skipif(not has_avx2(), reason="the instructions looked for are those of AVX2")
 @pytest.mark.parametrize("name", ["step", "step_adjoint"])
-@pytest.mark.parametrize("real", ["float32", "float64"])
-def test_cpu_steps_are_made_of_vector_instructions(real, name):
-    spec = Spec(column("hbv"), ("runoff",), real=real)
+@pytest.mark.parametrize(
+    "of, real", [("hbv", "float32"), ("hbv", "float64"), ("hbv_nn", "float32")]
+)
+def test_cpu_steps_are_made_of_vector_instructions(of, real, name):
+    spec = Spec(column(of), ("runoff",), real=real)
     direction = "adjoint" if "adjoint" in name else "forward"
     module = build.load("assembly", getattr(emit_numba, direction)(spec))
     function = getattr(module, name)  # compiled anew: code from the disk cache brings no assembly
@@ -84,9 +88,10 @@ def test_cpu_steps_are_made_of_vector_instructions(real, name):
 
 
 @pytest.mark.parametrize("direction", ["forward", "adjoint"])
-def test_addresses_are_64_bit(direction):
+@pytest.mark.parametrize("of", ["hbv", "hbv_nn"])
+def test_addresses_are_64_bit(of, direction):
     """Each offset of a printed GPU kernel starts from 64-bit sizes and places."""
-    spec = Spec(column("hbv"), ("runoff",), ("beta",), 3)
+    spec = Spec(column(of), ("runoff",), ("beta",), 3)
     source = getattr(emit_triton, direction)(spec)
     assert "cell = tl.cast(tl.program_id(0), tl.int64) * BLOCK" in source
     wide = {"day", "kept_day", "first", "slot", "all_days", "all_cells"}

@@ -18,6 +18,7 @@ KINDS = {
     "lstm": dict(network="lstm", hidden=8, dynamic=["beta", "gamma"], dynamic_dropout=0.5),
     "departures": dict(network="lstm", hidden=(8, 16), dynamic=["beta"], dynamic_dropout=0.5),
     "weighted": dict(hidden=(16,), weights="learned", dropout=0.1),
+    "embedded": dict(column="hbv_nn", hidden=(16,)),
     "rival": dict(column="lstm", hidden=8, dropout=0.1),
 }
 
@@ -33,7 +34,7 @@ def model(kind="mlp", **options):
         options.pop("column")
         return gh.LSTMModel(parts.domain, parts.attributes, **options)
     options = dict(components=3, unit_hydrograph="mean") | options
-    return gh.Model(parts.domain, "hbv", parts.attributes, **options)
+    return gh.Model(parts.domain, attributes=parts.attributes, **options)
 
 
 def fit(kind="mlp", **options):
@@ -43,7 +44,7 @@ def fit(kind="mlp", **options):
 
 
 def weights(run):
-    return torch.cat([p.detach().flatten() for p in run.model.network.parameters()])
+    return torch.cat([p.detach().flatten() for p in run.model.parameters()])
 
 
 @pytest.mark.parametrize("kind", KINDS)

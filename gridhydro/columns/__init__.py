@@ -2,8 +2,9 @@
 
 from gridhydro.column import Column
 from gridhydro.columns.hbv import HBV
+from gridhydro.columns.hbv_nn import HBVLearnedRunoff
 
-COLUMNS: dict[str, Column] = {column.name: column for column in (HBV(),)}
+COLUMNS: dict[str, Column] = {column.name: column for column in (HBV(), HBVLearnedRunoff())}
 
 
 def column(name: str | Column) -> Column:

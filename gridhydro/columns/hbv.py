@@ -78,8 +78,7 @@ class HBV(Column):
         meltwater = meltwater - infiltration
 
         liquid = rainfall + infiltration
-        wetness = torch.clamp(s.soil_moisture / p.FC, min=DRY, max=1) ** p.beta
-        recharge = liquid * wetness
+        recharge = self.recharge(s, p, liquid)
         soil_moisture = s.soil_moisture + liquid - recharge
         excess = torch.clamp(soil_moisture - p.FC, min=0)
         soil_moisture = soil_moisture - excess
@@ -117,3 +116,8 @@ class HBV(Column):
             total_storage=snowpack + meltwater + soil_moisture + upper_zone + lower_zone,
         )  # fmt: skip
         return states, fluxes
+
+    def recharge(self, s, p, liquid):
+        """What the soil lets through to the upper zone of rain and melt, `liquid`; mm d-1."""
+        wetness = torch.clamp(s.soil_moisture / p.FC, min=DRY, max=1) ** p.beta
+        return liquid * wetness

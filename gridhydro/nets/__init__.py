@@ -1,7 +1,15 @@
-"""Networks that give a column its parameters."""
+"""Networks that give a column its parameters, and those inside its step."""
 
 from gridhydro.nets.base import WEIGHT, Attributes
+from gridhydro.nets.embedded import EmbeddedNetwork
 from gridhydro.nets.lstm import SequenceParameterization, Trunk
 from gridhydro.nets.mlp import Parameterization
 
-__all__ = ["WEIGHT", "Attributes", "Parameterization", "SequenceParameterization", "Trunk"]
+__all__ = [
+    "WEIGHT",
+    "Attributes",
+    "EmbeddedNetwork",
+    "Parameterization",
+    "SequenceParameterization",
+    "Trunk",
+]

@@ -1,0 +1,102 @@
+"""Small networks inside a column's step: hidden layers of tanh, a sigmoid at the end.
+
+The weights of a network are one flat vector, shared by all cells: layer after layer the matrix
+(outputs, inputs) row by row, then the biases. Inputs come in their own units; who hands the
+weights in has divided those of the first layer by the scales of the inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from gridhydro.kernels.launch import NETWORK_ROWS
+
+
+def sizes(network) -> tuple[int, ...]:
+    """Values in each layer, inputs and the one output included."""
+    return (len(network.scales), *network.hidden, 1)
+
+
+def count(network) -> int:
+    return sum((before + 1) * after for before, after in pairwise(sizes(network)))
+
+
+def names(network) -> list[str]:
+    """A name for each weight: `w` for matrices, `b` for biases, with the layer, unit and input."""
+    found = []
+    for layer, (before, after) in enumerate(pairwise(sizes(network)), start=1):
+        found += [f"{network.name}_w{layer}_{j}_{i}" for j in range(after) for i in range(before)]
+        found += [f"{network.name}_b{layer}_{j}" for j in range(after)]
+    return found
+
+
+def split(networks: Sequence, weights: Tensor) -> dict[str, Tensor]:
+    """The weights of each network by its name, from those of all in a row."""
+    parts = weights.split([count(network) for network in networks])
+    return {network.name: part for network, part in zip(networks, parts, strict=True)}
+
+
+def expand(network, weights: Sequence, inputs: Sequence):
+    """The network value by value, for tracing: one hidden unit after the other.
+
+    Each sum starts with the bias and goes through the inputs in order: of a column that names its
+    static parameters first, these parts leave the time loop.
+    """
+    values, weights, widths = _checked(network, inputs), iter(weights), sizes(network)
+    for layer, (before, after) in enumerate(pairwise(widths), start=1):
+        matrix = [[next(weights) for _ in range(before)] for _ in range(after)]
+        units = []
+        for row in matrix:
+            unit = next(weights)
+            for weight, value in zip(row, values, strict=True):
+                unit = unit + weight * value
+            units.append(unit if layer == len(widths) - 1 else torch.tanh(unit))
+        values = units
+    return _sigmoid(values[0])
+
+
+def evaluate(network, weights: Tensor, inputs: Sequence[Tensor]) -> Tensor:
+    """The same for whole tensors of inputs, layer by layer."""
+    values = torch.stack(torch.broadcast_tensors(*_checked(network, inputs)), dim=-1)
+    start, widths = 0, sizes(network)
+    for layer, (before, after) in enumerate(pairwise(widths), start=1):
+        matrix = weights[start : start + after * before].view(after, before)
+        start += after * (before + 1)
+        values = values @ matrix.T + weights[start - after : start]
+        values = values if layer == len(widths) - 1 else torch.tanh(values)
+    return _sigmoid(values[..., 0])
+
+
+def gradient(networks: Sequence, calls: Sequence, weights: Tensor, handed: Tensor) -> Tensor:
+    """Gradient of the weights from `handed` (H, T, lanes).
+
+    These are, call by call, the inputs of the network and the cotangent of what it gives.
+    """
+    total, first = torch.zeros_like(weights), 0
+    for call in calls:
+        rows = handed[first : first + len(call.inputs) + 1].flatten(1)
+        first += len(rows)
+        for *inputs, cotangent in rows.split(NETWORK_ROWS, dim=1):
+            with torch.enable_grad():
+                leaf = weights.detach().requires_grad_()
+                value = evaluate(call.network, split(networks, leaf)[call.network.name], inputs)
+            total += torch.autograd.grad(value, leaf, cotangent)[0]
+    return total
+
+
+def _sigmoid(x):
+    # by tanh, whose adjoint needs its value only: exp overflows where the sigmoid is 0 or 1
+    return 0.5 + 0.5 * torch.tanh(0.5 * x)
+
+
+def _checked(network, inputs: Sequence) -> list:
+    if len(inputs) != len(network.scales):
+        raise TypeError(
+            f"the network '{network.name}' takes {len(network.scales)} inputs, one for each of its "
+            f"scales, but step() calls it with {len(inputs)}"
+        )
+    return list(inputs)

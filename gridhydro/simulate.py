@@ -92,7 +92,7 @@ def simulate(
 
 
 @lru_cache(maxsize=256)
-def spec_of(column, outputs, dynamic, components, mean, real, weighted) -> Spec:
+def spec_of(column, outputs, dynamic, components, mean, real, weighted=False) -> Spec:
     """One spec for each combination, so that a column is traced and printed once."""
     if not 1 <= components <= 64:
         raise ValueError(f"a cell has 1 to 64 components, not {components}")

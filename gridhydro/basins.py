@@ -12,7 +12,6 @@ from gridhydro import io, pet
 from gridhydro.column import Column
 from gridhydro.domain import Domain
 from gridhydro.inputs import attribute_values, without_gaps
-from gridhydro.run import lumped_domain
 
 
 @dataclass(frozen=True)
@@ -104,3 +103,16 @@ def with_pet(found: xr.Dataset, column: Column, method: str = "oudin") -> xr.Dat
     if demand in wanted and method != "given":
         forcing = forcing.assign({demand: pet.pet_of(found, method)})
     return forcing
+
+
+def lumped_domain(basins: xr.Dataset) -> Domain:
+    """The domain of a basins Dataset: a cell for each gauge, with its area and place."""
+    if "gauge" not in basins.dims or "area" not in basins.coords:
+        raise ValueError(
+            "a basins Dataset has the dimension 'gauge' and the coordinate 'area' in km2: read it "
+            "with one of the readers of gridhydro.io"
+        )
+    place = {
+        name: basins[name].values for name in ("latitude", "longitude") if name in basins.coords
+    }
+    return Domain.lumped(basins["area"].values, [str(g) for g in basins["gauge"].values], **place)

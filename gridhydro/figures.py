@@ -28,6 +28,7 @@ def draw(
     discharge=None,
 ) -> None:
     """All figures that there is something to draw of: parameters, training, hydrographs, scores."""
+    fields = [f for f in fields if np.ptp(maps[f.name]) > 0 or domain.size == 1]  # not the fixed
     if fields and domain.grid is not None:
         plot.save(plot.parameter_maps(domain, maps, fields), folder / "parameters.png")
     elif fields and _placed(domain) and domain.size > FEW:

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from gridhydro import checkpoint, export, figures, metrics
 from gridhydro.baseline import make_model
+from gridhydro.basins import lumped_domain, with_pet
 from gridhydro.domain import Domain
 from gridhydro.forcing import Forcing
 from gridhydro.inputs import attribute_values, without_gaps
@@ -125,7 +126,12 @@ class Run:
         return tuple(name for name in FLUXES if name in known)
 
     def predict(
-        self, basins: xr.Dataset, outputs: Sequence[str] = (), *, names: Sequence[str] | None = None
+        self,
+        basins: xr.Dataset,
+        outputs: Sequence[str] = (),
+        *,
+        names: Sequence[str] | None = None,
+        pet: str = "oudin",
     ) -> xr.Dataset:
         """Daily discharge (time, gauge) of basins that the run was not trained on.
 
@@ -133,11 +139,14 @@ class Run:
                  the network was trained with (gauge), the coordinate `area` in km2
         outputs  names of fluxes and states to return as well
         names    of some of the basins
+        pet      method by which potential evapotranspiration is computed where it is not given
         Missing attributes are taken as the mean of the training, with a warning.
         """
-        return self.transferred(basins, names).simulate(outputs=outputs)
+        return self.transferred(basins, names, pet).simulate(outputs=outputs)
 
-    def transferred(self, basins: xr.Dataset, names: Sequence[str] | None = None) -> Run:
+    def transferred(
+        self, basins: xr.Dataset, names: Sequence[str] | None = None, pet: str = "oudin"
+    ) -> Run:
         """The same run for other lumped basins; see `predict`."""
         if self.model.domain.grid is not None:
             raise ValueError("a run on a raster is not carried over to lumped basins")
@@ -150,7 +159,8 @@ class Run:
         model = make_model(domain, without_gaps(values, means), **_options(self.model.options))
         model.network.load_state_dict(network.state_dict())
         model.embedded.load_state_dict(self.model.embedded.state_dict())
-        forcing = Forcing.read(basins, domain, model.column)
+        method = "given" if "potential_evapotranspiration" in basins else pet
+        forcing = Forcing.read(with_pet(basins, model.column, method), domain, model.column)
         return Run(model, forcing, self.history, self.about)
 
     def evaluate(
@@ -265,19 +275,6 @@ class Run:
 def load(folder: str | Path, forcing: xr.Dataset | Forcing | None = None, column=None) -> Run:
     """A trained run from its folder; see `Run.load`."""
     return Run.load(folder, forcing, column)
-
-
-def lumped_domain(basins: xr.Dataset) -> Domain:
-    """The domain of a basins Dataset: a cell for each gauge, with its area and place."""
-    if "gauge" not in basins.dims or "area" not in basins.coords:
-        raise ValueError(
-            "a basins Dataset has the dimension 'gauge' and the coordinate 'area' in km2: read it "
-            "with one of the readers of gridhydro.io"
-        )
-    place = {
-        name: basins[name].values for name in ("latitude", "longitude") if name in basins.coords
-    }
-    return Domain.lumped(basins["area"].values, [str(g) for g in basins["gauge"].values], **place)
 
 
 def _options(options: dict) -> dict:

@@ -40,7 +40,7 @@ VARIANTS: dict[str, dict] = {
         network="lstm", hidden=(32, 64, 32), dynamic=("beta", "gamma"), dynamic_dropout=0.1
     ),
     "implicit": dict(scheme="implicit"),
-    "implicit improved": dict(scheme="implicit", column="hbv_ndc", fixed={}),
+    "implicit improved": dict(scheme="implicit", column="hbv_improved", fixed={}),
     "lstm": LSTM | dict(column="lstm"),
 }
 # learning rates found on 1981-1990, scored on 1991-1995
@@ -100,9 +100,8 @@ def run(job: Job, setup: Setup, out: Path) -> None:
         scores.to_csv(folder / f"scores-{name}.csv", index=False)
     test = series.sel(time=slice(*PERIODS["test"]))
     export.write_dataset(folder / "discharge.nc", test[["discharge"]])
-    means = test[list(untrained)].mean("time").to_dataframe()
-    means.to_csv(folder / "untrained.csv")
-    if setup.model.column != "lstm":
+    if untrained:
+        test[list(untrained)].mean("time").to_dataframe().to_csv(folder / "untrained.csv")
         storage = test[["total_storage"]].resample(time="MS").mean()
         export.write_dataset(folder / "storage.nc", storage)
         trained.parameters.to_dataframe().to_csv(folder / "parameters.csv")

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from gridhydro.column import Column, Field
 from gridhydro.columns import column as column_named
-from gridhydro.kernels import Spec, column_op
+from gridhydro.kernels import Scheme, Spec, column_op
+from gridhydro.kernels.schemes import SEQUENTIAL
 
 
 def simulate(
@@ -21,6 +22,7 @@ def simulate(
     initial: Mapping[str, Tensor] | None = None,
     outputs: Sequence[str] | None = None,
     mean: bool = True,
+    scheme: str | Scheme = "sequential",
     storage: str | int = "auto",
     backend: str | None = None,
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -37,6 +39,10 @@ def simulate(
     initial : states at the start, (N,) or (N, M) each; the column's initial values if left out.
     outputs : names of fluxes or end-of-day states to return; the column's runoff if left out.
     mean : average the outputs over the components.
+    scheme : how time is stepped within the day: "sequential" (the column's step), "explicit", "rk4"
+        or "implicit" (of its tendency), with sub-steps such as "explicit:24"; see
+        `gridhydro.kernels.Scheme`. Rates are means over the sub-steps, and where Newton's method
+        of an implicit scheme does not converge there is a `NotConverged` warning.
     storage, backend : see `gridhydro.kernels.column_op`.
 
     Returns
@@ -60,8 +66,9 @@ def simulate(
     ]
     dynamic = [_lanes(f, parameters[f.name], (days, cells, components), weather) for f in daily]
     spec = spec_of(
-        column, outputs, tuple(f.name for f in daily), components, mean, str(weather.dtype)[6:]
-    )
+        column, outputs, tuple(f.name for f in daily), components, mean, str(weather.dtype)[6:],
+        Scheme.of(scheme),
+    )  # fmt: skip
     values, final = column_op(
         spec,
         weather,
@@ -81,13 +88,13 @@ def simulate(
 
 
 @lru_cache(maxsize=256)
-def spec_of(column, outputs, dynamic, components, mean, real) -> Spec:
+def spec_of(column, outputs, dynamic, components, mean, real, scheme=SEQUENTIAL) -> Spec:
     """One spec for each combination, so that a column is traced and printed once."""
     if not 1 <= components <= 64:
         raise ValueError(f"a cell has 1 to 64 components, not {components}")
     if real not in ("float32", "float64"):
         raise ValueError(f"columns run in float32 or float64: convert the forcing, now {real}")
-    return Spec(column, outputs, dynamic, components, mean, real)
+    return Spec(column, outputs, dynamic, components, mean, real, scheme=scheme)
 
 
 def _forcing(column: Column, forcing) -> Tensor:

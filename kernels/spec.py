@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
+from gridhydro.kernels.newton import Newton
+from gridhydro.kernels.schemes import SEQUENTIAL, Scheme, stored
 from gridhydro.kernels.trace import Program, adjoint, trace
 from gridhydro.kernels.vocabulary import COSTLY
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A column with the outputs asked for, its dynamic parameters and its components.
+    """A column with the outputs asked for, its dynamic parameters, components and scheme.
 
     `mean` gives outputs averaged over the components, `forcing_gradient` makes the adjoint hand
     out the gradient to the forcing as well.
@@ -25,6 +27,7 @@ class Spec:
     mean: bool = True
     real: str = "float32"
     forcing_gradient: bool = False
+    scheme: Scheme = SEQUENTIAL
 
     @cached_property
     def states(self) -> list[str]:
@@ -39,8 +42,30 @@ class Spec:
         return [f.name for f in self.column.parameters if f.name not in self.dynamic]
 
     @cached_property
+    def rates(self) -> list[str]:
+        """Outputs that are means over the day; all others are values at its end."""
+        at_end = {*self.states, *stored(self.column)}
+        return [name for name in self.outputs if name not in at_end]
+
+    @cached_property
+    def newton(self) -> Newton:
+        """The programs of an implicit sub-step."""
+        return Newton(self.step, self.states, self.outputs, self.rates, self.real)
+
+    @cached_property
+    def newton_again(self) -> Newton:
+        """The same without outputs, for days that are only computed again."""
+        return Newton(self.step, self.states, (), (), self.real)
+
+    def rows(self, days: int, every: int) -> int:
+        """States stored in the trajectory for the adjoint."""
+        if self.scheme.implicit and every == 1:  # those that were solved for, each of them
+            return days * self.scheme.substeps
+        return -(-days // every) if every else 0
+
+    @cached_property
     def _programs(self) -> tuple[Program, Program]:
-        derive, step = trace(self.column, self.dynamic)
+        derive, step = trace(self.column, self.dynamic, self.scheme)
         step.keep({n: step.outputs[n] for n in (*self._next_states, *self.outputs)})
         derive.keep({n: v for n, v in derive.outputs.items() if n in step.used()})
         return derive, step
@@ -60,7 +85,7 @@ class Spec:
         return self._advance(self.saved)
 
     def _advance(self, saved: Iterable[str]) -> Program:
-        _, step = trace(self.column, self.dynamic)
+        _, step = trace(self.column, self.dynamic, self.scheme)
         lines = {line.name: line for line in step.lines}
         wanted = {name: step.outputs[name] for name in self._next_states}
         step.keep(wanted | {name: lines[name] for name in saved})
@@ -100,6 +125,8 @@ class Spec:
         wanted = [*self.states, *self.static, *self.dynamic, *self.derived]
         if self.forcing_gradient:
             wanted += self.forcings
+        if self.scheme.implicit:
+            return self.newton.adjoint(wanted)
         return adjoint(self.step, self.step.outputs, wanted, given)
 
     @cached_property

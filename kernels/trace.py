@@ -11,13 +11,14 @@ import ast
 import linecache
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import SimpleNamespace
 
 import torch
 
+from gridhydro.kernels.schemes import SEQUENTIAL, Scheme
 from gridhydro.kernels.vocabulary import COMPOSED, CONDITIONS, KINKED, OPERATIONS, SYNONYMS
 
 # frames in these files are machinery; the first frame outside them is physics
@@ -51,8 +52,10 @@ class Program:
         self._known: dict[tuple, Symbol] = {}
 
     def input(self, name: str) -> Symbol:
-        self.inputs.append(name)
-        return Symbol(self, "input", (), name)
+        if ("input", name) not in self._known:
+            self.inputs.append(name)
+            self._known["input", name] = Symbol(self, "input", (), name)
+        return self._known["input", name]
 
     def emit(self, operation: str, arguments: tuple, name: str = "", source=None) -> Symbol | float:
         simple = _simplify(operation, arguments)
@@ -198,15 +201,22 @@ def _simplify(operation: str, arguments: tuple):
         return b
     if operation == "neg" and a.operation == "neg":
         return a.arguments[0]
+    if operation == "sub" and is_number(a, 0.0):
+        return -b
+    if operation == "mul" and is_number(a, -1.0):
+        return -b
     return None
 
 
-def trace(column, dynamic: Iterable[str] = ()) -> tuple[Program, Program]:
-    """The derived quantities and the daily step of a column, as two programs.
+def trace(
+    column, dynamic: Iterable[str] = (), scheme: Scheme = SEQUENTIAL
+) -> tuple[Program, Program]:
+    """The derived quantities and one (sub-)step of a column, as two programs.
 
     `derive` takes the static parameters and gives what the step needs of them alone; its outputs
     are inputs of `step`. The step's outputs are the new states, named `next_<state>`, and all
-    fluxes and states by their own names.
+    fluxes and states by their own names. Of an implicit scheme, whose step is solved and not
+    taken, `next_<state>` is what flows into a store within it, at the states that are sought.
     """
     for f in (*column.states, *column.forcings, *column.parameters, *column.fluxes):
         if f.name in _RESERVED or f.name.startswith(_RESERVED_PREFIXES):
@@ -219,25 +229,26 @@ def trace(column, dynamic: Iterable[str] = ()) -> tuple[Program, Program]:
         SimpleNamespace(**{f.name: whole.input(f.name) for f in fields})
         for fields in (column.states, column.forcings, column.parameters)
     ]
-    states, fluxes = column.step(*groups)
-    outputs = _checked(column, states, fluxes)
+    states, fluxes = scheme.step(column)(*groups)
+    outputs = _checked(column, scheme, states, fluxes)
+    at_end = vars(groups[0]) if scheme.implicit else states
+    outputs |= {name: value for name, value in at_end.items() if name not in fluxes}
     whole.keep(outputs)
     _name_lines(whole)
     static = [f.name for f in column.parameters if f.name not in set(dynamic)]
     return _split(whole, static)
 
 
-def _checked(column, states, fluxes) -> dict[str, Symbol | float]:
+def _checked(column, scheme, states, fluxes) -> dict[str, Symbol | float]:
     for kind, fields, values in (("state", column.states, states), ("flux", column.fluxes, fluxes)):
         names = {f.name for f in fields}
         if names != set(values):
             missing, extra = sorted(names - set(values)), sorted(set(values) - names)
             raise ValueError(
-                f"step() of the column '{column.name}' and its fields disagree on each {kind}: "
+                f"{scheme.method}() of the column '{column.name}' and its fields disagree on each {kind}: "
                 f"not returned: {missing or 'none'}; not declared: {extra or 'none'}"
             )
-    next_states = {f"next_{name}": value for name, value in states.items()}
-    return next_states | dict(fluxes) | {k: v for k, v in states.items() if k not in fluxes}
+    return {f"next_{name}": value for name, value in states.items()} | dict(fluxes)
 
 
 def _split(whole: Program, static: list[str]) -> tuple[Program, Program]:
@@ -313,10 +324,29 @@ def adjoint(
     `given`, which become inputs.
     """
     back = Program()
-    copies: dict[int, Symbol] = {}
-    inputs = {name: back.input(name) for name in program.inputs}
+    at = copy_lines(program, back, given)
+    start = {name: back.input(f"d_{name}") for name in seeds}
+    cotangents = pull_back(program, back, at, start)
+    back.keep({f"d_{name}": cotangents.get(name, 0.0) for name in wanted})
+    make_unique(back)
+    return back
 
-    def copied(value):
+
+def copy_lines(
+    program: Program,
+    target: Program,
+    given: Iterable[str] = (),
+    instead: Mapping[str, Symbol | float] | None = None,
+) -> Callable:
+    """Put the lines of a program into another, but for those named in `given`: inputs there.
+
+    `instead` gives values in place of inputs. Returns the function from a value to its copy.
+    """
+    inputs = {n: target.input(n) for n in program.inputs if n not in (instead or {})}
+    inputs |= instead or {}
+    copies: dict[int, Symbol] = {}
+
+    def at(value):
         if isinstance(value, float):
             return value
         return inputs[value.name] if value.operation == "input" else copies[id(value)]
@@ -324,12 +354,21 @@ def adjoint(
     given = set(given)
     for line in program.lines:
         if line.name in given:
-            copies[id(line)] = back.input(line.name)
+            copies[id(line)] = target.input(line.name)
             continue
-        arguments = tuple(copied(a) for a in line.arguments)
-        copies[id(line)] = back.emit(line.operation, arguments, line.name, line.source)
+        arguments = tuple(at(a) for a in line.arguments)
+        copies[id(line)] = target.emit(line.operation, arguments, line.name, line.source)
+    return at
 
-    cotangents: dict[int, Symbol] = {}
+
+def pull_back(
+    program: Program, back: Program, at: Callable, seeds: Mapping[str, Symbol | float]
+) -> dict[str, Symbol | float]:
+    """Cotangents of a program's inputs, by name, from those of its outputs.
+
+    The lines go into `back`, where `at` finds the copies of the program's own.
+    """
+    cotangents: dict[int, Symbol | float] = {}
 
     def add(target, amount, source):
         if not isinstance(target, Symbol) or amount is None:
@@ -340,24 +379,68 @@ def adjoint(
             total.name = f"d_{target.name}"
         cotangents[id(target)] = total
 
-    for name in seeds:
-        add(copied(program.outputs[name]), back.input(f"d_{name}"), ("", 0))
+    for name, seed in seeds.items():
+        add(at(program.outputs[name]), seed, ("", 0))
     for line in reversed(program.lines):
-        copy = copies[id(line)]
+        copy = at(line)
         g = cotangents.get(id(copy))
         if g is None:
             continue
         first = len(back.lines)
-        arguments = [copied(a) for a in line.arguments]
+        arguments = [at(a) for a in line.arguments]
         amounts = OPERATIONS[line.operation].adjoint(g, copy, *arguments)
         for argument, amount in zip(arguments, amounts, strict=True):
             add(argument, amount, line.source)
         for made in back.lines[first:]:
             made.source = line.source
             made.name = made.name or f"d_{line.name}_part"
-    back.keep({f"d_{n}": cotangents.get(id(inputs[n]), 0.0) for n in wanted})
-    _make_unique(back)
-    return back
+    found = {name: cotangents.get(id(back.input(name))) for name in program.inputs}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def push_forward(
+    program: Program, target: Program, at: Callable, inputs: Iterable[str]
+) -> Callable:
+    """Derivatives of a program's values with respect to some of its inputs.
+
+    The lines go into `target`. Returns a function that gives, for a value of the program, its
+    derivatives by input; an input that it does not depend on is left out.
+    """
+    slopes: dict[int, dict[str, Symbol | float]] = {}
+
+    def of(value):
+        if not isinstance(value, Symbol):
+            return {}
+        if value.operation == "input":
+            return {value.name: 1.0} if value.name in inputs else {}
+        return slopes[id(value)]
+
+    for line in program.lines:
+        parts = [of(a) for a in line.arguments]
+        touched = [name for name in inputs if any(name in part for part in parts)]
+        slopes[id(line)] = {}
+        if not touched or line.operation in CONDITIONS:
+            continue
+        first = len(target.lines)
+        arguments = [at(a) for a in line.arguments]
+        if line.operation == "where":
+            choose, (_, yes, no) = arguments[0], parts
+            for name in touched:
+                both = (choose, yes.get(name, 0.0), no.get(name, 0.0))
+                slopes[id(line)][name] = target.emit("where", both, "", line.source)
+        else:
+            partials = OPERATIONS[line.operation].adjoint(1.0, at(line), *arguments)
+            for name in touched:
+                terms = [
+                    target.emit("mul", (partial, part[name]), "", line.source)
+                    for partial, part in zip(partials, parts, strict=True)
+                    if name in part
+                ]
+                slopes[id(line)][name] = sum(terms[1:], terms[0])
+        for made in target.lines[first:]:
+            made.source = line.source
+            made.name = made.name or f"slope_of_{line.name}"
+    return of
 
 
 def _name_lines(program: Program) -> None:
@@ -369,10 +452,10 @@ def _name_lines(program: Program) -> None:
             value.name = (
                 name.removeprefix("next_") if value.name in ("", "states", "fluxes") else value.name
             )
-    _make_unique(program)
+    make_unique(program)
 
 
-def _make_unique(program: Program) -> None:
+def make_unique(program: Program) -> None:
     """Variables are assigned once: `snowpack`, `snowpack_2`, ...; the last one is the named one."""
     taken = _RESERVED | set(program.inputs)
     for line in program.lines:

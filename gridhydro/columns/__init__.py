@@ -1,9 +1,9 @@
 """The column models by name: one file each, one line here."""
 
 from gridhydro.column import Column
-from gridhydro.columns.hbv import HBV
+from gridhydro.columns.hbv import HBV, HBVImproved
 
-COLUMNS: dict[str, Column] = {column.name: column for column in (HBV(),)}
+COLUMNS: dict[str, Column] = {column.name: column for column in (HBV(), HBVImproved())}
 
 
 def column(name: str | Column) -> Column:

@@ -13,16 +13,17 @@ from gridhydro.kernels.spec import Spec
 
 
 def forward(spec: Spec, every: int, forcing, static, dynamic, initial):
-    """Outputs (O, T, N) or (O, T, N*M), final states (S, N*M) and the trajectory."""
+    """Outputs (O, T, N) or (O, T, N*M), final states (S, N*M), the trajectory, and for implicit
+    schemes the number of sub-steps that missed the solution (1, N*M), for others (0, N*M)."""
     (_, days, cells), lanes = forcing.shape, initial.shape[1]
     width = cells if spec.mean else lanes
     outputs = forcing.new_empty(len(spec.outputs), days, width)
     final = torch.empty_like(initial)
-    kept = -(-days // every) if every else 0
-    trajectory = forcing.new_empty(kept, len(spec.states), lanes)
-    arrays = (forcing, static, dynamic, initial, outputs, final, trajectory)
+    missed = forcing.new_empty(int(spec.scheme.implicit), lanes)
+    trajectory = forcing.new_empty(spec.rows(days, every), len(spec.states), lanes)
+    arrays = (forcing, static, dynamic, initial, outputs, final, missed, trajectory)
     _launch(kernel(spec, "forward"), spec, arrays, (cells, days, every))
-    return outputs, final, trajectory
+    return outputs, final, trajectory, missed
 
 
 def adjoint(spec: Spec, every: int, forcing, static, dynamic, trajectory, d_outputs, d_final):
@@ -31,12 +32,14 @@ def adjoint(spec: Spec, every: int, forcing, static, dynamic, trajectory, d_outp
     d_forcing = torch.empty_like(forcing) if spec.forcing_gradient else forcing.new_empty(0)
     d_static, d_dynamic = torch.empty_like(static), torch.empty_like(dynamic)
     d_initial = torch.empty_like(d_final)
-    kept = forcing.new_empty(every if every > 1 else 0, *trajectory.shape[1:])
+    recompute = spec.recomputes(every)
+    slots = every * spec.scheme.substeps if recompute else 0
+    kept = forcing.new_empty(slots, *trajectory.shape[1:])
     arrays = (
         forcing, static, dynamic, trajectory, kept, d_outputs, d_final,
         d_forcing, d_static, d_dynamic, d_initial,
     )  # fmt: skip
-    _launch(kernel(spec, "adjoint"), spec, arrays, (cells, days, every), RECOMPUTE=every > 1)
+    _launch(kernel(spec, "adjoint"), spec, arrays, (cells, days, every), RECOMPUTE=recompute)
     return d_forcing if spec.forcing_gradient else None, d_static, d_dynamic, d_initial
 
 

@@ -11,7 +11,6 @@ import re
 
 from gridhydro.kernels import newton_numba, numba_math
 from gridhydro.kernels.launch import AHEAD, LANES
-from gridhydro.kernels.schemes import SEQUENTIAL
 from gridhydro.kernels.spec import Spec
 from gridhydro.kernels.trace import Program, Symbol
 from gridhydro.kernels.vocabulary import OPERATIONS
@@ -44,11 +43,6 @@ def njit(function):
     return compile_cached(function, **OPTIONS)
 
 '''
-
-TRAJECTORY = {
-    False: "(ceil(T / every), S, N*M), the states\nbefore every `every`-th day",
-    True: "(rows, S, N*M), the states\nbefore every `every`-th day, or, with every = 1, after each sub-step",
-}
 
 # unsigned counters: numba would look for negative indices, and LLVM could not vectorise the copies
 _MOVING = """
@@ -409,13 +403,12 @@ def _filled(template: str, blocks: dict[str, list[str]], **words) -> str:
 
 
 def _module(spec: Spec, kind: str, at: _Layout, functions: list[str], loop: str) -> str:
-    scheme = "" if spec.scheme == SEQUENTIAL else f" by the scheme {spec.scheme}"
     body = "\n\n".join([_MOVING.strip(), *functions, loop.strip()])
     mathematics = numba_math.source(spec.real)
     used = [text.strip() for name, text in mathematics.items() if f" {name}(" in body]
     header = _HEADER.format(
-        title=f"{kind} kernel of the column '{spec.column.name}'{scheme} for the CPU, {spec.real}",
-        trajectory=TRAJECTORY[spec.scheme.implicit],
+        title=f"{kind} kernel of {spec.title} for the CPU, {spec.real}",
+        trajectory=spec.trajectory,
         last="N" if spec.mean else "N*M",
         components=spec.components,
         real=spec.real,

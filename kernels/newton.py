@@ -31,7 +31,7 @@ from gridhydro.kernels.trace import (
 from gridhydro.kernels.vocabulary import COSTLY
 
 # the most that may be left of F, as a share of 1 mm and all water in the stores: rounding, and some
-TOLERANCE = {"float32": 4e-6, "float64": 1e-12}
+TOLERANCE = {"float32": 2e-6, "float64": 1e-12}
 FIRST = 1e30  # more than is ever left: the first trial is taken
 CROSS = 1 / 8  # where the damping has come down to this, a trial is taken as it is
 

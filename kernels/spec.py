@@ -57,11 +57,30 @@ class Spec:
         """The same without outputs, for days that are only computed again."""
         return Newton(self.step, self.states, (), (), self.real)
 
+    @property
+    def title(self) -> str:
+        scheme = "" if self.scheme == SEQUENTIAL else f" by the scheme {self.scheme}"
+        return f"the column '{self.column.name}'{scheme}"
+
+    @property
+    def trajectory(self) -> str:
+        """What the trajectory holds, in words."""
+        if not self.scheme.implicit:
+            return "(ceil(T / every), S, N*M), the states\nbefore every `every`-th day"
+        return (
+            "(rows, S, N*M), the states\n"
+            "before every `every`-th day, or, with every = 1, after each sub-step"
+        )
+
     def rows(self, days: int, every: int) -> int:
         """States stored in the trajectory for the adjoint."""
         if self.scheme.implicit and every == 1:  # those that were solved for, each of them
             return days * self.scheme.substeps
         return -(-days // every) if every else 0
+
+    def recomputes(self, every: int) -> bool:
+        """Whether the adjoint has to compute states again that the trajectory lacks."""
+        return every > 1 or (self.scheme.substeps > 1 and not self.scheme.implicit)
 
     @cached_property
     def _programs(self) -> tuple[Program, Program]:

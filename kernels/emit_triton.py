@@ -66,7 +66,7 @@ def forward(spec: Spec) -> str:
         step = spec.newton.final if spec.scheme.implicit else spec.step
         values = [_value(step.outputs[name]) for name in spec.outputs]
         if spec.scheme.substeps > 1:
-            w.zeros([f"sum_{name}" for name in spec.rates])
+            w.zeros([f"sum_{name}" for name in spec.outputs])
         with w.substeps():
             if spec.scheme.implicit:
                 w.solve(spec.newton)

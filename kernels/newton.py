@@ -23,6 +23,7 @@ import torch
 from gridhydro.kernels.trace import (
     Program,
     Symbol,
+    assigned_name,
     copy_lines,
     make_unique,
     pull_back,
@@ -43,11 +44,12 @@ class Newton:
 
     inflow       gives `next_<state>`, what flows into a store, and the outputs by name
     outputs      those wanted; but for `rates`, they belong to the states at the end
+    taken        names of variables around these programs
     """
 
-    def __init__(self, inflow: Program, states, outputs, rates: Iterable[str], real: str):
+    def __init__(self, inflow: Program, states, outputs, rates, real: str, taken: Iterable[str]):
         self.inflow, self.states, self.outputs = inflow, list(states), list(outputs)
-        self.rates, self.tolerance = list(rates), TOLERANCE[real]
+        self.rates, self.tolerance, self.taken = list(rates), TOLERANCE[real], set(taken)
 
     @cached_property
     def guess(self) -> Program:
@@ -58,7 +60,7 @@ class Newton:
         for name, state in states.items():
             trial = state + at(self.inflow.outputs[f"next_{name}"])
             values[name] = trial.clamp(min=0.0)
-        return _kept(program, values | {"best": FIRST, "damping": 1.0})
+        return self._kept(program, values | {"best": FIRST, "damping": 1.0})
 
     @cached_property
     def residual(self) -> Program:
@@ -68,7 +70,7 @@ class Newton:
         values |= {f"rate_{name}": at(self.inflow.outputs[name]) for name in self.rates}
         lines = {line.name: line for line in self.inflow.lines}
         values |= {f"saved_{name}": at(lines[name]) for name in self.saved}
-        return _kept(program, values | {"unsolved": unsolved})
+        return self._kept(program, values | {"unsolved": unsolved})
 
     @cached_property
     def saved(self) -> list[str]:
@@ -86,15 +88,15 @@ class Newton:
         program = Program()
         at = copy_lines(self.inflow, program, given)
         left = self._inputs(program, "residual_")
-        return _kept(program, self._next_trial(program, at, left, self._unsolved(program, left)))
+        return self._kept(program, self._next_trial(program, at, left, self._unsolved(program, left)))
 
     @cached_property
     def iteration(self) -> Program:
         """A trial and the next one, for those that hold all of it in registers."""
         program, at, left, unsolved = self._trial()
-        return _kept(
-            program, self._next_trial(program, at, left, unsolved) | {"unsolved": unsolved}
-        )
+        values = self._next_trial(program, at, left, unsolved) | {"unsolved": unsolved}
+        before = [line.name for line in self.guess.lines]  # which a loop would carry along
+        return self._kept(program, values, before)
 
     @cached_property
     def finish(self) -> Program:
@@ -102,14 +104,14 @@ class Newton:
         program = Program()
         left = self._inputs(program, "residual_")
         rates = {name: program.input(f"rate_{name}") for name in self.rates}
-        return _kept(program, self._results(program, left, rates, self._unsolved(program, left)))
+        return self._kept(program, self._results(program, left, rates, self._unsolved(program, left)))
 
     @cached_property
     def final(self) -> Program:
         """The last trial and what `finish` makes of it in one program."""
         program, at, left, unsolved = self._trial()
         rates = {name: at(self.inflow.outputs[name]) for name in self.rates}
-        return _kept(program, self._results(program, left, rates, unsolved))
+        return self._kept(program, self._results(program, left, rates, unsolved))
 
     def adjoint(self, wanted: Iterable[str]) -> Program:
         """Takes the states at the end and `d_next_<state>`, `d_<output>`; gives `d_<wanted>`."""
@@ -122,7 +124,14 @@ class Newton:
         before = _solve({(b, a): v for (a, b), v in jacobian.items()}, cotangents)
         seeds |= {f"next_{name}": value for name, value in before.items()}
         found = pull_back(self.inflow, program, at, seeds) | before
-        return _kept(program, {f"d_{name}": found.get(name, 0.0) for name in wanted})
+        return self._kept(program, {f"d_{name}": found.get(name, 0.0) for name in wanted})
+
+    def _kept(self, program: Program, values: Values, others: Iterable[str] = ()) -> Program:
+        program.keep(values)
+        for line in program.lines:
+            line.name = line.name or assigned_name(*line.source)
+        make_unique(program, self.taken | set(others))
+        return program
 
     def _inputs(self, program: Program, prefix: str = "") -> Values:
         return {name: program.input(f"{prefix}{name}") for name in self.states}
@@ -210,9 +219,3 @@ def _sum(values: Iterable[Symbol | float]):
 
 def _size(left: Values):
     return _sum(abs(value) for value in left.values())
-
-
-def _kept(program: Program, values: Values) -> Program:
-    program.keep(values)
-    make_unique(program)
-    return program

@@ -50,12 +50,16 @@ class Spec:
     @cached_property
     def newton(self) -> Newton:
         """The programs of an implicit sub-step."""
-        return Newton(self.step, self.states, self.outputs, self.rates, self.real)
+        return self._newton(self.outputs, self.rates)
 
     @cached_property
     def newton_again(self) -> Newton:
         """The same without outputs, for days that are only computed again."""
-        return Newton(self.step, self.states, (), (), self.real)
+        return self._newton((), ())
+
+    def _newton(self, outputs, rates) -> Newton:
+        taken = [line.name for line in self.derive.lines]
+        return Newton(self.step, self.states, outputs, rates, self.real, taken)
 
     @property
     def title(self) -> str:

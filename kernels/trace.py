@@ -446,7 +446,7 @@ def push_forward(
 def _name_lines(program: Program) -> None:
     """Name each line after the variable its statement assigns, else after the output it is."""
     for line in program.lines:
-        line.name = _assigned_name(*line.source)
+        line.name = assigned_name(*line.source)
     for name, value in program.outputs.items():
         if isinstance(value, Symbol) and value.operation != "input":
             value.name = (
@@ -455,9 +455,12 @@ def _name_lines(program: Program) -> None:
     make_unique(program)
 
 
-def make_unique(program: Program) -> None:
-    """Variables are assigned once: `snowpack`, `snowpack_2`, ...; the last one is the named one."""
-    taken = _RESERVED | set(program.inputs)
+def make_unique(program: Program, others: Iterable[str] = ()) -> None:
+    """Variables are assigned once: `snowpack`, `snowpack_2`, ...; the last one is the named one.
+
+    `others` are names that programs printed beside this one have taken.
+    """
+    taken = _RESERVED | set(program.inputs) | set(others)
     for line in program.lines:
         base = line.name or "value"
         if base.startswith(_RESERVED_PREFIXES):
@@ -479,7 +482,8 @@ def _statements(file: str) -> list[tuple[int, int, str]]:
     ]
 
 
-def _assigned_name(file: str, line: int) -> str:
+def assigned_name(file: str, line: int) -> str:
+    """The variable that the statement on this line of a file assigns, if it does."""
     for first, last, name in _statements(file):
         if first <= line <= last:
             return name

@@ -106,6 +106,11 @@ class Column:
     states at the end of the day and the fluxes of the day. It is the reference that every kernel
     is derived from and tested against, so it holds physics only: no loop over time, no branches
     on values (use `torch.where`), nothing done in place.
+
+    `tendency(s, x, p, dt)`, for the other time-stepping schemes, returns the rate of change of
+    each state in its unit per day, and the fluxes: rates at these states, and what is in `mm` of
+    these states. `dt` is the length of the step in days, a plain number: what is limited by a
+    store goes at the rate store / dt at most.
     """
 
     name: str = ""
@@ -121,7 +126,13 @@ class Column:
     runoff: str = "runoff"
 
     def step(self, s: SimpleNamespace, x: SimpleNamespace, p: SimpleNamespace):
-        raise NotImplementedError(f"{type(self).__name__} has no step(s, x, p)")
+        raise TypeError(f"the column {type(self).__name__} has no step(s, x, p): write one day")
+
+    def tendency(self, s: SimpleNamespace, x: SimpleNamespace, p: SimpleNamespace, dt: float):
+        raise TypeError(
+            f"the column {type(self).__name__} has no tendency(s, x, p, dt): write its rates of "
+            "change, or choose the scheme 'sequential'"
+        )
 
     def output(self, name: str) -> Field:
         """The flux or state called `name`."""

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from gridhydro.column import Column, Embedded, Field
 from gridhydro.columns import column as column_named
-from gridhydro.kernels import Spec, column_op, embedded
+from gridhydro.kernels import Scheme, Spec, column_op, embedded
+from gridhydro.kernels.schemes import SEQUENTIAL
 from gridhydro.nets.embedded import EmbeddedNetwork
 
 
@@ -24,6 +25,7 @@ def simulate(
     mean: bool = True,
     weights: Tensor | None = None,
     networks: Mapping[str, EmbeddedNetwork] | None = None,
+    scheme: str | Scheme = "sequential",
     storage: str | int = "auto",
     backend: str | None = None,
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -44,6 +46,10 @@ def simulate(
         cell, which is not checked (take a softmax). Equal weights if left out. The states that a
         run ends with stay those of each component.
     networks : an EmbeddedNetwork for each network that the column declares, by its name.
+    scheme : how time is stepped within the day: "sequential" (the column's step), "explicit", "rk4"
+        or "implicit" (of its tendency), with sub-steps such as "explicit:24"; see
+        `gridhydro.kernels.Scheme`. Rates are means over the sub-steps, and where Newton's method
+        of an implicit scheme does not converge there is a `NotConverged` warning.
     storage, backend : see `gridhydro.kernels.column_op`.
 
     Returns
@@ -70,7 +76,7 @@ def simulate(
         static.append(_component_weights(weights, cells, components, mean, weather))
     spec = spec_of(
         column, outputs, tuple(f.name for f in daily), components, mean, str(weather.dtype)[6:],
-        weights is not None,
+        weights is not None, Scheme.of(scheme),
     )  # fmt: skip
     values, final = column_op(
         spec,
@@ -92,13 +98,15 @@ def simulate(
 
 
 @lru_cache(maxsize=256)
-def spec_of(column, outputs, dynamic, components, mean, real, weighted=False) -> Spec:
+def spec_of(
+    column, outputs, dynamic, components, mean, real, weighted=False, scheme=SEQUENTIAL
+) -> Spec:
     """One spec for each combination, so that a column is traced and printed once."""
     if not 1 <= components <= 64:
         raise ValueError(f"a cell has 1 to 64 components, not {components}")
     if real not in ("float32", "float64"):
         raise ValueError(f"columns run in float32 or float64: convert the forcing, now {real}")
-    return Spec(column, outputs, dynamic, components, mean, real, weighted=weighted)
+    return Spec(column, outputs, dynamic, components, mean, real, weighted=weighted, scheme=scheme)
 
 
 def _forcing(column: Column, forcing) -> Tensor:

@@ -10,18 +10,19 @@ from gridhydro.kernels.spec import Spec
 
 
 def forward(spec: Spec, every: int, forcing, static, dynamic, initial, weights):
-    """Outputs (O, T, N) or (O, T, N*M), final states (S, N*M) and the trajectory."""
+    """Outputs (O, T, N) or (O, T, N*M), final states (S, N*M), the trajectory, and for implicit
+    schemes the number of sub-steps that missed the solution (1, N*M), for others (0, N*M)."""
     (_, days, cells), lanes = forcing.shape, initial.shape[1]
     width = cells if spec.mean else lanes
     outputs = large(forcing.new_empty(len(spec.outputs), days, width))
     final = torch.empty_like(initial)
-    kept = -(-days // every) if every else 0
-    trajectory = large(forcing.new_empty(kept, len(spec.states), lanes))
+    missed = forcing.new_empty(int(spec.scheme.implicit), lanes)
+    trajectory = large(forcing.new_empty(spec.rows(days, every), len(spec.states), lanes))
     _launch(
         "forward", spec, cells, every, forcing, static, dynamic, initial, weights, outputs, final,
-        trajectory,
+        missed, trajectory,
     )  # fmt: skip
-    return outputs, final, trajectory
+    return outputs, final, trajectory, missed
 
 
 def adjoint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from types import ModuleType
 
 import torch
@@ -9,6 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from gridhydro.kernels import column_numba, column_reference
 from gridhydro.kernels.launch import SEGMENT
+from gridhydro.kernels.schemes import SEQUENTIAL, Scheme
 from gridhydro.kernels.spec import Spec
 
 BACKENDS = ("numba", "triton", "torch")
@@ -38,13 +40,41 @@ def column_op(
     weights = forcing.new_empty(0) if weights is None else weights
     backend = backend or ("triton" if forcing.is_cuda else "numba")
     if backend == "torch":
-        outputs, final = column_reference.run(spec, forcing, static, dynamic, initial, weights)
+        outputs, final, missed = column_reference.run(
+            spec, forcing, static, dynamic, initial, weights
+        )
+        _warn(spec, forcing, missed)
         return outputs.unbind(0), final
     tensors = tuple(t.contiguous() for t in (forcing, static, dynamic, initial, weights))
     learning = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
-    every = checkpoint_interval(storage, forcing, initial) if learning else 0
-    *outputs, final = _Column.apply(spec, _launcher(backend), every, *tensors)
+    every = checkpoint_interval(storage, forcing, initial, spec.scheme) if learning else 0
+    *outputs, final, missed = _Column.apply(spec, _launcher(backend), every, *tensors)
+    _warn(spec, forcing, missed)
     return tuple(outputs), final
+
+
+class NotConverged(RuntimeWarning):
+    """Newton's method did not find the states at the end of some sub-steps."""
+
+
+def _warn(spec: Spec, forcing, missed) -> None:
+    """Say how many sub-steps missed the solution; without an implicit scheme, `missed` is empty."""
+    if not missed.numel() or not missed.any():
+        return
+    total = forcing.shape[1] * spec.scheme.substeps * missed.shape[1]
+    lane = int(missed[0].nonzero()[0])
+    where = f"cell {lane // spec.components}"
+    if spec.components > 1:
+        where += f", component {lane % spec.components}"
+    warnings.warn(
+        f"Newton's method did not converge within {spec.scheme.iterations} iterations in "
+        f"{int(missed.sum())} of {total:,} sub-steps of '{spec.column.name}', first in {where}. "
+        "The water balance is closed there, but the fluxes are not those of the end of the "
+        "sub-step: take more sub-steps, such as "
+        f"scheme='implicit:{4 * spec.scheme.substeps}'",
+        NotConverged,
+        stacklevel=3,
+    )
 
 
 def _launcher(backend: str) -> ModuleType:
@@ -57,14 +87,15 @@ def _launcher(backend: str) -> ModuleType:
     raise ValueError(f"there is no backend '{backend}'; there is {', '.join(BACKENDS)}")
 
 
-def checkpoint_interval(storage, forcing, initial) -> int:
+def checkpoint_interval(storage, forcing, initial, scheme: Scheme = SEQUENTIAL) -> int:
     """Days between stored states: 1 for "all", K for an int, the quickest that fits for "auto"."""
     days = max(forcing.shape[1], 1)
     if storage == "all":
         return 1
     if storage == "auto":
         if not forcing.is_cuda:
-            return min(SEGMENT, days)  # on a CPU recomputing in the cache beats streaming
+            # on a CPU recomputing in the cache beats streaming, but not if it is solving
+            return 1 if scheme.implicit else min(max(SEGMENT // scheme.substeps, 1), days)
         size = days * initial.numel() * initial.element_size()
         free, _ = torch.cuda.mem_get_info(forcing.device)
         # blocks that torch holds for later use are free too
@@ -80,23 +111,24 @@ def checkpoint_interval(storage, forcing, initial) -> int:
 class _Column(torch.autograd.Function):
     @staticmethod
     def forward(ctx, spec, launcher, every, forcing, static, dynamic, initial, weights):
-        outputs, final, trajectory = launcher.forward(
+        outputs, final, trajectory, missed = launcher.forward(
             spec, every, forcing, static, dynamic, initial, weights
         )
         ctx.save_for_backward(forcing, static, dynamic, weights, trajectory)
         ctx.spec, ctx.launcher, ctx.every = spec, launcher, every
+        ctx.mark_non_differentiable(missed)
         # one tensor an output: a gradient to a single one then comes back without a copy
-        return *outputs.unbind(0), final
+        return *outputs.unbind(0), final, missed
 
     @staticmethod
     @once_differentiable
     def backward(ctx, *cotangents):
         forcing, static, dynamic, weights, trajectory = ctx.saved_tensors
         spec = ctx.spec.with_forcing_gradient(ctx.needs_input_grad[3])
-        *daily, _ = cotangents
+        *daily, d_final, _ = cotangents
         d_outputs = daily[0][None].contiguous() if len(daily) == 1 else torch.stack(daily)
         gradients = ctx.launcher.adjoint(
             spec, ctx.every, forcing, static, dynamic, weights, trajectory,
-            d_outputs, cotangents[-1].contiguous(),
+            d_outputs, d_final.contiguous(),
         )  # fmt: skip
         return None, None, None, *gradients

@@ -13,16 +13,17 @@ from gridhydro.kernels.spec import Spec
 
 
 def forward(spec: Spec, every: int, forcing, static, dynamic, initial, weights):
-    """Outputs (O, T, N) or (O, T, N*M), final states (S, N*M) and the trajectory."""
+    """Outputs (O, T, N) or (O, T, N*M), final states (S, N*M), the trajectory, and for implicit
+    schemes the number of sub-steps that missed the solution (1, N*M), for others (0, N*M)."""
     (_, days, cells), lanes = forcing.shape, initial.shape[1]
     width = cells if spec.mean else lanes
     outputs = forcing.new_empty(len(spec.outputs), days, width)
     final = torch.empty_like(initial)
-    kept = -(-days // every) if every else 0
-    trajectory = forcing.new_empty(kept, len(spec.states), lanes)
-    arrays = (forcing, static, dynamic, initial, weights, outputs, final, trajectory)
+    missed = forcing.new_empty(int(spec.scheme.implicit), lanes)
+    trajectory = forcing.new_empty(spec.rows(days, every), len(spec.states), lanes)
+    arrays = (forcing, static, dynamic, initial, weights, outputs, final, missed, trajectory)
     _launch(kernel(spec, "forward"), spec, arrays, (cells, days, every))
-    return outputs, final, trajectory
+    return outputs, final, trajectory, missed
 
 
 def adjoint(
@@ -39,7 +40,8 @@ def adjoint(
         days = slice(first, last)
         *daily, share, d_states, handed = _adjoint(
             spec, every, forcing[:, days], static, dynamic[:, days], weights,
-            trajectory[first // every : -(-last // every)], d_outputs[:, days], d_states,
+            trajectory[spec.rows(first, every) : spec.rows(last, every)], d_outputs[:, days],
+            d_states,
         )  # fmt: skip
         series.insert(0, daily)
         d_static += share
@@ -55,7 +57,10 @@ def network_days(spec: Spec, every: int, days: int, lanes: int) -> list[tuple[in
     """First and last day of the parts that the adjoint is taken in: all days without networks."""
     length = max(days, 1)
     if spec.handed:
-        length = max(NETWORK_DAYS, NETWORK_ROWS // lanes) // every * every or every
+        length = (
+            max(NETWORK_DAYS, NETWORK_ROWS // (lanes * spec.scheme.substeps)) // every * every
+            or every
+        )
     return [(first, min(first + length, days)) for first in range(0, max(days, 1), length)]
 
 
@@ -67,12 +72,13 @@ def _adjoint(
     d_forcing = torch.empty_like(forcing) if spec.forcing_gradient else forcing.new_empty(0, days)
     d_static, d_dynamic = torch.empty_like(static), torch.empty_like(dynamic)
     d_initial = torch.empty_like(d_final)
-    handed = forcing.new_empty(len(spec.handed), days, d_final.shape[1])
-    kept = forcing.new_empty(every if every > 1 else 0, *trajectory.shape[1:])
+    recompute, substeps = spec.recomputes(every), spec.scheme.substeps
+    handed = forcing.new_empty(len(spec.handed), days * substeps, d_final.shape[1])
+    kept = forcing.new_empty(every * substeps if recompute else 0, *trajectory.shape[1:])
     inputs = (forcing, static, dynamic, weights, weights, trajectory, kept, d_outputs, d_final)
     outputs = (d_forcing, d_static, d_dynamic, d_initial, handed)
     arrays = (*(a.contiguous() for a in inputs), *outputs)
-    _launch(kernel(spec, "adjoint"), spec, arrays, (cells, days, every), RECOMPUTE=every > 1)
+    _launch(kernel(spec, "adjoint"), spec, arrays, (cells, days, every), RECOMPUTE=recompute)
     return d_forcing, d_dynamic, d_static, d_initial, handed
 
 

@@ -7,7 +7,9 @@ offsets: LLVM sees that lanes are independent and vectorises it without checks.
 
 from __future__ import annotations
 
-from gridhydro.kernels import numba_math
+import re
+
+from gridhydro.kernels import newton_numba, numba_math
 from gridhydro.kernels.launch import AHEAD, LANES
 from gridhydro.kernels.spec import Spec
 from gridhydro.kernels.trace import Program, Symbol
@@ -16,9 +18,9 @@ from gridhydro.kernels.vocabulary import OPERATIONS
 _HEADER = '''"""{title}, printed by gridhydro: change the column, not this file.
 
 Arrays: forcing (F, T, N); static (K, N*M), dynamic (D, T, N*M) parameters; initial and final
-(S, N*M) states; outputs (O, T, {last}); trajectory (ceil(T / every), S, N*M), the states
-before every `every`-th day. N cells, M = {components} components, last axis fastest; weights of
-embedded networks, and their gradients by block of cells, flat.
+(S, N*M) states; outputs (O, T, {last}); trajectory {trajectory}.
+N cells, M = {components} components, last axis fastest; weights of embedded networks, and their
+gradients by block of cells, flat.
 """
 
 import math
@@ -123,6 +125,12 @@ def store_total(w, row, target, width):
 
 
 @njit
+def clear(w, row, count):
+    for i in range(uint64(row * LANES), uint64((row + count) * LANES)):
+        w[i] = real(0.0)
+
+
+@njit
 def move(source, target, start, count):
     for i in range(uint64(start), uint64(start + count)):
         target[i] = source[i]
@@ -131,7 +139,8 @@ def move(source, target, start, count):
 _FORWARD = """
 @njit
 def forward_blocks(
-    first, last, every, forcing, static, dynamic, initial, weights, outputs, final, trajectory
+    first, last, every, forcing, static, dynamic, initial, weights, outputs, final, missed,
+    trajectory,
 ):
     days, cells = forcing.shape[1], forcing.shape[2]
     w = np.zeros(ROWS * LANES + weights.size, np.{real})
@@ -142,16 +151,18 @@ def forward_blocks(
         load(w, STATES, initial, cell, width)
         load(w, STATIC, static, cell, width)
         derive(w)
+        {begin}
         for t in range(days):
-            if every > 0 and t % every == 0:
+            if every > {least} and t % every == 0:
                 store(w, STATES, trajectory[t // every], cell, width)
             fetch_ahead(forcing, t + AHEAD, cell, cell + width)
             fetch_ahead(outputs, t + AHEAD, cell, cell + width)
             load_shared(w, FORCING, forcing, t, cell, width, real(1.0))
             load_day(w, DYNAMIC, dynamic, t, cell, width)
-            step(w)
+            {day}
             {write}
         store(w, STATES, final, cell, width)
+        {end}
 
 
 forward = compile_cached(forward_blocks.py_func, cache=True, **OPTIONS)
@@ -167,7 +178,7 @@ def adjoint_blocks(
     w = np.zeros(ROWS * LANES + weights.size, np.{real})
     w[ROWS * LANES :] = weights
     # within one segment: the states before each day, and what else of the day is worth keeping
-    kept = np.empty((every, STATIC * LANES), np.{real})
+    kept = np.empty(({slots}, STATIC * LANES), np.{real})
     for block in range(first, last):
         cell = block * CELLS
         width = min(CELLS, cells - cell)
@@ -175,23 +186,11 @@ def adjoint_blocks(
         derive(w)
         w[D_STATIC * LANES : ROWS * LANES] = real(0.0)
         load(w, D_STATES, d_final, cell, width)
-        for index in range(trajectory.shape[0] - 1, -1, -1):
+        for index in range((days + every - 1) // every - 1, -1, -1):
             start, stop = index * every, min((index + 1) * every, days)
-            load(w, STATES, trajectory[index], cell, width)
-            for t in range(start, stop):
-                move(w, kept[t - start], STATES * LANES, (SAVED - STATES) * LANES)
-                fetch_ahead(forcing, t + AHEAD, cell, cell + width)
-                load_shared(w, FORCING, forcing, t, cell, width, real(1.0))
-                load_day(w, DYNAMIC, dynamic, t, cell, width)
-                advance(w)
-                move(w, kept[t - start], SAVED * LANES, (STATIC - SAVED) * LANES)
+            {again}
             for t in range(stop - 1, start - 1, -1):
-                move(kept[t - start], w, STATES * LANES, STATIC * LANES)
-                fetch_ahead(d_outputs, t - AHEAD, cell, cell + width)
-                load_shared(w, FORCING, forcing, t, cell, width, real(1.0))
-                load_day(w, DYNAMIC, dynamic, t, cell, width)
-                {read}
-                step_adjoint(w)
+                {day}
                 store_sum(w, D_FORCING, d_forcing, t, cell, width, real(1.0))
                 store_day(w, D_DYNAMIC, d_dynamic, t, cell, width)
         derive_adjoint(w)
@@ -250,21 +249,30 @@ def _inputs(at: _Layout) -> dict[str, int]:
 
 def forward(spec: Spec) -> str:
     """Source of a module with `forward(first, last, every, ...)` over blocks of cells."""
-    at = _layout(spec, OUTPUTS=spec.outputs)
-    functions = [
-        _function("derive", at, spec.derive, at("STATIC"), at("DERIVED")),
-        _function("step", at, spec.step, _inputs(at), at("STATES", "next_") | at("OUTPUTS")),
-    ]
+    solver = newton_numba.rows(spec.newton) if spec.scheme.implicit else {}
+    at = _layout(spec, OUTPUTS=spec.outputs, **solver)
+    day, begin, end = ["step(w)"], [], []
+    if spec.scheme.implicit:
+        row = _substep_of(spec, "t")
+        day += ["if every == 1:", f"    store(w, STATES, trajectory[{row}], cell, width)"]
+        begin, end = ["clear(w, MISSED, 1)"], ["store(w, MISSED, missed, cell, width)"]
+    day = _each_substep(spec, day)
+    if spec.scheme.substeps > 1:
+        day.insert(0, f"clear(w, OUTPUTS, {len(spec.outputs)})")
     write = (
         "store_sum(w, OUTPUTS, outputs, t, cell, width, real(1.0 / COMPONENTS))"
         if spec.mean
         else "store_day(w, OUTPUTS, outputs, t, cell, width)"
     )
-    return _module(spec, "Forward", at, functions, _FORWARD.format(real=spec.real, write=write))
+    blocks = dict(begin=begin, day=day, write=[write], end=end)
+    loop = _filled(_FORWARD, blocks, real=spec.real, least=int(spec.scheme.implicit))
+    derive = _function("derive", at, spec.derive, at("STATIC"), at("DERIVED"))
+    return _module(spec, "Forward", at, [derive, *_step(spec, at)], loop)
 
 
 def adjoint(spec: Spec) -> str:
     """Source of a module with `adjoint(first, last, every, ...)` over blocks of cells."""
+    implicit, substeps = spec.scheme.implicit, spec.scheme.substeps
     at = _layout(
         spec,
         spec.saved,
@@ -275,21 +283,23 @@ def adjoint(spec: Spec) -> str:
         D_STATIC=spec.static,
         D_DERIVED=spec.derived,
         D_WEIGHTS=spec.weights,
+        **(newton_numba.rows(spec.newton_again) if implicit else {}),
     )
     seeds = at("D_STATES", "d_next_") | at("SEEDS", "d_")
-    daily = at("D_STATES", "d_") | at("D_DYNAMIC", "d_") | at("D_FORCING", "d_")
-    summed = at("D_STATIC", "d_") | at("D_DERIVED", "d_") | at("D_WEIGHTS", "d_")
-    after = at("STATES", "next_") | at("SAVED")
+    daily = at("D_DYNAMIC", "d_") | at("D_FORCING", "d_")
+    summed = at("D_STATIC", "d_") | at("D_WEIGHTS", "d_")
+    if substeps > 1:
+        daily, summed = {}, summed | daily
     functions = [
         _function("derive", at, spec.derive, at("STATIC"), at("DERIVED")),
-        _function("advance", at, spec.advance_saving, _inputs(at), after),
+        *_advance(spec, at),
         _function(
             "step_adjoint",
             at,
             spec.step_adjoint_saved,
             _inputs(at) | at("SAVED") | seeds,
-            daily,
-            summed,
+            at("D_STATES", "d_") | daily,
+            summed | at("D_DERIVED", "d_"),
         ),
         _function(
             "derive_adjoint",
@@ -300,12 +310,120 @@ def adjoint(spec: Spec) -> str:
             at("D_STATIC", "d_") | at("D_WEIGHTS", "d_"),
         ),
     ]
+    blocks = dict(again=_again(spec), day=_day_back(spec))
+    loop = _filled(_ADJOINT, blocks, real=spec.real, slots=_slots(spec))
+    return _module(spec, "Adjoint", at, functions, loop)
+
+
+def _step(spec: Spec, at: _Layout) -> list[str]:
+    """The functions that take the states through one sub-step and give its outputs."""
+    outputs, sums = at("STATES", "next_") | at("OUTPUTS"), {}
+    if spec.scheme.substeps > 1:
+        sums = {name: outputs.pop(name) for name in spec.rates}
+    if spec.scheme.implicit:
+        return _solver(spec, "step", spec.newton, at, outputs, sums)
+    return [_function("step", at, spec.step, _inputs(at), outputs, sums)]
+
+
+def _advance(spec: Spec, at: _Layout) -> list[str]:
+    """The same, for days that are only computed again."""
+    states = at("STATES", "next_")
+    if spec.scheme.implicit:
+        return _solver(spec, "advance", spec.newton_again, at, states, {})
+    return [_function("advance", at, spec.advance_saving, _inputs(at), states | at("SAVED"))]
+
+
+def _solver(spec: Spec, name: str, newton, at: _Layout, outputs, sums) -> list[str]:
+    parts = newton_numba.functions(newton, at, _inputs(at), outputs, sums)
+    loop = newton_numba.LOOP.format(name=name, iterations=spec.scheme.iterations)
+    functions = [_function(name, at, *rest) for name, *rest in parts]
+    return [*functions, loop.strip() + "\n"]
+
+
+def _again(spec: Spec) -> list[str]:
+    """The states of the days of a segment, computed again from those before it."""
+    slot = _substep_of(spec, "t - start")
+    if spec.scheme.implicit:  # kept are the states after each sub-step
+        body = ["advance(w)", f"move(w, kept[{slot}], STATES * LANES, {len(spec.states)} * LANES)"]
+    else:
+        body = [
+            f"move(w, kept[{slot}], STATES * LANES, (SAVED - STATES) * LANES)",
+            "advance(w)",
+            f"move(w, kept[{slot}], SAVED * LANES, (STATIC - SAVED) * LANES)",
+        ]
+    days = [
+        "load(w, STATES, trajectory[index], cell, width)",
+        "for t in range(start, stop):",
+        "    fetch_ahead(forcing, t + AHEAD, cell, cell + width)",
+        "    load_shared(w, FORCING, forcing, t, cell, width, real(1.0))",
+        "    load_day(w, DYNAMIC, dynamic, t, cell, width)",
+        *_indented(_each_substep(spec, body)),
+    ]
+    return ["if every > 1:", *_indented(days)] if spec.scheme.implicit else days
+
+
+def _day_back(spec: Spec) -> list[str]:
+    slot = _substep_of(spec, "t - start")
+    body = [f"move(kept[{slot}], w, STATES * LANES, STATIC * LANES)"]
+    if spec.scheme.implicit:
+        row = _substep_of(spec, "t")
+        body = [
+            "if every > 1:",
+            *_indented(body),
+            "else:",
+            f"    load(w, STATES, trajectory[{row}], cell, width)",
+        ]
+    body.append("step_adjoint(w)")
+    clear = []
+    if spec.scheme.substeps > 1:
+        # what counts at the end of the day has been seen by the last sub-step, the first here
+        at_end = [k for k, name in enumerate(spec.outputs) if name not in spec.rates]
+        body += [f"clear(w, SEEDS + {k}, 1)" for k in at_end]
+        clear = ["clear(w, D_DYNAMIC, D_STATIC - D_DYNAMIC)"]
     read = (
         "load_shared(w, SEEDS, d_outputs, t, cell, width, real(1.0 / COMPONENTS))"
         if spec.mean
         else "load_day(w, SEEDS, d_outputs, t, cell, width)"
     )
-    return _module(spec, "Adjoint", at, functions, _ADJOINT.format(real=spec.real, read=read))
+    return [
+        "fetch_ahead(d_outputs, t - AHEAD, cell, cell + width)",
+        "load_shared(w, FORCING, forcing, t, cell, width, real(1.0))",
+        "load_day(w, DYNAMIC, dynamic, t, cell, width)",
+        read,
+        *clear,
+        *_each_substep(spec, body, backwards=True),
+    ]
+
+
+def _each_substep(spec: Spec, lines: list[str], backwards: bool = False) -> list[str]:
+    n = spec.scheme.substeps
+    if n == 1:
+        return lines
+    return [f"for j in range({f'{n - 1}, -1, -1' if backwards else n}):", *_indented(lines)]
+
+
+def _substep_of(spec: Spec, day: str) -> str:
+    n = spec.scheme.substeps
+    return day if n == 1 else f"({day}) * {n} + j"
+
+
+def _slots(spec: Spec) -> str:
+    """Sub-steps of one segment."""
+    if spec.scheme.implicit:
+        return f"every * {spec.scheme.substeps} if every > 1 else 0"
+    return "every" if spec.scheme.substeps == 1 else f"every * {spec.scheme.substeps}"
+
+
+def _indented(lines: list[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
+def _filled(template: str, blocks: dict[str, list[str]], **words) -> str:
+    """The template with `{name}` on a line of its own replaced by lines at its indentation."""
+    for name, lines in blocks.items():
+        pattern = re.compile(rf"^( *)\{{{name}\}}\n", re.MULTILINE)
+        template = pattern.sub(lambda m, ls=lines: "".join(f"{m[1]}{x}\n" for x in ls), template)
+    return template.format(**words)
 
 
 def _module(spec: Spec, kind: str, at: _Layout, functions: list[str], loop: str) -> str:
@@ -313,7 +431,8 @@ def _module(spec: Spec, kind: str, at: _Layout, functions: list[str], loop: str)
     mathematics = numba_math.source(spec.real)
     used = [text.strip() for name, text in mathematics.items() if f" {name}(" in body]
     header = _HEADER.format(
-        title=f"{kind} kernel of the column '{spec.column.name}' for the CPU, {spec.real}",
+        title=f"{kind} kernel of {spec.title} for the CPU, {spec.real}",
+        trajectory=spec.trajectory,
         last="N" if spec.mean else "N*M",
         components=spec.components,
         real=spec.real,
@@ -331,8 +450,12 @@ def _function(
     inputs: dict[str, int],
     outputs: dict[str, int],
     sums: dict[str, int] | None = None,
+    counted: str = "",
 ) -> str:
-    """One lane loop: load the inputs that are used, the lines, store or add the outputs."""
+    """One lane loop: load the inputs that are used, the lines, store or add the outputs.
+
+    With `counted`, the function returns in how many lanes that condition holds.
+    """
     used, shared = program.used(), at.shared()
     numbers = [f"    {n} = w[{shared[n]}]\n" for n in program.inputs if n in used & shared.keys()]
     loads = [f"{n} = w[{inputs[n]} + l]" for n in program.inputs if n in used - shared.keys()]
@@ -344,9 +467,12 @@ def _function(
         for key, offset in (sums or {}).items()
         if isinstance(program.outputs[key], Symbol)
     ]
+    if counted:
+        stores.append(f"count += int32({results[counted]})")
     body = "\n        ".join([*loads, *lines, *stores]) or "pass"
-    head = f"@njit\ndef {name}(w):\n{''.join(numbers)}"
-    return f"{head}    for l in range(LANES):\n        {body}\n"
+    before, after = ("    count = int32(0)\n", "    return count\n") if counted else ("", "")
+    head = f"@njit\ndef {name}(w):\n{''.join(numbers)}{before}"
+    return f"{head}    for l in range(LANES):\n        {body}\n{after}"
 
 
 def _line(line: Symbol) -> str:

@@ -6,8 +6,10 @@ One program owns a block of cells (x components) and loops over time with the st
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 
+from gridhydro.kernels.newton import Newton
 from gridhydro.kernels.spec import Spec
 from gridhydro.kernels.trace import Program, Symbol
 from gridhydro.kernels.vocabulary import OPERATIONS
@@ -15,9 +17,9 @@ from gridhydro.kernels.vocabulary import OPERATIONS
 _HEADER = '''"""{title}, printed by gridhydro: change the column, not this file.
 
 Arrays: forcing (F, T, N); static (K, N*M), dynamic (D, T, N*M) parameters; initial and final
-(S, N*M) states; outputs (O, T, {last}); trajectory (ceil(T / every), S, N*M), the states
-before every `every`-th day. N cells, M = {components} components, last axis fastest; weights of
-embedded networks (W,); handed (H, T, N*M), what the gradient of the weights is made from.
+(S, N*M) states; outputs (O, T, {last}); trajectory {trajectory}.
+N cells, M = {components} components, last axis fastest; weights of embedded networks (W,); handed
+(H, T * sub-steps, N*M), what the gradient of the weights is made from.
 """
 
 import triton
@@ -35,7 +37,8 @@ def {name}({arguments}, cells, days, every, {constants}):
 '''
 
 FORWARD_ARRAYS = (
-    "forcing", "static", "dynamic", "initial", "weights", "outputs", "final", "trajectory",
+    "forcing", "static", "dynamic", "initial", "weights", "outputs", "final", "missed",
+    "trajectory",
 )  # fmt: skip
 ADJOINT_ARRAYS = (
     "forcing", "static", "dynamic", "weights", "weights_again", "trajectory", "kept", "d_outputs",
@@ -56,16 +59,36 @@ def forward(spec: Spec) -> str:
     w.load("static", spec.static, "{k} * lanes + lane", other=1.0)
     w.lines(spec.derive)
     w.load("initial", spec.states, "{k} * lanes + lane")
+    if spec.scheme.implicit:
+        w.zeros(["sum_missed"])
     with w.loop("for t in range(days):"):
         w("day = tl.cast(t, tl.int64)")
-        with w.loop("if every > 0:"), w.loop("if t % every == 0:"):
+        with w.loop(f"if every > {int(spec.scheme.implicit)}:"), w.loop("if t % every == 0:"):
             w("kept_day = tl.cast(t // every, tl.int64)")
             w.store("trajectory", _row(spec, "kept_day"), spec.states)
         w.load_day(spec.step)
-        w.lines(spec.step)
-        w.outputs("outputs", [_value(spec.step.outputs[name]) for name in spec.outputs])
-        w.move(spec.states, [spec.step.outputs[f"next_{name}"] for name in spec.states])
+        step = spec.newton.final if spec.scheme.implicit else spec.step
+        values = [_value(step.outputs[name]) for name in spec.outputs]
+        if spec.scheme.substeps > 1:
+            w.zeros([f"sum_{name}" for name in spec.outputs])
+        with w.substeps():
+            if spec.scheme.implicit:
+                w.solve(spec.newton)
+            w.lines(step)
+            if spec.scheme.substeps > 1:
+                for k, name in enumerate(spec.outputs):
+                    sums = name in spec.rates
+                    w(f"{f'sum_{name} +=' if sums else f'sum_{name} ='} {values[k]}")
+                values = [f"sum_{name}" for name in spec.outputs]
+            w.move(spec.states, [step.outputs[f"next_{name}"] for name in spec.states])
+            if spec.scheme.implicit:
+                w(f"sum_missed += {_value(step.outputs['missed'])}")
+                with w.loop("if every == 1:"):
+                    w.store("trajectory", _row(spec, w.substep_of("day")), spec.states)
+        w.outputs("outputs", values)
     w.store("final", "{k} * lanes + lane", spec.states)
+    if spec.scheme.implicit:
+        w.store("missed", "{k} * lanes + lane", ["sum_missed"])
     return _module(spec, "forward", FORWARD_ARRAYS, ["BLOCK: tl.constexpr"], w)
 
 
@@ -79,8 +102,8 @@ def adjoint(spec: Spec) -> str:
     w.load("static", spec.static, "{k} * lanes + lane", other=1.0)
     w.lines(spec.derive)
     w.load("d_final", [f"d_next_{name}" for name in spec.states], "{k} * lanes + lane")
-    for name in summed:
-        w(f"sum_{name} = tl.zeros({w.shape}, tl.{spec.real})")
+    w.zeros([f"sum_{name}" for name in summed])
+    daily = [*spec.dynamic, *(spec.forcings if spec.forcing_gradient else [])]
     w("segments = (days + every - 1) // every")
     with w.loop("for back in range(segments):"):
         w("start = (segments - 1 - back) * every")
@@ -90,36 +113,59 @@ def adjoint(spec: Spec) -> str:
             w.load("trajectory", spec.states, _row(spec, "first"))
             with w.loop("for t in range(start, stop):"):
                 w("day = tl.cast(t, tl.int64)")
-                w("slot = tl.cast(t - start, tl.int64)")
-                w.store("kept", _row(spec, "slot"), spec.states)
                 w.load_day(spec.advance)
-                w.lines(spec.advance)
-                w.move(spec.states, [spec.advance.outputs[f"next_{n}"] for n in spec.states])
+                with w.substeps():
+                    w(f"slot = {w.substep_of('tl.cast(t - start, tl.int64)')}")
+                    if spec.scheme.implicit:
+                        w.solve(spec.newton_again)
+                        again = spec.newton_again.final
+                    else:
+                        w.store("kept", _row(spec, "slot"), spec.states)
+                        again = spec.advance
+                    w.lines(again)
+                    w.move(spec.states, [again.outputs[f"next_{n}"] for n in spec.states])
+                    if spec.scheme.implicit:
+                        w.store("kept", _row(spec, "slot"), spec.states)
             w("tl.debug_barrier()  # what is kept is read back below, maybe by another thread")
         with w.loop("for i in range(stop - start):"):
             w("day = tl.cast(stop - 1 - i, tl.int64)")
-            with w.loop("if RECOMPUTE:"):
-                w("slot = day - start")
-                w.load("kept", spec.states, _row(spec, "slot"))
-            with w.loop("else:"):
-                w.load("trajectory", spec.states, _row(spec, "day"))
             w.load_day(back)
             w.load_seeds([f"d_{name}" for name in spec.outputs])
-            # the same array by another name, or the compiler would load once and hold all weights
-            w.lines(back, backward="weights_again")
-            for name in summed:
-                w(f"sum_{name} += {_value(back.outputs[f'd_{name}'])}")
-            dynamic = [_value(back.outputs[f"d_{n}"]) for n in spec.dynamic]
+            if spec.scheme.substeps > 1:
+                w.zeros([f"sum_{name}" for name in daily])
+            with w.substeps(backwards=True):
+                with w.loop("if RECOMPUTE:"):
+                    w(f"slot = {w.substep_of('day - start')}")
+                    w.load("kept", spec.states, _row(spec, "slot"))
+                with w.loop("else:"):
+                    w.load("trajectory", spec.states, _row(spec, w.substep_of("day")))
+                # the same array by another name, or the compiler would load once and hold all weights
+                w.lines(back, backward="weights_again")
+                handed = [_value(back.outputs[name]) for name in spec.handed]
+                w.store("handed", _handed(spec, w.substep_of("day")), handed)
+                for name in summed:
+                    w(f"sum_{name} += {_value(back.outputs[f'd_{name}'])}")
+                if spec.scheme.substeps > 1:
+                    for name in daily:
+                        w(f"sum_{name} += {_value(back.outputs[f'd_{name}'])}")
+                    # what counts at the end of the day was the first here
+                    for name in spec.outputs:
+                        if name not in spec.rates:
+                            w(f"d_{name} = d_{name} * 0.0")
+                w.move(
+                    [f"d_next_{name}" for name in spec.states],
+                    [back.outputs[f"d_{name}"] for name in spec.states],
+                )
+            gradients = {
+                name: f"sum_{name}"
+                if spec.scheme.substeps > 1
+                else _value(back.outputs[f"d_{name}"])
+                for name in daily
+            }
+            dynamic = [gradients[n] for n in spec.dynamic]
             w.store("d_dynamic", "({k} * all_days + day) * lanes + lane", dynamic)
-            handed = [_value(back.outputs[name]) for name in spec.handed]
-            w.store("handed", "({k} * all_days + day) * lanes + lane", handed)
             if spec.forcing_gradient:
-                values = [_value(back.outputs[f"d_{n}"]) for n in spec.forcings]
-                w.sums("d_forcing", values)
-            w.move(
-                [f"d_next_{name}" for name in spec.states],
-                [back.outputs[f"d_{name}"] for name in spec.states],
-            )
+                w.sums("d_forcing", [gradients[n] for n in spec.forcings])
         with w.loop("if RECOMPUTE:"):
             w("tl.debug_barrier()")
     for name in spec.derived:
@@ -137,7 +183,8 @@ def adjoint(spec: Spec) -> str:
 
 def _module(spec: Spec, name: str, arrays: Iterable[str], constants: list[str], w: _Writer) -> str:
     header = _HEADER.format(
-        title=f"{name.title()} kernel of the column '{spec.column.name}' for the GPU, {spec.real}",
+        title=f"{name.title()} kernel of {spec.title} for the GPU, {spec.real}",
+        trajectory=spec.trajectory,
         last="N" if spec.mean else "N*M",
         components=spec.components,
         name=name,
@@ -179,6 +226,44 @@ class _Writer:
         self("all_cells = tl.cast(cells, tl.int64)")
         self(f"lanes = all_cells * {m}")
 
+    def substeps(self, backwards: bool = False):
+        """A loop over the sub-steps of a day; none where the day is one."""
+        n = self.spec.scheme.substeps
+        if n == 1:
+            return nullcontext()
+        scope = self.loop(f"for part in range({n}):")
+        self.indent += 1
+        self(f"j = {f'{n - 1} - part' if backwards else 'part'}")
+        self.indent -= 1
+        return scope
+
+    def substep_of(self, day: str) -> str:
+        """Number of the sub-step, counted from the start of day 0."""
+        n = self.spec.scheme.substeps
+        return day if n == 1 else f"(({day}) * {n} + j)"
+
+    def zeros(self, names: Iterable[str]) -> None:
+        for name in names:
+            self(f"{name} = tl.zeros({self.shape}, tl.{self.spec.real})")
+
+    def solve(self, newton: Newton) -> None:
+        """Trial after trial, until all lanes of the program are solved."""
+        guess, iteration = newton.guess, newton.iteration
+        carried = [name for name in iteration.outputs if name != "unsolved"]
+        self.lines(guess)
+        names = [f"previous_{name}" for name in newton.states]
+        self.move(names, [guess.outputs[name] for name in names])
+        self.zeros(name for name in carried if name.startswith(("accepted_", "direction_")))
+        names = [*newton.states, "best", "damping"]
+        self.move(names, [guess.outputs[name] for name in names])
+        self("unsolved, trials = tl.full([], 1, tl.int32), tl.full([], 0, tl.int32)")
+        with self.loop(f"while (unsolved > 0) & (trials < {self.spec.scheme.iterations}):"):
+            self.lines(iteration)
+            self.move(carried, [iteration.outputs[name] for name in carried])
+            condition = iteration.outputs["unsolved"].name
+            self(f"unsolved = tl.max(tl.where({condition}, 1, 0), axis=None)")
+            self("trials += 1")
+
     def load(self, array, names, offset, mask="there", other=0.0) -> None:
         for k, name in enumerate(names):
             self(f"{name} = tl.load({array} + {offset.format(k=k)}, mask={mask}, other={other})")
@@ -219,6 +304,9 @@ class _Writer:
                 if isinstance(value, Symbol) and value.name in weights:
                     self(f"{value.name} = tl.load({array} + {weights[value.name]})")
             values = [_value(a) for a in line.arguments]
+            if line.operation == "where" and all(isinstance(a, float) for a in line.arguments[1:]):
+                # the language takes two plain numbers as float32
+                values[1] = f"tl.full([], {values[1]}, tl.{self.spec.real})"
             self(f"{line.name} = {OPERATIONS[line.operation].triton.format(*values)}")
 
     def store(self, array: str, offset: str, values: Iterable[str]) -> None:
@@ -268,6 +356,11 @@ class _Indented:
 def _row(spec: Spec, index: str) -> str:
     """Place of state k in row `index` of a trajectory."""
     return f"({index} * {len(spec.states)} + {{k}}) * lanes + lane"
+
+
+def _handed(spec: Spec, index: str) -> str:
+    """Place of row k of what is handed out of the sub-step `index`."""
+    return f"({{k}} * all_days * {spec.scheme.substeps} + {index}) * lanes + lane"
 
 
 def _flows(program: Program, name: str) -> bool:

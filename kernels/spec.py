@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from gridhydro.kernels import embedded
+from gridhydro.kernels.newton import Newton
+from gridhydro.kernels.schemes import SEQUENTIAL, Scheme, stored
 from gridhydro.kernels.trace import COMPONENT_WEIGHT, Program, adjoint, trace
 from gridhydro.kernels.vocabulary import COSTLY
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A column with the outputs asked for, its dynamic parameters and its components.
+    """A column with the outputs asked for, its dynamic parameters, components and scheme.
 
     `mean` gives outputs averaged over the components; with `weighted`, each component counts as
     much as its `component_weight` says, a last static parameter (1 is an equal share).
@@ -30,6 +32,7 @@ class Spec:
     forcing_gradient: bool = False
     weighted: bool = False
     hoisted: bool = True
+    scheme: Scheme = SEQUENTIAL
 
     @cached_property
     def states(self) -> list[str]:
@@ -50,8 +53,53 @@ class Spec:
         return [name for network in self.column.networks for name in embedded.names(network)]
 
     @cached_property
+    def rates(self) -> list[str]:
+        """Outputs that are means over the day; all others are values at its end."""
+        at_end = {*self.states, *stored(self.column)}
+        return [name for name in self.outputs if name not in at_end]
+
+    @cached_property
+    def newton(self) -> Newton:
+        """The programs of an implicit sub-step."""
+        return self._newton(self.outputs, self.rates)
+
+    @cached_property
+    def newton_again(self) -> Newton:
+        """The same without outputs, for days that are only computed again."""
+        return self._newton((), ())
+
+    def _newton(self, outputs, rates) -> Newton:
+        taken = [line.name for line in self.derive.lines]
+        return Newton(self.step, self.states, outputs, rates, self.real, taken)
+
+    @property
+    def title(self) -> str:
+        scheme = "" if self.scheme == SEQUENTIAL else f" by the scheme {self.scheme}"
+        return f"the column '{self.column.name}'{scheme}"
+
+    @property
+    def trajectory(self) -> str:
+        """What the trajectory holds, in words."""
+        if not self.scheme.implicit:
+            return "(ceil(T / every), S, N*M), the states\nbefore every `every`-th day"
+        return (
+            "(rows, S, N*M), the states\n"
+            "before every `every`-th day, or, with every = 1, after each sub-step"
+        )
+
+    def rows(self, days: int, every: int) -> int:
+        """States stored in the trajectory for the adjoint."""
+        if self.scheme.implicit and every == 1:  # those that were solved for, each of them
+            return days * self.scheme.substeps
+        return -(-days // every) if every else 0
+
+    def recomputes(self, every: int) -> bool:
+        """Whether the adjoint has to compute states again that the trajectory lacks."""
+        return every > 1 or (self.scheme.substeps > 1 and not self.scheme.implicit)
+
+    @cached_property
     def _programs(self) -> tuple[Program, Program]:
-        derive, step = trace(self.column, self.dynamic, self.hoisted)
+        derive, step = trace(self.column, self.dynamic, self.scheme, self.hoisted)
         if self.weighted:
             derive.input(COMPONENT_WEIGHT)
             step.weigh(self.outputs)
@@ -74,7 +122,7 @@ class Spec:
         return self._advance(self.saved)
 
     def _advance(self, saved: Iterable[str]) -> Program:
-        _, step = trace(self.column, self.dynamic, self.hoisted)
+        _, step = trace(self.column, self.dynamic, self.scheme, self.hoisted)
         lines = {line.name: line for line in step.lines}
         wanted = {name: step.outputs[name] for name in self._next_states}
         step.keep(wanted | {name: lines[name] for name in saved})
@@ -82,7 +130,9 @@ class Spec:
 
     @cached_property
     def saved(self) -> list[str]:
-        """Costly lines of the step whose values its adjoint needs."""
+        """Costly lines of the step whose values its adjoint needs; none of what is solved."""
+        if self.scheme.implicit:
+            return []
         costly = [line.name for line in self.step.lines if line.operation in COSTLY]
         used = self._step_adjoint(costly).used()
         return [name for name in costly if name in used]
@@ -124,6 +174,8 @@ class Spec:
             wanted += self.weights
         if self.forcing_gradient:
             wanted += self.forcings
+        if self.scheme.implicit:
+            return self.newton.adjoint(wanted, calls=not summing)
         return adjoint(self.step, self.step.outputs, wanted, given, calls=not summing)
 
     @cached_property

@@ -11,7 +11,7 @@ import ast
 import linecache
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import SimpleNamespace
@@ -19,6 +19,7 @@ from types import SimpleNamespace
 import torch
 
 from gridhydro.kernels import embedded
+from gridhydro.kernels.schemes import SEQUENTIAL, Scheme
 from gridhydro.kernels.vocabulary import COMPOSED, CONDITIONS, KINKED, OPERATIONS, SYNONYMS
 
 # frames in these files are machinery; the first frame outside them is physics
@@ -66,8 +67,10 @@ class Program:
         self._known: dict[tuple, Symbol] = {}
 
     def input(self, name: str) -> Symbol:
-        self.inputs.append(name)
-        return Symbol(self, "input", (), name)
+        if ("input", name) not in self._known:
+            self.inputs.append(name)
+            self._known["input", name] = Symbol(self, "input", (), name)
+        return self._known["input", name]
 
     def emit(self, operation: str, arguments: tuple, name: str = "", source=None) -> Symbol | float:
         simple = _simplify(operation, arguments)
@@ -99,7 +102,7 @@ class Program:
         for name in outputs:
             value = (self.outputs[name], weight)
             self.outputs[name] = self.emit("mul", value, f"weighted_{name}", ("", 0))
-        _make_unique(self)
+        make_unique(self)
 
     def used(self) -> set[str]:
         """The inputs that a line or an output needs."""
@@ -222,15 +225,23 @@ def _simplify(operation: str, arguments: tuple):
         return b
     if operation == "neg" and a.operation == "neg":
         return a.arguments[0]
+    if operation == "sub" and is_number(a, 0.0):
+        return -b
+    if operation == "mul" and is_number(a, -1.0):
+        return -b
     return None
 
 
-def trace(column, dynamic: Iterable[str] = (), hoisted=True) -> tuple[Program, Program]:
-    """The derived quantities and the daily step of a column, as two programs.
+def trace(
+    column, dynamic: Iterable[str] = (), scheme: Scheme = SEQUENTIAL, hoisted=True
+) -> tuple[Program, Program]:
+    """The derived quantities and one (sub-)step of a column, as two programs.
 
     `derive` takes the static parameters and gives what the step needs of them alone; its outputs
     are inputs of `step`. The step's outputs are the new states, named `next_<state>`, and all
-    fluxes and states by their own names. `hoisted`: the weights of networks count as static.
+    fluxes and states by their own names. Of an implicit scheme, whose step is solved and not
+    taken, `next_<state>` is what flows into a store within it, at the states that are sought.
+    `hoisted`: the weights of networks count as static.
     """
     for f in (
         *column.states, *column.forcings, *column.parameters, *column.fluxes, *column.networks
@@ -251,8 +262,10 @@ def trace(column, dynamic: Iterable[str] = (), hoisted=True) -> tuple[Program, P
                 f"the column '{column.name}' has two parameters or networks named '{network.name}'"
             )
         setattr(groups[-1], network.name, _network(whole, network))
-    states, fluxes = column.step(*groups)
-    outputs = _checked(column, states, fluxes)
+    states, fluxes = scheme.step(column)(*groups)
+    outputs = _checked(column, scheme, states, fluxes)
+    at_end = vars(groups[0]) if scheme.implicit else states
+    outputs |= {name: value for name, value in at_end.items() if name not in fluxes}
     whole.keep(outputs)
     _name_lines(whole)
     static = [f.name for f in column.parameters if f.name not in set(dynamic)]
@@ -275,17 +288,16 @@ def _network(program: Program, network):
     return call
 
 
-def _checked(column, states, fluxes) -> dict[str, Symbol | float]:
+def _checked(column, scheme, states, fluxes) -> dict[str, Symbol | float]:
     for kind, fields, values in (("state", column.states, states), ("flux", column.fluxes, fluxes)):
         names = {f.name for f in fields}
         if names != set(values):
             missing, extra = sorted(names - set(values)), sorted(set(values) - names)
             raise ValueError(
-                f"step() of the column '{column.name}' and its fields disagree on each {kind}: "
+                f"{scheme.method}() of the column '{column.name}' and its fields disagree on each {kind}: "
                 f"not returned: {missing or 'none'}; not declared: {extra or 'none'}"
             )
-    next_states = {f"next_{name}": value for name, value in states.items()}
-    return next_states | dict(fluxes) | {k: v for k, v in states.items() if k not in fluxes}
+    return {f"next_{name}": value for name, value in states.items()} | dict(fluxes)
 
 
 def _split(whole: Program, static: list[str]) -> tuple[Program, Program]:
@@ -370,10 +382,30 @@ def adjoint(
     among the outputs, followed by the cotangent of what it gives.
     """
     back = Program()
-    copies: dict[int, Symbol] = {}
-    inputs = {name: back.input(name) for name in program.inputs}
+    at = copy_lines(program, back, given)
+    start = {name: back.input(f"d_{name}") for name in seeds}
+    cotangents, handed = pull_back(program, back, at, start)
+    found = {f"d_{name}": cotangents.get(name, 0.0) for name in wanted}
+    back.keep(handed | found if calls else found)
+    make_unique(back)
+    return back
 
-    def copied(value):
+
+def copy_lines(
+    program: Program,
+    target: Program,
+    given: Iterable[str] = (),
+    instead: Mapping[str, Symbol | float] | None = None,
+) -> Callable:
+    """Put the lines of a program into another, but for those named in `given`: inputs there.
+
+    `instead` gives values in place of inputs. Returns the function from a value to its copy.
+    """
+    inputs = {n: target.input(n) for n in program.inputs if n not in (instead or {})}
+    inputs |= instead or {}
+    copies: dict[int, Symbol] = {}
+
+    def at(value):
         if isinstance(value, float):
             return value
         return inputs[value.name] if value.operation == "input" else copies[id(value)]
@@ -381,12 +413,22 @@ def adjoint(
     given = set(given)
     for line in program.lines:
         if line.name in given:
-            copies[id(line)] = back.input(line.name)
+            copies[id(line)] = target.input(line.name)
             continue
-        arguments = tuple(copied(a) for a in line.arguments)
-        copies[id(line)] = back.emit(line.operation, arguments, line.name, line.source)
+        arguments = tuple(at(a) for a in line.arguments)
+        copies[id(line)] = target.emit(line.operation, arguments, line.name, line.source)
+    return at
 
-    cotangents: dict[int, Symbol] = {}
+
+def pull_back(
+    program: Program, back: Program, at: Callable, seeds: Mapping[str, Symbol | float]
+) -> tuple[dict[str, Symbol | float], dict[str, Symbol | float]]:
+    """Cotangents of a program's inputs, by name, from those of its outputs.
+
+    The lines go into `back`, where `at` finds the copies of the program's own. Second comes what
+    goes into each call of a network, followed by the cotangent of what it gives.
+    """
+    cotangents: dict[int, Symbol | float] = {}
 
     def add(target, amount, source):
         if not isinstance(target, Symbol) or amount is None:
@@ -397,46 +439,93 @@ def adjoint(
             total.name = f"d_{target.name}"
         cotangents[id(target)] = total
 
-    for name in seeds:
-        add(copied(program.outputs[name]), back.input(f"d_{name}"), ("", 0))
+    for name, seed in seeds.items():
+        add(at(program.outputs[name]), seed, ("", 0))
     for line in reversed(program.lines):
-        copy = copies[id(line)]
+        copy = at(line)
         g = cotangents.get(id(copy))
         if g is None:
             continue
         first = len(back.lines)
-        arguments = [copied(a) for a in line.arguments]
+        arguments = [at(a) for a in line.arguments]
         amounts = OPERATIONS[line.operation].adjoint(g, copy, *arguments)
         for argument, amount in zip(arguments, amounts, strict=True):
             add(argument, amount, line.source)
         for made in back.lines[first:]:
             made.source = line.source
             made.name = made.name or f"d_{line.name}_part"
-    outputs = {}
-    for number, call in enumerate(program.calls if calls else ()):
+    found = {name: cotangents.get(id(back.input(name))) for name in program.inputs}
+    handed = {}
+    for number, call in enumerate(program.calls):
         prefix = f"{call.network.name}_{number}"
-        outputs |= {f"{prefix}_{k}": copied(value) for k, value in enumerate(call.inputs)}
-        outputs[f"d_{prefix}"] = cotangents.get(id(copied(call.output)), 0.0)
-    back.keep(outputs | {f"d_{n}": cotangents.get(id(inputs[n]), 0.0) for n in wanted})
-    _make_unique(back)
-    return back
+        handed |= {f"{prefix}_{k}": at(value) for k, value in enumerate(call.inputs)}
+        handed[f"d_{prefix}"] = cotangents.get(id(at(call.output)), 0.0)
+    return {name: value for name, value in found.items() if value is not None}, handed
+
+
+def push_forward(
+    program: Program, target: Program, at: Callable, inputs: Iterable[str]
+) -> Callable:
+    """Derivatives of a program's values with respect to some of its inputs.
+
+    The lines go into `target`. Returns a function that gives, for a value of the program, its
+    derivatives by input; an input that it does not depend on is left out.
+    """
+    slopes: dict[int, dict[str, Symbol | float]] = {}
+
+    def of(value):
+        if not isinstance(value, Symbol):
+            return {}
+        if value.operation == "input":
+            return {value.name: 1.0} if value.name in inputs else {}
+        return slopes[id(value)]
+
+    for line in program.lines:
+        parts = [of(a) for a in line.arguments]
+        touched = [name for name in inputs if any(name in part for part in parts)]
+        slopes[id(line)] = {}
+        if not touched or line.operation in CONDITIONS:
+            continue
+        first = len(target.lines)
+        arguments = [at(a) for a in line.arguments]
+        if line.operation == "where":
+            choose, (_, yes, no) = arguments[0], parts
+            for name in touched:
+                both = (choose, yes.get(name, 0.0), no.get(name, 0.0))
+                slopes[id(line)][name] = target.emit("where", both, "", line.source)
+        else:
+            partials = OPERATIONS[line.operation].adjoint(1.0, at(line), *arguments)
+            for name in touched:
+                terms = [
+                    target.emit("mul", (partial, part[name]), "", line.source)
+                    for partial, part in zip(partials, parts, strict=True)
+                    if name in part
+                ]
+                slopes[id(line)][name] = sum(terms[1:], terms[0])
+        for made in target.lines[first:]:
+            made.source = line.source
+            made.name = made.name or f"slope_of_{line.name}"
+    return of
 
 
 def _name_lines(program: Program) -> None:
     """Name each line after the variable its statement assigns, else after the output it is."""
     for line in program.lines:
-        line.name = line.name or _assigned_name(*line.source)
+        line.name = line.name or assigned_name(*line.source)
     for name, value in program.outputs.items():
         if isinstance(value, Symbol) and value.operation != "input":
             value.name = (
                 name.removeprefix("next_") if value.name in ("", "states", "fluxes") else value.name
             )
-    _make_unique(program)
+    make_unique(program)
 
 
-def _make_unique(program: Program) -> None:
-    """Variables are assigned once: `snowpack`, `snowpack_2`, ...; the last one is the named one."""
-    taken = _RESERVED | set(program.inputs)
+def make_unique(program: Program, others: Iterable[str] = ()) -> None:
+    """Variables are assigned once: `snowpack`, `snowpack_2`, ...; the last one is the named one.
+
+    `others` are names that programs printed beside this one have taken.
+    """
+    taken = _RESERVED | set(program.inputs) | set(others)
     for line in program.lines:
         base = line.name or "value"
         if base.startswith(_RESERVED_PREFIXES):
@@ -458,7 +547,8 @@ def _statements(file: str) -> list[tuple[int, int, str]]:
     ]
 
 
-def _assigned_name(file: str, line: int) -> str:
+def assigned_name(file: str, line: int) -> str:
+    """The variable that the statement on this line of a file assigns, if it does."""
     for first, last, name in _statements(file):
         if first <= line <= last:
             return name

@@ -1,10 +1,12 @@
 """The column models by name: one file each, one line here."""
 
 from gridhydro.column import Column
-from gridhydro.columns.hbv import HBV
+from gridhydro.columns.hbv import HBV, HBVImproved
 from gridhydro.columns.hbv_nn import HBVLearnedRunoff
 
-COLUMNS: dict[str, Column] = {column.name: column for column in (HBV(), HBVLearnedRunoff())}
+COLUMNS: dict[str, Column] = {
+    column.name: column for column in (HBV(), HBVImproved(), HBVLearnedRunoff())
+}
 
 
 def column(name: str | Column) -> Column:

@@ -62,16 +62,18 @@ class HBV(Column):
         "total_storage mm: water in all stores",
     )
 
+    def rise_below(self, p):
+        """Soil moisture below which water rises from the lower zone, mm."""
+        return p.FC
+
     def step(self, s, x, p):
-        degrees = x.temperature - p.TT
-        rainfall = torch.where(degrees >= 0, x.precipitation, 0.0)
-        snowfall = x.precipitation - rainfall
+        rainfall, snowfall, thaw, frost = _weather(x, p)
 
         snowpack = s.snowpack + snowfall
-        melt = torch.minimum(torch.clamp(p.CFMAX * degrees, min=0), snowpack)
+        melt = torch.minimum(thaw, snowpack)
         meltwater = s.meltwater + melt
         snowpack = snowpack - melt
-        refreezing = torch.minimum(torch.clamp(-p.CFR * p.CFMAX * degrees, min=0), meltwater)
+        refreezing = torch.minimum(frost, meltwater)
         snowpack = snowpack + refreezing
         meltwater = meltwater - refreezing
         infiltration = torch.clamp(meltwater - p.CWH * snowpack, min=0)
@@ -86,7 +88,7 @@ class HBV(Column):
         demand = x.potential_evapotranspiration * supply
         evapotranspiration = torch.minimum(demand, soil_moisture)
         soil_moisture = soil_moisture - evapotranspiration
-        dryness = torch.clamp(1 - soil_moisture / p.FC, min=0)
+        dryness = torch.clamp(1 - soil_moisture / self.rise_below(p), min=0)
         capillary_rise = p.C * s.lower_zone * dryness  # C <= 1: never more than the zone holds
         soil_moisture = soil_moisture + capillary_rise
         lower_zone = s.lower_zone - capillary_rise
@@ -106,18 +108,83 @@ class HBV(Column):
             snowpack=snowpack, meltwater=meltwater, soil_moisture=soil_moisture,
             upper_zone=upper_zone, lower_zone=lower_zone,
         )  # fmt: skip
-        fluxes = dict(
-            runoff=near_surface_flow + interflow + baseflow,
-            actual_evapotranspiration=evapotranspiration, near_surface_flow=near_surface_flow,
-            interflow=interflow, baseflow=baseflow, rainfall=rainfall, snowfall=snowfall, melt=melt,
-            refreezing=refreezing, infiltration=infiltration, recharge=recharge, excess=excess,
+        return states, _with_totals(
+            states, actual_evapotranspiration=evapotranspiration,
+            near_surface_flow=near_surface_flow, interflow=interflow, baseflow=baseflow,
+            rainfall=rainfall, snowfall=snowfall, melt=melt, refreezing=refreezing,
+            infiltration=infiltration, recharge=recharge, excess=excess,
             capillary_rise=capillary_rise, percolation=percolation,
-            snow_water_equivalent=snowpack + meltwater,
-            total_storage=snowpack + meltwater + soil_moisture + upper_zone + lower_zone,
         )  # fmt: skip
-        return states, fluxes
 
     def recharge(self, s, p, liquid):
         """What the soil lets through to the upper zone of rain and melt, `liquid`; mm d-1."""
         wetness = torch.clamp(s.soil_moisture / p.FC, min=DRY, max=1) ** p.beta
         return liquid * wetness
+
+    def tendency(self, s, x, p, dt):
+        rainfall, snowfall, thaw, frost = _weather(x, p)
+        # on a tie the second argument wins: an empty store on a day without melt has no slope
+        melt = torch.minimum(s.snowpack / dt, thaw)
+        refreezing = torch.minimum(s.meltwater / dt, frost)
+        infiltration = torch.clamp(s.meltwater - p.CWH * s.snowpack, min=0) / dt
+
+        recharge = self.recharge(s, p, rainfall + infiltration)
+        excess = torch.clamp(s.soil_moisture - p.FC, min=0) / dt
+        supply = torch.clamp(s.soil_moisture / (p.LP * p.FC), min=DRY, max=1) ** p.gamma
+        demand = x.potential_evapotranspiration * supply
+        evapotranspiration = torch.minimum(s.soil_moisture / dt, demand)
+        dryness = torch.clamp(1 - s.soil_moisture / self.rise_below(p), min=0)
+        # with the baseflow never more than the zone holds, however long the step
+        capillary_rise = s.lower_zone * torch.minimum(p.C * dryness, 1 / dt - p.K2)
+
+        percolation = torch.minimum(s.upper_zone / dt, p.PERC)
+        near_surface_flow = p.K0 * torch.clamp(s.upper_zone - p.UZL, min=0)
+        interflow = p.K1 * s.upper_zone
+        baseflow = p.K2 * s.lower_zone
+
+        changes = dict(
+            snowpack=snowfall + refreezing - melt,
+            meltwater=melt - refreezing - infiltration,
+            soil_moisture=rainfall + infiltration + capillary_rise
+            - recharge - excess - evapotranspiration,
+            upper_zone=recharge + excess - percolation - near_surface_flow - interflow,
+            lower_zone=percolation - capillary_rise - baseflow,
+        )  # fmt: skip
+        return changes, _with_totals(
+            vars(s), actual_evapotranspiration=evapotranspiration,
+            near_surface_flow=near_surface_flow, interflow=interflow, baseflow=baseflow,
+            rainfall=rainfall, snowfall=snowfall, melt=melt, refreezing=refreezing,
+            infiltration=infiltration, recharge=recharge, excess=excess,
+            capillary_rise=capillary_rise, percolation=percolation,
+        )  # fmt: skip
+
+
+class HBVImproved(HBV):
+    """HBV with one more parameter: how dry the soil has to be for water to rise into it."""
+
+    name = "hbv_improved"
+    parameters = HBV.parameters + fields(
+        "NDC 1 [0.05, 1]: share of field capacity below which water rises from the lower zone"
+    )
+
+    def rise_below(self, p):
+        return p.NDC * p.FC
+
+
+def _weather(x, p):
+    """Rain, snow, and what could melt and refreeze that day, all in mm d-1."""
+    degrees = x.temperature - p.TT
+    rainfall = torch.where(degrees >= 0, x.precipitation, 0.0)
+    snowfall = x.precipitation - rainfall
+    thaw = torch.clamp(p.CFMAX * degrees, min=0)
+    frost = torch.clamp(-p.CFR * p.CFMAX * degrees, min=0)
+    return rainfall, snowfall, thaw, frost
+
+
+def _with_totals(s, **fluxes):
+    snow = s["snowpack"] + s["meltwater"]
+    return fluxes | dict(
+        runoff=fluxes["near_surface_flow"] + fluxes["interflow"] + fluxes["baseflow"],
+        snow_water_equivalent=snow,
+        total_storage=snow + s["soil_moisture"] + s["upper_zone"] + s["lower_zone"],
+    )

@@ -1,0 +1,229 @@
+"""Backward Euler as straight-line programs: Newton's iterations, and the adjoint of what they find.
+
+Sought are the states S with F(S) = S - previous - inflow(S) = 0, where inflow is the tendency over
+the sub-step. The Jacobian is written out line by line from the traced tendency, where it is not
+zero; conservation of water makes it an M-matrix within each group of stores that feed each other,
+so that elimination needs no pivoting.
+
+- A trial that does not lower the sum of |F| is taken back half way; the third time in a row it is
+  taken all the same: it then lies just across a kink, and the slope on this side led there.
+- What is handed on is previous + inflow(S): whatever is left of F, the fluxes close the balance.
+- The adjoint solves J' lambda = cotangent of S, once (discretize, then optimize; Song et al. 2024,
+  doi:10.5194/hess-28-3051-2024). lambda is the cotangent of the states before, and that of the
+  inflow; the iterations leave no trace in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+
+import torch
+
+from gridhydro.kernels.trace import (
+    Program,
+    Symbol,
+    assigned_name,
+    copy_lines,
+    make_unique,
+    pull_back,
+    push_forward,
+)
+from gridhydro.kernels.vocabulary import COSTLY
+
+# the most that may be left of F, as a share of 1 mm and all water in the stores: rounding, and some
+TOLERANCE = {"float32": 2e-6, "float64": 1e-12}
+FIRST = 1e30  # more than is ever left: the first trial is taken
+CROSS = 1 / 8  # where the damping has come down to this, a trial is taken as it is
+
+Values = dict[str, Symbol | float]
+
+
+class Newton:
+    """The programs of one implicit sub-step, from the traced inflow into each store.
+
+    inflow       gives `next_<state>`, what flows into a store, and the outputs by name
+    outputs      those wanted; but for `rates`, they belong to the states at the end
+    taken        names of variables around these programs
+    """
+
+    def __init__(self, inflow: Program, states, outputs, rates, real: str, taken: Iterable[str]):
+        self.inflow, self.states, self.outputs = inflow, list(states), list(outputs)
+        self.rates, self.tolerance, self.taken = list(rates), TOLERANCE[real], set(taken)
+
+    @cached_property
+    def guess(self) -> Program:
+        """From the states before to the first trial, forward Euler's."""
+        program = Program()
+        at, states = copy_lines(self.inflow, program), self._inputs(program)
+        values = {f"previous_{name}": state for name, state in states.items()}
+        for name, state in states.items():
+            trial = state + at(self.inflow.outputs[f"next_{name}"])
+            values[name] = trial.clamp(min=0.0)
+        return self._kept(program, values | {"best": FIRST, "damping": 1.0})
+
+    @cached_property
+    def residual(self) -> Program:
+        """A trial: `residual_<state>`, rates, `saved`, and the condition `unsolved`."""
+        program, at, left, unsolved = self._trial()
+        values = {f"residual_{name}": value for name, value in left.items()}
+        values |= {f"rate_{name}": at(self.inflow.outputs[name]) for name in self.rates}
+        lines = {line.name: line for line in self.inflow.lines}
+        values |= {f"saved_{name}": at(lines[name]) for name in self.saved}
+        return self._kept(program, values | {"unsolved": unsolved})
+
+    @cached_property
+    def saved(self) -> list[str]:
+        """Costly lines of the inflow whose values the direction needs as well."""
+        costly = [line.name for line in self.inflow.lines if line.operation in COSTLY]
+        used = self._direction(costly).used()
+        return [name for name in costly if name in used]
+
+    @cached_property
+    def direction(self) -> Program:
+        """The next trial, from `residual_<state>` and `saved` of the last."""
+        return self._direction(self.saved)
+
+    def _direction(self, given: Iterable[str]) -> Program:
+        program = Program()
+        at = copy_lines(self.inflow, program, given)
+        left = self._inputs(program, "residual_")
+        return self._kept(
+            program, self._next_trial(program, at, left, self._unsolved(program, left))
+        )
+
+    @cached_property
+    def iteration(self) -> Program:
+        """A trial and the next one, for those that hold all of it in registers."""
+        program, at, left, unsolved = self._trial()
+        values = self._next_trial(program, at, left, unsolved) | {"unsolved": unsolved}
+        before = [line.name for line in self.guess.lines]  # which a loop would carry along
+        return self._kept(program, values, before)
+
+    @cached_property
+    def finish(self) -> Program:
+        """`next_<state>`, outputs and `missed`, from `residual_<state>` and `rate_<output>`."""
+        program = Program()
+        left = self._inputs(program, "residual_")
+        rates = {name: program.input(f"rate_{name}") for name in self.rates}
+        return self._kept(
+            program, self._results(program, left, rates, self._unsolved(program, left))
+        )
+
+    @cached_property
+    def final(self) -> Program:
+        """The last trial and what `finish` makes of it in one program."""
+        program, at, left, unsolved = self._trial()
+        rates = {name: at(self.inflow.outputs[name]) for name in self.rates}
+        return self._kept(program, self._results(program, left, rates, unsolved))
+
+    def adjoint(self, wanted: Iterable[str], calls: bool = False) -> Program:
+        """Takes the states at the end and `d_next_<state>`, `d_<output>`; gives `d_<wanted>`.
+
+        With `calls`, first what `trace.pull_back` hands out of calls of networks.
+        """
+        program = Program()
+        at = copy_lines(self.inflow, program)
+        seeds = {name: program.input(f"d_{name}") for name in self.outputs}
+        direct, _ = pull_back(self.inflow, program, at, seeds)
+        cotangents = {n: program.input(f"d_next_{n}") + direct.get(n, 0.0) for n in self.states}
+        jacobian = self._jacobian(program, at)
+        before = _solve({(b, a): v for (a, b), v in jacobian.items()}, cotangents)
+        seeds |= {f"next_{name}": value for name, value in before.items()}
+        found, handed = pull_back(self.inflow, program, at, seeds)
+        found = {f"d_{name}": (found | before).get(name, 0.0) for name in wanted}
+        return self._kept(program, handed | found if calls else found)
+
+    def _kept(self, program: Program, values: Values, others: Iterable[str] = ()) -> Program:
+        program.keep(values)
+        for line in program.lines:
+            line.name = line.name or assigned_name(*line.source)
+        make_unique(program, self.taken | set(others))
+        return program
+
+    def _inputs(self, program: Program, prefix: str = "") -> Values:
+        return {name: program.input(f"{prefix}{name}") for name in self.states}
+
+    def _trial(self):
+        program = Program()
+        at = copy_lines(self.inflow, program)
+        states, previous = self._inputs(program), self._inputs(program, "previous_")
+        left = {
+            name: states[name] - previous[name] - at(self.inflow.outputs[f"next_{name}"])
+            for name in self.states
+        }
+        return program, at, left, self._unsolved(program, left)
+
+    def _unsolved(self, program: Program, left: Values) -> Symbol:
+        water = _sum(self._inputs(program).values())
+        return _size(left) > self.tolerance * (1.0 + water)  # no: not a number is not sought on
+
+    def _next_trial(self, program: Program, at: Callable, left: Values, unsolved) -> Values:
+        states, damping = self._inputs(program), program.input("damping")
+        best, size = program.input("best"), _size(left)
+        better = (size < best) | (damping <= CROSS)
+        against = {name: -1.0 * value for name, value in left.items()}
+        step = _solve(self._jacobian(program, at), against)
+        values = {
+            "best": torch.where(better, size, best),
+            "damping": torch.where(better, (4.0 * damping).clamp_max(1.0), 0.5 * damping),
+        }
+        for name, state in states.items():
+            base = torch.where(better, state, program.input(f"accepted_{name}"))
+            way = torch.where(better, step[name], program.input(f"direction_{name}"))
+            trial = (base + values["damping"] * way).clamp(min=0.0)
+            values[f"accepted_{name}"], values[f"direction_{name}"] = base, way
+            values[name] = torch.where(unsolved, trial, state)
+        return values
+
+    def _end(self, program: Program, left: Values) -> Values:
+        states = self._inputs(program)
+        return {name: (states[name] - left[name]).clamp(min=0.0) for name in self.states}
+
+    def _results(self, program: Program, left: Values, rates: Values, unsolved) -> Values:
+        end = self._end(program, left)
+        at = copy_lines(self.inflow, program, instead=end)
+        values = {f"next_{name}": value for name, value in end.items()} | rates
+        at_end = [name for name in self.outputs if name not in self.rates]
+        values |= {name: at(self.inflow.outputs[name]) for name in at_end}
+        return values | {"missed": program.emit("where", (unsolved, 1.0, 0.0))}
+
+    def _jacobian(self, program: Program, at: Callable) -> dict[tuple[str, str], Symbol | float]:
+        """Of F, by (row, column); entries that are always zero are left out."""
+        of = push_forward(self.inflow, program, at, self.states)
+        entries = {(name, name): 1.0 for name in self.states}
+        for row in self.states:
+            for column, slope in of(self.inflow.outputs[f"next_{row}"]).items():
+                entries[row, column] = entries.get((row, column), 0.0) - slope
+        return entries
+
+
+def _solve(matrix: dict[tuple[str, str], Symbol | float], right: Values) -> Values:
+    """Solve a sparse system by elimination without pivoting, line by line."""
+    matrix, right, order, inverse = dict(matrix), dict(right), list(right), {}
+    for k, pivot in enumerate(order):
+        inverse[pivot] = 1.0 / matrix[pivot, pivot]
+        for row in order[k + 1 :]:
+            if (row, pivot) not in matrix:
+                continue
+            factor = matrix[row, pivot] * inverse[pivot]
+            right[row] = right[row] - factor * right[pivot]
+            for column in order[k + 1 :]:
+                if (pivot, column) in matrix:
+                    less = factor * matrix[pivot, column]
+                    matrix[row, column] = matrix.get((row, column), 0.0) - less
+    solution = {}
+    for row in reversed(order):
+        known = [matrix[row, c] * solution[c] for c in solution if (row, c) in matrix]
+        rest = right[row] - _sum(known) if known else right[row]
+        solution[row] = rest * inverse[row]
+    return {name: solution[name] for name in order}
+
+
+def _sum(values: Iterable[Symbol | float]):
+    first, *others = values
+    return sum(others, first)
+
+
+def _size(left: Values):
+    return _sum(abs(value) for value in left.values())

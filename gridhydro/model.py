@@ -14,6 +14,7 @@ from gridhydro.column import Column, Field
 from gridhydro.columns import column as column_named
 from gridhydro.domain import Domain
 from gridhydro.inputs import attribute_values
+from gridhydro.kernels import Scheme
 from gridhydro.nets import (
     WEIGHT,
     EmbeddedNetwork,
@@ -72,6 +73,7 @@ class Model(torch.nn.Module):
     river       routing options, for rasters
     unit_hydrograph  for lumped basins: None, "mean" (the mean of the components is routed by the
                 gamma unit hydrograph) or "components" (each with its own)
+    scheme      how time is stepped within the day: "sequential", "implicit", "explicit:24", ...
     storage, backend  see `gridhydro.simulate`
     seed        of the network's first weights
     """
@@ -93,6 +95,7 @@ class Model(torch.nn.Module):
         fixed: Mapping[str, float] | None = None,
         river: River | None = None,
         unit_hydrograph: str | None = None,
+        scheme: str = "sequential",
         storage: str | int = "auto",
         backend: str | None = None,
         seed: int = 0,
@@ -101,6 +104,7 @@ class Model(torch.nn.Module):
         self.domain, self.column = domain, column_named(column)
         self.river, self.storage, self.backend = river or River(), storage, backend
         self.components, self.unit_hydrograph = components, unit_hydrograph
+        self.scheme = Scheme.of(scheme)
         values = attribute_values(domain, attributes)
         fixed = dict(fixed or {})
         fields = [*self.column.parameters, *self._routing_fields(fixed)]
@@ -109,7 +113,8 @@ class Model(torch.nn.Module):
             column=self.column.name, network=network, hidden=hidden, components=components,
             weights=weights, dynamic=list(dynamic), dynamic_dropout=dynamic_dropout,
             dropout=dropout, log_attributes=list(log_attributes), fixed=fixed,
-            river=asdict(self.river), unit_hydrograph=unit_hydrograph, seed=seed,
+            river=asdict(self.river), unit_hydrograph=unit_hydrograph, scheme=str(self.scheme),
+            seed=seed,
         )  # fmt: skip
         log = [VELOCITY.name] if VELOCITY in fields else []
         more = dict(
@@ -239,7 +244,7 @@ class Model(torch.nn.Module):
         fluxes, stores = simulate(
             self.column, forcing, own, initial=state.column if state else None,
             outputs=tuple(dict.fromkeys(wanted)), storage=self.storage, backend=self.backend,
-            mean=not separate, weights=None if separate else weights, networks=self.embedded,
+            scheme=self.scheme, mean=not separate, weights=None if separate else weights, networks=self.embedded,
         )  # fmt: skip
 
         def over_components(values):

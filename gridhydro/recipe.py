@@ -66,8 +66,6 @@ def train_domain(
 def build_model(setup: Setup, seed: int):
     """The model that a domain file describes."""
     options = asdict(setup.model)
-    if options.pop("scheme") != "sequential":
-        raise NotImplementedError
     options |= {"hidden": options["hidden"] or None, "seed": seed}
     if options["column"] == "lstm":
         given = ("column", "hidden", "dropout", "log_attributes", "seed")
@@ -91,14 +89,14 @@ def make_split(setup: Setup) -> Split | None:
     refuse_unknown(place, given, ("kind", "folds", "fold", "seed", "groups"))
     options, gauges = dict(given), setup.domain.gauges
     kind, fold = options.pop("kind", None), options.pop("fold", 0)
-    test = settings.validation or settings.period
+    period, test = _days(settings.period), _days(settings.validation or settings.period)
     if kind == "pub":
-        found = splits.pub(list(gauges.index), settings.period, **options)
+        found = splits.pub(list(gauges.index), period, **options)
     elif kind == "spatiotemporal":
-        found = splits.spatiotemporal(list(gauges.index), settings.period, test, **options)
+        found = splits.spatiotemporal(list(gauges.index), period, test, **options)
     elif kind == "pur":
         found = splits.pur(
-            list(gauges.index), settings.period, longitude=gauges["x"].to_numpy(),
+            list(gauges.index), period, longitude=gauges["x"].to_numpy(),
             groups=options.get("groups", 5), test_period=test,
         )  # fmt: skip
     else:
@@ -106,6 +104,12 @@ def make_split(setup: Setup) -> Split | None:
     if not 0 <= fold < len(found):
         raise ValueError(f"{place}: fold is 0 to {len(found) - 1}, not {fold}")
     return found[fold]
+
+
+def _days(period: tuple[str, str]) -> tuple[str, str]:
+    """First and last day of a period given in days, months or years."""
+    first, last = (pd.Period(part) for part in period)
+    return str(first.start_time.date()), str(last.end_time.date())
 
 
 def load_run(folder: str | Path, data: str | Path | None = None) -> tuple[Run, Setup]:

@@ -19,6 +19,7 @@ KINDS = {
     "departures": dict(network="lstm", hidden=(8, 16), dynamic=["beta"], dynamic_dropout=0.5),
     "weighted": dict(hidden=(16,), weights="learned", dropout=0.1),
     "embedded": dict(column="hbv_nn", hidden=(16,)),
+    "implicit": dict(column="hbv_improved", scheme="implicit", hidden=(16,)),
     "rival": dict(column="lstm", hidden=8, dropout=0.1),
 }
 

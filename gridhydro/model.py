@@ -244,7 +244,8 @@ class Model(torch.nn.Module):
         fluxes, stores = simulate(
             self.column, forcing, own, initial=state.column if state else None,
             outputs=tuple(dict.fromkeys(wanted)), storage=self.storage, backend=self.backend,
-            scheme=self.scheme, mean=not separate, weights=None if separate else weights, networks=self.embedded,
+            scheme=self.scheme, mean=not separate, weights=None if separate else weights,
+            networks=self.embedded,
         )  # fmt: skip
 
         def over_components(values):

@@ -6,7 +6,16 @@ import sys
 import pytest
 import torch
 
-from benchmarks import __main__, columns, contest, machine, peers_columns, peers_routing, routing
+from benchmarks import (
+    __main__,
+    columns,
+    contest,
+    lumped,
+    machine,
+    peers_columns,
+    peers_routing,
+    routing,
+)
 from gridhydro.columns import column
 
 
@@ -136,3 +145,9 @@ def test_parameters_are_inside_bounds():
         low, high = field.bounds
         values = problem.parameters[field.name]
         assert values.shape == (50, 3) and low < values.min() and values.max() < high
+
+
+def test_a_step_of_lumped_basins_and_its_column():
+    rows = list(lumped.run("cpu", True, 1e10))
+    assert [row["code"] for row in rows] == ["gridhydro", "the column alone"]
+    assert 0 < rows[1]["adjoint_ratio"] < 1

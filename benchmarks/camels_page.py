@@ -67,28 +67,33 @@ def temporal(runs: Path, out: Path, excluded: list[str]) -> str:
 
 
 def held_out(runs: Path, out: Path, study: str) -> str:
-    """Scores of basins (regions) that no model of the fold has seen, in both periods."""
-    tables: dict[str, dict] = {period: {} for period in PERIODS}
-    count = {}
-    for variant in VARIANTS:
-        found = folders(runs, study, variant)
-        if not found:
-            continue
-        count[variant] = len(found)
-        for period in PERIODS:
-            whole = pd.concat([scores(folder, period) for folder in found])
-            tables[period][variant] = whole[whole["gauge_use"] == "held out"]
-    if not count:
+    """Scores of basins (regions) that no model of the fold has seen, in both periods.
+
+    Of the folds that all models have finished.
+    """
+    found = {v: {f.name: f for f in folders(runs, study, v)} for v in VARIANTS}
+    found = {variant: jobs for variant, jobs in found.items() if jobs}
+    if not found:
         return ""
-    folds = min(count.values())
-    parts = [f"{folds} fold(s); models trained {'-'.join(PERIODS['training'])}."]
-    for period, found in tables.items():
-        same = [v for v in found if count[v] == folds]
+    jobs = sorted(set.intersection(*(set(jobs) for jobs in found.values())))
+    if not jobs:
+        return ""
+    epochs = {
+        v: json.loads((jobs_of[jobs[0]] / "job.json").read_text())["epochs"]
+        for v, jobs_of in found.items()
+    }
+    parts = [f"{', '.join(jobs)}; epochs: {', '.join(f'{v} {n}' for v, n in epochs.items())}."]
+    tables = {}
+    for period, days in PERIODS.items():
+        tables = {
+            variant: pd.concat([scores(jobs_of[job], period) for job in jobs])
+            for variant, jobs_of in found.items()
+        }
+        tables = {v: t[t["gauge_use"] == "held out"] for v, t in tables.items()}
         parts.append(
-            f"Held-out basins, {'-'.join(PERIODS[period])}:\n\n"
-            + to_markdown(compare({v: found[v] for v in same}, METRICS))
+            f"Held-out basins, {'-'.join(days)}:\n\n{to_markdown(compare(tables, METRICS))}"
         )
-    plot.save(plot_scores.cdf(tables["test"], "nse"), out / f"{study}-nse.png")
+    plot.save(plot_scores.cdf(tables, "nse"), out / f"{study}-nse.png")
     return "\n\n".join(parts)
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import xarray as xr
 
-from gridhydro import io, pet
+from gridhydro import io
 from gridhydro.column import Column
+from gridhydro.columns import column as column_named
 from gridhydro.domain import Domain
 from gridhydro.inputs import attribute_values, without_gaps
+from gridhydro.pet import pet_of
 
 
 @dataclass(frozen=True)
@@ -80,16 +82,25 @@ def read(options: BasinsOptions, column: Column, data: Path, place: str) -> Basi
 
 
 def of_dataset(
-    found: xr.Dataset, column: Column, attributes: tuple[str, ...] = (), method: str = "oudin"
+    found: xr.Dataset,
+    column: str | Column = "hbv",
+    attributes: tuple[str, ...] = (),
+    pet: str = "oudin",
 ) -> Basins:
-    """The parts of a basins Dataset that a training takes."""
+    """The parts of a basins Dataset that a training takes.
+
+    column      whose forcings are needed; attributes: names of those to use, all without it
+    pet         method of the potential evapotranspiration, or "given" if the Dataset has it
+    Missing attributes are replaced by the mean of the other basins, with a warning.
+    """
+    column = column_named(column)
     if "discharge" not in found:
         raise ValueError("the basins have no discharge to train on")
     domain = lumped_domain(found)
     series = {name for name in found.data_vars if "time" in found[name].dims}
     chosen = list(attributes) or None
     values = attribute_values(domain, found.drop_vars(series), chosen)
-    return Basins(domain, without_gaps(values), with_pet(found, column, method), found["discharge"])
+    return Basins(domain, without_gaps(values), with_pet(found, column, pet), found["discharge"])
 
 
 def with_pet(found: xr.Dataset, column: Column, method: str = "oudin") -> xr.Dataset:
@@ -101,7 +112,7 @@ def with_pet(found: xr.Dataset, column: Column, method: str = "oudin") -> xr.Dat
     wanted = [f.name for f in column.forcings]
     forcing = found[[n for n in wanted if n in found and (n != demand or method == "given")]]
     if demand in wanted and method != "given":
-        forcing = forcing.assign({demand: pet.pet_of(found, method)})
+        forcing = forcing.assign({demand: pet_of(found, method)})
     return forcing
 
 

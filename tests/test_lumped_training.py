@@ -25,7 +25,7 @@ KINDS = {
 
 
 def basins():
-    return of_dataset(small_basins(), column("hbv"), method="given")
+    return of_dataset(small_basins(), column("hbv"), pet="given")
 
 
 def model(kind="mlp", **options):
@@ -125,7 +125,7 @@ def test_gauges_held_out_have_no_say():
     changed = small_basins().copy(deep=True)
     changed["discharge"].loc[{"gauge": NAMES[3]}] *= 5
     changed["slope"].loc[{"gauge": NAMES[3]}] *= 5
-    parts = of_dataset(changed, column("hbv"), method="given")
+    parts = of_dataset(changed, column("hbv"), pet="given")
     other = gh.Model(
         parts.domain, "hbv", parts.attributes, hidden=(16,), components=3, unit_hydrograph="mean"
     )

@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Batches": "batches",
     "Domain": "domain",
+    "Ensemble": "ensemble",
     "EmbeddedNetwork": "nets.embedded",
     "Forcing": "forcing",
     "LSTMModel": "baseline",

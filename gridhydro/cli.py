@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--resume", action="store_true", help="go on from the last checkpoint there")
     sub.add_argument("--epochs", type=int, help="instead of the file's")
     sub.add_argument("--seed", type=int, help="instead of the file's")
+    sub.add_argument("--seeds", type=int, help="train as many times and score the mean")
     sub.add_argument("--device", help="cpu or cuda; cuda where there is one")
 
     sub = command("check", _check, "read a domain file, build the domain and report on it")
@@ -95,12 +96,15 @@ def _demo(options) -> None:
 
 
 def _train(options) -> None:
-    from gridhydro.recipe import report, train_domain
+    from gridhydro.recipe import report, train_domain, train_ensemble
 
-    scores = train_domain(
-        options.domain, options.data, options.out, resume=options.resume, epochs=options.epochs,
-        seed=options.seed, device=options.device,
-    )  # fmt: skip
+    more = dict(resume=options.resume, epochs=options.epochs, device=options.device)
+    if options.seeds is not None:
+        if options.seed is not None or options.seeds < 1:
+            raise ValueError("--seeds is how many runs to train, from seed 0 on: no --seed with it")
+        scores = train_ensemble(options.domain, options.data, options.out, options.seeds, **more)
+    else:
+        scores = train_domain(options.domain, options.data, options.out, seed=options.seed, **more)
     files = "metrics.csv, parameters.nc, fluxes.nc, figures"
     print(f"{report(scores)}\n\nwritten to {options.out}: {files}")
 
@@ -117,8 +121,14 @@ def _run(options) -> None:
     from gridhydro.recipe import load_run
 
     run, _ = load_run(options.folder, options.data)
+    _one_run(run, options.folder)
     export.write_dataset(options.out, run.simulate(outputs=options.outputs))
     print(f"written: {options.out}")
+
+
+def _one_run(run, folder: Path) -> None:
+    if not hasattr(run, "simulate"):
+        raise ValueError(f"{folder} holds an ensemble: name one of its runs, {folder / 'seed-0'}")
 
 
 def _evaluate(options) -> None:
@@ -129,7 +139,7 @@ def _evaluate(options) -> None:
     scores = evaluate(run, setup, options.period)
     name = "metrics.csv" if options.period is None else f"metrics-{'-'.join(options.period)}.csv"
     checkpoint.replace(options.folder / name, lambda p: scores.to_csv(p, index=False))
-    figures.draw_scores(options.folder / "figures", run.model.domain, scores)
+    figures.draw_scores(options.folder / "figures", setup.domain, scores)
     print(f"{report(scores)}\n\nwritten: {options.folder / name}, and figures beside it")
 
 
@@ -137,6 +147,7 @@ def _export(options) -> None:
     from gridhydro.recipe import evaluate, load_run
 
     run, setup = load_run(options.folder, options.data)
+    _one_run(run, options.folder)
     run.save(options.folder, scores=evaluate(run, setup), discharge=setup.discharge)
     print(f"written: {options.folder}")
 

@@ -13,7 +13,9 @@ from gridhydro import checkpoint, splits
 from gridhydro.baseline import make_model
 from gridhydro.batches import Batches
 from gridhydro.config import Setup, load
-from gridhydro.figures import FEW
+from gridhydro.ensemble import Ensemble
+from gridhydro.ensemble import seeds as seeds_of
+from gridhydro.figures import FEW, draw_scores
 from gridhydro.options import refuse_unknown
 from gridhydro.river import River
 from gridhydro.run import Run
@@ -60,6 +62,23 @@ def train_domain(
     )  # fmt: skip
     scores = evaluate(run, setup)
     run.save(out, scores=scores, discharge=setup.discharge)
+    return scores
+
+
+def train_ensemble(domain, data, out: str | Path, seeds: int, **options) -> pd.DataFrame:
+    """Train with the seeds 0, 1, ... into out/seed-0, ..., and score their mean; finished ones
+    are not trained again. Options and scores as for `train_domain`."""
+    out = Path(out)
+    for seed in range(seeds):
+        folder = out / f"seed-{seed}"
+        if not (folder / "run.json").exists():
+            begun = (folder / "checkpoint" / checkpoint.INDEX).exists()
+            options["resume"] = options.get("resume", False) and begun
+            train_domain(domain, data, folder, seed=seed, **options)
+    ensemble, setup = load_run(out, data)
+    scores = evaluate(ensemble, setup)
+    checkpoint.replace(out / "metrics.csv", lambda p: scores.to_csv(p, index=False))
+    draw_scores(out / "figures", setup.domain, scores)
     return scores
 
 
@@ -112,9 +131,13 @@ def _days(period: tuple[str, str]) -> tuple[str, str]:
     return str(first.start_time.date()), str(last.end_time.date())
 
 
-def load_run(folder: str | Path, data: str | Path | None = None) -> tuple[Run, Setup]:
-    """A finished run with the input it was trained on."""
+def load_run(folder: str | Path, data: str | Path | None = None) -> tuple[Run | Ensemble, Setup]:
+    """A finished run, or an ensemble of them, with the input it was trained on."""
     folder = Path(folder)
+    members = seeds_of(folder)
+    if members:
+        first, setup = load_run(members[0], data)
+        return Ensemble([first, *(Run.load(m, setup.forcing) for m in members[1:])]), setup
     if data is None and (folder / "source.json").exists():
         data = json.loads((folder / "source.json").read_text())["data"]
     if not (folder / "domain.toml").exists():
@@ -125,7 +148,9 @@ def load_run(folder: str | Path, data: str | Path | None = None) -> tuple[Run, S
     return Run.load(folder, setup.forcing), setup
 
 
-def evaluate(run: Run, setup: Setup, period: tuple[str, str] | None = None) -> pd.DataFrame:
+def evaluate(
+    run: Run | Ensemble, setup: Setup, period: tuple[str, str] | None = None
+) -> pd.DataFrame:
     """Scores over one period, or over the training and the validation period of the file.
 
     Where the forcing begins with the training period, its warm-up is not scored.
@@ -135,7 +160,8 @@ def evaluate(run: Run, setup: Setup, period: tuple[str, str] | None = None) -> p
     settings = setup.training
     periods = {"training": settings.period, "validation": settings.validation}
     if settings.batches is not None:
-        first = run.forcing.times[Batches(**settings.batches).warmup]
+        one = run.runs[0] if isinstance(run, Ensemble) else run
+        first = one.forcing.times[Batches(**settings.batches).warmup]
         start, end = settings.period
         periods["training"] = (str(max(pd.Timestamp(start), first).date()), end)
     simulated = run.discharge()

@@ -18,6 +18,8 @@ LANES = 64
 # forward + adjoint runs 2.5 times as fast as plain streaming of every day's states
 AHEAD = 3
 SEGMENT = 32
+# bytes of solved states up to which reading them back beats solving again by a fifth or more
+SOLVED_BYTES = 2**30
 
 # Linux: the size of a huge page, and the advice to use them
 HUGE_PAGE, MADV_HUGEPAGE = 2 * 2**20, 14

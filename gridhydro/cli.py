@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--outputs", nargs="+", help="fluxes and states to write; the runoff")
     sub.add_argument("--dynamic", nargs="*", default=[], help="parameters that change by day")
     sub.add_argument("--components", type=int, default=1)
+    sub.add_argument("--scheme", default="sequential", help="such as implicit or explicit:24")
     sub.add_argument("--dtype", choices=["float32", "float64"], default="float32")
     return parser
 
@@ -160,7 +161,7 @@ def _info(options) -> None:
 
 def _kernels(options) -> None:
     from gridhydro.columns import column
-    from gridhydro.kernels import emit_numba, emit_triton
+    from gridhydro.kernels import Scheme, emit_numba, emit_triton
     from gridhydro.simulate import spec_of
 
     chosen = column(options.column)
@@ -172,7 +173,8 @@ def _kernels(options) -> None:
     if unknown:
         raise ValueError(f"'{unknown[0]}' is no parameter of {chosen.name}: {', '.join(known)}")
     dynamic = tuple(options.dynamic)
-    spec = spec_of(chosen, outputs, dynamic, options.components, True, options.dtype)
+    scheme = Scheme.of(options.scheme)
+    spec = spec_of(chosen, outputs, dynamic, options.components, True, options.dtype, scheme)
     emitter = {"numba": emit_numba, "triton": emit_triton}[options.target]
     print(getattr(emitter, options.direction)(spec), end="")
 

@@ -9,7 +9,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from gridhydro.kernels import column_numba, column_reference
-from gridhydro.kernels.launch import SEGMENT
+from gridhydro.kernels.launch import SEGMENT, SOLVED_BYTES
 from gridhydro.kernels.schemes import SEQUENTIAL, Scheme
 from gridhydro.kernels.spec import Spec
 
@@ -28,8 +28,8 @@ def column_op(
     weights : (W,) of the networks inside the step, in the order of `spec.weights`, if it has any.
     storage : "all", "auto" or an int K
         what the backward pass reads: every day's states, or those before every K-th day with the
-        days between computed again. "auto" is the quickest: every 32 days on a CPU, "all" on a
-        GPU while that fits a quarter of its free memory.
+        days between computed again. "auto" is the quickest: every 32 days on a CPU (all up to
+        1 GiB of an implicit scheme), "all" on a GPU while that fits a quarter of its free memory.
     backend : None, "numba", "triton" or "torch"
         None: Triton for CUDA tensors, numba for CPU tensors. "torch" is the reference loop.
 
@@ -93,10 +93,14 @@ def checkpoint_interval(storage, forcing, initial, scheme: Scheme = SEQUENTIAL) 
     if storage == "all":
         return 1
     if storage == "auto":
-        if not forcing.is_cuda:
-            # on a CPU recomputing in the cache beats streaming, but not if it is solving
-            return 1 if scheme.implicit else min(max(SEGMENT // scheme.substeps, 1), days)
         size = days * initial.numel() * initial.element_size()
+        if scheme.implicit:
+            size *= scheme.substeps
+        if not forcing.is_cuda:
+            if scheme.implicit and size <= SOLVED_BYTES:
+                return 1
+            # on a CPU recomputing in the cache beats streaming
+            return min(max(SEGMENT // scheme.substeps, 1 + scheme.implicit), days)
         free, _ = torch.cuda.mem_get_info(forcing.device)
         # blocks that torch holds for later use are free too
         free += torch.cuda.memory_reserved(forcing.device)

@@ -56,6 +56,14 @@ def fetch_ahead(source, t, first, last):
 
 
 @njit
+def fetch_lanes(source, row, cell, width):
+    if 0 <= row < source.shape[0]:
+        for k in range(source.shape[1]):
+            for i in range(cell * COMPONENTS, (cell + width) * COMPONENTS, 16):
+                prefetch(source, row, k, i)
+
+
+@njit
 def load_row(w, row, source, cell, width):
     base, first, count = uint64(row * LANES), uint64(cell * COMPONENTS), uint64(width * COMPONENTS)
     for l in range(count):
@@ -254,7 +262,11 @@ def forward(spec: Spec) -> str:
     day, begin, end = ["step(w)"], [], []
     if spec.scheme.implicit:
         row = _substep_of(spec, "t")
-        day += ["if every == 1:", f"    store(w, STATES, trajectory[{row}], cell, width)"]
+        day += [
+            "if every == 1:",
+            f"    fetch_lanes(trajectory, {row} + AHEAD, cell, width)",
+            f"    store(w, STATES, trajectory[{row}], cell, width)",
+        ]
         begin, end = ["clear(w, MISSED, 1)"], ["store(w, MISSED, missed, cell, width)"]
     day = _each_substep(spec, day)
     if spec.scheme.substeps > 1:
@@ -371,6 +383,7 @@ def _day_back(spec: Spec) -> list[str]:
             "if every > 1:",
             *_indented(body),
             "else:",
+            f"    fetch_lanes(trajectory, {row} - AHEAD, cell, width)",
             f"    load(w, STATES, trajectory[{row}], cell, width)",
         ]
     body.append("step_adjoint(w)")

@@ -6,7 +6,7 @@ One program owns a block of cells (x components) and loops over time with the st
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 
 from gridhydro.kernels.newton import Newton
@@ -139,7 +139,7 @@ def adjoint(spec: Spec) -> str:
                     w.load("kept", spec.states, _row(spec, "slot"))
                 with w.loop("else:"):
                     w.load("trajectory", spec.states, _row(spec, w.substep_of("day")))
-                # the same array by another name, or the compiler would load once and hold all weights
+                # by another name, or the compiler would load once and hold all weights
                 w.lines(back, backward="weights_again")
                 handed = [_value(back.outputs[name]) for name in spec.handed]
                 w.store("handed", _handed(spec, w.substep_of("day")), handed)
@@ -156,16 +156,13 @@ def adjoint(spec: Spec) -> str:
                     [f"d_next_{name}" for name in spec.states],
                     [back.outputs[f"d_{name}"] for name in spec.states],
                 )
-            gradients = {
-                name: f"sum_{name}"
-                if spec.scheme.substeps > 1
-                else _value(back.outputs[f"d_{name}"])
-                for name in daily
-            }
-            dynamic = [gradients[n] for n in spec.dynamic]
+            sums = {name: _value(back.outputs[f"d_{name}"]) for name in daily}
+            if spec.scheme.substeps > 1:
+                sums = {name: f"sum_{name}" for name in daily}
+            dynamic = [sums[name] for name in spec.dynamic]
             w.store("d_dynamic", "({k} * all_days + day) * lanes + lane", dynamic)
             if spec.forcing_gradient:
-                w.sums("d_forcing", [gradients[n] for n in spec.forcings])
+                w.sums("d_forcing", [sums[name] for name in spec.forcings])
         with w.loop("if RECOMPUTE:"):
             w("tl.debug_barrier()")
     for name in spec.derived:
@@ -226,16 +223,16 @@ class _Writer:
         self("all_cells = tl.cast(cells, tl.int64)")
         self(f"lanes = all_cells * {m}")
 
+    @contextmanager
     def substeps(self, backwards: bool = False):
         """A loop over the sub-steps of a day; none where the day is one."""
         n = self.spec.scheme.substeps
         if n == 1:
-            return nullcontext()
-        scope = self.loop(f"for part in range({n}):")
-        self.indent += 1
-        self(f"j = {f'{n - 1} - part' if backwards else 'part'}")
-        self.indent -= 1
-        return scope
+            yield
+            return
+        with self.loop(f"for part in range({n}):"):
+            self(f"j = {f'{n - 1} - part' if backwards else 'part'}")
+            yield
 
     def substep_of(self, day: str) -> str:
         """Number of the sub-step, counted from the start of day 0."""

@@ -18,6 +18,8 @@ LANES = 64
 # forward + adjoint runs 2.5 times as fast as plain streaming of every day's states
 AHEAD = 3
 SEGMENT = 32
+# bytes of solved states up to which reading them back beats solving again by a fifth or more
+SOLVED_BYTES = 2**30
 
 # on the GPU the gradient of a network inside the step is made, in torch, of what the kernel hands
 # out: about so many days and lanes at a time, which bounds its memory, but never few days

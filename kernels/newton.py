@@ -58,16 +58,17 @@ class Newton:
         at, states = copy_lines(self.inflow, program), self._inputs(program)
         values = {f"previous_{name}": state for name, state in states.items()}
         for name, state in states.items():
-            trial = state + at(self.inflow.outputs[f"next_{name}"])
-            values[name] = trial.clamp(min=0.0)
-        return self._kept(program, values | {"best": FIRST, "damping": 1.0})
+            trial = (state + at(self.inflow.outputs[f"next_{name}"])).clamp(min=0.0)
+            values[name] = trial
+        # names apart from those of the iterations, or their loop would carry them along
+        return self._kept(program, values | {"best": FIRST, "damping": 1.0}, "first_")
 
     @cached_property
     def residual(self) -> Program:
-        """A trial: `residual_<state>`, rates, `saved`, and the condition `unsolved`."""
+        """A trial: `residual_<state>`, `trial_<rate>`, `saved`, and the condition `unsolved`."""
         program, at, left, unsolved = self._trial()
         values = {f"residual_{name}": value for name, value in left.items()}
-        values |= {f"rate_{name}": at(self.inflow.outputs[name]) for name in self.rates}
+        values |= {f"trial_{name}": at(self.inflow.outputs[name]) for name in self.rates}
         lines = {line.name: line for line in self.inflow.lines}
         values |= {f"saved_{name}": at(lines[name]) for name in self.saved}
         return self._kept(program, values | {"unsolved": unsolved})
@@ -88,27 +89,24 @@ class Newton:
         program = Program()
         at = copy_lines(self.inflow, program, given)
         left = self._inputs(program, "residual_")
-        return self._kept(
-            program, self._next_trial(program, at, left, self._unsolved(program, left))
-        )
+        unsolved = self._unsolved(program, left)
+        return self._kept(program, self._next_trial(program, at, left, unsolved))
 
     @cached_property
     def iteration(self) -> Program:
         """A trial and the next one, for those that hold all of it in registers."""
         program, at, left, unsolved = self._trial()
         values = self._next_trial(program, at, left, unsolved) | {"unsolved": unsolved}
-        before = [line.name for line in self.guess.lines]  # which a loop would carry along
-        return self._kept(program, values, before)
+        return self._kept(program, values)
 
     @cached_property
     def finish(self) -> Program:
-        """`next_<state>`, outputs and `missed`, from `residual_<state>` and `rate_<output>`."""
+        """`next_<state>`, outputs and `missed`, from `residual_<state>` and `trial_<rate>`."""
         program = Program()
         left = self._inputs(program, "residual_")
-        rates = {name: program.input(f"rate_{name}") for name in self.rates}
-        return self._kept(
-            program, self._results(program, left, rates, self._unsolved(program, left))
-        )
+        rates = {name: program.input(f"trial_{name}") for name in self.rates}
+        unsolved = self._unsolved(program, left)
+        return self._kept(program, self._results(program, left, rates, unsolved))
 
     @cached_property
     def final(self) -> Program:
@@ -134,11 +132,12 @@ class Newton:
         found = {f"d_{name}": (found | before).get(name, 0.0) for name in wanted}
         return self._kept(program, handed | found if calls else found)
 
-    def _kept(self, program: Program, values: Values, others: Iterable[str] = ()) -> Program:
+    def _kept(self, program: Program, values: Values, prefix: str = "") -> Program:
+        """The program with these outputs, its lines named after the statements they are from."""
         program.keep(values)
         for line in program.lines:
-            line.name = line.name or assigned_name(*line.source)
-        make_unique(program, self.taken | set(others))
+            line.name = prefix + (line.name or assigned_name(*line.source))
+        make_unique(program, self.taken)
         return program
 
     def _inputs(self, program: Program, prefix: str = "") -> Values:
@@ -156,29 +155,30 @@ class Newton:
 
     def _unsolved(self, program: Program, left: Values) -> Symbol:
         water = _sum(self._inputs(program).values())
-        return _size(left) > self.tolerance * (1.0 + water)  # no: not a number is not sought on
+        tolerable = self.tolerance * (1.0 + water)
+        unsolved = _size(left) > tolerable  # false for what is not a number: it stays as it is
+        return unsolved
 
     def _next_trial(self, program: Program, at: Callable, left: Values, unsolved) -> Values:
         states, damping = self._inputs(program), program.input("damping")
         best, size = program.input("best"), _size(left)
         better = (size < best) | (damping <= CROSS)
-        against = {name: -1.0 * value for name, value in left.items()}
-        step = _solve(self._jacobian(program, at), against)
-        values = {
-            "best": torch.where(better, size, best),
-            "damping": torch.where(better, (4.0 * damping).clamp_max(1.0), 0.5 * damping),
-        }
+        step = _solve(self._jacobian(program, at), {name: -value for name, value in left.items()})
+        best = torch.where(better, size, best)
+        damping = torch.where(better, (4.0 * damping).clamp_max(1.0), 0.5 * damping)
+        values = {"best": best, "damping": damping}
         for name, state in states.items():
             base = torch.where(better, state, program.input(f"accepted_{name}"))
             way = torch.where(better, step[name], program.input(f"direction_{name}"))
-            trial = (base + values["damping"] * way).clamp(min=0.0)
-            values[f"accepted_{name}"], values[f"direction_{name}"] = base, way
-            values[name] = torch.where(unsolved, trial, state)
+            trial = (base + damping * way).clamp(min=0.0)
+            trial = torch.where(unsolved, trial, state)
+            values |= {name: trial, f"accepted_{name}": base, f"direction_{name}": way}
         return values
 
     def _end(self, program: Program, left: Values) -> Values:
         states = self._inputs(program)
-        return {name: (states[name] - left[name]).clamp(min=0.0) for name in self.states}
+        end = {name: (states[name] - left[name]).clamp(min=0.0) for name in self.states}
+        return end
 
     def _results(self, program: Program, left: Values, rates: Values, unsolved) -> Values:
         end = self._end(program, left)
@@ -194,36 +194,45 @@ class Newton:
         entries = {(name, name): 1.0 for name in self.states}
         for row in self.states:
             for column, slope in of(self.inflow.outputs[f"next_{row}"]).items():
-                entries[row, column] = entries.get((row, column), 0.0) - slope
+                entry = entries.get((row, column), 0.0) - slope
+                entries[row, column] = entry
         return entries
 
 
 def _solve(matrix: dict[tuple[str, str], Symbol | float], right: Values) -> Values:
     """Solve a sparse system by elimination without pivoting, line by line."""
     matrix, right, order, inverse = dict(matrix), dict(right), list(right), {}
-    for k, pivot in enumerate(order):
-        inverse[pivot] = 1.0 / matrix[pivot, pivot]
+    for k, column in enumerate(order):
+        pivot = 1.0 / matrix[column, column]
+        inverse[column] = pivot
         for row in order[k + 1 :]:
-            if (row, pivot) not in matrix:
+            if (row, column) not in matrix:
                 continue
-            factor = matrix[row, pivot] * inverse[pivot]
-            right[row] = right[row] - factor * right[pivot]
-            for column in order[k + 1 :]:
-                if (pivot, column) in matrix:
-                    less = factor * matrix[pivot, column]
-                    matrix[row, column] = matrix.get((row, column), 0.0) - less
+            factor = matrix[row, column] * pivot
+            rest = right[row] - factor * right[column]
+            right[row] = rest
+            for other in order[k + 1 :]:
+                if (column, other) in matrix:
+                    entry = matrix.get((row, other), 0.0) - factor * matrix[column, other]
+                    matrix[row, other] = entry
     solution = {}
     for row in reversed(order):
-        known = [matrix[row, c] * solution[c] for c in solution if (row, c) in matrix]
-        rest = right[row] - _sum(known) if known else right[row]
-        solution[row] = rest * inverse[row]
+        rest = right[row]
+        for column, found in solution.items():
+            if (row, column) in matrix:
+                rest = rest - matrix[row, column] * found
+        found = rest * inverse[row]
+        solution[row] = found
     return {name: solution[name] for name in order}
 
 
 def _sum(values: Iterable[Symbol | float]):
-    first, *others = values
-    return sum(others, first)
+    total = 0.0
+    for value in values:
+        total = total + value
+    return total
 
 
 def _size(left: Values):
-    return _sum(abs(value) for value in left.values())
+    sizes = [abs(value) for value in left.values()]
+    return _sum(sizes)

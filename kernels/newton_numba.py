@@ -30,7 +30,7 @@ def functions(newton: Newton, at, inputs: dict, outputs: dict, sums: dict) -> li
     """Name, program, offsets of inputs, outputs and sums, and the condition that is counted."""
     search = at("SEARCH") | at("ACCEPTED", "accepted_") | at("DIRECTION", "direction_")
     residual, previous = at("RESIDUAL", "residual_"), at("PREVIOUS", "previous_")
-    rates, costly = at("RATES", "rate_"), at("COSTLY")
+    rates, costly = at("RATES", "trial_"), at("COSTLY")
     trial = residual | rates | {f"saved_{name}": offset for name, offset in costly.items()}
     given = inputs | residual | costly | search
     return [

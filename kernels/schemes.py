@@ -95,12 +95,10 @@ class Scheme:
         return states, self._shares(column, fluxes) | self._stores(column, states, x, p)
 
     def _rk4(self, column, s, x, p):
-        changes, fluxes = {}, {}
-        at = s
+        changes, fluxes, slopes = {}, {}, {}
         for weight, place in _RK4:
-            if place:
-                at = SimpleNamespace(**_moved(s, slopes, place * self.dt))
-            slopes, rates = column.tendency(at, x, p, self.dt)
+            at = vars(s) | _moved(s, slopes, place * self.dt)
+            slopes, rates = column.tendency(SimpleNamespace(**at), x, p, self.dt)
             for total, values in ((changes, slopes), (fluxes, rates)):
                 for name, value in values.items():
                     term = weight * value

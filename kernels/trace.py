@@ -1,4 +1,4 @@
-"""From a column's daily step to straight-line code, and from that to its adjoint.
+"""From a column's (sub-)step to straight-line code, and from that to its adjoint.
 
 The step is called once with symbols in place of tensors; each operation becomes a line that knows
 the physics line it came from. Equal lines are shared. What depends on static parameters alone is
@@ -32,10 +32,13 @@ _RESERVED = {
     *("np", "njit", "int32", "int64", "tl", "triton", "day", "days", "kept_day", "every", "cell"),
     *("cells", "lane", "lanes", "component", "there", "alone", "all_days", "all_cells", "forcing"),
     *("static", "dynamic", "initial", "outputs", "final", "trajectory", "kept", "segments", "back"),
-    *("start", "stop", "first", "slot", "range", "min", "component_weight", "weights"),
-    *("weights_again", "handed"),
+    *("start", "stop", "first", "slot", "range", "min", "j", "part", "missed"),
+    *("best", "damping", "unsolved", "trials"),
+    *("component_weight", "weights", "weights_again", "handed"),
 }
-_RESERVED_PREFIXES = ("new_", "sum_")
+_RESERVED_PREFIXES = (
+    "new_", "sum_", "previous_", "residual_", "accepted_", "direction_", "trial_",
+)  # fmt: skip
 
 # what an output of a component is multiplied by before the mean over the components
 COMPONENT_WEIGHT = "component_weight"
@@ -294,8 +297,8 @@ def _checked(column, scheme, states, fluxes) -> dict[str, Symbol | float]:
         if names != set(values):
             missing, extra = sorted(names - set(values)), sorted(set(values) - names)
             raise ValueError(
-                f"{scheme.method}() of the column '{column.name}' and its fields disagree on each {kind}: "
-                f"not returned: {missing or 'none'}; not declared: {extra or 'none'}"
+                f"{scheme.method}() of the column '{column.name}' and its fields disagree on each "
+                f"{kind}: not returned: {missing or 'none'}; not declared: {extra or 'none'}"
             )
     return {f"next_{name}": value for name, value in states.items()} | dict(fluxes)
 

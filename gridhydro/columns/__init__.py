@@ -12,9 +12,13 @@ COLUMNS: dict[str, Column] = {
 def column(name: str | Column) -> Column:
     """The column model called `name`; a column passes through."""
     if isinstance(name, Column):
-        if type(name).step is Column.step and "step" not in vars(name):
+        if not any(_writes(name, method) for method in ("step", "tendency")):
             raise TypeError(f"the column {type(name).__name__} has no step(s, x, p): write one day")
         return name
     if name not in COLUMNS:
         raise ValueError(f"there is no column '{name}'; there is {', '.join(sorted(COLUMNS))}")
     return COLUMNS[name]
+
+
+def _writes(column: Column, method: str) -> bool:
+    return getattr(type(column), method) is not getattr(Column, method) or method in vars(column)

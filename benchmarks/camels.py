@@ -39,13 +39,21 @@ VARIANTS: dict[str, dict] = {
     "dynamic": dict(
         network="lstm", hidden=(32, 64, 32), dynamic=("beta", "gamma"), dynamic_dropout=0.1
     ),
+    "static improved": dict(fixed={}),
+    "dynamic improved": dict(
+        network="lstm",
+        hidden=(32, 64, 32),
+        dynamic=("beta", "gamma"),
+        dynamic_dropout=0.1,
+        fixed={},
+    ),
     "implicit": dict(scheme="implicit"),
     "implicit improved": dict(scheme="implicit", column="hbv_improved", fixed={}),
     "lstm": LSTM | dict(column="lstm"),
 }
 # learning rates found on 1981-1990, scored on 1991-1995
 RATES = {"lstm": 0.003}
-EPOCHS = {"dynamic": 25, "lstm": 25}
+EPOCHS = {"dynamic": 25, "dynamic improved": 25, "lstm": 25}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from benchmarks.camels import PERIODS, VARIANTS
-from gridhydro import plot, plot_scores, untrained
+from gridhydro import metrics, plot, plot_scores, untrained
 from gridhydro.baseflow import baseflow_index
 from gridhydro.checkpoint import replace
 from gridhydro.columns import column
@@ -43,13 +43,27 @@ def wet(setup) -> list[str]:
     return [str(g) for g in excess["gauge"].values[excess.values]]
 
 
-def temporal(runs: Path, out: Path, excluded: list[str]) -> str:
+def mean_of_seeds(found: list[Path], setup) -> pd.DataFrame:
+    """Scores of the mean discharge of several runs, as those of one."""
+    parts = []
+    for folder in found:
+        with xr.open_dataset(folder / "discharge.nc") as file:
+            parts.append(file["discharge"].transpose("time", "gauge").load().to_pandas())
+    depth = 86.4 / setup.domain.gauges["network_area_km2"]
+    simulated = sum(parts) / len(parts) * depth
+    observed = setup.discharge.to_pandas().reindex(simulated.index)
+    return metrics.table(simulated, observed[list(simulated)], "test")
+
+
+def temporal(runs: Path, out: Path, setup, excluded: list[str]) -> str:
     tables = {}
     for variant in VARIANTS:
-        for folder in folders(runs, "temporal", variant):
-            tables[variant if folder.name == "seed-0" else f"{variant}, {folder.name}"] = scores(
-                folder, "test"
-            )
+        found = folders(runs, "temporal", variant)
+        for folder in found:
+            name = variant if folder.name == "seed-0" else f"{variant}, {folder.name}"
+            tables[name] = scores(folder, "test")
+        if len(found) > 1:
+            tables[f"{variant}, mean of {len(found)} seeds"] = mean_of_seeds(found, setup)
     parts = []
     for title, exclude in (
         ("all basins", None),
@@ -182,7 +196,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     setup = load(options.domain, options.data)
     sections = {
-        "Temporal": temporal(options.runs, options.out, wet(setup)),
+        "Temporal": temporal(options.runs, options.out, setup, wet(setup)),
         "Ungauged basins (PUB)": held_out(options.runs, options.out, "pub"),
         "Ungauged region (PUR)": held_out(options.runs, options.out, "pur"),
         "What nobody trained on": nobody_trained_on(options.runs, options.out, setup, options.data),

@@ -80,7 +80,8 @@ def forward(spec: Spec) -> str:
             if spec.scheme.implicit:
                 w(f"sum_missed += {_value(step.outputs['missed'])}")
                 with w.loop("if every == 1:"):
-                    w.store("trajectory", _row(spec, w.substep_of("day")), spec.states)
+                    w(f"row = {w.substep_of('day')}")
+                    w.store("trajectory", _row(spec, "row"), spec.states)
         w.outputs("outputs", values)
     w.store("final", "{k} * lanes + lane", spec.states)
     if spec.scheme.implicit:
@@ -110,7 +111,7 @@ def adjoint(spec: Spec) -> str:
                 w("day = tl.cast(t, tl.int64)")
                 w.load_day(spec.advance)
                 with w.substeps():
-                    w(f"slot = {w.substep_of('tl.cast(t - start, tl.int64)')}")
+                    w(f"slot = {w.substep_of('day - start')}")
                     if spec.scheme.implicit:
                         w.solve(spec.newton_again)
                         again = spec.newton_again.final
@@ -133,7 +134,8 @@ def adjoint(spec: Spec) -> str:
                     w(f"slot = {w.substep_of('day - start')}")
                     w.load("kept", spec.states, _row(spec, "slot"))
                 with w.loop("else:"):
-                    w.load("trajectory", spec.states, _row(spec, w.substep_of("day")))
+                    w(f"row = {w.substep_of('day')}")
+                    w.load("trajectory", spec.states, _row(spec, "row"))
                 w.lines(back)
                 for name in summed:
                     w(f"sum_{name} += {_value(back.outputs[f'd_{name}'])}")
@@ -229,7 +231,7 @@ class _Writer:
     def substep_of(self, day: str) -> str:
         """Number of the sub-step, counted from the start of day 0."""
         n = self.spec.scheme.substeps
-        return day if n == 1 else f"(({day}) * {n} + j)"
+        return day if n == 1 else f"({day}) * {n} + j"
 
     def zeros(self, names: Iterable[str]) -> None:
         for name in names:

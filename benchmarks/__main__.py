@@ -1,4 +1,4 @@
-"""python -m benchmarks columns|routing|training [--device cpu|cuda] [--quick] [--out FOLDER]"""
+"""python -m benchmarks columns|routing|schemes|training [--device cpu|cuda] [--quick] [--out FOLDER]"""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 
 def main(arguments: list[str] | None = None) -> list[dict]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", choices=("columns", "routing", "training"))
+    parser.add_argument("what", choices=("columns", "routing", "schemes", "training"))
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--quick", action="store_true", help="small sizes, under a minute")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder for the results")

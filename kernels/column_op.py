@@ -73,7 +73,7 @@ def _warn(spec: Spec, forcing, missed) -> None:
         "sub-step: take more sub-steps, such as "
         f"scheme='implicit:{4 * spec.scheme.substeps}'",
         NotConverged,
-        stacklevel=3,
+        stacklevel=4,  # who called simulate
     )
 
 

@@ -84,7 +84,8 @@ def forward(spec: Spec) -> str:
             if spec.scheme.implicit:
                 w(f"sum_missed += {_value(step.outputs['missed'])}")
                 with w.loop("if every == 1:"):
-                    w.store("trajectory", _row(spec, w.substep_of("day")), spec.states)
+                    w(f"row = {w.substep_of('day')}")
+                    w.store("trajectory", _row(spec, "row"), spec.states)
         w.outputs("outputs", values)
     w.store("final", "{k} * lanes + lane", spec.states)
     if spec.scheme.implicit:
@@ -115,7 +116,7 @@ def adjoint(spec: Spec) -> str:
                 w("day = tl.cast(t, tl.int64)")
                 w.load_day(spec.advance)
                 with w.substeps():
-                    w(f"slot = {w.substep_of('tl.cast(t - start, tl.int64)')}")
+                    w(f"slot = {w.substep_of('day - start')}")
                     if spec.scheme.implicit:
                         w.solve(spec.newton_again)
                         again = spec.newton_again.final
@@ -138,7 +139,8 @@ def adjoint(spec: Spec) -> str:
                     w(f"slot = {w.substep_of('day - start')}")
                     w.load("kept", spec.states, _row(spec, "slot"))
                 with w.loop("else:"):
-                    w.load("trajectory", spec.states, _row(spec, w.substep_of("day")))
+                    w(f"row = {w.substep_of('day')}")
+                    w.load("trajectory", spec.states, _row(spec, "row"))
                 # by another name, or the compiler would load once and hold all weights
                 w.lines(back, backward="weights_again")
                 handed = [_value(back.outputs[name]) for name in spec.handed]
@@ -151,7 +153,7 @@ def adjoint(spec: Spec) -> str:
                     # what counts at the end of the day was the first here
                     for name in spec.outputs:
                         if name not in spec.rates:
-                            w(f"d_{name} = d_{name} * 0.0")
+                            w(f"d_{name} = tl.zeros_like(d_{name})")
                 w.move(
                     [f"d_next_{name}" for name in spec.states],
                     [back.outputs[f"d_{name}"] for name in spec.states],
@@ -237,7 +239,7 @@ class _Writer:
     def substep_of(self, day: str) -> str:
         """Number of the sub-step, counted from the start of day 0."""
         n = self.spec.scheme.substeps
-        return day if n == 1 else f"(({day}) * {n} + j)"
+        return day if n == 1 else f"({day}) * {n} + j"
 
     def zeros(self, names: Iterable[str]) -> None:
         for name in names:

@@ -32,7 +32,7 @@ _RESERVED = {
     *("np", "njit", "int32", "int64", "tl", "triton", "day", "days", "kept_day", "every", "cell"),
     *("cells", "lane", "lanes", "component", "there", "alone", "all_days", "all_cells", "forcing"),
     *("static", "dynamic", "initial", "outputs", "final", "trajectory", "kept", "segments", "back"),
-    *("start", "stop", "first", "slot", "range", "min", "j", "part", "missed"),
+    *("start", "stop", "first", "slot", "range", "min", "j", "part", "row", "missed"),
     *("best", "damping", "unsolved", "trials"),
     *("component_weight", "weights", "weights_again", "handed"),
 }

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 import torch
 from column_cases import make_case, names
 
@@ -11,7 +12,7 @@ from gridhydro.simulate import simulate
 def packed(case):
     """The case as a function of three tensors: forcing, stacked parameters, stacked states."""
 
-    def run(forcing, parameters, initial, backend="numba", outputs=None):
+    def run(forcing, parameters, initial, backend="numba", outputs=None, scheme="sequential"):
         values, final = simulate(
             case.column,
             forcing,
@@ -20,6 +21,7 @@ def packed(case):
             outputs=outputs or names(case.column),
             backend=backend,
             storage="all",
+            scheme=scheme,
         )
         return torch.stack(list(values.values())), torch.stack(list(final.values()))
 
@@ -41,6 +43,19 @@ def test_gradcheck():
     run, inputs = packed(make_case(cells=2, days=3, ties=False, seed=2))
     inputs = [v.clone().requires_grad_() for v in inputs]
     assert torch.autograd.gradcheck(run, inputs, eps=1e-5, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("backend", ["numba", "triton", "torch"])
+@pytest.mark.parametrize("scheme", ["explicit:2", "rk4", "implicit", "implicit:2"])
+def test_gradcheck_of_every_scheme(scheme, backend):
+    run, inputs = packed(make_case("hbv_improved", cells=2, days=3, ties=False, seed=2))
+    device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
+    choices = dict(outputs=("runoff", "melt", "total_storage"), scheme=scheme, backend=backend)
+    inputs = [v.clone().to(device).requires_grad_() for v in inputs]
+    assert torch.autograd.gradcheck(
+        lambda *v: run(*v, **choices), inputs, eps=1e-5, atol=1e-6, rtol=1e-5,
+        fast_mode=backend != "numba",
+    )  # fmt: skip
 
 
 def test_dot_product():

@@ -67,3 +67,8 @@ class TwoStore(Column):
             runoff=t, actual_evapotranspiration=evapotranspiration, warm=warm, signal=signal
         )
         return states, fluxes
+
+    def tendency(self, s, x, p, dt):
+        """Rates of the same operations, gentle enough to be solved for."""
+        states, fluxes = self.step(s, x, p)
+        return {name: 0.2 * (value - vars(s)[name]) for name, value in states.items()}, fluxes

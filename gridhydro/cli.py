@@ -174,7 +174,8 @@ def _kernels(options) -> None:
         raise ValueError(f"'{unknown[0]}' is no parameter of {chosen.name}: {', '.join(known)}")
     dynamic = tuple(options.dynamic)
     scheme = Scheme.of(options.scheme)
-    spec = spec_of(chosen, outputs, dynamic, options.components, True, options.dtype, scheme)
+    dtype = options.dtype
+    spec = spec_of(chosen, outputs, dynamic, options.components, True, dtype, scheme=scheme)
     emitter = {"numba": emit_numba, "triton": emit_triton}[options.target]
     print(getattr(emitter, options.direction)(spec), end="")
 

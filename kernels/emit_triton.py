@@ -143,10 +143,10 @@ def adjoint(spec: Spec) -> str:
                     w.load("trajectory", spec.states, _row(spec, "row"))
                 # by another name, or the compiler would load once and hold all weights
                 w.lines(back, backward="weights_again")
-                handed = [_value(back.outputs[name]) for name in spec.handed]
-                w.store("handed", _handed(spec, w.substep_of("day")), handed)
                 for name in summed:
                     w(f"sum_{name} += {_value(back.outputs[f'd_{name}'])}")
+                handed = [_value(back.outputs[name]) for name in spec.handed]
+                w.store("handed", _handed(spec, w.substep_of("day")), handed)
                 if spec.scheme.substeps > 1:
                     for name in daily:
                         w(f"sum_{name} += {_value(back.outputs[f'd_{name}'])}")

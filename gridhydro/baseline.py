@@ -93,6 +93,7 @@ class LSTMModel(torch.nn.Module):
             torch.manual_seed(seed)
             self.network = _Network(values, self.column.forcings, hidden, dropout, log_attributes)
         self.embedded = torch.nn.ModuleDict()  # there is no step to be inside of
+        self.register_buffer("fitted", torch.tensor(False))
         self.register_buffer("attributes", self.network.inputs.matrix(values))
         self.register_buffer("area", torch.as_tensor(domain.area, dtype=torch.float32))
 
@@ -111,6 +112,9 @@ class LSTMModel(torch.nn.Module):
 
     def fit_inputs(self, forcing: Tensor, cells: Tensor | None = None) -> None:
         """Scale the inputs by the attributes of these cells and a sample of forcing."""
+        if self.fitted:
+            return
+        self.fitted.fill_(True)
         self.network.inputs.fit(self.attributes if cells is None else self.attributes[cells])
         self.network.fit(forcing)
 
@@ -131,7 +135,7 @@ class LSTMModel(torch.nn.Module):
         kept = {name: runoff for name in outputs}
         return Simulation(runoff * (area / 1000 / SECONDS), kept, State({}, None))
 
-    def spin_up(self, forcing, cycles=1, state=None) -> None:
+    def spin_up(self, forcing, cycles=1, state=None, outputs=()) -> None:
         """Refused: what an LSTM remembers is no water."""
         raise ValueError("an LSTM has no stores to spin up: give a warm-up instead")
 

@@ -53,6 +53,12 @@ def _netcdf(options: BasinsOptions, data: Path) -> xr.Dataset:
     return io.read_basins(data / options.path, names=options.names, attributes=table)
 
 
+# made of the observed discharge: no attribute of an ungauged basin
+SIGNATURES = (
+    "q_mean", "runoff_ratio", "slope_fdc", "baseflow_index", "stream_elas", "q5", "q95",
+    "high_q_freq", "high_q_dur", "low_q_freq", "low_q_dur", "zero_q_freq", "hfd_mean", "huc_02",
+)  # fmt: skip
+
 FORMATS: dict[str, Callable] = {"camels_us": _camels_us, "caravan": _caravan, "netcdf": _netcdf}
 
 
@@ -89,7 +95,9 @@ def of_dataset(
 ) -> Basins:
     """The parts of a basins Dataset that a training takes.
 
-    column      whose forcings are needed; attributes: names of those to use, all without it
+    column      whose forcings are needed
+    attributes  names of those to use; without it all but signatures of the discharge, which say
+                of a basin what a model is to find out
     pet         method of the potential evapotranspiration, or "given" if the Dataset has it
     Missing attributes are replaced by the mean of the other basins, with a warning.
     """
@@ -97,6 +105,8 @@ def of_dataset(
     if "discharge" not in found:
         raise ValueError("the basins have no discharge to train on")
     domain = lumped_domain(found)
+    if not attributes:
+        found = found.drop_vars([name for name in SIGNATURES if name in found])
     series = {name for name in found.data_vars if "time" in found[name].dims}
     chosen = list(attributes) or None
     values = attribute_values(domain, found.drop_vars(series), chosen)
@@ -112,7 +122,7 @@ def with_pet(found: xr.Dataset, column: Column, method: str = "oudin") -> xr.Dat
     wanted = [f.name for f in column.forcings]
     forcing = found[[n for n in wanted if n in found and (n != demand or method == "given")]]
     if demand in wanted and method != "given":
-        forcing = forcing.assign({demand: pet_of(found, method)})
+        forcing = forcing.assign({demand: pet_of(found, method).assign_attrs(method=method)})
     return forcing
 
 

@@ -46,10 +46,14 @@ class Batch:
     cells: Tensor | None
     first: Tensor | int
 
+    @property
+    def early(self) -> Tensor | None:
+        """The days before, if there are any."""
+        return self.before if self.before.shape[1] else None
+
     def simulate(self, model, state=None) -> Tensor:
         """Discharge at the observed gauges, (L, G) m3 s-1."""
-        before = self.before if self.before.shape[1] else None
-        discharge = model(self.forcing, state, cells=self.cells, before=before).discharge
+        discharge = model(self.forcing, state, cells=self.cells, before=self.early).discharge
         return discharge if self.cells is not None else discharge[:, self.columns]
 
     def day(self, step: int, cell: int) -> int:
@@ -68,11 +72,6 @@ def minibatches(
     random = torch.Generator().manual_seed(seed)
     first = max(days.start, options.warmup)
     length = min(options.days, days.stop - first)
-    if length < 1:
-        raise ValueError(
-            f"a warm-up of {options.warmup} days leaves nothing of the period to score: take a "
-            "shorter one, or begin the forcing earlier"
-        )
     size = min(options.basins, len(columns))
     count = max(1, round(len(columns) * (days.stop - first) / (size * length)))
     rounds = -(-count * size // len(columns))

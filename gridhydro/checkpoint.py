@@ -27,6 +27,8 @@ def write(folder: Path, epoch: int, model, optimizer, history: list[dict], about
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(v) for name, v in state.items()}
     tensors["random"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors["random_cuda"] = torch.cuda.get_rng_state()
     numbers = folder / f"checkpoint-{epoch:06d}.safetensors"
     tensors = {name: value.detach().contiguous() for name, value in tensors.items()}
     replace(numbers, lambda path: save_file(tensors, path))
@@ -62,6 +64,8 @@ def read(folder: Path, model, optimizer, about: dict) -> tuple[int, list[dict]]:
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
     torch.set_rng_state(tensors["random"])
+    if "random_cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["random_cuda"])
     return content["epoch"], content["history"]
 
 

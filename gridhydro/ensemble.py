@@ -50,4 +50,5 @@ class Ensemble:
 def seeds(folder: Path) -> list[Path]:
     """Finished runs of an ensemble, in the order of their seeds."""
     found = [path.parent for path in folder.glob("seed-*/run.json")]
+    found = [path for path in found if path.name.removeprefix("seed-").isdecimal()]
     return sorted(found, key=lambda path: int(path.name.removeprefix("seed-")))

@@ -121,10 +121,10 @@ def by_cell(values: torch.Tensor) -> torch.Tensor:
 
 def _windows(values: torch.Tensor, starts, length: int, cells) -> torch.Tensor:
     """Windows (..., length, B) of series (..., T, N)."""
-    days = torch.arange(length)[:, None] + torch.as_tensor(starts)
-    cells = torch.as_tensor(cells).to(values.device)
+    starts, cells = (torch.as_tensor(v).to(values.device) for v in (starts, cells))
+    days = torch.arange(length, device=values.device)[:, None] + starts
     # one memory layout whatever that of the series: sums, and with them every bit, depend on it
-    return values[..., days.to(values.device), cells].contiguous()
+    return values[..., days, cells].contiguous()
 
 
 def _times(dataset) -> pd.DatetimeIndex:

@@ -34,7 +34,7 @@ def report(model: Model, batch: Batch, times, epoch: int, folder: Path) -> str:
     if place is not None:
         weather = torch.cat([batch.before, batch.forcing], dim=1)[:, : where["step"] + 1, place]
         tensors["forcing"] = weather.cpu().contiguous()
-        parameters = model.cell_parameters(batch.forcing, batch.cells, batch.before)
+        parameters = model.cell_parameters(batch.forcing, batch.cells, batch.early)
         for name, value in parameters.items():
             tensors[f"parameter.{name}"] = value[..., place, :].cpu().contiguous()
     save_file(tensors, case)
@@ -52,7 +52,7 @@ def first(model: Model, batch: Batch, times) -> dict | None:
     for name, weights in model.network.named_parameters():
         if not torch.isfinite(weights).all():
             return {"what": f"the weights '{name}' of the network are not finite"}
-    parameters = model.cell_parameters(batch.forcing, batch.cells, batch.before)
+    parameters = model.cell_parameters(batch.forcing, batch.cells, batch.early)
     for name, value in parameters.items():
         bad = (~torch.isfinite(value)).nonzero()
         if len(bad):

@@ -48,10 +48,14 @@ def attribute_values(domain: Domain, attributes, names=None) -> dict[str, np.nda
             values = _one(domain, str(name), attributes[name])
             texts = values.dtype.kind in "OUST"
             found |= _classes(str(name), values) if texts else {str(name): values}
-    if names is None or not any(_CLASS in name for name in names):
+    if names is None:
         return found
-    # a class that none of these basins is of
-    return {name: found.get(name, np.zeros(domain.size)) for name in names}
+    ordered: dict[str, np.ndarray] = {}
+    for name in names:  # weights go by place: in the order asked for
+        classes = [key for key in found if key == name or key.startswith(name + _CLASS)]
+        # 0 for a class that none of these basins is of
+        ordered |= {key: found[key] for key in classes} or {name: np.zeros(domain.size)}
+    return ordered
 
 
 def without_gaps(values: dict[str, np.ndarray], means: dict[str, float] | None = None) -> dict:

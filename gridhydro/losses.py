@@ -125,9 +125,13 @@ def _low_flow(discharge):
     return torch.log10(torch.sqrt(discharge.clamp(min=0) + LOW_FLOW_OFFSET) + 0.1)
 
 
+class NothingObserved(ValueError):
+    """No gauge has what a loss needs."""
+
+
 def _require(used, what: str) -> None:
     if not used.any():
-        raise ValueError(
+        raise NothingObserved(
             f"nothing to train on: no gauge has {what} in these days; "
             "check the period and the gauge names of the observations"
         )

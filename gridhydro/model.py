@@ -107,6 +107,9 @@ class Model(torch.nn.Module):
         self.scheme = Scheme.of(scheme)
         values = attribute_values(domain, attributes)
         fixed = dict(fixed or {})
+        unknown = [n for n in dynamic if n not in [f.name for f in self.column.parameters]]
+        if unknown:
+            raise ValueError(f"'{unknown[0]}' is no parameter of the column '{self.column.name}'")
         fields = [*self.column.parameters, *self._routing_fields(fixed)]
         hidden = _hidden(network, hidden)
         self.options = dict(
@@ -142,6 +145,7 @@ class Model(torch.nn.Module):
                 )
             networks = {n.name: EmbeddedNetwork(n) for n in self.column.networks}
         self.embedded = torch.nn.ModuleDict(networks)  # inside the column's step, if it has any
+        self.register_buffer("fitted", torch.tensor(False))
         self.register_buffer("attributes", self.network.matrix(values))
         self.register_buffer("area", torch.as_tensor(domain.area, dtype=torch.float32))
         length = torch.as_tensor(flow_length(domain), dtype=torch.float32)
@@ -187,6 +191,9 @@ class Model(torch.nn.Module):
     def fit_inputs(self, forcing: Tensor, cells: Tensor | None = None) -> None:
         """Scale the network's inputs by the attributes of these cells and a sample of forcing."""
         attributes = self.attributes if cells is None else self.attributes[cells]
+        if self.fitted:  # what was learned on one scale stays on it
+            return
+        self.fitted.fill_(True)
         self.network.inputs.fit(attributes)
         if isinstance(self.network, SequenceParameterization):
             self.network.trunk.fit(forcing)
@@ -259,6 +266,10 @@ class Model(torch.nn.Module):
             tails = {}
             for name in routed:
                 source = name.removeprefix(ROUTED)
+                if before and source not in before:
+                    raise ValueError(
+                        f"the state does not carry '{source}': ask for '{name}' before"
+                    )
                 flow = fluxes[source]
                 if self.unit_hydrograph == "mean":
                     flow = over_components(flow)
@@ -297,13 +308,22 @@ class Model(torch.nn.Module):
         return self.flow_length / velocity.mean(-1) / SECONDS / self.river.reservoirs
 
     @torch.no_grad()
-    def spin_up(self, forcing: Tensor, cycles: int = 1, state: State | None = None) -> State | None:
-        """The state after `cycles` runs over this forcing; without gradient."""
+    def spin_up(
+        self,
+        forcing: Tensor,
+        cycles: int = 1,
+        state: State | None = None,
+        outputs: Sequence[str] = (),
+    ) -> State | None:
+        """The state after `cycles` runs over this forcing; without gradient.
+
+        Flows that are to be routed afterwards are named in `outputs`, as there.
+        """
         if forcing.shape[1] == 0:
             return state
         parameters = self.cell_parameters(forcing)
         for _ in range(cycles):
-            state = self(forcing, state, parameters=parameters).state
+            state = self(forcing, state, outputs, parameters=parameters).state
         return state
 
 

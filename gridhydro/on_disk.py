@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,13 @@ def packed(
     step = max(1, min(days, _NUMBERS // (variables * cells)))
     # the open file has no name any more: nothing is left behind, whatever ends the process
     with tempfile.TemporaryFile(dir=folder) as file:
-        file.truncate(4 * variables * days * cells)
+        size = 4 * variables * days * cells
+        file.truncate(size)
+        if hasattr(os, "posix_fallocate") and size:
+            try:  # a full disk is found here, not as a crash while writing
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as error:
+                raise OSError(f"{folder} has no room for {size / 1e9:.1f} GB: {error}") from error
         values = np.memmap(file, np.float32, "r+", shape=(variables, cells, days))
         starts = range(0, days, step)
         for start in tqdm(starts, desc="packing", unit="piece", disable=not progress):

@@ -12,7 +12,7 @@ import torch
 from gridhydro import checkpoint, splits
 from gridhydro.baseline import make_model
 from gridhydro.batches import Batches
-from gridhydro.config import Setup, load
+from gridhydro.config import Setup, find, load
 from gridhydro.ensemble import Ensemble
 from gridhydro.ensemble import seeds as seeds_of
 from gridhydro.figures import FEW, draw_scores
@@ -72,10 +72,13 @@ def train_ensemble(domain, data, out: str | Path, seeds: int, **options) -> pd.D
     for seed in range(seeds):
         folder = out / f"seed-{seed}"
         if not (folder / "run.json").exists():
-            begun = (folder / "checkpoint" / checkpoint.INDEX).exists()
-            options["resume"] = options.get("resume", False) and begun
             train_domain(domain, data, folder, seed=seed, **options)
+        elif (folder / "domain.toml").read_text() != find(domain).read_text():
+            raise ValueError(
+                f"{folder} was trained with another domain file: choose another folder"
+            )
     ensemble, setup = load_run(out, data)
+    ensemble = Ensemble(ensemble.runs[:seeds])
     scores = evaluate(ensemble, setup)
     checkpoint.replace(out / "metrics.csv", lambda p: scores.to_csv(p, index=False))
     draw_scores(out / "figures", setup.domain, scores)

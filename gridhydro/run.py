@@ -51,7 +51,7 @@ class Run:
         return _unpacked(self.model, self._mean_parameters())
 
     def _mean_parameters(self) -> dict[str, np.ndarray]:
-        model = self.model
+        model = self.model.eval()
         if not isinstance(model.network, SequenceParameterization):
             with torch.no_grad():
                 values = model.cell_parameters()
@@ -80,7 +80,7 @@ class Run:
         self.model.eval()
         if cycles or self.model.domain.grid is not None:
             before = forcing.values[:, :until]
-            state = self.model.spin_up(before, cycles) if cycles else None
+            state = self.model.spin_up(before, cycles, outputs=outputs) if cycles else None
             return forcing, self.model(forcing.values, state, outputs)
         parts = [
             self.model(weather, None, outputs, cells=cells)
@@ -131,7 +131,7 @@ class Run:
         outputs: Sequence[str] = (),
         *,
         names: Sequence[str] | None = None,
-        pet: str = "oudin",
+        pet: str | None = None,
     ) -> xr.Dataset:
         """Daily discharge (time, gauge) of basins that the run was not trained on.
 
@@ -139,13 +139,14 @@ class Run:
                  the network was trained with (gauge), the coordinate `area` in km2
         outputs  names of fluxes and states to return as well
         names    of some of the basins
-        pet      method by which potential evapotranspiration is computed where it is not given
+        pet      method of the potential evapotranspiration, or "given" to take that of the basins;
+                 that of the training if left out
         Missing attributes are taken as the mean of the training, with a warning.
         """
         return self.transferred(basins, names, pet).simulate(outputs=outputs)
 
     def transferred(
-        self, basins: xr.Dataset, names: Sequence[str] | None = None, pet: str = "oudin"
+        self, basins: xr.Dataset, names: Sequence[str] | None = None, pet: str | None = None
     ) -> Run:
         """The same run for other lumped basins; see `predict`."""
         if self.model.domain.grid is not None:
@@ -156,10 +157,16 @@ class Run:
         network = self.model.network
         means = dict(zip(network.names, network.inputs.typical().tolist(), strict=True))
         values = attribute_values(domain, basins, network.names)
-        model = make_model(domain, without_gaps(values, means), **_options(self.model.options))
+        options = _options(self.model.options)
+        if options["column"] != "lstm":
+            options |= dict(
+                column=self.model.column, storage=self.model.storage, backend=self.model.backend
+            )
+        model = make_model(domain, without_gaps(values, means), **options)
         model.network.load_state_dict(network.state_dict())
         model.embedded.load_state_dict(self.model.embedded.state_dict())
-        method = "given" if "potential_evapotranspiration" in basins else pet
+        model.eval()
+        method = pet or self.about.get("pet") or "given"
         forcing = Forcing.read(with_pet(basins, model.column, method), domain, model.column)
         return Run(model, forcing, self.history, self.about)
 
@@ -254,7 +261,8 @@ class Run:
         folder = Path(folder)
         if not (folder / "run.json").exists():
             raise FileNotFoundError(
-                f"{folder} holds no finished run (run.json is missing): train into it first"
+                f"{folder} holds no finished run (run.json is missing): train into it first; "
+                "of an ensemble load one of its runs, or all with gridhydro.Ensemble.load"
             )
         content = json.loads((folder / "run.json").read_text())
         options = _options(content["model"])
@@ -265,6 +273,7 @@ class Run:
             options["column"] = column
         model = make_model(domain, dict(columns), **options)
         model.load_state_dict(tensors)
+        model.eval()
         history = folder / "history.csv"
         table = pd.read_csv(history) if history.exists() else pd.DataFrame()
         if forcing is not None:

@@ -20,6 +20,7 @@ from gridhydro import checkpoint, guard, on_disk
 from gridhydro.batches import Batch, Batches, minibatches
 from gridhydro.forcing import Forcing, by_cell
 from gridhydro.interrupt import Interrupt
+from gridhydro.losses import NothingObserved
 from gridhydro.losses import loss as loss_named
 from gridhydro.model import Model
 from gridhydro.observed import discharge_table
@@ -62,7 +63,7 @@ def train(
     discharge   m3 s-1 (or a DataArray with units, mm d-1 too), one column per gauge of the domain;
                 NaN is a missing day
     period      first and last day (or month, or year) that are scored, both included
-    spinup      days before the period that only fill the stores
+    spinup      (without batches) days before the period that only fill the stores
     spinup_cycles  runs over all forcing up to the period's end before that, for short records
     decay       let the learning rate fall to nothing along a half cosine over the epochs
     optimizer   "adam" or "adadelta"
@@ -75,8 +76,8 @@ def train(
     clip        largest norm of the gradient
     out         folder for checkpoints, one every `checkpoint_every` seconds and at the end;
                 with `resume` training goes on from the last, to the numbers of an unbroken run
-    cache       folder for packed copies of forcing and observations, which are then not held in
-                memory but read by the window; gone with the process
+    cache       folder for packed copies of forcing and observations, of which minibatches read
+                their windows: nothing else is held in memory; gone with the process
 
     Without `batches` an epoch is one step over the whole period. Raises ValueError for input that
     does not fit together, and NotFinite, naming the first bad cell, day and quantity, if training
@@ -86,10 +87,20 @@ def train(
     if epochs < 1 or int(epochs) != epochs:
         raise ValueError(f"epochs is {epochs}, should be a whole number, 1 or more")
     period, gauges = _what(period, gauges, split)
+    if batches is not None and spinup_cycles:
+        raise ValueError("minibatches have warm-ups of their own: leave spinup_cycles out")
     model.to(device)
+    pet = _method_of(forcing)
     forcing = Forcing.read(forcing, model.domain, model.column, device=device, cache=cache)
     days = forcing.between(*period)
     names = _training_gauges(model, gauges, held_out)
+    if batches is not None:  # the warm-up has to lie in the record
+        days = slice(max(days.start, batches.warmup), days.stop)
+        if days.start >= days.stop:
+            raise ValueError(
+                f"a warm-up of {batches.warmup} days leaves nothing of the period to score: take a "
+                "shorter one, or begin the forcing earlier"
+            )
     observed, columns = _observed(discharge, forcing.times, days, model, names, device, cache)
     epoch_of = _epochs(model, forcing, observed, columns, days, spinup, batches, seed)
     score = _score(loss_named(loss), observed, days, batches)
@@ -106,7 +117,7 @@ def train(
         period=list(period), spinup=spinup, spinup_cycles=spinup_cycles, loss=loss_name,
         optimizer=optimizer, learning_rate=learning_rate, decay=decay, epochs=epochs,
         batches=asdict(batches) if batches else None, gauges=names, clip=clip, seed=seed,
-        split=split.to_json() if split else None,
+        split=split.to_json() if split else None, pet=pet,
     )  # fmt: skip
     done = 0
     folder = Path(out) / "checkpoint" if out is not None else None
@@ -127,7 +138,7 @@ def train(
             checkpoint.write(folder, len(history), model, descent, history, about)
         saved = time.monotonic()
 
-    def step(batch: Batch, epoch: int) -> float:
+    def step(batch: Batch, epoch: int) -> float | None:
         descent.zero_grad()
         try:
             state = None
@@ -136,6 +147,10 @@ def train(
             simulated = batch.simulate(model, state) * per_area[batch.columns]
             value = score(batch)(simulated, batch.observed)
             value.backward()
+        except NothingObserved:
+            if batches is None:
+                raise
+            return None  # a window in which nothing varies
         except ValueError:
             # the routing refuses NaN; anything else is for the caller
             if guard.first(model, batch, forcing.times) is None:
@@ -159,11 +174,18 @@ def train(
             descent.param_groups[0]["lr"] = rate
             losses, steps = [], 0
             for batch in epoch_of(epoch):
-                losses.append(step(batch, epoch))
+                value = step(batch, epoch)
+                if value is None:
+                    continue
+                losses.append(value)
                 lanes = batch.forcing.shape[2] * model.components
                 steps += (batch.before.shape[1] + batch.forcing.shape[1]) * lanes
             seconds = time.perf_counter() - began
-            mean = sum(losses) / max(len(losses), 1)
+            if not losses:
+                raise ValueError(
+                    f"no minibatch of epoch {epoch + 1} has observations to learn from"
+                )
+            mean = sum(losses) / len(losses)
             history.append({"epoch": epoch + 1, "loss": mean, "seconds": seconds})
             bar.set_postfix_str(f"loss {mean:.4f}, {steps / seconds / 1e6:.1f} M cell-steps/s")
             over = epoch + 1 == epochs or interrupt.asked
@@ -184,6 +206,14 @@ def _what(period, gauges, split: Split | None):
     if period is not None or gauges is not None:
         raise ValueError("a split has its own period and gauges: give either it or these")
     return split.train_period, split.train_gauges
+
+
+def _method_of(forcing) -> str | None:
+    """How the potential evapotranspiration was computed, where the Dataset says so."""
+    demand = "potential_evapotranspiration"
+    return (
+        forcing[demand].attrs.get("method") if demand in getattr(forcing, "data_vars", ()) else None
+    )
 
 
 def _epochs(model, forcing, observed, columns, days, spinup, batches, seed) -> Callable:
@@ -259,6 +289,10 @@ def _observed(discharge, times, days: slice, model, names: list[str], device, ca
     (1, T, G) as a `Forcing`, for its windows; (g,) indices of `names` among the gauges.
     """
     known, per_area = list(model.domain.gauges.index), _per_area(model).cpu()
+    if isinstance(discharge, xr.DataArray) and "time" in discharge.coords:
+        discharge = discharge.assign_coords(time=discharge.indexes["time"].floor("D"))
+        if not discharge.indexes["time"].is_monotonic_increasing:
+            discharge = discharge.sortby("time")
 
     def rows(piece: slice) -> torch.Tensor:
         part = discharge

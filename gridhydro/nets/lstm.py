@@ -105,7 +105,7 @@ class SequenceParameterization(Parameterization):
         self.layers = self.last_day = None
         if static == "attributes":
             size = rows * components
-            self.layers = fully_connected(len(self.names), layers, size, components)
+            self.layers = fully_connected(len(self.names), layers, size, components, dropout)
         else:
             self.last_day = last_layer(hidden, (rows - len(self.daily)) * components, components)
         # departures from a static value begin with none

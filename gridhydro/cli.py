@@ -107,6 +107,7 @@ def _train(options) -> None:
     else:
         scores = train_domain(options.domain, options.data, options.out, seed=options.seed, **more)
     files = "metrics.csv, parameters.nc, fluxes.nc, figures"
+    files = files if options.seeds is None else "metrics.csv, and a run in each seed-N"
     print(f"{report(scores)}\n\nwritten to {options.out}: {files}")
 
 

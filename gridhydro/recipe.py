@@ -23,6 +23,9 @@ from gridhydro.scores import SHOWN, summary
 from gridhydro.splits import Split
 from gridhydro.training import train
 
+# kinds of splits in a domain file, and the keys that each takes besides `fold`
+_SPLITS = {"pub": ("folds", "seed"), "spatiotemporal": ("folds", "seed"), "pur": ("groups",)}
+
 
 def train_domain(
     domain: str | Path,
@@ -108,21 +111,23 @@ def make_split(setup: Setup) -> Split | None:
     if given is None:
         return None
     place = f"{setup.source}, [training]: split"
-    refuse_unknown(place, given, ("kind", "folds", "fold", "seed", "groups"))
     options, gauges = dict(given), setup.domain.gauges
     kind, fold = options.pop("kind", None), options.pop("fold", 0)
+    if kind not in _SPLITS:
+        raise ValueError(f"{place}: kind is {', '.join(map(repr, _SPLITS))}, not {kind!r}")
+    refuse_unknown(place, options, _SPLITS[kind])
+    if not all(isinstance(value, int) for value in (fold, *options.values())):
+        raise ValueError(f"{place}: fold, {', '.join(_SPLITS[kind])} are whole numbers: {given}")
     period, test = _days(settings.period), _days(settings.validation or settings.period)
     if kind == "pub":
         found = splits.pub(list(gauges.index), period, **options)
     elif kind == "spatiotemporal":
         found = splits.spatiotemporal(list(gauges.index), period, test, **options)
-    elif kind == "pur":
+    else:
         found = splits.pur(
             list(gauges.index), period, longitude=gauges["x"].to_numpy(),
             groups=options.get("groups", 5), test_period=test,
         )  # fmt: skip
-    else:
-        raise ValueError(f"{place}: kind is 'pub', 'pur' or 'spatiotemporal', not {kind!r}")
     if not 0 <= fold < len(found):
         raise ValueError(f"{place}: fold is 0 to {len(found) - 1}, not {fold}")
     return found[fold]

@@ -276,7 +276,8 @@ def _training_gauges(model: Model, gauges, held_out) -> list[str]:
     known = list(model.domain.gauges.index)
     unknown = [g for g in (*(gauges or ()), *held_out) if g not in known]
     if unknown:
-        raise ValueError(f"no gauge is called {', '.join(unknown)}; there is {', '.join(known)}")
+        some = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+        raise ValueError(f"no gauge is called {', '.join(unknown)}; there is {some}")
     names = [g for g in (gauges or known) if g not in set(held_out)]
     if not names:
         raise ValueError("no gauge is left to train on: hold fewer of them out")

@@ -79,7 +79,7 @@ def test_nothing_there_is_said(tmp_path):
         ('attributes = ["sand", "slope", "rock"]', "no attribute height"),
         ('pet = "given"', "the method is one of oudin"),
         ("warmup = 120", "warmup is a whole number"),
-        ("epochs = 2", "kind is 'pub', 'pur' or 'spatiotemporal'"),
+        ("epochs = 2", "kind is 'pub', 'spatiotemporal', 'pur', not 'folds'"),
     ],
 )
 def test_domain_files_of_basins_say_what_is_wrong(folder, capsys, change, text):

@@ -80,13 +80,16 @@ def forward(spec: Spec) -> str:
                     sums = name in spec.rates
                     w(f"{f'sum_{name} +=' if sums else f'sum_{name} ='} {values[k]}")
                 values = [f"sum_{name}" for name in spec.outputs]
+            if spec.scheme.substeps == 1:  # before the states move on: an output may be one
+                w.outputs("outputs", values)
             w.move(spec.states, [step.outputs[f"next_{name}"] for name in spec.states])
             if spec.scheme.implicit:
                 w(f"sum_missed += {_value(step.outputs['missed'])}")
                 with w.loop("if every == 1:"):
                     w(f"row = {w.substep_of('day')}")
                     w.store("trajectory", _row(spec, "row"), spec.states)
-        w.outputs("outputs", values)
+        if spec.scheme.substeps > 1:
+            w.outputs("outputs", values)
     w.store("final", "{k} * lanes + lane", spec.states)
     if spec.scheme.implicit:
         w.store("missed", "{k} * lanes + lane", ["sum_missed"])
@@ -105,6 +108,10 @@ def adjoint(spec: Spec) -> str:
     w.load("d_final", [f"d_next_{name}" for name in spec.states], "{k} * lanes + lane")
     w.zeros([f"sum_{name}" for name in summed])
     daily = [*spec.dynamic, *(spec.forcings if spec.forcing_gradient else [])]
+    onward = (
+        [f"d_next_{name}" for name in spec.states],
+        [back.outputs[f"d_{name}"] for name in spec.states],
+    )
     w("segments = (days + every - 1) // every")
     with w.loop("for back in range(segments):"):
         w("start = (segments - 1 - back) * every")
@@ -154,10 +161,7 @@ def adjoint(spec: Spec) -> str:
                     for name in spec.outputs:
                         if name not in spec.rates:
                             w(f"d_{name} = tl.zeros_like(d_{name})")
-                w.move(
-                    [f"d_next_{name}" for name in spec.states],
-                    [back.outputs[f"d_{name}"] for name in spec.states],
-                )
+                    w.move(*onward)
             sums = {name: _value(back.outputs[f"d_{name}"]) for name in daily}
             if spec.scheme.substeps > 1:
                 sums = {name: f"sum_{name}" for name in daily}
@@ -165,6 +169,8 @@ def adjoint(spec: Spec) -> str:
             w.store("d_dynamic", "({k} * all_days + day) * lanes + lane", dynamic)
             if spec.forcing_gradient:
                 w.sums("d_forcing", [sums[name] for name in spec.forcings])
+            if spec.scheme.substeps == 1:  # after what may be handed out as it came in
+                w.move(*onward)
         with w.loop("if RECOMPUTE:"):
             w("tl.debug_barrier()")
     for name in spec.derived:

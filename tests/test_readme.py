@@ -47,7 +47,7 @@ def test_the_quick_start_uses_what_there_is():
         assert hasattr(gh, name)
 
 
-@pytest.mark.parametrize("command", ["gridhydro demo", "pytest"])
+@pytest.mark.parametrize("command", ["gridhydro demo", "pytest -n auto"])
 def test_the_two_commands_install_with_the_constraints(command):
     line = next(line for line in README.splitlines() if line.endswith(f"&& {command}"))
     assert line.startswith("pip install -c constraints.txt -e ")

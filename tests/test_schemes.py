@@ -219,4 +219,4 @@ def test_the_command_shows_a_kernel_by_scheme(capsys):
         arguments = ["kernels", "show", "hbv", "--target", target, "--scheme", "implicit:2"]
         assert main(arguments) == 0
         printed = capsys.readouterr().out
-        assert "by the scheme implicit:2" in printed and "slope_of_recharge" in printed
+        assert "by the scheme implicit:2" in printed and "slope_of_infiltration" in printed

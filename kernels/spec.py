@@ -45,7 +45,15 @@ class Spec:
     @cached_property
     def static(self) -> list[str]:
         names = [f.name for f in self.column.parameters if f.name not in self.dynamic]
+        names += [f.name for f in self.column.properties]
         return names + [COMPONENT_WEIGHT] * self.weighted
+
+    @cached_property
+    def constant(self) -> set[str]:
+        """Properties, and what derives from them alone: no gradient is wanted."""
+        properties = {f.name for f in self.column.properties}
+        learned = [*(n for n in self.static if n not in properties), *self.weights]
+        return properties | (set(self.derived) - self.derive.reached(learned))
 
     @cached_property
     def weights(self) -> list[str]:
@@ -175,16 +183,25 @@ class Spec:
         if self.forcing_gradient:
             wanted += self.forcings
         if self.scheme.implicit:
-            return self.newton.adjoint(wanted, calls=not summing)
-        return adjoint(self.step, self.step.outputs, wanted, given, calls=not summing)
+            return self._learned(self.newton.adjoint(wanted, calls=not summing))
+        return self._learned(
+            adjoint(self.step, self.step.outputs, wanted, given, calls=not summing)
+        )
+
+    def _learned(self, back: Program) -> Program:
+        """An adjoint without what leads to the gradient of constants."""
+        if self.constant:
+            kept = {n: 0.0 if n[2:] in self.constant else v for n, v in back.outputs.items()}
+            back.keep(kept)
+        return back
 
     @cached_property
     def derive_adjoint(self) -> Program:
-        return adjoint(self.derive, self.derived, self.static)
+        return self._learned(adjoint(self.derive, self.derived, self.static))
 
     @cached_property
     def derive_adjoint_saved(self) -> Program:
-        return adjoint(self.derive, self.derived, [*self.static, *self.weights])
+        return self._learned(adjoint(self.derive, self.derived, [*self.static, *self.weights]))
 
     @lru_cache  # noqa: B019  specs are few and live as long as the process
     def with_forcing_gradient(self, wanted: bool) -> Spec:

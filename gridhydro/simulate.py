@@ -23,6 +23,8 @@ def simulate(
     properties: Mapping[str, Tensor] | None = None,
     initial: Mapping[str, Tensor] | None = None,
     outputs: Sequence[str] | None = None,
+    averages: tuple[Tensor, Tensor, int] | None = None,
+    averaged: Sequence[str] = (),
     mean: bool = True,
     weights: Tensor | None = None,
     networks: Mapping[str, EmbeddedNetwork] | None = None,
@@ -43,6 +45,9 @@ def simulate(
     properties : of a column that has any, one tensor each: (N,), held through the run; no gradient.
     initial : states at the start, (N,) or (N, M) each; the column's initial values if left out.
     outputs : names of fluxes or end-of-day states to return; the column's runoff if left out.
+    averages, averaged : periods of days (row (T,), share (T,), their number R; see
+        `gridhydro.Averages`) and the names of outputs to return as means over them, which takes
+        no daily series of them.
     mean : average the outputs over the components.
     weights : what each component counts in that average, (N, M): positive, with the sum 1 in each
         cell, which is not checked (take a softmax). Equal weights if left out. The states that a
@@ -56,13 +61,16 @@ def simulate(
 
     Returns
     -------
-    outputs : name -> (T, N), or (T, N, M) with `mean=False`.
+    outputs : name -> (T, N), or (T, N, M) with `mean=False`; of those averaged (R, N) or (R, N, M).
     final : state -> (N, M), to be handed in as `initial` of a run that goes on from here.
     """
     column = column_named(column)
-    outputs = tuple(dict.fromkeys(outputs or (column.runoff,)))
-    for name in outputs:
+    averaged = tuple(averaged)
+    outputs = tuple(dict.fromkeys(outputs or (() if averaged else (column.runoff,))))
+    for name in (*outputs, *averaged):
         column.output(name)
+    if twice := set(outputs) & set(averaged):
+        raise ValueError(f"'{min(twice)}' is asked for by day and averaged: choose one")
     weather = _forcing(column, forcing)
     _check_names("parameters", column.parameters, parameters)
     days, cells = weather.shape[1:]
@@ -77,7 +85,7 @@ def simulate(
         static.append(_component_weights(weights, cells, components, mean, weather))
     spec = spec_of(
         column, outputs, tuple(f.name for f in daily), components, mean, str(weather.dtype)[6:],
-        weights is not None, Scheme.of(scheme),
+        weights is not None, Scheme.of(scheme), averaged,
     )  # fmt: skip
     values, final = column_op(
         spec,
@@ -88,26 +96,31 @@ def simulate(
         storage,
         backend,
         _network_weights(column, networks, weather),
+        averages,
     )
     if not mean:
         values = [value.unflatten(-1, (cells, components)) for value in values]
     final = final.unflatten(-1, (cells, components))
     return (
-        dict(zip(outputs, values, strict=True)),
+        dict(zip((*outputs, *averaged), values, strict=True)),
         dict(zip((f.name for f in column.states), final, strict=True)),
     )
 
 
 @lru_cache(maxsize=256)
 def spec_of(
-    column, outputs, dynamic, components, mean, real, weighted=False, scheme=SEQUENTIAL
-) -> Spec:
+    column, outputs, dynamic, components, mean, real, weighted=False, scheme=SEQUENTIAL,
+    averaged=(),
+) -> Spec:  # fmt: skip
     """One spec for each combination, so that a column is traced and printed once."""
     if not 1 <= components <= 64:
         raise ValueError(f"a cell has 1 to 64 components, not {components}")
     if real not in ("float32", "float64"):
         raise ValueError(f"columns run in float32 or float64: convert the forcing, now {real}")
-    return Spec(column, outputs, dynamic, components, mean, real, weighted=weighted, scheme=scheme)
+    return Spec(
+        column, outputs, dynamic, components, mean, real, weighted=weighted, scheme=scheme,
+        averaged=averaged,
+    )  # fmt: skip
 
 
 def _forcing(column: Column, forcing) -> Tensor:

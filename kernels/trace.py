@@ -35,9 +35,10 @@ _RESERVED = {
     *("start", "stop", "first", "slot", "range", "min", "j", "part", "row", "missed"),
     *("best", "damping", "unsolved", "trials"),
     *("component_weight", "weights", "weights_again", "handed"),
+    *("periods", "shares", "period", "following", "share", "averages", "rows"),
 }
 _RESERVED_PREFIXES = (
-    "new_", "sum_", "previous_", "residual_", "accepted_", "direction_", "trial_",
+    "new_", "sum_", "mean_", "previous_", "residual_", "accepted_", "direction_", "trial_",
 )  # fmt: skip
 
 # what an output of a component is multiplied by before the mean over the components

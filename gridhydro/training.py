@@ -10,24 +10,22 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
 from tqdm import tqdm
 
-from gridhydro import checkpoint, guard, on_disk
+from gridhydro import checkpoint, guard
 from gridhydro.batches import Batch, Batches, minibatches
-from gridhydro.forcing import Forcing, by_cell
+from gridhydro.forcing import Forcing
 from gridhydro.interrupt import Interrupt
 from gridhydro.losses import NothingObserved
 from gridhydro.losses import loss as loss_named
 from gridhydro.model import Model
-from gridhydro.observed import discharge_table
+from gridhydro.observed import observations, per_area, variance
 from gridhydro.run import Run
 from gridhydro.splits import Split
 
-_GAUGES = 256  # whose whole records are in memory at once
 OPTIMIZERS = {"adam": torch.optim.Adam, "adadelta": torch.optim.Adadelta}
 
 
@@ -101,7 +99,7 @@ def train(
                 f"a warm-up of {batches.warmup} days leaves nothing of the period to score: take a "
                 "shorter one, or begin the forcing earlier"
             )
-    observed, columns = _observed(discharge, forcing.times, days, model, names, device, cache)
+    observed, columns = observations(discharge, forcing.times, days, model, names, device, cache)
     epoch_of = _epochs(model, forcing, observed, columns, days, spinup, batches, seed)
     score = _score(loss_named(loss), observed, days, batches)
     if model.domain.grid is None:
@@ -125,7 +123,7 @@ def train(
         checkpoint.writable(folder)
         if resume:
             done, history = checkpoint.read(folder, model, descent, about)
-    per_area = _per_area(model)
+    to_depth = per_area(model)
     saved = time.monotonic()
     bar = tqdm(
         range(done, epochs), initial=done, total=epochs, desc="training", unit="epoch",
@@ -144,7 +142,7 @@ def train(
             state = None
             if spinup_cycles:
                 state = model.spin_up(forcing.values[:, : days.stop], spinup_cycles)
-            simulated = batch.simulate(model, state) * per_area[batch.columns]
+            simulated = batch.simulate(model, state) * to_depth[batch.columns]
             value = score(batch)(simulated, batch.observed)
             value.backward()
         except NothingObserved:
@@ -245,10 +243,8 @@ def _score(score: Callable, observed: Forcing, days: slice, batches) -> Callable
     """Batch -> its loss function, told the variance of each gauge where it asks for one."""
     if batches is None or "variance" not in inspect.signature(score).parameters:
         return lambda batch: score
-    parts = observed.values[0, days].split(_GAUGES, dim=1)  # a few at a time: they may be on disk
-    parts = (part.contiguous() for part in parts)
-    variance = torch.cat([((p - p.nanmean(0)) ** 2).nanmean(0) for p in parts])
-    return lambda batch: partial(score, variance=variance[batch.columns.to(variance.device)])
+    of_gauge = variance(observed, days)
+    return lambda batch: partial(score, variance=of_gauge[batch.columns.to(of_gauge.device)])
 
 
 def _sample(forcing: Forcing, days: slice, cells: torch.Tensor) -> torch.Tensor:
@@ -266,12 +262,6 @@ def _device(name) -> torch.device:
     return device
 
 
-def _per_area(model) -> torch.Tensor:
-    """m3 s-1 -> mm d-1 over the area upstream of each gauge, (G,)."""
-    area = model.domain.gauges["network_area_km2"].to_numpy() * 1e6
-    return torch.as_tensor(86400 * 1000 / area, dtype=torch.float32, device=model.area.device)
-
-
 def _training_gauges(model: Model, gauges, held_out) -> list[str]:
     known = list(model.domain.gauges.index)
     unknown = [g for g in (*(gauges or ()), *held_out) if g not in known]
@@ -282,48 +272,3 @@ def _training_gauges(model: Model, gauges, held_out) -> list[str]:
     if not names:
         raise ValueError("no gauge is left to train on: hold fewer of them out")
     return names
-
-
-def _observed(discharge, times, days: slice, model, names: list[str], device, cache):
-    """Observations in mm d-1 of all gauges and days, and which of the gauges to train on.
-
-    (1, T, G) as a `Forcing`, for its windows; (g,) indices of `names` among the gauges.
-    """
-    known, per_area = list(model.domain.gauges.index), _per_area(model).cpu()
-    if isinstance(discharge, xr.DataArray) and "time" in discharge.coords:
-        discharge = discharge.assign_coords(time=discharge.indexes["time"].floor("D"))
-        if not discharge.indexes["time"].is_monotonic_increasing:
-            discharge = discharge.sortby("time")
-
-    def rows(piece: slice) -> torch.Tensor:
-        part = discharge
-        if isinstance(discharge, xr.DataArray):
-            part = discharge.sel(time=slice(times[piece.start], times[piece.stop - 1]))
-        table = discharge_table(part, model.domain)
-        missing = [g for g in names if g not in table]
-        if missing:
-            raise ValueError(
-                f"there is no discharge of the gauges {', '.join(missing)}; it has "
-                f"{', '.join(table.columns)}: name them alike, or leave them out with held_out"
-            )
-        # one memory layout whatever the table's: sums, and with them every bit, depend on it
-        table = table.reindex(index=times[piece], columns=known)
-        values = torch.as_tensor(np.array(table, dtype=np.float64, order="C"))
-        return values.to(torch.float32)[None] * per_area
-
-    shape = (1, len(times), len(known))
-    if cache is None:
-        values = by_cell(rows(slice(0, len(times))).to(device))
-    else:
-        values = on_disk.packed(cache, shape, rows)
-    columns = torch.tensor([known.index(g) for g in names], device=device)
-    parts = columns.to(values.device).split(_GAUGES)
-    empty = torch.cat([values[0, days][:, part].isnan().all(0) for part in parts])
-    if empty.any():
-        first, last = times[days.start], times[days.stop - 1]
-        without = [name for name, is_empty in zip(names, empty.tolist(), strict=True) if is_empty]
-        raise ValueError(
-            f"the gauges {', '.join(without)} have no observation from {first:%Y-%m-%d} to "
-            f"{last:%Y-%m-%d}: hold them out or choose another period"
-        )
-    return Forcing(times, values), columns

@@ -10,7 +10,7 @@ import xarray as xr
 from gridhydro import on_disk
 from gridhydro.domain import Domain
 from gridhydro.forcing import Forcing, by_cell
-from gridhydro.units import to_unit
+from gridhydro.units import depth_of_flow, to_unit
 
 _GAUGES = 256  # whose whole records are in memory at once
 
@@ -95,8 +95,8 @@ def observations(discharge, times, days: slice, model, names: list[str], device,
 
 def per_area(model) -> torch.Tensor:
     """m3 s-1 -> mm d-1 over the area upstream of each gauge, (G,)."""
-    area = model.domain.gauges["network_area_km2"].to_numpy() * 1e6
-    return torch.as_tensor(86400 * 1000 / area, dtype=torch.float32, device=model.area.device)
+    depth = depth_of_flow(model.domain.gauges["network_area_km2"].to_numpy())
+    return torch.as_tensor(depth, dtype=torch.float32, device=model.area.device)
 
 
 def variance(observed: Forcing, days: slice) -> torch.Tensor:
@@ -113,7 +113,7 @@ def _volume(depth: xr.DataArray, domain: Domain) -> xr.DataArray:
     known = [n in domain.gauges.index for n in names]
     area = domain.gauges["network_area_km2"].reindex(names).to_numpy()[known]
     depth = to_unit(depth, "mm d-1").isel({other: known}).astype(np.float64)
-    volume = depth * xr.DataArray(area / 86.4, dims=other)  # 1 mm over 1 km2 is 1000 m3
+    volume = depth / xr.DataArray(depth_of_flow(area), dims=other)
     return volume.assign_attrs(units="m3 s-1")
 
 

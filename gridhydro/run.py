@@ -19,6 +19,7 @@ from gridhydro.inputs import attribute_values, without_gaps
 from gridhydro.model import Model, Simulation
 from gridhydro.nets import SequenceParameterization
 from gridhydro.observed import discharge_table
+from gridhydro.units import depth_of_flow
 
 # days x basins that a run of lumped basins holds at once
 _BASIN_DAYS = 2**20
@@ -198,7 +199,7 @@ class Run:
         simulated = simulated.loc[first:last, sites]
         observed = observed[sites].reindex(simulated.index)
         if self.model.domain.grid is None:  # basins are compared by depth of water
-            depth = 86.4 / self.model.domain.gauges.loc[sites, "network_area_km2"]
+            depth = depth_of_flow(self.model.domain.gauges.loc[sites, "network_area_km2"])
             simulated, observed = simulated * depth, observed * depth
         table = metrics.table(simulated, observed, name or f"{first} to {last}")
         trained = set(self.about.get("gauges", ()))

@@ -48,7 +48,9 @@ def discharge_table(discharge, domain: Domain | None = None) -> pd.DataFrame:
     return table
 
 
-def observations(discharge, times, days: slice, model, names: list[str], device, cache):
+def observations(
+    discharge, times, days: slice, model, names: list[str], device, cache, progress=True
+):
     """Observations in mm d-1 of all gauges and days, and which of the gauges to train on.
 
     (1, T, G) as a `Forcing`, for its windows; (g,) indices of `names` among the gauges.
@@ -79,9 +81,9 @@ def observations(discharge, times, days: slice, model, names: list[str], device,
     if cache is None:
         values = by_cell(rows(slice(0, len(times))).to(device))
     else:
-        values = on_disk.packed(cache, shape, rows)
-    columns = torch.tensor([known.index(g) for g in names], device=device)
-    parts = columns.to(values.device).split(_GAUGES)
+        values = on_disk.packed(cache, shape, rows, progress=progress)
+    places = torch.tensor([known.index(g) for g in names], device=device)
+    parts = places.to(values.device).split(_GAUGES)
     empty = torch.cat([values[0, days][:, part].isnan().all(0) for part in parts])
     if empty.any():
         first, last = times[days.start], times[days.stop - 1]
@@ -90,7 +92,7 @@ def observations(discharge, times, days: slice, model, names: list[str], device,
             f"the gauges {', '.join(without)} have no observation from {first:%Y-%m-%d} to "
             f"{last:%Y-%m-%d}: hold them out or choose another period"
         )
-    return Forcing(times, values), columns
+    return Forcing(times, values, cache is not None), places
 
 
 def per_area(model) -> torch.Tensor:

@@ -74,9 +74,10 @@ class Run:
         until = forcing.times.slice_indexer(None, end).stop or len(forcing.times)
         self.model.eval()
         if cycles or self.model.domain.grid is not None:
-            before = forcing.values[:, :until]
+            record = forcing.values.to(self.model.area.device)
+            before = record[:, :until]
             state = self.model.spin_up(before, cycles, outputs=outputs) if cycles else None
-            return forcing, self.model(forcing.values, state, outputs)
+            return forcing, self.model(record, state, outputs)
         parts = [
             self.model(weather, None, outputs, cells=cells)
             for cells, weather in _chunks(self.model, forcing)
@@ -256,7 +257,7 @@ def _chunks(model, forcing: Forcing) -> Iterator[tuple[torch.Tensor, torch.Tenso
     count = max(1, _BASIN_DAYS // len(forcing.times))
     for first in range(0, forcing.size, count):
         cells = torch.arange(first, min(first + count, forcing.size))
-        values = forcing.values[:, :, first : first + count].contiguous()
+        values = forcing.values[:, :, first : first + count].contiguous().to(model.area.device)
         yield cells.to(values.device), values
 
 

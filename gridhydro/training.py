@@ -84,12 +84,14 @@ def train(
     device = _device(device)
     if epochs < 1 or int(epochs) != epochs:
         raise ValueError(f"epochs is {epochs}, should be a whole number, 1 or more")
-    period, gauges = _what(period, gauges, split)
+    period, gauges = _period_and_gauges(period, gauges, split)
     if batches is not None and spinup_cycles:
         raise ValueError("minibatches have warm-ups of their own: leave spinup_cycles out")
     model.to(device)
     pet = _method_of(forcing)
-    forcing = Forcing.read(forcing, model.domain, model.column, device=device, cache=cache)
+    forcing = Forcing.read(
+        forcing, model.domain, model.column, device=device, cache=cache, progress=progress
+    )
     days = forcing.between(*period)
     names = _training_gauges(model, gauges, held_out)
     if batches is not None:  # the warm-up has to lie in the record
@@ -99,17 +101,19 @@ def train(
                 f"a warm-up of {batches.warmup} days leaves nothing of the period to score: take a "
                 "shorter one, or begin the forcing earlier"
             )
-    observed, columns = observations(discharge, forcing.times, days, model, names, device, cache)
-    epoch_of = _epochs(model, forcing, observed, columns, days, spinup, batches, seed)
+    observed, places = observations(
+        discharge, forcing.times, days, model, names, device, cache, progress
+    )
+    epoch_of = _epochs(model, forcing, observed, places, days, spinup, batches, seed)
     score = _score(loss_named(loss), observed, days, batches)
     if model.domain.grid is None:
-        model.fit_inputs(_sample(forcing, days, columns), columns)
+        model.fit_inputs(_sample(forcing, days, places, device), places)
     elif model.options["network"] == "lstm":
-        model.fit_inputs(_sample(forcing, days, torch.arange(model.domain.size)))
+        model.fit_inputs(_sample(forcing, days, torch.arange(model.domain.size), device))
     history: list[dict] = []
     if optimizer not in OPTIMIZERS:
         raise ValueError(f"optimizer is one of {', '.join(OPTIMIZERS)}, not '{optimizer}'")
-    descent = OPTIMIZERS[optimizer](model.parameters(), lr=learning_rate)
+    torch_optimizer = OPTIMIZERS[optimizer](model.parameters(), lr=learning_rate)
     loss_name = loss if isinstance(loss, str) else getattr(loss, "__name__", "own")
     about = model.options | dict(
         period=list(period), spinup=spinup, spinup_cycles=spinup_cycles, loss=loss_name,
@@ -122,7 +126,7 @@ def train(
     if folder is not None:
         checkpoint.writable(folder)
         if resume:
-            done, history = checkpoint.read(folder, model, descent, about)
+            done, history = checkpoint.read(folder, model, torch_optimizer, about)
     to_depth = per_area(model)
     saved = time.monotonic()
     bar = tqdm(
@@ -133,16 +137,16 @@ def train(
     def keep():
         nonlocal saved
         if folder is not None and history:
-            checkpoint.write(folder, len(history), model, descent, history, about)
+            checkpoint.write(folder, len(history), model, torch_optimizer, history, about)
         saved = time.monotonic()
 
     def step(batch: Batch, epoch: int) -> float | None:
-        descent.zero_grad()
+        torch_optimizer.zero_grad()
         try:
             state = None
             if spinup_cycles:
-                state = model.spin_up(forcing.values[:, : days.stop], spinup_cycles)
-            simulated = batch.simulate(model, state) * to_depth[batch.columns]
+                state = model.spin_up(forcing.values[:, : days.stop].to(device), spinup_cycles)
+            simulated = batch.simulate(model, state) * to_depth[batch.gauges]
             value = score(batch)(simulated, batch.observed)
             value.backward()
         except NothingObserved:
@@ -159,7 +163,7 @@ def train(
             raise guard.NotFinite(
                 guard.report(model, batch, forcing.times, epoch, Path(out or "."))
             )
-        descent.step()
+        torch_optimizer.step()
         return value.item()
 
     model.train()
@@ -169,7 +173,7 @@ def train(
         for epoch in bar:
             began = time.perf_counter()
             rate = learning_rate * (0.5 + 0.5 * math.cos(math.pi * epoch / epochs) if decay else 1)
-            descent.param_groups[0]["lr"] = rate
+            torch_optimizer.param_groups[0]["lr"] = rate
             losses, steps = [], 0
             for batch in epoch_of(epoch):
                 value = step(batch, epoch)
@@ -195,7 +199,7 @@ def train(
     return Run(model, forcing, pd.DataFrame(history), about)
 
 
-def _what(period, gauges, split: Split | None):
+def _period_and_gauges(period, gauges, split: Split | None):
     """The period and the gauges to train on."""
     if split is None and period is None:
         raise ValueError("which days to train on? give period=(first, last), or a split")
@@ -214,7 +218,7 @@ def _method_of(forcing) -> str | None:
     )
 
 
-def _epochs(model, forcing, observed, columns, days, spinup, batches, seed) -> Callable:
+def _epochs(model, forcing, observed, places, days, spinup, batches, seed) -> Callable:
     """Number of the epoch -> its batches."""
     if batches is not None:
         if model.domain.grid is not None:
@@ -224,7 +228,7 @@ def _epochs(model, forcing, observed, columns, days, spinup, batches, seed) -> C
             return observed.window(starts, length, cells)[0]
 
         return lambda epoch: minibatches(
-            batches, forcing, windows, days, columns, seed * 1_000_003 + epoch
+            batches, forcing, windows, days, places, seed * 1_000_003 + epoch
         )
     start = days.start - spinup
     if start < 0:
@@ -233,9 +237,13 @@ def _epochs(model, forcing, observed, columns, days, spinup, batches, seed) -> C
             f"forcing has {days.start}: begin the period later, take spinup={days.start}, or give "
             "spinup_cycles to run over the record beforehand"
         )
-    before, scored = forcing.values[:, start : days.start], forcing.values[:, days]
-    seen = observed.values[0, days][:, columns]
-    whole = Batch(before.contiguous(), scored.contiguous(), seen, columns, None, start)
+    # a record that is packed on disk is on the CPU, whatever the model is on
+    before, scored = (
+        forcing.values[:, part].to(places.device) for part in (slice(start, days.start), days)
+    )
+    seen = observed.values[0, days][:, places.to(observed.values.device)]
+    seen = seen.to(places.device)
+    whole = Batch(before.contiguous(), scored.contiguous(), seen, places, None, start)
     return lambda epoch: [whole]
 
 
@@ -244,13 +252,14 @@ def _score(score: Callable, observed: Forcing, days: slice, batches) -> Callable
     if batches is None or "variance" not in inspect.signature(score).parameters:
         return lambda batch: score
     of_gauge = variance(observed, days)
-    return lambda batch: partial(score, variance=of_gauge[batch.columns.to(of_gauge.device)])
+    return lambda batch: partial(score, variance=of_gauge[batch.gauges.to(of_gauge.device)])
 
 
-def _sample(forcing: Forcing, days: slice, cells: torch.Tensor) -> torch.Tensor:
+def _sample(forcing: Forcing, days: slice, cells: torch.Tensor, device) -> torch.Tensor:
     """Forcing (F, T, n) of the training period, of 100 of the cells at most."""
     some = cells[torch.linspace(0, len(cells) - 1, min(len(cells), 100)).long()]
-    return forcing.window(torch.full_like(some, days.start), days.stop - days.start, some)
+    starts = torch.full_like(some, days.start)
+    return forcing.window(starts, days.stop - days.start, some, device)
 
 
 def _device(name) -> torch.device:

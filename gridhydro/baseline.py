@@ -44,7 +44,8 @@ class _Network(torch.nn.Module):
     def fit(self, forcing: Tensor) -> None:
         """Take the scales from a sample of forcing (F, T, N)."""
         self.trunk.fit(forcing)
-        self.scale.copy_(forcing[self.rain].mean())
+        rain = forcing[self.rain].mean()
+        self.scale.copy_(torch.where(rain > 0, rain, 1.0))  # of a sample without rain
 
     @property
     def inputs(self) -> Attributes:

@@ -63,7 +63,10 @@ def route(
     way         one of WAYS
     ValueError where `before` is given and lacks one of the flows.
     """
-    shares = _shares(*(parameters[field.name] for field in SHAPE), way)
+    shapes = [parameters[field.name] for field in SHAPE]
+    if way == "mean":  # of what is averaged by weights the shape is, too
+        shapes = [over_components(shape[None], weights)[0] for shape in shapes]
+    shares = ordinates(*shapes)
     found, tails = {}, {}
     for name, flow in flows.items():
         if before and name not in before:
@@ -78,8 +81,3 @@ def over_components(flow: Tensor, weights: Tensor | None) -> Tensor:
     if flow.ndim == 2:
         return flow
     return flow.mean(-1) if weights is None else (flow * weights).sum(-1)
-
-
-def _shares(a: Tensor, b: Tensor, way: str) -> Tensor:
-    """Ordinates (15, N), or (15, N, M) for each component, of a and b (N, M)."""
-    return ordinates(a.mean(-1), b.mean(-1)) if way == "mean" else ordinates(a, b)

@@ -21,6 +21,7 @@ from gridhydro.nets import (
     EmbeddedNetwork,
     Parameterization,
     SequenceParameterization,
+    share,
 )
 from gridhydro.river import SECONDS, VELOCITY, River, flow_length
 from gridhydro.routing import route
@@ -109,6 +110,7 @@ class Model(torch.nn.Module):
             raise ValueError(f"'{unknown[0]}' is no parameter of the column '{self.column.name}'")
         fields = [*self.column.parameters, *self._routing_fields(fixed)]
         hidden = _hidden(network, hidden)
+        share("dynamic_dropout", dynamic_dropout)  # that of a network without daily ones, too
         self.options = dict(
             column=self.column.name, network=network, hidden=hidden, components=components,
             weights=weights, dynamic=list(dynamic), dynamic_dropout=dynamic_dropout,

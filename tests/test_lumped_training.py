@@ -192,6 +192,10 @@ def test_forcing_packed_on_disk_is_the_same_training(tmp_path, capsys):
         (dict(network="lstm", dynamic=["beta2"]), "'beta2' is no parameter of the column"),
         (dict(unit_hydrograph="sum"), "unit_hydrograph is one of"),
         (dict(weights="best"), "weights is one of"),
+        (dict(dropout=1.5), "dropout is a number from 0 to 1, not 1.5"),
+        (dict(network="lstm", dropout=-0.1), "dropout is a number from 0 to 1"),
+        (dict(network="lstm", dynamic=["beta"], dynamic_dropout=1.2), "dynamic_dropout is a num"),
+        (dict(dynamic_dropout=-1), "dynamic_dropout is a number from 0 to 1"),
         (dict(log_attributes=["height"]), "no attribute is called height"),
     ],
 )
@@ -316,3 +320,14 @@ def test_training_on_a_gpu_from_a_record_on_disk(batches, tmp_path):
     )  # fmt: skip
     assert run.forcing.values.device.type == "cpu"
     assert np.isfinite(run.discharge().values).all() and run.parameters
+
+
+def test_scales_of_one_day_and_of_no_rain_are_numbers():
+    lstm, rival = model("lstm"), model("rival")
+    forcing = Forcing.read(basins().forcing, lstm.domain, lstm.column).values
+    lstm.fit_inputs(forcing[:, :1, :1])
+    assert torch.isfinite(lstm.network.trunk.std).all() and (lstm.network.trunk.std > 0.1).all()
+    dry = forcing.clone()
+    dry[0] = 0.0
+    rival.fit_inputs(dry)
+    assert (rival(forcing).discharge > 0).all()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gridhydro.forcing import Forcing
+from gridhydro.given import whole
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Batches:
     warmup: int = 365
 
     def __post_init__(self):
-        if self.basins < 1 or self.days < 1 or self.warmup < 0:
-            raise ValueError(f"basins and days are 1 or more, warmup is 0 or more: {self}")
+        for name, least in (("basins", 1), ("days", 1), ("warmup", 0)):
+            object.__setattr__(self, name, whole(name, getattr(self, name), least))
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
@@ -13,6 +14,7 @@ from gridhydro import hydrograph
 from gridhydro.column import Column, Field
 from gridhydro.columns import column as column_named
 from gridhydro.domain import Domain
+from gridhydro.given import names, one_of, share, whole
 from gridhydro.hydrograph import ROUTED
 from gridhydro.inputs import attribute_values
 from gridhydro.kernels import Scheme
@@ -21,7 +23,6 @@ from gridhydro.nets import (
     EmbeddedNetwork,
     Parameterization,
     SequenceParameterization,
-    share,
 )
 from gridhydro.river import SECONDS, VELOCITY, River, flow_length
 from gridhydro.routing import route
@@ -101,26 +102,28 @@ class Model(torch.nn.Module):
         super().__init__()
         self.domain, self.column = domain, column_named(column)
         self.river, self.storage, self.backend = river or River(), storage, backend
+        components, seed = whole("components", components, 1), whole("seed", seed, 0)
+        dynamic, log_attributes = names("dynamic", dynamic), names("log_attributes", log_attributes)
+        dynamic_dropout = share("dynamic_dropout", dynamic_dropout)
         self.components, self.unit_hydrograph = components, unit_hydrograph
         self.scheme = Scheme.of(scheme)
         values = attribute_values(domain, attributes)
-        fixed = dict(fixed or {})
+        fixed = {name: float(value) for name, value in (fixed or {}).items()}
         unknown = [n for n in dynamic if n not in [f.name for f in self.column.parameters]]
         if unknown:
             raise ValueError(f"'{unknown[0]}' is no parameter of the column '{self.column.name}'")
         fields = [*self.column.parameters, *self._routing_fields(fixed)]
         hidden = _hidden(network, hidden)
-        share("dynamic_dropout", dynamic_dropout)  # that of a network without daily ones, too
         self.options = dict(
             column=self.column.name, network=network, hidden=hidden, components=components,
-            weights=weights, dynamic=list(dynamic), dynamic_dropout=dynamic_dropout,
-            dropout=dropout, log_attributes=list(log_attributes), fixed=fixed,
+            weights=weights, dynamic=dynamic, dynamic_dropout=dynamic_dropout,
+            dropout=dropout, log_attributes=log_attributes, fixed=fixed,
             river=asdict(self.river), unit_hydrograph=unit_hydrograph, scheme=str(self.scheme),
             seed=seed,
         )  # fmt: skip
         log = [VELOCITY.name] if VELOCITY in fields else []
         more = dict(
-            weighted=_one_of("weights", weights, ("mean", "learned")) == "learned",
+            weighted=one_of("weights", weights, ("mean", "learned")) == "learned",
             dropout=dropout, log_attributes=log_attributes,
         )  # fmt: skip
         with torch.random.fork_rng(devices=[]):
@@ -161,7 +164,7 @@ class Model(torch.nn.Module):
             return [VELOCITY]
         if self.unit_hydrograph is None:
             return []
-        _one_of("unit_hydrograph", self.unit_hydrograph, hydrograph.WAYS)
+        one_of("unit_hydrograph", self.unit_hydrograph, hydrograph.WAYS)
         return list(hydrograph.SHAPE)
 
     def __repr__(self) -> str:
@@ -306,13 +309,8 @@ class Model(torch.nn.Module):
 
 def _hidden(network: str, hidden) -> list[int]:
     """Sizes of the layers, the LSTM first."""
-    _one_of("network", network, ("mlp", "lstm"))
+    one_of("network", network, ("mlp", "lstm"))
     if hidden is None:
         return [256, 64, 16] if network == "mlp" else [64]
-    return [hidden] if isinstance(hidden, int) else list(hidden)
-
-
-def _one_of(what: str, value, known):
-    if value not in known:
-        raise ValueError(f"{what} is one of {', '.join(map(repr, known))}, not {value!r}")
-    return value
+    sizes = hidden if np.ndim(hidden) else [hidden]
+    return [whole("hidden", size, 1) for size in sizes]

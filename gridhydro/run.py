@@ -15,6 +15,7 @@ from gridhydro import checkpoint, export, figures, metrics, run_folder
 from gridhydro.baseline import make_model
 from gridhydro.basins import lumped_domain, with_pet
 from gridhydro.forcing import Forcing
+from gridhydro.given import period as period_of
 from gridhydro.inputs import attribute_values, without_gaps
 from gridhydro.model import Model, Simulation
 from gridhydro.nets import SequenceParameterization
@@ -191,7 +192,7 @@ class Run:
                 f"none of the gauges {', '.join(simulated)} has observed discharge, which is given "
                 f"for {', '.join(observed)}"
             )
-        first, last = map(str, period)
+        first, last = period_of(period)
         if simulated.loc[first:last].empty:
             raise ValueError(
                 f"nothing is simulated from {first} to {last}: the forcing goes from "

@@ -18,6 +18,9 @@ from tqdm import tqdm
 from gridhydro import checkpoint, guard
 from gridhydro.batches import Batch, Batches, minibatches
 from gridhydro.forcing import Forcing
+from gridhydro.given import names as names_of
+from gridhydro.given import period as period_of
+from gridhydro.given import whole
 from gridhydro.interrupt import Interrupt
 from gridhydro.losses import NothingObserved
 from gridhydro.losses import loss as loss_named
@@ -82,8 +85,10 @@ def train(
     diverges.
     """
     device = _device(device)
-    if epochs < 1 or int(epochs) != epochs:
-        raise ValueError(f"epochs is {epochs}, should be a whole number, 1 or more")
+    epochs, seed = whole("epochs", epochs, 1), whole("seed", seed, 0)
+    spinup, spinup_cycles = whole("spinup", spinup, 0), whole("spinup_cycles", spinup_cycles, 0)
+    if not isinstance(batches, Batches | None):
+        raise ValueError(f"batches is a gridhydro.Batches(basins=..., ...), not {batches!r}")
     period, gauges = _period_and_gauges(period, gauges, split)
     if batches is not None and spinup_cycles:
         raise ValueError("minibatches have warm-ups of their own: leave spinup_cycles out")
@@ -117,8 +122,8 @@ def train(
     loss_name = loss if isinstance(loss, str) else getattr(loss, "__name__", "own")
     about = model.options | dict(
         period=list(period), spinup=spinup, spinup_cycles=spinup_cycles, loss=loss_name,
-        optimizer=optimizer, learning_rate=learning_rate, decay=decay, epochs=epochs,
-        batches=asdict(batches) if batches else None, gauges=names, clip=clip, seed=seed,
+        optimizer=optimizer, learning_rate=float(learning_rate), decay=decay, epochs=epochs,
+        batches=asdict(batches) if batches else None, gauges=names, clip=float(clip), seed=seed,
         split=split.to_json() if split else None, pet=pet,
     )  # fmt: skip
     done = 0
@@ -204,7 +209,7 @@ def _period_and_gauges(period, gauges, split: Split | None):
     if split is None and period is None:
         raise ValueError("which days to train on? give period=(first, last), or a split")
     if split is None:
-        return period, gauges
+        return period_of(period), gauges
     if period is not None or gauges is not None:
         raise ValueError("a split has its own period and gauges: give either it or these")
     return split.train_period, split.train_gauges
@@ -273,11 +278,13 @@ def _device(name) -> torch.device:
 
 def _training_gauges(model: Model, gauges, held_out) -> list[str]:
     known = list(model.domain.gauges.index)
-    unknown = [g for g in (*(gauges or ()), *held_out) if g not in known]
+    gauges = known if gauges is None else names_of("gauges", gauges)
+    held_out = names_of("held_out", held_out)
+    unknown = [g for g in (*gauges, *held_out) if g not in known]
     if unknown:
         some = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
         raise ValueError(f"no gauge is called {', '.join(unknown)}; there is {some}")
-    names = [g for g in (gauges or known) if g not in set(held_out)]
+    names = [g for g in gauges if g not in set(held_out)]
     if not names:
         raise ValueError("no gauge is left to train on: hold fewer of them out")
     return names

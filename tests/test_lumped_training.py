@@ -1,6 +1,7 @@
 """Training on minibatches of lumped basins: every kind of network, splits of gauges, new basins."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from small_basins import NAMES, PERIOD, small_basins
@@ -195,6 +196,9 @@ def test_forcing_packed_on_disk_is_the_same_training(tmp_path, capsys):
         (dict(dropout=1.5), "dropout is a number from 0 to 1, not 1.5"),
         (dict(network="lstm", dropout=-0.1), "dropout is a number from 0 to 1"),
         (dict(network="lstm", dynamic=["beta"], dynamic_dropout=1.2), "dynamic_dropout is a num"),
+        (dict(network="lstm", dynamic="beta"), r"dynamic is a list of names, such as \['beta'\]"),
+        (dict(hidden=8.5), "hidden is 8.5, should be a whole number"),
+        (dict(components=0), "components is 0, should be a whole number, 1 or more"),
         (dict(dynamic_dropout=-1), "dynamic_dropout is a number from 0 to 1"),
         (dict(log_attributes=["height"]), "no attribute is called height"),
     ],
@@ -331,3 +335,43 @@ def test_scales_of_one_day_and_of_no_rain_are_numbers():
     dry[0] = 0.0
     rival.fit_inputs(dry)
     assert (rival(forcing).discharge > 0).all()
+
+
+def test_dates_and_numbers_of_pandas_and_numpy_are_kept_with_the_run(tmp_path):
+    period = (pd.Timestamp("2001-01-01"), np.datetime64("2002-12-31"))
+    two = np.int64(2)
+    parts = basins()
+    lstm = gh.Model(
+        parts.domain, "hbv", parts.attributes, network="lstm", hidden=np.int64(8), seed=two,
+        components=two,
+    )  # fmt: skip
+    batches = Batches(np.int64(5), np.int64(120), np.int64(100))
+    options = dict(batches=batches, epochs=two, seed=two, learning_rate=np.float32(0.01))
+    run = gh.train(
+        lstm, parts.forcing, parts.discharge, period=period, out=tmp_path, progress=False,
+        held_out=np.array(NAMES[:2]), **options,
+    )  # fmt: skip
+    assert run.about["period"] == ["2001-01-01", "2002-12-31"]
+    run.save_model(tmp_path)
+    again = gh.load(tmp_path, parts.forcing)
+    scores = again.evaluate(parts.discharge, period)
+    pd.testing.assert_frame_equal(
+        scores, run.evaluate(parts.discharge, PERIOD, name=scores["period"][0])
+    )
+
+
+@pytest.mark.parametrize(
+    "options, text",
+    [
+        (dict(batches={"basins": 5}), "batches is a gridhydro.Batches"),
+        (dict(period="2001"), "a period is two dates, months or years, not '2001'"),
+        (dict(period=("2001", None)), "a period is two dates"),
+        (dict(held_out="b03"), r"held_out is a list of names, such as \['b03'\]"),
+        (dict(gauges="b03"), "gauges is a list of names"),
+        (dict(epochs=2.5), "epochs is 2.5, should be a whole number, 1 or more"),
+        (dict(gauges=[]), "no gauge is left to train on"),
+    ],
+)
+def test_options_of_a_training_that_do_not_fit_are_refused(options, text):
+    with pytest.raises(ValueError, match=text):
+        fit(**options)

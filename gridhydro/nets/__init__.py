@@ -1,6 +1,6 @@
 """Networks that give a column its parameters, and those inside its step."""
 
-from gridhydro.nets.base import WEIGHT, Attributes, share
+from gridhydro.nets.base import WEIGHT, Attributes
 from gridhydro.nets.embedded import EmbeddedNetwork
 from gridhydro.nets.lstm import SequenceParameterization, Trunk
 from gridhydro.nets.mlp import Parameterization
@@ -12,5 +12,4 @@ __all__ = [
     "Parameterization",
     "SequenceParameterization",
     "Trunk",
-    "share",
 ]

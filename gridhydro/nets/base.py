@@ -118,13 +118,6 @@ class Ranges(torch.nn.Module):
         return dict(zip((field.name for field in learned), theta.unbind(-2), strict=True))
 
 
-def share(name: str, value: float) -> float:
-    """The value, or ValueError where it is no share from 0 to 1."""
-    if not 0 <= value <= 1:  # NaN is none either
-        raise ValueError(f"{name} is a number from 0 to 1, not {value!r}")
-    return value
-
-
 def last_layer(inputs: int, outputs: int, components: int) -> torch.nn.Linear:
     """A layer that starts near zero: parameters start near mid-range.
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from gridhydro.column import Field
-from gridhydro.nets.base import Attributes, Ranges, last_layer, share
+from gridhydro.given import share
+from gridhydro.nets.base import Attributes, Ranges, last_layer
 from gridhydro.nets.mlp import Parameterization
 from gridhydro.nets.mlp import layers as fully_connected
 

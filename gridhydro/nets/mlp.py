@@ -8,7 +8,8 @@ from itertools import pairwise
 import torch
 
 from gridhydro.column import Field
-from gridhydro.nets.base import WEIGHT, Attributes, Ranges, last_layer, share
+from gridhydro.given import share
+from gridhydro.nets.base import WEIGHT, Attributes, Ranges, last_layer
 
 
 class Parameterization(torch.nn.Module):

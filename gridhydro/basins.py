@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import xarray as xr
@@ -12,6 +12,7 @@ from gridhydro import io
 from gridhydro.column import Column
 from gridhydro.columns import column as column_named
 from gridhydro.domain import Domain
+from gridhydro.given import names
 from gridhydro.inputs import attribute_values, without_gaps
 from gridhydro.pet import pet_of
 
@@ -64,7 +65,10 @@ FORMATS: dict[str, Callable] = {"camels_us": _camels_us, "caravan": _caravan, "n
 
 @dataclass(frozen=True)
 class Basins:
-    """A sample of lumped basins: the domain, attributes name -> (N,), forcing, discharge."""
+    """A sample of lumped basins: the domain, attributes name -> (N,), forcing, discharge.
+
+    Attributes of `read` are NaN where they are missing.
+    """
 
     domain: Domain
     attributes: dict
@@ -84,7 +88,7 @@ def read(options: BasinsOptions, column: Column, data: Path, place: str) -> Basi
         if unknown:
             raise ValueError(f"{place}: select: there is no basin {', '.join(unknown[:5])}")
         found = found.sel(gauge=list(options.select))
-    return of_dataset(found, column, options.attributes, options.pet)
+    return _parts(found, column, options.attributes, options.pet)
 
 
 def of_dataset(
@@ -92,6 +96,7 @@ def of_dataset(
     column: str | Column = "hbv",
     attributes: tuple[str, ...] = (),
     pet: str = "oudin",
+    trained: Sequence[str] | None = None,
 ) -> Basins:
     """The parts of a basins Dataset that a training takes.
 
@@ -99,8 +104,27 @@ def of_dataset(
     attributes  names of those to use; without it all but signatures of the discharge, which say
                 of a basin what a model is to find out
     pet         method of the potential evapotranspiration, or "given" if the Dataset has it
-    Missing attributes are replaced by the mean of the other basins, with a warning.
+    trained     names of the basins to be trained on; all without it
+    Missing attributes are replaced by the mean of the basins to be trained on, with a warning.
     """
+    parts = _parts(found, column, attributes, pet)
+    filled = filled_for(parts.domain, parts.attributes, trained)
+    return replace(parts, attributes=filled)
+
+
+def filled_for(domain: Domain, attributes: dict, trained: Sequence[str] | None) -> dict:
+    """Attributes name -> (N,) with gaps filled from the basins to be trained on; None: all."""
+    if trained is None:
+        return without_gaps(attributes)
+    known = {name: place for place, name in enumerate(domain.gauges.index)}
+    unknown = [name for name in names("trained", trained) if name not in known]
+    if unknown:
+        raise ValueError(f"trained: there is no basin {', '.join(unknown[:5])}")
+    return without_gaps(attributes, trained=[known[str(name)] for name in trained])
+
+
+def _parts(found: xr.Dataset, column: str | Column, attributes, pet: str) -> Basins:
+    """A basins Dataset in parts, gaps in its attributes left as they are."""
     column = column_named(column)
     if "discharge" not in found:
         raise ValueError("the basins have no discharge to train on")
@@ -110,7 +134,7 @@ def of_dataset(
     series = {name for name in found.data_vars if "time" in found[name].dims}
     chosen = list(attributes) or None
     values = attribute_values(domain, found.drop_vars(series), chosen)
-    return Basins(domain, without_gaps(values), with_pet(found, column, pet), found["discharge"])
+    return Basins(domain, values, with_pet(found, column, pet), found["discharge"])
 
 
 def with_pet(found: xr.Dataset, column: Column, method: str = "oudin") -> xr.Dataset:

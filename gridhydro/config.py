@@ -42,7 +42,7 @@ class Setup:
     """A domain file read with its data.
 
     attributes  rasters (y, x) on the domain; forcing: (time, y, x) on the domain, in engine units;
-                of lumped basins name -> (N,) and (time, gauge)
+                of lumped basins name -> (N,), NaN where missing, and (time, gauge)
     discharge   table of days by gauges, m3 s-1, or an array with units; NaN: no observation
     """
 

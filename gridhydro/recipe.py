@@ -11,6 +11,7 @@ import torch
 
 from gridhydro import checkpoint, splits
 from gridhydro.baseline import make_model
+from gridhydro.basins import filled_for
 from gridhydro.batches import Batches
 from gridhydro.config import Setup, find, load
 from gridhydro.ensemble import Ensemble
@@ -98,7 +99,17 @@ def build_model(setup: Setup, seed: int):
         options["hidden"] = (options["hidden"] or (64,))[0]
     else:
         options["river"] = River(**options["river"])
-    return make_model(setup.domain, setup.attributes, **options)
+    attributes = setup.attributes
+    if setup.domain.grid is None:  # gaps are filled without a look at what is held out
+        attributes = filled_for(setup.domain, attributes, _trained(setup))
+    return make_model(setup.domain, attributes, **options)
+
+
+def _trained(setup: Setup) -> list[str]:
+    """The gauges that a domain file trains on."""
+    split, held_out = make_split(setup), setup.training.held_out
+    among = setup.domain.gauges.index if split is None else split.train_gauges
+    return [gauge for gauge in among if gauge not in held_out]
 
 
 def make_split(setup: Setup) -> Split | None:

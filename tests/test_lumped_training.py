@@ -375,3 +375,15 @@ def test_dates_and_numbers_of_pandas_and_numpy_are_kept_with_the_run(tmp_path):
 def test_options_of_a_training_that_do_not_fit_are_refused(options, text):
     with pytest.raises(ValueError, match=text):
         fit(**options)
+
+
+def test_gaps_of_attributes_are_filled_from_what_is_trained_on():
+    data = small_basins().copy(deep=True)
+    data["slope"][5] = np.nan
+    data["slope"][3] = 1e4
+    trained = [name for name in NAMES if name != NAMES[3]]
+    with pytest.warns(UserWarning, match="'slope' is missing in 1 of 12 basins"):
+        filled = of_dataset(data, pet="given", trained=trained).attributes["slope"]
+    assert filled[5] == pytest.approx(data["slope"].drop_sel(gauge=NAMES[3]).mean().item())
+    with pytest.raises(ValueError, match="trained: there is no basin b99"):
+        of_dataset(data, pet="given", trained=["b99"])

@@ -60,7 +60,12 @@ SIGNATURES = (
     "high_q_freq", "high_q_dur", "low_q_freq", "low_q_dur", "zero_q_freq", "hfd_mean", "huc_02",
 )  # fmt: skip
 
-FORMATS: dict[str, Callable] = {"camels_us": _camels_us, "caravan": _caravan, "netcdf": _netcdf}
+# how each format is read, and the keys of [basins] that it alone takes
+FORMATS: dict[str, tuple[Callable, tuple[str, ...]]] = {
+    "camels_us": (_camels_us, ("forcing",)),
+    "caravan": (_caravan, ()),
+    "netcdf": (_netcdf, ("table", "names")),
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,8 @@ def read(options: BasinsOptions, column: Column, data: Path, place: str) -> Basi
         raise ValueError(f"{place}: format is one of {', '.join(FORMATS)}, not '{options.format}'")
     if not (data / options.path).exists():
         raise FileNotFoundError(f"{place}: there is nothing at {(data / options.path).resolve()}")
-    found = FORMATS[options.format](options, data)
+    reader, _ = FORMATS[options.format]
+    found = reader(options, data)
     if options.select:
         unknown = sorted(set(options.select) - {str(g) for g in found["gauge"].values})
         if unknown:

@@ -129,6 +129,13 @@ def refuse_unknown(place: str, given, known) -> None:
             raise ValueError(f"{place}: unknown key '{key}'; {hint}")
 
 
+def refuse_unused(place: str, given, unused, by: str) -> None:
+    """ValueError for the first of the keys `given` that is among those `unused` by the choice."""
+    for key in given:
+        if key in unused:
+            raise ValueError(f"{place}: '{key}' is not used by {by}: leave it out")
+
+
 def locate(data: Path, file: str, place: str) -> Path:
     """A file of the data folder; FileNotFoundError naming the key that asks for it."""
     path = data / file

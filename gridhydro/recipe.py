@@ -13,7 +13,7 @@ from gridhydro import checkpoint, splits
 from gridhydro.baseline import make_model
 from gridhydro.basins import filled_for
 from gridhydro.batches import Batches
-from gridhydro.config import Setup, find, load
+from gridhydro.config import LSTM_OPTIONS, Setup, find, load
 from gridhydro.ensemble import Ensemble
 from gridhydro.ensemble import seeds as seeds_of
 from gridhydro.figures import FEW, draw_scores
@@ -94,8 +94,7 @@ def build_model(setup: Setup, seed: int):
     options = asdict(setup.model)
     options |= {"hidden": options["hidden"] or None, "seed": seed}
     if options["column"] == "lstm":
-        given = ("column", "hidden", "dropout", "log_attributes", "seed")
-        options = {name: options[name] for name in given}
+        options = {name: options[name] for name in (*LSTM_OPTIONS, "seed")}
         options["hidden"] = (options["hidden"] or (64,))[0]
     else:
         options["river"] = River(**options["river"])

@@ -4,32 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from small_basins import small_basins
+from small_basins import FILE, small_basins
 
 from gridhydro import Ensemble
 from gridhydro.cli import main
-from gridhydro.config import load
 from gridhydro.io import write_basins
-from gridhydro.recipe import build_model
-
-FILE = """
-[basins]
-format = "netcdf"
-path = "basins.nc"
-pet = "given"
-attributes = ["sand", "slope", "rock"]
-
-[model]
-hidden = [8]
-components = 2
-unit_hydrograph = "mean"
-
-[training]
-period = ["2001", "2001"]
-validation = ["2002", "2002"]
-epochs = 2
-batches = { basins = 6, days = 120, warmup = 120 }
-"""
 
 
 @pytest.fixture(scope="module")
@@ -99,16 +78,3 @@ def test_domain_files_of_basins_say_what_is_wrong(folder, capsys, change, text):
     arguments = ["--data", str(folder), "--out", str(folder / "wrong"), "--epochs", "1"]
     assert main(["train", str(wrong), *arguments]) == 1
     assert text in capsys.readouterr().err
-
-
-def test_a_gap_is_filled_without_what_the_file_holds_out(tmp_path):
-    data = small_basins().copy(deep=True)
-    data["slope"][5] = np.nan
-    data["slope"][3] = 1e4
-    write_basins(data, tmp_path / "basins.nc")
-    text = FILE.replace("epochs = 2", f'held_out = ["{data["gauge"].values[3]}"]')
-    (tmp_path / "sample.toml").write_text(text)
-    with pytest.warns(UserWarning, match="'slope' is missing"):
-        model = build_model(load(tmp_path / "sample.toml", tmp_path), seed=0)
-    filled = model.attributes[5, list(model.network.names).index("slope")].item()
-    assert filled == pytest.approx(np.nanmean(np.delete(data["slope"].values, 3)), rel=1e-6)

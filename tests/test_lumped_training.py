@@ -1,9 +1,9 @@
 """Training on minibatches of lumped basins: every kind of network, splits of gauges, new basins."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
+from lumped import BATCHES, KINDS, basins, fit, model, weights
 from small_basins import NAMES, PERIOD, small_basins
 
 import gridhydro as gh
@@ -12,41 +12,6 @@ from gridhydro.batches import Batches, minibatches
 from gridhydro.columns import column
 from gridhydro.forcing import Forcing
 from gridhydro.nets import WEIGHT
-
-BATCHES = Batches(basins=5, days=120, warmup=100)
-KINDS = {
-    "mlp": dict(hidden=(16,)),
-    "lstm": dict(network="lstm", hidden=8, dynamic=["beta", "gamma"], dynamic_dropout=0.5),
-    "departures": dict(network="lstm", hidden=(8, 16), dynamic=["beta"], dynamic_dropout=0.5),
-    "weighted": dict(hidden=(16,), weights="learned", dropout=0.1),
-    "embedded": dict(column="hbv_nn", hidden=(16,)),
-    "implicit": dict(column="hbv_improved", scheme="implicit", hidden=(16,)),
-    "rival": dict(column="lstm", hidden=8, dropout=0.1),
-}
-
-
-def basins():
-    return of_dataset(small_basins(), column("hbv"), pet="given")
-
-
-def model(kind="mlp", **options):
-    parts = basins()
-    options = KINDS[kind] | options
-    if options.get("column") == "lstm":
-        options.pop("column")
-        return gh.LSTMModel(parts.domain, parts.attributes, **options)
-    options = dict(components=3, unit_hydrograph="mean") | options
-    return gh.Model(parts.domain, attributes=parts.attributes, **options)
-
-
-def fit(kind="mlp", **options):
-    parts = basins()
-    options = dict(period=PERIOD, epochs=2, batches=BATCHES, progress=False) | options
-    return gh.train(model(kind), parts.forcing, parts.discharge, **options)
-
-
-def weights(run):
-    return torch.cat([p.detach().flatten() for p in run.model.parameters()])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -185,30 +150,6 @@ def test_forcing_packed_on_disk_is_the_same_training(tmp_path, capsys):
     assert run.forcing.values.stride()[-1] == len(run.forcing.times)  # days of a basin together
 
 
-@pytest.mark.parametrize(
-    "options, text",
-    [
-        (dict(network="transformer"), "network is one of 'mlp', 'lstm'"),
-        (dict(dynamic=["beta"]), "cannot change by day"),
-        (dict(network="lstm", dynamic=["beta2"]), "'beta2' is no parameter of the column"),
-        (dict(unit_hydrograph="sum"), "unit_hydrograph is one of"),
-        (dict(weights="best"), "weights is one of"),
-        (dict(dropout=1.5), "dropout is a number from 0 to 1, not 1.5"),
-        (dict(network="lstm", dropout=-0.1), "dropout is a number from 0 to 1"),
-        (dict(network="lstm", dynamic=["beta"], dynamic_dropout=1.2), "dynamic_dropout is a num"),
-        (dict(network="lstm", dynamic="beta"), r"dynamic is a list of names, such as \['beta'\]"),
-        (dict(hidden=8.5), "hidden is 8.5, should be a whole number"),
-        (dict(components=0), "components is 0, should be a whole number, 1 or more"),
-        (dict(dynamic_dropout=-1), "dynamic_dropout is a number from 0 to 1"),
-        (dict(log_attributes=["height"]), "no attribute is called height"),
-    ],
-)
-def test_options_that_do_not_fit_are_refused(options, text):
-    parts = basins()
-    with pytest.raises(ValueError, match=text):
-        gh.Model(parts.domain, "hbv", parts.attributes, **options)
-
-
 def test_a_warm_up_longer_than_the_record_is_refused():
     with pytest.raises(ValueError, match="leaves nothing of the period"):
         fit(batches=Batches(basins=5, days=30, warmup=5000))
@@ -335,46 +276,6 @@ def test_scales_of_one_day_and_of_no_rain_are_numbers():
     dry[0] = 0.0
     rival.fit_inputs(dry)
     assert (rival(forcing).discharge > 0).all()
-
-
-def test_dates_and_numbers_of_pandas_and_numpy_are_kept_with_the_run(tmp_path):
-    period = (pd.Timestamp("2001-01-01"), np.datetime64("2002-12-31"))
-    two = np.int64(2)
-    parts = basins()
-    lstm = gh.Model(
-        parts.domain, "hbv", parts.attributes, network="lstm", hidden=np.int64(8), seed=two,
-        components=two,
-    )  # fmt: skip
-    batches = Batches(np.int64(5), np.int64(120), np.int64(100))
-    options = dict(batches=batches, epochs=two, seed=two, learning_rate=np.float32(0.01))
-    run = gh.train(
-        lstm, parts.forcing, parts.discharge, period=period, out=tmp_path, progress=False,
-        held_out=np.array(NAMES[:2]), **options,
-    )  # fmt: skip
-    assert run.about["period"] == ["2001-01-01", "2002-12-31"]
-    run.save_model(tmp_path)
-    again = gh.load(tmp_path, parts.forcing)
-    scores = again.evaluate(parts.discharge, period)
-    pd.testing.assert_frame_equal(
-        scores, run.evaluate(parts.discharge, PERIOD, name=scores["period"][0])
-    )
-
-
-@pytest.mark.parametrize(
-    "options, text",
-    [
-        (dict(batches={"basins": 5}), "batches is a gridhydro.Batches"),
-        (dict(period="2001"), "a period is two dates, months or years, not '2001'"),
-        (dict(period=("2001", None)), "a period is two dates"),
-        (dict(held_out="b03"), r"held_out is a list of names, such as \['b03'\]"),
-        (dict(gauges="b03"), "gauges is a list of names"),
-        (dict(epochs=2.5), "epochs is 2.5, should be a whole number, 1 or more"),
-        (dict(gauges=[]), "no gauge is left to train on"),
-    ],
-)
-def test_options_of_a_training_that_do_not_fit_are_refused(options, text):
-    with pytest.raises(ValueError, match=text):
-        fit(**options)
 
 
 def test_gaps_of_attributes_are_filled_from_what_is_trained_on():

@@ -14,7 +14,7 @@ from gridhydro.columns import column as column_named
 from gridhydro.domain import Domain
 from gridhydro.given import names
 from gridhydro.inputs import attribute_values, without_gaps
-from gridhydro.pet import pet_of
+from gridhydro.pet_windows import lazy_pet
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _parts(found: xr.Dataset, column: str | Column, attributes, pet: str) -> Bas
 
 
 def with_pet(found: xr.Dataset, column: Column, method: str = "oudin") -> xr.Dataset:
-    """The column's forcings of a basins Dataset; what evaporates is computed by `method`.
+    """The column's forcings of a basins Dataset; what evaporates is computed by `method`, lazily.
 
     "given" takes it from the Dataset.
     """
@@ -152,7 +152,7 @@ def with_pet(found: xr.Dataset, column: Column, method: str = "oudin") -> xr.Dat
     wanted = [f.name for f in column.forcings]
     forcing = found[[n for n in wanted if n in found and (n != demand or method == "given")]]
     if demand in wanted and method != "given":
-        forcing = forcing.assign({demand: pet_of(found, method).assign_attrs(method=method)})
+        forcing = forcing.assign({demand: lazy_pet(found, method).assign_attrs(method=method)})
     return forcing
 
 

@@ -100,6 +100,7 @@ class TrainingOptions:
     seed: int = 0
     split: dict | None = None
     held_out: tuple[str, ...] = ()
+    cache: bool = False  # packed copies of the series in the run folder, instead of in memory
 
 
 def read_options(source: Path, section: str, kind: type, values):

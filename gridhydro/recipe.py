@@ -37,12 +37,14 @@ def train_domain(
     epochs: int | None = None,
     seed: int | None = None,
     device: str | None = None,
+    cache: bool = False,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Train on a domain file, score both periods, and export everything into `out`.
 
-    `epochs` and `seed` replace those of the file. The file and the place of the data are kept in
-    the run folder, so that `evaluate` and `export` find them. Returns the scores.
+    `epochs` and `seed` replace those of the file; `cache`, here or there, has packed copies of the
+    series in `out`, gone with the process, instead of memory. The file and the place of the data
+    are kept in the run folder, so that `evaluate` and `export` find them. Returns the scores.
     """
     setup = load(domain, data)
     settings = setup.training
@@ -63,6 +65,7 @@ def train_domain(
         learning_rate=settings.learning_rate, optimizer=settings.optimizer, loss=settings.loss,
         batches=None if settings.batches is None else Batches(**settings.batches), seed=seed,
         held_out=settings.held_out, device=device, out=out, resume=resume, progress=progress,
+        cache=out if cache or settings.cache else None,
     )  # fmt: skip
     scores = evaluate(run, setup)
     run.save(out, scores=scores, discharge=setup.discharge)

@@ -137,19 +137,6 @@ def test_new_basins_are_predicted_by_name():
         run.predict(gap)
 
 
-def test_forcing_packed_on_disk_is_the_same_training(tmp_path, capsys):
-    parts = basins()
-    lstm = model()
-    run = gh.train(
-        lstm, parts.forcing, parts.discharge, period=PERIOD, epochs=2, batches=BATCHES,
-        progress=False, cache=tmp_path,
-    )  # fmt: skip
-    assert not capsys.readouterr().err  # no bars either
-    assert not list(tmp_path.iterdir())  # the files go with the process
-    assert torch.equal(weights(run), weights(fit()))
-    assert run.forcing.values.stride()[-1] == len(run.forcing.times)  # days of a basin together
-
-
 def test_a_warm_up_longer_than_the_record_is_refused():
     with pytest.raises(ValueError, match="leaves nothing of the period"):
         fit(batches=Batches(basins=5, days=30, warmup=5000))
@@ -240,31 +227,6 @@ def test_signatures_of_the_discharge_are_no_attributes_unless_named():
     assert "baseflow_index" not in of_dataset(data, pet="given").attributes
     named = of_dataset(data, attributes=("baseflow_index", "sand"), pet="given")
     assert list(named.attributes) == ["baseflow_index", "sand"]
-
-
-def test_of_a_record_on_disk_only_windows_go_to_a_device(tmp_path):
-    parts = basins()
-    packed = Forcing.read(parts.forcing, parts.domain, column("hbv"), cache=tmp_path)
-    again = Forcing.read(packed, parts.domain, column("hbv"), device="meta")
-    assert again.values.data_ptr() == packed.values.data_ptr()
-    cells = torch.tensor([3, 5])
-    assert packed.window(torch.tensor([7, 9]), 4, cells, "meta").device.type == "meta"
-    starts = torch.tensor([7, 9])
-    expected = packed.values[:, [7, 8, 9, 10], 3]
-    assert torch.equal(packed.window(starts, 4, cells)[:, :, 0], expected)
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("batches", [BATCHES, None])
-def test_training_on_a_gpu_from_a_record_on_disk(batches, tmp_path):
-    parts = basins()
-    run = gh.train(
-        model("lstm"), parts.forcing, parts.discharge, period=PERIOD, epochs=2, batches=batches,
-        progress=False, cache=tmp_path, device="cuda",
-    )  # fmt: skip
-    assert run.forcing.values.device.type == "cpu"
-    assert np.isfinite(run.discharge().values).all() and run.parameters
 
 
 def test_scales_of_one_day_and_of_no_rain_are_numbers():

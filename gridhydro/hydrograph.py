@@ -55,7 +55,7 @@ def route(
     way: str,
     before: Mapping[str, Tensor] | None,
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """ "routed_" and name -> (T, N) of each flow, and name -> tail, to be handed on as `before`.
+    """Flows behind the unit hydrograph, ROUTED + name -> (T, N), and the tails, for `before`.
 
     flows       name -> (T, N), or (T, N, M) where each of the components is routed
     parameters  route_a and route_b (N, M)
@@ -64,7 +64,7 @@ def route(
     ValueError where `before` is given and lacks one of the flows.
     """
     shapes = [parameters[field.name] for field in SHAPE]
-    if way == "mean":  # of what is averaged by weights the shape is, too
+    if way == "mean":  # one shape, averaged as the flow is
         shapes = [over_components(shape[None], weights)[0] for shape in shapes]
     shares = ordinates(*shapes)
     found, tails = {}, {}

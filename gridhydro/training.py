@@ -248,8 +248,8 @@ def _epochs(model, forcing, observed, places, days, spinup, batches, seed) -> Ca
     )
     seen = observed.values[0, days][:, places.to(observed.values.device)]
     seen = seen.to(places.device)
-    whole = Batch(before.contiguous(), scored.contiguous(), seen, places, None, start)
-    return lambda epoch: [whole]
+    everything = Batch(before.contiguous(), scored.contiguous(), seen, places, None, start)
+    return lambda epoch: [everything]
 
 
 def _score(score: Callable, observed: Forcing, days: slice, batches) -> Callable:

@@ -23,6 +23,8 @@ _HOMES = {
     "Network": "network",
     "River": "river",
     "Run": "run",
+    "StorageObservations": "storage",
+    "Tiles": "tiles",
     "load": "run",
     "route": "routing",
     "train": "training",

@@ -4,6 +4,8 @@ from gridhydro.io.basins import read_basins, write_basins
 from gridhydro.io.camels_us import read_camels_us
 from gridhydro.io.caravan import read_caravan
 from gridhydro.io.discharge import read_discharge
+from gridhydro.io.grace import read_grace
+from gridhydro.io.grdc import read_grdc
 from gridhydro.io.raster import read_raster
 from gridhydro.io.series import read_series
 
@@ -12,6 +14,8 @@ __all__ = [
     "read_camels_us",
     "read_caravan",
     "read_discharge",
+    "read_grace",
+    "read_grdc",
     "read_raster",
     "read_series",
     "write_basins",

@@ -91,11 +91,11 @@ def _slowed(lag, count, length, fraction, slowest):
 def river_way(domain: Domain, elevation, area) -> tuple[np.ndarray, np.ndarray]:
     """Distance (N,) m from every cell to the next one downstream, and the drop (N,) m to it.
 
-    elevation (N,) m and area (N,) m2 of whole cells. On longitudes and latitudes the sides of a
-    cell follow from its true size, so the raster may be of any region, and a river may cross the
-    date line; HydroPy takes the raster for a global one. On a projected raster distances are those
-    of the map. Where water leaves the domain, the distance is the diameter of a circle of the
-    cell's area and the drop the smallest.
+    elevation (N,) m and area (N,) m2 of whole cells. On longitudes and latitudes a cell is as high
+    and, on average, as wide as the raster's spacing says on the sphere: HydroPy's lengths for a
+    global raster, but right for any region, and for a river that crosses the date line. On a
+    projected raster distances are those of the map. Where water leaves the domain, the distance is
+    the diameter of a circle of the cell's area and the drop the smallest.
     """
     here = np.arange(domain.size)
     last = domain.network.downstream < 0
@@ -107,10 +107,12 @@ def river_way(domain: Domain, elevation, area) -> tuple[np.ndarray, np.ndarray]:
         x, y = domain.x[domain.col], domain.y[domain.row]
         east, north = x[to] - x, y[to] - y
         if domain.grid.geographic:
-            height = RADIUS * np.radians(abs(spacing(domain.y)))
-            width = 0.5 * (area + np.asarray(area)[to]) / height
-            columns = ((east + 180) % 360 - 180) / abs(spacing(domain.x))
-            distance = np.hypot(width * columns, RADIUS * np.radians(north))
+            half = np.radians(abs(spacing(domain.y))) / 2
+            # the mean of the cosine over the cell
+            shrink = np.cos(np.radians(y)) * np.sin(half) / half
+            turn = np.radians((east + 180) % 360 - 180)
+            width = 0.5 * (shrink + shrink[to]) * turn
+            distance = RADIUS * np.hypot(width, np.radians(north))
         else:
             distance = np.hypot(east, north) * domain.grid.metre
     level = np.maximum(0, elevation)

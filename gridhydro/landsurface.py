@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.climate import CLIMATE
 from gridhydro.domain import Domain
 from gridhydro.io.hydropy import FIELDS, land_fields
 from gridhydro.lags import lags, river_way
+from gridhydro.land_attributes import ATTRIBUTES, cell_attributes
 from gridhydro.seasons import melt_factor, monthly_weights
 
 PERMAFROST_CAPACITY = 50.0  # mm, of the root zone over permafrost
@@ -29,19 +29,6 @@ CONSTANTS = {
     "transpiration_critical": 0.75,
     "bare_soil_low": 0.05,
 }
-SOIL = ("wcap", "wava", "wmin", "wmax", "beta")
-TERRAIN = ("srftopo", "topo_std", "slope_avg", "flake", "fwetl")
-_SEASONS = {
-    "avg": ("mean", lambda v: v.mean(0)),
-    "max": ("highest", lambda v: v.max(0)),
-    "min": ("lowest", lambda v: v.min(0)),
-    "diff": ("range of the", lambda v: v.max(0) - v.min(0)),
-}
-_CHOSEN = ("avg", "max", "diff")
-ATTRIBUTES = (
-    *SOIL, *TERRAIN,
-    *(f"lai_{s}" for s in _CHOSEN), *(f"fveg_{s}" for s in _CHOSEN), *CLIMATE,
-)  # fmt: skip
 
 _DAILY = {
     "vegetation_fraction": ("1", "vegetation fraction"),
@@ -124,7 +111,7 @@ class LandSurface:
     def attributes(self, climate: xr.Dataset | None = None, names=ATTRIBUTES) -> xr.Dataset:
         """What a network is told of the cells: rasters (y, x), or (gauge) for lumped basins.
 
-        climate  Dataset of further attributes, such as `gridhydro.climate.climate_means` makes
+        climate  Dataset of further attributes, such as those of `land_attributes.climate_means`
         names    chosen among the fields of the land surface (before permafrost reduces them), among
                  lai_ and fveg_ avg, max, min and diff (of the months), and those of `climate`.
                  The default are 21: five of the soil, five of terrain and water, six of the
@@ -132,28 +119,7 @@ class LandSurface:
         ValueError naming those that are not there.
         """
         climate = xr.Dataset() if climate is None else climate
-        found, lacking = {}, []
-        for name in names:
-            field, _, season = name.rpartition("_")
-            if name in climate:
-                values, attrs = self.domain.pack(climate[name]), climate[name].attrs
-            elif name in self.raw and not FIELDS[name].monthly:
-                values = self.raw[name]
-                attrs = {"units": FIELDS[name].unit, "long_name": FIELDS[name].long_name}
-            elif field in ("lai", "fveg") and season in _SEASONS:
-                word, reduce = _SEASONS[season]
-                values = reduce(self.raw[field])
-                attrs = {"units": "1", "long_name": f"{word} monthly {FIELDS[field].long_name}"}
-            else:
-                lacking.append(name)
-                continue
-            found[name] = self.domain.unpack(values, name, attrs)
-        if lacking:
-            raise ValueError(
-                f"there is no attribute {', '.join(lacking)}: climate= has to have those of the "
-                "climate (gridhydro.climate.climate_means), or choose others with names="
-            )
-        return xr.Dataset(found)
+        return cell_attributes(self.domain, self.raw, climate, names)
 
 
 def land_surface(

@@ -9,8 +9,8 @@ import xarray as xr
 from hydropy_land import flat_land, reference_land, row_domain
 
 from gridhydro import land_surface
-from gridhydro.climate import CLIMATE, climate_means
-from gridhydro.landsurface import ATTRIBUTES, CONSTANTS
+from gridhydro.land_attributes import ATTRIBUTES, CLIMATE, climate_means
+from gridhydro.landsurface import CONSTANTS
 from gridhydro.network import Network
 
 LAT, LON = [1.5, 0.5, -0.5], [-60.5, -59.5, -58.5, -57.5]

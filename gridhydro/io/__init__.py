@@ -7,6 +7,7 @@ from gridhydro.io.discharge import read_discharge
 from gridhydro.io.hydropy import next_cells, read_land_surface
 from gridhydro.io.raster import read_raster
 from gridhydro.io.series import read_series
+from gridhydro.io.wfdei import read_wfdei
 
 __all__ = [
     "next_cells",
@@ -17,5 +18,6 @@ __all__ = [
     "read_land_surface",
     "read_raster",
     "read_series",
+    "read_wfdei",
     "write_basins",
 ]

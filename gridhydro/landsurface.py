@@ -111,7 +111,7 @@ class LandSurface:
     def attributes(self, climate: xr.Dataset | None = None, names=ATTRIBUTES) -> xr.Dataset:
         """What a network is told of the cells: rasters (y, x), or (gauge) for lumped basins.
 
-        climate  Dataset of further attributes, such as those of `land_attributes.climate_means`
+        climate  Dataset of further attributes, such as those of `climate.climate_means`
         names    chosen among the fields of the land surface (before permafrost reduces them), among
                  lai_ and fveg_ avg, max, min and diff (of the months), and those of `climate`.
                  The default are 21: five of the soil, five of terrain and water, six of the

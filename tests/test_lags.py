@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from hydropy_land import row_domain
+from scipy.optimize import brentq
 
 from gridhydro.domain import Domain
 from gridhydro.io import next_cells
@@ -125,11 +126,22 @@ def test_factors_multiply_and_velocity_has_a_floor(cell):
     np.testing.assert_allclose(velocity([0.0, 1e-20, 1.0]), [0.1, 0.1, 2.0])
 
 
-def test_without_slopes_the_river_tells_the_surface_lag(cell):
-    """HydroPy takes distance and fall of the river where the cell is flat."""
-    area, distance = cell
-    expected = 50.5566 * distance / 171e3 * 1.0885 / (2 * (5 / distance) ** 0.1) * 1.1107
-    assert lags(area, distance, 5.0, 0.0, 0.0).surface == pytest.approx(expected)
+def test_without_slopes_the_river_tells_the_surface_lag(data):
+    """A flat column of HydroPy: the drop that gives its river lag gives its surface lag, too."""
+    columns = np.load(data("hydropy_reference/columns_2001.npz"))
+    (flat,) = np.flatnonzero(columns["para_slope_avg"] == 0)
+    row, col = columns["rowcol"][flat]
+    river = np.load(data("hydropy_reference/routing_2001.npz"))["lag_river"][row, col]
+    # it drains to the next cell in its row
+    sides = np.sin(np.radians([90 - 10 * row, 80 - 10 * row]))
+    distance = 6371e3 * (sides[0] - sides[1])
+
+    def found(drop):
+        cover = (columns[f"para_{name}"][flat] for name in ("flake", "fwetl"))
+        return lags(columns["para_area"][flat], distance, drop, 0.0, 0.0, *cover)
+
+    drop = brentq(lambda d: found(d).river - river, 0.1, 5000, xtol=1e-10)
+    assert found(drop).surface == pytest.approx(columns["lag_land"][flat], rel=1e-11)
 
 
 def test_distances_are_those_of_the_globe_on_a_regional_raster():

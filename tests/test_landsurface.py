@@ -9,7 +9,8 @@ import xarray as xr
 from hydropy_land import flat_land, reference_land, row_domain
 
 from gridhydro import land_surface
-from gridhydro.land_attributes import ATTRIBUTES, CLIMATE, climate_means
+from gridhydro.climate import CLIMATE, climate_means
+from gridhydro.land_attributes import ATTRIBUTES
 from gridhydro.landsurface import CONSTANTS
 from gridhydro.network import Network
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import xarray as xr
 
+from gridhydro.io.form import days_between
 from gridhydro.units import to_unit
 
 CLIMATE = {
@@ -21,17 +23,17 @@ def climate_means(weather: xr.Dataset, period=None) -> xr.Dataset:
     weather  Dataset of daily temperature, precipitation and potential_evapotranspiration, with
              time and the axes of space in any order
     period   two dates, months or years, both ends included; all days if None
-    avg is the mean of all days, diff the largest less the smallest of the twelve mean months.
-    ValueError naming the series that is lacking, and for a period without days or with gaps.
+    avg is the mean of all days, diff the largest less the smallest of the twelve mean months; days
+    without a value are left out. ValueError naming the series that is lacking, and for a period
+    that is not all in the weather.
     """
     lacking = {source for source, _, _ in CLIMATE.values() if source not in weather}
     if lacking:
         raise ValueError(
             f"the weather lacks {', '.join(sorted(lacking))}; it has {', '.join(map(str, weather))}"
         )
-    weather = weather if period is None else weather.sel(time=slice(*map(str, period)))
-    if not weather.sizes["time"]:
-        raise ValueError(f"the weather has no day in the period {period}")
+    days = days_between(pd.DatetimeIndex(weather["time"].values), period, "the weather")
+    weather = weather.isel(time=days)
     found = {}
     for name, (source, unit, word) in CLIMATE.items():
         series = to_unit(weather[source], unit)

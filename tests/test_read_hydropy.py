@@ -47,6 +47,12 @@ def test_units_names_and_axes_of_other_files(tmp_path):
     assert found["fveg"].dims == ("month", "lat", "lon")
 
 
+def test_projected_files_keep_their_reference_system(tmp_path):
+    land = flat_land([3000.0, 2000.0], [0.0, 1000.0]).rename(lat="y", lon="x")
+    found = read_land_surface(written(tmp_path, land.rio.write_crs("EPSG:3035")))
+    assert found["wcap"].rio.crs == "EPSG:3035" and found["lai"].rio.crs == "EPSG:3035"
+
+
 def test_gaps_stay_and_rounding_is_cut(tmp_path):
     land = flat_land(LAT, LON, fwetl=1 + 1e-6)
     land["wava"][0, 0] = np.nan
@@ -100,11 +106,12 @@ COLS = np.array([[1, 2, 2, 3], [0, 1, 3, 3], [0, 1, 2, 3]])
 
 
 @pytest.mark.parametrize("north_first", [True, False])
-def test_network_of_a_file(north_first):
+def test_network_of_a_file(tmp_path, north_first):
     lat = LAT if north_first else LAT[::-1]
     land = flat_land(lat, LON, lsm=np.array([[1, 1, 1, 0]] * 3))
     land = land.assign(rout_lat=(("lat", "lon"), ROWS), rout_lon=(("lat", "lon"), COLS))
-    domain = Domain.from_d8(next_cells(land), "nextxy")
+    # as it comes from a file, with what the file says of missing values
+    domain = Domain.from_d8(next_cells(read_land_surface(written(tmp_path, land))), "nextxy")
     assert domain.size == 9
     place = list(zip(domain.row.tolist(), domain.col.tolist(), strict=True))
     for cell, (i, j) in enumerate(place):

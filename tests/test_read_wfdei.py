@@ -7,7 +7,9 @@ import pytest
 import xarray as xr
 from hydropy_land import row_domain
 
+from gridhydro import COLUMNS, Forcing
 from gridhydro.io import daily_files, read_wfdei
+from gridhydro.pet import pet_of
 
 LAT, LON = np.arange(-2.75, 3, 0.5), np.arange(-61.75, -58, 0.5)
 BASE = dict(
@@ -91,6 +93,7 @@ def test_hours_become_days_in_our_units(folder):
         assert data[name].dtype == np.float32
         np.testing.assert_allclose(data[name], days, rtol=3e-6, atol=3e-5, err_msg=name)
     units = {name: data[name].attrs["units"] for name in data}
+    assert data["lat"].attrs["units"] == "degrees_north"
     assert units["temperature"] == "degC" and units["precipitation"] == "mm d-1"
     assert units["specific_humidity"] == "1" and units["longwave_radiation"] == "W m-2"
 
@@ -215,3 +218,26 @@ def test_days_that_are_not_whole(tmp_path):
         file["time"][:] = file["time"][:] + 10800  # stamps at the end of the hours
     with pytest.raises(ValueError, match=r"has 7 times on 2001-01-01, but 8 on 2001-01-02"):
         read_wfdei(tmp_path, series=["temperature"])
+
+
+def test_forcing_of_a_column(folder, tmp_path):
+    """From the folder to the cells, in memory and packed piece by piece."""
+    domain = row_domain([0.25, -0.25], np.arange(-60.75, -59.5, 0.5))
+    data = read_wfdei(folder, domain, period=("2001-01-20", "2001-02-10"))
+    data["potential_evapotranspiration"] = pet_of(data, "hargreaves")
+    whole = Forcing.read(data, domain, COLUMNS["hbv"])
+    packed = Forcing.read(data, domain, COLUMNS["hbv"], cache=tmp_path / "cache")
+    assert whole.values.shape == (3, 22, domain.size)
+    np.testing.assert_array_equal(packed.values, whole.values)
+    names = [field.name for field in COLUMNS["hbv"].forcings]
+    rain = day_means("Rainf", 86400) + day_means("Snowf", 86400)
+    fields = xr.DataArray(rain[19:41], {"lat": LAT, "lon": LON}, ("time", "lat", "lon"))
+    found = whole.values[names.index("precipitation")]
+    np.testing.assert_allclose(found, domain.pack(fields), rtol=1e-5)
+
+
+def test_land_points_in_a_row_are_refused(tmp_path):
+    points = xr.DataArray(np.ones((31, 5)), dims=("tstep", "land"), name="Tair")
+    points.to_netcdf(tmp_path / "Tair_WFD_200101.nc")
+    with pytest.raises(ValueError, match=r"no variable Tair or tas .*but Tair \('tstep', 'land'\)"):
+        read_wfdei(tmp_path)

@@ -127,7 +127,14 @@ def _field(name: str, array: xr.DataArray, where) -> xr.DataArray:
             "a code for missing values, or in another unit?"
         )
     attrs = {"units": field.unit, "long_name": field.long_name}
-    return array.copy(data=np.clip(values, field.low, field.high)).assign_attrs(attrs)
+    return _like(array, np.clip(values, field.low, field.high), attrs)
+
+
+def _like(array: xr.DataArray, values: np.ndarray, attrs: dict[str, str]) -> xr.DataArray:
+    """Values in place of an array's, with its axes and its reference system, and no more of it."""
+    told = {**array.attrs, **array.encoding}
+    kept = {"grid_mapping": told["grid_mapping"]} if "grid_mapping" in told else {}
+    return xr.DataArray(values, array.coords, array.dims, array.name, attrs | kept)
 
 
 def next_cells(land: xr.Dataset) -> xr.Dataset:
@@ -164,5 +171,5 @@ def next_cells(land: xr.Dataset) -> xr.Dataset:
     found = {}
     for name, place in (("nextx", col), ("nexty", row)):
         values = np.where(inside, np.where(leaves, -9, place + 1), -9999).astype(np.int32)
-        found[name] = land["lsm"].transpose(y, x).copy(data=values).assign_attrs(units="1")
+        found[name] = _like(land["lsm"].transpose(y, x), values, {"units": "1"})
     return xr.Dataset(found)

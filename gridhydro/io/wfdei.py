@@ -19,7 +19,7 @@ from gridhydro.grid import find, read_grid, spacing, spatial_dims
 from gridhydro.io.daily_files import DailyArray, Piece, days_of, joined
 from gridhydro.io.form import days_between, series_attrs
 from gridhydro.io.lazy import opened
-from gridhydro.io.quantities import SERIES, conversion
+from gridhydro.io.quantities import COORDINATES, SERIES, conversion
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ def read_wfdei(
 
     folder  searched with all below it for NetCDF files whose names begin with Tair, Qair, PSurf,
             Wind, SWdown, LWdown, Rainf and Snowf, or CF's tas, huss, ps, sfcWind, rsds, rlds, prrn
-            and prsn, or Precip or pr; of months, years or any other spans, daily or several times
-            a day, hours of a day that begin at midnight
+            and prsn, or with rain and snow in one Precip or pr; of months, years or any other
+            spans, daily or several times a day
     domain  only the rows and columns around it
     series  names of the form; what the folder has if None: precipitation (rain and snow),
             temperature, specific_humidity, surface_pressure, wind_speed, shortwave_radiation,
@@ -102,6 +102,9 @@ def read_wfdei(
     times = _common_days(pieces, period, folder)
     space = {dim: axis.size for dim, axis in axes.items()}
     data = xr.Dataset(coords={"time": times, **axes})
+    for dim, name in zip(axes, ("latitude", "longitude"), strict=True):
+        attrs = {"standard_name": name, "long_name": name, "units": COORDINATES[name].unit}
+        data[dim].attrs.update(attrs)
     for name, parts in found.items():
         array = DailyArray(name, parts, times, tuple(space.values()), _SOURCES[name].reduce)
         data[name] = array.variable(("time", *space), series_attrs(name))
@@ -147,44 +150,48 @@ def _wanted(folder: Path, paths, series) -> list[str]:
 
 def _open(part: str, paths: list[Path], axes, units) -> tuple[list[Piece], dict]:
     """Where the days of a variable are, and the axes of space, which all files share."""
-    names = (part.lower(), _ALIASES[part])
     pieces = []
     target = next(SERIES[n].unit for n, s in _SOURCES.items() if part in (*s.names, s.other))
     for path in paths:
         with opened(path, decode_times=False) as data:
-            variables = [v for v in data.data_vars if str(v).lower() in names]
-            variables = variables or [v for v in data.data_vars if data[v].ndim == 3]
-            if len(variables) != 1:
-                raise ValueError(
-                    f"{path} has no variable {part} or {_ALIASES[part]} (time, lat, lon), but "
-                    f"{', '.join(map(str, data.data_vars))}"
-                )
-            array = data[variables[0]]
-            try:
-                grid = read_grid(array)
-            except ValueError as error:  # land points in a row, for one
-                raise ValueError(f"{path}, '{array.name}': {error}") from None
+            array = _variable(data, part, path)
             space = spatial_dims(array)
-            time = [dim for dim in array.dims if dim not in space]
-            if len(time) != 1:
-                raise ValueError(
-                    f"{path}: '{array.name}' has the axes {array.dims}, not those of "
-                    "time, latitude and longitude"
-                )
-            own = dict(zip(space, (grid.y, grid.x), strict=True))
-            axes = own if axes is None else axes
-            same = list(own) == list(axes) and all(own[d].shape == axes[d].shape for d in own)
-            if not same or any(np.abs(own[d] - axes[d]).max() > 1e-3 for d in own):
-                raise ValueError(f"{path} is on another grid than the files before it")
+            axes = _axes(array, axes, path)
+            time = next(dim for dim in array.dims if dim not in space)
             given = units.get(part, array.attrs.get("units"))
             # the unit as the ALMA convention writes it
             given = None if given is None else re.sub(r"m\^?2 ?s$", "m2/s", str(given))
-            factor, offset = conversion(part, given, target, path)
-            first, count, steps = days_of(data, time[0], path)
-            pieces.append(
-                Piece(path, str(array.name), time[0], space, first, count, steps, factor, offset)
-            )
+            unit = conversion(part, given, target, path)
+            days = days_of(data, time, path)
+            pieces.append(Piece(path, str(array.name), time, space, *days, *unit))
     return joined(pieces, part), axes
+
+
+def _variable(data: xr.Dataset, part: str, path: Path) -> xr.DataArray:
+    """The variable of a file by its name, or the only one with time and space."""
+    names = [v for v in data.data_vars if str(v).lower() in (part.lower(), _ALIASES[part])]
+    names = names or [v for v in data.data_vars if data[v].ndim == 3]
+    if len(names) != 1 or data[names[0]].ndim != 3:
+        raise ValueError(
+            f"{path} has no variable {part} or {_ALIASES[part]} (time, lat, lon), but "
+            f"{', '.join(f'{v} {data[v].dims}' for v in data.data_vars)}"
+        )
+    return data[names[0]]
+
+
+def _axes(array: xr.DataArray, before: dict | None, path: Path) -> dict[str, np.ndarray]:
+    """The axes of space of a file, the same as those of the files `before` it."""
+    try:
+        grid = read_grid(array)
+    except ValueError as error:
+        raise ValueError(f"{path}, '{array.name}': {error}") from None
+    axes = dict(zip(spatial_dims(array), (grid.y, grid.x), strict=True))
+    if before is None:
+        return axes
+    same = all(d in before and axes[d].shape == before[d].shape for d in axes)
+    if not same or any(np.abs(axes[d] - before[d]).max() > 1e-3 for d in axes):
+        raise ValueError(f"{path} is on another grid than the files before it")
+    return before
 
 
 def _common_days(pieces, period, folder: Path) -> pd.DatetimeIndex:

@@ -60,6 +60,10 @@ SERIES = {
         "W m-2", "downwelling shortwave radiation, mean of the day",
         "surface_downwelling_shortwave_flux_in_air", ("rsds", "srad"), -1, 700,
     ),
+    "longwave_radiation": Quantity(
+        "W m-2", "downwelling longwave radiation, mean of the day",
+        "surface_downwelling_longwave_flux_in_air", ("rlds",), 0, 700,
+    ),
     "net_shortwave_radiation": Quantity(
         "W m-2", "net shortwave radiation, downward, mean of the day",
         "surface_net_downward_shortwave_flux", ("surface_net_solar_radiation_mean",), -1, 700,
@@ -75,6 +79,9 @@ SERIES = {
     "vapour_pressure": Quantity(
         "Pa", "vapour pressure", "water_vapor_partial_pressure_in_air",
         ("vp", "vapor_pressure"), 0, 10_000,
+    ),
+    "specific_humidity": Quantity(
+        "1", "specific humidity of the air", "specific_humidity", ("huss",), -1e-6, 0.1,
     ),
     "dewpoint_temperature": Quantity(
         "degC", "dew point temperature", "dew_point_temperature",

@@ -4,14 +4,17 @@ from gridhydro.io.basins import read_basins, write_basins
 from gridhydro.io.camels_us import read_camels_us
 from gridhydro.io.caravan import read_caravan
 from gridhydro.io.discharge import read_discharge
+from gridhydro.io.hydropy import next_cells, read_land_surface
 from gridhydro.io.raster import read_raster
 from gridhydro.io.series import read_series
 
 __all__ = [
+    "next_cells",
     "read_basins",
     "read_camels_us",
     "read_caravan",
     "read_discharge",
+    "read_land_surface",
     "read_raster",
     "read_series",
     "write_basins",

@@ -221,7 +221,10 @@ def gauge_cells(area, downstream, shares, count: int) -> list[int]:
     area        (cells,) upstream of each cell, and `downstream` (cells,) the cell that follows
     shares      of the largest area, for those on the main river
     """
-    main = [int(np.abs(area - share * area.max()).argmin()) for share in shares]
+    river = [int(area.argmax())]
+    while (above := np.flatnonzero((downstream == river[-1]) & (area < area[river[-1]]))).size:
+        river.append(int(above[area[above].argmax()]))
+    main = [river[np.abs(area[river] - share * area.max()).argmin()] for share in shares]
     tributary = area < 0.5 * area[downstream]  # just before it joins a larger river
     mouths = np.where(tributary, area, 0).argsort(kind="stable")[::-1]
     return [*main, *(int(cell) for cell in mouths if cell not in main)][:count]

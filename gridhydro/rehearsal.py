@@ -14,25 +14,19 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.climate import climate_means
 from gridhydro.demo_world import gauge_cells
 from gridhydro.domain import Domain
 from gridhydro.io.raster import existing
-from gridhydro.rehearsal_land import amazon, as_file, elevation, land_surface
+from gridhydro.landsurface import land_surface
+from gridhydro.rehearsal_land import amazon, as_file, elevation, land_fields
 from gridhydro.rehearsal_truth import PARAMETERS, parameters, pet_error
 from gridhydro.rehearsal_weather import VARIABLES, climate, reference_evapotranspiration, weather
 
 YEARS = (2001, 2016)
-GAUGES, MAIN_RIVER = 24, (0.8, 0.55, 0.36, 0.17, 0.05)  # shares of the basin
+GAUGES, MAIN_RIVER = 24, (0.79, 0.37, 0.22, 0.12, 0.05)  # shares of the basin
 DDM30 = "ddm30/ddm30_global_30min.nc"
 GRACE = "grace/twsa_csr_rl06_1deg_south_america.nc"
-
-_CLIMATE = {
-    "temp_avg": ("degC", "mean temperature"),
-    "temp_diff": ("degC", "range of the monthly temperature"),
-    "prec_avg": ("mm d-1", "mean precipitation"),
-    "prec_diff": ("mm d-1", "range of the monthly precipitation"),
-    "pet_avg": ("mm d-1", "mean potential evapotranspiration"),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +34,10 @@ class Rehearsal:
     """The basin of N cells and T days, as `generate` writes it.
 
     domain      with gauges; areas are of land
-    land        fields of HydroPy's land-surface file, (lat, lon) and (month, lat, lon)
+    file        fields of HydroPy's land-surface file, (lat, lon) and (month, lat, lon)
     times       (T,) days
     weather     name -> (T, N) float32, units as in `rehearsal_weather.VARIABLES`
-    attributes  21, name -> (N,)
+    attributes  21 rasters (y, x)
     parameters  the true ones, name -> (N,)
     pet_error   (T, N) float32, mm d-1: true potential evapotranspiration less Penman-Monteith
     gauges      by name: lon, lat, area_km2
@@ -51,10 +45,10 @@ class Rehearsal:
     """
 
     domain: Domain
-    land: xr.Dataset
+    file: xr.Dataset
     times: pd.DatetimeIndex
     weather: dict[str, np.ndarray]
-    attributes: dict[str, np.ndarray]
+    attributes: xr.Dataset
     parameters: dict[str, np.ndarray]
     pet_error: np.ndarray
     gauges: pd.DataFrame
@@ -70,21 +64,22 @@ def make_rehearsal(data: str | Path, seed: int = 0, years: tuple[int, int] = YEA
     ground, sky, hidden = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
     river, window = amazon(network)
     means = climate(river, elevation(river, window), ground)
-    fields = land_surface(river, window, means, ground)
-    land = as_file(river, window, fields)
+    file = as_file(river, window, land_fields(river, window, means, ground))
     gauges = _gauges(river)
-    area = land["area"] * land["lsm"] * (1 - land["glacier"])
     domain = Domain.from_d8(
         window["flow_direction"], "watergap", gauges=gauges, mask=window["mask"], crs="EPSG:4326",
-        area=area.assign_attrs(units="m2"),
+        area=window["continental_area"].assign_attrs(units="km2"),
     )  # fmt: skip
+    land = land_surface(domain, file)
+    domain = land.land_domain()
     times, series = weather(domain, means, years, sky)
     reference = reference_evapotranspiration(series)
-    attributes = _attributes(fields, times, series, reference)
+    attributes = land.attributes(_climate_means(domain, times, series, reference))
+    told = {name: domain.pack(raster) for name, raster in attributes.items()}
     return Rehearsal(
-        domain, land, times, series, attributes,
-        parameters=parameters(domain, attributes, hidden),
-        pet_error=pet_error(series, attributes, reference),
+        domain, file, times, series, attributes,
+        parameters=parameters(domain, told, hidden),
+        pet_error=pet_error(series, told, reference),
         gauges=gauges,
         grace=_grace(dates, times),
     )  # fmt: skip
@@ -99,21 +94,16 @@ def _gauges(domain: Domain) -> pd.DataFrame:
     return pd.DataFrame({"lon": lon, "lat": lat, "area_km2": area[cells].round()}, index=names)
 
 
-def _attributes(fields, times, series, reference) -> dict[str, np.ndarray]:
-    """The 21 that a network is told, before what they are scaled by."""
-    soil = ("wcap", "wava", "wmin", "wmax", "beta")
-    terrain = ("srftopo", "topo_std", "slope_avg", "flake", "fwetl")
-    found = {name: fields[name] for name in (*soil, *terrain)}
-    for name in ("lai", "fveg"):
-        months = fields[name]
-        found[f"{name}_avg"], found[f"{name}_max"] = months.mean(0), months.max(0)
-        found[f"{name}_diff"] = months.max(0) - months.min(0)
-    month = times.month.to_numpy()
-    for short, name in (("temp", "temperature"), ("prec", "precipitation")):
-        months = np.stack([series[name][month == m].mean(0) for m in range(1, 13)])
-        found[f"{short}_avg"], found[f"{short}_diff"] = series[name].mean(0), np.ptp(months, 0)
-    found["pet_avg"] = reference.mean(0)
-    return found
+def _climate_means(domain, times, series, reference) -> xr.Dataset:
+    weather = {
+        "temperature": (series["temperature"], "degC"),
+        "precipitation": (series["precipitation"], "mm d-1"),
+        "potential_evapotranspiration": (reference, "mm d-1"),
+    }
+    dims = ("time", "cell")  # as rasters they would take twice the memory
+    days = {n: xr.Variable(dims, v, {"units": unit}) for n, (v, unit) in weather.items()}
+    means = climate_means(xr.Dataset(days, {"time": times}))
+    return means.map(lambda v: domain.unpack(v.values, v.name, v.attrs, ()))
 
 
 def _grace(path: Path, times: pd.DatetimeIndex) -> pd.DataFrame:
@@ -142,38 +132,25 @@ def generate(
     folder.mkdir(parents=True, exist_ok=True)
     domain = world.domain
     domain.to_file(folder / "domain.nc")
-    _write(world.land, folder / "landsurface.nc")
-    known = {name: (da.attrs["units"], da.attrs["long_name"]) for name, da in world.land.items()}
-    _write(_maps(domain, world.attributes, _descriptions(known)), folder / "attributes.nc")
+    # whole: outside the basin there is no land, but nothing is missing
+    _write(world.file, folder / "landsurface.nc", _FillValue=None)
+    _write(world.attributes.astype(np.float32), folder / "attributes.nc")
     world.gauges.to_csv(folder / "gauges.csv")
     world.grace.to_csv(folder / "grace_dates.csv", index=False)
     _write_days(world, world.weather, folder / "weather.nc")
-    _write(_maps(domain, world.parameters, PARAMETERS), folder / "truth_parameters.nc")
+    _write(_truth(world), folder / "truth_parameters.nc")
     _write_days(world, {"pet_error": world.pet_error}, folder / "truth_pet_error.nc")
     # what the true model makes of it is observed from here on: discharge at the gauges, storage
     return world
 
 
-def _descriptions(known: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
-    words = {"avg": "mean", "max": "highest", "diff": "range of the"}
-    seasons = {
-        f"{name}_{short}": (known[name][0], f"{word} monthly {known[name][1]}")
-        for name in ("lai", "fveg")
-        for short, word in words.items()
-    }
-    return known | seasons | _CLIMATE
-
-
-def _maps(domain: Domain, values: dict[str, np.ndarray], described) -> xr.Dataset:
-    return xr.Dataset(
-        {
-            name: domain.unpack(
-                v.astype(np.float32), name,
-                {"units": described[name][0], "long_name": described[name][1]}, (),
-            )
-            for name, v in values.items()
-        }
-    )  # fmt: skip
+def _truth(world: Rehearsal) -> xr.Dataset:
+    maps = {}
+    for name, values in world.parameters.items():
+        units, long_name, *_ = PARAMETERS[name]
+        attrs = {"units": units, "long_name": long_name}
+        maps[name] = world.domain.unpack(values.astype(np.float32), name, attrs)
+    return xr.Dataset(maps)
 
 
 def _write_days(world: Rehearsal, series: dict[str, np.ndarray], path: Path) -> None:
@@ -190,7 +167,11 @@ def _write_days(world: Rehearsal, series: dict[str, np.ndarray], path: Path) -> 
         mode = "a"
 
 
-def _write(dataset: xr.Dataset, path: Path, mode: str = "w") -> None:
-    packed = {"zlib": True, "complevel": 1, "shuffle": True}
-    encoding = {name: packed for name in dataset.data_vars if dataset[name].ndim >= 2}
+def _write(dataset: xr.Dataset, path: Path, mode: str = "w", **more) -> None:
+    packed = {"zlib": True, "complevel": 1, "shuffle": True, **more}
+    encoding = {}
+    for name, raster in dataset.items():
+        # what is given takes the place of all that was there, the reference system's name too
+        kept = {k: v for k, v in raster.encoding.items() if k == "grid_mapping"}
+        encoding[name] = packed | kept
     dataset.to_netcdf(path, mode=mode, encoding=encoding)

@@ -14,34 +14,18 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter
 
 from gridhydro.domain import Domain
+from gridhydro.io.hydropy import FIELDS
 from gridhydro.noise import logistic, smooth_map
 from gridhydro.rehearsal_weather import Climate, wetness
 
 NORTH, SOUTH, WEST, EAST = 7, -23, -83, -47  # 60 rows and 72 columns
 _MID_MONTH = pd.date_range("2001-01-15", periods=12, freq="MS").day_of_year.to_numpy() + 14
 
-# units and what it is; the names are HydroPy's
-FIELDS = {
-    "lsm": ("1", "share of land in the cell"),
-    "area": ("m2", "area of the cell"),
-    "glacier": ("1", "share of glaciers in the land"),
-    "rout_lat": ("1", "row of the cell downstream, from 0; the cell itself: a sink"),
-    "rout_lon": ("1", "column of the cell downstream, from 0"),
-    "rivdir": ("1", "river direction as on a keypad, 0 at sea"),
-    "srftopo": ("m", "mean elevation"),
-    "topo_std": ("m", "standard deviation of the elevation within the cell"),
-    "slope_avg": ("m m-1", "mean slope within the cell"),
-    "wcap": ("mm", "water holding capacity of the root zone"),
-    "wava": ("mm", "plant-available water of the root zone"),
-    "wmin": ("mm", "least capacity within the cell"),
-    "wmax": ("mm", "largest capacity within the cell"),
-    "beta": ("1", "shape of the distribution of capacities"),
-    "fveg": ("1", "vegetated share of the land"),
-    "lai": ("m2 m-2", "leaf area index"),
-    "flake": ("1", "share of lakes"),
-    "fwetl": ("1", "share of wetlands"),
-    "perm": ("1", "share of permafrost"),
-    "ddfac": ("mm K-1 d-1", "degree-day factor"),
+# of the grid, beside the fields of the land surface
+_ROUTING = {
+    "rout_lat": "row of the cell downstream, from 0; the cell itself: a sink",
+    "rout_lon": "column of the cell downstream, from 0; the cell itself: a sink",
+    "rivdir": "river direction as on a keypad, 0 where there is no land",
 }
 
 
@@ -73,10 +57,8 @@ def elevation(domain: Domain, window: xr.Dataset) -> np.ndarray:
     return (bed**-4.0 + 5000**-4.0) ** -0.25
 
 
-def land_surface(
-    domain: Domain, window: xr.Dataset, climate: Climate, rng
-) -> dict[str, np.ndarray]:
-    """Fields (N,), and (12, N) of fveg and lai, by the names of `FIELDS`; the grid's are left out.
+def land_fields(domain: Domain, window: xr.Dataset, climate: Climate, rng) -> dict[str, np.ndarray]:
+    """Fields (N,), and (12, N) of fveg and lai, by the names of `FIELDS`; lsm and area are left out.
 
     Forest where it rains enough, savanna where not, grass on the heights; wetlands along large
     rivers and on wide plains; deep roots below forest.
@@ -92,7 +74,7 @@ def land_surface(
     flat = logistic(-(relief - 60) / 15)
 
     tree_line = logistic((height - 2900) / 350)
-    forest = logistic((rain - 1780) / 130 + 1.1 * noise()) * (1 - tree_line)
+    forest = logistic((rain - 1680) / 130 + 0.9 * noise()) * (1 - tree_line)
     season = np.tanh(wetness(climate.lon, climate.lat, _MID_MONTH) - 1)
     leaves = (0.8 + 4.8 * forest) * np.exp(0.08 * noise())
     lai = leaves * (1 + (0.06 + 0.30 * (1 - forest)) * season)
@@ -148,26 +130,17 @@ def as_file(domain: Domain, window: xr.Dataset, fields: dict[str, np.ndarray]) -
     for name, values in {"lsm": land, **fields}.items():
         raster = domain.unpack(values, dims=("month",) if values.ndim == 2 else (), coords={})
         rasters[name] = raster.fillna(0.0).values
-    dims = ("month", "lat", "lon")
-    dataset = xr.Dataset(
-        {
-            name: (dims[-rasters[name].ndim :], rasters[name].astype(_kind(name)), _attrs(name))
-            for name in FIELDS
-        },
-        months | {"lat": window["lat"].values, "lon": window["lon"].values},
-    )
+    dataset = xr.Dataset(coords=months | {dim: window[dim].values for dim in ("lat", "lon")})
+    for name in FIELDS:
+        attrs = {"units": FIELDS[name].unit, "long_name": FIELDS[name].long_name}
+        dims = ("month", "lat", "lon") if FIELDS[name].monthly else ("lat", "lon")
+        dataset[name] = dims, rasters[name].astype(np.float32), attrs
+    for name, long_name in _ROUTING.items():
+        attrs = {"units": "1", "long_name": long_name}
+        dataset[name] = ("lat", "lon"), rasters[name].astype(np.int32), attrs
     dataset["lat"].attrs.update(standard_name="latitude", units="degrees_north")
     dataset["lon"].attrs.update(standard_name="longitude", units="degrees_east")
     return dataset
-
-
-def _kind(name):
-    return np.int32 if name.startswith(("rout", "rivdir")) else np.float32
-
-
-def _attrs(name):
-    units, long_name = FIELDS[name]
-    return {"units": units, "long_name": long_name}
 
 
 def _roughness(domain: Domain, height) -> np.ndarray:

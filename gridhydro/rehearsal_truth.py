@@ -26,7 +26,7 @@ PARAMETERS = {
     "bare_soil_low": ("1", "soil moisture fraction at which bare soil dries no more", 0.01, 0.22),
     "surface_lag": ("d", "lag of surface water", 3.0, 120.0),
     "groundwater_lag": ("d", "lag of groundwater", 60.0, 1000.0),
-    "river_lag": ("d", "lag of each river reservoir", 0.04, 0.6),
+    "river_lag": ("d", "lag of each river reservoir", 0.03, 0.4),
 }
 
 

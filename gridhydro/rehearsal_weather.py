@@ -109,7 +109,7 @@ def weather(domain: Domain, climate: Climate, years: tuple[int, int], rng):
     nino = el_nino(len(times), rng)[:, None].astype(np.float32)
     # El Nino dries the north and the east
     reach = logistic((c.lat + 6) / 4) * logistic((c.lon + 66) / 4)
-    field = _spells(domain, len(times), rng) - 0.14 * nino * reach.astype(np.float32)
+    field = _spells(domain, len(times), rng) - 0.08 * nino * reach.astype(np.float32)
 
     rain = np.clip(field + 0.55 * (wet - 1) + 0.4, 0, None) ** 1.4 * np.sqrt(wet)
     rain *= (c.precipitation / 365.25 / rain.mean(0)).astype(np.float32)
@@ -151,7 +151,7 @@ def reference_evapotranspiration(series: dict[str, np.ndarray]) -> np.ndarray:
 
 def _spells(domain: Domain, days: int, rng) -> np.ndarray:
     """A field of unit variance: slow and wide, of some days and regional, of a day and local."""
-    scales = ((0.96, (4, 5), 0.45), (0.6, (11, 13), 0.62), (0.0, (28, 34), 0.64))
+    scales = ((0.94, (4, 5), 0.35), (0.6, (11, 13), 0.66), (0.0, (28, 34), 0.66))
     return sum(share * _field(domain, days, rng, memory, knots) for memory, knots, share in scales)
 
 

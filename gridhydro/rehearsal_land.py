@@ -58,7 +58,7 @@ def elevation(domain: Domain, window: xr.Dataset) -> np.ndarray:
 
 
 def land_fields(domain: Domain, window: xr.Dataset, climate: Climate, rng) -> dict[str, np.ndarray]:
-    """Fields (N,), and (12, N) of fveg and lai, by the names of `FIELDS`; lsm and area are left out.
+    """Fields (N,), fveg and lai (12, N), by the names of `FIELDS`; lsm and area are left out.
 
     Forest where it rains enough, savanna where not, grass on the heights; wetlands along large
     rivers and on wide plains; deep roots below forest.

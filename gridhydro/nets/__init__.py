@@ -2,6 +2,7 @@
 
 from gridhydro.nets.base import WEIGHT, Attributes
 from gridhydro.nets.embedded import EmbeddedNetwork
+from gridhydro.nets.free import FreeParameters
 from gridhydro.nets.lstm import SequenceParameterization, Trunk
 from gridhydro.nets.mlp import Parameterization
 
@@ -9,6 +10,7 @@ __all__ = [
     "WEIGHT",
     "Attributes",
     "EmbeddedNetwork",
+    "FreeParameters",
     "Parameterization",
     "SequenceParameterization",
     "Trunk",

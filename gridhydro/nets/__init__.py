@@ -1,14 +1,19 @@
 """Networks that give a column its parameters, and those inside its step."""
 
 from gridhydro.nets.base import WEIGHT, Attributes
+from gridhydro.nets.correction import Correction, PETCorrection
 from gridhydro.nets.embedded import EmbeddedNetwork
+from gridhydro.nets.free import FreeParameters
 from gridhydro.nets.lstm import SequenceParameterization, Trunk
 from gridhydro.nets.mlp import Parameterization
 
 __all__ = [
     "WEIGHT",
     "Attributes",
+    "Correction",
     "EmbeddedNetwork",
+    "FreeParameters",
+    "PETCorrection",
     "Parameterization",
     "SequenceParameterization",
     "Trunk",

@@ -71,6 +71,10 @@ def simulate(
         column.output(name)
     if twice := set(outputs) & set(averaged):
         raise ValueError(f"'{min(twice)}' is asked for by day and averaged: choose one")
+    if averaged and averages is None:
+        raise ValueError(
+            f"{', '.join(averaged)} is to be averaged, but over what is not said: give averages="
+        )
     weather = _forcing(column, forcing)
     _check_names("parameters", column.parameters, parameters)
     days, cells = weather.shape[1:]

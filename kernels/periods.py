@@ -24,6 +24,8 @@ class Periods:
                 f"the periods are given for {len(row)} days and the shares for {len(share)}, but "
                 f"the run has {days}"
             )
+        if averages and count < 1:
+            raise ValueError(f"there is at least one period to average over, not {count}")
         if count and ((row < 0).any() or (row >= count).any() or (row.diff() < 0).any()):
             raise ValueError(f"the periods of days are 0 to {count - 1}, in order of time")
         row = torch.nn.functional.pad(row.to(like.device, torch.int32), (0, 1), value=-1)

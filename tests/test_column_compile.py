@@ -22,12 +22,19 @@ from gridhydro.kernels import Scheme, Spec, column_triton
 
 scheme, found = Scheme.of(sys.argv[1]), []
 for real in ("float32", "float64"):
-    for name, components in (("hbv", 1), ("hbv", 16), ("hbv_nn", 1), ("hbv_nn", 16)):
-        if name == "hbv_nn" and scheme.name != "sequential":
+    for name, components in (
+        ("hbv", 1), ("hbv", 16), ("hbv_nn", 1), ("hbv_nn", 16), ("hydropy", 1), ("hydropy", 16)
+    ):
+        if name != "hbv" and scheme.name != "sequential":
             continue
+        if name == "hydropy" and real == "float64" and components > 1:
+            continue
+        more = dict(dynamic=("beta",))
+        if name == "hydropy":  # as much as it is trained with
+            more = dict(averaged=("total_storage",), forcing_gradient=True)
         spec = Spec(
-            column(name), ("runoff",), ("beta",), components, True, real,
-            weighted=name == "hbv_nn" and components > 1, scheme=scheme,
+            column(name), ("runoff",), components=components, real=real,
+            weighted=name == "hbv_nn" and components > 1, scheme=scheme, **more,
         )
         for direction, recompute in (("forward", False), ("adjoint", False), ("adjoint", True)):
             for capability in (80, 90):
@@ -59,7 +66,7 @@ def python(script: str, *arguments: str, **environment: str | None) -> str:
 def test_gpu_kernels_fit_their_registers(capsys, scheme):
     pytest.importorskip("triton")
     found = json.loads(python(USAGE, scheme, TRITON_INTERPRET=None))
-    assert len(found) == (48 if scheme == "sequential" else 24)
+    assert len(found) == (66 if scheme == "sequential" else 24)
     with capsys.disabled():
         print()
         for name, registers, spills in found:
@@ -86,6 +93,8 @@ def has_avx2() -> bool:
         ("hbv", "sequential", "step_adjoint"),
         ("hbv_nn", "sequential", "step"),
         ("hbv_nn", "sequential", "step_adjoint"),
+        ("hydropy", "sequential", "step"),
+        ("hydropy", "sequential", "step_adjoint"),
         ("hbv", "implicit", "residual"),
         ("hbv", "implicit", "direction"),
         ("hbv", "implicit", "step_adjoint"),

@@ -19,6 +19,7 @@ from gridhydro.checkpoint import replace
 from gridhydro.columns import column
 from gridhydro.config import load
 from gridhydro.scores import compare, to_markdown
+from gridhydro.units import depth_of_flow
 
 METRICS = ("nse", "kge", "correlation", "bias", "fhv", "flv", "rmse_low", "rmse_high")
 MAPPED = ("beta", "FC", "K2", "gamma", "route_a", "route_b")
@@ -49,7 +50,7 @@ def mean_of_seeds(found: list[Path], setup) -> pd.DataFrame:
     for folder in found:
         with xr.open_dataset(folder / "discharge.nc") as file:
             parts.append(file["discharge"].transpose("time", "gauge").load().to_pandas())
-    depth = 86.4 / setup.domain.gauges["network_area_km2"]
+    depth = depth_of_flow(setup.domain.gauges["network_area_km2"])
     simulated = sum(parts) / len(parts) * depth
     observed = setup.discharge.to_pandas().reindex(simulated.index)
     return metrics.table(simulated, observed[list(simulated)], "test")

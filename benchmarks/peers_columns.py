@@ -11,6 +11,7 @@ import torch
 
 from benchmarks.contest import Contestant
 from gridhydro.columns import column
+from gridhydro.units import depth_of_flow
 
 HBV = column("hbv")
 States = namedtuple("States", [f.name for f in HBV.states])
@@ -168,7 +169,7 @@ def smash(problem, threads: int = 1) -> Contestant:
     common = {"ncpu": threads, "verbose": False}
     back = dict(mapping="distributed", common_options=common, return_options={"grad": True})
     # discharge of the largest gauge, m3 s-1, as mm d-1 over its area
-    depth = 86.4e6 / float(mesh["area"].max())
+    depth = depth_of_flow(float(mesh["area"].max()) / 1e6)
 
     def check():
         model.forward_run(common_options=common)

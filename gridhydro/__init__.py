@@ -12,16 +12,21 @@ __version__ = "0.1.0"
 # the rest loads when it is first asked for: a script that only runs columns need not wait for the
 # libraries of rasters and plots. No module here may carry the name that it is to provide
 _HOMES = {
+    "Averages": "averages",
     "Batches": "batches",
     "Domain": "domain",
     "Ensemble": "ensemble",
     "EmbeddedNetwork": "nets.embedded",
     "Forcing": "forcing",
     "LSTMModel": "baseline",
+    "LandSurface": "landsurface",
     "Model": "model",
     "Network": "network",
     "River": "river",
     "Run": "run",
+    "StorageObservations": "storage",
+    "Tiles": "tiles",
+    "land_surface": "landsurface",
     "load": "run",
     "route": "routing",
     "train": "training",

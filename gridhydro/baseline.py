@@ -10,6 +10,7 @@ from torch import Tensor
 from gridhydro.column import Column, Field, fields
 from gridhydro.columns import HBV
 from gridhydro.domain import Domain
+from gridhydro.given import names, whole
 from gridhydro.inputs import attribute_values
 from gridhydro.model import Model, Simulation, State
 from gridhydro.nets import Attributes, Trunk
@@ -44,7 +45,8 @@ class _Network(torch.nn.Module):
     def fit(self, forcing: Tensor) -> None:
         """Take the scales from a sample of forcing (F, T, N)."""
         self.trunk.fit(forcing)
-        self.scale.copy_(forcing[self.rain].mean())
+        rain = forcing[self.rain].mean()
+        self.scale.copy_(torch.where(rain > 0, rain, 1.0))  # of a sample without rain
 
     @property
     def inputs(self) -> Attributes:
@@ -84,10 +86,12 @@ class LSTMModel(torch.nn.Module):
         if domain.grid is not None:
             raise ValueError("the LSTM knows no rivers: it is for lumped basins")
         self.domain, self.column = domain, Streamflow()
+        hidden, seed = whole("hidden", hidden, 1), whole("seed", seed, 0)
+        log_attributes = names("log_attributes", log_attributes)
         values = attribute_values(domain, attributes)
         self.options = dict(
             column="lstm", network="lstm", hidden=hidden, dropout=dropout,
-            log_attributes=list(log_attributes), seed=seed,
+            log_attributes=log_attributes, seed=seed,
         )  # fmt: skip
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import xarray as xr
@@ -12,8 +12,9 @@ from gridhydro import io
 from gridhydro.column import Column
 from gridhydro.columns import column as column_named
 from gridhydro.domain import Domain
+from gridhydro.given import names
 from gridhydro.inputs import attribute_values, without_gaps
-from gridhydro.pet import pet_of
+from gridhydro.pet_windows import lazy_pet
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,20 @@ SIGNATURES = (
     "high_q_freq", "high_q_dur", "low_q_freq", "low_q_dur", "zero_q_freq", "hfd_mean", "huc_02",
 )  # fmt: skip
 
-FORMATS: dict[str, Callable] = {"camels_us": _camels_us, "caravan": _caravan, "netcdf": _netcdf}
+# how each format is read, and the keys of [basins] that it alone takes
+FORMATS: dict[str, tuple[Callable, tuple[str, ...]]] = {
+    "camels_us": (_camels_us, ("forcing",)),
+    "caravan": (_caravan, ()),
+    "netcdf": (_netcdf, ("table", "names")),
+}
 
 
 @dataclass(frozen=True)
 class Basins:
-    """A sample of lumped basins: the domain, attributes name -> (N,), forcing, discharge."""
+    """A sample of lumped basins: the domain, attributes name -> (N,), forcing, discharge.
+
+    Attributes of `read` are NaN where they are missing.
+    """
 
     domain: Domain
     attributes: dict
@@ -78,13 +87,14 @@ def read(options: BasinsOptions, column: Column, data: Path, place: str) -> Basi
         raise ValueError(f"{place}: format is one of {', '.join(FORMATS)}, not '{options.format}'")
     if not (data / options.path).exists():
         raise FileNotFoundError(f"{place}: there is nothing at {(data / options.path).resolve()}")
-    found = FORMATS[options.format](options, data)
+    reader, _ = FORMATS[options.format]
+    found = reader(options, data)
     if options.select:
         unknown = sorted(set(options.select) - {str(g) for g in found["gauge"].values})
         if unknown:
             raise ValueError(f"{place}: select: there is no basin {', '.join(unknown[:5])}")
         found = found.sel(gauge=list(options.select))
-    return of_dataset(found, column, options.attributes, options.pet)
+    return _parts(found, column, options.attributes, options.pet)
 
 
 def of_dataset(
@@ -92,6 +102,7 @@ def of_dataset(
     column: str | Column = "hbv",
     attributes: tuple[str, ...] = (),
     pet: str = "oudin",
+    trained: Sequence[str] | None = None,
 ) -> Basins:
     """The parts of a basins Dataset that a training takes.
 
@@ -99,8 +110,27 @@ def of_dataset(
     attributes  names of those to use; without it all but signatures of the discharge, which say
                 of a basin what a model is to find out
     pet         method of the potential evapotranspiration, or "given" if the Dataset has it
-    Missing attributes are replaced by the mean of the other basins, with a warning.
+    trained     names of the basins to be trained on; all without it
+    Missing attributes are replaced by the mean of the basins to be trained on, with a warning.
     """
+    parts = _parts(found, column, attributes, pet)
+    filled = filled_for(parts.domain, parts.attributes, trained)
+    return replace(parts, attributes=filled)
+
+
+def filled_for(domain: Domain, attributes: dict, trained: Sequence[str] | None) -> dict:
+    """Attributes name -> (N,) with gaps filled from the basins to be trained on; None: all."""
+    if trained is None:
+        return without_gaps(attributes)
+    known = {name: place for place, name in enumerate(domain.gauges.index)}
+    unknown = [name for name in names("trained", trained) if name not in known]
+    if unknown:
+        raise ValueError(f"trained: there is no basin {', '.join(unknown[:5])}")
+    return without_gaps(attributes, trained=[known[str(name)] for name in trained])
+
+
+def _parts(found: xr.Dataset, column: str | Column, attributes, pet: str) -> Basins:
+    """A basins Dataset in parts, gaps in its attributes left as they are."""
     column = column_named(column)
     if "discharge" not in found:
         raise ValueError("the basins have no discharge to train on")
@@ -110,11 +140,11 @@ def of_dataset(
     series = {name for name in found.data_vars if "time" in found[name].dims}
     chosen = list(attributes) or None
     values = attribute_values(domain, found.drop_vars(series), chosen)
-    return Basins(domain, without_gaps(values), with_pet(found, column, pet), found["discharge"])
+    return Basins(domain, values, with_pet(found, column, pet), found["discharge"])
 
 
 def with_pet(found: xr.Dataset, column: Column, method: str = "oudin") -> xr.Dataset:
-    """The column's forcings of a basins Dataset; what evaporates is computed by `method`.
+    """The column's forcings of a basins Dataset; what evaporates is computed by `method`, lazily.
 
     "given" takes it from the Dataset.
     """
@@ -122,7 +152,7 @@ def with_pet(found: xr.Dataset, column: Column, method: str = "oudin") -> xr.Dat
     wanted = [f.name for f in column.forcings]
     forcing = found[[n for n in wanted if n in found and (n != demand or method == "given")]]
     if demand in wanted and method != "given":
-        forcing = forcing.assign({demand: pet_of(found, method).assign_attrs(method=method)})
+        forcing = forcing.assign({demand: lazy_pet(found, method).assign_attrs(method=method)})
     return forcing
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gridhydro.forcing import Forcing
+from gridhydro.given import whole
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Batches:
     warmup: int = 365
 
     def __post_init__(self):
-        if self.basins < 1 or self.days < 1 or self.warmup < 0:
-            raise ValueError(f"basins and days are 1 or more, warmup is 0 or more: {self}")
+        for name, least in (("basins", 1), ("days", 1), ("warmup", 0)):
+            object.__setattr__(self, name, whole(name, getattr(self, name), least))
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,8 @@ class Batch:
 
     before    (F, W, B) forcing of the days that only fill the stores
     forcing   (F, L, B) forcing of the days that are scored
-    observed  (L, G) mm d-1 with gaps, at the gauges `columns` (G,)
+    observed  (L, G) mm d-1 with gaps
+    gauges    (G,) which gauges of the domain these are
     cells     (B,) of lumped basins: those that the forcing is for; None: all cells of the domain
     first     (B,) or one number: the day of the record on which `before` begins
     """
@@ -42,7 +44,7 @@ class Batch:
     before: Tensor
     forcing: Tensor
     observed: Tensor
-    columns: Tensor
+    gauges: Tensor
     cells: Tensor | None
     first: Tensor | int
 
@@ -54,7 +56,7 @@ class Batch:
     def simulate(self, model, state=None) -> Tensor:
         """Discharge at the observed gauges, (L, G) m3 s-1."""
         discharge = model(self.forcing, state, cells=self.cells, before=self.early).discharge
-        return discharge if self.cells is not None else discharge[:, self.columns]
+        return discharge if self.cells is not None else discharge[:, self.gauges]
 
     def day(self, step: int, cell: int) -> int:
         """The day of the record of a step since the beginning of `before`."""
@@ -62,21 +64,22 @@ class Batch:
 
 
 def minibatches(
-    options: Batches, forcing: Forcing, observed: Callable, days: slice, columns: Tensor, seed: int
+    options: Batches, forcing: Forcing, observed: Callable, days: slice, gauges: Tensor, seed: int
 ) -> Iterator[Batch]:
     """The minibatches of one epoch; `seed` decides which.
 
-    observed(starts, length, columns) gives observations (L, B); days are those that may be scored,
-    columns the gauges to draw from. Gauges come in turn, in an order shuffled anew each round.
+    observed(starts, length, gauges) gives observations (L, B); days are those that may be scored,
+    gauges (g,) those to draw from, on the device to train on. They come in turn, in an order
+    shuffled anew each round.
     """
     random = torch.Generator().manual_seed(seed)
     first = max(days.start, options.warmup)
     length = min(options.days, days.stop - first)
-    size = min(options.basins, len(columns))
-    count = max(1, round(len(columns) * (days.stop - first) / (size * length)))
-    rounds = -(-count * size // len(columns))
-    order = [torch.randperm(len(columns), generator=random) for _ in range(rounds)]
-    chosen = columns.cpu()[torch.cat(order)]
+    size = min(options.basins, len(gauges))
+    count = max(1, round(len(gauges) * (days.stop - first) / (size * length)))
+    rounds = -(-count * size // len(gauges))
+    order = [torch.randperm(len(gauges), generator=random) for _ in range(rounds)]
+    chosen = gauges.cpu()[torch.cat(order)]
     for i in range(count):
         cells = chosen[i * size : (i + 1) * size]
         starts = torch.randint(first, days.stop - length + 1, (size,), generator=random)
@@ -84,7 +87,7 @@ def minibatches(
         seen = observed(starts, length, cells)
         if torch.isnan(seen).all():
             continue
-        weather = forcing.window(begin, options.warmup + length, cells).to(columns.device)
+        weather = forcing.window(begin, options.warmup + length, cells, gauges.device)
         before, scored = weather.split([options.warmup, length], dim=1)
-        seen, cells = seen.to(columns.device), cells.to(columns.device)
+        seen, cells = seen.to(gauges.device), cells.to(gauges.device)
         yield Batch(before.contiguous(), scored.contiguous(), seen, cells, cells, begin)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+import xarray as xr
 from safetensors.torch import load_file, save_file
 
 INDEX = "checkpoint.json"
@@ -79,6 +81,22 @@ def replace(path: Path, write_to: Callable[[Path], object]) -> None:
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def replace_zarr(path: Path, data: xr.Dataset) -> None:
+    """As `replace`, for the folder of a Zarr store; what was there comes back on failure."""
+    beside, old = (path.with_name(f".{path.name}.{word}.{os.getpid()}") for word in ("new", "old"))
+    try:
+        # format 2: format 3 has no settled way to store names of gauges
+        data.to_zarr(beside, mode="w", zarr_format=2, consolidated=True)
+        if path.exists():
+            os.replace(path, old)
+        os.replace(beside, path)
+    finally:
+        if old.exists() and not path.exists():
+            os.replace(old, path)
+        for left in (beside, old):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _under(prefix: str, tensors: dict) -> dict:

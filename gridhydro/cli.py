@@ -49,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, help="instead of the file's")
     sub.add_argument("--seeds", type=int, help="train as many times and score the mean")
     sub.add_argument("--device", help="cpu or cuda; cuda where there is one")
+    help = "read the series from a packed file in the run folder, for records larger than memory"
+    sub.add_argument("--cache", action="store_true", help=help)
 
     sub = command("check", _check, "read a domain file, build the domain and report on it")
     _takes_domain(sub)
@@ -100,6 +102,7 @@ def _train(options) -> None:
     from gridhydro.recipe import report, train_domain, train_ensemble
 
     more = dict(resume=options.resume, epochs=options.epochs, device=options.device)
+    more |= dict(cache=options.cache)
     if options.seeds is not None:
         if options.seed is not None or options.seeds < 1:
             raise ValueError("--seeds is how many runs to train, from seed 0 on: no --seed with it")

@@ -101,11 +101,13 @@ class Embedded:
 class Column:
     """A vertical water balance: subclass it, declare the fields and write `step`.
 
-    `step(s, x, p)` gets the states at the start of the day, the forcing and the parameters as
-    attributes of `s`, `x` and `p` (tensors of one shape, elementwise), and returns two dicts: the
-    states at the end of the day and the fluxes of the day. It is the reference that every kernel
-    is derived from and tested against, so it holds physics only: no loop over time, no branches
-    on values (use `torch.where`), nothing done in place.
+    `step(s, x, p)` gets the states at the start of the day, the forcing, and the parameters and
+    properties as attributes of `s`, `x` and `p` (tensors of one shape, elementwise), and returns
+    two dicts: the states at the end of the day and the fluxes of the day. It is the reference that
+    every kernel is derived from and tested against, so it holds physics only: no loop over time,
+    no branches on values (use `torch.where`), nothing done in place.
+
+    `properties` are what is known of a cell: nothing learns them, no gradient reaches them.
 
     `tendency(s, x, p, dt)`, for the other time-stepping schemes, returns the rate of change of
     each state in its unit per day, and the fluxes: rates at these states, and what is in `mm` of
@@ -117,6 +119,7 @@ class Column:
     states: tuple[Field, ...] = ()
     forcings: tuple[Field, ...] = ()
     parameters: tuple[Field, ...] = ()
+    properties: tuple[Field, ...] = ()
     fluxes: tuple[Field, ...] = ()
     networks: tuple[Embedded, ...] = ()
     # which forcings bring water, which fluxes take it away, and the flux that feeds the river:

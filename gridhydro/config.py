@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import resources
 from pathlib import Path
 
@@ -28,12 +28,15 @@ from gridhydro.options import (
     locate,
     read_options,
     refuse_unknown,
+    refuse_unused,
 )
 from gridhydro.river import River
 from gridhydro.units import to_unit
 
 DATA = "GRIDHYDRO_DATA"
 SECTIONS = ("domain", "gauges", "attributes", "forcing", "model", "training")
+# keys of [model] that column = "lstm" takes
+LSTM_OPTIONS = {"column", "hidden", "dropout", "log_attributes"}
 BASIN_SECTIONS = ("basins", "model", "training")
 
 
@@ -42,7 +45,7 @@ class Setup:
     """A domain file read with its data.
 
     attributes  rasters (y, x) on the domain; forcing: (time, y, x) on the domain, in engine units;
-                of lumped basins name -> (N,) and (time, gauge)
+                of lumped basins name -> (N,), NaN where missing, and (time, gauge)
     discharge   table of days by gauges, m3 s-1, or an array with units; NaN: no observation
     """
 
@@ -97,6 +100,7 @@ def _basins(source: Path, content: dict, data: Path) -> Setup:
     if training.batches is not None:
         read_options(source, "training.batches", Batches, training.batches)
     options = read_options(source, "basins", basins.BasinsOptions, content["basins"])
+    _refuse_unused(source, content, model, options)
     column = HBV() if model.column == "lstm" else column_named(model.column)
     found = basins.read(options, column, data, f"{source}, [basins]")
     place = f"{source}, [training]: held_out"
@@ -105,6 +109,27 @@ def _basins(source: Path, content: dict, data: Path) -> Setup:
         found.domain, found.attributes, found.forcing, found.discharge, model, training, source,
         data,
     )  # fmt: skip
+
+
+def _refuse_unused(source: Path, content: dict, model: ModelOptions, options) -> None:
+    """ValueError for keys of [model] and [basins] that what is chosen there passes over."""
+    given, place = content.get("model", {}), f"{source}, [model]"
+    refuse_unused(place, given, ("river",), "lumped basins")
+    if model.column == "lstm":
+        unused = {f.name for f in fields(ModelOptions)} - LSTM_OPTIONS
+        unused -= {"network"} if model.network == "lstm" else set()
+        refuse_unused(place, given, unused, 'column = "lstm"')
+        if len(model.hidden) > 1:
+            raise ValueError(
+                f'{place}: hidden is one size with column = "lstm", not {model.hidden}'
+            )
+    elif model.network != "lstm":
+        refuse_unused(place, given, ("dynamic_dropout",), f'network = "{model.network}"')
+    if options.format in basins.FORMATS:
+        of_formats = {key for _, keys in basins.FORMATS.values() for key in keys}
+        unused = of_formats - set(basins.FORMATS[options.format][1])
+        by = f'format = "{options.format}"'
+        refuse_unused(f"{source}, [basins]", content["basins"], unused, by)
 
 
 def find(name: str | Path) -> Path:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from gridhydro.noise import persistent, smooth_days
+
 START = "2001-01-01"
 KNOTS = 6  # of the daily fields: showers reach over about a sixth of the raster
 
@@ -20,14 +22,19 @@ def daily_weather(mean_precipitation, mean_temperature, years: int, rng):
     wet = _spells(season, rng)
 
     # it rains where the smooth field of the day is high; the rest of the region stays dry
-    field = _daily_fields(len(time), mean_precipitation.shape, rng)
+    knots = rng.standard_normal((len(time), KNOTS, KNOTS), dtype=np.float32)
+    field = smooth_days(knots, mean_precipitation.shape)
     storm = wet * rng.gamma(1.1, 1.0, len(time)) * (1 - 0.25 * season)
     rain = storm[:, None, None] * np.clip(field + 1, 0, None)
     rain[rain < 0.02] = 0
     rain *= mean_precipitation / (rain.mean() * 365.25)
 
     spread = 1 + 0.25 * season  # winters are less steady, and mild when wet
-    anomaly = -9 * season + _persistent(len(time), 3.2, 0.8, rng) * spread + 1.5 * wet * season
+    anomaly = (
+        -9 * season
+        + 3.2 * persistent(rng.standard_normal(len(time)), 0.8) * spread
+        + 1.5 * wet * season
+    )
     temperature = mean_temperature + anomaly[:, None, None]
 
     # Oudin et al. (2005), with the radiation above the air at about 49 degrees north
@@ -44,23 +51,3 @@ def _spells(season, rng) -> np.ndarray:
         chance = 0.72 + 0.06 * season[day] if wet[day - 1] else 0.36 + 0.05 * season[day]
         wet[day] = draws[day] < chance
     return wet
-
-
-def _persistent(days: int, spread: float, memory: float, rng) -> np.ndarray:
-    """A series of standard deviation `spread` whose days correlate by `memory`."""
-    series = rng.normal(0, spread, days)
-    for day in range(1, days):
-        series[day] = memory * series[day - 1] + np.sqrt(1 - memory**2) * series[day]
-    return series
-
-
-def _daily_fields(days: int, shape, rng) -> np.ndarray:
-    """Independent smooth Gaussian fields of unit variance, (days, y, x) float32."""
-    noise = rng.standard_normal((days, KNOTS, KNOTS), dtype=np.float32)
-    for size in shape:
-        distance = np.linspace(-1, KNOTS, size)[:, None] - np.arange(KNOTS)
-        kernel = np.exp(-(distance**2) / 2)
-        kernel /= np.sqrt((kernel**2).sum(1, keepdims=True))
-        # contracts one axis of knots and puts the axis of cells last
-        noise = np.moveaxis(noise, 1, 2) @ kernel.T.astype(np.float32)
-    return noise

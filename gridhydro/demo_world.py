@@ -19,6 +19,7 @@ from scipy.ndimage import gaussian_filter
 
 from gridhydro.columns import column
 from gridhydro.demo_weather import daily_weather
+from gridhydro.noise import logistic, smooth_map, standard
 
 SHAPE, CELL, CORNER, CRS = (40, 50), 2000.0, (4_200_000.0, 2_950_000.0), "EPSG:3035"
 YEARS = 6
@@ -88,11 +89,11 @@ def _terrain(rng):
     rows, cols = np.indices(SHAPE)
     # a ring of mountains, higher in the east, with one gap in the west where the river leaves
     ring = np.hypot((rows - 19.5) / 14, (cols - 25) / 20)
-    ring = ring + 0.1 * _smooth(rng, power=2.5)
+    ring = ring + 0.1 * smooth_map(SHAPE, rng, power=2.5)
     gap = np.exp(-((rows - 19.5) ** 2) / 30) * (cols < 20)
     rise = np.exp(-(((ring - 1) / 0.5) ** 2)) * (1 - gap) * (0.4 + 0.6 * cols / SHAPE[1])
-    height = 100 + 6 * cols + 650 * rise + (100 + 200 * rise) * _smooth(rng, power=1.5)
-    weakness = np.exp(0.6 * _smooth(rng, power=1.3))  # of the rock
+    height = 100 + 6 * cols + 650 * rise + (100 + 200 * rise) * smooth_map(SHAPE, rng, power=1.5)
+    weakness = np.exp(0.6 * smooth_map(SHAPE, rng, power=1.3))  # of the rock
     for _ in range(UPLIFTS):
         height, rivers = _drained(height)
         height = _eroded(gaussian_filter(height, 0.4) + 10 + 55 * rise, rivers, weakness)
@@ -124,23 +125,27 @@ def _climate(elevation, rng):
     """Mean annual precipitation (mm) and temperature (degC): higher is wetter and colder."""
     _, cols = np.indices(SHAPE)
     lee = 1.08 - 0.16 * cols / SHAPE[1]  # rain comes from the west
-    precipitation = (620 + 0.42 * elevation) * lee * np.exp(0.06 * _smooth(rng, power=3.0))
-    temperature = 11.5 - 0.0062 * elevation + 0.3 * _smooth(rng, power=3.0)
+    precipitation = (
+        (620 + 0.42 * elevation) * lee * np.exp(0.06 * smooth_map(SHAPE, rng, power=3.0))
+    )
+    temperature = 11.5 - 0.0062 * elevation + 0.3 * smooth_map(SHAPE, rng, power=3.0)
     return precipitation, temperature
 
 
 def _attributes(elevation, climate, rng) -> xr.Dataset:
-    steepness = np.hypot(*np.gradient(elevation, CELL)) * np.exp(0.25 * _smooth(rng, power=2.0))
+    steepness = np.hypot(*np.gradient(elevation, CELL)) * np.exp(
+        0.25 * smooth_map(SHAPE, rng, power=2.0)
+    )
     slope = np.degrees(np.arctan(2 * steepness))  # hillsides within a cell are steeper
     position = elevation - gaussian_filter(elevation, 4, mode="nearest")
-    flatness = _standard(-np.log(slope + 0.5))
-    soil = 0.3 + 3 * _logistic(
-        0.8 * flatness - 0.3 * _standard(position) + 0.6 * _smooth(rng) - 0.6
+    flatness = standard(-np.log(slope + 0.5))
+    soil = 0.3 + 3 * logistic(
+        0.8 * flatness - 0.3 * standard(position) + 0.6 * smooth_map(SHAPE, rng) - 0.6
     )
-    sand = _logistic(0.2 + 0.9 * _smooth(rng, power=2.6) - 0.3 * flatness)
-    tree_line = _logistic((elevation - 1500) / 80)
-    suits = 0.9 * _smooth(rng, power=2.6) + 0.6 * _standard(slope)
-    forest = _logistic(0.2 + suits) * (1 - tree_line)
+    sand = logistic(0.2 + 0.9 * smooth_map(SHAPE, rng, power=2.6) - 0.3 * flatness)
+    tree_line = logistic((elevation - 1500) / 80)
+    suits = 0.9 * smooth_map(SHAPE, rng, power=2.6) + 0.6 * standard(slope)
+    forest = logistic(0.2 + suits) * (1 - tree_line)
     precipitation, temperature = climate
     rasters = {
         "elevation": (elevation, "m", "height of the terrain, depressions filled"),
@@ -157,7 +162,7 @@ def _attributes(elevation, climate, rng) -> xr.Dataset:
 
 def _truth(attributes: xr.Dataset) -> xr.Dataset:
     """The hidden function: every parameter between two plausible ends, well inside its bounds."""
-    a = {name: _standard(raster.values) for name, raster in attributes.items()}
+    a = {name: standard(raster.values) for name, raster in attributes.items()}
     steep, deep, sandy = a["slope"], a["soil_depth"], a["sand_share"]
     wooded, high, position = a["forest_share"], a["elevation"], a["topographic_position"]
     shares = {
@@ -180,7 +185,7 @@ def _truth(attributes: xr.Dataset) -> xr.Dataset:
     known = {field.name: field for field in column("hbv").parameters}
     truth = {}
     for name, (low, high_end, score) in shares.items():
-        values = low + (high_end - low) * _logistic(score)
+        values = low + (high_end - low) * logistic(score)
         if name in known:
             truth[name] = _raster(values, known[name].unit, known[name].long_name)
         else:
@@ -199,12 +204,9 @@ def _forcing(climate, years: int, rng) -> xr.Dataset:
 
 
 def _gauges(ldd, rivers) -> pd.DataFrame:
-    """Nested gauges: G01 at the outlet, three up the main river, then the largest tributaries."""
+    """G01 at the outlet, three up the main river, then the largest tributaries."""
     area = np.where(ldd != NOWHERE, rivers.upstream_area("km2"), 0).ravel()
-    main = [int(np.abs(area - share * area.max()).argmin()) for share in (1, 0.75, 0.5, 0.25)]
-    tributary = area < 0.5 * area[rivers.idxs_ds]  # just before it joins a larger river
-    mouths = np.where(tributary, area, 0).argsort(kind="stable")[::-1]
-    cells = [*main, *(cell for cell in mouths if cell not in main)][:GAUGES]
+    cells = gauge_cells(area, rivers.idxs_ds, (1, 0.75, 0.5, 0.25), GAUGES)
     row, col = np.unravel_index(cells, SHAPE)
     x, y = _axes()
     return pd.DataFrame(
@@ -213,22 +215,19 @@ def _gauges(ldd, rivers) -> pd.DataFrame:
     ).assign(train=lambda frame: ~frame.index.isin(HELD_OUT))
 
 
-def _smooth(rng, power: float = 2.0) -> np.ndarray:
-    """A random field of unit variance whose amplitudes fall as wave number to -power."""
-    # twice as large as needed, and cut: a Fourier field repeats at its edges
-    shape = tuple(2 * size for size in SHAPE)
-    wave = np.hypot(np.fft.fftfreq(shape[0])[:, None] * 80, np.fft.fftfreq(shape[1]) * 80)
-    amplitude = np.where(wave > 0, np.maximum(wave, 1.5), np.inf) ** -power
-    field = np.fft.ifft2(np.fft.fft2(rng.standard_normal(shape)) * amplitude).real
-    return _standard(field[: SHAPE[0], : SHAPE[1]])
+def gauge_cells(area, downstream, shares, count: int) -> list[int]:
+    """Where to put nested gauges: up the main river, then before the mouths of its tributaries.
 
-
-def _standard(values) -> np.ndarray:
-    return (values - values.mean()) / values.std()
-
-
-def _logistic(values) -> np.ndarray:
-    return 1 / (1 + np.exp(-values))
+    area        (cells,) upstream of each cell, and `downstream` (cells,) the cell that follows
+    shares      of the largest area, for those on the main river
+    """
+    river = [int(area.argmax())]
+    while (above := np.flatnonzero((downstream == river[-1]) & (area < area[river[-1]]))).size:
+        river.append(int(above[area[above].argmax()]))
+    main = [river[np.abs(area[river] - share * area.max()).argmin()] for share in shares]
+    tributary = area < 0.5 * area[downstream]  # just before it joins a larger river
+    mouths = np.where(tributary, area, 0).argsort(kind="stable")[::-1]
+    return [*main, *(int(cell) for cell in mouths if cell not in main)][:count]
 
 
 def _axes():

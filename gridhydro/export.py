@@ -6,8 +6,6 @@ Every file appears whole or not at all. Fluxes are rates in mm d-1 and stores in
 from __future__ import annotations
 
 import math
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,7 +16,7 @@ import pandas as pd
 import rasterio
 import xarray as xr
 
-from gridhydro.checkpoint import replace
+from gridhydro.checkpoint import replace, replace_zarr
 from gridhydro.column import Field
 from gridhydro.domain import Domain
 from gridhydro.packing import gauge_coordinates
@@ -158,7 +156,7 @@ def write_dataset(path: str | Path, data: xr.Dataset, title: str = "model run") 
     if path.suffix == ".nc":
         replace(path, lambda p: data.to_netcdf(p, engine="netcdf4"))
     else:
-        _replace_zarr(path, data)
+        replace_zarr(path, data)
 
 
 def _encoded(data: xr.Dataset) -> xr.Dataset:
@@ -180,18 +178,3 @@ def _encoded(data: xr.Dataset) -> xr.Dataset:
         units = f"days since {start:%Y-%m-%d}"
         data["time"].encoding = {"units": units, "calendar": "standard", "dtype": "int32"}
     return data
-
-
-def _replace_zarr(path: Path, data: xr.Dataset) -> None:
-    beside, old = (path.with_name(f".{path.name}.{word}.{os.getpid()}") for word in ("new", "old"))
-    try:
-        # format 2: format 3 has no settled way to store names of gauges
-        data.to_zarr(beside, mode="w", zarr_format=2, consolidated=True)
-        if path.exists():
-            os.replace(path, old)
-        os.replace(beside, path)
-    finally:  # when it failed, what was there comes back
-        if old.exists() and not path.exists():
-            os.replace(old, path)
-        for left in (beside, old):
-            shutil.rmtree(left, ignore_errors=True)

@@ -30,10 +30,14 @@ _PLAUSIBLE = {
 
 @dataclass(frozen=True)
 class Forcing:
-    """values (F, T, N) in the order and units of the column's forcings; times (T,), daily."""
+    """values (F, T, N) in the order and units of the column's forcings; times (T,), daily.
+
+    Those of a record that is packed on disk stay on the CPU: only windows go to a device.
+    """
 
     times: pd.DatetimeIndex
     values: torch.Tensor
+    packed: bool = False
 
     @classmethod
     def read(
@@ -44,6 +48,7 @@ class Forcing:
         dtype=torch.float32,
         device="cpu",
         cache: str | Path | None = None,
+        progress: bool = True,
     ):
         """From a Dataset with the column's forcings as (time, y, x) on the domain's grid.
 
@@ -52,6 +57,8 @@ class Forcing:
         folder `cache` the series are not held in memory but packed into a file there, piece by
         piece, and read by the window.
         """
+        if isinstance(dataset, Forcing) and dataset.packed:
+            return dataset
         if isinstance(dataset, Forcing):
             return cls(dataset.times, dataset.values.to(device=device, dtype=dtype))
         times = _times(dataset)
@@ -62,7 +69,7 @@ class Forcing:
                 return np.stack([_variable(part, f, times[days], domain) for f in column.forcings])
 
             shape = (len(column.forcings), len(times), domain.size)
-            return cls(times, on_disk.packed(cache, shape, rows))
+            return cls(times, on_disk.packed(cache, shape, rows, progress=progress), True)
         rows = [_variable(dataset, field, times, domain) for field in column.forcings]
         tensors = [torch.as_tensor(np.ascontiguousarray(row), dtype=dtype) for row in rows]
         values = torch.stack(tensors).to(device)
@@ -73,9 +80,12 @@ class Forcing:
         """Number of cells."""
         return self.values.shape[2]
 
-    def window(self, starts, length: int, cells) -> torch.Tensor:
-        """(F, length, B): for each of the cells (B,) the days from its own start (B,) on."""
-        return _windows(self.values, starts, length, cells)
+    def window(self, starts, length: int, cells, device=None) -> torch.Tensor:
+        """(F, length, B): for each of the cells (B,) the days from its own start (B,) on.
+
+        On `device`, or where the record is.
+        """
+        return _windows(self.values, starts, length, cells).to(device or self.values.device)
 
     @staticmethod
     def check(dataset, domain: Domain, column: Column) -> Report:

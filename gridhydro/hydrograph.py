@@ -6,11 +6,17 @@ Equations: Feng et al. (2022, doi:10.1029/2022WR032404): u(t) = t^(aa-1) exp(-t/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
 from gridhydro.column import fields
 
+# what is routed, the mean of the components or each of them; None: nothing is
+WAYS = ("mean", "components")
+# flows of the column behind the unit hydrograph go by their name with this in front
+ROUTED = "routed_"
 DAYS = 15
 ROUTE_A, ROUTE_B = SHAPE = fields(
     "route_a 1 [0, 2.9]: shape of the unit hydrograph",
@@ -40,3 +46,38 @@ def convolve(runoff: Tensor, shares: Tensor, before: Tensor | None = None) -> tu
     days = runoff.shape[0]
     routed = sum(whole[DAYS - 1 - k : DAYS - 1 - k + days] * shares[k] for k in range(DAYS))
     return routed, whole[days:]
+
+
+def route(
+    flows: Mapping[str, Tensor],
+    parameters: Mapping[str, Tensor],
+    weights: Tensor | None,
+    way: str,
+    before: Mapping[str, Tensor] | None,
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Flows behind the unit hydrograph, ROUTED + name -> (T, N), and the tails, for `before`.
+
+    flows       name -> (T, N), or (T, N, M) where each of the components is routed
+    parameters  route_a and route_b (N, M)
+    weights     of the components (N, M); None: all alike
+    way         one of WAYS
+    ValueError where `before` is given and lacks one of the flows.
+    """
+    shapes = [parameters[field.name] for field in SHAPE]
+    if way == "mean":  # one shape, averaged as the flow is
+        shapes = [over_components(shape[None], weights)[0] for shape in shapes]
+    shares = ordinates(*shapes)
+    found, tails = {}, {}
+    for name, flow in flows.items():
+        if before and name not in before:
+            raise ValueError(f"the state does not carry '{name}': ask for '{ROUTED}{name}' before")
+        flow, tails[name] = convolve(flow, shares, before[name] if before else None)
+        found[ROUTED + name] = over_components(flow, weights)
+    return found, tails
+
+
+def over_components(flow: Tensor, weights: Tensor | None) -> Tensor:
+    """(T, N, M) -> (T, N), by weights (N, M) or all alike; (T, N) is averaged already."""
+    if flow.ndim == 2:
+        return flow
+    return flow.mean(-1) if weights is None else (flow * weights).sum(-1)

@@ -58,13 +58,20 @@ def attribute_values(domain: Domain, attributes, names=None) -> dict[str, np.nda
     return ordered
 
 
-def without_gaps(values: dict[str, np.ndarray], means: dict[str, float] | None = None) -> dict:
-    """The attributes with missing values replaced, and said so: by their mean, or by `means`."""
+def without_gaps(
+    values: dict[str, np.ndarray], means: dict[str, float] | None = None, trained=slice(None)
+) -> dict:
+    """The attributes with missing values replaced, and said so.
+
+    By `means`, or without them by their mean over the basins to be trained on, given by place.
+    One that none of these has stays as it is.
+    """
     filled = dict(values)
     for name, column in values.items():
         gaps = ~np.isfinite(np.asarray(column, float))
-        if gaps.any() and (means is not None or not gaps.all()):
-            mean = column[~gaps].mean() if means is None else means[name]
+        known = column[trained][~gaps[trained]]
+        if gaps.any() and (means is not None or known.size):
+            mean = known.mean() if means is None else means[name]
             warnings.warn(
                 f"the attribute '{name}' is missing in {gaps.sum()} of {gaps.size} basins: "
                 f"taken as {mean:.4g} there",

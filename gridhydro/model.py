@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
@@ -13,6 +14,8 @@ from gridhydro import hydrograph
 from gridhydro.column import Column, Field
 from gridhydro.columns import column as column_named
 from gridhydro.domain import Domain
+from gridhydro.given import names, one_of, share, whole
+from gridhydro.hydrograph import ROUTED
 from gridhydro.inputs import attribute_values
 from gridhydro.kernels import Scheme
 from gridhydro.nets import (
@@ -24,10 +27,6 @@ from gridhydro.nets import (
 from gridhydro.river import SECONDS, VELOCITY, River, flow_length
 from gridhydro.routing import route
 from gridhydro.simulate import simulate
-
-# flows of the column that the unit hydrograph routes as well, under this name in front
-ROUTED = "routed_"
-HYDROGRAPHS = ("mean", "components")
 
 
 @dataclass(frozen=True)
@@ -103,10 +102,13 @@ class Model(torch.nn.Module):
         super().__init__()
         self.domain, self.column = domain, column_named(column)
         self.river, self.storage, self.backend = river or River(), storage, backend
+        components, seed = whole("components", components, 1), whole("seed", seed, 0)
+        dynamic, log_attributes = names("dynamic", dynamic), names("log_attributes", log_attributes)
+        dynamic_dropout = share("dynamic_dropout", dynamic_dropout)
         self.components, self.unit_hydrograph = components, unit_hydrograph
         self.scheme = Scheme.of(scheme)
         values = attribute_values(domain, attributes)
-        fixed = dict(fixed or {})
+        fixed = {name: float(value) for name, value in (fixed or {}).items()}
         unknown = [n for n in dynamic if n not in [f.name for f in self.column.parameters]]
         if unknown:
             raise ValueError(f"'{unknown[0]}' is no parameter of the column '{self.column.name}'")
@@ -114,14 +116,14 @@ class Model(torch.nn.Module):
         hidden = _hidden(network, hidden)
         self.options = dict(
             column=self.column.name, network=network, hidden=hidden, components=components,
-            weights=weights, dynamic=list(dynamic), dynamic_dropout=dynamic_dropout,
-            dropout=dropout, log_attributes=list(log_attributes), fixed=fixed,
+            weights=weights, dynamic=dynamic, dynamic_dropout=dynamic_dropout,
+            dropout=dropout, log_attributes=log_attributes, fixed=fixed,
             river=asdict(self.river), unit_hydrograph=unit_hydrograph, scheme=str(self.scheme),
             seed=seed,
         )  # fmt: skip
         log = [VELOCITY.name] if VELOCITY in fields else []
         more = dict(
-            weighted=_one_of("weights", weights, ("mean", "learned")) == "learned",
+            weighted=one_of("weights", weights, ("mean", "learned")) == "learned",
             dropout=dropout, log_attributes=log_attributes,
         )  # fmt: skip
         with torch.random.fork_rng(devices=[]):
@@ -162,7 +164,7 @@ class Model(torch.nn.Module):
             return [VELOCITY]
         if self.unit_hydrograph is None:
             return []
-        _one_of("unit_hydrograph", self.unit_hydrograph, HYDROGRAPHS)
+        one_of("unit_hydrograph", self.unit_hydrograph, hydrograph.WAYS)
         return list(hydrograph.SHAPE)
 
     def __repr__(self) -> str:
@@ -246,7 +248,8 @@ class Model(torch.nn.Module):
     def _run(self, forcing, state, outputs, parameters, cells) -> Simulation:
         own = {f.name: parameters[f.name] for f in self.column.parameters}
         routed = [self.column.runoff, *(n for n in outputs if n.startswith(ROUTED))]
-        wanted = [name.removeprefix(ROUTED) for name in (*routed, *outputs)]
+        routed = [name.removeprefix(ROUTED) for name in routed]
+        wanted = [*routed, *(n for n in outputs if not n.startswith(ROUTED))]
         weights, separate = parameters.get(WEIGHT), self.unit_hydrograph == "components"
         fluxes, stores = simulate(
             self.column, forcing, own, initial=state.column if state else None,
@@ -254,40 +257,17 @@ class Model(torch.nn.Module):
             scheme=self.scheme, mean=not separate, weights=None if separate else weights,
             networks=self.embedded,
         )  # fmt: skip
-
-        def over_components(values):
-            if values.ndim == 2:
-                return values
-            return values.mean(-1) if weights is None else (values * weights).sum(-1)
-
-        tails = None
+        flows, tails = {}, None
         if self.unit_hydrograph is not None:
-            before = (state.hydrograph if state else None) or {}
-            tails = {}
-            for name in routed:
-                source = name.removeprefix(ROUTED)
-                if before and source not in before:
-                    raise ValueError(
-                        f"the state does not carry '{source}': ask for '{name}' before"
-                    )
-                flow = fluxes[source]
-                if self.unit_hydrograph == "mean":
-                    flow = over_components(flow)
-                flow, tails[source] = hydrograph.convolve(
-                    flow, self._shares(parameters), before.get(source)
-                )
-                fluxes[ROUTED + source] = over_components(flow)
-        fluxes = {name: over_components(values) for name, values in fluxes.items()}
+            flows, tails = hydrograph.route(
+                {name: fluxes[name] for name in routed}, parameters, weights,
+                self.unit_hydrograph, state.hydrograph if state else None,
+            )  # fmt: skip
+        averaged = {n: hydrograph.over_components(v, weights) for n, v in fluxes.items()}
+        fluxes = averaged | flows
         discharge, river = self._discharge(fluxes, parameters, state, cells)
         kept = {name: fluxes[name] for name in outputs}
         return Simulation(discharge, kept, State(stores, river, tails))
-
-    def _shares(self, parameters) -> Tensor:
-        """Ordinates of the unit hydrograph, (15, N), or (15, N, M) for each component."""
-        a, b = (parameters[field.name] for field in hydrograph.SHAPE)
-        if self.unit_hydrograph == "mean":
-            a, b = a.mean(-1), b.mean(-1)
-        return hydrograph.ordinates(a, b)
 
     def _discharge(self, fluxes, parameters, state, cells) -> tuple[Tensor, Tensor | None]:
         """Discharge at the gauges, (T, G) m3 s-1, and the water in the rivers."""
@@ -329,13 +309,8 @@ class Model(torch.nn.Module):
 
 def _hidden(network: str, hidden) -> list[int]:
     """Sizes of the layers, the LSTM first."""
-    _one_of("network", network, ("mlp", "lstm"))
+    one_of("network", network, ("mlp", "lstm"))
     if hidden is None:
         return [256, 64, 16] if network == "mlp" else [64]
-    return [hidden] if isinstance(hidden, int) else list(hidden)
-
-
-def _one_of(what: str, value, known):
-    if value not in known:
-        raise ValueError(f"{what} is one of {', '.join(map(repr, known))}, not {value!r}")
-    return value
+    sizes = hidden if np.ndim(hidden) else [hidden]
+    return [whole("hidden", size, 1) for size in sizes]

@@ -1,13 +1,18 @@
-"""Observed discharge as people hold it, made one table of days by gauges."""
+"""Observed discharge as people hold it, made one table, and the depths that training sees."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import torch
 import xarray as xr
 
+from gridhydro import on_disk
 from gridhydro.domain import Domain
-from gridhydro.units import to_unit
+from gridhydro.forcing import Forcing, by_cell
+from gridhydro.units import depth_of_flow, to_unit
+
+_GAUGES = 256  # whose whole records are in memory at once
 
 
 def discharge_table(discharge, domain: Domain | None = None) -> pd.DataFrame:
@@ -43,6 +48,66 @@ def discharge_table(discharge, domain: Domain | None = None) -> pd.DataFrame:
     return table
 
 
+def observations(
+    discharge, times, days: slice, model, names: list[str], device, cache, progress=True
+):
+    """Observations in mm d-1 of all gauges and days, and which of the gauges to train on.
+
+    (1, T, G) as a `Forcing`, for its windows; (g,) indices of `names` among the gauges.
+    """
+    known, to_depth = list(model.domain.gauges.index), per_area(model).cpu()
+    if isinstance(discharge, xr.DataArray) and "time" in discharge.coords:
+        discharge = discharge.assign_coords(time=discharge.indexes["time"].floor("D"))
+        if not discharge.indexes["time"].is_monotonic_increasing:
+            discharge = discharge.sortby("time")
+
+    def rows(piece: slice) -> torch.Tensor:
+        part = discharge
+        if isinstance(discharge, xr.DataArray):
+            part = discharge.sel(time=slice(times[piece.start], times[piece.stop - 1]))
+        table = discharge_table(part, model.domain)
+        missing = [g for g in names if g not in table]
+        if missing:
+            raise ValueError(
+                f"there is no discharge of the gauges {', '.join(missing)}; it has "
+                f"{', '.join(table.columns)}: name them alike, or leave them out with held_out"
+            )
+        # one memory layout whatever the table's: sums, and with them every bit, depend on it
+        table = table.reindex(index=times[piece], columns=known)
+        values = torch.as_tensor(np.array(table, dtype=np.float64, order="C"))
+        return values.to(torch.float32)[None] * to_depth
+
+    shape = (1, len(times), len(known))
+    if cache is None:
+        values = by_cell(rows(slice(0, len(times))).to(device))
+    else:
+        values = on_disk.packed(cache, shape, rows, progress=progress)
+    places = torch.tensor([known.index(g) for g in names], device=device)
+    parts = places.to(values.device).split(_GAUGES)
+    empty = torch.cat([values[0, days][:, part].isnan().all(0) for part in parts])
+    if empty.any():
+        first, last = times[days.start], times[days.stop - 1]
+        without = [name for name, is_empty in zip(names, empty.tolist(), strict=True) if is_empty]
+        raise ValueError(
+            f"the gauges {', '.join(without)} have no observation from {first:%Y-%m-%d} to "
+            f"{last:%Y-%m-%d}: hold them out or choose another period"
+        )
+    return Forcing(times, values, cache is not None), places
+
+
+def per_area(model) -> torch.Tensor:
+    """m3 s-1 -> mm d-1 over the area upstream of each gauge, (G,)."""
+    depth = depth_of_flow(model.domain.gauges["network_area_km2"].to_numpy())
+    return torch.as_tensor(depth, dtype=torch.float32, device=model.area.device)
+
+
+def variance(observed: Forcing, days: slice) -> torch.Tensor:
+    """Variance (G,) of each gauge over these days, of its observations there."""
+    parts = observed.values[0, days].split(_GAUGES, dim=1)  # a few at a time: they may be on disk
+    parts = (part.contiguous() for part in parts)
+    return torch.cat([((p - p.nanmean(0)) ** 2).nanmean(0) for p in parts])
+
+
 def _volume(depth: xr.DataArray, domain: Domain) -> xr.DataArray:
     """Specific discharge in mm d-1 as m3 s-1, by the area upstream of each gauge."""
     (other,) = [d for d in depth.dims if d != "time"]
@@ -50,7 +115,7 @@ def _volume(depth: xr.DataArray, domain: Domain) -> xr.DataArray:
     known = [n in domain.gauges.index for n in names]
     area = domain.gauges["network_area_km2"].reindex(names).to_numpy()[known]
     depth = to_unit(depth, "mm d-1").isel({other: known}).astype(np.float64)
-    volume = depth * xr.DataArray(area / 86.4, dims=other)  # 1 mm over 1 km2 is 1000 m3
+    volume = depth / xr.DataArray(depth_of_flow(area), dims=other)
     return volume.assign_attrs(units="m3 s-1")
 
 

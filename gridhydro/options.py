@@ -100,6 +100,7 @@ class TrainingOptions:
     seed: int = 0
     split: dict | None = None
     held_out: tuple[str, ...] = ()
+    cache: bool = False  # packed copies of the series in the run folder, instead of in memory
 
 
 def read_options(source: Path, section: str, kind: type, values):
@@ -127,6 +128,13 @@ def refuse_unknown(place: str, given, known) -> None:
             near = get_close_matches(key, known, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
             raise ValueError(f"{place}: unknown key '{key}'; {hint}")
+
+
+def refuse_unused(place: str, given, unused, by: str) -> None:
+    """ValueError for the first of the keys `given` that is among those `unused` by the choice."""
+    for key in given:
+        if key in unused:
+            raise ValueError(f"{place}: '{key}' is not used by {by}: leave it out")
 
 
 def locate(data: Path, file: str, place: str) -> Path:

@@ -11,8 +11,9 @@ import torch
 
 from gridhydro import checkpoint, splits
 from gridhydro.baseline import make_model
+from gridhydro.basins import filled_for
 from gridhydro.batches import Batches
-from gridhydro.config import Setup, find, load
+from gridhydro.config import LSTM_OPTIONS, Setup, find, load
 from gridhydro.ensemble import Ensemble
 from gridhydro.ensemble import seeds as seeds_of
 from gridhydro.figures import FEW, draw_scores
@@ -36,12 +37,14 @@ def train_domain(
     epochs: int | None = None,
     seed: int | None = None,
     device: str | None = None,
+    cache: bool = False,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Train on a domain file, score both periods, and export everything into `out`.
 
-    `epochs` and `seed` replace those of the file. The file and the place of the data are kept in
-    the run folder, so that `evaluate` and `export` find them. Returns the scores.
+    `epochs` and `seed` replace those of the file; `cache`, here or there, has packed copies of the
+    series in `out`, gone with the process, instead of memory. The file and the place of the data
+    are kept in the run folder, so that `evaluate` and `export` find them. Returns the scores.
     """
     setup = load(domain, data)
     settings = setup.training
@@ -62,6 +65,7 @@ def train_domain(
         learning_rate=settings.learning_rate, optimizer=settings.optimizer, loss=settings.loss,
         batches=None if settings.batches is None else Batches(**settings.batches), seed=seed,
         held_out=settings.held_out, device=device, out=out, resume=resume, progress=progress,
+        cache=out if cache or settings.cache else None,
     )  # fmt: skip
     scores = evaluate(run, setup)
     run.save(out, scores=scores, discharge=setup.discharge)
@@ -93,12 +97,21 @@ def build_model(setup: Setup, seed: int):
     options = asdict(setup.model)
     options |= {"hidden": options["hidden"] or None, "seed": seed}
     if options["column"] == "lstm":
-        given = ("column", "hidden", "dropout", "log_attributes", "seed")
-        options = {name: options[name] for name in given}
+        options = {name: options[name] for name in (*LSTM_OPTIONS, "seed")}
         options["hidden"] = (options["hidden"] or (64,))[0]
     else:
         options["river"] = River(**options["river"])
-    return make_model(setup.domain, setup.attributes, **options)
+    attributes = setup.attributes
+    if setup.domain.grid is None:  # gaps are filled without a look at what is held out
+        attributes = filled_for(setup.domain, attributes, _trained(setup))
+    return make_model(setup.domain, attributes, **options)
+
+
+def _trained(setup: Setup) -> list[str]:
+    """The gauges that a domain file trains on."""
+    split, held_out = make_split(setup), setup.training.held_out
+    among = setup.domain.gauges.index if split is None else split.train_gauges
+    return [gauge for gauge in among if gauge not in held_out]
 
 
 def make_split(setup: Setup) -> Split | None:

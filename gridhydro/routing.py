@@ -21,7 +21,8 @@ def route(
     storage: torch.Tensor | None = None,
     tile_days: int | None = None,
     backend: str | None = None,
-) -> tuple[torch.Tensor, torch.Tensor]:
+    averages: tuple[torch.Tensor, torch.Tensor, int] | None = None,
+) -> tuple[torch.Tensor, ...]:
     """Route daily runoff through a cascade of linear reservoirs in every cell.
 
     runoff      (T, N) float32 or float64 tensor: volume per day, U d-1, in any unit U (say m3)
@@ -34,12 +35,15 @@ def route(
     storage     (6, N) in U: the final storage of an earlier run; empty rivers if left out
     tile_days   days treated in one go; changes the speed, never the result
     backend     "numba", "triton" or "torch" (plain loops); by default by the device of `runoff`
+    averages    periods of days, row (T,), share (T,), their number R; see `gridhydro.Averages`
 
     Returns outflow (T, N), the water leaving each cell in U d-1 (at outlets and sinks: leaving the
     network), and the storage at the end (6, N): rows 0-4 are the reservoirs, row 5 is the water in
-    transit towards the cell. A period cut in two gives the same numbers as one run. Gradients
-    reach runoff, lag and storage; at lag 0 it is the one from above. A gradient to the lag keeps
-    `substeps` numbers per cell and day for the backward pass, the others keep nothing.
+    transit towards the cell. With `averages`, third, the water in the reservoirs of each cell at
+    the end of a day, averaged over each period (R, N), in U. A period cut in two gives the same
+    numbers as one run. Gradients reach runoff, lag and storage; at lag 0 it is the one from above.
+    A gradient to the lag keeps `substeps` numbers per cell and day for the backward pass, the
+    others keep nothing.
 
     The scheme is the river routing of HydroPy 1.0.2 (Stacke and Hagemann 2021), after the
     Hydrological Discharge model (Hagemann and Dümenil 1997): in each of `substeps` steps of
@@ -79,7 +83,7 @@ def route(
             _refuse(wrong, values, name, "a missing or infinite value", "fill it or mask the cell")
 
     sink = torch.as_tensor(network.sink, device=runoff.device)
-    return route_op.route(
+    outflow, final, means = route_op.route(
         runoff.contiguous(),
         1 / (lag * substeps + 1),
         storage.contiguous(),
@@ -89,7 +93,9 @@ def route(
         substeps,
         backend,
         tile_days,
+        averages,
     )
+    return (outflow, final) if averages is None else (outflow, final, means)
 
 
 def _check_options(runoff, network, substeps, delay, tile_days):

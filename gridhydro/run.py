@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
-from safetensors.torch import load_file, save_file
 
-from gridhydro import checkpoint, export, figures, metrics
+from gridhydro import checkpoint, export, figures, metrics, run_folder
 from gridhydro.baseline import make_model
 from gridhydro.basins import lumped_domain, with_pet
-from gridhydro.domain import Domain
 from gridhydro.forcing import Forcing
+from gridhydro.given import period as period_of
 from gridhydro.inputs import attribute_values, without_gaps
 from gridhydro.model import Model, Simulation
 from gridhydro.nets import SequenceParameterization
 from gridhydro.observed import discharge_table
-from gridhydro.river import River
+from gridhydro.units import depth_of_flow
 
 # days x basins that a run of lumped basins holds at once
 _BASIN_DAYS = 2**20
@@ -79,9 +75,10 @@ class Run:
         until = forcing.times.slice_indexer(None, end).stop or len(forcing.times)
         self.model.eval()
         if cycles or self.model.domain.grid is not None:
-            before = forcing.values[:, :until]
+            record = forcing.values.to(self.model.area.device)
+            before = record[:, :until]
             state = self.model.spin_up(before, cycles, outputs=outputs) if cycles else None
-            return forcing, self.model(forcing.values, state, outputs)
+            return forcing, self.model(record, state, outputs)
         parts = [
             self.model(weather, None, outputs, cells=cells)
             for cells, weather in _chunks(self.model, forcing)
@@ -157,7 +154,7 @@ class Run:
         network = self.model.network
         means = dict(zip(network.names, network.inputs.typical().tolist(), strict=True))
         values = attribute_values(domain, basins, network.names)
-        options = _options(self.model.options)
+        options = run_folder.options_of(self.model.options)
         if options["column"] != "lstm":
             options |= dict(
                 column=self.model.column, storage=self.model.storage, backend=self.model.backend
@@ -195,7 +192,7 @@ class Run:
                 f"none of the gauges {', '.join(simulated)} has observed discharge, which is given "
                 f"for {', '.join(observed)}"
             )
-        first, last = map(str, period)
+        first, last = period_of(period)
         if simulated.loc[first:last].empty:
             raise ValueError(
                 f"nothing is simulated from {first} to {last}: the forcing goes from "
@@ -204,7 +201,7 @@ class Run:
         simulated = simulated.loc[first:last, sites]
         observed = observed[sites].reindex(simulated.index)
         if self.model.domain.grid is None:  # basins are compared by depth of water
-            depth = 86.4 / self.model.domain.gauges.loc[sites, "network_area_km2"]
+            depth = depth_of_flow(self.model.domain.gauges.loc[sites, "network_area_km2"])
             simulated, observed = simulated * depth, observed * depth
         table = metrics.table(simulated, observed, name or f"{first} to {last}")
         trained = set(self.about.get("gauges", ()))
@@ -235,20 +232,7 @@ class Run:
 
     def save_model(self, folder: str | Path) -> None:
         """Weights, domain, attributes and settings: what `Run.load` needs."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        tensors = {k: v.detach().cpu().contiguous() for k, v in self.model.state_dict().items()}
-        checkpoint.replace(folder / "model.safetensors", lambda p: save_file(tensors, p))
-        self.model.domain.to_file(folder / "domain.nc")
-        packages = ("gridhydro", "torch", "numba", "numpy", "xarray", "pyflwdir")
-        content = {
-            "model": self.model.options | {"attributes": list(self.model.network.names)},
-            "training": self.about,
-            "versions": {name: version(name) for name in packages},
-            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
-        }
-        text = json.dumps(content, indent=1)
-        checkpoint.replace(folder / "run.json", lambda p: p.write_text(text))
+        run_folder.write(Path(folder), self.model, self.about)
 
     @classmethod
     def load(
@@ -258,27 +242,10 @@ class Run:
 
         `column` is needed for a column of your own, which is not among those known by name.
         """
-        folder = Path(folder)
-        if not (folder / "run.json").exists():
-            raise FileNotFoundError(
-                f"{folder} holds no finished run (run.json is missing): train into it first; "
-                "of an ensemble load one of its runs, or all with gridhydro.Ensemble.load"
-            )
-        content = json.loads((folder / "run.json").read_text())
-        options = _options(content["model"])
-        domain = Domain.from_file(folder / "domain.nc")
-        tensors = load_file(folder / "model.safetensors")
-        columns = zip(content["model"]["attributes"], tensors["attributes"].numpy().T, strict=True)
-        if column is not None:
-            options["column"] = column
-        model = make_model(domain, dict(columns), **options)
-        model.load_state_dict(tensors)
-        model.eval()
-        history = folder / "history.csv"
-        table = pd.read_csv(history) if history.exists() else pd.DataFrame()
+        model, history, about = run_folder.read(Path(folder), column)
         if forcing is not None:
-            forcing = Forcing.read(forcing, domain, model.column)
-        return cls(model, forcing, table, content["training"])
+            forcing = Forcing.read(forcing, model.domain, model.column)
+        return cls(model, forcing, history, about)
 
 
 def load(folder: str | Path, forcing: xr.Dataset | Forcing | None = None, column=None) -> Run:
@@ -286,20 +253,12 @@ def load(folder: str | Path, forcing: xr.Dataset | Forcing | None = None, column
     return Run.load(folder, forcing, column)
 
 
-def _options(options: dict) -> dict:
-    """The options of a model as they were kept, for making it again."""
-    options = {k: v for k, v in options.items() if k != "attributes"}
-    if "river" in options:
-        options["river"] = River(**options["river"])
-    return options
-
-
 def _chunks(model, forcing: Forcing) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Lumped basins a few at a time, with their forcing: a network's series are large."""
     count = max(1, _BASIN_DAYS // len(forcing.times))
     for first in range(0, forcing.size, count):
         cells = torch.arange(first, min(first + count, forcing.size))
-        values = forcing.values[:, :, first : first + count].contiguous()
+        values = forcing.values[:, :, first : first + count].contiguous().to(model.area.device)
         yield cells.to(values.device), values
 
 

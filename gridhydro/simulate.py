@@ -20,8 +20,11 @@ def simulate(
     forcing: Mapping[str, Tensor] | Tensor,
     parameters: Mapping[str, Tensor],
     *,
+    properties: Mapping[str, Tensor] | None = None,
     initial: Mapping[str, Tensor] | None = None,
     outputs: Sequence[str] | None = None,
+    averages: tuple[Tensor, Tensor, int] | None = None,
+    averaged: Sequence[str] = (),
     mean: bool = True,
     weights: Tensor | None = None,
     networks: Mapping[str, EmbeddedNetwork] | None = None,
@@ -39,8 +42,12 @@ def simulate(
     forcing : one (T, N) tensor per forcing of the column, in the unit of its field, or all of them
         stacked in the column's order as one (F, T, N) tensor, which saves a copy.
     parameters : one tensor per parameter: (N,) or (N, M) held through the run, (T, N, M) by day.
+    properties : of a column that has any, one tensor each: (N,), held through the run; no gradient.
     initial : states at the start, (N,) or (N, M) each; the column's initial values if left out.
     outputs : names of fluxes or end-of-day states to return; the column's runoff if left out.
+    averages, averaged : periods of days (row (T,), share (T,), their number R; see
+        `gridhydro.Averages`) and the names of outputs to return as means over them, which takes
+        no daily series of them.
     mean : average the outputs over the components.
     weights : what each component counts in that average, (N, M): positive, with the sum 1 in each
         cell, which is not checked (take a softmax). Equal weights if left out. The states that a
@@ -54,29 +61,31 @@ def simulate(
 
     Returns
     -------
-    outputs : name -> (T, N), or (T, N, M) with `mean=False`.
+    outputs : name -> (T, N), or (T, N, M) with `mean=False`; of those averaged (R, N) or (R, N, M).
     final : state -> (N, M), to be handed in as `initial` of a run that goes on from here.
     """
     column = column_named(column)
-    outputs = tuple(dict.fromkeys(outputs or (column.runoff,)))
-    for name in outputs:
+    averaged = tuple(averaged)
+    outputs = tuple(dict.fromkeys(outputs or (() if averaged else (column.runoff,))))
+    for name in (*outputs, *averaged):
         column.output(name)
+    if twice := set(outputs) & set(averaged):
+        raise ValueError(f"'{min(twice)}' is asked for by day and averaged: choose one")
     weather = _forcing(column, forcing)
-    _check_names("parameter", column.parameters, parameters)
+    _check_names("parameters", column.parameters, parameters)
     days, cells = weather.shape[1:]
     components = max((p.shape[-1] for p in parameters.values() if p.ndim > 1), default=1)
     daily = [f for f in column.parameters if parameters[f.name].ndim == 3]
-    static = [
-        _lanes(f, parameters[f.name], (cells, components), weather)
-        for f in column.parameters
-        if f not in daily
-    ]
+    _check_names("properties", column.properties, properties or {})
+    held = [(f, parameters[f.name]) for f in column.parameters if f not in daily]
+    held += [(f, properties[f.name].detach()) for f in column.properties]
+    static = [_lanes(f, value, (cells, components), weather) for f, value in held]
     dynamic = [_lanes(f, parameters[f.name], (days, cells, components), weather) for f in daily]
     if weights is not None:
         static.append(_component_weights(weights, cells, components, mean, weather))
     spec = spec_of(
         column, outputs, tuple(f.name for f in daily), components, mean, str(weather.dtype)[6:],
-        weights is not None, Scheme.of(scheme),
+        weights is not None, Scheme.of(scheme), averaged,
     )  # fmt: skip
     values, final = column_op(
         spec,
@@ -87,26 +96,31 @@ def simulate(
         storage,
         backend,
         _network_weights(column, networks, weather),
+        averages,
     )
     if not mean:
         values = [value.unflatten(-1, (cells, components)) for value in values]
     final = final.unflatten(-1, (cells, components))
     return (
-        dict(zip(outputs, values, strict=True)),
+        dict(zip((*outputs, *averaged), values, strict=True)),
         dict(zip((f.name for f in column.states), final, strict=True)),
     )
 
 
 @lru_cache(maxsize=256)
 def spec_of(
-    column, outputs, dynamic, components, mean, real, weighted=False, scheme=SEQUENTIAL
-) -> Spec:
+    column, outputs, dynamic, components, mean, real, weighted=False, scheme=SEQUENTIAL,
+    averaged=(),
+) -> Spec:  # fmt: skip
     """One spec for each combination, so that a column is traced and printed once."""
     if not 1 <= components <= 64:
         raise ValueError(f"a cell has 1 to 64 components, not {components}")
     if real not in ("float32", "float64"):
         raise ValueError(f"columns run in float32 or float64: convert the forcing, now {real}")
-    return Spec(column, outputs, dynamic, components, mean, real, weighted=weighted, scheme=scheme)
+    return Spec(
+        column, outputs, dynamic, components, mean, real, weighted=weighted, scheme=scheme,
+        averaged=averaged,
+    )  # fmt: skip
 
 
 def _forcing(column: Column, forcing) -> Tensor:
@@ -118,7 +132,7 @@ def _forcing(column: Column, forcing) -> Tensor:
                 f"not {tuple(forcing.shape)}"
             )
         return forcing.contiguous()
-    _check_names("forcing", column.forcings, forcing)
+    _check_names("forcings", column.forcings, forcing)
     shapes = {name: tuple(value.shape) for name, value in forcing.items()}
     if len(set(shapes.values())) != 1 or len(next(iter(shapes.values()))) != 2:
         raise ValueError(f"every forcing has the same shape (T, N); got {shapes}")
@@ -130,7 +144,7 @@ def _check_names(kind: str, fields: Sequence[Field | Embedded], given: Mapping) 
     missing, unknown = sorted(names - set(given)), sorted(set(given) - names)
     if missing or unknown:
         raise ValueError(
-            f"the column takes the {kind}s {', '.join(f.name for f in fields) or '(none)'}; "
+            f"the column takes the {kind} {', '.join(f.name for f in fields) or '(none)'}; "
             f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}"
         )
 
@@ -162,7 +176,7 @@ def _component_weights(weights: Tensor, cells: int, components: int, mean: bool,
 
 def _network_weights(column: Column, networks, like: Tensor) -> Tensor:
     networks = networks or {}
-    _check_names("network", column.networks, networks)
+    _check_names("networks", column.networks, networks)
     rows = [networks[n.name].weights().to(like) for n in column.networks]
     for network, row in zip(column.networks, rows, strict=True):
         if len(row) != embedded.count(network):
@@ -177,6 +191,6 @@ def _initial(column: Column, initial, cells: int, components: int, like: Tensor)
     if initial is None:
         rows = [like.new_full((cells * components,), f.initial) for f in column.states]
     else:
-        _check_names("state", column.states, initial)
+        _check_names("states", column.states, initial)
         rows = [_lanes(f, initial[f.name], (cells, components), like) for f in column.states]
     return torch.stack(rows)

@@ -10,24 +10,25 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
 from tqdm import tqdm
 
-from gridhydro import checkpoint, guard, on_disk
+from gridhydro import checkpoint, guard
 from gridhydro.batches import Batch, Batches, minibatches
-from gridhydro.forcing import Forcing, by_cell
+from gridhydro.forcing import Forcing
+from gridhydro.given import names as names_of
+from gridhydro.given import period as period_of
+from gridhydro.given import whole
 from gridhydro.interrupt import Interrupt
 from gridhydro.losses import NothingObserved
 from gridhydro.losses import loss as loss_named
 from gridhydro.model import Model
-from gridhydro.observed import discharge_table
+from gridhydro.observed import observations, per_area, variance
 from gridhydro.run import Run
 from gridhydro.splits import Split
 
-_GAUGES = 256  # whose whole records are in memory at once
 OPTIMIZERS = {"adam": torch.optim.Adam, "adadelta": torch.optim.Adadelta}
 
 
@@ -84,14 +85,18 @@ def train(
     diverges.
     """
     device = _device(device)
-    if epochs < 1 or int(epochs) != epochs:
-        raise ValueError(f"epochs is {epochs}, should be a whole number, 1 or more")
-    period, gauges = _what(period, gauges, split)
+    epochs, seed = whole("epochs", epochs, 1), whole("seed", seed, 0)
+    spinup, spinup_cycles = whole("spinup", spinup, 0), whole("spinup_cycles", spinup_cycles, 0)
+    if not isinstance(batches, Batches | None):
+        raise ValueError(f"batches is a gridhydro.Batches(basins=..., ...), not {batches!r}")
+    period, gauges = _period_and_gauges(period, gauges, split)
     if batches is not None and spinup_cycles:
         raise ValueError("minibatches have warm-ups of their own: leave spinup_cycles out")
     model.to(device)
     pet = _method_of(forcing)
-    forcing = Forcing.read(forcing, model.domain, model.column, device=device, cache=cache)
+    forcing = Forcing.read(
+        forcing, model.domain, model.column, device=device, cache=cache, progress=progress
+    )
     days = forcing.between(*period)
     names = _training_gauges(model, gauges, held_out)
     if batches is not None:  # the warm-up has to lie in the record
@@ -101,22 +106,24 @@ def train(
                 f"a warm-up of {batches.warmup} days leaves nothing of the period to score: take a "
                 "shorter one, or begin the forcing earlier"
             )
-    observed, columns = _observed(discharge, forcing.times, days, model, names, device, cache)
-    epoch_of = _epochs(model, forcing, observed, columns, days, spinup, batches, seed)
+    observed, places = observations(
+        discharge, forcing.times, days, model, names, device, cache, progress
+    )
+    epoch_of = _epochs(model, forcing, observed, places, days, spinup, batches, seed)
     score = _score(loss_named(loss), observed, days, batches)
     if model.domain.grid is None:
-        model.fit_inputs(_sample(forcing, days, columns), columns)
+        model.fit_inputs(_sample(forcing, days, places, device), places)
     elif model.options["network"] == "lstm":
-        model.fit_inputs(_sample(forcing, days, torch.arange(model.domain.size)))
+        model.fit_inputs(_sample(forcing, days, torch.arange(model.domain.size), device))
     history: list[dict] = []
     if optimizer not in OPTIMIZERS:
         raise ValueError(f"optimizer is one of {', '.join(OPTIMIZERS)}, not '{optimizer}'")
-    descent = OPTIMIZERS[optimizer](model.parameters(), lr=learning_rate)
+    torch_optimizer = OPTIMIZERS[optimizer](model.parameters(), lr=learning_rate)
     loss_name = loss if isinstance(loss, str) else getattr(loss, "__name__", "own")
     about = model.options | dict(
         period=list(period), spinup=spinup, spinup_cycles=spinup_cycles, loss=loss_name,
-        optimizer=optimizer, learning_rate=learning_rate, decay=decay, epochs=epochs,
-        batches=asdict(batches) if batches else None, gauges=names, clip=clip, seed=seed,
+        optimizer=optimizer, learning_rate=float(learning_rate), decay=decay, epochs=epochs,
+        batches=asdict(batches) if batches else None, gauges=names, clip=float(clip), seed=seed,
         split=split.to_json() if split else None, pet=pet,
     )  # fmt: skip
     done = 0
@@ -124,8 +131,8 @@ def train(
     if folder is not None:
         checkpoint.writable(folder)
         if resume:
-            done, history = checkpoint.read(folder, model, descent, about)
-    per_area = _per_area(model)
+            done, history = checkpoint.read(folder, model, torch_optimizer, about)
+    to_depth = per_area(model)
     saved = time.monotonic()
     bar = tqdm(
         range(done, epochs), initial=done, total=epochs, desc="training", unit="epoch",
@@ -135,16 +142,16 @@ def train(
     def keep():
         nonlocal saved
         if folder is not None and history:
-            checkpoint.write(folder, len(history), model, descent, history, about)
+            checkpoint.write(folder, len(history), model, torch_optimizer, history, about)
         saved = time.monotonic()
 
     def step(batch: Batch, epoch: int) -> float | None:
-        descent.zero_grad()
+        torch_optimizer.zero_grad()
         try:
             state = None
             if spinup_cycles:
-                state = model.spin_up(forcing.values[:, : days.stop], spinup_cycles)
-            simulated = batch.simulate(model, state) * per_area[batch.columns]
+                state = model.spin_up(forcing.values[:, : days.stop].to(device), spinup_cycles)
+            simulated = batch.simulate(model, state) * to_depth[batch.gauges]
             value = score(batch)(simulated, batch.observed)
             value.backward()
         except NothingObserved:
@@ -161,7 +168,7 @@ def train(
             raise guard.NotFinite(
                 guard.report(model, batch, forcing.times, epoch, Path(out or "."))
             )
-        descent.step()
+        torch_optimizer.step()
         return value.item()
 
     model.train()
@@ -171,7 +178,7 @@ def train(
         for epoch in bar:
             began = time.perf_counter()
             rate = learning_rate * (0.5 + 0.5 * math.cos(math.pi * epoch / epochs) if decay else 1)
-            descent.param_groups[0]["lr"] = rate
+            torch_optimizer.param_groups[0]["lr"] = rate
             losses, steps = [], 0
             for batch in epoch_of(epoch):
                 value = step(batch, epoch)
@@ -197,12 +204,12 @@ def train(
     return Run(model, forcing, pd.DataFrame(history), about)
 
 
-def _what(period, gauges, split: Split | None):
+def _period_and_gauges(period, gauges, split: Split | None):
     """The period and the gauges to train on."""
     if split is None and period is None:
         raise ValueError("which days to train on? give period=(first, last), or a split")
     if split is None:
-        return period, gauges
+        return period_of(period), gauges
     if period is not None or gauges is not None:
         raise ValueError("a split has its own period and gauges: give either it or these")
     return split.train_period, split.train_gauges
@@ -216,7 +223,7 @@ def _method_of(forcing) -> str | None:
     )
 
 
-def _epochs(model, forcing, observed, columns, days, spinup, batches, seed) -> Callable:
+def _epochs(model, forcing, observed, places, days, spinup, batches, seed) -> Callable:
     """Number of the epoch -> its batches."""
     if batches is not None:
         if model.domain.grid is not None:
@@ -226,7 +233,7 @@ def _epochs(model, forcing, observed, columns, days, spinup, batches, seed) -> C
             return observed.window(starts, length, cells)[0]
 
         return lambda epoch: minibatches(
-            batches, forcing, windows, days, columns, seed * 1_000_003 + epoch
+            batches, forcing, windows, days, places, seed * 1_000_003 + epoch
         )
     start = days.start - spinup
     if start < 0:
@@ -235,26 +242,29 @@ def _epochs(model, forcing, observed, columns, days, spinup, batches, seed) -> C
             f"forcing has {days.start}: begin the period later, take spinup={days.start}, or give "
             "spinup_cycles to run over the record beforehand"
         )
-    before, scored = forcing.values[:, start : days.start], forcing.values[:, days]
-    seen = observed.values[0, days][:, columns]
-    whole = Batch(before.contiguous(), scored.contiguous(), seen, columns, None, start)
-    return lambda epoch: [whole]
+    # a record that is packed on disk is on the CPU, whatever the model is on
+    before, scored = (
+        forcing.values[:, part].to(places.device) for part in (slice(start, days.start), days)
+    )
+    seen = observed.values[0, days][:, places.to(observed.values.device)]
+    seen = seen.to(places.device)
+    everything = Batch(before.contiguous(), scored.contiguous(), seen, places, None, start)
+    return lambda epoch: [everything]
 
 
 def _score(score: Callable, observed: Forcing, days: slice, batches) -> Callable:
     """Batch -> its loss function, told the variance of each gauge where it asks for one."""
     if batches is None or "variance" not in inspect.signature(score).parameters:
         return lambda batch: score
-    parts = observed.values[0, days].split(_GAUGES, dim=1)  # a few at a time: they may be on disk
-    parts = (part.contiguous() for part in parts)
-    variance = torch.cat([((p - p.nanmean(0)) ** 2).nanmean(0) for p in parts])
-    return lambda batch: partial(score, variance=variance[batch.columns.to(variance.device)])
+    of_gauge = variance(observed, days)
+    return lambda batch: partial(score, variance=of_gauge[batch.gauges.to(of_gauge.device)])
 
 
-def _sample(forcing: Forcing, days: slice, cells: torch.Tensor) -> torch.Tensor:
+def _sample(forcing: Forcing, days: slice, cells: torch.Tensor, device) -> torch.Tensor:
     """Forcing (F, T, n) of the training period, of 100 of the cells at most."""
     some = cells[torch.linspace(0, len(cells) - 1, min(len(cells), 100)).long()]
-    return forcing.window(torch.full_like(some, days.start), days.stop - days.start, some)
+    starts = torch.full_like(some, days.start)
+    return forcing.window(starts, days.stop - days.start, some, device)
 
 
 def _device(name) -> torch.device:
@@ -266,64 +276,15 @@ def _device(name) -> torch.device:
     return device
 
 
-def _per_area(model) -> torch.Tensor:
-    """m3 s-1 -> mm d-1 over the area upstream of each gauge, (G,)."""
-    area = model.domain.gauges["network_area_km2"].to_numpy() * 1e6
-    return torch.as_tensor(86400 * 1000 / area, dtype=torch.float32, device=model.area.device)
-
-
 def _training_gauges(model: Model, gauges, held_out) -> list[str]:
     known = list(model.domain.gauges.index)
-    unknown = [g for g in (*(gauges or ()), *held_out) if g not in known]
+    gauges = known if gauges is None else names_of("gauges", gauges)
+    held_out = names_of("held_out", held_out)
+    unknown = [g for g in (*gauges, *held_out) if g not in known]
     if unknown:
         some = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
         raise ValueError(f"no gauge is called {', '.join(unknown)}; there is {some}")
-    names = [g for g in (gauges or known) if g not in set(held_out)]
+    names = [g for g in gauges if g not in set(held_out)]
     if not names:
         raise ValueError("no gauge is left to train on: hold fewer of them out")
     return names
-
-
-def _observed(discharge, times, days: slice, model, names: list[str], device, cache):
-    """Observations in mm d-1 of all gauges and days, and which of the gauges to train on.
-
-    (1, T, G) as a `Forcing`, for its windows; (g,) indices of `names` among the gauges.
-    """
-    known, per_area = list(model.domain.gauges.index), _per_area(model).cpu()
-    if isinstance(discharge, xr.DataArray) and "time" in discharge.coords:
-        discharge = discharge.assign_coords(time=discharge.indexes["time"].floor("D"))
-        if not discharge.indexes["time"].is_monotonic_increasing:
-            discharge = discharge.sortby("time")
-
-    def rows(piece: slice) -> torch.Tensor:
-        part = discharge
-        if isinstance(discharge, xr.DataArray):
-            part = discharge.sel(time=slice(times[piece.start], times[piece.stop - 1]))
-        table = discharge_table(part, model.domain)
-        missing = [g for g in names if g not in table]
-        if missing:
-            raise ValueError(
-                f"there is no discharge of the gauges {', '.join(missing)}; it has "
-                f"{', '.join(table.columns)}: name them alike, or leave them out with held_out"
-            )
-        # one memory layout whatever the table's: sums, and with them every bit, depend on it
-        table = table.reindex(index=times[piece], columns=known)
-        values = torch.as_tensor(np.array(table, dtype=np.float64, order="C"))
-        return values.to(torch.float32)[None] * per_area
-
-    shape = (1, len(times), len(known))
-    if cache is None:
-        values = by_cell(rows(slice(0, len(times))).to(device))
-    else:
-        values = on_disk.packed(cache, shape, rows)
-    columns = torch.tensor([known.index(g) for g in names], device=device)
-    parts = columns.to(values.device).split(_GAUGES)
-    empty = torch.cat([values[0, days][:, part].isnan().all(0) for part in parts])
-    if empty.any():
-        first, last = times[days.start], times[days.stop - 1]
-        without = [name for name, is_empty in zip(names, empty.tolist(), strict=True) if is_empty]
-        raise ValueError(
-            f"the gauges {', '.join(without)} have no observation from {first:%Y-%m-%d} to "
-            f"{last:%Y-%m-%d}: hold them out or choose another period"
-        )
-    return Forcing(times, values), columns

@@ -7,7 +7,8 @@ import re
 import numpy as np
 import xarray as xr
 
-# unit wanted -> unit given -> (factor, offset), after `_normal`
+_DEGREES = ("degree", "degrees", "deg")
+# unit wanted -> unit given -> (factor, offset), as `spelled`
 _CONVERSIONS: dict[str, dict[str, tuple[float, float]]] = {
     "mm d-1": {
         "mm d-1": (1, 0),
@@ -30,6 +31,15 @@ _CONVERSIONS: dict[str, dict[str, tuple[float, float]]] = {
         "m3 d-1": (1 / 86400, 0),
         "km3 yr-1": (1e9 / (365.25 * 86400), 0),
     },
+    "mm": {"mm": (1, 0), "cm": (10, 0), "m": (1000, 0), "kg m-2": (1, 0)},
+    "W m-2": {"W m-2": (1, 0), "MJ m-2 d-1": (1e6 / 86400, 0), "J m-2 d-1": (1 / 86400, 0)},
+    "Pa": {"Pa": (1, 0), "hPa": (100, 0), "mbar": (100, 0), "kPa": (1000, 0)},
+    "km2": {"km2": (1, 0), "m2": (1e-6, 0), "ha": (1e-2, 0), "mi2": (1.609344**2, 0)},
+    "s": {"s": (1, 0), "h": (3600, 0)},
+    "%": {"%": (1, 0), "1": (100, 0)},
+    "1": {"1": (1, 0), "kg kg-1": (1, 0), "g kg-1": (1e-3, 0)},
+    "degrees_north": {n: (1, 0) for n in ("degrees_north", "degree_north", *_DEGREES)},
+    "degrees_east": {n: (1, 0) for n in ("degrees_east", "degree_east", *_DEGREES)},
 }
 
 _SPELLINGS = {
@@ -53,7 +63,7 @@ _RAISED = str.maketrans("²³⁻¹", "23-1")
 
 
 def to_unit(array: xr.DataArray, target: str, units: str | None = None) -> xr.DataArray:
-    """`array` in the unit `target`, one of "mm d-1", "degC", "m3 s-1"; others pass if they agree.
+    """`array` in the unit `target`, such as "mm d-1", "degC", "m3 s-1"; others pass if they agree.
 
     The unit is read from the attribute `units`, or given as `units`. A rate in mm or m counts as a
     daily sum. Raises ValueError, saying how to mend it, when the unit is absent and cannot be told
@@ -68,8 +78,8 @@ def to_unit(array: xr.DataArray, target: str, units: str | None = None) -> xr.Da
             f"'{name}' has no units and could be anything: set them, for example "
             f"dataset['{name}'].attrs['units'] = '{target}'"
         )
-    known = _CONVERSIONS.get(target, {target: (1, 0)})
-    normal = _normal(str(given))
+    known = conversions(target)
+    normal = spelled(str(given))
     if normal not in known:
         raise ValueError(
             f"'{name}' is in '{given}', which is not known as a unit for '{target}'; "
@@ -81,7 +91,17 @@ def to_unit(array: xr.DataArray, target: str, units: str | None = None) -> xr.Da
     return converted.assign_attrs(array.attrs | {"units": target})
 
 
-def _normal(text: str) -> str:
+def conversions(target: str) -> dict[str, tuple[float, float]]:
+    """Unit, as `spelled` -> (factor, offset) that make `target` of it."""
+    return _CONVERSIONS.get(target, {target: (1, 0)})
+
+
+def depth_of_flow(area_km2):
+    """What 1 m3 s-1 is over an area (km2, a number or an array), in mm d-1."""
+    return 86.4 / area_km2
+
+
+def spelled(text: str) -> str:
     """One spelling for a unit: 'mm/day', 'mm day^-1' and 'mm d**-1' are all 'mm d-1'."""
     text = text.strip()
     text = _SPELLINGS.get(text.lower().replace(" ", "_").replace("°", "deg"), text)

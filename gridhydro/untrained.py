@@ -130,11 +130,7 @@ def read_storage(path: str | Path, variable: str = "twsa") -> xr.DataArray:
             "one dimension of sites"
         )
     array = array.transpose("time", *other).rename({other[0]: "gauge"}).assign_coords(own)
-    units = array.attrs.get("units", "")
-    # a height of water is what its rate brings in one day: the factors of rates are known
-    rate = xr.DataArray(1.0, name=f"{variable} of {path}")
-    factor = float(to_unit(rate, "mm d-1", units=f"{units} d-1"))
-    return (array * factor).assign_attrs(array.attrs | {"units": "mm"})
+    return to_unit(array.rename(f"{variable} of {path}"), "mm").rename(variable)
 
 
 def _frame(values, what: str) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from gridhydro.kernels import column_numba, column_reference
 from gridhydro.kernels.launch import SEGMENT, SOLVED_BYTES
+from gridhydro.kernels.periods import Periods, averaged
 from gridhydro.kernels.schemes import SEQUENTIAL, Scheme
 from gridhydro.kernels.spec import Spec
 
@@ -17,8 +18,9 @@ BACKENDS = ("numba", "triton", "torch")
 
 
 def column_op(
-    spec: Spec, forcing, static, dynamic, initial, storage="auto", backend=None, weights=None
-):
+    spec: Spec, forcing, static, dynamic, initial, storage="auto", backend=None, weights=None,
+    averages=None,
+):  # fmt: skip
     """Run a column over a series of days.
 
     Parameters
@@ -26,6 +28,9 @@ def column_op(
     forcing : (F, T, N), static : (K, N*M), dynamic : (D, T, N*M), initial : (S, N*M)
         tensors of one dtype and device; M is `spec.components`.
     weights : (W,) of the networks inside the step, in the order of `spec.weights`, if it has any.
+    averages : (row, share, count), if `spec.averaged` names outputs to be averaged over periods:
+        row (T,) int32, never falling, is the period of a day and share (T,) its weight in the
+        mean; there are `count` periods.
     storage : "all", "auto" or an int K
         what the backward pass reads: every day's states, or those before every K-th day with the
         days between computed again. "auto" is the quickest: every 32 days on a CPU (all up to
@@ -35,20 +40,23 @@ def column_op(
 
     Returns
     -------
-    outputs, a tuple of (T, N), or (T, N*M) without the mean, and final states (S, N*M).
+    outputs, a tuple of (T, N), or (T, N*M) without the mean, followed by the averages (R, N) or
+    (R, N*M), and final states (S, N*M).
     """
     weights = forcing.new_empty(0) if weights is None else weights
+    periods = Periods.of(averages, forcing.shape[1], forcing)
     backend = backend or ("triton" if forcing.is_cuda else "numba")
     if backend == "torch":
         outputs, final, missed = column_reference.run(
             spec, forcing, static, dynamic, initial, weights
         )
         _warn(spec, forcing, missed)
-        return outputs.unbind(0), final
+        daily, rest = outputs[: len(spec.outputs)], outputs[len(spec.outputs) :]
+        return (*daily.unbind(0), *averaged(rest, periods).unbind(0)), final
     tensors = tuple(t.contiguous() for t in (forcing, static, dynamic, initial, weights))
     learning = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
     every = checkpoint_interval(storage, forcing, initial, spec.scheme) if learning else 0
-    *outputs, final, missed = _Column.apply(spec, _launcher(backend), every, *tensors)
+    *outputs, final, missed = _Column.apply(spec, _launcher(backend), every, periods, *tensors)
     _warn(spec, forcing, missed)
     return tuple(outputs), final
 
@@ -114,25 +122,31 @@ def checkpoint_interval(storage, forcing, initial, scheme: Scheme = SEQUENTIAL) 
 
 class _Column(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, spec, launcher, every, forcing, static, dynamic, initial, weights):
-        outputs, final, trajectory, missed = launcher.forward(
-            spec, every, forcing, static, dynamic, initial, weights
+    def forward(ctx, spec, launcher, every, periods, forcing, static, dynamic, initial, weights):
+        outputs, averages, final, trajectory, missed = launcher.forward(
+            spec, every, periods, forcing, static, dynamic, initial, weights
         )
         ctx.save_for_backward(forcing, static, dynamic, weights, trajectory)
-        ctx.spec, ctx.launcher, ctx.every = spec, launcher, every
+        ctx.spec, ctx.launcher, ctx.every, ctx.periods = spec, launcher, every, periods
         ctx.mark_non_differentiable(missed)
         # one tensor an output: a gradient to a single one then comes back without a copy
-        return *outputs.unbind(0), final, missed
+        return *outputs.unbind(0), *averages.unbind(0), final, missed
 
     @staticmethod
     @once_differentiable
     def backward(ctx, *cotangents):
         forcing, static, dynamic, weights, trajectory = ctx.saved_tensors
-        spec = ctx.spec.with_forcing_gradient(ctx.needs_input_grad[3])
-        *daily, d_final, _ = cotangents
-        d_outputs = daily[0][None].contiguous() if len(daily) == 1 else torch.stack(daily)
+        spec = ctx.spec.with_forcing_gradient(ctx.needs_input_grad[4])
+        *results, d_final, _ = cotangents
+        daily, averages = results[: len(spec.outputs)], results[len(spec.outputs) :]
         gradients = ctx.launcher.adjoint(
-            spec, ctx.every, forcing, static, dynamic, weights, trajectory,
-            d_outputs, d_final.contiguous(),
+            spec, ctx.every, ctx.periods, forcing, static, dynamic, weights, trajectory,
+            _stacked(daily, forcing), _stacked(averages, forcing), d_final.contiguous(),
         )  # fmt: skip
-        return None, None, None, *gradients
+        return None, None, None, None, *gradients
+
+
+def _stacked(cotangents, like):
+    if not cotangents:
+        return like.new_empty(0, *like.shape[1:])
+    return cotangents[0][None].contiguous() if len(cotangents) == 1 else torch.stack(cotangents)

@@ -54,7 +54,7 @@ def run(spec: Spec, forcing, static, dynamic, initial, weights):
                 states = {name: whole(value) for name, value in states.items()}
                 means = {name: mean + fluxes[name] for name, mean in means.items()}
             values = states | fluxes | means
-            rows.append(torch.stack([whole(values[name]) for name in spec.outputs]))
+            rows.append(torch.stack([whole(values[name]) for name in spec.results]))
     outputs = torch.stack(rows, dim=1)
     if weight is not None:
         outputs = outputs * weight

@@ -12,23 +12,29 @@ from gridhydro.kernels.launch import COLUMN_OPTIONS, NETWORK_DAYS, NETWORK_ROWS,
 from gridhydro.kernels.spec import Spec
 
 
-def forward(spec: Spec, every: int, forcing, static, dynamic, initial, weights):
-    """Outputs (O, T, N) or (O, T, N*M), final states (S, N*M), the trajectory, and for implicit
-    schemes the number of sub-steps that missed the solution (1, N*M), for others (0, N*M)."""
+def forward(spec: Spec, every: int, periods, forcing, static, dynamic, initial, weights):
+    """Outputs (O, T, N) or (O, T, N*M), averages (A, R, N) or (A, R, N*M), final states (S, N*M),
+    the trajectory, and for implicit schemes the number of sub-steps that missed the solution
+    (1, N*M), for others (0, N*M)."""
     (_, days, cells), lanes = forcing.shape, initial.shape[1]
     width = cells if spec.mean else lanes
     outputs = forcing.new_empty(len(spec.outputs), days, width)
+    averages = forcing.new_zeros(len(spec.averaged), periods.count, width)
     final = torch.empty_like(initial)
     missed = forcing.new_empty(int(spec.scheme.implicit), lanes)
     trajectory = forcing.new_empty(spec.rows(days, every), len(spec.states), lanes)
-    arrays = (forcing, static, dynamic, initial, weights, outputs, final, missed, trajectory)
-    _launch(kernel(spec, "forward"), spec, arrays, (cells, days, every))
-    return outputs, final, trajectory, missed
+    arrays = (
+        forcing, static, dynamic, initial, weights, periods.row, periods.share, outputs, averages,
+        final, missed, trajectory,
+    )  # fmt: skip
+    _launch(kernel(spec, "forward"), spec, arrays, (cells, days, every, periods.count))
+    return outputs, averages, final, trajectory, missed
 
 
 def adjoint(
-    spec: Spec, every: int, forcing, static, dynamic, weights, trajectory, d_outputs, d_final
-):
+    spec: Spec, every: int, periods, forcing, static, dynamic, weights, trajectory, d_outputs,
+    d_averages, d_final,
+):  # fmt: skip
     """Gradients to forcing (None if not wanted), parameters, initial states and weights.
 
     A gradient of weights shared by all cells would take more registers than there are: the kernel
@@ -39,9 +45,10 @@ def adjoint(
     for first, last in reversed(network_days(spec, every, forcing.shape[1], d_final.shape[1])):
         days = slice(first, last)
         *daily, share, d_states, handed = _adjoint(
-            spec, every, forcing[:, days], static, dynamic[:, days], weights,
+            spec, every, periods.row[days], periods.share[days], forcing[:, days], static,
+            dynamic[:, days], weights,
             trajectory[spec.rows(first, every) : spec.rows(last, every)], d_outputs[:, days],
-            d_states,
+            d_averages, d_states,
         )  # fmt: skip
         series.insert(0, daily)
         d_static += share
@@ -65,8 +72,9 @@ def network_days(spec: Spec, every: int, days: int, lanes: int) -> list[tuple[in
 
 
 def _adjoint(
-    spec: Spec, every: int, forcing, static, dynamic, weights, trajectory, d_outputs, d_final
-):
+    spec: Spec, every: int, period, share, forcing, static, dynamic, weights, trajectory,
+    d_outputs, d_averages, d_final,
+):  # fmt: skip
     """Gradients to forcing, dynamic and static parameters, states, and what is handed out."""
     _, days, cells = forcing.shape
     d_forcing = torch.empty_like(forcing) if spec.forcing_gradient else forcing.new_empty(0, days)
@@ -75,10 +83,14 @@ def _adjoint(
     recompute, substeps = spec.recomputes(every), spec.scheme.substeps
     handed = forcing.new_empty(len(spec.handed), days * substeps, d_final.shape[1])
     kept = forcing.new_empty(every * substeps if recompute else 0, *trajectory.shape[1:])
-    inputs = (forcing, static, dynamic, weights, weights, trajectory, kept, d_outputs, d_final)
+    inputs = (
+        forcing, static, dynamic, weights, weights, trajectory, kept, period, share, d_outputs,
+        d_averages, d_final,
+    )  # fmt: skip
     outputs = (d_forcing, d_static, d_dynamic, d_initial, handed)
     arrays = (*(a.contiguous() for a in inputs), *outputs)
-    _launch(kernel(spec, "adjoint"), spec, arrays, (cells, days, every), RECOMPUTE=recompute)
+    sizes = (cells, days, every, d_averages.shape[1])
+    _launch(kernel(spec, "adjoint"), spec, arrays, sizes, RECOMPUTE=recompute)
     return d_forcing, d_dynamic, d_static, d_initial, handed
 
 
@@ -109,7 +121,10 @@ def usage(spec: Spec, direction: str, capability: int, recompute: bool = False):
 
     pointer = {"float32": "*fp32", "float64": "*fp64"}[spec.real]
     names = emit_triton.FORWARD_ARRAYS if direction == "forward" else emit_triton.ADJOINT_ARRAYS
-    signature = dict.fromkeys(names, pointer) | dict.fromkeys(("cells", "days", "every"), "i32")
+    signature = dict.fromkeys(names, pointer) | dict.fromkeys(
+        ("cells", "days", "every", "rows"), "i32"
+    )
+    signature["periods"] = "*i32"
     constants = {"BLOCK": triton_cells(emit_triton.padded(spec.components))}
     if direction == "adjoint":
         constants["RECOMPUTE"] = recompute

@@ -18,7 +18,8 @@ from gridhydro.kernels.vocabulary import OPERATIONS
 _HEADER = '''"""{title}, printed by gridhydro: change the column, not this file.
 
 Arrays: forcing (F, T, N); static (K, N*M), dynamic (D, T, N*M) parameters; initial and final
-(S, N*M) states; outputs (O, T, {last}); trajectory {trajectory}.
+(S, N*M) states; outputs (O, T, {last}); averages (A, R, {last}) over periods: day t counts with
+share[t] in the mean of period[t]; trajectory {trajectory}.
 N cells, M = {components} components, last axis fastest; weights of embedded networks, and their
 gradients by block of cells, flat.
 """
@@ -124,6 +125,31 @@ def store_sum(w, row, target, t, cell, width, share):
 
 
 @njit
+def add_day(w, row, target, t, cell, width, share):
+    for k in range(target.shape[0]):
+        values, base, first = target[k, t], uint64((row + k) * LANES), uint64(cell * COMPONENTS)
+        for l in range(uint64(width * COMPONENTS)):
+            values[first + l] += w[base + l] * share
+
+
+@njit
+def add_sum(w, row, target, t, cell, width, share):
+    for k in range(target.shape[0]):
+        values, base, first = target[k, t], uint64((row + k) * LANES), uint64(cell)
+        for c in range(uint64(width)):
+            total = real(0.0)
+            for m in range(uint64(COMPONENTS)):
+                total += w[base + c * uint64(COMPONENTS) + m]
+            values[first + c] += total * share
+
+
+@njit
+def scale(w, row, count, share):
+    for i in range(uint64(row * LANES), uint64((row + count) * LANES)):
+        w[i] *= share
+
+
+@njit
 def store_total(w, row, target, width):
     for k in range(target.size):
         total, base = 0.0, uint64((row + k) * LANES)
@@ -147,8 +173,8 @@ def move(source, target, start, count):
 _FORWARD = """
 @njit
 def forward_blocks(
-    first, last, every, forcing, static, dynamic, initial, weights, outputs, final, missed,
-    trajectory,
+    first, last, every, forcing, static, dynamic, initial, weights, period, share, outputs,
+    averages, final, missed, trajectory,
 ):
     days, cells = forcing.shape[1], forcing.shape[2]
     w = np.zeros(ROWS * LANES + weights.size, np.{real})
@@ -179,8 +205,8 @@ forward = compile_cached(forward_blocks.py_func, cache=True, **OPTIONS)
 _ADJOINT = """
 @njit
 def adjoint_blocks(
-    first, last, every, forcing, static, dynamic, weights, trajectory, d_outputs, d_final,
-    d_forcing, d_static, d_dynamic, d_initial, d_weights,
+    first, last, every, forcing, static, dynamic, weights, trajectory, period, share, d_outputs,
+    d_averages, d_final, d_forcing, d_static, d_dynamic, d_initial, d_weights,
 ):
     days, cells = forcing.shape[1], forcing.shape[2]
     w = np.zeros(ROWS * LANES + weights.size, np.{real})
@@ -258,7 +284,7 @@ def _inputs(at: _Layout) -> dict[str, int]:
 def forward(spec: Spec) -> str:
     """Source of a module with `forward(first, last, every, ...)` over blocks of cells."""
     solver = newton_numba.rows(spec.newton) if spec.scheme.implicit else {}
-    at = _layout(spec, OUTPUTS=spec.outputs, **solver)
+    at = _layout(spec, OUTPUTS=spec.results, **solver)
     day, begin, end = ["step(w)"], [], []
     if spec.scheme.implicit:
         row = _substep_of(spec, "t")
@@ -270,13 +296,20 @@ def forward(spec: Spec) -> str:
         begin, end = ["clear(w, MISSED, 1)"], ["store(w, MISSED, missed, cell, width)"]
     day = _each_substep(spec, day)
     if spec.scheme.substeps > 1:
-        day.insert(0, f"clear(w, OUTPUTS, {len(spec.outputs)})")
-    write = (
+        day.insert(0, f"clear(w, OUTPUTS, {len(spec.results)})")
+    write = [
         "store_sum(w, OUTPUTS, outputs, t, cell, width, real(1.0 / COMPONENTS))"
         if spec.mean
         else "store_day(w, OUTPUTS, outputs, t, cell, width)"
-    )
-    blocks = dict(begin=begin, day=day, write=[write], end=end)
+    ]
+    if spec.averaged:
+        where = f"w, OUTPUTS + {len(spec.outputs)}, averages, period[t], cell, width"
+        write.append(
+            f"add_sum({where}, share[t] / real(COMPONENTS))"
+            if spec.mean
+            else f"add_day({where}, share[t])"
+        )
+    blocks = dict(begin=begin, day=day, write=write, end=end)
     loop = _filled(_FORWARD, blocks, real=spec.real, least=int(spec.scheme.implicit))
     derive = _function("derive", at, spec.derive, at("STATIC"), at("DERIVED"))
     return _module(spec, "Forward", at, [derive, *_step(spec, at)], loop)
@@ -288,7 +321,7 @@ def adjoint(spec: Spec) -> str:
     at = _layout(
         spec,
         spec.saved,
-        SEEDS=spec.outputs,
+        SEEDS=spec.results,
         D_STATES=spec.states,
         D_DYNAMIC=spec.dynamic,
         D_FORCING=spec.forcings if spec.forcing_gradient else [],
@@ -390,19 +423,27 @@ def _day_back(spec: Spec) -> list[str]:
     clear = []
     if spec.scheme.substeps > 1:
         # what counts at the end of the day has been seen by the last sub-step, the first here
-        at_end = [k for k, name in enumerate(spec.outputs) if name not in spec.rates]
+        at_end = [k for k, name in enumerate(spec.results) if name not in spec.rates]
         body += [f"clear(w, SEEDS + {k}, 1)" for k in at_end]
         clear = ["clear(w, D_DYNAMIC, D_STATIC - D_DYNAMIC)"]
-    read = (
+    read = [
         "load_shared(w, SEEDS, d_outputs, t, cell, width, real(1.0 / COMPONENTS))"
         if spec.mean
         else "load_day(w, SEEDS, d_outputs, t, cell, width)"
-    )
+    ]
+    if spec.averaged:
+        first = f"SEEDS + {len(spec.outputs)}"
+        where = f"w, {first}, d_averages, period[t], cell, width"
+        read += (
+            [f"load_shared({where}, share[t] / real(COMPONENTS))"]
+            if spec.mean
+            else [f"load_day({where})", f"scale(w, {first}, {len(spec.averaged)}, share[t])"]
+        )
     return [
         "fetch_ahead(d_outputs, t - AHEAD, cell, cell + width)",
         "load_shared(w, FORCING, forcing, t, cell, width, real(1.0))",
         "load_day(w, DYNAMIC, dynamic, t, cell, width)",
-        read,
+        *read,
         *clear,
         *_each_substep(spec, body, backwards=True),
     ]

@@ -17,7 +17,8 @@ from gridhydro.kernels.vocabulary import OPERATIONS
 _HEADER = '''"""{title}, printed by gridhydro: change the column, not this file.
 
 Arrays: forcing (F, T, N); static (K, N*M), dynamic (D, T, N*M) parameters; initial and final
-(S, N*M) states; outputs (O, T, {last}); trajectory {trajectory}.
+(S, N*M) states; outputs (O, T, {last}); averages (A, R, {last}) over periods: day t counts with
+shares[t] in the mean of periods[t]; trajectory {trajectory}.
 N cells, M = {components} components, last axis fastest; weights of embedded networks (W,); handed
 (H, T * sub-steps, N*M), what the gradient of the weights is made from.
 """
@@ -33,16 +34,17 @@ def tanh(x):
 
 
 @triton.jit
-def {name}({arguments}, cells, days, every, {constants}):
+def {name}({arguments}, cells, days, every, rows, {constants}):
 '''
 
 FORWARD_ARRAYS = (
-    "forcing", "static", "dynamic", "initial", "weights", "outputs", "final", "missed",
-    "trajectory",
+    "forcing", "static", "dynamic", "initial", "weights", "periods", "shares", "outputs",
+    "averages", "final", "missed", "trajectory",
 )  # fmt: skip
 ADJOINT_ARRAYS = (
-    "forcing", "static", "dynamic", "weights", "weights_again", "trajectory", "kept", "d_outputs",
-    "d_final", "d_forcing", "d_static", "d_dynamic", "d_initial", "handed",
+    "forcing", "static", "dynamic", "weights", "weights_again", "trajectory", "kept", "periods",
+    "shares", "d_outputs", "d_averages", "d_final", "d_forcing", "d_static", "d_dynamic",
+    "d_initial", "handed",
 )  # fmt: skip
 
 
@@ -61,6 +63,7 @@ def forward(spec: Spec) -> str:
     w.load("initial", spec.states, "{k} * lanes + lane")
     if spec.scheme.implicit:
         w.zeros(["sum_missed"])
+    w.zeros([f"mean_{name}" for name in spec.averaged])
     with w.loop("for t in range(days):"):
         w("day = tl.cast(t, tl.int64)")
         with w.loop(f"if every > {int(spec.scheme.implicit)}:"), w.loop("if t % every == 0:"):
@@ -68,20 +71,20 @@ def forward(spec: Spec) -> str:
             w.store("trajectory", _row(spec, "kept_day"), spec.states)
         w.load_day(spec.step)
         step = spec.newton.final if spec.scheme.implicit else spec.step
-        values = [_value(step.outputs[name]) for name in spec.outputs]
+        values = [_value(step.outputs[name]) for name in spec.results]
         if spec.scheme.substeps > 1:
-            w.zeros([f"sum_{name}" for name in spec.outputs])
+            w.zeros([f"sum_{name}" for name in spec.results])
         with w.substeps():
             if spec.scheme.implicit:
                 w.solve(spec.newton)
             w.lines(step)
             if spec.scheme.substeps > 1:
-                for k, name in enumerate(spec.outputs):
+                for k, name in enumerate(spec.results):
                     sums = name in spec.rates
                     w(f"{f'sum_{name} +=' if sums else f'sum_{name} ='} {values[k]}")
-                values = [f"sum_{name}" for name in spec.outputs]
+                values = [f"sum_{name}" for name in spec.results]
             if spec.scheme.substeps == 1:  # before the states move on: an output may be one
-                w.outputs("outputs", values)
+                w.results(values)
             w.move(spec.states, [step.outputs[f"next_{name}"] for name in spec.states])
             if spec.scheme.implicit:
                 w(f"sum_missed += {_value(step.outputs['missed'])}")
@@ -89,7 +92,7 @@ def forward(spec: Spec) -> str:
                     w(f"row = {w.substep_of('day')}")
                     w.store("trajectory", _row(spec, "row"), spec.states)
         if spec.scheme.substeps > 1:
-            w.outputs("outputs", values)
+            w.results(values)
     w.store("final", "{k} * lanes + lane", spec.states)
     if spec.scheme.implicit:
         w.store("missed", "{k} * lanes + lane", ["sum_missed"])
@@ -138,7 +141,7 @@ def adjoint(spec: Spec) -> str:
         with w.loop("for i in range(stop - start):"):
             w("day = tl.cast(stop - 1 - i, tl.int64)")
             w.load_day(back)
-            w.load_seeds([f"d_{name}" for name in spec.outputs])
+            w.load_seeds()
             if spec.scheme.substeps > 1:
                 w.zeros([f"sum_{name}" for name in daily])
             with w.substeps(backwards=True):
@@ -158,7 +161,7 @@ def adjoint(spec: Spec) -> str:
                     for name in daily:
                         w(f"sum_{name} += {_value(back.outputs[f'd_{name}'])}")
                     # what counts at the end of the day was the first here
-                    for name in spec.outputs:
+                    for name in spec.results:
                         if name not in spec.rates:
                             w(f"d_{name} = tl.zeros_like(d_{name})")
                     w.move(*onward)
@@ -229,6 +232,8 @@ class _Writer:
             self("lane = cell")
         self("all_days = tl.cast(days, tl.int64)")
         self("all_cells = tl.cast(cells, tl.int64)")
+        if self.spec.averaged:
+            self("all_rows = tl.cast(rows, tl.int64)")
         self(f"lanes = all_cells * {m}")
 
     @contextmanager
@@ -286,19 +291,26 @@ class _Writer:
                     place = offset.format(k=k)
                     self(f"{name} = tl.load({array} + {place}, mask={mask}, other={other})")
 
-    def load_seeds(self, names: list[str]) -> None:
-        if self.spec.mean:
-            self.load(
-                "d_outputs",
-                names,
-                "({k} * all_days + day) * all_cells + cell",
-                "cell < cells",
-            )
-            if self.tiled:
-                for name in names:
-                    self(f"{name} = {name} * {1 / self.spec.components!r}")
-        else:
-            self.load("d_outputs", names, "({k} * all_days + day) * lanes + lane")
+    def load_seeds(self) -> None:
+        """Cotangents of the outputs of a day: its own, and its share in those of its period."""
+        seeds = [f"d_{name}" for name in self.spec.results]
+        daily, averaged = seeds[: len(self.spec.outputs)], seeds[len(self.spec.outputs) :]
+        place, mask = ("cell", "cell < cells") if self.spec.mean else ("lane", "there")
+        size = "all_cells" if self.spec.mean else "lanes"
+        self.load("d_outputs", daily, f"({{k}} * all_days + day) * {size} + {place}", mask)
+        if averaged:
+            self.period()
+            offset = f"({{k}} * all_rows + period) * {size} + {place}"
+            self.load("d_averages", averaged, offset, mask)
+            for name in averaged:
+                self(f"{name} = {name} * share")
+        if self.spec.mean and self.tiled:
+            for name in seeds:
+                self(f"{name} = {name} * {1 / self.spec.components!r}")
+
+    def period(self) -> None:
+        self("period = tl.cast(tl.load(periods + day), tl.int64)")
+        self("share = tl.load(shares + day)")
 
     def lines(self, program: Program, backward: str = "weights") -> None:
         """The lines of a program; in its adjoint half weights come from the array `backward`."""
@@ -318,20 +330,35 @@ class _Writer:
         for k, value in enumerate(values):
             self(f"tl.store({array} + {offset.format(k=k)}, {value}, mask=there)")
 
-    def outputs(self, array: str, values: list[str]) -> None:
-        """Daily outputs: the mean of the components of each cell, or every component."""
-        if self.spec.mean:
-            self.sums(array, values, 1 / self.spec.components)
-        else:
-            self.store(array, "({k} * all_days + day) * lanes + lane", values)
+    def results(self, values: list[str]) -> None:
+        """Outputs of a day, and at the end of each period the averages over it."""
+        daily, averaged = values[: len(self.spec.outputs)], self.spec.averaged
+        self.outputs("outputs", daily)
+        if not averaged:
+            return
+        self.period()
+        for name, value in zip(averaged, values[len(daily) :], strict=True):
+            self(f"mean_{name} += {value} * share")
+        self("following = tl.cast(tl.load(periods + day + 1), tl.int64)")
+        with self.loop("if following != period:"):
+            self.outputs("averages", [f"mean_{n}" for n in averaged], "all_rows + period")
+        for name in averaged:
+            self(f"mean_{name} = tl.where(following != period, 0.0, mean_{name})")
 
-    def sums(self, array: str, values: list[str], share: float = 1.0) -> None:
-        """Daily values by cell: the sum over its components, times `share`."""
+    def outputs(self, array: str, values: list[str], row: str = "all_days + day") -> None:
+        """The mean of the components of each cell, or every component."""
+        if self.spec.mean:
+            self.sums(array, values, 1 / self.spec.components, row)
+        else:
+            self.store(array, f"({{k}} * {row}) * lanes + lane", values)
+
+    def sums(self, array: str, values: list[str], share=1.0, row="all_days + day") -> None:
+        """Values by cell: the sum over its components, times `share`."""
         if not self.tiled:
-            self.store(array, "({k} * all_days + day) * lanes + lane", values)
+            self.store(array, f"({{k}} * {row}) * lanes + lane", values)
             return
         for k, value in enumerate(values):
-            place = f"{array} + ({k} * all_days + day) * all_cells + alone"
+            place = f"{array} + ({k} * {row}) * all_cells + alone"
             total = f"tl.sum(tl.where(there, {value}, 0.0), axis=1)"
             self(f"tl.store({place}, {total} * {share!r}, mask=alone < cells)")
 

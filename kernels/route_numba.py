@@ -18,8 +18,8 @@ from .route_tables import parts_by_thread
 
 @njit(nogil=True, cache=True)
 def _forward(
-    first, last, cells, upstream_start, upstream, instant, reservoirs, release, runoff,
-    storage, slope, outflow, sensitivity, ring, parts,
+    first, last, cells, upstream_start, upstream, instant, reservoirs, release, runoff, period,
+    share, storage, slope, outflow, averages, slopes, sensitivity, ring, parts,
 ):  # fmt: skip
     substeps = np.int64(parts)
     y = np.empty(ring.shape[1], ring.dtype)
@@ -48,20 +48,30 @@ def _forward(
         for number in range(reservoirs[cell]):
             store = storage[number, cell]
             if sensitivity.size:
-                d_store = slope[number, cell]
-                for k in range(count):
-                    filled = store + y[k]
-                    d_filled = d_store + dy[k]
-                    y[k] = phi * filled
-                    dy[k] = phi * d_filled + y[k]
-                    store = filled - y[k]
-                    d_store = d_filled - dy[k]
+                d_store, k = slope[number, cell], 0
+                for day in range(first, last):
+                    for _ in range(substeps):
+                        filled = store + y[k]
+                        d_filled = d_store + dy[k]
+                        y[k] = phi * filled
+                        dy[k] = phi * d_filled + y[k]
+                        store = filled - y[k]
+                        d_store = d_filled - dy[k]
+                        k += 1
+                    if averages.size:
+                        averages[period[day], cell] += store * share[day]
+                        slopes[period[day], cell] += d_store * share[day]
                 slope[number, cell] = d_store
             else:
-                for k in range(count):
-                    filled = store + y[k]
-                    y[k] = phi * filled
-                    store = filled - y[k]
+                k = 0
+                for day in range(first, last):
+                    for _ in range(substeps):
+                        filled = store + y[k]
+                        y[k] = phi * filled
+                        store = filled - y[k]
+                        k += 1
+                    if averages.size:
+                        averages[period[day], cell] += store * share[day]
             storage[number, cell] = store
         if sensitivity.size:
             sensitivity[cell, first * substeps : last * substeps] = dy[:count]
@@ -79,8 +89,8 @@ def _forward(
 
 @njit(nogil=True, cache=True)
 def _adjoint(
-    first, last, cells, downstream, instant, reservoirs, release, g_outflow, sensitivity,
-    g_storage, ahead, g_runoff, g_release, ring, parts,
+    first, last, cells, downstream, instant, reservoirs, release, period, share, g_outflow,
+    g_averages, sensitivity, g_storage, ahead, g_runoff, g_release, ring, parts,
 ):  # fmt: skip
     substeps = np.int64(parts)
     count = (last - first) * substeps
@@ -114,46 +124,54 @@ def _adjoint(
 
         phi = release[cell]
         for number in range(reservoirs[cell] - 1, -1, -1):
-            g_store = g_storage[number, cell]
-            for k in range(count - 1, -1, -1):
-                g_store += phi * (g[k] - g_store)
-                g[k] = g_store
+            g_store, k = g_storage[number, cell], count - 1
+            for day in range(last - 1, first - 1, -1):
+                if g_averages.size:
+                    g_store += g_averages[period[day], cell] * share[day]
+                for _ in range(substeps):
+                    g_store += phi * (g[k] - g_store)
+                    g[k] = g_store
+                    k -= 1
             g_storage[number, cell] = g_store
         g_storage[5, cell] = g[0]
 
 
 def forward(
-    runoff, release, storage, network, instant, reservoirs, substeps, wanted, tile_days=None
-):
-    """Outflow (T, N) and final storage (6, N) of `route_reference.route`, on numpy arrays.
+    runoff, release, storage, network, instant, reservoirs, substeps, periods, wanted,
+    tile_days=None,
+):  # fmt: skip
+    """Outflow (T, N), final storage (6, N) and averages (R, N) of `route_reference.route`.
 
-    With `wanted` also what the gradient to `release` needs, else two empty arrays: the derivative
-    of every sub-step's outflow (N, T substeps) and of the final reservoirs (5, N) to ln(release)
-    for given inflow. A cell's reservoirs share one release, so its derivative can run forward in
-    time with the water, and the adjoint needs no trajectory.
+    With `wanted` also what the gradient to `release` needs, else three empty arrays: the derivative
+    of every sub-step's outflow (N, T substeps), of the final reservoirs (5, N) and of the averages
+    (R, N) to ln(release) for given inflow. A cell's reservoirs share one release, so its derivative
+    can run forward in time with the water, and the adjoint needs no trajectory.
     """
     days, size = runoff.shape
     outflow, storage = np.empty_like(runoff), storage.copy()
     sensitivity = np.empty((size, days * substeps) if wanted else (0, 0), runoff.dtype)
     slope = np.zeros((5, size) if wanted else (5, 0), runoff.dtype)
+    averages = np.zeros((periods.count, size), runoff.dtype)
+    slopes = np.zeros_like(averages if wanted else averages[:0])
     ring = _ring(runoff, substeps, tile_days)
     parts = runoff.dtype.type(substeps)
     _run(
         _forward, _tiles(days, ring, substeps), network, False,
         network.upstream_start, network.upstream, instant, reservoirs,
-        release, runoff, storage, slope, outflow, sensitivity, ring, parts,
+        release, runoff, periods.row.numpy(), periods.share.numpy(), storage, slope, outflow,
+        averages, slopes, sensitivity, ring, parts,
     )  # fmt: skip
-    return outflow, storage, sensitivity, slope
+    return outflow, storage, averages, sensitivity, slope, slopes
 
 
 def adjoint(
-    g_outflow, g_storage, release, sensitivity, slope, network, instant, reservoirs, substeps,
-    tile_days=None,
+    g_outflow, g_storage, g_averages, release, sensitivity, slope, slopes, network, instant,
+    reservoirs, substeps, periods, tile_days=None,
 ):  # fmt: skip
-    """Cotangents of runoff, release and initial storage from those of outflow and final storage."""
+    """Cotangents of runoff, release and initial storage from those of what `forward` gives."""
     g_runoff, g_release = np.empty_like(g_outflow), np.zeros_like(release)
     if sensitivity.size:
-        g_release += (g_storage[:5] * slope).sum(axis=0)
+        g_release += (g_storage[:5] * slope).sum(axis=0) + (g_averages * slopes).sum(axis=0)
     ahead = np.where(network.downstream >= 0, g_storage[5, network.downstream], 0)
     ahead = ahead.astype(release.dtype)
     g_storage = g_storage.copy()
@@ -161,8 +179,9 @@ def adjoint(
     parts = g_outflow.dtype.type(substeps)
     tiles = _tiles(len(g_outflow), ring, substeps)[::-1]
     _run(
-        _adjoint, tiles, network, True, network.downstream, instant, reservoirs, release, g_outflow,
-        sensitivity, g_storage, ahead, g_runoff, g_release, ring, parts,
+        _adjoint, tiles, network, True, network.downstream, instant, reservoirs, release,
+        periods.row.numpy(), periods.share.numpy(), g_outflow, g_averages, sensitivity, g_storage,
+        ahead, g_runoff, g_release, ring, parts,
     )  # fmt: skip
     return g_runoff, g_release / release, g_storage
 

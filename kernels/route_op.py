@@ -7,18 +7,21 @@ from types import SimpleNamespace
 import torch
 
 from . import route_numba, route_reference
+from .periods import Periods
 
 BACKENDS = ("numba", "triton", "torch")
 
 
 def route(
-    runoff, release, storage, network, instant, reservoirs, substeps, backend=None, tile_days=None
-):
+    runoff, release, storage, network, instant, reservoirs, substeps, backend=None, tile_days=None,
+    averages=None,
+):  # fmt: skip
     """`route_reference.route` by backend: numba on the CPU, Triton on CUDA, "torch" on request.
 
     Tensors are contiguous and of one floating dtype and device; `instant` is bool and
     `reservoirs` int32 there too. `tile_days` changes the speed, never the result.
     """
+    periods = Periods.of(averages, len(runoff), runoff)
     backend = backend or ("triton" if runoff.is_cuda else "numba")
     if backend not in BACKENDS:
         raise ValueError(f"there is no routing backend '{backend}'; choose from {BACKENDS}")
@@ -26,11 +29,11 @@ def route(
         raise ValueError(f"the numba backend routes CPU tensors, these are on {runoff.device}")
     if backend == "torch":
         return route_reference.route(
-            runoff, release, storage, network, instant, reservoirs, substeps
+            runoff, release, storage, network, instant, reservoirs, substeps, periods
         )
     options = SimpleNamespace(
         backend=_triton(runoff.device) if backend == "triton" else _NumbaOnTensors,
-        fixed=(network, instant, reservoirs, substeps),
+        fixed=(network, instant, reservoirs, substeps, periods),
         tile_days=tile_days,
     )
     return _Route.apply(runoff, release, storage, options)
@@ -39,19 +42,19 @@ def route(
 class _Route(torch.autograd.Function):
     @staticmethod
     def forward(ctx, runoff, release, storage, options):
-        outflow, final, sensitivity, slope = options.backend.forward(
+        outflow, final, averages, sensitivity, *slopes = options.backend.forward(
             runoff, release, storage, *options.fixed, ctx.needs_input_grad[1], options.tile_days
         )
         ctx.options = options
-        ctx.save_for_backward(release, sensitivity, slope)
-        return outflow, final
+        ctx.save_for_backward(release, sensitivity, *slopes)
+        return outflow, final, averages
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, g_outflow, g_final):
-        release, sensitivity, slope = ctx.saved_tensors
+    def backward(ctx, g_outflow, g_final, g_averages):
+        release, *slopes = ctx.saved_tensors
         g_runoff, g_release, g_storage = ctx.options.backend.adjoint(
-            g_outflow.contiguous(), g_final.contiguous(), release, sensitivity, slope,
+            g_outflow.contiguous(), g_final.contiguous(), g_averages.contiguous(), release, *slopes,
             *ctx.options.fixed, ctx.options.tile_days,
         )  # fmt: skip
         return g_runoff, g_release if ctx.needs_input_grad[1] else None, g_storage, None

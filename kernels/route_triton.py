@@ -49,11 +49,24 @@ def _reservoir_adjoint(g_store, g, phi, active):
     return tl.where(active, filled, g_store), tl.where(active, filled, g)
 
 
+@triton.jit
+def _content(r0, r1, r2, r3, r4, n):
+    """Sum over the reservoirs that are active."""
+    upper = tl.where(n > 0, r0, 0.0) + tl.where(n > 1, r1, 0.0) + tl.where(n > 2, r2, 0.0)
+    return upper + tl.where(n > 3, r3, 0.0) + tl.where(n > 4, r4, 0.0)
+
+
+@triton.jit
+def _add(place, value, there):
+    tl.store(place, tl.load(place, there, other=0.0) + value, there)
+
+
 @triton.jit(do_not_specialize=_VARIES)
 def forward_kernel(
-    programs, upstream_start, upstream, instant, reservoirs, release, runoff, storage, slope,
-    outflow, sensitivity, ring, first_program, diagonal, size, days, tile_days,
-    SUBSTEPS: tl.constexpr, WANTED: tl.constexpr, BLOCK: tl.constexpr,
+    programs, upstream_start, upstream, instant, reservoirs, release, runoff, periods, shares,
+    storage, slope, outflow, averages, slopes, sensitivity, ring, first_program, diagonal, size,
+    days, tile_days, SUBSTEPS: tl.constexpr, WANTED: tl.constexpr, AVERAGED: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):  # fmt: skip
     row = programs + 4 * (first_program + tl.program_id(0))
     tile = diagonal - tl.load(row)
@@ -80,6 +93,7 @@ def forward_kernel(
         d2 = tl.load(slope + 2 * size + cell, inside, other=0.0)
         d3 = tl.load(slope + 3 * size + cell, inside, other=0.0)
         d4 = tl.load(slope + 4 * size + cell, inside, other=0.0)
+    mean, d_mean = nothing, nothing
 
     first = tile * tile_days
     last = tl.minimum(first + tile_days, days)
@@ -115,6 +129,21 @@ def forward_kernel(
             tl.store(slot + cell, left, inside)
             total += left
         tl.store(outflow + day_row + cell, total, inside)
+        if AVERAGED:
+            period, share = tl.load(periods + day), tl.load(shares + day)
+            mean += _content(r0, r1, r2, r3, r4, n) * share
+            if WANTED:
+                d_mean += _content(d0, d1, d2, d3, d4, n) * share
+            # a period may go on in the next tile, and began in the one before
+            following = tl.load(periods + day + 1)
+            following = tl.where(tl.cast(day, tl.int32) + 1 < last, following, -1)
+            ends = inside & (following + tl.zeros_like(n) != period)
+            place = tl.cast(period, tl.int64) * size + cell
+            _add(averages + place, mean, ends)
+            mean = tl.where(ends, 0.0, mean)
+            if WANTED:
+                _add(slopes + place, d_mean, ends)
+                d_mean = tl.where(ends, 0.0, d_mean)
 
     tl.store(storage + cell, r0, inside)
     tl.store(storage + size + cell, r1, inside)
@@ -132,9 +161,10 @@ def forward_kernel(
 
 @triton.jit(do_not_specialize=_VARIES)
 def adjoint_kernel(
-    programs, downstream, instant, reservoirs, release, g_outflow, sensitivity, g_storage, ahead,
-    g_runoff, g_release, ring, first_program, diagonal, size, days, tile_days,
-    SUBSTEPS: tl.constexpr, WANTED: tl.constexpr, BLOCK: tl.constexpr,
+    programs, downstream, instant, reservoirs, release, periods, shares, g_outflow, g_averages,
+    sensitivity, g_storage, ahead, g_runoff, g_release, ring, first_program, diagonal, size, days,
+    tile_days, SUBSTEPS: tl.constexpr, WANTED: tl.constexpr, AVERAGED: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):  # fmt: skip
     row = programs + 4 * (first_program + tl.program_id(0))
     tile = diagonal - tl.load(row)
@@ -165,6 +195,14 @@ def adjoint_kernel(
         day = tl.cast(last - 1 - back, tl.int64)
         g_out = tl.load(g_outflow + day * size + cell, inside, other=0.0)
         total = tl.zeros_like(phi)
+        if AVERAGED:  # the content at the end of the day
+            place = tl.cast(tl.load(periods + day), tl.int64) * size + cell
+            g_mean = tl.load(g_averages + place, inside, other=0.0) * tl.load(shares + day)
+            r0 += tl.where(n > 0, g_mean, 0.0)
+            r1 += tl.where(n > 1, g_mean, 0.0)
+            r2 += tl.where(n > 2, g_mean, 0.0)
+            r3 += tl.where(n > 3, g_mean, 0.0)
+            r4 += tl.where(n > 4, g_mean, 0.0)
         for part_back in range(SUBSTEPS):
             part = SUBSTEPS - 1 - part_back
             slot = here + ((day - first) * SUBSTEPS + part) * size
@@ -196,28 +234,32 @@ def adjoint_kernel(
 
 
 def forward(
-    runoff, release, storage, network, instant, reservoirs, substeps, wanted, tile_days=None
-):
+    runoff, release, storage, network, instant, reservoirs, substeps, periods, wanted,
+    tile_days=None,
+):  # fmt: skip
     """As `route_numba.forward`, on tensors; the sensitivity is laid out (T substeps, N)."""
     days, size = runoff.shape
     programs, _, upstream_start, upstream = on_device(network, runoff.device, ROUTE_BLOCK)
     outflow, storage = torch.empty_like(runoff), storage.clone()
     sensitivity = runoff.new_empty((days * substeps, size) if wanted else (0, 0))
     slope = runoff.new_zeros((5, size) if wanted else (5, 0))
+    averages = runoff.new_zeros((periods.count, size))
+    slopes = torch.zeros_like(averages if wanted else averages[:0])
     tile_days, ring, launches = _tiles(runoff, network, substeps, tile_days)
     with torch.cuda.device_of(runoff):
         for diagonal, first, count in launches:
             forward_kernel[(count,)](
-                programs, upstream_start, upstream, instant, reservoirs, release, runoff, storage,
-                slope, outflow, sensitivity, ring, first, diagonal, size, days, tile_days,
-                SUBSTEPS=substeps, WANTED=wanted, BLOCK=ROUTE_BLOCK, **ROUTE_OPTIONS,
+                programs, upstream_start, upstream, instant, reservoirs, release, runoff,
+                periods.row, periods.share, storage, slope, outflow, averages, slopes, sensitivity,
+                ring, first, diagonal, size, days, tile_days, SUBSTEPS=substeps, WANTED=wanted,
+                AVERAGED=periods.count > 0, BLOCK=ROUTE_BLOCK, **ROUTE_OPTIONS,
             )  # fmt: skip
-    return outflow, storage, sensitivity, slope
+    return outflow, storage, averages, sensitivity, slope, slopes
 
 
 def adjoint(
-    g_outflow, g_storage, release, sensitivity, slope, network, instant, reservoirs, substeps,
-    tile_days=None,
+    g_outflow, g_storage, g_averages, release, sensitivity, slope, slopes, network, instant,
+    reservoirs, substeps, periods, tile_days=None,
 ):  # fmt: skip
     """As `route_numba.adjoint`, on tensors."""
     days, size = g_outflow.shape
@@ -225,16 +267,17 @@ def adjoint(
     wanted = sensitivity.numel() > 0
     g_runoff, g_release = torch.empty_like(g_outflow), torch.zeros_like(release)
     if wanted:
-        g_release += (g_storage[:5] * slope).sum(0)
+        g_release += (g_storage[:5] * slope).sum(0) + (g_averages * slopes).sum(0)
     ahead = torch.where(downstream >= 0, g_storage[5, downstream], 0)
     g_storage = g_storage.clone()
     tile_days, ring, launches = _tiles(g_outflow, network, substeps, tile_days)
     with torch.cuda.device_of(g_outflow):
         for diagonal, first, count in reversed(launches):
             adjoint_kernel[(count,)](
-                programs, downstream, instant, reservoirs, release, g_outflow, sensitivity,
-                g_storage, ahead, g_runoff, g_release, ring, first, diagonal, size, days,
-                tile_days, SUBSTEPS=substeps, WANTED=wanted, BLOCK=ROUTE_BLOCK, **ROUTE_OPTIONS,
+                programs, downstream, instant, reservoirs, release, periods.row, periods.share,
+                g_outflow, g_averages, sensitivity, g_storage, ahead, g_runoff, g_release, ring,
+                first, diagonal, size, days, tile_days, SUBSTEPS=substeps, WANTED=wanted,
+                AVERAGED=periods.count > 0, BLOCK=ROUTE_BLOCK, **ROUTE_OPTIONS,
             )  # fmt: skip
     return g_runoff, g_release / release, g_storage
 

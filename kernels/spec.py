@@ -19,6 +19,7 @@ class Spec:
 
     `mean` gives outputs averaged over the components; with `weighted`, each component counts as
     much as its `component_weight` says, a last static parameter (1 is an equal share).
+    `averaged` are outputs too, written not by day but as means over periods of days.
     `forcing_gradient` makes the adjoint hand out the gradient to the forcing as well. `hoisted`
     computes what embedded networks make of static parameters alone once, before the time loop.
     """
@@ -33,6 +34,7 @@ class Spec:
     weighted: bool = False
     hoisted: bool = True
     scheme: Scheme = SEQUENTIAL
+    averaged: tuple[str, ...] = ()
 
     @cached_property
     def states(self) -> list[str]:
@@ -45,7 +47,15 @@ class Spec:
     @cached_property
     def static(self) -> list[str]:
         names = [f.name for f in self.column.parameters if f.name not in self.dynamic]
+        names += [f.name for f in self.column.properties]
         return names + [COMPONENT_WEIGHT] * self.weighted
+
+    @cached_property
+    def constant(self) -> set[str]:
+        """Properties, and what derives from them alone: no gradient is wanted."""
+        properties = {f.name for f in self.column.properties}
+        learned = [*(n for n in self.static if n not in properties), *self.weights]
+        return properties | (set(self.derived) - self.derive.reached(learned))
 
     @cached_property
     def weights(self) -> list[str]:
@@ -53,15 +63,20 @@ class Spec:
         return [name for network in self.column.networks for name in embedded.names(network)]
 
     @cached_property
+    def results(self) -> list[str]:
+        """All that is put out: by day, then averaged over periods."""
+        return [*self.outputs, *self.averaged]
+
+    @cached_property
     def rates(self) -> list[str]:
         """Outputs that are means over the day; all others are values at its end."""
         at_end = {*self.states, *stored(self.column)}
-        return [name for name in self.outputs if name not in at_end]
+        return [name for name in self.results if name not in at_end]
 
     @cached_property
     def newton(self) -> Newton:
         """The programs of an implicit sub-step."""
-        return self._newton(self.outputs, self.rates)
+        return self._newton(self.results, self.rates)
 
     @cached_property
     def newton_again(self) -> Newton:
@@ -102,8 +117,8 @@ class Spec:
         derive, step = trace(self.column, self.dynamic, self.scheme, self.hoisted)
         if self.weighted:
             derive.input(COMPONENT_WEIGHT)
-            step.weigh(self.outputs)
-        step.keep({n: step.outputs[n] for n in (*self._next_states, *self.outputs)})
+            step.weigh(self.results)
+        step.keep({n: step.outputs[n] for n in (*self._next_states, *self.results)})
         derive.keep({n: v for n, v in derive.outputs.items() if n in step.used()})
         return derive, step
 
@@ -175,16 +190,25 @@ class Spec:
         if self.forcing_gradient:
             wanted += self.forcings
         if self.scheme.implicit:
-            return self.newton.adjoint(wanted, calls=not summing)
-        return adjoint(self.step, self.step.outputs, wanted, given, calls=not summing)
+            return self._learned(self.newton.adjoint(wanted, calls=not summing))
+        return self._learned(
+            adjoint(self.step, self.step.outputs, wanted, given, calls=not summing)
+        )
+
+    def _learned(self, back: Program) -> Program:
+        """An adjoint without what leads to the gradient of constants."""
+        if self.constant:
+            kept = {n: 0.0 if n[2:] in self.constant else v for n, v in back.outputs.items()}
+            back.keep(kept)
+        return back
 
     @cached_property
     def derive_adjoint(self) -> Program:
-        return adjoint(self.derive, self.derived, self.static)
+        return self._learned(adjoint(self.derive, self.derived, self.static))
 
     @cached_property
     def derive_adjoint_saved(self) -> Program:
-        return adjoint(self.derive, self.derived, [*self.static, *self.weights])
+        return self._learned(adjoint(self.derive, self.derived, [*self.static, *self.weights]))
 
     @lru_cache  # noqa: B019  specs are few and live as long as the process
     def with_forcing_gradient(self, wanted: bool) -> Spec:

@@ -35,9 +35,10 @@ _RESERVED = {
     *("start", "stop", "first", "slot", "range", "min", "j", "part", "row", "missed"),
     *("best", "damping", "unsolved", "trials"),
     *("component_weight", "weights", "weights_again", "handed"),
+    *("periods", "shares", "period", "following", "share", "averages", "rows"),
 }
 _RESERVED_PREFIXES = (
-    "new_", "sum_", "previous_", "residual_", "accepted_", "direction_", "trial_",
+    "new_", "sum_", "mean_", "previous_", "residual_", "accepted_", "direction_", "trial_",
 )  # fmt: skip
 
 # what an output of a component is multiplied by before the mean over the components
@@ -106,6 +107,22 @@ class Program:
             value = (self.outputs[name], weight)
             self.outputs[name] = self.emit("mul", value, f"weighted_{name}", ("", 0))
         make_unique(self)
+
+    def reached(self, names: Iterable[str]) -> set[str]:
+        """The outputs that depend on one of these inputs."""
+        names, depends = set(names), {}
+        for line in self.lines:
+            depends[id(line)] = any(
+                a.name in names if a.operation == "input" else depends[id(a)]
+                for a in line.arguments
+                if isinstance(a, Symbol)
+            )
+        return {
+            name
+            for name, value in self.outputs.items()
+            if isinstance(value, Symbol)
+            and (value.name in names if value.operation == "input" else depends[id(value)])
+        }
 
     def used(self) -> set[str]:
         """The inputs that a line or an output needs."""
@@ -247,7 +264,8 @@ def trace(
     `hoisted`: the weights of networks count as static.
     """
     for f in (
-        *column.states, *column.forcings, *column.parameters, *column.fluxes, *column.networks
+        *column.states, *column.forcings, *column.parameters, *column.properties, *column.fluxes,
+        *column.networks,
     ):  # fmt: skip
         if f.name in _RESERVED or f.name.startswith(_RESERVED_PREFIXES):
             raise ValueError(
@@ -257,7 +275,7 @@ def trace(
     whole = Program()
     groups = [
         SimpleNamespace(**{f.name: whole.input(f.name) for f in fields})
-        for fields in (column.states, column.forcings, column.parameters)
+        for fields in (column.states, column.forcings, (*column.parameters, *column.properties))
     ]
     for network in column.networks:
         if hasattr(groups[-1], network.name):
@@ -271,7 +289,8 @@ def trace(
     outputs |= {name: value for name, value in at_end.items() if name not in fluxes}
     whole.keep(outputs)
     _name_lines(whole)
-    static = [f.name for f in column.parameters if f.name not in set(dynamic)]
+    fields = (*column.parameters, *column.properties)
+    static = [f.name for f in fields if f.name not in set(dynamic)]
     weights = [name for network in column.networks for name in embedded.names(network)]
     return _split(whole, static + weights * hoisted)
 

@@ -13,6 +13,25 @@ from gridhydro.simulate import simulate
 PERIOD = ("2001", "2002")
 DAYS = pd.date_range("2000-01-01", "2002-12-31", name="time")
 NAMES = [f"b{i:02d}" for i in range(12)]
+# a domain file for them, written as basins.nc
+FILE = """
+[basins]
+format = "netcdf"
+path = "basins.nc"
+pet = "given"
+attributes = ["sand", "slope", "rock"]
+
+[model]
+hidden = [8]
+components = 2
+unit_hydrograph = "mean"
+
+[training]
+period = ["2001", "2001"]
+validation = ["2002", "2002"]
+epochs = 2
+batches = { basins = 6, days = 120, warmup = 120 }
+"""
 
 
 @cache

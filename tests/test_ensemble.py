@@ -4,30 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from small_basins import small_basins
+from small_basins import FILE, small_basins
 
 from gridhydro import Ensemble
 from gridhydro.cli import main
 from gridhydro.io import write_basins
-
-FILE = """
-[basins]
-format = "netcdf"
-path = "basins.nc"
-pet = "given"
-attributes = ["sand", "slope", "rock"]
-
-[model]
-hidden = [8]
-components = 2
-unit_hydrograph = "mean"
-
-[training]
-period = ["2001", "2001"]
-validation = ["2002", "2002"]
-epochs = 2
-batches = { basins = 6, days = 120, warmup = 120 }
-"""
 
 
 @pytest.fixture(scope="module")

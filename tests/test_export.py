@@ -1,5 +1,7 @@
 """Exported files, opened again: CRS, units, long names, values."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -196,14 +198,14 @@ def test_a_zarr_store_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
     domain, path = DOMAINS["projected"], tmp_path / "fluxes.zarr"
     first, second = series(domain, 1)[2], series(domain, 2)[2]
     export.write_dataset(path, first)
-    replace = export.os.replace
+    replace = os.replace
 
     def crash(source, target):
         if ".new." in str(source) and str(target) == str(path):
             raise OSError("disk")
         replace(source, target)
 
-    monkeypatch.setattr(export.os, "replace", crash)
+    monkeypatch.setattr(os, "replace", crash)
     with pytest.raises(OSError, match="disk"):
         export.write_dataset(path, second)
     monkeypatch.undo()

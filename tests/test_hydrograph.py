@@ -9,7 +9,7 @@ from small_basins import small_basins
 from gridhydro import Model
 from gridhydro.basins import lumped_domain
 from gridhydro.forcing import Forcing
-from gridhydro.hydrograph import DAYS, convolve, ordinates
+from gridhydro.hydrograph import DAYS, convolve, ordinates, route
 from gridhydro.inputs import attribute_values
 
 
@@ -39,6 +39,19 @@ def test_gradients_of_runoff_shape_and_what_came_before():
         for shape in ((6, 2), (2,), (2,), (DAYS - 1, 2))
     ]
     assert torch.autograd.gradcheck(lambda q, a, b, w: convolve(q, ordinates(a, b), w), inputs)
+
+
+def test_the_shape_of_the_mean_is_weighted_like_the_flow():
+    a, b = torch.tensor([[0.2, 2.5]]), torch.tensor([[0.5, 6.0]])
+    weights, flow = torch.tensor([[0.9, 0.1]]), torch.rand(30, 1)
+    parameters = {"route_a": a, "route_b": b}
+    flows, _ = route({"runoff": flow}, parameters, weights, "mean", None)
+    shares = ordinates((a * weights).sum(-1), (b * weights).sum(-1))
+    torch.testing.assert_close(flows["routed_runoff"], convolve(flow, shares)[0])
+    # a component of no weight has no say
+    only = torch.tensor([[1.0, 0.0]])
+    flows, _ = route({"runoff": flow}, parameters, only, "mean", None)
+    torch.testing.assert_close(flows["routed_runoff"], convolve(flow, ordinates(a, b)[..., 0])[0])
 
 
 @pytest.mark.parametrize("way", ["mean", "components"])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from lumped import BATCHES, KINDS, basins, fit, model, weights
 from small_basins import NAMES, PERIOD, small_basins
 
 import gridhydro as gh
@@ -11,41 +12,6 @@ from gridhydro.batches import Batches, minibatches
 from gridhydro.columns import column
 from gridhydro.forcing import Forcing
 from gridhydro.nets import WEIGHT
-
-BATCHES = Batches(basins=5, days=120, warmup=100)
-KINDS = {
-    "mlp": dict(hidden=(16,)),
-    "lstm": dict(network="lstm", hidden=8, dynamic=["beta", "gamma"], dynamic_dropout=0.5),
-    "departures": dict(network="lstm", hidden=(8, 16), dynamic=["beta"], dynamic_dropout=0.5),
-    "weighted": dict(hidden=(16,), weights="learned", dropout=0.1),
-    "embedded": dict(column="hbv_nn", hidden=(16,)),
-    "implicit": dict(column="hbv_improved", scheme="implicit", hidden=(16,)),
-    "rival": dict(column="lstm", hidden=8, dropout=0.1),
-}
-
-
-def basins():
-    return of_dataset(small_basins(), column("hbv"), pet="given")
-
-
-def model(kind="mlp", **options):
-    parts = basins()
-    options = KINDS[kind] | options
-    if options.get("column") == "lstm":
-        options.pop("column")
-        return gh.LSTMModel(parts.domain, parts.attributes, **options)
-    options = dict(components=3, unit_hydrograph="mean") | options
-    return gh.Model(parts.domain, attributes=parts.attributes, **options)
-
-
-def fit(kind="mlp", **options):
-    parts = basins()
-    options = dict(period=PERIOD, epochs=2, batches=BATCHES, progress=False) | options
-    return gh.train(model(kind), parts.forcing, parts.discharge, **options)
-
-
-def weights(run):
-    return torch.cat([p.detach().flatten() for p in run.model.parameters()])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -171,35 +137,6 @@ def test_new_basins_are_predicted_by_name():
         run.predict(gap)
 
 
-def test_forcing_packed_on_disk_is_the_same_training(tmp_path):
-    parts = basins()
-    lstm = model()
-    run = gh.train(
-        lstm, parts.forcing, parts.discharge, period=PERIOD, epochs=2, batches=BATCHES,
-        progress=False, cache=tmp_path,
-    )  # fmt: skip
-    assert not list(tmp_path.iterdir())  # the files go with the process
-    assert torch.equal(weights(run), weights(fit()))
-    assert run.forcing.values.stride()[-1] == len(run.forcing.times)  # days of a basin together
-
-
-@pytest.mark.parametrize(
-    "options, text",
-    [
-        (dict(network="transformer"), "network is one of 'mlp', 'lstm'"),
-        (dict(dynamic=["beta"]), "cannot change by day"),
-        (dict(network="lstm", dynamic=["beta2"]), "'beta2' is no parameter of the column"),
-        (dict(unit_hydrograph="sum"), "unit_hydrograph is one of"),
-        (dict(weights="best"), "weights is one of"),
-        (dict(log_attributes=["height"]), "no attribute is called height"),
-    ],
-)
-def test_options_that_do_not_fit_are_refused(options, text):
-    parts = basins()
-    with pytest.raises(ValueError, match=text):
-        gh.Model(parts.domain, "hbv", parts.attributes, **options)
-
-
 def test_a_warm_up_longer_than_the_record_is_refused():
     with pytest.raises(ValueError, match="leaves nothing of the period"):
         fit(batches=Batches(basins=5, days=30, warmup=5000))
@@ -290,3 +227,26 @@ def test_signatures_of_the_discharge_are_no_attributes_unless_named():
     assert "baseflow_index" not in of_dataset(data, pet="given").attributes
     named = of_dataset(data, attributes=("baseflow_index", "sand"), pet="given")
     assert list(named.attributes) == ["baseflow_index", "sand"]
+
+
+def test_scales_of_one_day_and_of_no_rain_are_numbers():
+    lstm, rival = model("lstm"), model("rival")
+    forcing = Forcing.read(basins().forcing, lstm.domain, lstm.column).values
+    lstm.fit_inputs(forcing[:, :1, :1])
+    assert torch.isfinite(lstm.network.trunk.std).all() and (lstm.network.trunk.std > 0.1).all()
+    dry = forcing.clone()
+    dry[0] = 0.0
+    rival.fit_inputs(dry)
+    assert (rival(forcing).discharge > 0).all()
+
+
+def test_gaps_of_attributes_are_filled_from_what_is_trained_on():
+    data = small_basins().copy(deep=True)
+    data["slope"][5] = np.nan
+    data["slope"][3] = 1e4
+    trained = [name for name in NAMES if name != NAMES[3]]
+    with pytest.warns(UserWarning, match="'slope' is missing in 1 of 12 basins"):
+        filled = of_dataset(data, pet="given", trained=trained).attributes["slope"]
+    assert filled[5] == pytest.approx(data["slope"].drop_sel(gauge=NAMES[3]).mean().item())
+    with pytest.raises(ValueError, match="trained: there is no basin b99"):
+        of_dataset(data, pet="given", trained=["b99"])

@@ -15,13 +15,14 @@ from gridhydro.kernels import ahead, launch, route_triton
 integers = {
     "programs": "*i64", "upstream_start": "*i64", "upstream": "*i64", "downstream": "*i64",
     "instant": "*i1", "reservoirs": "*i32", "first_program": "i32", "diagonal": "i32",
-    "size": "i32", "days": "i32", "tile_days": "i32",
+    "size": "i32", "days": "i32", "tile_days": "i32", "periods": "*i32",
 }
 found = []
 for kernel in (route_triton.forward_kernel, route_triton.adjoint_kernel):
     for real in ("fp32", "fp64"):
         for capability in (80, 90):
-            constants = {"SUBSTEPS": 4, "WANTED": True, "BLOCK": launch.ROUTE_BLOCK}
+            constants = {"SUBSTEPS": 4, "WANTED": True, "AVERAGED": True}
+            constants["BLOCK"] = launch.ROUTE_BLOCK
             signature = {name: integers.get(name, "*" + real) for name in kernel.arg_names}
             usage = ahead.compile_for(
                 kernel, signature, constants, capability, launch.ROUTE_OPTIONS

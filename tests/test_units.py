@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from gridhydro.units import to_unit
+from gridhydro.units import conversions, depth_of_flow, to_unit
 
 
 def array(values, units=None, name="precip"):
@@ -41,6 +41,21 @@ def test_temperatures_become_degrees_celsius(units, value):
 )  # fmt: skip
 def test_discharge_becomes_cubic_metres_a_second(units, value):
     np.testing.assert_allclose(to_unit(array([value], units), "m3 s-1"), 2, rtol=1e-12)
+
+
+def test_stores_and_what_weather_needs_are_converted_too():
+    np.testing.assert_allclose(to_unit(array([2.5], "cm"), "mm"), 25)
+    np.testing.assert_allclose(to_unit(array([8.64], "MJ m-2 d-1"), "W m-2"), 100)
+    assert conversions("degC")["K"] == (1, -273.15) and conversions("1") == {"1": (1, 0)}
+    with pytest.raises(ValueError, match=r"'mm d-1', which is not known as a unit for 'mm'"):
+        to_unit(array([1.0], "mm d-1"), "mm")
+
+
+def test_a_flow_over_an_area_is_a_depth():
+    volume = 3.0 * 86400  # m3 in a day
+    np.testing.assert_allclose(
+        3.0 * depth_of_flow(np.array([1.0, 50.0])), [volume / 1e3, volume / 5e4]
+    )
 
 
 def test_absent_units_are_refused_naming_variable_and_remedy():

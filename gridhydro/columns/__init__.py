@@ -3,9 +3,11 @@
 from gridhydro.column import Column
 from gridhydro.columns.hbv import HBV, HBVImproved
 from gridhydro.columns.hbv_nn import HBVLearnedRunoff
+from gridhydro.columns.hydropy import HydroPy, HydroPyRamp
 
 COLUMNS: dict[str, Column] = {
-    column.name: column for column in (HBV(), HBVImproved(), HBVLearnedRunoff())
+    column.name: column
+    for column in (HBV(), HBVImproved(), HBVLearnedRunoff(), HydroPy(), HydroPyRamp())
 }
 
 

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.checkpoint import replace
+from gridhydro.checkpoint import replace, replace_zarr
 from gridhydro.io.basins_file import BasinsFile, stated_units
 from gridhydro.io.form import attribute, coordinate, days_between, series_attrs, wanted_basins
 from gridhydro.io.lazy import LazySeries
-from gridhydro.io.quantities import COORDINATES, FLOW_DEPTH, SERIES, conversion
+from gridhydro.io.quantities import COORDINATES, SERIES, conversion
 from gridhydro.io.raster import existing
 from gridhydro.io.tables import read_attributes
+from gridhydro.units import depth_of_flow
 
 # of a chunk of what is written: little is unpacked in vain for a window of a few years
 _DAYS = 4096
@@ -66,9 +67,6 @@ def write_basins(data: xr.Dataset, path: str | Path) -> None:
 
     One series after the other is in memory. The file appears whole or not at all.
     """
-    # gridhydro.export stands above the readers of its own package
-    from gridhydro.export import _replace_zarr
-
     path = Path(path)
     if path.suffix not in (".nc", ".zarr"):
         raise ValueError(f"{path}: basins are written to a file .nc or a folder .zarr")
@@ -92,7 +90,7 @@ def write_basins(data: xr.Dataset, path: str | Path) -> None:
     if path.suffix == ".nc":
         replace(path, lambda place: data.to_netcdf(place, engine="netcdf4"))
     else:
-        _replace_zarr(path, data)
+        replace_zarr(path, data)
 
 
 def _paths(path) -> list[Path]:
@@ -169,7 +167,7 @@ def _variable(name: str, file: BasinsFile, gauges, days, units, area) -> xr.Vari
     given = units.get(name) or stated_units(file.attrs[name])
     factor, offset = 1.0, 0.0
     if name == "discharge" and area is not None and _is_volume(name, given, file.path):
-        factor = conversion(name, given, "m3 s-1", file.path)[0] * FLOW_DEPTH / area.values
+        factor = conversion(name, given, "m3 s-1", file.path)[0] * depth_of_flow(area.values)
     elif name == "discharge" and _is_volume(name, given, file.path):
         raise ValueError(
             f"{file.path}: discharge is in '{given}' and there are no areas of the basins to make "

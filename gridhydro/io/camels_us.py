@@ -18,8 +18,8 @@ from gridhydro.io.form import (
     series_attrs,
     wanted_basins,
 )
-from gridhydro.io.quantities import FLOW_DEPTH
 from gridhydro.io.tables import dates, read_attributes, read_columns, read_lines
+from gridhydro.units import depth_of_flow
 
 PRODUCTS = ("daymet", "nldas", "maurer", "maurer_extended")
 FLAGS = ("A", "A:e", "M")
@@ -86,14 +86,15 @@ def read_camels_us(
     days = common_days({g: table.index for g, (_, table) in weather.items()}, period, weather_files)
     heads = pd.DataFrame({gauge: head for gauge, (head, _) in weather.items()}).T
     flows = [
-        _flow(flow_files[g], g, set(flags)).reindex(days).to_numpy() * _CUBIC_FOOT * FLOW_DEPTH
-        for g in gauges
+        _flow(flow_files[g], g, set(flags)).reindex(days).to_numpy() * _CUBIC_FOOT for g in gauges
     ]
     values = {
         name: np.stack([weather[g][1].loc[days, name].to_numpy(np.float32) for g in gauges], 1)
         for name in weather[gauges[0]][1]
     }
-    values["discharge"] = (np.stack(flows, 1) / heads["area"].to_numpy()).astype(np.float32)
+    values["discharge"] = (np.stack(flows, 1) * depth_of_flow(heads["area"].to_numpy())).astype(
+        np.float32
+    )
     done = _leave_out(values)
     for name, array in values.items():
         refuse_outside(name, array, days, gauges, folder)

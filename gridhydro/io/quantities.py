@@ -6,10 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridhydro.units import _CONVERSIONS, _normal
-
-# m3 s-1 on 1 km2 is this many mm d-1
-FLOW_DEPTH = 86.4
+from gridhydro.units import conversions, spelled
 
 
 @dataclass(frozen=True)
@@ -63,6 +60,10 @@ SERIES = {
         "W m-2", "downwelling shortwave radiation, mean of the day",
         "surface_downwelling_shortwave_flux_in_air", ("rsds", "srad"), -1, 700,
     ),
+    "longwave_radiation": Quantity(
+        "W m-2", "downwelling longwave radiation, mean of the day",
+        "surface_downwelling_longwave_flux_in_air", ("rlds",), 0, 700,
+    ),
     "net_shortwave_radiation": Quantity(
         "W m-2", "net shortwave radiation, downward, mean of the day",
         "surface_net_downward_shortwave_flux", ("surface_net_solar_radiation_mean",), -1, 700,
@@ -78,6 +79,9 @@ SERIES = {
     "vapour_pressure": Quantity(
         "Pa", "vapour pressure", "water_vapor_partial_pressure_in_air",
         ("vp", "vapor_pressure"), 0, 10_000,
+    ),
+    "specific_humidity": Quantity(
+        "1", "specific humidity of the air", "specific_humidity", ("huss",), -1e-6, 0.1,
     ),
     "dewpoint_temperature": Quantity(
         "degC", "dew point temperature", "dew_point_temperature",
@@ -115,18 +119,6 @@ COORDINATES = {
                            ("name", "station_names", "station_name")),
 }  # fmt: skip
 
-# beyond those of the engine: unit wanted -> unit given -> factor
-_FACTORS = {
-    "W m-2": {"MJ m-2 d-1": 1e6 / 86400, "J m-2 d-1": 1 / 86400},
-    "Pa": {"hPa": 100, "mbar": 100, "kPa": 1000},
-    "km2": {"m2": 1e-6, "ha": 1e-2, "mi2": 1.609344**2},
-    "mm": {"cm": 10, "m": 1000, "kg m-2": 1},
-    "s": {"h": 3600},
-    "%": {"1": 100},
-    "degrees_north": {"degree": 1, "degrees": 1, "degree_north": 1, "deg": 1},
-    "degrees_east": {"degree": 1, "degrees": 1, "degree_east": 1, "deg": 1},
-}
-
 
 def conversion(name: str, units: str | None, target: str, where) -> tuple[float, float]:
     """(factor, offset) from a unit as a file spells it to `target`; ValueError if it has none."""
@@ -134,9 +126,7 @@ def conversion(name: str, units: str | None, target: str, where) -> tuple[float,
         raise ValueError(
             f"{where}: '{name}' has no units: say which, for example units={{'{name}': '{target}'}}"
         )
-    known = {target: (1.0, 0.0)} | {u: (f, 0.0) for u, f in _FACTORS.get(target, {}).items()}
-    known |= _CONVERSIONS.get(target, {})
-    normal = _normal(str(units))
+    known, normal = conversions(target), spelled(str(units))
     if normal not in known:
         raise ValueError(
             f"{where}: '{name}' is in '{units}', which is not known as a unit for '{target}'; "

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from gridhydro.column import Field
+from gridhydro.given import share
 from gridhydro.nets.base import Attributes, Ranges, last_layer
 from gridhydro.nets.mlp import Parameterization
 from gridhydro.nets.mlp import layers as fully_connected
@@ -30,7 +31,7 @@ class Trunk(torch.nn.Module):
         self.from_forcing = torch.nn.Linear(len(forcings), hidden)
         self.from_attributes = torch.nn.Linear(len(self.attributes.names), hidden, bias=False)
         self.lstm = torch.nn.LSTM(hidden, hidden)
-        self.dropout = torch.nn.Dropout(dropout)
+        self.dropout = torch.nn.Dropout(share("dropout", dropout))
         with torch.no_grad():  # remember at first: floods are far from their rain
             self.lstm.bias_hh_l0[hidden : 2 * hidden] = 3.0
 
@@ -38,7 +39,9 @@ class Trunk(torch.nn.Module):
         """Take mean and standard deviation of every forcing from a sample (F, T, N)."""
         values = self._shaped(forcing).flatten(1)
         self.mean.copy_(values.mean(1)[:, None, None])
-        self.std.copy_(values.std(1).clamp(min=1e-6)[:, None, None])
+        spread = values.std(1, correction=0)  # of a single value 0, not NaN
+        # what was constant may vary later, and is not to explode then
+        self.std.copy_(torch.where(spread > 1e-6, spread, 1.0)[:, None, None])
 
     def _shaped(self, forcing):
         return torch.where(self.rates, torch.log10(forcing.clamp(min=0).sqrt() + 0.1), forcing)
@@ -95,7 +98,8 @@ class SequenceParameterization(Parameterization):
             raise ValueError(f"static is 'last_day' or 'attributes', not {static!r}")
         self.ranges = Ranges(fields, components, fixed, log)
         self.trunk = Trunk(attributes, forcings, hidden, dropout, log_attributes)
-        self.weighted, self.dynamic_dropout = weighted, dynamic_dropout
+        self.weighted = weighted
+        self.dynamic_dropout = share("dynamic_dropout", dynamic_dropout)
         known = [field.name for field in self.learned]
         unknown = [name for name in dynamic if name not in known]
         if unknown:

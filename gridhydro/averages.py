@@ -1,0 +1,93 @@
+"""Periods over which the kernels average storages, instead of handing out every day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+
+@dataclass(frozen=True, eq=False)
+class Averages:
+    """Disjoint periods of days; the average of period r is the sum of share * value over its days.
+
+    row    (T,) int32, the period that each day belongs to, in [0, count)
+    share  (T,) float64, the weight of the day in the average of its period; 0 leaves the day out
+    count  R, the number of periods; one without days averages to 0
+
+    Raises ValueError naming the first day that does not fit.
+    """
+
+    row: torch.Tensor
+    share: torch.Tensor
+    count: int
+
+    def __post_init__(self):
+        if self.row.ndim != 1 or self.row.shape != self.share.shape:
+            raise ValueError(
+                "averages have one row and one share for each day, (T,) both, not "
+                f"{tuple(self.row.shape)} and {tuple(self.share.shape)}"
+            )
+        if self.row.dtype != torch.int32 or self.share.dtype != torch.float64:
+            raise ValueError(
+                f"the rows of averages are int32 and their shares float64, not {self.row.dtype} "
+                f"and {self.share.dtype}: use .to()"
+            )
+        self._refuse((self.row < 0) | (self.row >= self.count), self.row, "row", f"{self.count}")
+        wrong = ~torch.isfinite(self.share) | (self.share < 0)
+        self._refuse(wrong, self.share, "share", "infinity")
+
+    def _refuse(self, wrong, values, what, limit):
+        if wrong.any():
+            day = int(wrong.nonzero()[0])
+            raise ValueError(
+                f"the {what} of day {day} is {values[day]}: it lies from 0 to below {limit}"
+            )
+
+    def __repr__(self) -> str:
+        used = int((self.share > 0).sum())
+        return f"Averages over {self.count} periods, of {used} of {len(self.row)} days"
+
+    @classmethod
+    def of_labels(cls, label, count: int) -> Averages:
+        """Plain means over the days of each label (T,), integers; -1 leaves a day out."""
+        label = np.asarray(label, np.int64)
+        if (label < -1).any() or (label >= count).any():
+            wrong = int(np.flatnonzero((label < -1) | (label >= count))[0])
+            raise ValueError(f"day {wrong} has the label {label[wrong]}, of {count} periods")
+        wanted = label >= 0
+        days = np.bincount(label[wanted], minlength=count)
+        share = np.where(wanted, 1 / np.maximum(days, 1)[label], 0.0)
+        # a day that is left out stays in the row of the day before it: rows change seldom then
+        last = np.maximum.accumulate(np.where(wanted, np.arange(label.size), -1))
+        row = np.where(last >= 0, label[last], 0)
+        return cls(torch.from_numpy(row.astype(np.int32)), torch.from_numpy(share), count)
+
+    @classmethod
+    def monthly(cls, times) -> Averages:
+        """Means over the calendar months of `times` (T,), daily and in order."""
+        months = pd.DatetimeIndex(times).to_period("M")
+        if not len(months):
+            raise ValueError("there are no times to average over")
+        label = np.asarray(months.year * 12 + months.month)
+        if (np.diff(label) < 0).any():
+            day = int(np.argmax(np.diff(label) < 0))
+            raise ValueError(f"times go back in time after day {day} ({times[day]}): sort them")
+        _, label = np.unique(label, return_inverse=True)
+        return cls.of_labels(label, int(label[-1]) + 1)
+
+    def means(self, daily: torch.Tensor) -> torch.Tensor:
+        """The averages (R, ...) of daily values (T, ...): the reference of what the kernels do."""
+        if len(daily) != len(self.row):
+            raise ValueError(f"{len(daily)} days of values for averages of {len(self.row)} days")
+        share = self.share.to(daily).reshape(-1, *[1] * (daily.ndim - 1))
+        out = daily.new_zeros(self.count, *daily.shape[1:])
+        # 0 x NaN is NaN: a day that is left out must not matter
+        kept = torch.where(share > 0, daily, 0) * share
+        return out.index_add(0, self.row.to(daily.device), kept)
+
+    def to(self, device) -> Averages:
+        """The same on another device."""
+        return Averages(self.row.to(device), self.share.to(device), self.count)

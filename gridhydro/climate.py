@@ -1,0 +1,47 @@
+"""Attributes of the climate of cells, from daily weather."""
+
+from __future__ import annotations
+
+import pandas as pd
+import xarray as xr
+
+from gridhydro.io.form import days_between
+from gridhydro.units import to_unit
+
+CLIMATE = {
+    "temp_avg": ("temperature", "degC", "mean"),
+    "temp_diff": ("temperature", "degC", "range of the monthly"),
+    "prec_avg": ("precipitation", "mm d-1", "mean"),
+    "prec_diff": ("precipitation", "mm d-1", "range of the monthly"),
+    "pet_avg": ("potential_evapotranspiration", "mm d-1", "mean"),
+}
+
+
+def climate_means(weather: xr.Dataset, period=None) -> xr.Dataset:
+    """temp_avg, temp_diff (degC), prec_avg, prec_diff and pet_avg (mm d-1) of every cell.
+
+    weather  Dataset of daily temperature, precipitation and potential_evapotranspiration, with
+             time and the axes of space in any order
+    period   two dates, months or years, both ends included; all days if None
+    avg is the mean of all days, diff the largest less the smallest of the twelve mean months; days
+    without a value are left out. ValueError naming the series that is lacking, and for a period
+    that is not all in the weather.
+    """
+    lacking = {source for source, _, _ in CLIMATE.values() if source not in weather}
+    if lacking:
+        raise ValueError(
+            f"the weather lacks {', '.join(sorted(lacking))}; it has {', '.join(map(str, weather))}"
+        )
+    days = days_between(pd.DatetimeIndex(weather["time"].values), period, "the weather")
+    weather = weather.isel(time=days)
+    found = {}
+    for name, (source, unit, word) in CLIMATE.items():
+        series = to_unit(weather[source], unit)
+        if word == "mean":
+            values = series.mean("time")
+        else:
+            months = series.groupby("time.month").mean()
+            values = months.max("month") - months.min("month")
+        attrs = {"units": unit, "long_name": f"{word} {source.replace('_', ' ')}"}
+        found[name] = values.rename(name).assign_attrs(attrs)
+    return xr.Dataset(found)

@@ -1,0 +1,211 @@
+"""HydroPy 1.0.2: snow, skin, canopy, root-zone soil, surface water and groundwater of a cell.
+
+Equations: Stacke and Hagemann (2021, doi:10.5194/gmd-14-7795-2021) and the code published with it,
+in its order. All fluxes of a day but those of snow, skin and canopy are computed from the stores at
+its start. Water covers, in this order, the share of lakes and wetlands, of vegetation, and bare
+soil. The eight parameters and their ranges are those that Wang et al. (2024,
+doi:10.1029/2023WR036170) learn.
+"""
+
+import torch
+
+from gridhydro.column import Column, fields
+
+ALL_SNOW, ALL_RAIN = -1.1, 3.3  # degC
+LIQUID_SHARE = 0.06  # of the snow pack, that it holds as liquid water
+SKIN_CAPACITY = 0.2  # mm on bare soil, and on each layer of leaves
+# divisors and bases of powers are held above this, the stores never
+TINY = 1e-12
+
+
+class HydroPy(Column):
+    name = "hydropy"
+    states = fields(
+        "snowpack mm: frozen water in the snow pack",
+        "meltwater mm: liquid water held in the snow pack",
+        "skin_storage mm: water on bare soil, mean over the cell",
+        "canopy_storage mm: water on leaves, mean over the cell",
+        "soil_moisture mm: water in the root zone",
+        "surface_water mm: water in lakes, wetlands and on its way overland",
+        "groundwater mm: water in the shallow groundwater",
+    )
+    forcings = fields(
+        "precipitation mm d-1: precipitation",
+        "temperature degC: air temperature at 2 m, daily mean",
+        "potential_evapotranspiration mm d-1: potential evapotranspiration",
+        "vegetation_fraction 1: share of the cell under vegetation",
+        "leaf_area_index 1: leaf area index of the vegetation",
+        "melt_factor mm d-1 K-1: degree-day factor of snow melt",
+    )
+    parameters = fields(
+        "drainage_min mm d-1 [0.001, 0.1]: slow drainage of a full root zone",
+        "drainage_max mm d-1 [0.1, 10]: drainage of a full root zone",
+        "drainage_low 1 [0, 0.2]: share of soil capacity below which nothing drains",
+        "drainage_high 1 [0.2, 0.99]: share of soil capacity above which drainage is fast",
+        "transpiration_critical 1 [0.55, 0.95]: share of soil capacity above which transpiration"
+        " is not limited",
+        "bare_soil_low 1 [0, 0.25]: share of soil capacity below which bare soil does not"
+        " evaporate",
+        "surface_lag d [1, 200]: residence time of surface water",
+        "groundwater_lag d [30, 1500]: residence time of groundwater",
+    )
+    properties = fields(
+        "soil_capacity mm: water holding capacity of the root zone",
+        "wilting_point mm: water in the root zone that plants cannot take",
+        "soil_capacity_min mm: smallest capacity of the soil within the cell",
+        "soil_capacity_max mm: largest capacity of the soil within the cell",
+        "arno_shape 1: shape of the distribution of capacities within the cell",
+        "water_fraction 1: share of the cell under lakes and wetlands, above 0",
+    )
+    fluxes = fields(
+        "runoff mm d-1: water to the river, from surface water and groundwater",
+        "actual_evapotranspiration mm d-1: actual evapotranspiration",
+        "transpiration mm d-1: transpiration",
+        "bare_soil_evaporation mm d-1: evaporation of the root zone under bare soil",
+        "open_water_evaporation mm d-1: evaporation of surface water",
+        "skin_evaporation mm d-1: evaporation of water on bare soil",
+        "canopy_evaporation mm d-1: evaporation of water on leaves",
+        "rainfall mm d-1: liquid precipitation",
+        "snowfall mm d-1: solid precipitation",
+        "snow_outflow mm d-1: liquid water that leaves the snow pack",
+        "throughfall mm d-1: water that reaches the soil",
+        "surface_runoff mm d-1: water that the soil does not take up",
+        "drainage mm d-1: water from the root zone to the groundwater",
+        "overland_flow mm d-1: outflow of surface water",
+        "baseflow mm d-1: outflow of groundwater",
+        "snow_water_equivalent mm: frozen and liquid water in the snow pack",
+        "total_storage mm: water in all stores",
+    )
+
+    def step(self, s, x, p):
+        pet, frozen = x.potential_evapotranspiration, x.temperature < 0
+        vegetation = torch.minimum(torch.clamp(x.vegetation_fraction, min=0), 1 - p.water_fraction)
+        bare = 1 - p.water_fraction - vegetation
+
+        # snow; rain is not held by it
+        solid = torch.clamp((ALL_RAIN - x.temperature) / (ALL_RAIN - ALL_SNOW), min=0, max=1)
+        snowfall = x.precipitation * solid
+        rainfall = x.precipitation - snowfall
+        refreezing = torch.where(frozen, s.meltwater, 0.0)
+        snowpack = s.snowpack + refreezing + snowfall
+        thaw = x.melt_factor * torch.clamp(x.temperature, min=0)
+        melt = torch.minimum(thaw, snowpack)
+        snowpack = snowpack - melt
+        meltwater = s.meltwater - refreezing + melt
+        snow_outflow = torch.clamp(meltwater - LIQUID_SHARE * snowpack, min=0)
+        meltwater = meltwater - snow_outflow
+        liquid = rainfall + snow_outflow
+
+        # water on bare soil and on leaves is the first to evaporate
+        leaves = torch.clamp(x.leaf_area_index, min=0)
+        skin = self.wet_surface(s.skin_storage, liquid, pet, bare, SKIN_CAPACITY * bare)
+        canopy_capacity = SKIN_CAPACITY * leaves * vegetation
+        canopy = self.wet_surface(s.canopy_storage, liquid, pet, vegetation, canopy_capacity)
+        skin_storage, skin_evaporation, skin_drip = skin
+        canopy_storage, canopy_evaporation, canopy_drip = canopy
+        throughfall = skin_drip + canopy_drip
+
+        # the root zone; what evaporates on the surface of a tile is no longer asked of its soil
+        surface_runoff = torch.where(frozen, throughfall, self.arno(s, p, throughfall))
+        drainage = torch.where(frozen, 0.0, self.drainage(s, p))
+        demand = torch.clamp(pet - canopy_evaporation / torch.clamp(vegetation, min=TINY), min=0)
+        available = torch.clamp(s.soil_moisture - p.wilting_point, min=0)
+        critical = p.transpiration_critical * p.soil_capacity - p.wilting_point
+        supply = torch.clamp(available / torch.clamp(critical, min=TINY), max=1)
+        transpiration = torch.minimum(demand * supply, available) * vegetation
+        demand = torch.clamp(pet - skin_evaporation / torch.clamp(bare, min=TINY), min=0)
+        low = p.bare_soil_low * p.soil_capacity
+        available = torch.clamp(s.soil_moisture - low, min=0)
+        supply = available / torch.clamp(p.soil_capacity - low, min=TINY)
+        bare_soil_evaporation = torch.minimum(demand * supply, available) * bare
+        taken = transpiration + bare_soil_evaporation + drainage
+        soil_moisture = s.soil_moisture + throughfall - surface_runoff - taken
+        overflow = torch.clamp(soil_moisture - p.soil_capacity, min=0)
+        surface_runoff = surface_runoff + overflow
+        given = 1 + torch.clamp(soil_moisture, max=0) / torch.clamp(taken, min=TINY)
+        soil_moisture = torch.clamp(soil_moisture - overflow, min=0)
+        transpiration, drainage = transpiration * given, drainage * given
+        bare_soil_evaporation = bare_soil_evaporation * given
+
+        # two linear reservoirs
+        open_water_evaporation = torch.minimum(pet * p.water_fraction, s.surface_water)
+        surface_water = s.surface_water - open_water_evaporation
+        surface_water = surface_water + liquid * p.water_fraction + surface_runoff
+        overland_flow = surface_water / (p.surface_lag + 1)
+        surface_water = surface_water - overland_flow
+        groundwater = s.groundwater + drainage
+        baseflow = groundwater / (p.groundwater_lag + 1)
+        groundwater = groundwater - baseflow
+
+        states = dict(
+            snowpack=snowpack, meltwater=meltwater, skin_storage=skin_storage,
+            canopy_storage=canopy_storage, soil_moisture=soil_moisture,
+            surface_water=surface_water, groundwater=groundwater,
+        )  # fmt: skip
+        wet_evaporation = skin_evaporation + canopy_evaporation + open_water_evaporation
+        return states, dict(
+            runoff=overland_flow + baseflow,
+            actual_evapotranspiration=transpiration + bare_soil_evaporation + wet_evaporation,
+            transpiration=transpiration, bare_soil_evaporation=bare_soil_evaporation,
+            open_water_evaporation=open_water_evaporation, skin_evaporation=skin_evaporation,
+            canopy_evaporation=canopy_evaporation, rainfall=rainfall, snowfall=snowfall,
+            snow_outflow=snow_outflow, throughfall=throughfall, surface_runoff=surface_runoff,
+            drainage=drainage, overland_flow=overland_flow, baseflow=baseflow,
+            snow_water_equivalent=snowpack + meltwater, total_storage=sum(states.values()),
+        )  # fmt: skip
+
+    def wet_surface(self, storage, liquid, pet, share, capacity):
+        """A store, its evaporation and what drips from it: of a tile that covers a share."""
+        storage = storage + liquid * share
+        wetness = torch.clamp(storage / torch.clamp(capacity, min=TINY), max=1)
+        wetness = torch.where(capacity > 0, wetness, 0.0)
+        evaporation = torch.minimum(wetness * pet * share, storage)
+        storage = storage - evaporation
+        drip = torch.clamp(storage - capacity, min=0)
+        return storage - drip, evaporation, drip
+
+    def arno(self, s, p, throughfall):
+        """Surface runoff of unfrozen soil, mm d-1: the improved Arno scheme."""
+        lowest, highest = p.soil_capacity_min, p.soil_capacity_max
+        spread, power = highest - lowest, 1 + p.arno_shape
+        above = torch.clamp(s.soil_moisture - lowest, min=0)
+        # share of the cell's soil above the lowest capacity that is not filled; 1 below it
+        room = torch.clamp(
+            1 - above / torch.clamp(p.soil_capacity - lowest, min=TINY), min=0, max=1
+        )
+        filled = torch.minimum(s.soil_moisture, lowest)
+        level = filled + spread - spread * torch.clamp(room, min=TINY**2) ** (1 / power)
+        level = torch.where(s.soil_moisture <= lowest, s.soil_moisture, level)
+        left = torch.clamp(highest - level - throughfall, min=0) / torch.clamp(spread, min=TINY)
+        left = torch.clamp(left, min=TINY**2) ** power
+        taken = torch.clamp(lowest - s.soil_moisture, min=0) + spread / power * (room - left)
+        runoff = torch.clamp(throughfall - taken, min=0)
+        beyond = torch.clamp(throughfall + s.soil_moisture - p.soil_capacity, min=0)
+        runoff = torch.where(level + throughfall >= highest, beyond, runoff)
+        return torch.where(level + throughfall <= lowest, 0.0, runoff)
+
+    def drainage(self, s, p):
+        """Water from unfrozen soil to the groundwater, mm d-1."""
+        wetness = s.soil_moisture / torch.clamp(p.soil_capacity, min=TINY)
+        excess = torch.clamp(wetness - p.drainage_high, min=0) / (1 - p.drainage_high)
+        fast = excess * torch.sqrt(torch.clamp(excess, min=TINY**2))
+        drainage = p.drainage_min * wetness + (p.drainage_max - p.drainage_min) * fast
+        return torch.minimum(drainage * self.drains(wetness, p), s.soil_moisture)
+
+    def drains(self, wetness, p):
+        """Whether the soil is wet enough to drain, 0 or 1: no gradient to `drainage_low`."""
+        return torch.where(wetness > p.drainage_low, 0 * wetness + 1, 0.0)
+
+
+class HydroPyRamp(HydroPy):
+    """HydroPy whose drainage sets in over 1 % of soil wetness, not at once.
+
+    The published rule, nothing below `drainage_low`, gives that parameter no gradient: it could
+    not be learned. Here drainage grows from nothing at `drainage_low` to all of it 0.01 above.
+    """
+
+    name = "hydropy_ramp"
+    RAMP = 0.01
+
+    def drains(self, wetness, p):
+        return torch.clamp((wetness - p.drainage_low) / self.RAMP, min=0, max=1)

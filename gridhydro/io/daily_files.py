@@ -1,0 +1,172 @@
+"""Daily values of rasters that lie in many files, several times a day: read when they are used."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from gridhydro.io.lazy import opened
+from gridhydro.io.quantities import SERIES
+
+_FILL = 1e19  # and more: a code for missing values that the file does not state exactly
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A variable in one file, along its axis `time` `count` days from `first` on, `steps` a day."""
+
+    path: Path
+    variable: str
+    time: str
+    space: tuple[str, str]
+    first: pd.Timestamp
+    count: int
+    steps: int
+    factor: float
+    offset: float
+
+    @property
+    def last(self) -> pd.Timestamp:
+        return self.first + pd.Timedelta(self.count - 1, "D")
+
+    def read(self, days: slice, rows: slice, cols: slice) -> np.ndarray:
+        """(days, steps, rows, cols), NaN where missing."""
+        hours = slice(days.start * self.steps, days.stop * self.steps)
+        window = {self.time: hours, self.space[0]: rows, self.space[1]: cols}
+        with opened(self.path, decode_times=False) as data:
+            values = data[self.variable].isel(window).transpose(self.time, *self.space).values
+        values = np.where(np.abs(values) < _FILL, values, np.nan) * self.factor + self.offset
+        return values.reshape(-1, self.steps, *values.shape[1:])
+
+
+def days_of(data: xr.Dataset, dim: str, path: Path) -> tuple[pd.Timestamp, int, int]:
+    """First day, number of days and values a day along an axis whose times are not yet dates.
+
+    Times are those of the axis, or of a variable `time` along it; where neither counts from a date,
+    those of the year (and month) in the file's name. ValueError naming the file where days are
+    incomplete, and for times that are not in order.
+    """
+    candidates = [v for v in (dim, "time") if v in data.variables and data[v].dims == (dim,)]
+    dated = [v for v in candidates if " since " in str(data[v].attrs.get("units", ""))]
+    if not dated:
+        first, count = _named_span(path, data.sizes[dim])
+        return first, count, data.sizes[dim] // count
+    try:
+        times = pd.DatetimeIndex(xr.decode_cf(data[[dated[0]]])[dated[0]].values)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f"{path}: the times of '{dated[0]}' cannot be read: {error}") from None
+    days = times.floor("D")
+    every = pd.date_range(days[0], days[-1])
+    counts = days.value_counts().reindex(every, fill_value=0)
+    uneven = counts[counts != counts.iloc[0]]
+    if len(uneven):
+        raise ValueError(
+            f"{path} has {counts.iloc[0]} times on {every[0]:%Y-%m-%d}, but {uneven.iloc[0]} on "
+            f"{uneven.index[0]:%Y-%m-%d} ({len(uneven)} such days): complete the days"
+        )
+    if not times.is_monotonic_increasing or times.has_duplicates:
+        raise ValueError(
+            f"{path}: the times of '{dated[0]}' are not in order, each once: sort them"
+        )
+    return every[0], len(every), int(counts.iloc[0])
+
+
+def _named_span(path: Path, size: int) -> tuple[pd.Timestamp, int]:
+    """First day and number of days of the month or year in a file's name."""
+    found = re.search(r"(?<!\d)(\d{4})-?(0[1-9]|1[0-2])?(?!\d)", path.stem)
+    if found:
+        span = pd.Period(f"{found[1]}-{found[2]}" if found[2] else found[1])
+        first, days = span.start_time, (span.end_time.floor("D") - span.start_time).days + 1
+        if size and size % days == 0:
+            return first, days
+    raise ValueError(
+        f"{path} does not say when its {size} times are: neither counts 'time' from a date, nor do "
+        "they fill the month or year in the file's name"
+    )
+
+
+def joined(pieces: list[Piece], name: str) -> list[Piece]:
+    """The pieces in the order of their days; ValueError where days are lacking or there twice."""
+    pieces = sorted(pieces, key=lambda piece: piece.first)
+    for before, after in pairwise(pieces):
+        days = (after.first - before.last).days
+        if days < 1:
+            raise ValueError(
+                f"{before.path} and {after.path} both have {name} on {after.first:%Y-%m-%d}: "
+                f"choose with files={{'{name}': '*...*'}}"
+            )
+        if days > 1:
+            raise ValueError(
+                f"there is no {name} from {before.last + pd.Timedelta(1, 'D'):%Y-%m-%d} to "
+                f"{after.first - pd.Timedelta(1, 'D'):%Y-%m-%d}: after {before.path} comes "
+                f"{after.path}"
+            )
+    return pieces
+
+
+class DailyArray(BackendArray):
+    """A series (time, y, x), float32, in the units of the form: the sum of one or more variables.
+
+    parts   for each variable its pieces, without gaps
+    times   days, all of them in the pieces
+    reduce  "mean", "min" or "max" of the values of a day
+    """
+
+    def __init__(self, name, parts, times: pd.DatetimeIndex, space: tuple[int, int], reduce: str):
+        self.name, self.parts, self.times = name, parts, times
+        self.reduce = {"mean": np.mean, "min": np.min, "max": np.max}[reduce]
+        self.shape = (len(times), *space)
+        self.dtype = np.dtype(np.float32)
+
+    def __getitem__(self, key):
+        outer = indexing.IndexingSupport.OUTER
+        return indexing.explicit_indexing_adapter(key, self.shape, outer, self._read)
+
+    def _read(self, key) -> np.ndarray:
+        # a single day, row or column is read as a window of one and dropped at the end
+        places = [np.atleast_1d(np.arange(n)[k]) for k, n in zip(key, self.shape, strict=True)]
+        single = tuple(0 if isinstance(k, (int, np.integer)) else slice(None) for k in key)
+        if any(not place.size for place in places):
+            return np.empty([p.size for p in places], self.dtype)[single]
+        spans = [slice(int(p.min()), int(p.max()) + 1) for p in places]
+        window = sum(self._window(pieces, *spans) for pieces in self.parts)
+        picked = window[np.ix_(*(p - s.start for p, s in zip(places, spans, strict=True)))]
+        return picked[single]
+
+    def _window(self, pieces: list[Piece], days: slice, rows: slice, cols: slice) -> np.ndarray:
+        start, stop = self.times[days.start], self.times[days.stop - 1]
+        found = []
+        for piece in pieces:
+            first = max(0, (start - piece.first).days)
+            after = min(piece.count, (stop - piece.first).days + 1)
+            if first < after:
+                values = piece.read(slice(first, after), rows, cols)
+                self._refuse(values, piece, first, rows, cols)
+                found.append(self.reduce(values, axis=1).astype(np.float32))
+        return np.concatenate(found)
+
+    def _refuse(self, values, piece: Piece, first: int, rows: slice, cols: slice) -> None:
+        quantity = SERIES[self.name]
+        wrong = (values < quantity.low) | (values > quantity.high)
+        if wrong.any():
+            at = tuple(int(i) for i in np.argwhere(wrong)[0])
+            day = piece.first + pd.Timedelta(first + at[0], "D")
+            raise ValueError(
+                f"{piece.path}: {piece.variable} would be {values[at]:g} {quantity.unit} on "
+                f"{day:%Y-%m-%d} at row {rows.start + at[2]}, column {cols.start + at[3]} "
+                f"({wrong.sum()} such values): is it a code for missing values, or are the units "
+                "not those that the file states?"
+            )
+
+    def variable(self, dims, attrs: dict) -> xr.Variable:
+        # what has been read once, of all days or of a part, is not read again
+        lazy = indexing.CopyOnWriteArray(indexing.LazilyIndexedArray(self))
+        return xr.Variable(dims, indexing.MemoryCachedArray(lazy), attrs)

@@ -1,0 +1,120 @@
+"""Lag times of the surface water, the groundwater and the river of a cell, as HydroPy has them.
+
+Equations and numbers are those of HydroPy 1.0.2 (Stacke and Hagemann, 2021, Geosci. Model Dev. 14),
+which has them from Hagemann and Duemenil (1998), Clim. Dyn. 14. Lags in days, lengths in m,
+velocities in m s-1; every argument is (N,), or a number for all cells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridhydro.domain import Domain
+from gridhydro.grid import spacing
+
+RADIUS = 6_371_000.0  # m, of the sphere on which distances are measured
+SMALLEST_DROP = 0.1  # m, from a cell to the next one
+DAY = 86400.0
+
+_COVERED = 0.5  # fraction of lakes or wetlands from which they govern the flow
+_LAKE, _WETLAND = 0.01, 0.06  # m s-1, velocity of the river where a cell is nothing else
+_OVERLAND = 0.1  # velocity of overland flow in them, as a share of the river's
+
+
+@dataclass(frozen=True)
+class Lags:
+    """surface, groundwater and river (N,) days, the last one of each of `reservoirs` (N,) int."""
+
+    surface: np.ndarray
+    groundwater: np.ndarray
+    river: np.ndarray
+    reservoirs: np.ndarray
+
+
+def lags(
+    area, distance, drop, slope, roughness, lake=0.0, wetland=0.0, factors=(1.0, 1.0, 1.0)
+) -> Lags:
+    """The lag times of cells.
+
+    area       m2, of the whole cell
+    distance   m, `drop` m: to the next cell downstream (`river_way`)
+    slope      1, mean slope within the cell; where it is zero, the river's counts
+    roughness  1, shape that the orography adds to the soil (`orographic_shape`)
+    lake, wetland  fractions of the cell, cut to 0 to 1
+    factors    multiply the lags of surface, groundwater and river
+    """
+    diameter = 2 * np.sqrt(np.asarray(area, float) / np.pi)
+    fall = np.asarray(drop) / distance
+    river = 0.41120 * distance / 228_000 * 1.0039 / velocity(fall)
+    hilly = np.asarray(slope) > 0
+    length, steepness = np.where(hilly, diameter, distance), np.where(hilly, slope, fall)
+    surface = 50.5566 * length / 171_000 * 1.0885 / velocity(steepness)
+    ground = 300 / (1 - np.maximum(0.01, roughness) + 0.01) * diameter / 50_000
+
+    surface, ground, river = (k * f for k, f in zip((surface, ground, river), factors, strict=True))
+    in_river, in_surface = np.full_like(river, 5.47872), np.full_like(surface, 1.11070)
+    for cover, slowest in ((lake, _LAKE), (wetland, _WETLAND)):
+        river, in_river = _slowed(river, in_river, distance, cover, slowest)
+        surface, in_surface = _slowed(surface, in_surface, diameter, cover, _OVERLAND * slowest)
+    # as many whole reservoirs as there are, with the delay of them all
+    reservoirs = np.floor(in_river)
+    return Lags(
+        surface * in_surface / np.floor(in_surface),
+        ground,
+        river * in_river / reservoirs,
+        reservoirs.astype(np.int64),
+    )
+
+
+def velocity(slope) -> np.ndarray:
+    """Flow velocity on a slope (1), Sausen et al. (1994), Clim. Dyn. 10; 0.1 m s-1 at least."""
+    return np.maximum(0.1, 2 * np.maximum(slope, 0) ** 0.1)
+
+
+def cover_weight(fraction) -> np.ndarray:
+    """How far lakes or wetlands of a fraction of the cell govern its flow, 0 to 1."""
+    return 0.5 * (np.tanh(4 * np.pi * (np.clip(fraction, 0, 1) - _COVERED)) + 1)
+
+
+def _slowed(lag, count, length, fraction, slowest):
+    """Lag and number of reservoirs after lakes have slowed the flow; none where it is slow."""
+    speed = length / (lag * count * DAY)
+    weight = cover_weight(fraction)
+    fewer = (count - 1) * (1 - weight) + 1
+    longer = length / (fewer * speed * (1 - (1 - slowest / speed) * weight) * DAY)
+    applies = (speed > slowest) & (np.asarray(fraction) > 1e-3)
+    return np.where(applies, longer, lag), np.where(applies, fewer, count)
+
+
+def river_way(domain: Domain, elevation, area) -> tuple[np.ndarray, np.ndarray]:
+    """Distance (N,) m from every cell to the next one downstream, and the drop (N,) m to it.
+
+    elevation (N,) m and area (N,) m2 of whole cells. On longitudes and latitudes a cell is as high
+    and, on average, as wide as the raster's spacing says on the sphere: HydroPy's lengths for a
+    global raster, but right for any region, and for a river that crosses the date line. On a
+    projected raster distances are those of the map. Where water leaves the domain, the distance is
+    the diameter of a circle of the cell's area and the drop the smallest.
+    """
+    here = np.arange(domain.size)
+    last = domain.network.downstream < 0
+    to = np.where(last, here, domain.network.downstream)
+    diameter = 2 * np.sqrt(np.asarray(area, float) / np.pi)
+    if domain.grid is None:
+        distance = diameter
+    else:
+        x, y = domain.x[domain.col], domain.y[domain.row]
+        east, north = x[to] - x, y[to] - y
+        if domain.grid.geographic:
+            half = np.radians(abs(spacing(domain.y))) / 2
+            # the mean of the cosine over the cell
+            shrink = np.cos(np.radians(y)) * np.sin(half) / half
+            turn = np.radians((east + 180) % 360 - 180)
+            width = 0.5 * (shrink + shrink[to]) * turn
+            distance = RADIUS * np.hypot(width, np.radians(north))
+        else:
+            distance = np.hypot(east, north) * domain.grid.metre
+    level = np.maximum(0, elevation)
+    drop = np.maximum(SMALLEST_DROP, level - level[to])
+    return np.where(last, diameter, distance), drop

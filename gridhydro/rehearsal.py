@@ -1,0 +1,177 @@
+"""A full-size rehearsal: the Amazon's real river network below generated weather and land.
+
+The network and the dates of the GRACE solutions are real. Weather, land surface and the truth that
+a model is to find are generated (`rehearsal_weather`, `rehearsal_land`, `rehearsal_truth`), from
+one seed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gridhydro.climate import climate_means
+from gridhydro.demo_world import gauge_cells
+from gridhydro.domain import Domain
+from gridhydro.io.raster import existing
+from gridhydro.landsurface import land_surface
+from gridhydro.rehearsal_land import amazon, as_file, elevation, land_fields
+from gridhydro.rehearsal_truth import PARAMETERS, parameters, pet_error
+from gridhydro.rehearsal_weather import VARIABLES, climate, reference_evapotranspiration, weather
+
+YEARS = (2001, 2016)
+GAUGES, MAIN_RIVER = 24, (0.79, 0.37, 0.22, 0.12, 0.05)  # shares of the basin
+DDM30 = "ddm30/ddm30_global_30min.nc"
+GRACE = "grace/twsa_csr_rl06_1deg_south_america.nc"
+
+
+@dataclass(frozen=True, eq=False)
+class Rehearsal:
+    """The basin of N cells and T days, as `generate` writes it.
+
+    domain      with gauges; areas are of land
+    file        fields of HydroPy's land-surface file, (lat, lon) and (month, lat, lon)
+    times       (T,) days
+    weather     name -> (T, N) float32, units as in `rehearsal_weather.VARIABLES`
+    attributes  21 rasters (y, x)
+    parameters  the true ones, name -> (N,)
+    pet_error   (T, N) float32, mm d-1: true potential evapotranspiration less Penman-Monteith
+    gauges      by name: lon, lat, area_km2
+    grace       time_start, time_end (the first day after) of each solution within `times`
+    """
+
+    domain: Domain
+    file: xr.Dataset
+    times: pd.DatetimeIndex
+    weather: dict[str, np.ndarray]
+    attributes: xr.Dataset
+    parameters: dict[str, np.ndarray]
+    pet_error: np.ndarray
+    gauges: pd.DataFrame
+    grace: pd.DataFrame
+
+
+def make_rehearsal(data: str | Path, seed: int = 0, years: tuple[int, int] = YEARS) -> Rehearsal:
+    """The rehearsal of this seed, from the first to the last of `years`.
+
+    `data` is the folder that holds `DDM30` and `GRACE`; FileNotFoundError naming what it lacks.
+    """
+    network, dates = existing(Path(data) / DDM30), existing(Path(data) / GRACE)
+    ground, sky, hidden = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
+    river, window = amazon(network)
+    means = climate(river, elevation(river, window), ground)
+    file = as_file(river, window, land_fields(river, window, means, ground))
+    gauges = _gauges(river)
+    domain = Domain.from_d8(
+        window["flow_direction"], "watergap", gauges=gauges, mask=window["mask"], crs="EPSG:4326",
+        area=window["continental_area"].assign_attrs(units="km2"),
+    )  # fmt: skip
+    land = land_surface(domain, file)
+    domain = land.land_domain()
+    times, series = weather(domain, means, years, sky)
+    reference = reference_evapotranspiration(series)
+    attributes = land.attributes(_climate_means(domain, times, series, reference))
+    told = {name: domain.pack(raster) for name, raster in attributes.items()}
+    return Rehearsal(
+        domain, file, times, series, attributes,
+        parameters=parameters(domain, told, hidden),
+        pet_error=pet_error(series, told, reference),
+        gauges=gauges,
+        grace=_grace(dates, times),
+    )  # fmt: skip
+
+
+def _gauges(domain: Domain) -> pd.DataFrame:
+    """G01 to G05 up the main river, then the largest tributaries before they join."""
+    area = domain.network.accumulate(domain.area) / 1e6
+    cells = gauge_cells(area, domain.network.downstream, MAIN_RIVER, GAUGES)
+    lon, lat = (axis[cells] for axis in domain.lonlat)
+    names = pd.Index([f"G{number:02d}" for number in range(1, GAUGES + 1)], name="name")
+    return pd.DataFrame({"lon": lon, "lat": lat, "area_km2": area[cells].round()}, index=names)
+
+
+def _climate_means(domain, times, series, reference) -> xr.Dataset:
+    weather = {
+        "temperature": (series["temperature"], "degC"),
+        "precipitation": (series["precipitation"], "mm d-1"),
+        "potential_evapotranspiration": (reference, "mm d-1"),
+    }
+    dims = ("time", "cell")  # as rasters they would take twice the memory
+    days = {n: xr.Variable(dims, v, {"units": unit}) for n, (v, unit) in weather.items()}
+    means = climate_means(xr.Dataset(days, {"time": times}))
+    return means.map(lambda v: domain.unpack(v.values, v.name, v.attrs, ()))
+
+
+def _grace(path: Path, times: pd.DatetimeIndex) -> pd.DataFrame:
+    with xr.open_dataset(path) as file:
+        dates = file[["time_start", "time_end"]].to_dataframe()
+    end = times[-1] + pd.Timedelta(days=1)
+    return dates[(dates["time_start"] >= times[0]) & (dates["time_end"] <= end)]
+
+
+def generate(
+    folder: str | Path, data: str | Path, seed: int = 0, years: tuple[int, int] = YEARS
+) -> Rehearsal:
+    """Make the rehearsal and write it: all that a training run takes as input, and the truth.
+
+    domain.nc              network, cells, areas of land, gauges
+    landsurface.nc         HydroPy's fields (lat, lon); no land outside the basin
+    weather.nc             daily precipitation and what Penman-Monteith takes (time, y, x)
+    attributes.nc          21 rasters (y, x)
+    gauges.csv             name, lon, lat, area_km2
+    grace_dates.csv        time_start, time_end of each solution
+    truth_parameters.nc    nine rasters (y, x)
+    truth_pet_error.nc     pet_error (time, y, x) mm d-1
+    """
+    world = make_rehearsal(data, seed, years)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    domain = world.domain
+    domain.to_file(folder / "domain.nc")
+    # whole: outside the basin there is no land, but nothing is missing
+    _write(world.file, folder / "landsurface.nc", _FillValue=None)
+    _write(world.attributes.astype(np.float32), folder / "attributes.nc")
+    world.gauges.to_csv(folder / "gauges.csv")
+    world.grace.to_csv(folder / "grace_dates.csv", index=False)
+    _write_days(world, world.weather, folder / "weather.nc")
+    _write(_truth(world), folder / "truth_parameters.nc")
+    _write_days(world, {"pet_error": world.pet_error}, folder / "truth_pet_error.nc")
+    # what the true model makes of it is observed from here on: discharge at the gauges, storage
+    return world
+
+
+def _truth(world: Rehearsal) -> xr.Dataset:
+    maps = {}
+    for name, values in world.parameters.items():
+        units, long_name, *_ = PARAMETERS[name]
+        attrs = {"units": units, "long_name": long_name}
+        maps[name] = world.domain.unpack(values.astype(np.float32), name, attrs)
+    return xr.Dataset(maps)
+
+
+def _write_days(world: Rehearsal, series: dict[str, np.ndarray], path: Path) -> None:
+    """One variable after the other, as rasters take more than twice the memory of cells."""
+    error = ("", "mm d-1", "what Penman-Monteith lacks of the true potential evapotranspiration")
+    mode = "w"
+    for name, values in series.items():
+        standard_name, units, long_name = VARIABLES.get(name, error)
+        attrs = {"units": units, "long_name": long_name}
+        if standard_name:
+            attrs["standard_name"] = standard_name
+        raster = world.domain.unpack(values, name, attrs, ["time"], {"time": world.times})
+        _write(raster.to_dataset(), path, mode)
+        mode = "a"
+
+
+def _write(dataset: xr.Dataset, path: Path, mode: str = "w", **more) -> None:
+    packed = {"zlib": True, "complevel": 1, "shuffle": True, **more}
+    encoding = {}
+    for name, raster in dataset.items():
+        # what is given takes the place of all that was there, the reference system's name too
+        kept = {k: v for k, v in raster.encoding.items() if k == "grid_mapping"}
+        encoding[name] = packed | kept
+    dataset.to_netcdf(path, mode=mode, encoding=encoding)

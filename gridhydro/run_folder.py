@@ -1,0 +1,65 @@
+"""The folder of a trained model: weights, domain, settings and versions."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+import torch
+from safetensors.torch import load_file, save_file
+
+from gridhydro.baseline import make_model
+from gridhydro.checkpoint import replace
+from gridhydro.domain import Domain
+from gridhydro.river import River
+
+_PACKAGES = ("gridhydro", "torch", "numba", "numpy", "xarray", "pyflwdir")
+
+
+def write(folder: Path, model, about: dict) -> None:
+    """Weights, domain, attributes and settings: what `read` needs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    replace(folder / "model.safetensors", lambda p: save_file(tensors, p))
+    model.domain.to_file(folder / "domain.nc")
+    content = {
+        "model": model.options | {"attributes": list(model.network.names)},
+        "training": about,
+        "versions": {name: version(name) for name in _PACKAGES},
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+    }
+    text = json.dumps(content, indent=1)
+    replace(folder / "run.json", lambda p: p.write_text(text))
+
+
+def read(folder: Path, column=None) -> tuple[torch.nn.Module, pd.DataFrame, dict]:
+    """Model, history and settings of the training; FileNotFoundError where nothing is finished."""
+    if not (folder / "run.json").exists():
+        raise FileNotFoundError(
+            f"{folder} holds no finished run (run.json is missing): train into it first; "
+            "of an ensemble load one of its runs, or all with gridhydro.Ensemble.load"
+        )
+    content = json.loads((folder / "run.json").read_text())
+    options = options_of(content["model"])
+    domain = Domain.from_file(folder / "domain.nc")
+    tensors = load_file(folder / "model.safetensors")
+    values = zip(content["model"]["attributes"], tensors["attributes"].numpy().T, strict=True)
+    if column is not None:
+        options["column"] = column
+    model = make_model(domain, dict(values), **options)
+    model.load_state_dict(tensors)
+    model.eval()
+    history = folder / "history.csv"
+    table = pd.read_csv(history) if history.exists() else pd.DataFrame()
+    return model, table, content["training"]
+
+
+def options_of(kept: dict) -> dict:
+    """The options of a model as they were kept, for making it again."""
+    options = {k: v for k, v in kept.items() if k != "attributes"}
+    if "river" in options:
+        options["river"] = River(**options["river"])
+    return options

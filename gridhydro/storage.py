@@ -1,0 +1,206 @@
+"""Observed storage anomalies on tiles, and what they are of a model's storage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import scipy.sparse
+import torch
+import xarray as xr
+
+from gridhydro.averages import Averages
+from gridhydro.domain import Domain
+from gridhydro.grid import read_values, spatial_dims
+from gridhydro.resample import _stencil
+from gridhydro.tiles import Tiles
+from gridhydro.units import _normal
+
+DAY = np.timedelta64(1, "D")
+BASELINE = ("2004-01-01", "2009-12-31")
+_COVERED = 0.5  # a tile with data on a smaller share of its area has no value
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """How the days of a run make the means over S solutions of K tiles.
+
+    averages   over R disjoint periods, for the kernels
+    matrix     (S, R) float64, the share of each period in a solution: solutions may share days
+    covered    (S,) bool, solutions that lie in the run
+    reference  (S, K) float64, the weight of each solution in the mean that anomalies are taken
+               from: equal over those that are covered, observed and in the baseline; 0 elsewhere
+    """
+
+    averages: Averages
+    matrix: torch.Tensor
+    covered: torch.Tensor
+    reference: torch.Tensor
+
+    def __repr__(self) -> str:
+        return f"Windows: {int(self.covered.sum())} of {len(self.covered)} solutions in the run"
+
+
+@dataclass(frozen=True, eq=False)
+class StorageObservations:
+    """Anomalies of total water storage over S solutions and K tiles.
+
+    tiles     the areas
+    start     (S,) datetime64[D], the first day of each solution
+    end       (S,) datetime64[D], the first day after it
+    values    (S, K) float64, mm, NaN where missing
+    baseline  first and last day of the period that anomalies refer to; a solution is in it when
+              its middle is
+    """
+
+    tiles: Tiles
+    start: np.ndarray
+    end: np.ndarray
+    values: np.ndarray
+    baseline: tuple[str, str] = BASELINE
+
+    def __post_init__(self):
+        shape = len(self.start), self.tiles.size
+        if len(self.end) != shape[0] or self.values.shape != shape:
+            raise ValueError(
+                f"{shape[0]} solutions of {shape[1]} tiles have values of that shape, not "
+                f"{self.values.shape}, and as many ends, not {len(self.end)}"
+            )
+        wrong = np.flatnonzero(~(self.start < self.end))
+        if wrong.size:
+            first, after = self.start[wrong[0]], self.end[wrong[0]]
+            raise ValueError(f"the solution from {first} ends before {after}: it has no day")
+        never = np.flatnonzero(np.isnan(self.values).all(axis=0))
+        if never.size:
+            raise ValueError(
+                f"{never.size} tiles have no observation at all, the first: "
+                f"{self.tiles.names[never[0]]}; choose tiles with a higher minimum, or data that "
+                "reach them"
+            )
+
+    def __repr__(self) -> str:
+        missing = np.isnan(self.values).mean()
+        return (
+            f"StorageObservations: {len(self.start)} solutions from {self.start.min()} to "
+            f"{self.end.max()} on {self.tiles.size} tiles, {missing:.0%} missing, "
+            f"relative to {self.baseline[0]} to {self.baseline[1]}"
+        )
+
+    @classmethod
+    def on(cls, tiles: Tiles, domain: Domain, twsa: xr.Dataset, baseline=BASELINE):
+        """Observations (as `io.read_grace` gives them) on the tiles of a domain.
+
+        A raster is interpolated linearly to the cells of the domain, and these are averaged with
+        the tiles' own weights: model and observation have one footprint. Cells without data are
+        left out; a tile with less than half of its area observed is missing. For lumped basins
+        `twsa` has the dimension gauge, and basins are found by name.
+        """
+        for name in ("twsa", "time_start", "time_end"):
+            if name not in twsa.variables:
+                raise ValueError(f"the observations have no '{name}': read them with io.read_grace")
+        series = twsa["twsa"]
+        unit = str(series.attrs.get("units", ""))
+        if _normal(unit) != "mm":
+            raise ValueError(f"'twsa' is in '{unit}', not mm: read it with io.read_grace")
+        if domain.grid is None:
+            if "gauge" not in series.dims:
+                raise ValueError(
+                    f"'twsa' has the axes {series.dims}: lumped basins need a series for each "
+                    "gauge (time, gauge)"
+                )
+            values, weights = domain.pack(series.transpose("time", "gauge")), tiles.matrix
+        else:
+            rows, cols, parts = _stencil(domain, series, "linear")
+            values = read_values(series.transpose("time", *spatial_dims(series)))
+            width = values.shape[-1]
+            values = values.reshape(len(values), -1)
+            cell = np.broadcast_to(np.arange(domain.size), rows.shape)
+            shape = domain.size, values.shape[-1]
+            where = cell.ravel(), (rows * width + cols).ravel()
+            weights = tiles.matrix @ scipy.sparse.coo_array((parts.ravel(), where), shape).tocsr()
+        start, end = (
+            twsa[name].values.astype("datetime64[D]") for name in ("time_start", "time_end")
+        )
+        return cls(tiles, start, end, _means(values, weights), _period(baseline))
+
+    def windows(self, times) -> Windows:
+        """The periods of a run's days, daily and in order, and how they make up the solutions.
+
+        ValueError if no solution lies in the run, or none of a tile in both run and baseline.
+        """
+        days = pd.DatetimeIndex(times).to_numpy().astype("datetime64[D]")
+        if not days.size or (np.diff(days) != DAY).any():
+            raise ValueError("the times of a run are days, each once and in order")
+        run = f"the run from {days[0]} to {days[-1]}"
+        covered = (self.start >= days[0]) & (self.end <= days[-1] + DAY)
+        if not covered.any():
+            span = f"{self.start.min()} to {self.end.max() - DAY}"
+            raise ValueError(f"no solution ({span}) lies within {run}: lengthen the run")
+        start, end = self.start[covered], self.end[covered]
+        edges = np.unique(np.concatenate([start, end]))
+        inside = (start[:, None] <= edges[:-1]) & (edges[1:] <= end[:, None])
+        used = inside.any(axis=0)  # edges also bound the gaps between solutions
+        label = np.concatenate([[-1], np.where(used, np.cumsum(used) - 1, -1), [-1]])
+        label = label[np.searchsorted(edges, days, side="right")]
+        length = np.diff(edges)[used] / DAY
+        matrix = np.zeros((len(self.start), length.size))
+        matrix[covered] = inside[:, used] * length / ((end - start) / DAY)[:, None]
+        return Windows(
+            Averages.of_labels(label, length.size), torch.from_numpy(matrix),
+            torch.from_numpy(covered), torch.from_numpy(self._reference(covered, run)),
+        )  # fmt: skip
+
+    def _reference(self, covered, run):
+        first, last = (np.datetime64(day) for day in self.baseline)
+        middle = self.start + (self.end - self.start) / 2
+        chosen = covered & (middle >= first) & (middle < last + DAY)
+        use = (chosen[:, None] & np.isfinite(self.values)).astype(float)
+        without = np.flatnonzero(use.sum(axis=0) == 0)
+        if without.size:
+            raise ValueError(
+                f"no solution of {without.size} of {self.tiles.size} tiles (the first: "
+                f"{self.tiles.names[without[0]]}) lies within both {run} and the baseline from "
+                f"{first} to {last}: lengthen the run, or choose another baseline"
+            )
+        return use / use.sum(axis=0)
+
+    def observed(self, windows: Windows) -> torch.Tensor:
+        """(S, K) mm, relative to the mean over the same solutions as the model's anomalies.
+
+        NaN where missing, and for solutions outside the run.
+        """
+        values = torch.from_numpy(self.values)
+        mean = (windows.reference * torch.nan_to_num(values)).sum(0)
+        return torch.where(windows.covered[:, None], values - mean, torch.nan)
+
+    def anomalies(self, means: torch.Tensor, windows: Windows) -> torch.Tensor:
+        """(S, K) mm, anomalies of a model's storage, with gradients; NaN outside the run.
+
+        means  (R, N) mm, storage of the cells averaged over the periods of `windows`
+        Every tile is relative to its own mean over the solutions in the baseline that are
+        observed there.
+        """
+        solutions = windows.matrix.to(means) @ self.tiles.mean(means)
+        mean = (windows.reference.to(means) * solutions).sum(0)
+        covered = windows.covered.to(means.device)[:, None]
+        return torch.where(covered, solutions - mean, torch.nan)
+
+
+def _means(values: np.ndarray, weights) -> np.ndarray:
+    """Means (S, K) of the values (S, G) that are there, by sparse weights (K, G)."""
+    there = np.isfinite(values)
+    total = weights @ np.where(there, values, 0).astype(np.float64).T
+    share = weights @ there.T.astype(np.float64)
+    return np.where(share >= _COVERED, total / np.maximum(share, _COVERED), np.nan).T
+
+
+def _period(baseline) -> tuple[str, str]:
+    try:
+        first = pd.Period(str(baseline[0])).start_time
+        last = pd.Period(str(baseline[1])).end_time
+    except (ValueError, IndexError, TypeError):
+        raise ValueError(f"a baseline is two dates, such as {BASELINE}, not {baseline!r}") from None
+    if first > last:
+        raise ValueError(f"the baseline ends ({last:%Y-%m-%d}) before it begins ({first:%Y-%m-%d})")
+    return f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"

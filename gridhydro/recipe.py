@@ -17,7 +17,7 @@ from gridhydro.config import LSTM_OPTIONS, Setup, find, load
 from gridhydro.ensemble import Ensemble
 from gridhydro.ensemble import seeds as seeds_of
 from gridhydro.figures import FEW, draw_scores
-from gridhydro.options import refuse_unknown
+from gridhydro.option_values import refuse_unknown
 from gridhydro.river import River
 from gridhydro.run import Run
 from gridhydro.scores import SHOWN, summary

@@ -20,11 +20,13 @@ from gridhydro.config_domain import GAUGES
 from gridhydro.config_raster import read_rasters, read_storage
 from gridhydro.configurations import configured
 from gridhydro.domain import Domain
+from gridhydro.given import one_of, share
 from gridhydro.landsurface import LandSurface
 from gridhydro.option_values import named, read_options, refuse_unknown, refuse_unused
 from gridhydro.options import ModelOptions, RehearsalOptions, TrainingOptions
 from gridhydro.river import River
 from gridhydro.storage import StorageObservations
+from gridhydro.training import STARTS
 
 DATA = "GRIDHYDRO_DATA"
 SECTIONS = (
@@ -32,6 +34,8 @@ SECTIONS = (
     "model", "training",
 )  # fmt: skip
 BASIN_SECTIONS = ("basins", "grace", "model", "training")
+# what may take the place of what a file says
+CHANGES = ("configuration", "storage_weight", "fold")
 # keys of [model] that column = "lstm" takes
 LSTM_OPTIONS = {"column", "hidden", "dropout", "log_attributes"}
 
@@ -74,12 +78,7 @@ def load(
     if "basins" in content:
         return _basins(source, content, data)
     model = _model(source, content["model"])
-    training = read_options(source, "training", TrainingOptions, content["training"])
-    if training.storage_weight and "grace" not in content:
-        raise ValueError(
-            f"{source}, [training]: storage_weight is {training.storage_weight:g}, but there is no "
-            "section [grace] with observed storage: add it, or leave the weight out"
-        )
+    training = _training(source, content)
     inputs = data
     if "rehearsal" in content:
         from gridhydro.rehearsal_cache import rehearsal_folder
@@ -105,6 +104,21 @@ def _changed(source: Path, content: dict, changes: Mapping[str, object]) -> dict
     return content | {"model": model, "training": training}
 
 
+def _training(source: Path, content: dict) -> TrainingOptions:
+    training = read_options(source, "training", TrainingOptions, content["training"])
+    place, weight = f"{source}, [training]", training.storage_weight
+    with named(place):
+        one_of("start", training.start, STARTS)
+        if weight is not None:
+            share("storage_weight", weight)
+    if weight and "grace" not in content:
+        raise ValueError(
+            f"{place}: storage_weight is {weight:g}, but there is no section [grace] with observed "
+            "storage: add it, or leave the weight out"
+        )
+    return training
+
+
 def _model(source: Path, given: dict) -> ModelOptions:
     """Section [model], its river as keys of a `River`."""
     preset = given.get("river") == "hydropy"
@@ -119,7 +133,7 @@ def _model(source: Path, given: dict) -> ModelOptions:
 def _basins(source: Path, content: dict, data: Path) -> Setup:
     """Setup of a domain file of lumped basins."""
     model = read_options(source, "model", ModelOptions, content.get("model", {}))
-    training = read_options(source, "training", TrainingOptions, content["training"])
+    training = _training(source, content)
     if training.batches is not None:
         read_options(source, "training.batches", Batches, training.batches)
     options = read_options(source, "basins", basins.BasinsOptions, content["basins"])

@@ -55,7 +55,7 @@ def read_rasters(
     forcing = _forcing(source, content, data, model, training, domain, options, land)
     found = read_attributes(attributes, domain, data, source)
     if options is not None and options.attributes:
-        found = found.merge(_of_land(source, options, land, forcing, training))
+        found = found.assign(_of_land(source, options, land, forcing, training).data_vars)
     return dict(
         domain=domain, attributes=found if len(found) else None, forcing=forcing,
         discharge=gauges.discharge, land=land,
@@ -107,7 +107,7 @@ def _forcing(
         )
     if land is not None and set(SEASONAL) & set(forcings):
         with named(f"{source}, [landsurface]: melt"):
-            forcing = forcing.merge(land.forcing(times, melt=options.melt))
+            forcing = forcing.assign(land.forcing(times, melt=options.melt).data_vars)
     return forcing
 
 

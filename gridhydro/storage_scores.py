@@ -36,7 +36,10 @@ def anomalies(run, observations: StorageObservations, forcing=None) -> xr.Datase
     kept = windows.covered.numpy()
     start, end = (v[kept].astype("datetime64[ns]") for v in (observations.start, observations.end))
     coords = {
-        "solution": ("solution", start + (end - start) / 2),
+        "solution": (
+            "solution",
+            (start + (end - start) / 2).astype("datetime64[D]").astype(start.dtype),
+        ),
         "time_start": ("solution", start, {"long_name": "first day of the solution"}),
         "time_end": ("solution", end, {"long_name": "first day after the solution"}),
         "tile": ("tile", tiles.names),

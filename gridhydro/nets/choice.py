@@ -21,7 +21,7 @@ def sizes(kind: str, hidden) -> list[int]:
     """Sizes of the hidden layers, the LSTM's first; the usual ones of the kind if None."""
     one_of("network", kind, KINDS)
     if kind in PER_CELL:
-        if hidden is not None:
+        if hidden is not None and np.size(hidden):
             raise ValueError(f"network='{kind}' has no hidden layers: leave hidden out")
         return []
     if hidden is None:

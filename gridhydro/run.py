@@ -252,8 +252,8 @@ class Run:
         export.write_series(folder, series)
         if scores is not None:
             checkpoint.replace(folder / "metrics.csv", lambda p: scores.to_csv(p, index=False))
-        history = self.history
-        checkpoint.replace(folder / "history.csv", lambda p: history.to_csv(p, index=False))
+        if len(history := self.history):  # without columns there would be nothing to read again
+            checkpoint.replace(folder / "history.csv", lambda p: history.to_csv(p, index=False))
         figures.draw(folder / "figures", domain, fields, maps, series, history, scores, discharge)
 
     def save_model(self, folder: str | Path) -> None:

@@ -17,8 +17,12 @@ _ADAM = {"epochs": 300, "learning_rate": 0.0005, "start": "equilibrium", "loss":
 CONFIGURATIONS: dict[str, tuple[dict, dict]] = {
     # HydroPy's own parameters, nothing learned
     "HydroPyNN": (_HYDROPY | {"network": "none"}, _ADAM | {"epochs": 0, "storage_weight": 0.5}),
-    # a free value for every cell and parameter, fitted to discharge and storage
-    "HydroPyNN(Q,S)": (_HYDROPY | {"network": "free"}, _ADAM | {"storage_weight": 0.5}),
+    # a free value for every cell and parameter, fitted to discharge and storage; in steps of the
+    # size that suits a network they would hardly leave where they start
+    "HydroPyNN(Q,S)": (
+        _HYDROPY | {"network": "free"},
+        _ADAM | {"storage_weight": 0.5, "learning_rate": 0.03},
+    ),
     # a network from attributes to parameters, fitted to discharge
     "Hybrid(Q)": (_NETWORK, _ADAM | {"storage_weight": 0.0}),
     # the same fitted to storage as well

@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("train", _train, "train on a domain file and export the results")
     _takes_domain(sub)
-    sub.add_argument("--out", type=Path, required=True, help="folder of the run")
+    sub.add_argument("--out", type=Path, help="folder of the run; gridhydro-DOMAIN if left out")
     sub.add_argument("--resume", action="store_true", help="go on from the last checkpoint there")
     sub.add_argument("--epochs", type=int, help="instead of the file's")
     sub.add_argument("--seed", type=int, help="instead of the file's")
@@ -107,13 +107,14 @@ def _train(options) -> None:
     from gridhydro.recipe import report, train_domain, train_ensemble
     from gridhydro.sweep import train_weights
 
-    place, more = (options.domain, options.data, options.out), _more(options)
+    out = options.out or Path(f"gridhydro-{Path(options.domain).stem}")
+    place, more = (options.domain, options.data, out), _more(options)
     weights = options.storage_weights or [None]
     if options.seeds is not None and (options.seed is not None or options.seeds < 1):
         raise ValueError("--seeds is how many runs to train, from seed 0 on: no --seed with it")
     if len(weights) > 1:
         table = train_weights(*place, weights, options.seeds, seed=options.seed, **more)
-        print(f"{table.to_string(index=False)}\n\nwritten to {options.out}: weights.csv, figure")
+        print(f"{table.to_string(index=False)}\n\nwritten to {out}: weights.csv, figure")
         return
     more["changes"]["storage_weight"] = weights[0]
     if options.seeds is not None:
@@ -122,11 +123,11 @@ def _train(options) -> None:
         scores = train_domain(*place, seed=options.seed, **more)
         files = "parameters.nc, fluxes.nc, figures"
     tables = [report(scores)]
-    storage = options.out / "storage_metrics.csv"
+    storage = out / "storage_metrics.csv"
     if storage.exists():
         files = f"storage_metrics.csv, {files}"
         tables.append(_storage_report(storage))
-    print("\n\n".join([*tables, f"written to {options.out}: metrics.csv, {files}"]))
+    print("\n\n".join([*tables, f"written to {out}: metrics.csv, {files}"]))
 
 
 def _more(options) -> dict:

@@ -48,6 +48,7 @@ def train_domain(
     if progress:
         for warning in setup.domain.report.warnings:
             print(f"warning: {warning}", file=sys.stderr)
+        print(_what(setup), file=sys.stderr)
     settings = setup.training
     seed = settings.seed if seed is None else seed
     torch.manual_seed(seed)
@@ -72,6 +73,18 @@ def train_domain(
     scores = evaluate(run, setup)
     save(run, setup, out, scores)
     return scores
+
+
+def _what(setup: Setup) -> str:
+    """A line that says what is fitted to what."""
+    model, weight = setup.model, _weight(setup) if setup.storage is not None else 0.0
+    parts = [f"discharge at gauges ({1 - weight:g})"] if weight < 1 else []
+    if weight > 0:
+        parts.append(f"water storage on {setup.storage.tiles.size} tiles ({weight:g})")
+    name = f"{model.configuration}: " if model.configuration else ""
+    network = {"none": "nothing learned", "free": "free values"}.get(model.network, model.network)
+    corrected = f" and {model.correction}" if model.correction else ""
+    return f"{name}{model.column}, {network}{corrected}; fitted to {' and '.join(parts)}"
 
 
 def _weight(setup: Setup) -> float:

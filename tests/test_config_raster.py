@@ -1,15 +1,19 @@
 """Domain files of a distributed hybrid: land, weather, gauges, storage, and their faults."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 import small_amazon
 import xarray as xr
 
-from gridhydro.config import load
+from gridhydro import rehearsal_cache
+from gridhydro.config import find, load
 from gridhydro.configurations import CONFIGURATIONS
 from gridhydro.nets.correction import SIX
 from gridhydro.pet import penman_monteith_of_six, pet_of
+from gridhydro.rehearsal import DDM30, GRACE
 from gridhydro.river import River
 
 
@@ -133,7 +137,6 @@ WFDEI = {
     "shortwave_radiation": ("SWdown", "W m-2"), "longwave_radiation": ("LWdown", "W m-2"),
     "precipitation": ("Rainf", "kg m-2 s-1"),
 }  # fmt: skip
-GAUGE_TABLE = '[gauge_table]\nfile = "gauges.csv"\ndischarge = "discharge.csv"'
 STATION = """# GRDC-No.:              {number}
 # River:                 SMALL RIVER
 # Station:               MOUTH
@@ -146,9 +149,12 @@ YYYY-MM-DD;hh:mm; Value
 """
 
 
-def test_folders_of_weather_and_of_stations(change, folder):
-    """As in the packaged amazon.toml: WFDEI by year, GRDC text, whole rivers."""
+def test_the_packaged_amazon(change, folder):
+    """On a small world in the same layout: WFDEI by year, GRDC text, folders, whole rivers."""
     (folder / "wfdei").mkdir()
+    for name, copy in (("landsurface", "hydropy/landsurface"), ("twsa", "grace/twsa")):
+        (folder / copy).parent.mkdir()
+        shutil.copy(folder / f"{name}.nc", folder / f"{copy}.nc")
     with xr.open_dataset(folder / "weather.nc") as weather:
         for name, (theirs, unit) in WFDEI.items():
             values = weather[name]
@@ -164,17 +170,67 @@ def test_folders_of_weather_and_of_stations(change, folder):
     text = STATION.format(number=3629000, lat=2.5, lon=-57.5, area=295700)
     text += "".join(f"{day[:10]};--:--; {value:.3f}\n" for day, value in discharge.items())
     (folder / "grdc" / "3629000.txt").write_text(text)
-    pairs = [
-        ('file = "weather.nc"', 'folder = "wfdei"\npet = "penman_monteith"'),
-        (GAUGE_TABLE, '[grdc]\nfolder = "grdc"'),
-        ("[landsurface]", '[domain]\ncrop_to = "rivers"\n\n[landsurface]'),
-    ]  # fmt: skip
-    setup, plain = change(*pairs), change()
+    text = find("amazon").read_text()
+    for old, new in (
+        ('"2003", "2012"', '"2004", "2004"'), ('"2013", "2016"', '"2005", "2005"'),
+        ('"2004", "2009"', '"2004", "2004"'), ("spinup = 730", "spinup = 300"),
+    ):  # fmt: skip
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "amazon.toml").write_text(text)
+    setup, plain = load(folder / "amazon.toml", folder), change()
     assert list(setup.discharge) == ["3629000"] and setup.domain.size == 36
+    assert (setup.training.epochs, setup.training.learning_rate) == (300, 0.0005)
+    assert setup.model.hidden == (256, 64, 16) and setup.model.correction == "conv3d"
     for name in plain.forcing:
         pair = [one.domain.pack(one.forcing[name]) for one in (setup, plain)]
         np.testing.assert_allclose(*pair, rtol=1e-3, atol=1e-3)
-    assert change(*pairs[:2]).domain.size == 24  # to the gauge
+    np.testing.assert_allclose(setup.storage.values, plain.storage.values, rtol=1e-6)
+    (folder / "amazon.toml").write_text(text.replace('crop_to = "rivers"', ""))
+    assert load(folder / "amazon.toml", folder).domain.size == 24  # to the gauge
+
+
+def test_the_packaged_rehearsal(data, tmp_path, monkeypatch):
+    """Generated at the first call, found again at the second, and made anew with other options."""
+    root = data(DDM30).parents[1]
+    data(GRACE)
+    monkeypatch.setattr(rehearsal_cache, "cache_folder", lambda: tmp_path / "kernels")
+    monkeypatch.delenv("GRIDHYDRO_CACHE", raising=False)
+    text = find("amazon-rehearsal").read_text()
+    for old, new in (
+        ("[2001, 2016]", "[2003, 2004]"), ('"2003", "2012"', '"2004-01", "2004-06"'),
+        ('"2013", "2016"', '"2004-07", "2004-12"'), ('"2004", "2009"', '"2004", "2004"'),
+        ("spinup = 730", "spinup = 365"),
+    ):  # fmt: skip
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "file.toml").write_text(text)
+    setup = load(tmp_path / "file.toml", root)
+    assert setup.domain.size == 1946 and len(setup.domain.gauges) == 24
+    assert setup.storage.tiles.size == 56 and len(setup.attributes) == 21
+    assert not setup.domain.report.warnings
+    (folder,) = tmp_path.glob("rehearsal-*")
+    assert (folder / "truth_parameters.nc").exists()
+    assert setup.data == root  # as a run keeps it: the world is found again by the options
+
+    def again(*options):
+        raise RuntimeError("generated again")
+
+    monkeypatch.setattr(rehearsal_cache.rehearsal, "generate", again)
+    load(tmp_path / "file.toml", root)
+    (tmp_path / "file.toml").write_text(text.replace("seed = 0\nyears", "seed = 1\nyears"))
+    with pytest.raises(RuntimeError, match="generated again"):
+        load(tmp_path / "file.toml", root)
+    assert list(tmp_path.glob("rehearsal-*")) == [folder]
+    (tmp_path / "file.toml").write_text(text.replace("[2003, 2004]", "[2004, 2003]"))
+    with pytest.raises(ValueError, match=r"\[rehearsal\]: years end"):
+        load(tmp_path / "file.toml", root)
+    (tmp_path / "file.toml").write_text(text)
+    monkeypatch.undo()
+    monkeypatch.setattr(rehearsal_cache, "cache_folder", lambda: tmp_path / "new" / "kernels")
+    monkeypatch.delenv("GRIDHYDRO_CACHE", raising=False)
+    with pytest.raises(FileNotFoundError, match=r"\[rehearsal\]: there is no file .*ddm30"):
+        load(tmp_path / "file.toml", tmp_path)
 
 
 @pytest.mark.parametrize(

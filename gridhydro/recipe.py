@@ -45,10 +45,6 @@ def train_domain(
     """
     changes = {name: value for name, value in (changes or {}).items() if value is not None}
     setup = load(domain, data, changes)
-    if progress:
-        for warning in setup.domain.report.warnings:
-            print(f"warning: {warning}", file=sys.stderr)
-        print(_what(setup), file=sys.stderr)
     settings = setup.training
     seed = settings.seed if seed is None else seed
     torch.manual_seed(seed)
@@ -60,6 +56,10 @@ def train_domain(
     checkpoint.replace(out / "domain.toml", lambda p: p.write_text(text))
     checkpoint.replace(out / "source.json", lambda p: p.write_text(json.dumps(source, indent=1)))
     split = make_split(setup)
+    if progress:
+        for warning in setup.domain.report.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        print(_what(setup), file=sys.stderr)
     run = train(
         model, setup.forcing, setup.discharge, split=split,
         period=settings.period if split is None else None, spinup=settings.spinup,

@@ -192,6 +192,8 @@ def pet_maps(comparison: xr.Dataset, domain: Domain) -> Figure:
         axis.tick_params(labelsize=8)
     for axis in axes[len(names) :]:
         axis.remove()
+    for axis in axes[max(len(names) - across, 0) : len(names)]:
+        axis.xaxis.set_tick_params(labelbottom=True)
     bar = figure.colorbar(image, ax=list(axes[: len(names)]), shrink=0.8)
     bar.set_label(f"potential evapotranspiration / {_RATE}", fontsize=9)
     unit = "km" if domain.grid.unit == "m" else domain.grid.unit.replace("_", " ")
@@ -211,11 +213,17 @@ def importance(values: xr.Dataset, most: int = 40) -> Figure:
     image = axis.imshow(shown.to_numpy(), cmap="viridis", vmin=0, aspect="auto")
     axis.set_xticks(range(shown.shape[1]), shown.columns, rotation=90, fontsize=8)
     axis.set_yticks(range(len(shown)), shown.index, fontsize=8)
-    middle = image.norm.vmax / 2
+    middle, digits = image.norm.vmax / 2, 2 if image.norm.vmax < 0.1 else 1
     for (row, column), value in np.ndenumerate(shown.to_numpy()):
         colour = "w" if value < middle else "k"
         axis.text(
-            column, row, f"{100 * value:.1f}", ha="center", va="center", fontsize=6.5, color=colour
+            column,
+            row,
+            f"{100 * value:.{digits}f}",
+            ha="center",
+            va="center",
+            fontsize=6.5,
+            color=colour,
         )
     bar = figure.colorbar(image, ax=axis)
     bar.set_label("mean |expected gradient| / share of the range", fontsize=8)

@@ -50,6 +50,10 @@ class Averages:
         used = int((self.share > 0).sum())
         return f"Averages over {self.count} periods, of {used} of {len(self.row)} days"
 
+    def __iter__(self):
+        """Row, share and count, as the kernels take them."""
+        return iter((self.row, self.share, self.count))
+
     @classmethod
     def of_labels(cls, label, count: int) -> Averages:
         """Plain means over the days of each label (T,), integers; -1 leaves a day out."""

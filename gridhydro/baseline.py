@@ -106,6 +106,11 @@ class LSTMModel(torch.nn.Module):
         return f"LSTM of size {self.options['hidden']}, {inputs} inputs, for {self.domain!r}"
 
     @property
+    def forcings(self) -> tuple[Field, ...]:
+        """What a forcing is made of."""
+        return self.column.forcings
+
+    @property
     def fields(self) -> tuple[Field, ...]:
         """It has no parameters with a meaning."""
         return ()
@@ -127,11 +132,14 @@ class LSTMModel(torch.nn.Module):
         return {}
 
     def forward(
-        self, forcing, state=None, outputs=(), parameters=None, *, cells=None, before=None
-    ) -> Simulation:
+        self, forcing, state=None, outputs=(), parameters=None, *, cells=None, before=None,
+        averages=None,
+    ) -> Simulation:  # fmt: skip
         """As `Model.forward`: forcing (F, T, N) -> discharge (T, N) m3 s-1."""
         if state is not None:
             raise ValueError("an LSTM starts from no stores: give it the days before instead")
+        if averages is not None:
+            raise ValueError("an LSTM holds no water to be averaged: train it on discharge alone")
         attributes, area = self.attributes, self.area
         if cells is not None:
             attributes, area = attributes[cells], area[cells]

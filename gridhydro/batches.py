@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gridhydro.forcing import Forcing
 from gridhydro.given import whole
+from gridhydro.simulation import Simulation
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,13 @@ class Batch:
         """The days before, if there are any."""
         return self.before if self.before.shape[1] else None
 
-    def simulate(self, model, state=None) -> Tensor:
-        """Discharge at the observed gauges, (L, G) m3 s-1."""
-        discharge = model(self.forcing, state, cells=self.cells, before=self.early).discharge
-        return discharge if self.cells is not None else discharge[:, self.gauges]
+    def simulate(self, model, state=None, averages=None) -> Simulation:
+        """The model's run over these days."""
+        return model(self.forcing, state, cells=self.cells, before=self.early, averages=averages)
+
+    def gauged(self, run: Simulation) -> Tensor:
+        """Discharge of a run at the observed gauges, (L, G) m3 s-1."""
+        return run.discharge if self.cells is not None else run.discharge[:, self.gauges]
 
     def day(self, step: int, cell: int) -> int:
         """The day of the record of a step since the beginning of `before`."""

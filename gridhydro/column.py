@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 _FIELD = re.compile(
     r"(?P<name>[A-Za-z_]\w*)\s+(?P<unit>[^\[\]=:]+?)"
-    r"(?:\s*\[(?P<low>[^,\]]+),(?P<high>[^\]]+)\])?"
+    r"(?:\s*\[(?P<low>[^,\]]+),(?P<high>[^\]]+)\](?P<log>\s+log\b)?)?"
     r"(?:\s*=\s*(?P<initial>[^:]+?))?"
     r"\s*:\s*(?P<long_name>.+)"
 )
@@ -18,7 +18,8 @@ _FIELD = re.compile(
 class Field:
     """One quantity of a column model.
 
-    `bounds` are given for parameters, `initial` for states (same unit as the quantity).
+    `bounds` are given for parameters, `initial` for states (same unit as the quantity). With `log`
+    a parameter spans orders of magnitude: networks see its range as its logarithm.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Field:
     long_name: str
     bounds: tuple[float, float] | None = None
     initial: float = 0.0
+    log: bool = False
 
     @property
     def attrs(self) -> dict[str, str]:
@@ -36,7 +38,8 @@ class Field:
 def fields(*lines: str) -> tuple[Field, ...]:
     """Fields written one a line, `name unit [low, high] = initial: long name`.
 
-    The bounds and the initial value may be left out:
+    The bounds (`[low, high] log` where they span orders of magnitude) and the initial value may be
+    left out:
 
     >>> fields("beta 1 [1, 6]: shape of the runoff response")[0].bounds
     (1.0, 6.0)
@@ -66,6 +69,7 @@ def _parse(line: str) -> Field:
         long_name=match["long_name"].strip(),
         bounds=bounds,
         initial=0.0 if initial is None else float(initial),
+        log=match["log"] is not None,
     )
 
 
@@ -127,6 +131,14 @@ class Column:
     water_in: tuple[str, ...] = ("precipitation",)
     water_out: tuple[str, ...] = ("runoff", "actual_evapotranspiration")
     runoff: str = "runoff"
+
+    # fluxes whose means `balanced` takes
+    balancing: tuple[str, ...] = ()
+
+    def balanced(self, states: dict, means: dict, p: SimpleNamespace) -> dict:
+        """States, with those stores that fill too slowly for a spin-up put where mean fluxes of
+        `balancing` (N, M) would bring them; a guess at equilibrium to start a run from."""
+        return states
 
     def step(self, s: SimpleNamespace, x: SimpleNamespace, p: SimpleNamespace):
         raise TypeError(f"the column {type(self).__name__} has no step(s, x, p): write one day")

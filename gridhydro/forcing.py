@@ -50,7 +50,7 @@ class Forcing:
         cache: str | Path | None = None,
         progress: bool = True,
     ):
-        """From a Dataset with the column's forcings as (time, y, x) on the domain's grid.
+        """From a Dataset with the forcings of a column or model as (time, y, x) on the domain.
 
         For lumped basins (time, gauge). Units are converted; a variable that is missing, a day
         that is missing and a value that is missing each raise ValueError saying which. With a

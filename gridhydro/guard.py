@@ -71,11 +71,15 @@ def _first_in_column(model, batch, times, parameters) -> dict | None:
     own = {f.name: parameters[f.name] for f in model.column.parameters if f.name in parameters}
     names = [f.name for f in (*model.column.states, *model.column.fluxes)]
     weather, state = torch.cat([batch.before, batch.forcing], dim=1), None
-    for t in range(weather.shape[1] if own else 0):
+    if not own:
+        return None
+    weather, properties = model.weather(weather), model.cell_properties(batch.cells)
+    properties = {f.name: properties[f.name] for f in model.column.properties}
+    for t in range(weather.shape[1]):
         today = {name: p[t : t + 1] if p.ndim == 3 else p for name, p in own.items()}
         values, state = simulate(
-            model.column, weather[:, t : t + 1], today, initial=state, outputs=names,
-            backend=model.backend, networks=model.embedded, scheme=model.scheme,
+            model.column, weather[:, t : t + 1], today, properties=properties, initial=state,
+            outputs=names, backend=model.backend, networks=model.embedded, scheme=model.scheme,
         )  # fmt: skip
         for name in names:
             bad = (~torch.isfinite(values[name][0])).nonzero()

@@ -58,6 +58,35 @@ def attribute_values(domain: Domain, attributes, names=None) -> dict[str, np.nda
     return ordered
 
 
+def property_values(domain: Domain, properties, fields) -> dict[str, np.ndarray]:
+    """Name -> (N,) of the fields, from a Dataset of rasters or a mapping; none may be missing.
+
+    ValueError names what is missing, or the first cell without a value.
+    """
+    found = {}
+    for field in fields:
+        if properties is None or field.name not in properties:
+            wanted = ", ".join(f"{f.name} ({f.unit})" for f in fields)
+            raise ValueError(
+                f"the cells' {field.name} is not given: the model needs the properties {wanted}; "
+                "gridhydro.land_surface makes those of HydroPy from its land-surface file"
+            )
+        values = np.asarray(_one(domain, field.name, properties[field.name]), float)
+        if values.shape != (domain.size,):
+            raise ValueError(
+                f"the property {field.name} has shape {values.shape}, not one value for each of "
+                f"the {domain.size} cells"
+            )
+        gaps = np.flatnonzero(~np.isfinite(values))
+        if gaps.size:
+            raise ValueError(
+                f"the property {field.name} is missing in {domain.name_cell(gaps[0])}, "
+                f"{gaps.size} of {domain.size} cells in all: fill it, or mask the cells out"
+            )
+        found[field.name] = values
+    return found
+
+
 def without_gaps(
     values: dict[str, np.ndarray], means: dict[str, float] | None = None, trained=slice(None)
 ) -> dict:

@@ -44,10 +44,10 @@ class LandSurface:
     domain      of these cells
     raw         name -> (N,), and (12, N) for fveg and lai: the fields as they were read
     properties  name -> (N,): soil_capacity, wilting_point, soil_capacity_min, soil_capacity_max, mm
-                (over permafrost, reduced); arno_shape, water_fraction, 1
+                (over permafrost, reduced); arno_shape, water_fraction, 1; and of the river in a
+                cell river_reservoirs, 1 to 5
     defaults    name -> (N,): HydroPy's values of the column's nine parameters; lags may lie beyond
                 the bounds within which they are learned, lakes make them long
-    reservoirs  (N,) int64, of the river in each cell, 1 to 5
     area        (N,) m2 of land: what depths of the column are over
     """
 
@@ -55,8 +55,12 @@ class LandSurface:
     raw: dict[str, np.ndarray]
     properties: dict[str, np.ndarray]
     defaults: dict[str, np.ndarray]
-    reservoirs: np.ndarray
     area: np.ndarray
+
+    @property
+    def reservoirs(self) -> np.ndarray:
+        """Linear reservoirs in the river of each cell, (N,) int64."""
+        return self.properties["river_reservoirs"]
 
     @property
     def vegetation(self) -> tuple[np.ndarray, np.ndarray]:
@@ -168,6 +172,7 @@ def land_surface(
             "soil_capacity_max": most,
             "arno_shape": raw["beta"] + np.where(roughness >= 0.01, roughness, 0.0),
             "water_fraction": np.clip(water, LEAST_WATER, 1),
+            "river_reservoirs": times.reservoirs,
         },
         defaults=constants
         | {
@@ -175,7 +180,6 @@ def land_surface(
             "groundwater_lag": times.groundwater,
             "river_lag": times.river,
         },
-        reservoirs=times.reservoirs,
         area=land,
     )
 

@@ -3,53 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from types import SimpleNamespace
 
-import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
 
 from gridhydro import hydrograph
+from gridhydro.averages import Averages
 from gridhydro.column import Column, Field
 from gridhydro.columns import column as column_named
 from gridhydro.domain import Domain
 from gridhydro.given import names, one_of, share, whole
 from gridhydro.hydrograph import ROUTED
-from gridhydro.inputs import attribute_values
+from gridhydro.inputs import attribute_values, property_values
+from gridhydro.io.quantities import SERIES
 from gridhydro.kernels import Scheme
-from gridhydro.nets import (
-    WEIGHT,
-    EmbeddedNetwork,
-    Parameterization,
-    SequenceParameterization,
-)
-from gridhydro.river import SECONDS, VELOCITY, River, flow_length
-from gridhydro.routing import route
+from gridhydro.nets import WEIGHT, EmbeddedNetwork, SequenceParameterization
+from gridhydro.nets.choice import PER_CELL, parameterization, sizes
+from gridhydro.nets.correction import Correction, PETCorrection
+from gridhydro.river import SECONDS, River, flow_length
 from gridhydro.simulate import simulate
+from gridhydro.simulation import Simulation, State
 
-
-@dataclass(frozen=True)
-class State:
-    """All water at one moment.
-
-    column      stores by name (N, M) mm
-    river       (6, N) m3; None for lumped basins
-    hydrograph  flow -> (14, N) or (14, N, M) mm d-1 that has not all reached the gauge, if routed
-    """
-
-    column: dict[str, Tensor]
-    river: Tensor | None
-    hydrograph: dict[str, Tensor] | None = None
-
-
-@dataclass(frozen=True)
-class Simulation:
-    """What a run gives: discharge (T, G) m3 s-1 at the gauges, outputs (T, N), the last state."""
-
-    discharge: Tensor
-    outputs: dict[str, Tensor]
-    state: State
+STORAGE = "total_storage"  # the output of a column that is all its water
+# days on both sides that a correction may look at, in a run cut in two
+REACH = 8
 
 
 class Model(torch.nn.Module):
@@ -58,7 +38,11 @@ class Model(torch.nn.Module):
     domain      the cells, their river network and gauges
     column      "hbv" or a Column
     attributes  Dataset of rasters (y, x) on the domain's grid, or name -> (N,) values
-    network     "mlp" reads attributes; "lstm" reads attributes and forcing
+    properties  Dataset or name -> (N,) of what the column and the river have to know of a cell
+    network     "mlp" reads attributes, "conv" those of the cells around as well, "lstm" attributes
+                and forcing; "free" has no network but a value for each cell to learn, and "none"
+                nothing to learn: both start at `defaults`
+    defaults    parameter -> (N,) or one value, of "free" and "none"; mid-range where left out
     hidden      sizes of the hidden layers of the network, or size of the LSTM; two or more sizes
                 with "lstm": the LSTM's, and those of the layers that give the static parameters
                 from attributes alone, of which the daily ones then are departures
@@ -70,6 +54,8 @@ class Model(torch.nn.Module):
     log_attributes  names of attributes that the network sees in logarithm
     fixed       parameters held at a constant, such as {"C": 0.0}
     river       routing options, for rasters
+    correction  network that changes a forcing before the column sees it: "conv3d" for the error of
+                Penman-Monteith from the six variables that it takes, or a `nets.Correction`
     unit_hydrograph  for lumped basins: None, "mean" (the mean of the components is routed by the
                 gamma unit hydrograph) or "components" (each with its own)
     scheme      how time is stepped within the day: "sequential", "implicit", "explicit:24", ...
@@ -83,6 +69,8 @@ class Model(torch.nn.Module):
         column: str | Column = "hbv",
         attributes: xr.Dataset | Mapping[str, object] | None = None,
         *,
+        properties: xr.Dataset | Mapping[str, object] | None = None,
+        defaults: Mapping[str, object] | None = None,
         network: str = "mlp",
         hidden: int | Sequence[int] | None = None,
         components: int = 1,
@@ -93,6 +81,7 @@ class Model(torch.nn.Module):
         log_attributes: Sequence[str] = (),
         fixed: Mapping[str, float] | None = None,
         river: River | None = None,
+        correction: str | Correction | None = None,
         unit_hydrograph: str | None = None,
         scheme: str = "sequential",
         storage: str | int = "auto",
@@ -107,48 +96,48 @@ class Model(torch.nn.Module):
         dynamic_dropout = share("dynamic_dropout", dynamic_dropout)
         self.components, self.unit_hydrograph = components, unit_hydrograph
         self.scheme = Scheme.of(scheme)
-        values = attribute_values(domain, attributes)
         fixed = {name: float(value) for name, value in (fixed or {}).items()}
         unknown = [n for n in dynamic if n not in [f.name for f in self.column.parameters]]
         if unknown:
             raise ValueError(f"'{unknown[0]}' is no parameter of the column '{self.column.name}'")
         fields = [*self.column.parameters, *self._routing_fields(fixed)]
-        hidden = _hidden(network, hidden)
+        hidden = sizes(network, hidden)
+        per_cell = network in PER_CELL and attributes is None
+        values = {} if per_cell else attribute_values(domain, attributes)
+        of_river = () if domain.grid is None else self.river.properties
+        of_cells = (*self.column.properties, *of_river)
+        properties = property_values(domain, properties, of_cells)
         self.options = dict(
             column=self.column.name, network=network, hidden=hidden, components=components,
             weights=weights, dynamic=dynamic, dynamic_dropout=dynamic_dropout,
             dropout=dropout, log_attributes=log_attributes, fixed=fixed,
             river=asdict(self.river), unit_hydrograph=unit_hydrograph, scheme=str(self.scheme),
-            seed=seed,
+            seed=seed, correction=correction if isinstance(correction, str | None) else "own",
         )  # fmt: skip
-        log = [VELOCITY.name] if VELOCITY in fields else []
-        more = dict(
-            weighted=one_of("weights", weights, ("mean", "learned")) == "learned",
-            dropout=dropout, log_attributes=log_attributes,
-        )  # fmt: skip
+        weighted = one_of("weights", weights, ("mean", "learned")) == "learned"
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            if network == "lstm":
-                size, *layers = hidden
-                if layers:
-                    more |= dict(static="attributes", layers=layers)
-                self.network = SequenceParameterization(
-                    values, fields, size, components, fixed, log, dynamic=dynamic,
-                    forcings=self.column.forcings, dynamic_dropout=dynamic_dropout, **more,
-                )  # fmt: skip
-            elif dynamic:
-                raise ValueError(
-                    f"{', '.join(dynamic)} cannot change by day with a network that reads "
-                    "attributes only: take network='lstm'"
-                )
-            else:
-                self.network = Parameterization(
-                    values, fields, hidden, components, fixed, log, **more
-                )
+            self.network = parameterization(
+                network, domain, values, fields, hidden=hidden, components=components, fixed=fixed,
+                defaults=defaults or {}, forcings=self.column.forcings, dynamic=dynamic,
+                dynamic_dropout=dynamic_dropout, weighted=weighted, dropout=dropout,
+                log_attributes=log_attributes,
+            )  # fmt: skip
             networks = {n.name: EmbeddedNetwork(n) for n in self.column.networks}
+            if isinstance(correction, str):
+                one_of("correction", correction, ("conv3d",))
+                correction = PETCorrection(domain, values, log_attributes=log_attributes)
+        self.correction = correction
         self.embedded = torch.nn.ModuleDict(networks)  # inside the column's step, if it has any
         self.register_buffer("fitted", torch.tensor(False))
         self.register_buffer("attributes", self.network.matrix(values))
+        self.property_names = tuple(properties)
+        rows = [torch.as_tensor(row, dtype=torch.float32) for row in properties.values()]
+        self.register_buffer(
+            "properties", torch.stack(rows) if rows else torch.empty(0, domain.size)
+        )
+        if correction is not None:
+            self.register_buffer("correction_attributes", correction.inputs.matrix(values))
         self.register_buffer("area", torch.as_tensor(domain.area, dtype=torch.float32))
         length = torch.as_tensor(flow_length(domain), dtype=torch.float32)
         self.register_buffer("flow_length", length)
@@ -160,8 +149,8 @@ class Model(torch.nn.Module):
             if self.unit_hydrograph is not None:
                 raise ValueError("the unit hydrograph is for lumped basins: rasters have rivers")
             if self.river.velocity is not None:
-                fixed[VELOCITY.name] = self.river.velocity
-            return [VELOCITY]
+                fixed[self.river.parameter.name] = self.river.velocity
+            return [self.river.parameter]
         if self.unit_hydrograph is None:
             return []
         one_of("unit_hydrograph", self.unit_hydrograph, hydrograph.WAYS)
@@ -175,6 +164,14 @@ class Model(torch.nn.Module):
             f"  {inputs} attributes -> {outputs} parameters x {self.components} components"
             + (f", by day: {', '.join(daily)}" if daily else "")
         )
+
+    @property
+    def forcings(self) -> tuple[Field, ...]:
+        """What a forcing is made of: that of the column, then what a correction reads."""
+        series = self.correction.series if self.correction is not None else ()
+        own = [f.name for f in self.column.forcings]
+        more = [n for n in series if n not in own]
+        return (*self.column.forcings, *(_series(name) for name in more))
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -198,7 +195,10 @@ class Model(torch.nn.Module):
         self.fitted.fill_(True)
         self.network.inputs.fit(attributes)
         if isinstance(self.network, SequenceParameterization):
-            self.network.trunk.fit(forcing)
+            self.network.trunk.fit(forcing[: len(self.column.forcings)])
+        if self.correction is not None:
+            self.correction.inputs.fit(self.correction_attributes)
+            self.correction.fit(self._read_by_correction(forcing))
 
     def cell_parameters(
         self,
@@ -212,7 +212,39 @@ class Model(torch.nn.Module):
         (F, W, N) is that of the days before, which pass without gradient.
         """
         attributes = self.attributes if cells is None else self.attributes[cells]
+        own = len(self.column.forcings)
+        forcing, before = (None if w is None else w[:own] for w in (forcing, before))
         return self.network(attributes, forcing, before)
+
+    def cell_properties(self, cells: Tensor | None = None) -> dict[str, Tensor]:
+        """Property -> (N,), of some cells or of all."""
+        rows = self.properties if cells is None else self.properties[:, cells]
+        return dict(zip(self.property_names, rows, strict=True))
+
+    def weather(self, forcing: Tensor) -> Tensor:
+        """Forcing (F + V, T, N) as the column sees it, (F, T, N): with the correction."""
+        own = forcing[: len(self.column.forcings)]
+        if self.correction is None:
+            return own
+        place = [f.name for f in self.column.forcings].index(self.correction.forcing)
+        series = self._read_by_correction(forcing)
+        changed = self.correction.changed(own[place], series, self.correction_attributes)
+        return torch.stack([changed if k == place else row for k, row in enumerate(own)])
+
+    def _read_by_correction(self, forcing: Tensor) -> Tensor:
+        places = [f.name for f in self.forcings]
+        return forcing[[places.index(name) for name in self.correction.series]]
+
+    def _weather_in_parts(self, before: Tensor | None, forcing: Tensor):
+        """The same of the days before, without gradient, and of the days that follow."""
+        if self.correction is None or before is None:
+            early = None if before is None else self.weather(before)
+            return early, self.weather(forcing)
+        days, reach = before.shape[1], min(REACH, before.shape[1])
+        with torch.no_grad():
+            early = self.weather(torch.cat([before, forcing[:, :REACH]], dim=1))[:, :days]
+        late = self.weather(torch.cat([before[:, days - reach :], forcing], dim=1))[:, reach:]
+        return early.contiguous(), late.contiguous()
 
     def forward(
         self,
@@ -223,8 +255,9 @@ class Model(torch.nn.Module):
         *,
         cells: Tensor | None = None,
         before: Tensor | None = None,
+        averages: Averages | None = None,
     ) -> Simulation:
-        """Run over forcing (F, T, N), packed in the column's order and units.
+        """Run over forcing (F, T, N), packed in the order and units of `forcings`.
 
         state       where the run starts (the column's initial stores, empty rivers)
         outputs     names of fluxes and states to return daily; "routed_" before the name of a flow
@@ -232,28 +265,34 @@ class Model(torch.nn.Module):
         parameters  replace those of the network
         cells       of lumped basins: which of them the forcing is for, in order
         before      forcing (F, W, N) of the days before, which only fill the stores: no gradient
+        averages    periods over which the water in all stores and rivers is averaged
         """
         if cells is not None and self.domain.grid is not None:
             raise ValueError("cells of a raster belong together: only lumped basins can be chosen")
         if parameters is None:
             parameters = self.cell_parameters(forcing, cells, before)
-        if before is not None:
-            days = before.shape[1]
-            early = {n: p[:days] if p.ndim == 3 else p for n, p in parameters.items()}
+        early, weather = self._weather_in_parts(before, forcing)
+        if early is not None:
+            days = early.shape[1]
+            first = {n: p[:days] if p.ndim == 3 else p for n, p in parameters.items()}
             with torch.no_grad():
-                state = self._run(before, state, outputs, early, cells).state
+                state = self._run(early, state, outputs, first, cells).state
             parameters = {n: p[days:] if p.ndim == 3 else p for n, p in parameters.items()}
-        return self._run(forcing, state, outputs, parameters, cells)
+        return self._run(weather, state, outputs, parameters, cells, averages)
 
-    def _run(self, forcing, state, outputs, parameters, cells) -> Simulation:
+    def _run(self, forcing, state, outputs, parameters, cells, averages=None) -> Simulation:
         own = {f.name: parameters[f.name] for f in self.column.parameters}
         routed = [self.column.runoff, *(n for n in outputs if n.startswith(ROUTED))]
         routed = [name.removeprefix(ROUTED) for name in routed]
         wanted = [*routed, *(n for n in outputs if not n.startswith(ROUTED))]
         weights, separate = parameters.get(WEIGHT), self.unit_hydrograph == "components"
+        properties = self.cell_properties(cells)
+        stored = () if averages is None or STORAGE in wanted else (STORAGE,)
         fluxes, stores = simulate(
-            self.column, forcing, own, initial=state.column if state else None,
-            outputs=tuple(dict.fromkeys(wanted)), storage=self.storage, backend=self.backend,
+            self.column, forcing, own,
+            properties={f.name: properties[f.name] for f in self.column.properties},
+            initial=state.column if state else None, outputs=tuple(dict.fromkeys(wanted)),
+            averages=averages, averaged=stored, storage=self.storage, backend=self.backend,
             scheme=self.scheme, mean=not separate, weights=None if separate else weights,
             networks=self.embedded,
         )  # fmt: skip
@@ -265,27 +304,22 @@ class Model(torch.nn.Module):
             )  # fmt: skip
         averaged = {n: hydrograph.over_components(v, weights) for n, v in fluxes.items()}
         fluxes = averaged | flows
-        discharge, river = self._discharge(fluxes, parameters, state, cells)
-        kept = {name: fluxes[name] for name in outputs}
-        return Simulation(discharge, kept, State(stores, river, tails))
-
-    def _discharge(self, fluxes, parameters, state, cells) -> tuple[Tensor, Tensor | None]:
-        """Discharge at the gauges, (T, G) m3 s-1, and the water in the rivers."""
+        storage = None
+        if averages is not None:
+            storage = fluxes[STORAGE] if stored else averages.means(fluxes[STORAGE])
         runoff = fluxes.get(ROUTED + self.column.runoff, fluxes[self.column.runoff])
         area = self.area if cells is None else self.area[cells]
-        volume = runoff * (area / 1000)  # mm d-1 -> m3 d-1
         if self.domain.grid is None:  # a basin is its own gauge
-            return volume / SECONDS, None
-        outflow, river = route(
-            volume, self.domain.network, self._lag(parameters[VELOCITY.name]),
-            self.river.reservoirs, substeps=self.river.substeps, delay=self.river.delay,
-            storage=state.river if state else None, backend=self.backend,
-        )  # fmt: skip
-        return outflow[:, self.gauge_cells] / SECONDS, river
-
-    def _lag(self, velocity: Tensor) -> Tensor:
-        """Residence time in each reservoir, (N,) d: a cell is passed in length / velocity."""
-        return self.flow_length / velocity.mean(-1) / SECONDS / self.river.reservoirs
+            discharge, river = runoff * (area / 1000) / SECONDS, None
+        else:
+            outflow, river, in_rivers = self.river.discharge(
+                runoff, self.domain, area, self.flow_length, parameters, properties,
+                state.river if state else None, self.backend, averages,
+            )  # fmt: skip
+            discharge = outflow[:, self.gauge_cells]
+            storage = None if averages is None else storage + in_rivers
+        kept = {name: fluxes[name] for name in outputs}
+        return Simulation(discharge, kept, State(stores, river, tails), storage)
 
     @torch.no_grad()
     def spin_up(
@@ -301,16 +335,27 @@ class Model(torch.nn.Module):
         """
         if forcing.shape[1] == 0:
             return state
-        parameters = self.cell_parameters(forcing)
+        parameters, weather = self.cell_parameters(forcing), self.weather(forcing)
         for _ in range(cycles):
-            state = self(forcing, state, outputs, parameters=parameters).state
+            state = self._run(weather, state, outputs, parameters, None).state
         return state
 
+    @torch.no_grad()
+    def near_equilibrium(self, forcing: Tensor) -> State:
+        """A state to start from, without gradient: after these days (F, T, N), with the stores that
+        fill over many years put where the mean fluxes of the second half would bring them."""
+        parameters, weather = self.cell_parameters(forcing), self.weather(forcing)
+        half = weather.shape[1] // 2
+        state = self._run(weather[:, :half].contiguous(), None, (), parameters, None).state
+        later = weather[:, half:].contiguous()
+        run = self._run(later, state, self.column.balancing, parameters, None)
+        means = {name: run.outputs[name].mean(0)[:, None] for name in self.column.balancing}
+        column = self.column.balanced(run.state.column, means, SimpleNamespace(**parameters))
+        return State(column, run.state.river, run.state.hydrograph)
 
-def _hidden(network: str, hidden) -> list[int]:
-    """Sizes of the layers, the LSTM first."""
-    one_of("network", network, ("mlp", "lstm"))
-    if hidden is None:
-        return [256, 64, 16] if network == "mlp" else [64]
-    sizes = hidden if np.ndim(hidden) else [hidden]
-    return [whole("hidden", size, 1) for size in sizes]
+
+def _series(name: str) -> Field:
+    """A daily series of weather that a correction reads."""
+    if name not in SERIES:
+        raise ValueError(f"no weather is called '{name}'; there is {', '.join(SERIES)}")
+    return Field(name, SERIES[name].unit, SERIES[name].long_name)

@@ -20,6 +20,7 @@ from gridhydro.domain import Domain
 from gridhydro.io.raster import existing
 from gridhydro.landsurface import land_surface
 from gridhydro.rehearsal_land import amazon, as_file, elevation, land_fields
+from gridhydro.rehearsal_observed import observations
 from gridhydro.rehearsal_truth import PARAMETERS, parameters, pet_error
 from gridhydro.rehearsal_weather import VARIABLES, climate, reference_evapotranspiration, weather
 
@@ -126,6 +127,8 @@ def generate(
     grace_dates.csv        time_start, time_end of each solution
     truth_parameters.nc    nine rasters (y, x)
     truth_pet_error.nc     pet_error (time, y, x) mm d-1
+    discharge.csv          m3 s-1, days by gauges: of the true model, with errors and gaps
+    twsa.nc                anomalies of its storage (time, y, x) mm, by solution, with errors
     """
     world = make_rehearsal(data, seed, years)
     folder = Path(folder)
@@ -140,7 +143,9 @@ def generate(
     _write_days(world, world.weather, folder / "weather.nc")
     _write(_truth(world), folder / "truth_parameters.nc")
     _write_days(world, {"pet_error": world.pet_error}, folder / "truth_pet_error.nc")
-    # what the true model makes of it is observed from here on: discharge at the gauges, storage
+    discharge, storage = observations(world, seed)
+    discharge.to_csv(folder / "discharge.csv", float_format="%.6g")
+    _write(storage, folder / "twsa.nc")
     return world
 
 

@@ -1,4 +1,4 @@
-"""How the river of a domain is described to the routing: flow lengths, velocity, reservoirs."""
+"""The river of a domain: what describes it, what of it is learned, and how water takes it."""
 
 from __future__ import annotations
 
@@ -6,35 +6,84 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyproj
+from torch import Tensor
 
-from gridhydro.column import Field
+from gridhydro.column import Field, fields
 from gridhydro.domain import Domain
+from gridhydro.given import one_of
+from gridhydro.routing import route
 
 SECONDS = 86400.0
 
-VELOCITY = Field(
-    name="river_velocity",
-    unit="m s-1",
-    long_name="mean flow velocity in the river",
-    bounds=(0.05, 5.0),
+VELOCITY, LAG = fields(
+    "river_velocity m s-1 [0.05, 5] log: mean flow velocity in the river",
+    "river_lag d [0.01, 5] log: residence time in each reservoir of the river",
 )
+(RESERVOIRS,) = fields("river_reservoirs 1: linear reservoirs in a row in the river of a cell")
+LEARNED = {"velocity": VELOCITY, "lag": LAG}
 
 
 @dataclass(frozen=True)
 class River:
     """Options of the routing.
 
-    reservoirs  linear reservoirs in a row in every cell, 1 to 5: more give a sharper wave
+    reservoirs  linear reservoirs in a row in every cell, 1 to 5: more give a sharper wave; None:
+                the property `river_reservoirs` of each cell has their number
     substeps    routing steps a day
     delay       0: water may pass many cells within a sub-step, as it must where a day's way is
                 longer than a cell; 1: one cell a sub-step (HydroPy, half-degree cells)
     velocity    flow velocity in m s-1; None: learned for every cell between 0.05 and 5
+    learned     "velocity", from which the residence time follows by the length of the way, or
+                "lag": the residence time in each reservoir itself, between 0.01 and 5 days
     """
 
-    reservoirs: int = 1
+    reservoirs: int | None = 1
     substeps: int = 4
     delay: int = 0
     velocity: float | None = None
+    learned: str = "velocity"
+
+    def __post_init__(self):
+        one_of("learned", self.learned, tuple(LEARNED))
+        if self.velocity is not None and self.learned != "velocity":
+            raise ValueError("the river's velocity is given, and its lag is to be learned: choose")
+
+    @classmethod
+    def hydropy(cls) -> River:
+        """As in HydroPy: reservoirs of each cell, one cell a sub-step, the lag a parameter."""
+        return cls(reservoirs=None, delay=1, learned="lag")
+
+    @property
+    def parameter(self) -> Field:
+        """What of the river is a parameter of the cells."""
+        return LEARNED[self.learned]
+
+    @property
+    def properties(self) -> tuple[Field, ...]:
+        """What has to be known of the cells."""
+        return (RESERVOIRS,) if self.reservoirs is None else ()
+
+    def discharge(
+        self, runoff: Tensor, domain: Domain, area: Tensor, length: Tensor, parameters, properties,
+        storage: Tensor | None, backend: str | None, averages=None,
+    ):  # fmt: skip
+        """Runoff (T, N) mm d-1 through the river network of a raster.
+
+        area m2 and flow length m (N,); parameters and properties of the cells by name; storage
+        (6, N) m3 at the start. Returns outflow (T, N) m3 s-1, the storage at the end, and with
+        `averages` the water in the rivers (R, N) mm of the cell, else None.
+        """
+        count = self.reservoirs
+        reservoirs = properties[RESERVOIRS.name] if count is None else count
+        values = parameters[self.parameter.name].mean(-1)
+        lag = values if self.learned == "lag" else length / values / SECONDS / reservoirs
+        depth = area / 1000  # m3 of one mm
+        outflow, *rest = route(
+            runoff * depth, domain.network, lag, reservoirs, substeps=self.substeps,
+            delay=self.delay, storage=storage, backend=backend, averages=averages,
+        )  # fmt: skip
+        final, means = (*rest, None)[:2]
+        return outflow / SECONDS, final, None if means is None else means / depth
 
 
 def flow_length(domain: Domain) -> np.ndarray:

@@ -65,28 +65,34 @@ class Run:
         if forcing is None:
             raise ValueError("this run was loaded without its forcing: give it to Run.load or here")
         device = self.model.area.device
-        return Forcing.read(forcing, self.model.domain, self.model.column, device=device)
+        return Forcing.read(forcing, self.model.domain, self.model, device=device)
 
     @torch.no_grad()
-    def _simulation(self, forcing, outputs: Sequence[str]) -> tuple[Forcing, Simulation]:
+    def _simulation(
+        self, forcing, outputs: Sequence[str], averages=None
+    ) -> tuple[Forcing, Simulation]:
         forcing = self._forcing(forcing)
         cycles, end = self.about.get("spinup_cycles", 0), self.about["period"][1]
         # as in training: over the days up to the end of its period, where the forcing has them
         until = forcing.times.slice_indexer(None, end).stop or len(forcing.times)
         self.model.eval()
-        if cycles or self.model.domain.grid is not None:
-            record = forcing.values.to(self.model.area.device)
-            before = record[:, :until]
-            state = self.model.spin_up(before, cycles, outputs=outputs) if cycles else None
-            return forcing, self.model(record, state, outputs)
+        balanced = self.about.get("start") == "equilibrium"
+        if cycles or balanced or self.model.domain.grid is not None:
+            record, state = forcing.values.to(self.model.area.device), None
+            if cycles:
+                state = self.model.spin_up(record[:, :until], cycles, outputs=outputs)
+            elif balanced:
+                state = self.model.near_equilibrium(record[:, : self.about["spinup"]].contiguous())
+            return forcing, self.model(record, state, outputs, averages=averages)
         parts = [
-            self.model(weather, None, outputs, cells=cells)
+            self.model(weather, None, outputs, cells=cells, averages=averages)
             for cells, weather in _chunks(self.model, forcing)
         ]
         whole = Simulation(
             torch.cat([p.discharge for p in parts], dim=1),
             {name: torch.cat([p.outputs[name] for p in parts], dim=1) for name in outputs},
             None,
+            None if averages is None else torch.cat([p.storage for p in parts], dim=1),
         )
         return forcing, whole
 
@@ -164,7 +170,7 @@ class Run:
         model.embedded.load_state_dict(self.model.embedded.state_dict())
         model.eval()
         method = pet or self.about.get("pet") or "given"
-        forcing = Forcing.read(with_pet(basins, model.column, method), domain, model.column)
+        forcing = Forcing.read(with_pet(basins, model.column, method), domain, model)
         return Run(model, forcing, self.history, self.about)
 
     def evaluate(
@@ -244,7 +250,7 @@ class Run:
         """
         model, history, about = run_folder.read(Path(folder), column)
         if forcing is not None:
-            forcing = Forcing.read(forcing, model.domain, model.column)
+            forcing = Forcing.read(forcing, model.domain, model)
         return cls(model, forcing, history, about)
 
 

@@ -26,7 +26,8 @@ def write(folder: Path, model, about: dict) -> None:
     replace(folder / "model.safetensors", lambda p: save_file(tensors, p))
     model.domain.to_file(folder / "domain.nc")
     content = {
-        "model": model.options | {"attributes": list(model.network.names)},
+        "model": model.options
+        | {"attributes": list(model.network.names), "properties": list(properties_of(model))},
         "training": about,
         "versions": {name: version(name) for name in _PACKAGES},
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
@@ -46,10 +47,13 @@ def read(folder: Path, column=None) -> tuple[torch.nn.Module, pd.DataFrame, dict
     options = options_of(content["model"])
     domain = Domain.from_file(folder / "domain.nc")
     tensors = load_file(folder / "model.safetensors")
-    values = zip(content["model"]["attributes"], tensors["attributes"].numpy().T, strict=True)
+    names = content["model"]["attributes"]
+    values = dict(zip(names, tensors["attributes"].numpy().T, strict=True)) if names else None
     if column is not None:
         options["column"] = column
-    model = make_model(domain, dict(values), **options)
+    if properties := content["model"].get("properties"):
+        options["properties"] = dict(zip(properties, tensors["properties"].numpy(), strict=True))
+    model = make_model(domain, values, **options)
     model.load_state_dict(tensors)
     model.eval()
     history = folder / "history.csv"
@@ -57,9 +61,14 @@ def read(folder: Path, column=None) -> tuple[torch.nn.Module, pd.DataFrame, dict
     return model, table, content["training"]
 
 
+def properties_of(model) -> tuple[str, ...]:
+    """Names of the properties that a model holds for its cells."""
+    return getattr(model, "property_names", ())
+
+
 def options_of(kept: dict) -> dict:
     """The options of a model as they were kept, for making it again."""
-    options = {k: v for k, v in kept.items() if k != "attributes"}
+    options = {k: v for k, v in kept.items() if k not in ("attributes", "properties")}
     if "river" in options:
         options["river"] = River(**options["river"])
     return options

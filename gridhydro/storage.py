@@ -15,7 +15,7 @@ from gridhydro.domain import Domain
 from gridhydro.grid import read_values, spatial_dims
 from gridhydro.resample import _stencil
 from gridhydro.tiles import Tiles
-from gridhydro.units import _normal
+from gridhydro.units import spelled
 
 DAY = np.timedelta64(1, "D")
 BASELINE = ("2004-01-01", "2009-12-31")
@@ -101,7 +101,7 @@ class StorageObservations:
                 raise ValueError(f"the observations have no '{name}': read them with io.read_grace")
         series = twsa["twsa"]
         unit = str(series.attrs.get("units", ""))
-        if _normal(unit) != "mm":
+        if spelled(unit) != "mm":
             raise ValueError(f"'twsa' is in '{unit}', not mm: read it with io.read_grace")
         if domain.grid is None:
             if "gauge" not in series.dims:

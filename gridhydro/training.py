@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -19,16 +17,19 @@ from gridhydro import checkpoint, guard
 from gridhydro.batches import Batch, Batches, minibatches
 from gridhydro.forcing import Forcing
 from gridhydro.given import names as names_of
+from gridhydro.given import one_of, whole
 from gridhydro.given import period as period_of
-from gridhydro.given import whole
 from gridhydro.interrupt import Interrupt
 from gridhydro.losses import NothingObserved
 from gridhydro.losses import loss as loss_named
 from gridhydro.model import Model
-from gridhydro.observed import observations, per_area, variance
+from gridhydro.objective import Objective, Validation
+from gridhydro.observed import observations
 from gridhydro.run import Run
 from gridhydro.splits import Split
+from gridhydro.storage import StorageObservations
 
+STARTS = ("empty", "equilibrium")
 OPTIMIZERS = {"adam": torch.optim.Adam, "adadelta": torch.optim.Adadelta}
 
 
@@ -54,11 +55,15 @@ def train(
     device: str | torch.device | None = None,
     out: str | Path | None = None,
     resume: bool = False,
+    storage: StorageObservations | None = None,
+    storage_weight: float = 0.5,
+    start: str = "empty",
+    validation: tuple[str, str] | None = None,
     cache: str | Path | None = None,
     checkpoint_every: float = 20.0,
     progress: bool = True,
 ) -> Run:
-    """Fit the model's network to observed discharge.
+    """Fit the model's network to observed discharge, and to observed water storage where given.
 
     forcing     Dataset (time, y, x) of the column's forcings on the domain's grid
     discharge   m3 s-1 (or a DataArray with units, mm d-1 too), one column per gauge of the domain;
@@ -77,6 +82,11 @@ def train(
     clip        largest norm of the gradient
     out         folder for checkpoints, one every `checkpoint_every` seconds and at the end;
                 with `resume` training goes on from the last, to the numbers of an unbroken run
+    storage     anomalies of water storage on tiles to fit as well: the loss is then (1 - w) of that
+                of discharge + w (1 - NSE, meaned over the tiles), with w = `storage_weight`
+    start       "empty": the column's initial stores; "equilibrium": those that fill over many
+                years begin where the spin-up's mean fluxes would bring them
+    validation  a later period, scored ten times along the way (and shown; training ignores it)
     cache       folder for packed copies of forcing and observations, of which minibatches read
                 their windows: nothing else is held in memory; gone with the process
 
@@ -85,7 +95,7 @@ def train(
     diverges.
     """
     device = _device(device)
-    epochs, seed = whole("epochs", epochs, 1), whole("seed", seed, 0)
+    epochs, seed = whole("epochs", epochs, 0), whole("seed", seed, 0)
     spinup, spinup_cycles = whole("spinup", spinup, 0), whole("spinup_cycles", spinup_cycles, 0)
     if not isinstance(batches, Batches | None):
         raise ValueError(f"batches is a gridhydro.Batches(basins=..., ...), not {batches!r}")
@@ -95,7 +105,7 @@ def train(
     model.to(device)
     pet = _method_of(forcing)
     forcing = Forcing.read(
-        forcing, model.domain, model.column, device=device, cache=cache, progress=progress
+        forcing, model.domain, model, device=device, cache=cache, progress=progress
     )
     days = forcing.between(*period)
     names = _training_gauges(model, gauges, held_out)
@@ -110,21 +120,27 @@ def train(
         discharge, forcing.times, days, model, names, device, cache, progress
     )
     epoch_of = _epochs(model, forcing, observed, places, days, spinup, batches, seed)
-    score = _score(loss_named(loss), observed, days, batches)
+    objective = Objective(model, loss_named(loss), observed, days, batches, storage, storage_weight)
+    if one_of("start", start, STARTS) == "equilibrium" and (batches or spinup < 2):
+        raise ValueError("a start near equilibrium is found in the days of a spin-up: give two")
+    checking = _validation(validation, model, forcing, discharge, days, spinup, places, storage)
     if model.domain.grid is None:
         model.fit_inputs(_sample(forcing, days, places, device), places)
-    elif model.options["network"] == "lstm":
+    elif model.options["network"] == "lstm" or model.correction is not None:
         model.fit_inputs(_sample(forcing, days, torch.arange(model.domain.size), device))
     history: list[dict] = []
     if optimizer not in OPTIMIZERS:
         raise ValueError(f"optimizer is one of {', '.join(OPTIMIZERS)}, not '{optimizer}'")
-    torch_optimizer = OPTIMIZERS[optimizer](model.parameters(), lr=learning_rate)
+    weights = [w for w in model.parameters() if w.requires_grad]
+    if epochs and not weights:
+        raise ValueError("this model has nothing to learn (network='none'): take epochs=0")
+    torch_optimizer = OPTIMIZERS[optimizer](weights or model.parameters(), lr=learning_rate)
     loss_name = loss if isinstance(loss, str) else getattr(loss, "__name__", "own")
     about = model.options | dict(
         period=list(period), spinup=spinup, spinup_cycles=spinup_cycles, loss=loss_name,
         optimizer=optimizer, learning_rate=float(learning_rate), decay=decay, epochs=epochs,
         batches=asdict(batches) if batches else None, gauges=names, clip=float(clip), seed=seed,
-        split=split.to_json() if split else None, pet=pet,
+        split=split.to_json() if split else None, pet=pet, start=start, **objective.about,
     )  # fmt: skip
     done = 0
     folder = Path(out) / "checkpoint" if out is not None else None
@@ -132,7 +148,6 @@ def train(
         checkpoint.writable(folder)
         if resume:
             done, history = checkpoint.read(folder, model, torch_optimizer, about)
-    to_depth = per_area(model)
     saved = time.monotonic()
     bar = tqdm(
         range(done, epochs), initial=done, total=epochs, desc="training", unit="epoch",
@@ -145,14 +160,17 @@ def train(
             checkpoint.write(folder, len(history), model, torch_optimizer, history, about)
         saved = time.monotonic()
 
-    def step(batch: Batch, epoch: int) -> float | None:
+    def state_of(batch: Batch):
+        if spinup_cycles:
+            return model.spin_up(forcing.values[:, : days.stop].to(device), spinup_cycles)
+        return model.near_equilibrium(batch.before) if start == "equilibrium" else None
+
+    def step(batch: Batch, epoch: int) -> dict[str, float] | None:
         torch_optimizer.zero_grad()
+        parts = {}
         try:
-            state = None
-            if spinup_cycles:
-                state = model.spin_up(forcing.values[:, : days.stop].to(device), spinup_cycles)
-            simulated = batch.simulate(model, state) * to_depth[batch.gauges]
-            value = score(batch)(simulated, batch.observed)
+            run = batch.simulate(model, state_of(batch), objective.averages)
+            value, parts = objective(run, batch)
             value.backward()
         except NothingObserved:
             if batches is None:
@@ -169,7 +187,7 @@ def train(
                 guard.report(model, batch, forcing.times, epoch, Path(out or "."))
             )
         torch_optimizer.step()
-        return value.item()
+        return {"loss": value.item()} | {name: part.item() for name, part in parts.items()}
 
     model.train()
     if not done:
@@ -179,22 +197,28 @@ def train(
             began = time.perf_counter()
             rate = learning_rate * (0.5 + 0.5 * math.cos(math.pi * epoch / epochs) if decay else 1)
             torch_optimizer.param_groups[0]["lr"] = rate
-            losses, steps = [], 0
+            found, steps = [], 0
             for batch in epoch_of(epoch):
                 value = step(batch, epoch)
                 if value is None:
                     continue
-                losses.append(value)
+                found.append(value)
                 lanes = batch.forcing.shape[2] * model.components
                 steps += (batch.before.shape[1] + batch.forcing.shape[1]) * lanes
             seconds = time.perf_counter() - began
-            if not losses:
+            if not found:
                 raise ValueError(
                     f"no minibatch of epoch {epoch + 1} has observations to learn from"
                 )
-            mean = sum(losses) / len(losses)
-            history.append({"epoch": epoch + 1, "loss": mean, "seconds": seconds})
-            bar.set_postfix_str(f"loss {mean:.4f}, {steps / seconds / 1e6:.1f} M cell-steps/s")
+            means = {name: sum(f[name] for f in found) / len(found) for name in found[0]}
+            if len(means) == 2:  # one part is the whole
+                means = {"loss": means["loss"]}
+            if checking and (epoch + 1) % max(1, epochs // 10) == 0:
+                scores = checking(model, forcing, state_of(batch))
+                means |= {f"validation_{name}_nse": score for name, score in scores.items()}
+            history.append({"epoch": epoch + 1, **means, "seconds": seconds})
+            shown = ", ".join(f"{_spoken(name)} {value:.4f}" for name, value in means.items())
+            bar.set_postfix_str(f"{shown}, {steps / seconds / 1e6:.1f} M cell-steps/s")
             over = epoch + 1 == epochs or interrupt.asked
             if over or time.monotonic() - saved > checkpoint_every:
                 keep()
@@ -252,12 +276,29 @@ def _epochs(model, forcing, observed, places, days, spinup, batches, seed) -> Ca
     return lambda epoch: [everything]
 
 
-def _score(score: Callable, observed: Forcing, days: slice, batches) -> Callable:
-    """Batch -> its loss function, told the variance of each gauge where it asks for one."""
-    if batches is None or "variance" not in inspect.signature(score).parameters:
-        return lambda batch: score
-    of_gauge = variance(observed, days)
-    return lambda batch: partial(score, variance=of_gauge[batch.gauges.to(of_gauge.device)])
+def _validation(validation, model, forcing, discharge, days, spinup, places, storage):
+    """What scores the model on the validation period, None without one."""
+    if validation is None:
+        return None
+    scored = forcing.between(*validation)
+    if scored.start < days.stop:
+        raise ValueError(
+            f"the validation begins on {forcing.times[scored.start]:%Y-%m-%d}, before the training "
+            f"ends on {forcing.times[days.stop - 1]:%Y-%m-%d}: take a later one"
+        )
+    if model.domain.grid is None and model.options["network"] == "lstm":
+        raise ValueError("validation along the way is not for networks that read the weather")
+    known = list(model.domain.gauges.index)
+    names = [known[place] for place in places.tolist()]
+    observed, _ = observations(
+        discharge, forcing.times, scored, model, names, model.area.device, None, False
+    )
+    run = slice(max(days.start - spinup, 0), scored.stop)
+    return Validation(model, observed, run, scored, places, storage)
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_nse", " NSE").replace("_", " ")
 
 
 def _sample(forcing: Forcing, days: slice, cells: torch.Tensor, device) -> torch.Tensor:

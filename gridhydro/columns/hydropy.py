@@ -46,8 +46,8 @@ class HydroPy(Column):
         " is not limited",
         "bare_soil_low 1 [0, 0.25]: share of soil capacity below which bare soil does not"
         " evaporate",
-        "surface_lag d [1, 200]: residence time of surface water",
-        "groundwater_lag d [30, 1500]: residence time of groundwater",
+        "surface_lag d [1, 200] log: residence time of surface water",
+        "groundwater_lag d [30, 1500] log: residence time of groundwater",
     )
     properties = fields(
         "soil_capacity mm: water holding capacity of the root zone",
@@ -195,6 +195,13 @@ class HydroPy(Column):
     def drains(self, wetness, p):
         """Whether the soil is wet enough to drain, 0 or 1: no gradient to `drainage_low`."""
         return torch.where(wetness > p.drainage_low, 0 * wetness + 1, 0.0)
+
+    # what a mean flux into a store and its residence time say of the store in equilibrium
+    balancing = ("drainage",)
+
+    def balanced(self, states, means, p):
+        """The states with groundwater as full as drains away what comes in, mean drainage."""
+        return states | dict(groundwater=means["drainage"] * p.groundwater_lag)
 
 
 class HydroPyRamp(HydroPy):

@@ -11,7 +11,7 @@ import xarray as xr
 from gridhydro.grid import read_values, spatial_dims
 from gridhydro.io.lazy import opened
 from gridhydro.io.raster import existing
-from gridhydro.units import _normal
+from gridhydro.units import spelled
 
 _UNITS = {
     "1": {"%": 0.01, "percent": 0.01} | dict.fromkeys(("-", "fraction", "m2 m-2", "m m-1"), 1.0),
@@ -107,7 +107,7 @@ def _field(name: str, array: xr.DataArray, where) -> xr.DataArray:
     if field.monthly:
         array = array.rename({array.dims[0]: "month"}).assign_coords(month=np.arange(1, 13))
 
-    given = _normal(str(array.attrs.get("units", field.unit))) or field.unit
+    given = spelled(str(array.attrs.get("units", field.unit))) or field.unit
     known = {field.unit: 1.0} | _UNITS[field.unit]
     if given not in known:
         raise ValueError(

@@ -1,0 +1,78 @@
+"""The parameterization that a name and some options stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from gridhydro.given import one_of, whole
+from gridhydro.nets.free import FreeParameters
+from gridhydro.nets.lstm import SequenceParameterization
+from gridhydro.nets.mlp import Parameterization
+
+KINDS = ("mlp", "lstm", "conv", "free", "none")
+# of these the parameters are values per cell, whatever its attributes
+PER_CELL = ("free", "none")
+_SIZES = {"mlp": [256, 64, 16], "lstm": [64], "conv": [32, 16]}
+
+
+def sizes(kind: str, hidden) -> list[int]:
+    """Sizes of the hidden layers, the LSTM's first; the usual ones of the kind if None."""
+    one_of("network", kind, KINDS)
+    if kind in PER_CELL:
+        if hidden is not None:
+            raise ValueError(f"network='{kind}' has no hidden layers: leave hidden out")
+        return []
+    if hidden is None:
+        return _SIZES[kind]
+    hidden = hidden if np.ndim(hidden) else [hidden]
+    return [whole("hidden", size, 1) for size in hidden]
+
+
+def parameterization(
+    kind: str,
+    domain,
+    values: Mapping[str, object],
+    fields: Sequence,
+    *,
+    hidden: list[int],
+    components: int,
+    fixed: Mapping[str, float],
+    defaults: Mapping[str, object],
+    forcings: Sequence,
+    dynamic: Sequence[str],
+    dynamic_dropout: float,
+    weighted: bool,
+    dropout: float,
+    log_attributes: Sequence[str],
+) -> Parameterization:
+    """A network of the kind, from attributes to the fields; see `gridhydro.Model`."""
+    log = [f.name for f in fields if f.log and f.name not in fixed]
+    if dynamic and kind != "lstm":
+        raise ValueError(
+            f"{', '.join(dynamic)} cannot change by day with a network that reads "
+            "attributes only: take network='lstm'"
+        )
+    if kind in PER_CELL:
+        named = {n: v for n, v in defaults.items() if n not in fixed}
+        network = FreeParameters(
+            fields, named, domain.size, components, fixed, log, weighted=weighted
+        )
+        return network.requires_grad_(kind == "free")
+    more = dict(weighted=weighted, dropout=dropout, log_attributes=log_attributes)
+    if kind == "lstm":
+        size, *layers = hidden
+        if layers:
+            more |= dict(static="attributes", layers=layers)
+        return SequenceParameterization(
+            values, fields, size, components, fixed, log, dynamic=dynamic,
+            forcings=forcings, dynamic_dropout=dynamic_dropout, **more,
+        )  # fmt: skip
+    if kind == "conv":
+        from gridhydro.nets.raster import RasterParameterization
+
+        return RasterParameterization(
+            domain, values, fields, hidden, components, fixed, log, **more
+        )
+    return Parameterization(values, fields, hidden, components, fixed, log, **more)

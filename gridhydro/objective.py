@@ -1,0 +1,139 @@
+"""What training makes small: the misfit of discharge at gauges, and of water storage on tiles."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gridhydro.batches import Batch
+from gridhydro.forcing import Forcing
+from gridhydro.given import share
+from gridhydro.losses import nse_loss
+from gridhydro.observed import per_area, variance
+from gridhydro.simulation import Simulation
+from gridhydro.storage import StorageObservations
+
+
+class Objective:
+    """(1 - w) x misfit of discharge + w x misfit of storage anomalies, 1 - NSE meaned over tiles.
+
+    score     loss of discharge (L, G) in mm d-1; told the variance of each gauge in minibatches
+    observed  discharge (1, T, G) mm d-1; days: those that are scored
+    storage   observations of storage, or None
+    weight    w of storage
+    """
+
+    def __init__(
+        self, model, score: Callable, observed: Forcing, days: slice, batches,
+        storage: StorageObservations | None = None, weight: float = 0.5,
+    ):  # fmt: skip
+        self.score, self.storage = score, storage
+        self.weight = share("storage_weight", weight) if storage is not None else 0.0
+        self.to_depth, self.variance = per_area(model), None
+        if batches is not None and "variance" in inspect.signature(score).parameters:
+            self.variance = variance(observed, days)
+        self.windows = self.seen = self.averages = None
+        if storage is not None:
+            if batches is not None:
+                raise ValueError(
+                    "storage is compared over the whole period: train on it without batches"
+                )
+            if storage.tiles.matrix.shape[1] != model.domain.size:
+                raise ValueError(
+                    f"the tiles are of {storage.tiles.matrix.shape[1]} cells, the domain has "
+                    f"{model.domain.size}: make them from this domain"
+                )
+            self.windows = storage.windows(observed.times[days])
+            self.seen = storage.observed(self.windows).to(self.to_depth)
+            self.averages = self.windows.averages.to(self.to_depth.device)
+
+    def __call__(self, run: Simulation, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The value to make small, and its parts by name."""
+        parts = {}
+        if self.weight < 1:
+            simulated = batch.gauged(run) * self.to_depth[batch.gauges]
+            parts["discharge"] = self._scored(batch)(simulated, batch.observed)
+        if self.weight > 0:
+            anomalies = self.storage.anomalies(run.storage, self.windows)
+            parts["storage"] = nse_loss(anomalies, self.seen)
+        weights = {"discharge": 1 - self.weight, "storage": self.weight}
+        return sum(weights[name] * part for name, part in parts.items()), parts
+
+    def _scored(self, batch: Batch) -> Callable:
+        if self.variance is None:
+            return self.score
+        of_gauge = self.variance
+        return partial(self.score, variance=of_gauge[batch.gauges.to(of_gauge.device)])
+
+    @property
+    def about(self) -> dict:
+        """What there is to keep of it with a run."""
+        if self.storage is None:
+            return {"storage": None}
+        solutions, tiles = int(self.windows.covered.sum()), self.storage.tiles.size
+        return {
+            "storage": {
+                "weight": self.weight, "tiles": tiles, "solutions": solutions,
+                "baseline": list(self.storage.baseline),
+            }
+        }  # fmt: skip
+
+
+class Validation:
+    """Scores of another period while training: medians of the NSE of gauges, and of tiles.
+
+    days     the days that are run, from the beginning of the spin-up on
+    scored   those of them that count
+    """
+
+    def __init__(self, model, observed: Forcing, days: slice, scored: slice, places, storage=None):
+        self.days, self.start = days, scored.start - days.start
+        self.places, self.to_depth = places, per_area(model)
+        self.observed = observed.values[0, scored][:, places.to(observed.values.device)]
+        self.storage = self.averages = None
+        if storage is not None:
+            times = observed.times[scored]
+            covered = (storage.start >= times[0].to_numpy()) & (
+                storage.end <= times[-1].to_numpy() + np.timedelta64(1, "D")
+            )
+            # anomalies of the validation refer to its own mean: the baseline may lie outside
+            if covered.any():
+                last = str(times[-1].date())
+                self.storage = StorageObservations(
+                    storage.tiles, storage.start, storage.end, storage.values,
+                    (str(times[0].date()), last),
+                )  # fmt: skip
+                self.windows = self.storage.windows(times)
+                self.seen = self.storage.observed(self.windows).to(self.to_depth)
+                self.averages = self.windows.averages.to(self.to_depth.device)
+
+    @torch.no_grad()
+    def __call__(self, model, forcing: Forcing, state=None) -> dict[str, float]:
+        """Name -> median NSE."""
+        values = forcing.values[:, self.days].to(self.to_depth.device)
+        before, scored = (part.contiguous() for part in values.tensor_split([self.start], dim=1))
+        was = model.training
+        model.eval()
+        run = model(scored, state, before=before, averages=self.averages)
+        model.train(was)
+        simulated = run.discharge[:, self.places] * self.to_depth[self.places]
+        found = {"discharge": _median_nse(simulated, self.observed.to(simulated))}
+        if self.storage is not None:
+            anomalies = self.storage.anomalies(run.storage, self.windows)
+            found["storage"] = _median_nse(anomalies, self.seen)
+        return found
+
+
+def _median_nse(simulated: Tensor, observed: Tensor) -> float:
+    there = observed.isfinite()
+    mean = torch.where(there, observed, 0).sum(0) / there.sum(0).clamp(min=1)
+    error, spread = (
+        torch.where(there, (values - observed) ** 2, 0).sum(0) for values in (simulated, mean)
+    )
+    nse = torch.where(spread > 0, 1 - error / spread, torch.nan)
+    return float(nse.nanmedian())

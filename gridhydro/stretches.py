@@ -11,12 +11,12 @@ from torch import Tensor
 
 from gridhydro import hydrograph
 from gridhydro.forcing import Forcing
-from gridhydro.model import Model, Simulation, State
+from gridhydro.model import REACH, Model
 from gridhydro.nets import WEIGHT, SequenceParameterization
 from gridhydro.run import Run, _chunks
+from gridhydro.simulation import Simulation, State
 
 _YEAR = 366  # days that are passed over at a time
-_AROUND = 8  # days before and after that a correction of the weather may look at
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,11 +96,11 @@ class _March:
 
 def weather_of(model: Model, values: Tensor, days: slice) -> Tensor:
     """These days of a record (F, T, B) as the column sees them, corrected where the model does."""
-    if getattr(model, "correction", None) is None:
+    if model.correction is None:
         own = len(model.column.forcings)
         return values[:own, days].to(model.area).contiguous()
     # a correction looks at the days around, too
-    first, end = max(days.start - _AROUND, 0), days.stop + _AROUND
+    first, end = max(days.start - REACH, 0), days.stop + REACH
     weather = model.weather(values[:, first:end].to(model.area))
     return weather[:, days.start - first : days.stop - first].contiguous()
 

@@ -13,6 +13,8 @@ from two_store import TwoStore
 from gridhydro import Domain, Model, River, Run
 from gridhydro.budget import per_year, table, total, water_budget
 from gridhydro.forcing import Forcing
+from gridhydro.inputs import attribute_values
+from gridhydro.nets import PETCorrection
 from gridhydro.regions import Regions
 
 ALL = ("2001", "2002")
@@ -21,7 +23,7 @@ MONTHS = pd.date_range("2001-01-01", "2002-12-01", freq="MS")
 
 def run_of(model, cycles=0):
     domain, _, weather, _ = small_world()
-    forcing = Forcing.read(weather, domain, model.column)
+    forcing = Forcing.read(weather, domain, model)
     about = {"period": ["2001-01", "2001-06"], "spinup_cycles": cycles}
     return Run(model, forcing, pd.DataFrame(), about)
 
@@ -50,6 +52,26 @@ def test_the_budget_of_a_raster_closes(options):
     assert float(single["storage_change"].std()) > 1
     double = budget(run_of(small_model(**options).double()), between=True)
     assert largest(double) < 1e-9
+
+
+def corrected_model():
+    """A small model whose evapotranspiration a network changes by up to some mm a day."""
+    domain, attributes, _, _ = small_world()
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        values = attribute_values(domain, attributes)
+        correction = PETCorrection(domain, values, ("temperature",), (2, 2))
+        torch.nn.init.normal_(correction.layers[-1].weight, std=0.5)
+    return small_model(correction=correction)
+
+
+def test_a_correction_sees_the_days_around():
+    run = run_of(corrected_model())
+    found = budget(run)
+    assert largest(found) < 1e-3
+    area = found["area"].sel(site=OUTLET).item()
+    flow = run.discharge()[OUTLET].resample("MS").sum() * 86.4 / area
+    np.testing.assert_allclose(found["discharge"].sel(site=OUTLET), flow, rtol=2e-5)
 
 
 @pytest.mark.parametrize("cycles", [0, 2])

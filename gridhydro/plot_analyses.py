@@ -87,14 +87,13 @@ def _draw_lines(axis, one: xr.Dataset) -> None:
 
 
 def _labels(one: xr.Dataset) -> list[str]:
-    """Years by their number, months with it, anything else from its first to its last day."""
+    """Years and months by their numbers, anything else from its first to its last day."""
     starts = one.indexes["time"]
     ends = pd.DatetimeIndex(one["time_end"].values) - pd.Timedelta(1, "D")
-    if (starts.year == ends.year).all() and not starts.year.has_duplicates:
-        return [str(year) for year in starts.year]
-    form = "%Y-%m" if (starts.to_period("M") == ends.to_period("M")).all() else None
-    if form:
-        return list(starts.strftime(form))
+    for part, form in (("Y", "%Y"), ("M", "%Y-%m")):
+        periods = starts.to_period(part)
+        if (periods == ends.to_period(part)).all() and not periods.has_duplicates:
+            return list(starts.strftime(form))
     return [f"{a:%Y-%m}\nto {b:%Y-%m}" for a, b in zip(starts, ends, strict=True)]
 
 
@@ -164,10 +163,10 @@ def pet(comparison: xr.Dataset) -> Figure:
         axis.set_xticks(range(1, 13), list("JFMAMJJASOND"), fontsize=8)
         axis.set_ylim(bottom=0)
     handles = [Line2D([], [], color=COLOURS[i % 7], ls=DASHES[i % 4]) for i in range(len(names))]
-    annual = comparison["annual"].mean("site") if len(sites) == 1 else None
     labels = [_readable(name) for name in names]
-    if annual is not None:
-        labels = [f"{text}, {v:.0f} {_RATE}" for text, v in zip(labels, annual.values, strict=True)]
+    if len(sites) == 1:
+        annual = comparison["annual"].sel(site=sites[0]).values
+        labels = [f"{text}, {v:.0f} {_RATE}" for text, v in zip(labels, annual, strict=True)]
     _finish(figure, panels[: len(sites)], handles, labels, comparison.sizes["site"])
     figure.supylabel("potential evapotranspiration / mm d$^{-1}$", fontsize=10)
     return figure

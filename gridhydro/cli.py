@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         ("run", _run, "simulate with a trained run: fluxes, storages and discharge"),
         ("evaluate", _evaluate, "score a trained run against observed discharge"),
         ("export", _export, "write maps, series, scores and figures of a trained run"),
+        ("analyse", _analyse, "water budgets, evapotranspiration, what the network goes by"),
     ):
         sub = command(name, function, text)
         sub.add_argument("folder", type=Path, help="folder of the run")
@@ -71,7 +72,10 @@ def _parser() -> argparse.ArgumentParser:
         if name == "run":
             sub.add_argument("--out", type=Path, required=True, help="file.nc or file.zarr")
             sub.add_argument("--outputs", nargs="+", help="names of fluxes and states")
-        if name == "evaluate":
+        if name == "analyse":
+            sub.add_argument("--out", type=Path, help="folder to write; analyses in the run's")
+            sub.add_argument("--grace", type=Path, help="file or folder of GRACE anomalies")
+        if name in ("evaluate", "analyse"):
             help = "first and last day, month or year, such as 1993 1993"
             sub.add_argument("--period", nargs=2, metavar=("FIRST", "LAST"), help=help)
 
@@ -195,6 +199,26 @@ def _export(options) -> None:
     _one_run(run, options.folder)
     save(run, setup, options.folder, evaluate(run, setup))
     print(f"written: {options.folder}")
+
+
+def _analyse(options) -> None:
+    from gridhydro.analyses import analyse
+    from gridhydro.io import read_grace
+    from gridhydro.recipe import load_run
+
+    run, setup = load_run(options.folder, options.data)
+    _one_run(run, options.folder)
+    out = options.out or options.folder / "analyses"
+    storage = None
+    if options.grace is not None:
+        domain = None if setup.domain.grid is None else setup.domain
+        storage = read_grace(options.grace, domain=domain)
+    found = analyse(
+        run, out, options.period or setup.training.period, discharge=setup.discharge,
+        storage=storage, weather=setup.forcing,
+    )  # fmt: skip
+    left = "".join(f"\nleft out: {name}: {why}" for name, why in found["left_out"].items())
+    print(f"written: {out}{left}")
 
 
 def _info(options) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
+import hydropy_cases
 import torch
 from two_store import TwoStore
 
@@ -39,16 +40,17 @@ _TIES = [
 
 @dataclass(frozen=True)
 class Case:
-    """Inputs of one run: forcing (F, T, N); parameters (N, M) or (T, N, M); states (N, M)."""
+    """A run: forcing (F, T, N); parameters (N, M) or (T, N, M); states (N, M); properties (N,)."""
 
     column: object
     forcing: torch.Tensor
     parameters: dict[str, torch.Tensor]
     initial: dict[str, torch.Tensor]
+    properties: dict[str, torch.Tensor] = field(default_factory=dict)
     networks: dict[str, EmbeddedNetwork] = field(default_factory=dict)
 
     def to(self, *target) -> Case:
-        move = {k: {n: v.to(*target) for n, v in getattr(self, k).items()} for k in _GROUPS}
+        move = {k: {n: v.to(*target) for n, v in getattr(self, k).items()} for k in _FIXED}
         networks = {n: deepcopy(module).to(*target) for n, module in self.networks.items()}
         return replace(self, forcing=self.forcing.to(*target), networks=networks, **move)
 
@@ -59,12 +61,14 @@ class Case:
 
 
 _GROUPS = ("parameters", "initial")
+_FIXED = (*_GROUPS, "properties")
 
 
 def make_case(column="hbv", cells=70, days=17, components=1, dynamic=(), ties=True, seed=0) -> Case:
     """Random parameters inside their bounds and random weather; ties in the first cells.
 
-    The column's forcings that bring water are rain, those in degC temperature, others a demand.
+    The column's forcings that bring water are rain, those in degC temperature, others a demand;
+    what HydroPy has beside these is drawn in `hydropy_cases`.
     """
     column = column_named(column)
     random = torch.Generator().manual_seed(seed)
@@ -82,25 +86,42 @@ def make_case(column="hbv", cells=70, days=17, components=1, dynamic=(), ties=Tr
         for f in column.parameters
     }
     initial = {f.name: uniform(0, 100, cells, components) for f in column.states}
+    weather = {
+        f.name: rain
+        if f.name in column.water_in
+        else temperature
+        if f.unit == "degC"
+        else uniform(*hydropy_cases.FORCINGS[f.name], days, cells)
+        if f.name in hydropy_cases.FORCINGS
+        else demand
+        for f in column.forcings
+    }
+    properties = hydropy_cases.draw_properties(column, cells, uniform)
+    if properties:
+        hydropy_cases.settle(initial, properties)
     if ties:
-        some = min(cells, len(_TIES))
+        exact, cases = _EXACT, _TIES
+        if properties:
+            exact, cases = hydropy_cases.EXACT, hydropy_cases.TIES
+        some = min(cells, len(cases))
+        for values in (rain, temperature, demand):
+            values[:, :some] = values[:, :some].round()
+        rain[:2, :some] = demand[:2, :some] = temperature[0, :some] = 0.0
+        if properties:
+            hydropy_cases.snow_or_rain(rain[:, :some], temperature[:, :some])
         for i in range(some):
-            for name, value in (_EXACT | _TIES[i]).items():
+            for name, value in (exact | cases[i]).items():
                 for group in (parameters, initial):
                     if name in group:
                         group[name][..., i, :] = value
-        rain[:, :some] = rain[:, :some].round()
-        temperature[:, :some] = temperature[:, :some].round()
-        demand[:, :some] = demand[:, :some].round()
-        rain[:2, :some] = demand[:2, :some] = temperature[0, :some] = 0.0
-    weather = [
-        rain if f.name in column.water_in else temperature if f.unit == "degC" else demand
-        for f in column.forcings
-    ]
+                for group in (properties, weather):
+                    if name in group:
+                        group[name][..., i] = value
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         networks = {n.name: EmbeddedNetwork(n).double() for n in column.networks}
-    return Case(column, torch.stack(weather), parameters, initial, networks)
+    forcing = torch.stack(list(weather.values()))
+    return Case(column, forcing, parameters, initial, properties, networks)
 
 
 def names(column) -> tuple[str, ...]:
@@ -118,6 +139,7 @@ def results(case: Case, outputs=None, *, mean=True, forcing_gradient=True, **cho
         case.column,
         forcing,
         {n: leaves[f"d_{n}"] for n in case.parameters},
+        properties=case.properties,
         initial={n: leaves[f"d_{n}"] for n in case.initial},
         outputs=outputs or names(case.column),
         mean=mean,

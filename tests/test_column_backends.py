@@ -9,7 +9,7 @@ from gridhydro.simulate import simulate
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
 # few outputs where many are not the point: compiling takes longer than running
 SOME = ("runoff", "actual_evapotranspiration", "soil_moisture", "total_storage")
-DYNAMIC = ("beta", "gamma")
+DYNAMIC = dict(hbv=("beta", "gamma"), hydropy=("drainage_max", "surface_lag"))
 
 numba_or_triton = pytest.mark.parametrize("backend", ["numba", "triton"])
 both_precisions = pytest.mark.parametrize("real", [torch.float64, torch.float32], ids=str)
@@ -26,17 +26,20 @@ def check(case, backend, *, storages=("all",), **choices):
 
 @numba_or_triton
 @both_precisions
-def test_all_of_hbv(backend, real):
+@pytest.mark.parametrize("column", ["hbv", "hydropy"])
+def test_all_of_a_column(backend, real, column):
     days = 13
-    case = make_case("hbv", cells=70, days=days).to(real)
+    case = make_case(column, cells=70, days=days).to(real)
     check(case, backend, storages=("all", 1, 5, days))
 
 
 @numba_or_triton
 @both_precisions
-@pytest.mark.parametrize("components, mean", [(3, True), (16, False)])
-def test_components_and_daily_parameters(backend, real, components, mean):
-    case = make_case("hbv", cells=23, days=11, components=components, dynamic=DYNAMIC).to(real)
+@pytest.mark.parametrize(
+    "column, components, mean", [("hbv", 3, True), ("hbv", 16, False), ("hydropy", 3, True)]
+)
+def test_components_and_daily_parameters(backend, real, column, components, mean):
+    case = make_case(column, 23, 11, components, dynamic=DYNAMIC[column]).to(real)
     check(case, backend, storages=("all", 4), outputs=SOME, mean=mean, forcing_gradient=mean)
 
 
@@ -54,9 +57,15 @@ def test_small_and_odd_sizes(backend, cells, days):
     check(make_case("hbv", cells=cells, days=days), backend, storages=("all", 2))
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_many_parameters_and_longer_weather(seed):
-    check(make_case("hbv", cells=130, days=60, seed=seed), "numba", storages=("auto",))
+@pytest.mark.parametrize("column, seeds", [("hbv", range(8)), ("hydropy", range(4))])
+def test_many_parameters_and_longer_weather(column, seeds):
+    for seed in seeds:
+        check(make_case(column, cells=130, days=60, seed=seed), "numba", storages=("auto",))
+
+
+@numba_or_triton
+def test_the_ramp_of_hydropy(backend):
+    check(make_case("hydropy_ramp", cells=70, days=9), backend, storages=("all", 4))
 
 
 @numba_or_triton

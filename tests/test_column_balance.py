@@ -52,8 +52,8 @@ def ten_years_close(column, real, tolerance, **choices):
     case = make_case(column, cells=40, days=DAYS).to(real)
     outputs = [*case.column.water_out, *(f.name for f in case.column.states)]
     values, final = simulate(
-        column, case.forcing, case.parameters, initial=case.initial, outputs=outputs,
-        networks=case.networks, **choices,
+        column, case.forcing, case.parameters, properties=case.properties, initial=case.initial,
+        outputs=outputs, networks=case.networks, **choices,
     )  # fmt: skip
     weather = dict(zip((f.name for f in case.column.forcings), case.forcing, strict=True))
     came = sum(weather[name].double().sum(0) for name in case.column.water_in)

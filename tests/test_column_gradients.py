@@ -17,6 +17,7 @@ def packed(case):
             case.column,
             forcing,
             dict(zip(case.parameters, parameters, strict=True)),
+            properties=case.properties,
             initial=dict(zip(case.initial, initial, strict=True)),
             outputs=outputs or names(case.column),
             backend=backend,
@@ -39,13 +40,16 @@ def directions(inputs, seed=5):
     return [v * torch.randn(v.shape, generator=random, dtype=v.dtype) for v in inputs]
 
 
+every_backend = pytest.mark.parametrize("backend", ["numba", "triton", "torch"])
+
+
 def test_gradcheck():
     run, inputs = packed(make_case(cells=2, days=3, ties=False, seed=2))
     inputs = [v.clone().requires_grad_() for v in inputs]
     assert torch.autograd.gradcheck(run, inputs, eps=1e-5, atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize("backend", ["numba", "triton", "torch"])
+@every_backend
 @pytest.mark.parametrize("scheme", ["explicit:2", "rk4", "implicit", "implicit:2"])
 def test_gradcheck_of_every_scheme(scheme, backend):
     run, inputs = packed(make_case("hbv_improved", cells=2, days=3, ties=False, seed=2))
@@ -54,6 +58,22 @@ def test_gradcheck_of_every_scheme(scheme, backend):
     inputs = [v.clone().to(device).requires_grad_() for v in inputs]
     assert torch.autograd.gradcheck(
         lambda *v: run(*v, **choices), inputs, eps=1e-5, atol=1e-6, rtol=1e-5,
+        fast_mode=backend != "numba",
+    )  # fmt: skip
+
+
+@every_backend
+def test_gradcheck_of_hydropy(backend):
+    """Drainage on its ramp in the first cell; there is rain on all days, for none is a kink."""
+    case = make_case("hydropy_ramp", cells=3, days=3, ties=False, seed=2)
+    case.forcing[0] += 0.5
+    low = case.parameters["drainage_low"][0]
+    case.initial["soil_moisture"][0] = (low + 0.005) * case.properties["soil_capacity"][0]
+    run, inputs = packed(case)
+    device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
+    inputs = [v.clone().to(device).requires_grad_() for v in inputs]
+    assert torch.autograd.gradcheck(
+        lambda *v: run(*v, backend=backend), inputs, eps=1e-5, atol=1e-6, rtol=1e-5,
         fast_mode=backend != "numba",
     )  # fmt: skip
 

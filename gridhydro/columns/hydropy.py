@@ -89,11 +89,11 @@ class HydroPy(Column):
         refreezing = torch.where(frozen, s.meltwater, 0.0)
         snowpack = s.snowpack + refreezing + snowfall
         thaw = x.melt_factor * torch.clamp(x.temperature, min=0)
-        melt = torch.minimum(thaw, snowpack)
+        melt = torch.minimum(snowpack, thaw)
         snowpack = snowpack - melt
-        meltwater = s.meltwater - refreezing + melt
-        snow_outflow = torch.clamp(meltwater - LIQUID_SHARE * snowpack, min=0)
-        meltwater = meltwater - snow_outflow
+        molten = s.meltwater - refreezing + melt
+        meltwater = torch.minimum(molten, LIQUID_SHARE * snowpack)
+        snow_outflow = molten - meltwater
         liquid = rainfall + snow_outflow
 
         # water on bare soil and on leaves is the first to evaporate
@@ -119,11 +119,11 @@ class HydroPy(Column):
         supply = available / torch.clamp(p.soil_capacity - low, min=TINY)
         bare_soil_evaporation = torch.minimum(demand * supply, available) * bare
         taken = transpiration + bare_soil_evaporation + drainage
-        soil_moisture = s.soil_moisture + throughfall - surface_runoff - taken
-        overflow = torch.clamp(soil_moisture - p.soil_capacity, min=0)
-        surface_runoff = surface_runoff + overflow
-        given = 1 + torch.clamp(soil_moisture, max=0) / torch.clamp(taken, min=TINY)
-        soil_moisture = torch.clamp(soil_moisture - overflow, min=0)
+        wetted = s.soil_moisture + throughfall - surface_runoff - taken
+        held = torch.minimum(wetted, p.soil_capacity)
+        surface_runoff = surface_runoff + (wetted - held)
+        given = 1 + torch.clamp(held, max=0) / torch.clamp(taken, min=TINY)
+        soil_moisture = torch.clamp(held, min=0)
         transpiration, drainage = transpiration * given, drainage * given
         bare_soil_evaporation = bare_soil_evaporation * given
 
@@ -157,32 +157,30 @@ class HydroPy(Column):
     def wet_surface(self, storage, liquid, pet, share, capacity):
         """A store, its evaporation and what drips from it: of a tile that covers a share."""
         storage = storage + liquid * share
-        wetness = torch.clamp(storage / torch.clamp(capacity, min=TINY), max=1)
+        wetness = storage / torch.clamp(capacity, min=TINY)
+        wetness = torch.where(storage < capacity, wetness, 1.0)
         wetness = torch.where(capacity > 0, wetness, 0.0)
         evaporation = torch.minimum(wetness * pet * share, storage)
-        storage = storage - evaporation
-        drip = torch.clamp(storage - capacity, min=0)
-        return storage - drip, evaporation, drip
+        left = storage - evaporation
+        held = torch.minimum(left, capacity)
+        return held, evaporation, left - held
 
     def arno(self, s, p, throughfall):
         """Surface runoff of unfrozen soil, mm d-1: the improved Arno scheme."""
-        lowest, highest = p.soil_capacity_min, p.soil_capacity_max
-        spread, power = highest - lowest, 1 + p.arno_shape
-        above = torch.clamp(s.soil_moisture - lowest, min=0)
-        # share of the cell's soil above the lowest capacity that is not filled; 1 below it
-        room = torch.clamp(
-            1 - above / torch.clamp(p.soil_capacity - lowest, min=TINY), min=0, max=1
-        )
-        filled = torch.minimum(s.soil_moisture, lowest)
-        level = filled + spread - spread * torch.clamp(room, min=TINY**2) ** (1 / power)
-        level = torch.where(s.soil_moisture <= lowest, s.soil_moisture, level)
-        left = torch.clamp(highest - level - throughfall, min=0) / torch.clamp(spread, min=TINY)
-        left = torch.clamp(left, min=TINY**2) ** power
-        taken = torch.clamp(lowest - s.soil_moisture, min=0) + spread / power * (room - left)
-        runoff = torch.clamp(throughfall - taken, min=0)
+        lowest = p.soil_capacity_min
+        spread, power = p.soil_capacity_max - lowest, 1 + p.arno_shape
+        # up to the lowest capacity all soil takes water up, above it some is already full
+        rest = throughfall - torch.clamp(lowest - s.soil_moisture, min=0)
+        room = (p.soil_capacity - s.soil_moisture) / torch.clamp(p.soil_capacity - lowest, min=TINY)
+        room = torch.clamp(room, min=0, max=1)
+        # where between the highest capacity, 0, and the lowest, 1, the water stands: before, after
+        place = torch.clamp(room, min=TINY**2) ** (1 / power)
+        left = place - rest / torch.clamp(spread, min=TINY)
+        left = torch.clamp(left, min=TINY**2, max=1) ** power
+        runoff = torch.clamp(rest - spread / power * (room - left), min=0)
         beyond = torch.clamp(throughfall + s.soil_moisture - p.soil_capacity, min=0)
-        runoff = torch.where(level + throughfall >= highest, beyond, runoff)
-        return torch.where(level + throughfall <= lowest, 0.0, runoff)
+        runoff = torch.where(rest >= spread * place, beyond, runoff)
+        return torch.where(rest <= 0, 0.0, runoff)
 
     def drainage(self, s, p):
         """Water from unfrozen soil to the groundwater, mm d-1."""
@@ -190,7 +188,7 @@ class HydroPy(Column):
         excess = torch.clamp(wetness - p.drainage_high, min=0) / (1 - p.drainage_high)
         fast = excess * torch.sqrt(torch.clamp(excess, min=TINY**2))
         drainage = p.drainage_min * wetness + (p.drainage_max - p.drainage_min) * fast
-        return torch.minimum(drainage * self.drains(wetness, p), s.soil_moisture)
+        return torch.minimum(s.soil_moisture, drainage * self.drains(wetness, p))
 
     def drains(self, wetness, p):
         """Whether the soil is wet enough to drain, 0 or 1: no gradient to `drainage_low`."""

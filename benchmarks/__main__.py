@@ -1,4 +1,4 @@
-"""python -m benchmarks columns|routing|schemes|training|lumped [--device cpu|cuda] [--quick]"""
+"""python -m benchmarks columns|routing|schemes|training|lumped|hybrid [--device ...] [--quick]"""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 
 def main(arguments: list[str] | None = None) -> list[dict]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    names = ("columns", "routing", "schemes", "training", "lumped")
+    names = ("columns", "routing", "schemes", "training", "lumped", "hybrid")
     parser.add_argument("what", choices=names)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--quick", action="store_true", help="small sizes, under a minute")

@@ -11,7 +11,8 @@ import xarray as xr
 from gridhydro.domain import Domain
 from gridhydro.grid import crs_or, read_grid, same_crs, spatial_dims
 from gridhydro.io import read_raster
-from gridhydro.options import AttributeOptions, locate
+from gridhydro.option_values import locate
+from gridhydro.options import AttributeOptions
 from gridhydro.packing import OtherGrid
 
 HOWS = ("mean", "fraction", "direction")

@@ -133,7 +133,11 @@ def crop(domain, names=None):
     if unknown or not names:
         known = ", ".join(map(str, domain.gauges.index[:10])) or "none"
         raise ValueError(f"there is no gauge {unknown or names} to crop to; the domain has {known}")
-    outlets = domain.gauges.loc[names, "cell"].to_numpy()
+    return crop_to(domain, domain.gauges.loc[names, "cell"].to_numpy())
+
+
+def crop_to(domain, outlets):
+    """The domain of only the cells upstream of these cells, and themselves."""
     network, cells = domain.network.subset(domain.network.upstream_cells(outlets))
     rank = _rank(cells, domain.size)
     gauges = domain.gauges[rank[domain.gauges["cell"]] >= 0].copy()

@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("train", _train, "train on a domain file and export the results")
     _takes_domain(sub)
-    sub.add_argument("--out", type=Path, required=True, help="folder of the run")
+    sub.add_argument("--out", type=Path, help="folder of the run; gridhydro-DOMAIN if left out")
     sub.add_argument("--resume", action="store_true", help="go on from the last checkpoint there")
     sub.add_argument("--epochs", type=int, help="instead of the file's")
     sub.add_argument("--seed", type=int, help="instead of the file's")
@@ -51,6 +51,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--device", help="cpu or cuda; cuda where there is one")
     help = "read the series from a packed file in the run folder, for records larger than memory"
     sub.add_argument("--cache", action="store_true", help=help)
+    help = "one of the named ways of fitting, instead of the file's, such as 'Hybrid(Q,S)+'"
+    sub.add_argument("--configuration", help=help)
+    help = "weights of storage beside discharge: one, or a run for each and a table of all"
+    sub.add_argument("--storage-weights", type=float, nargs="+", metavar="WEIGHT", help=help)
+    sub.add_argument("--fold", type=int, help="of the file's split, instead of the file's")
 
     sub = command("check", _check, "read a domain file, build the domain and report on it")
     _takes_domain(sub)
@@ -59,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         ("run", _run, "simulate with a trained run: fluxes, storages and discharge"),
         ("evaluate", _evaluate, "score a trained run against observed discharge"),
         ("export", _export, "write maps, series, scores and figures of a trained run"),
+        ("analyse", _analyse, "water budgets, evapotranspiration, what the network goes by"),
     ):
         sub = command(name, function, text)
         sub.add_argument("folder", type=Path, help="folder of the run")
@@ -66,7 +72,10 @@ def _parser() -> argparse.ArgumentParser:
         if name == "run":
             sub.add_argument("--out", type=Path, required=True, help="file.nc or file.zarr")
             sub.add_argument("--outputs", nargs="+", help="names of fluxes and states")
-        if name == "evaluate":
+        if name == "analyse":
+            sub.add_argument("--out", type=Path, help="folder to write; analyses in the run's")
+            sub.add_argument("--grace", type=Path, help="file or folder of GRACE anomalies")
+        if name in ("evaluate", "analyse"):
             help = "first and last day, month or year, such as 1993 1993"
             sub.add_argument("--period", nargs=2, metavar=("FIRST", "LAST"), help=help)
 
@@ -100,25 +109,57 @@ def _demo(options) -> None:
 
 def _train(options) -> None:
     from gridhydro.recipe import report, train_domain, train_ensemble
+    from gridhydro.sweep import train_weights
 
-    more = dict(resume=options.resume, epochs=options.epochs, device=options.device)
-    more |= dict(cache=options.cache)
+    out = options.out or Path(f"gridhydro-{Path(options.domain).stem}")
+    place, more = (options.domain, options.data, out), _more(options)
+    weights = options.storage_weights or [None]
+    if options.seeds is not None and (options.seed is not None or options.seeds < 1):
+        raise ValueError("--seeds is how many runs to train, from seed 0 on: no --seed with it")
+    if len(weights) > 1:
+        table = train_weights(*place, weights, options.seeds, seed=options.seed, **more)
+        print(f"{table.to_string(index=False)}\n\nwritten to {out}: weights.csv, figure")
+        return
+    more["changes"]["storage_weight"] = weights[0]
     if options.seeds is not None:
-        if options.seed is not None or options.seeds < 1:
-            raise ValueError("--seeds is how many runs to train, from seed 0 on: no --seed with it")
-        scores = train_ensemble(options.domain, options.data, options.out, options.seeds, **more)
+        scores, files = train_ensemble(*place, options.seeds, **more), "a run in each seed-N"
     else:
-        scores = train_domain(options.domain, options.data, options.out, seed=options.seed, **more)
-    files = "metrics.csv, parameters.nc, fluxes.nc, figures"
-    files = files if options.seeds is None else "metrics.csv, and a run in each seed-N"
-    print(f"{report(scores)}\n\nwritten to {options.out}: {files}")
+        scores = train_domain(*place, seed=options.seed, **more)
+        files = "parameters.nc, fluxes.nc, figures"
+    tables = [report(scores)]
+    storage = out / "storage_metrics.csv"
+    if storage.exists():
+        files = f"storage_metrics.csv, {files}"
+        tables.append(_storage_report(storage))
+    print("\n\n".join([*tables, f"written to {out}: metrics.csv, {files}"]))
+
+
+def _more(options) -> dict:
+    """What of the options of `train` goes to every run."""
+    changes = dict(configuration=options.configuration, fold=options.fold)
+    return dict(
+        resume=options.resume, epochs=options.epochs, device=options.device, cache=options.cache,
+        changes=changes,
+    )  # fmt: skip
+
+
+def _storage_report(path: Path) -> str:
+    import pandas as pd
+
+    table = pd.read_csv(path).groupby("period", sort=False)
+    medians = table[["nse", "correlation", "rmse"]].median().assign(tiles=table["site"].count())
+    text = medians.to_string(float_format=lambda v: f"{v:.3f}")
+    return f"water storage, median over the tiles (rmse in mm)\n{text}"
 
 
 def _check(options) -> None:
     from gridhydro.config import load
 
     setup = load(options.domain, options.data)
-    print(setup.domain.check(setup.forcing))
+    column = "hbv" if setup.model.column == "lstm" else setup.model.column
+    print(setup.domain, setup.domain.check(setup.forcing, column), sep="\n")
+    if setup.storage is not None:
+        print(setup.storage)
 
 
 def _run(options) -> None:
@@ -138,23 +179,46 @@ def _one_run(run, folder: Path) -> None:
 
 def _evaluate(options) -> None:
     from gridhydro import checkpoint, figures
-    from gridhydro.recipe import evaluate, load_run, report
+    from gridhydro.recipe import evaluate, load_run, report, score_storage
 
     run, setup = load_run(options.folder, options.data)
     scores = evaluate(run, setup, options.period)
     name = "metrics.csv" if options.period is None else f"metrics-{'-'.join(options.period)}.csv"
     checkpoint.replace(options.folder / name, lambda p: scores.to_csv(p, index=False))
     figures.draw_scores(options.folder / "figures", setup.domain, scores)
-    print(f"{report(scores)}\n\nwritten: {options.folder / name}, and figures beside it")
+    tables = [report(scores)]
+    if options.period is None and score_storage(run, setup, options.folder) is not None:
+        tables.append(_storage_report(options.folder / "storage_metrics.csv"))
+    print("\n\n".join([*tables, f"written: {options.folder / name}, and figures beside it"]))
 
 
 def _export(options) -> None:
-    from gridhydro.recipe import evaluate, load_run
+    from gridhydro.recipe import evaluate, load_run, save
 
     run, setup = load_run(options.folder, options.data)
     _one_run(run, options.folder)
-    run.save(options.folder, scores=evaluate(run, setup), discharge=setup.discharge)
+    save(run, setup, options.folder, evaluate(run, setup))
     print(f"written: {options.folder}")
+
+
+def _analyse(options) -> None:
+    from gridhydro.analyses import analyse
+    from gridhydro.io import read_grace
+    from gridhydro.recipe import load_run
+
+    run, setup = load_run(options.folder, options.data)
+    _one_run(run, options.folder)
+    out = options.out or options.folder / "analyses"
+    storage = None
+    if options.grace is not None:
+        domain = None if setup.domain.grid is None else setup.domain
+        storage = read_grace(options.grace, domain=domain)
+    found = analyse(
+        run, out, options.period or setup.training.period, discharge=setup.discharge,
+        storage=storage, weather=setup.forcing,
+    )  # fmt: skip
+    left = "".join(f"\nleft out: {name}: {why}" for name, why in found["left_out"].items())
+    print(f"written: {out}{left}")
 
 
 def _info(options) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
 
@@ -12,32 +13,31 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro import basins
-from gridhydro.attributes import on_domain, read_attributes
 from gridhydro.batches import Batches
 from gridhydro.columns import HBV
 from gridhydro.columns import column as column_named
+from gridhydro.config_domain import GAUGES
+from gridhydro.config_raster import read_rasters, read_storage
+from gridhydro.configurations import configured
 from gridhydro.domain import Domain
-from gridhydro.io import read_discharge, read_raster, read_series
-from gridhydro.options import (
-    AttributeOptions,
-    DomainOptions,
-    ForcingOptions,
-    GaugeOptions,
-    ModelOptions,
-    TrainingOptions,
-    locate,
-    read_options,
-    refuse_unknown,
-    refuse_unused,
-)
+from gridhydro.given import one_of, share
+from gridhydro.landsurface import LandSurface
+from gridhydro.option_values import named, read_options, refuse_unknown, refuse_unused
+from gridhydro.options import ModelOptions, RehearsalOptions, TrainingOptions
 from gridhydro.river import River
-from gridhydro.units import to_unit
+from gridhydro.storage import StorageObservations
+from gridhydro.training import STARTS
 
 DATA = "GRIDHYDRO_DATA"
-SECTIONS = ("domain", "gauges", "attributes", "forcing", "model", "training")
+SECTIONS = (
+    "rehearsal", "domain", *GAUGES, "landsurface", "attributes", "forcing", "weather", "grace",
+    "model", "training",
+)  # fmt: skip
+BASIN_SECTIONS = ("basins", "grace", "model", "training")
+# what may take the place of what a file says
+CHANGES = ("configuration", "storage_weight", "fold")
 # keys of [model] that column = "lstm" takes
 LSTM_OPTIONS = {"column", "hidden", "dropout", "log_attributes"}
-BASIN_SECTIONS = ("basins", "model", "training")
 
 
 @dataclass(frozen=True)
@@ -47,67 +47,105 @@ class Setup:
     attributes  rasters (y, x) on the domain; forcing: (time, y, x) on the domain, in engine units;
                 of lumped basins name -> (N,), NaN where missing, and (time, gauge)
     discharge   table of days by gauges, m3 s-1, or an array with units; NaN: no observation
+    land        the land surface, and storage observed anomalies, where the file has these sections
     """
 
     domain: Domain
-    attributes: xr.Dataset | dict
+    attributes: xr.Dataset | dict | None
     forcing: xr.Dataset
     discharge: pd.DataFrame | xr.DataArray
     model: ModelOptions
     training: TrainingOptions
     source: Path
     data: Path
+    land: LandSurface | None = None
+    storage: StorageObservations | None = None
 
 
-def load(name: str | Path, data: str | Path | None = None) -> Setup:
+def load(
+    name: str | Path, data: str | Path | None = None, changes: Mapping[str, object] | None = None
+) -> Setup:
     """Read a domain file, or one that comes with gridhydro by its name, and all it refers to.
 
-    `data` is the folder that the paths in the file start from; without it, the variable
-    GRIDHYDRO_DATA. Raises ValueError naming file and key, and FileNotFoundError naming the file.
+    data     the folder that the paths in the file start from; without it, the variable
+             GRIDHYDRO_DATA
+    changes  configuration, storage_weight and fold (of the split) that take the place of the file's
+    Raises ValueError naming file and key, and FileNotFoundError naming the file.
     """
     source = find(name)
     data = _data_folder(data)
-    content = _sections(source)
+    content = _changed(source, _sections(source), changes or {})
     if "basins" in content:
         return _basins(source, content, data)
-    options = read_options(source, "domain", DomainOptions, content["domain"])
-    gauges = [read_options(source, "gauges", GaugeOptions, g) for g in content["gauges"]]
-    model = read_options(source, "model", ModelOptions, content.get("model", {}))
-    read_options(source, "model.river", River, model.river)
+    model = _model(source, content["model"])
+    training = _training(source, content)
+    inputs = data
+    if "rehearsal" in content:
+        from gridhydro.rehearsal_cache import rehearsal_folder
+
+        options = read_options(source, "rehearsal", RehearsalOptions, content["rehearsal"])
+        with named(f"{source}, [rehearsal]"):
+            inputs = rehearsal_folder(data, options.seed, options.years)
+    found = read_rasters(source, content, inputs, model, training)
+    return Setup(model=model, training=training, source=source, data=data, **found)
+
+
+def _changed(source: Path, content: dict, changes: Mapping[str, object]) -> dict:
+    """The content of a file with the keys of its configuration, and with what takes their place."""
+    model, training = content.get("model", {}), dict(content["training"])
+    if changes.get("storage_weight") is not None:
+        training["storage_weight"] = changes["storage_weight"]
+    if changes.get("fold") is not None:
+        if not isinstance(training.get("split"), dict):
+            raise ValueError(f"{source}, [training]: a fold is chosen, but there is no 'split'")
+        training["split"] = training["split"] | {"fold": changes["fold"]}
+    with named(f"{source}, [model]"):
+        model, training = configured(model, training, changes.get("configuration"))
+    return content | {"model": model, "training": training}
+
+
+def _training(source: Path, content: dict) -> TrainingOptions:
     training = read_options(source, "training", TrainingOptions, content["training"])
-    attributes, forcing = (
-        {k: read_options(source, f"{part}.{k}", kind, v) for k, v in content[part].items()}
-        for part, kind in (("attributes", AttributeOptions), ("forcing", ForcingOptions))
-    )
-    _refuse_unknown_gauges(source, training, gauges)
-    domain = _domain(options, gauges, data, source)
-    return Setup(
-        domain=domain,
-        attributes=read_attributes(attributes, domain, data, source),
-        forcing=_forcing(forcing, domain, data, model.column, source),
-        discharge=_discharge(gauges, data, source),
-        model=model,
-        training=training,
-        source=source,
-        data=data,
-    )
+    place, weight = f"{source}, [training]", training.storage_weight
+    with named(place):
+        one_of("start", training.start, STARTS)
+        if weight is not None:
+            share("storage_weight", weight)
+    if weight and "grace" not in content:
+        raise ValueError(
+            f"{place}: storage_weight is {weight:g}, but there is no section [grace] with observed "
+            "storage: add it, or leave the weight out"
+        )
+    return training
+
+
+def _model(source: Path, given: dict) -> ModelOptions:
+    """Section [model], its river as keys of a `River`."""
+    preset = given.get("river") == "hydropy"
+    model = read_options(source, "model", ModelOptions, given | ({"river": {}} if preset else {}))
+    if preset:
+        return replace(model, river=asdict(River.hydropy()))
+    with named(f"{source}, [model.river]"):
+        read_options(source, "model.river", River, model.river)
+    return model
 
 
 def _basins(source: Path, content: dict, data: Path) -> Setup:
     """Setup of a domain file of lumped basins."""
     model = read_options(source, "model", ModelOptions, content.get("model", {}))
-    training = read_options(source, "training", TrainingOptions, content["training"])
+    training = _training(source, content)
     if training.batches is not None:
         read_options(source, "training.batches", Batches, training.batches)
     options = read_options(source, "basins", basins.BasinsOptions, content["basins"])
     _refuse_unused(source, content, model, options)
     column = HBV() if model.column == "lstm" else column_named(model.column)
     found = basins.read(options, column, data, f"{source}, [basins]")
+    storage = read_storage(source, content, data, found.domain)
     place = f"{source}, [training]: held_out"
     refuse_unknown(place, training.held_out, list(found.domain.gauges.index))
     return Setup(
         found.domain, found.attributes, found.forcing, found.discharge, model, training, source,
-        data,
+        data, storage=storage,
     )  # fmt: skip
 
 
@@ -162,69 +200,26 @@ def _sections(source: Path) -> dict:
         raise ValueError(f"{source} is not valid TOML: {error}") from error
     sections = BASIN_SECTIONS if "basins" in content else SECTIONS
     refuse_unknown(str(source), content, sections)
-    for section in sections:
-        if section not in content and section != "model":
-            raise ValueError(f"{source} has no section [{section}]")
+    for section in content:
         kind = list if section == "gauges" else dict
-        if not isinstance(content.get(section, kind()), kind):
+        if not isinstance(content[section], kind):
             brackets = "[[gauges]]" if kind is list else f"[{section}]"
             raise ValueError(f"{source}: '{section}' is written as {brackets} with keys below it")
+    if "basins" not in content:
+        _one(source, content, GAUGES)
+        _one(source, content, ("forcing", "weather"))
+        if "landsurface" not in content and "domain" not in content:
+            raise ValueError(f"{source} has no section [domain]")
+    if "training" not in content:
+        raise ValueError(f"{source} has no section [training]")
     return content
 
 
-def _refuse_unknown_gauges(source: Path, training: TrainingOptions, gauges) -> None:
-    place = f"{source}, [training]: held_out"
-    refuse_unknown(place, training.held_out, [g.name for g in gauges])
-
-
-def _domain(options: DomainOptions, gauges: list[GaugeOptions], data: Path, source: Path) -> Domain:
-    path = locate(data, options.flow_direction, f"{source}, [domain]: flow_direction")
-    raster = read_raster(path, options.variable, options.crs)
-    places = ("name", "x", "y", "lon", "lat", "area_km2")
-    table = pd.DataFrame([{k: getattr(g, k) for k in places} for g in gauges]).dropna(
-        axis="columns", how="all"
-    )
-    domain = Domain.from_d8(
-        raster, options.coding, gauges=table, resolution=options.resolution, snap=options.snap
-    )
-    return domain.crop() if options.crop else domain
-
-
-def _discharge(gauges: list[GaugeOptions], data: Path, source: Path) -> pd.DataFrame:
-    series = {}
-    for gauge in gauges:
-        path = locate(data, gauge.discharge, f"{source}, [[gauges]] {gauge.name}: discharge")
-        series[gauge.name] = read_discharge(path, gauge.name, gauge.variable, gauge.units)
-    return pd.DataFrame(series).rename_axis("time")
-
-
-def _forcing(options: dict, domain: Domain, data: Path, column: str, source: Path) -> xr.Dataset:
-    forcings = column_named(column).forcings
-    names = [f.name for f in forcings]
-    refuse_unknown(f"{source}, [forcing]", options, names)
-    missing = [name for name in names if name not in options]
-    if missing:
-        raise ValueError(f"{source}: [forcing] lacks {', '.join(missing)} (file or constant)")
-    series = {}
-    for one in forcings:
-        given, place = options[one.name], f"{source}, [forcing.{one.name}]"
-        if (given.file is None) == (given.constant is None):
-            raise ValueError(f"{place}: give either a 'file' or a 'constant'")
-        if given.file is None:
-            continue
-        read = read_series(
-            locate(data, given.file, f"{place}: file"), given.variable, crs=given.crs,
-            units=given.units, cell_reference=given.cell_reference,
-        )  # fmt: skip
-        series[one.name] = on_domain(to_unit(read, one.unit), domain)
-    if not series:
-        raise ValueError(f"{source}: [forcing] has constants only; one file has to give the days")
-    pattern = next(iter(series.values()))
-    for one in forcings:
-        if one.name not in series:
-            constant = xr.zeros_like(pattern) + options[one.name].constant
-            attrs = {"units": options[one.name].units or one.unit}
-            series[one.name] = to_unit(constant.assign_attrs(attrs).rename(one.name), one.unit)
-    return xr.Dataset(
-        {f.name: series[f.name].assign_attrs(long_name=f.long_name) for f in forcings}
-    )
+def _one(source: Path, content: dict, among: tuple[str, ...]) -> None:
+    """ValueError unless the content has exactly one of these sections."""
+    brackets = [f"[[{name}]]" if name == "gauges" else f"[{name}]" for name in among]
+    there = [b for b, name in zip(brackets, among, strict=True) if name in content]
+    if not there:
+        raise ValueError(f"{source} has no section {' or '.join(brackets)}")
+    if len(there) > 1:
+        raise ValueError(f"{source} has {' and '.join(there)}: keep one of them")

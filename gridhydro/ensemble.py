@@ -10,6 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.run import Run
+from gridhydro.storage import StorageObservations
+from gridhydro.storage_scores import mean_of, scores
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,14 @@ class Ensemble:
         """Scores of the mean; see `Run.evaluate`."""
         simulated = self.discharge() if simulated is None else simulated
         return self.runs[0].evaluate(discharge, period, name=name, simulated=simulated)
+
+    def storage(self, observations: StorageObservations, forcing=None) -> xr.Dataset:
+        """Anomalies of water storage, the mean of the runs; see `Run.storage`."""
+        return mean_of([run.storage(observations, forcing) for run in self.runs])
+
+    def evaluate_storage(self, observations, period, name: str = "", pairs=None) -> pd.DataFrame:
+        """Scores of the mean; see `Run.evaluate_storage`."""
+        return scores(self.storage(observations) if pairs is None else pairs, period, name)
 
 
 def seeds(folder: Path) -> list[Path]:

@@ -19,6 +19,7 @@ import xarray as xr
 from gridhydro.checkpoint import replace, replace_zarr
 from gridhydro.column import Field
 from gridhydro.domain import Domain
+from gridhydro.monthly import monthly, too_long
 from gridhydro.packing import gauge_coordinates
 
 # CF standard names, where one fits quantity and unit (a depth of water, not a mass)
@@ -157,6 +158,16 @@ def write_dataset(path: str | Path, data: xr.Dataset, title: str = "model run") 
         replace(path, lambda p: data.to_netcdf(p, engine="netcdf4"))
     else:
         replace_zarr(path, data)
+
+
+def write_series(folder: str | Path, series: xr.Dataset) -> None:
+    """folder/fluxes.nc, by day; where that is too much by month, and discharge.nc by day."""
+    folder, kept = Path(folder), series
+    if too_long(series):
+        kept = monthly(series)
+        if "discharge" in series:
+            write_dataset(folder / "discharge.nc", series[["discharge"]], "discharge at the gauges")
+    write_dataset(folder / "fluxes.nc", kept)
 
 
 def _encoded(data: xr.Dataset) -> xr.Dataset:

@@ -52,3 +52,9 @@ def period(given) -> tuple[str, str]:
         for end in ends
     )
     return first, last
+
+
+def days(period: tuple[str, str]) -> tuple[str, str]:
+    """First and last day, YYYY-MM-DD, of a period given in days, months or years."""
+    first, last = (pd.Period(part) for part in period)
+    return str(first.start_time.date()), str(last.end_time.date())

@@ -15,7 +15,8 @@ from torch import Tensor
 
 MEGAJOULES = 0.0864  # MJ m-2 d-1 in 1 W m-2
 _SOLAR_CONSTANT = 0.0820 * 1440 / MEGAJOULES  # W m-2; FAO-56 gives MJ m-2 min-1
-_STEFAN_BOLTZMANN = 4.903e-9 / MEGAJOULES  # W m-2 K-4
+_STEFAN_BOLTZMANN = 4.903e-9 / MEGAJOULES  # W m-2 K-4; FAO-56 rounds it
+_STEFAN_BOLTZMANN_EXACT = 5.670374e-8  # W m-2 K-4, CODATA 2018
 
 
 def extraterrestrial_radiation(latitude: Tensor, day_of_year: Tensor) -> Tensor:
@@ -56,6 +57,30 @@ def net_radiation(
     moisture = 0.34 - 0.14 * (vapour_pressure / 1000).clamp(min=1e-6).sqrt()
     longwave = _STEFAN_BOLTZMANN * emitted * moisture * (1.35 * share - 0.35)
     return (1 - albedo) * shortwave_radiation - longwave
+
+
+def net_radiation_of_both(
+    shortwave_radiation: Tensor,
+    longwave_radiation: Tensor,
+    temperature: Tensor,
+    albedo: float = 0.23,
+    emissivity: float = 1.0,
+) -> Tensor:
+    """Net radiation of the ground from both downwelling fluxes, W m-2.
+
+    The ground emits as a grey body of the air's temperature, degC, and absorbs with the same
+    `emissivity`; 0.98 is also used for grass.
+    """
+    emitted = _STEFAN_BOLTZMANN_EXACT * (temperature + 273.15) ** 4
+    return (1 - albedo) * shortwave_radiation - emissivity * (emitted - longwave_radiation)
+
+
+def vapour_pressure_of_humidity(specific_humidity: Tensor, pressure: Tensor) -> Tensor:
+    """Vapour pressure from the share of vapour in the mass of air (kg kg-1) and pressure, Pa.
+
+    Dalton's law, with 0.622 the ratio of the molar masses of water and dry air.
+    """
+    return specific_humidity * pressure / (0.622 + 0.378 * specific_humidity)
 
 
 def saturation_vapour_pressure(temperature: Tensor) -> Tensor:

@@ -39,9 +39,9 @@ class Model(torch.nn.Module):
     column      "hbv" or a Column
     attributes  Dataset of rasters (y, x) on the domain's grid, or name -> (N,) values
     properties  Dataset or name -> (N,) of what the column and the river have to know of a cell
-    network     "mlp" reads attributes, "conv" those of the cells around as well, "lstm" attributes
-                and forcing; "free" has no network but a value for each cell to learn, and "none"
-                nothing to learn: both start at `defaults`
+    network     "mlp" reads attributes; "conv2d" and "conv3d" those of the cells around as well, see
+                `nets.raster`; "lstm" attributes and forcing; "free" has no network but a value for
+                each cell to learn, and "none" nothing to learn: both start at `defaults`
     defaults    parameter -> (N,) or one value, of "free" and "none"; mid-range where left out
     hidden      sizes of the hidden layers of the network, or size of the LSTM; two or more sizes
                 with "lstm": the LSTM's, and those of the layers that give the static parameters
@@ -328,30 +328,56 @@ class Model(torch.nn.Module):
         cycles: int = 1,
         state: State | None = None,
         outputs: Sequence[str] = (),
+        until: float | None = None,
     ) -> State | None:
         """The state after `cycles` runs over this forcing; without gradient.
 
-        Flows that are to be routed afterwards are named in `outputs`, as there.
+        Flows that are to be routed afterwards are named in `outputs`, as there. With `until`, such
+        as HydroPy's 0.001, it ends as soon as the stores change no more: of each, the cell that
+        gains most gains less than this share in a run (or is empty, or gains exactly as in the run
+        before, as eternal snow does).
         """
         if forcing.shape[1] == 0:
             return state
         parameters, weather = self.cell_parameters(forcing), self.weather(forcing)
+        before, gains = None, {}
         for _ in range(cycles):
             state = self._run(weather, state, outputs, parameters, None).state
+            if until is not None:
+                stores = dict(state.column) | ({} if state.river is None else _rivers(state.river))
+                if before is not None:
+                    last, gains = gains, {n: stores[n] - before[n] for n in stores}
+                    if all(_settled(stores[n], gains[n], last.get(n), until) for n in stores):
+                        break
+                before = stores
         return state
 
-    @torch.no_grad()
     def near_equilibrium(self, forcing: Tensor) -> State:
-        """A state to start from, without gradient: after these days (F, T, N), with the stores that
-        fill over many years put where the mean fluxes of the second half would bring them."""
+        """A state to start from: after a run over these days (F, T, N), with the stores that fill
+        over many years put where the mean fluxes of a second run over them (over whole years, if
+        there are any) would bring them. The gradient passes through these means."""
         parameters, weather = self.cell_parameters(forcing), self.weather(forcing)
-        half = weather.shape[1] // 2
-        state = self._run(weather[:, :half].contiguous(), None, (), parameters, None).state
-        later = weather[:, half:].contiguous()
-        run = self._run(later, state, self.column.balancing, parameters, None)
+        with torch.no_grad():
+            filled = self._run(weather, None, (), parameters, None).state
+        days = weather.shape[1]
+        years = weather[:, days % 365 if days > 365 else 0 :].contiguous()
+        run = self._run(years, filled, self.column.balancing, parameters, None)
         means = {name: run.outputs[name].mean(0)[:, None] for name in self.column.balancing}
-        column = self.column.balanced(run.state.column, means, SimpleNamespace(**parameters))
-        return State(column, run.state.river, run.state.hydrograph)
+        column = self.column.balanced(filled.column, means, SimpleNamespace(**parameters))
+        return State(column, filled.river, filled.hydrograph)
+
+
+def _rivers(storage: Tensor) -> dict[str, Tensor]:
+    return {f"river_{k}": row for k, row in enumerate(storage[:5])}
+
+
+def _settled(store: Tensor, gain: Tensor, last: Tensor | None, until: float) -> bool:
+    """HydroPy's rule for one store; gain since the run before, and the gain of that."""
+    most = gain.flatten().argmax()
+    content, gained = (float(v.flatten()[most]) for v in (store, gain))
+    before = content - gained
+    as_last = last is not None and float(last.flatten()[most]) == gained
+    return content == 0 or as_last or (before > 0 and gained / before < until)
 
 
 def _series(name: str) -> Field:

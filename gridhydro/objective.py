@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,13 +23,13 @@ class Objective:
     """(1 - w) x misfit of discharge + w x misfit of storage anomalies, 1 - NSE meaned over tiles.
 
     score     loss of discharge (L, G) in mm d-1; told the variance of each gauge in minibatches
-    observed  discharge (1, T, G) mm d-1; days: those that are scored
+    observed  discharge (1, T, G) mm d-1; run: the days of a step; days: those that are scored
     storage   observations of storage, or None
     weight    w of storage
     """
 
     def __init__(
-        self, model, score: Callable, observed: Forcing, days: slice, batches,
+        self, model, score: Callable, observed: Forcing, run: slice, days: slice, batches,
         storage: StorageObservations | None = None, weight: float = 0.5,
     ):  # fmt: skip
         self.score, self.storage = score, storage
@@ -48,8 +48,10 @@ class Objective:
                     f"the tiles are of {storage.tiles.matrix.shape[1]} cells, the domain has "
                     f"{model.domain.size}: make them from this domain"
                 )
-            self.windows = storage.windows(observed.times[days])
-            self.seen = storage.observed(self.windows).to(self.to_depth)
+            first, last = observed.times[days.start], observed.times[days.stop - 1]
+            self.storage = storage.within(first, last)
+            self.windows = self.storage.windows(observed.times[run])
+            self.seen = self.storage.observed(self.windows).to(self.to_depth)
             self.averages = self.windows.averages.to(self.to_depth.device)
 
     def __call__(self, run: Simulation, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -98,16 +100,10 @@ class Validation:
         self.storage = self.averages = None
         if storage is not None:
             times = observed.times[scored]
-            covered = (storage.start >= times[0].to_numpy()) & (
-                storage.end <= times[-1].to_numpy() + np.timedelta64(1, "D")
-            )
             # anomalies of the validation refer to its own mean: the baseline may lie outside
-            if covered.any():
-                last = str(times[-1].date())
-                self.storage = StorageObservations(
-                    storage.tiles, storage.start, storage.end, storage.values,
-                    (str(times[0].date()), last),
-                )  # fmt: skip
+            baseline = tuple(f"{day:%Y-%m-%d}" for day in (times[0], times[-1]))
+            self.storage = replace(storage, baseline=baseline).within(*baseline)
+            if len(self.storage.start):
                 self.windows = self.storage.windows(times)
                 self.seen = self.storage.observed(self.windows).to(self.to_depth)
                 self.averages = self.windows.averages.to(self.to_depth.device)
@@ -123,7 +119,7 @@ class Validation:
         model.train(was)
         simulated = run.discharge[:, self.places] * self.to_depth[self.places]
         found = {"discharge": _median_nse(simulated, self.observed.to(simulated))}
-        if self.storage is not None:
+        if self.averages is not None:
             anomalies = self.storage.anomalies(run.storage, self.windows)
             found["storage"] = _median_nse(anomalies, self.seen)
         return found

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, field, fields
-from difflib import get_close_matches
-from pathlib import Path
-from types import NoneType, UnionType
-from typing import get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class DomainOptions:
-    """Section [domain]: the flow-direction raster and the grid of the model."""
+    """Section [domain]: the flow-direction raster and the grid of the model.
 
-    flow_direction: str
-    coding: str
+    Without flow_direction the network is that of the file of [landsurface].
+    """
+
+    flow_direction: str | None = None
+    coding: str | None = None
     variable: str | None = None
     crs: str | None = None
     resolution: float | None = None
     snap: bool = False
-    crop: bool = True  # to what drains to the gauges
+    crop: bool = True
+    crop_to: str = "gauges"  # what drains to them, or the whole "rivers" that have any
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,73 @@ class GaugeOptions:
     area_km2: float | None = None
     variable: str = "discharge"
     units: str | None = None
+
+
+@dataclass(frozen=True)
+class GaugeTableOptions:
+    """Section [gauge_table], instead of [[gauges]]: places and discharge of many, in two tables."""
+
+    file: str  # CSV with name, lon and lat or x and y, area_km2
+    discharge: str  # CSV with a date and a column for each gauge
+    units: str = "m3 s-1"
+
+
+@dataclass(frozen=True)
+class GrdcOptions:
+    """Section [grdc], instead of [[gauges]]: stations of the Global Runoff Data Centre."""
+
+    folder: str  # of text files, one a station
+    stations: tuple[str, ...] = ()  # GRDC numbers; all in the folder without it
+
+
+@dataclass(frozen=True)
+class LandSurfaceOptions:
+    """Section [landsurface]: HydroPy's land-surface file; see `gridhydro.land_surface`."""
+
+    file: str
+    names: dict | None = None  # our name -> the file's
+    attributes: tuple[str, ...] = ()  # names, or "21"
+    permafrost: bool = True
+    melt: str = "temporal"
+    factors: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class WeatherOptions:
+    """Section [weather], instead of [forcing]: measured weather, of which the rest is computed.
+
+    Either `folder` with its `format`, or `file` with the variables by our names, or a
+    [weather.NAME] for each variable, with the keys of [forcing.NAME].
+    """
+
+    folder: str | None = None
+    format: str = "wfdei"
+    files: dict | None = None  # of a folder, see `gridhydro.io.read_wfdei`
+    file: str | None = None
+    pet: str = "penman_monteith"  # or "given"
+    wind_height: float = 10.0  # m
+    albedo: float = 0.23
+    period: tuple[str, str] | None = None  # what is read; the days that [training] needs
+
+
+@dataclass(frozen=True)
+class GraceOptions:
+    """Section [grace]: observed anomalies of water storage, and the tiles they are compared on."""
+
+    folder: str | None = None
+    files: tuple[str, ...] = ()
+    units: str | None = None  # where the files do not say
+    tile_size: float = 3.0  # degrees
+    minimum: float = 0.5  # share of a tile that the domain covers
+    baseline: tuple[str, str] = ("2004-01-01", "2009-12-31")
+
+
+@dataclass(frozen=True)
+class RehearsalOptions:
+    """Section [rehearsal]: a generated world, in whose folder the paths of the file start."""
+
+    seed: int = 0
+    years: tuple[int, int] = (2001, 2016)
 
 
 @dataclass(frozen=True)
@@ -67,11 +134,17 @@ class ForcingOptions:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Section [model]: see `gridhydro.Model`."""
+    """Section [model]: see `gridhydro.Model`.
 
+    configuration  one of `gridhydro.configurations`, which sets what is not given here and in
+                   [training]
+    """
+
+    configuration: str | None = None
     column: str = "hbv"
     scheme: str = "sequential"
     network: str = "mlp"
+    correction: str | None = None
     hidden: tuple[int, ...] = ()
     components: int = 1
     weights: str = "mean"
@@ -100,73 +173,6 @@ class TrainingOptions:
     seed: int = 0
     split: dict | None = None
     held_out: tuple[str, ...] = ()
+    storage_weight: float | None = None  # a half, with [grace]
+    start: str = "empty"
     cache: bool = False  # packed copies of the series in the run folder, instead of in memory
-
-
-def read_options(source: Path, section: str, kind: type, values):
-    """One section of a domain file as its dataclass.
-
-    Raises ValueError naming file, section and key: of a key that is not known (and the nearest
-    that is), of one that is missing, and of a value of another type.
-    """
-    place = f"{source}, [{section}]"
-    if not isinstance(values, dict):
-        raise ValueError(f"{place} is a section of keys and values, not {values!r}")
-    hints = get_type_hints(kind)
-    refuse_unknown(place, values, list(hints))
-    needed = [f.name for f in fields(kind) if f.default is f.default_factory is MISSING]
-    missing = [key for key in needed if key not in values]
-    if missing:
-        raise ValueError(f"{place}: missing '{missing[0]}'")
-    return kind(**{key: _typed(v, hints[key], f"{place}: {key}") for key, v in values.items()})
-
-
-def refuse_unknown(place: str, given, known) -> None:
-    """ValueError for the first of `given` that is not in `known`, with the one it resembles."""
-    for key in given:
-        if key not in known:
-            near = get_close_matches(key, known, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
-            raise ValueError(f"{place}: unknown key '{key}'; {hint}")
-
-
-def refuse_unused(place: str, given, unused, by: str) -> None:
-    """ValueError for the first of the keys `given` that is among those `unused` by the choice."""
-    for key in given:
-        if key in unused:
-            raise ValueError(f"{place}: '{key}' is not used by {by}: leave it out")
-
-
-def locate(data: Path, file: str, place: str) -> Path:
-    """A file of the data folder; FileNotFoundError naming the key that asks for it."""
-    path = data / file
-    if not path.is_file():
-        raise FileNotFoundError(f"{place}: there is no file {path.resolve()}")
-    return path
-
-
-_WORDS = {str: "a text in quotes", int: "a whole number", float: "a number", bool: "true or false"}
-
-
-def _typed(value, hint, place: str):
-    """A value as its type; dates and numbers of TOML are taken as texts where one is wanted."""
-    if isinstance(hint, UnionType):
-        hint = next(one for one in get_args(hint) if one is not NoneType)
-    if get_origin(hint) is tuple:
-        kinds = get_args(hint)
-        size = None if kinds[-1] is Ellipsis else len(kinds)
-        if not isinstance(value, list) or size not in (None, len(value)):
-            count = f"{size} values" if size else "values"
-            raise ValueError(f"{place} is a list of {count}, such as [..., ...], not {value!r}")
-        return tuple(_typed(one, kinds[0], place) for one in value)
-    if hint is dict:
-        if not isinstance(value, dict):
-            raise ValueError(f"{place} is a table, such as {{ key = 1.0 }}, not {value!r}")
-        return value
-    if hint is str and not isinstance(value, (bool, list, dict)):
-        return str(value)
-    if hint is float and type(value) is int:
-        return float(value)
-    if type(value) is not hint:
-        raise ValueError(f"{place} is {_WORDS[hint]}, not {value!r}")
-    return value

@@ -9,6 +9,7 @@ Paper 56.
 
 from __future__ import annotations
 
+import torch
 import xarray as xr
 from torch import Tensor
 
@@ -87,6 +88,33 @@ def penman_monteith(
     return ((radiation + aerodynamic) / (slope + gamma * (1 + 0.34 * wind_speed))).clamp(min=0)
 
 
+def penman_monteith_of_six(
+    temperature: Tensor,
+    specific_humidity: Tensor,
+    surface_pressure: Tensor,
+    wind_speed: Tensor,
+    shortwave_radiation: Tensor,
+    longwave_radiation: Tensor,
+    *,
+    wind_height: float = 10.0,
+    albedo: float = 0.23,
+    emissivity: float = 1.0,
+) -> Tensor:
+    """`penman_monteith` from the variables of forcing data such as WFDEI, means of the day.
+
+    Temperature degC, specific humidity kg kg-1, wind at `wind_height` m, both downwelling
+    radiation fluxes. Saturation is that of the mean temperature, lower than the mean of minimum
+    and maximum by a few per cent; air above saturation counts as saturated.
+    """
+    net = met.net_radiation_of_both(
+        shortwave_radiation, longwave_radiation, temperature, albedo, emissivity
+    )
+    moisture = met.vapour_pressure_of_humidity(specific_humidity, surface_pressure)
+    moisture = torch.minimum(moisture, met.saturation_vapour_pressure(temperature))
+    wind = met.wind_at_2m(wind_speed, wind_height)
+    return penman_monteith(temperature, net, moisture, wind, surface_pressure)
+
+
 def pet_of(
     data: xr.Dataset, method: str = "oudin", *, wind_height: float = 10.0, albedo: float = 0.23
 ) -> xr.DataArray:
@@ -99,9 +127,10 @@ def pet_of(
 
     Variables by the names of the form (`io.quantities`), with units. What is lacking is made from
     others: temperature from minimum and maximum; net_radiation from net_shortwave_radiation and
-    net_longwave_radiation, or from shortwave_radiation, moisture, minimum and maximum temperature;
-    vapour_pressure from dewpoint_temperature or relative_humidity; wind_speed from eastward_wind
-    and northward_wind; surface_pressure from `elevation` (or `elev_mean`), m. The latitude is a
+    net_longwave_radiation, or from shortwave_radiation and longwave_radiation, or without it from
+    shortwave_radiation, moisture, minimum and maximum temperature; vapour_pressure from
+    dewpoint_temperature, relative_humidity or specific_humidity; wind_speed from eastward_wind and
+    northward_wind; surface_pressure from `elevation` (or `elev_mean`), m. The latitude is a
     coordinate (latitude, lat), or follows from the reference system of the grid.
     ValueError naming what the method lacks.
     """

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 import torch
 
-from gridhydro import checkpoint, splits
-from gridhydro.baseline import make_model
-from gridhydro.basins import filled_for
+from gridhydro import checkpoint, storage_scores
 from gridhydro.batches import Batches
-from gridhydro.config import LSTM_OPTIONS, Setup, find, load
+from gridhydro.config import CHANGES, Setup, find, load
 from gridhydro.ensemble import Ensemble
 from gridhydro.ensemble import seeds as seeds_of
 from gridhydro.figures import FEW, draw_scores
-from gridhydro.options import refuse_unknown
-from gridhydro.river import River
+from gridhydro.given import days
+from gridhydro.recipe_model import build_model, make_split
 from gridhydro.run import Run
 from gridhydro.scores import SHOWN, summary
-from gridhydro.splits import Split
 from gridhydro.training import train
-
-# kinds of splits in a domain file, and the keys that each takes besides `fold`
-_SPLITS = {"pub": ("folds", "seed"), "spatiotemporal": ("folds", "seed"), "pur": ("groups",)}
 
 
 def train_domain(
@@ -39,14 +34,17 @@ def train_domain(
     device: str | None = None,
     cache: bool = False,
     progress: bool = True,
+    changes: Mapping[str, object] | None = None,
 ) -> pd.DataFrame:
     """Train on a domain file, score both periods, and export everything into `out`.
 
-    `epochs` and `seed` replace those of the file; `cache`, here or there, has packed copies of the
-    series in `out`, gone with the process, instead of memory. The file and the place of the data
-    are kept in the run folder, so that `evaluate` and `export` find them. Returns the scores.
+    `epochs` and `seed` replace those of the file, and so does what `changes` has of configuration,
+    storage_weight and fold; `cache`, here or there, has packed copies of the series in `out`, gone
+    with the process, instead of memory. The file, the changes and the place of the data are kept in
+    the run folder, so that `evaluate` and `export` find them. Returns the scores of discharge.
     """
-    setup = load(domain, data)
+    changes = {name: value for name, value in (changes or {}).items() if value is not None}
+    setup = load(domain, data, changes)
     settings = setup.training
     seed = settings.seed if seed is None else seed
     torch.manual_seed(seed)
@@ -54,10 +52,14 @@ def train_domain(
     out = Path(out)
     _refuse_overwriting(out, setup, resume)
     out.mkdir(parents=True, exist_ok=True)
-    text, source = setup.source.read_text(), {"data": str(setup.data.resolve())}
+    text, source = setup.source.read_text(), {"data": str(setup.data.resolve()), **changes}
     checkpoint.replace(out / "domain.toml", lambda p: p.write_text(text))
     checkpoint.replace(out / "source.json", lambda p: p.write_text(json.dumps(source, indent=1)))
     split = make_split(setup)
+    if progress:
+        for warning in setup.domain.report.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        print(_what(setup), file=sys.stderr)
     run = train(
         model, setup.forcing, setup.discharge, split=split,
         period=settings.period if split is None else None, spinup=settings.spinup,
@@ -65,11 +67,67 @@ def train_domain(
         learning_rate=settings.learning_rate, optimizer=settings.optimizer, loss=settings.loss,
         batches=None if settings.batches is None else Batches(**settings.batches), seed=seed,
         held_out=settings.held_out, device=device, out=out, resume=resume, progress=progress,
-        cache=out if cache or settings.cache else None,
+        cache=out if cache or settings.cache else None, start=settings.start,
+        storage=setup.storage, storage_weight=_weight(setup), validation=_along_the_way(setup),
     )  # fmt: skip
     scores = evaluate(run, setup)
-    run.save(out, scores=scores, discharge=setup.discharge)
+    save(run, setup, out, scores)
     return scores
+
+
+def _what(setup: Setup) -> str:
+    """A line that says what is fitted to what."""
+    model, weight = setup.model, _weight(setup) if setup.storage is not None else 0.0
+    parts = [f"discharge at gauges ({1 - weight:g})"] if weight < 1 else []
+    if weight > 0:
+        parts.append(f"water storage on {setup.storage.tiles.size} tiles ({weight:g})")
+    name = f"{model.configuration}: " if model.configuration else ""
+    network = {"none": "nothing learned", "free": "free values"}.get(model.network, model.network)
+    corrected = f" and {model.correction}" if model.correction else ""
+    return f"{name}{model.column}, {network}{corrected}; fitted to {' and '.join(parts)}"
+
+
+def _weight(setup: Setup) -> float:
+    given = setup.training.storage_weight
+    return 0.5 if given is None else given
+
+
+def _along_the_way(setup: Setup) -> tuple[str, str] | None:
+    """The validation period of a raster, if it follows the training: scored while training."""
+    training, later = setup.training.period, setup.training.validation
+    if later is None or setup.domain.grid is None:
+        return None
+    return later if days(later)[0] > days(training)[1] else None
+
+
+def save(run: Run, setup: Setup, out: str | Path, scores: pd.DataFrame) -> None:
+    """Everything of a run on disk, scores of storage included where it was observed."""
+    run.save(out, scores=scores, discharge=setup.discharge)
+    score_storage(run, setup, out)
+
+
+def score_storage(run: Run | Ensemble, setup: Setup, out: str | Path) -> pd.DataFrame | None:
+    """Scores of storage over the periods of the file, written to `out` with series and figures.
+
+    None where no storage is given. A period without a whole solution is left out.
+    """
+    if setup.storage is None:
+        return None
+    pairs = run.storage(setup.storage)
+    covered = pairs["time_start"].values, pairs["time_end"].values
+    tables = []
+    for name, period in _periods(setup).items():
+        first, last = (pd.Timestamp(day) for day in days(period))
+        if ((covered[0] >= first) & (covered[1] <= last + pd.Timedelta(1, "D"))).any():
+            tables.append(run.evaluate_storage(setup.storage, period, name, pairs))
+    found = pd.concat(tables, ignore_index=True)
+    storage_scores.write(out, pairs, found)
+    return found
+
+
+def _periods(setup: Setup) -> dict[str, tuple[str, str]]:
+    both = {"training": setup.training.period, "validation": setup.training.validation}
+    return {name: period for name, period in both.items() if period is not None}
 
 
 def train_ensemble(domain, data, out: str | Path, seeds: int, **options) -> pd.DataFrame:
@@ -80,76 +138,15 @@ def train_ensemble(domain, data, out: str | Path, seeds: int, **options) -> pd.D
         folder = out / f"seed-{seed}"
         if not (folder / "run.json").exists():
             train_domain(domain, data, folder, seed=seed, **options)
-        elif (folder / "domain.toml").read_text() != find(domain).read_text():
-            raise ValueError(
-                f"{folder} was trained with another domain file: choose another folder"
-            )
+        else:
+            _refuse_other(folder, domain, options.get("changes"))
     ensemble, setup = load_run(out, data)
     ensemble = Ensemble(ensemble.runs[:seeds])
     scores = evaluate(ensemble, setup)
     checkpoint.replace(out / "metrics.csv", lambda p: scores.to_csv(p, index=False))
     draw_scores(out / "figures", setup.domain, scores)
+    score_storage(ensemble, setup, out)
     return scores
-
-
-def build_model(setup: Setup, seed: int):
-    """The model that a domain file describes."""
-    options = asdict(setup.model)
-    options |= {"hidden": options["hidden"] or None, "seed": seed}
-    if options["column"] == "lstm":
-        options = {name: options[name] for name in (*LSTM_OPTIONS, "seed")}
-        options["hidden"] = (options["hidden"] or (64,))[0]
-    else:
-        options["river"] = River(**options["river"])
-    attributes = setup.attributes
-    if setup.domain.grid is None:  # gaps are filled without a look at what is held out
-        attributes = filled_for(setup.domain, attributes, _trained(setup))
-    return make_model(setup.domain, attributes, **options)
-
-
-def _trained(setup: Setup) -> list[str]:
-    """The gauges that a domain file trains on."""
-    split, held_out = make_split(setup), setup.training.held_out
-    among = setup.domain.gauges.index if split is None else split.train_gauges
-    return [gauge for gauge in among if gauge not in held_out]
-
-
-def make_split(setup: Setup) -> Split | None:
-    """The split of gauges that the domain file asks for, such as one fold of several.
-
-    [training] split = { kind = "pub", folds = 10, fold = 0, seed = 0 }, of random folds, or
-    { kind = "pur", groups = 5, fold = 0 }, of bands of longitude.
-    """
-    given, settings = setup.training.split, setup.training
-    if given is None:
-        return None
-    place = f"{setup.source}, [training]: split"
-    options, gauges = dict(given), setup.domain.gauges
-    kind, fold = options.pop("kind", None), options.pop("fold", 0)
-    if kind not in _SPLITS:
-        raise ValueError(f"{place}: kind is {', '.join(map(repr, _SPLITS))}, not {kind!r}")
-    refuse_unknown(place, options, _SPLITS[kind])
-    if not all(isinstance(value, int) for value in (fold, *options.values())):
-        raise ValueError(f"{place}: fold, {', '.join(_SPLITS[kind])} are whole numbers: {given}")
-    period, test = _days(settings.period), _days(settings.validation or settings.period)
-    if kind == "pub":
-        found = splits.pub(list(gauges.index), period, **options)
-    elif kind == "spatiotemporal":
-        found = splits.spatiotemporal(list(gauges.index), period, test, **options)
-    else:
-        found = splits.pur(
-            list(gauges.index), period, longitude=gauges["x"].to_numpy(),
-            groups=options.get("groups", 5), test_period=test,
-        )  # fmt: skip
-    if not 0 <= fold < len(found):
-        raise ValueError(f"{place}: fold is 0 to {len(found) - 1}, not {fold}")
-    return found[fold]
-
-
-def _days(period: tuple[str, str]) -> tuple[str, str]:
-    """First and last day of a period given in days, months or years."""
-    first, last = (pd.Period(part) for part in period)
-    return str(first.start_time.date()), str(last.end_time.date())
 
 
 def load_run(folder: str | Path, data: str | Path | None = None) -> tuple[Run | Ensemble, Setup]:
@@ -159,13 +156,16 @@ def load_run(folder: str | Path, data: str | Path | None = None) -> tuple[Run | 
     if members:
         first, setup = load_run(members[0], data)
         return Ensemble([first, *(Run.load(m, setup.forcing) for m in members[1:])]), setup
-    if data is None and (folder / "source.json").exists():
-        data = json.loads((folder / "source.json").read_text())["data"]
+    changes = {}
+    if (folder / "source.json").exists():
+        changes = json.loads((folder / "source.json").read_text())
+        kept = changes.pop("data")
+        data = kept if data is None else data
     if not (folder / "domain.toml").exists():
         raise FileNotFoundError(
             f"{folder} holds no run of `gridhydro train` (domain.toml is missing)"
         )
-    setup = load(folder / "domain.toml", data)
+    setup = load(folder / "domain.toml", data, changes)
     return Run.load(folder, setup.forcing), setup
 
 
@@ -178,8 +178,7 @@ def evaluate(
     """
     if period is not None:
         return run.evaluate(setup.discharge, tuple(period))
-    settings = setup.training
-    periods = {"training": settings.period, "validation": settings.validation}
+    settings, periods = setup.training, _periods(setup)
     if settings.batches is not None:
         one = run.runs[0] if isinstance(run, Ensemble) else run
         first = one.forcing.times[Batches(**settings.batches).warmup]
@@ -189,7 +188,6 @@ def evaluate(
     tables = [
         run.evaluate(setup.discharge, p, name=name, simulated=simulated)
         for name, p in periods.items()
-        if p is not None
     ]
     return pd.concat(tables, ignore_index=True)
 
@@ -205,6 +203,16 @@ def report(scores: pd.DataFrame) -> str:
     sites = table.groupby(groups, sort=False)["sites"].first()
     text = medians.assign(sites=sites).to_string(float_format=lambda v: f"{v:.3f}")
     return f"median over the sites (fhv, flv in percent, rmse of flows)\n{text}"
+
+
+def _refuse_other(folder: Path, domain: str | Path, changes: Mapping | None) -> None:
+    """ValueError if a finished run is of another domain file, or of other changes to it."""
+    before = json.loads((folder / "source.json").read_text())
+    now = {name: value for name, value in (changes or {}).items() if value is not None}
+    other = {name for name in CHANGES if before.get(name) != now.get(name)}
+    if other or (folder / "domain.toml").read_text() != find(domain).read_text():
+        what = ", ".join(sorted(other)) or "domain file"
+        raise ValueError(f"{folder} was trained with another {what}: choose another folder")
 
 
 def _refuse_overwriting(out: Path, setup: Setup, resume: bool) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from gridhydro import checkpoint, export, figures, metrics, run_folder
+from gridhydro import checkpoint, export, figures, metrics, run_folder, storage_scores
 from gridhydro.baseline import make_model
 from gridhydro.basins import lumped_domain, with_pet
 from gridhydro.forcing import Forcing
@@ -20,6 +20,7 @@ from gridhydro.inputs import attribute_values, without_gaps
 from gridhydro.model import Model, Simulation
 from gridhydro.nets import SequenceParameterization
 from gridhydro.observed import discharge_table
+from gridhydro.storage import StorageObservations
 from gridhydro.units import depth_of_flow
 
 # days x basins that a run of lumped basins holds at once
@@ -215,11 +216,30 @@ class Run:
         table.insert(2, "gauge_use", use)
         return table
 
+    def storage(self, observations: StorageObservations, forcing=None) -> xr.Dataset:
+        """`modelled` and `observed` anomalies of water storage (solution, tile), mm.
+
+        All solutions within the forcing; both relative to their mean over the baseline.
+        """
+        return storage_scores.anomalies(self, observations, forcing)
+
+    def evaluate_storage(
+        self, observations: StorageObservations, period, name: str = "", pairs=None
+    ) -> pd.DataFrame:
+        """NSE, correlation and RMSE (mm) of every tile over the solutions in the period.
+
+        `pairs`, of `storage`, spares the simulation where several periods are scored.
+        """
+        pairs = self.storage(observations) if pairs is None else pairs
+        return storage_scores.scores(pairs, period, name)
+
     def save(self, folder: str | Path, *, scores=None, discharge=None, outputs=None) -> None:
         """Everything on disk: model, maps, series, scores, figures, and what it takes to repeat.
 
         scores     tables of `evaluate`, written to metrics.csv
         discharge  observations, drawn beside the simulated hydrographs
+
+        Fluxes of rasters over many years are saved as monthly means, discharge always by day.
         """
         folder = Path(folder)
         (folder / "figures").mkdir(parents=True, exist_ok=True)
@@ -229,11 +249,11 @@ class Run:
         if fields:
             export.write_parameters(folder, domain, fields, maps)
         series = self.simulate(outputs=outputs)
-        export.write_dataset(folder / "fluxes.nc", series)
+        export.write_series(folder, series)
         if scores is not None:
             checkpoint.replace(folder / "metrics.csv", lambda p: scores.to_csv(p, index=False))
-        history = self.history
-        checkpoint.replace(folder / "history.csv", lambda p: history.to_csv(p, index=False))
+        if len(history := self.history):  # without columns there would be nothing to read again
+            checkpoint.replace(folder / "history.csv", lambda p: history.to_csv(p, index=False))
         figures.draw(folder / "figures", domain, fields, maps, series, history, scores, discharge)
 
     def save_model(self, folder: str | Path) -> None:

@@ -72,7 +72,7 @@ class StorageObservations:
             first, after = self.start[wrong[0]], self.end[wrong[0]]
             raise ValueError(f"the solution from {first} ends before {after}: it has no day")
         never = np.flatnonzero(np.isnan(self.values).all(axis=0))
-        if never.size:
+        if never.size and len(self.start):
             raise ValueError(
                 f"{never.size} tiles have no observation at all, the first: "
                 f"{self.tiles.names[never[0]]}; choose tiles with a higher minimum, or data that "
@@ -124,6 +124,14 @@ class StorageObservations:
         )
         return cls(tiles, start, end, _means(values, weights), _period(baseline))
 
+    def within(self, first, last) -> StorageObservations:
+        """Those of solutions that lie wholly between two days, both included."""
+        first, last = (np.datetime64(pd.Timestamp(day), "D") for day in (first, last))
+        kept = (self.start >= first) & (self.end <= last + DAY)
+        return StorageObservations(
+            self.tiles, self.start[kept], self.end[kept], self.values[kept], self.baseline
+        )
+
     def windows(self, times) -> Windows:
         """The periods of a run's days, daily and in order, and how they make up the solutions.
 
@@ -135,7 +143,7 @@ class StorageObservations:
         run = f"the run from {days[0]} to {days[-1]}"
         covered = (self.start >= days[0]) & (self.end <= days[-1] + DAY)
         if not covered.any():
-            span = f"{self.start.min()} to {self.end.max() - DAY}"
+            span = f"{self.start.min()} to {self.end.max() - DAY}" if covered.size else "none left"
             raise ValueError(f"no solution ({span}) lies within {run}: lengthen the run")
         start, end = self.start[covered], self.end[covered]
         edges = np.unique(np.concatenate([start, end]))

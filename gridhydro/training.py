@@ -85,7 +85,8 @@ def train(
     storage     anomalies of water storage on tiles to fit as well: the loss is then (1 - w) of that
                 of discharge + w (1 - NSE, meaned over the tiles), with w = `storage_weight`
     start       "empty": the column's initial stores; "equilibrium": those that fill over many
-                years begin where the spin-up's mean fluxes would bring them
+                years begin where the spin-up's mean fluxes would bring them, which depends on what
+                is learned, so that gradients pass through the spin-up too
     validation  a later period, scored ten times along the way (and shown; training ignores it)
     cache       folder for packed copies of forcing and observations, of which minibatches read
                 their windows: nothing else is held in memory; gone with the process
@@ -119,10 +120,16 @@ def train(
     observed, places = observations(
         discharge, forcing.times, days, model, names, device, cache, progress
     )
-    epoch_of = _epochs(model, forcing, observed, places, days, spinup, batches, seed)
-    objective = Objective(model, loss_named(loss), observed, days, batches, storage, storage_weight)
-    if one_of("start", start, STARTS) == "equilibrium" and (batches or spinup < 2):
-        raise ValueError("a start near equilibrium is found in the days of a spin-up: give two")
+    balanced = one_of("start", start, STARTS) == "equilibrium"
+    if balanced and (batches or spinup < 2):
+        raise ValueError(
+            "a start near equilibrium is found in the days of a spin-up: give some, no batches"
+        )
+    epoch_of = _epochs(model, forcing, observed, places, days, spinup, batches, seed, balanced)
+    run_days = slice(days.start - spinup, days.stop) if balanced else days
+    objective = Objective(
+        model, loss_named(loss), observed, run_days, days, batches, storage, storage_weight
+    )
     checking = _validation(validation, model, forcing, discharge, days, spinup, places, storage)
     if model.domain.grid is None:
         model.fit_inputs(_sample(forcing, days, places, device), places)
@@ -163,7 +170,9 @@ def train(
     def state_of(batch: Batch):
         if spinup_cycles:
             return model.spin_up(forcing.values[:, : days.stop].to(device), spinup_cycles)
-        return model.near_equilibrium(batch.before) if start == "equilibrium" else None
+        if balanced:  # with a gradient: how full the ground is depends on what is learned
+            return model.near_equilibrium(batch.forcing[:, :spinup].contiguous())
+        return None
 
     def step(batch: Batch, epoch: int) -> dict[str, float] | None:
         torch_optimizer.zero_grad()
@@ -247,8 +256,10 @@ def _method_of(forcing) -> str | None:
     )
 
 
-def _epochs(model, forcing, observed, places, days, spinup, batches, seed) -> Callable:
-    """Number of the epoch -> its batches."""
+def _epochs(
+    model, forcing, observed, places, days, spinup, batches, seed, through=False
+) -> Callable:
+    """Number of the epoch -> its batches; `through`: gradients pass through the spin-up as well."""
     if batches is not None:
         if model.domain.grid is not None:
             raise ValueError("minibatches are for lumped basins: cells of a raster belong together")
@@ -272,6 +283,10 @@ def _epochs(model, forcing, observed, places, days, spinup, batches, seed) -> Ca
     )
     seen = observed.values[0, days][:, places.to(observed.values.device)]
     seen = seen.to(places.device)
+    if through:
+        unscored = seen.new_full((spinup, seen.shape[1]), torch.nan)
+        seen = torch.cat([unscored, seen])
+        before, scored = before[:, :0], torch.cat([before, scored], dim=1)
     everything = Batch(before.contiguous(), scored.contiguous(), seen, places, None, start)
     return lambda epoch: [everything]
 

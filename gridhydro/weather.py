@@ -76,7 +76,11 @@ class Weather:
             both = self.has("temperature_min", "temperature_max")
             low, high = self.range if both else (self.temperature,) * 2
             return self.get("relative_humidity") / 100 * met.mean_saturation(low, high)
-        return self.lack("vapour_pressure, dewpoint_temperature or relative_humidity")
+        if self.has("specific_humidity"):
+            return met.vapour_pressure_of_humidity(self.get("specific_humidity"), self.pressure)
+        return self.lack(
+            "vapour_pressure, dewpoint_temperature, relative_humidity or specific_humidity"
+        )
 
     @property
     def wind(self) -> Tensor:
@@ -107,6 +111,11 @@ class Weather:
             return self.get("net_radiation")
         if self.has("net_shortwave_radiation", "net_longwave_radiation"):
             return self.get("net_shortwave_radiation") + self.get("net_longwave_radiation")
+        if self.has("shortwave_radiation", "longwave_radiation"):
+            return met.net_radiation_of_both(
+                self.get("shortwave_radiation"), self.get("longwave_radiation"),
+                self.temperature, self.albedo,
+            )  # fmt: skip
         if self.has("shortwave_radiation"):
             return met.net_radiation(
                 self.get("shortwave_radiation"), self.vapour_pressure, *self.range,

@@ -54,7 +54,7 @@ def gradients(net, error):
 
 
 @pytest.mark.parametrize("days", [1, 2, 9])
-@pytest.mark.parametrize("chunk", [1, 2, 5, None])
+@pytest.mark.parametrize("chunk", [1, 2, 4, None])
 @pytest.mark.parametrize("memory", [0, 2**30])
 def test_as_plain_convolutions_forward_and_gradient(days, chunk, memory):
     net, series, attributes = correction(days, chunk=chunk, memory=memory)

@@ -60,7 +60,7 @@ def test_nothing_there_is_said(tmp_path):
         ('attributes = ["sand", "slope", "rock"]', "no attribute height"),
         ('pet = "given"', "the method is one of oudin"),
         ("warmup = 120", "warmup is a whole number"),
-        ("epochs = 2", "kind is 'pub', 'spatiotemporal', 'pur', not 'folds'"),
+        ("epochs = 2", "kind is 'pub', 'spatial', 'spatiotemporal', 'pur', not 'folds'"),
     ],
 )
 def test_domain_files_of_basins_say_what_is_wrong(folder, capsys, change, text):

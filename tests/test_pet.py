@@ -14,6 +14,7 @@ from gridhydro.pet import (
     hargreaves,
     oudin,
     penman_monteith,
+    penman_monteith_of_six,
     pet_of,
     priestley_taylor,
 )
@@ -77,6 +78,48 @@ def test_lyon_of_fao_example_20_by_hargreaves():
     assert float(evaporation) == pytest.approx(5.0, abs=0.05)
 
 
+# degC, kg kg-1, Pa, m s-1 at 10 m, W m-2, W m-2: a day of the humid tropics
+SIX = {
+    "temperature": 26.5, "specific_humidity": 0.0175, "surface_pressure": 1e5, "wind_speed": 1.8,
+    "shortwave_radiation": 190, "longwave_radiation": 420,
+}  # fmt: skip
+
+
+def test_six_variables_of_a_humid_day():
+    """Numbers worked out by hand for the variables of WFDEI."""
+    t, q, p, u, sw, lw = numbers(*SIX.values())
+    net = met.net_radiation_of_both(sw, lw, t)
+    assert float(net * MJ) == pytest.approx(9.430, abs=5e-4)
+    assert float(met.saturation_vapour_pressure(t)) == pytest.approx(3462, abs=0.5)
+    assert float(met.vapour_pressure_of_humidity(q, p)) == pytest.approx(2784, abs=0.5)
+    assert float(met.wind_at_2m(u, 10)) == pytest.approx(1.346, abs=5e-4)
+    assert float(penman_monteith_of_six(t, q, p, u, sw, lw)) == pytest.approx(3.214, abs=1e-3)
+    assert float(priestley_taylor(t, net, p)) == pytest.approx(3.657, abs=1e-3)
+    # the sky radiates less than the ground here: a poor emitter keeps more
+    assert penman_monteith_of_six(t, q, p, u, sw, lw, emissivity=0.98) > 3.215
+    # fog evaporates by radiation alone
+    fog = penman_monteith_of_six(t, q * 2, p, u, sw, lw)
+    assert fog == penman_monteith_of_six(t, q * 3, p, u, sw, lw)
+    assert 0 < fog < 3.214
+
+
+def test_a_grid_of_the_six_variables():
+    units = dict(zip(SIX, ("K", "kg kg-1", "hPa", "m s-1", "W m-2", "W m-2"), strict=True))
+    given = SIX | {"temperature": SIX["temperature"] + 273.15, "surface_pressure": 1000}
+    grid = xr.Dataset(
+        {n: (("time", "lat", "lon"), np.full((2, 3, 4), v), {"units": units[n]})
+         for n, v in given.items()},
+        {"time": pd.date_range("2001-01-01", periods=2), "lat": [-1.0, -2, -3],
+         "lon": [-60.0, -59, -58, -57]},
+    )  # fmt: skip
+    values = pet_of(grid, "penman_monteith")
+    assert values.dims == ("time", "lat", "lon")
+    np.testing.assert_allclose(values, 3.214, atol=1e-3)
+    np.testing.assert_allclose(pet_of(grid, "priestley_taylor"), 3.657, atol=1e-3)
+    with pytest.raises(ValueError, match=r"needs vapour_pressure, .* or specific_humidity; the"):
+        pet_of(grid.drop_vars("specific_humidity"), "penman_monteith")
+
+
 def test_polar_night_and_day():
     latitude, night, day = numbers(80, 355, 172)
     assert met.extraterrestrial_radiation(latitude, night) == 0
@@ -95,6 +138,7 @@ METHODS = {
     "penman_monteith": lambda t, r, n, p, e, w, la, d: penman_monteith(
         t, n, e, w, p, temperature_min=t - r, temperature_max=t + r
     ),
+    "six": lambda t, r, n, p, e, w, la, d: penman_monteith_of_six(t, e / 1e5, p, w, n, n + r),
     "net_radiation": lambda t, r, n, p, e, w, la, d: met.net_radiation(
         n, e, t - r, t + r, la, d, 300.0
     ),

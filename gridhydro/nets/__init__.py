@@ -6,6 +6,7 @@ from gridhydro.nets.embedded import EmbeddedNetwork
 from gridhydro.nets.free import FreeParameters
 from gridhydro.nets.lstm import SequenceParameterization, Trunk
 from gridhydro.nets.mlp import Parameterization
+from gridhydro.nets.raster import RasterParameterization
 
 __all__ = [
     "WEIGHT",
@@ -15,6 +16,7 @@ __all__ = [
     "FreeParameters",
     "PETCorrection",
     "Parameterization",
+    "RasterParameterization",
     "SequenceParameterization",
     "Trunk",
 ]

@@ -10,18 +10,19 @@ from gridhydro.given import one_of, whole
 from gridhydro.nets.free import FreeParameters
 from gridhydro.nets.lstm import SequenceParameterization
 from gridhydro.nets.mlp import Parameterization
+from gridhydro.nets.raster import FORMS, RasterParameterization
 
-KINDS = ("mlp", "lstm", "conv", "free", "none")
+KINDS = ("mlp", "lstm", "conv2d", "conv3d", "free", "none")
 # of these the parameters are values per cell, whatever its attributes
 PER_CELL = ("free", "none")
-_SIZES = {"mlp": [256, 64, 16], "lstm": [64], "conv": [32, 16]}
+_SIZES = {"mlp": [256, 64, 16], "lstm": [64], "conv2d": [64, 32, 16], "conv3d": [64, 32, 16]}
 
 
 def sizes(kind: str, hidden) -> list[int]:
     """Sizes of the hidden layers, the LSTM's first; the usual ones of the kind if None."""
     one_of("network", kind, KINDS)
     if kind in PER_CELL:
-        if hidden is not None:
+        if hidden is not None and np.size(hidden):
             raise ValueError(f"network='{kind}' has no hidden layers: leave hidden out")
         return []
     if hidden is None:
@@ -69,10 +70,8 @@ def parameterization(
             values, fields, size, components, fixed, log, dynamic=dynamic,
             forcings=forcings, dynamic_dropout=dynamic_dropout, **more,
         )  # fmt: skip
-    if kind == "conv":
-        from gridhydro.nets.raster import RasterParameterization
-
+    if kind in FORMS:
         return RasterParameterization(
-            domain, values, fields, hidden, components, fixed, log, **more
+            domain, values, fields, hidden, components, fixed, log, form=kind, **more
         )
     return Parameterization(values, fields, hidden, components, fixed, log, **more)

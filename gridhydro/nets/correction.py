@@ -65,8 +65,7 @@ class PETCorrection(Correction):
     filters     of the hidden layers
     memory      bytes that training may keep of the layers; days are computed in chunks, and those
                 that do not fit are computed again for the gradient. The result is the same
-    chunk       days of a chunk; None: as many as an eighth of the memory lets work at a time,
-                and as many as convolutions need to be quick
+    chunk       days of a chunk, at least; None: as many as convolutions need to be quick
 
     Attributes do not change by day: their part of the first layer is convolved once, in 2-D.
     """
@@ -110,32 +109,32 @@ class PETCorrection(Correction):
     def forward(self, series: Tensor, attributes: Tensor) -> Tensor:
         """Series (V, T, N) and attributes (N, A), in their own units -> error (T, N) mm d-1."""
         self._check(series, attributes)
-        days = series.shape[1]
         land = self._land(self.inputs(attributes))
-        length, kept = self._plan(days)
+        edges, kept = self._plan(series.shape[1])
         errors = []
-        for first in range(0, days, length):
-            end = min(first + length, days)
+        for first, end in pairwise(edges):
             # gradients go from the last chunk to the first: what is kept is gone by the time that
             # the early ones are computed again
-            if torch.is_grad_enabled() and days - first > kept:
+            if torch.is_grad_enabled() and edges[-1] - first > kept:
                 again = (self._days, series, land, first, end)
                 errors.append(checkpoint(*again, use_reentrant=False, preserve_rng_state=False))
             else:
                 errors.append(self._days(series, land, first, end))
         return torch.cat(errors)
 
-    def _plan(self, days: int) -> tuple[int, int]:
-        """Days in a chunk, and the days at the end whose layers are kept."""
+    def _plan(self, days: int) -> tuple[list[int], int]:
+        """The days where chunks begin and end, and how many at the end have their layers kept."""
         height, width = self.box.shape
+        sizes = [len(self.series), *(layer.out_channels for layer in self.layers)]
+        chunk = self.chunk or SLOW // (height * min(sizes[:-1])) + 1
+        count = max(1, days // chunk)
+        longest = -(-days // count)
+        reach = longest + 2 * len(self.layers)
         channel = height * width * self.mean.element_size()
-        stored = channel * (len(self.series) + sum(layer.out_channels for layer in self.layers))
-        # beside them the gradients of a layer before and after its ReLU, and room of the library
-        working = stored + 3 * channel * max(layer.out_channels for layer in self.layers)
-        reach = 2 * len(self.layers)
-        least = SLOW // (height * min(layer.in_channels for layer in self.layers)) + 1
-        length = self.chunk or max(least, int(self.memory / 8 / working) - reach)
-        return min(length, days), int((self.memory - (length + reach) * working) / stored)
+        # a chunk at work has its layers, the gradients of the largest and room of the library
+        working = channel * (sum(sizes) + 3 * max(sizes)) * reach
+        stored = channel * sum(sizes) * reach / longest
+        return [days * i // count for i in range(count + 1)], int((self.memory - working) / stored)
 
     def _land(self, attributes: Tensor) -> Tensor:
         """Attributes in the first layer, (3, 1, F, H, W): any day, but for the first, the last."""

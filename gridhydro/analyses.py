@@ -1,0 +1,139 @@
+"""All analyses of a trained run, as tables, NetCDF files and figures in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+import xarray as xr
+
+from gridhydro import budget, evapotranspiration, importance, pet_comparison, plot, plot_analyses
+from gridhydro.budget import OBSERVED
+from gridhydro.checkpoint import replace
+from gridhydro.export import write_dataset
+from gridhydro.nets import Parameterization
+from gridhydro.pet_comparison import PET
+from gridhydro.run import Run
+
+
+def analyse(
+    run: Run,
+    folder: str | Path,
+    period: tuple[str, str],
+    *,
+    discharge=None,
+    storage: xr.Dataset | None = None,
+    weather: xr.Dataset | None = None,
+    pet: Mapping[str, xr.DataArray] | None = None,
+    gauges: Sequence[str] | None = None,
+    forcing=None,
+    draws: int = 200,
+    seed: int = 0,
+    progress: bool = True,
+) -> dict[str, object]:
+    """Write what there is data for into the folder, and return it by name.
+
+    discharge, storage  observed, as for `with_observed`
+    weather, pet        for `compare_pet`, `pet` its `others`; what the column sees is among them
+                        as "run"
+    gauges              names; all of the domain if left out
+    draws, seed         of `expected_gradients`
+
+    water_budget (upstream of the gauges) and water_budget_between (between them, where they are
+    nested): .nc by month, .csv by month, year and whole period, .png by year.
+    evapotranspiration.csv: yearly scores against the observed balance; pet.nc, .csv;
+    importance.nc, .csv; figures as .png. The key left_out says what was not done, and why.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    found: dict[str, object] = {"left_out": {}}
+    observed = discharge is not None or storage is not None
+    if not observed:
+        found["left_out"]["evapotranspiration"] = "neither discharge nor storage is given"
+    if weather is None:
+        found["left_out"]["pet"] = "no weather is given"
+    for name, between in (("water_budget", False), ("water_budget_between", True)):
+        if between and not _nested(run.model.domain, gauges):
+            continue
+        months = budget.water_budget(
+            run, period, gauges, between=between, forcing=forcing, progress=progress
+        )
+        if observed:
+            domain = run.model.domain
+            months = evapotranspiration.with_observed(months, domain, discharge, storage)
+        found[name] = months
+        _write_budget(folder, name, months)
+        if observed:
+            ending = name.removeprefix("water_budget")
+            found[f"evapotranspiration{ending}"] = _write_scores(folder, ending, months)
+    if weather is not None:
+        found["pet"] = _write_pet(run, folder, weather, pet, gauges, period, forcing, progress)
+    _importance(run, folder, found, draws, seed, progress)
+    return found
+
+
+def _nested(domain, gauges) -> bool:
+    """Whether one of the gauges lies upstream of another, and none in its cell."""
+    if domain.grid is None:
+        return False
+    chosen = domain.gauges if gauges is None else domain.gauges.loc[list(gauges)]
+    cells = chosen["cell"].to_numpy()
+    if len(set(cells)) < len(cells):
+        return False
+    return any(len(set(domain.network.upstream_cells(cell)) & set(cells)) > 1 for cell in cells)
+
+
+def _write_budget(folder: Path, name: str, months: xr.Dataset) -> None:
+    write_dataset(folder / f"{name}.nc", months, "water budget by month")
+    years, whole = budget.total(months, "YS"), budget.total(months)
+    for ending, values in (("monthly", months), ("yearly", years), ("whole", whole)):
+        _csv(folder / f"{name}_{ending}.csv", budget.table(values))
+    plot.save(plot_analyses.budget(years), folder / f"{name}.png")
+    plot.save(plot_analyses.budget(months), folder / f"{name}_monthly.png")
+
+
+def _write_scores(folder: Path, ending: str, months: xr.Dataset) -> pd.DataFrame:
+    years = budget.total(months, "YS")
+    scores = evapotranspiration.against_observed(years)
+    _csv(folder / f"evapotranspiration{ending}.csv", scores)
+    plot.save(plot_analyses.biases(scores), folder / f"biases{ending}.png")
+    if f"{OBSERVED}evapotranspiration" in years:
+        figure = plot_analyses.evapotranspiration(years)
+        plot.save(figure, folder / f"evapotranspiration{ending}.png")
+    return scores
+
+
+def _write_pet(run, folder, weather, pet, gauges, period, forcing, progress) -> xr.Dataset:
+    others = dict(pet or {})
+    if PET in [field.name for field in run.model.column.forcings]:
+        others["run"] = pet_comparison.seen_by(run, forcing)
+    domain = run.model.domain
+    compared = pet_comparison.compare_pet(
+        weather, domain, gauges, period=period, others=others, progress=progress
+    )
+    write_dataset(folder / "pet.nc", compared, "potential evapotranspiration by method")
+    _csv(folder / "pet.csv", pet_comparison.table(compared))
+    plot.save(plot_analyses.pet(compared), folder / "pet.png")
+    if domain.grid is not None:
+        plot.save(plot_analyses.pet_maps(compared, domain), folder / "pet_maps.png")
+    return compared
+
+
+def _importance(run, folder, found, draws, seed, progress) -> None:
+    if not isinstance(run.model.network, Parameterization):
+        found["left_out"]["importance"] = "the model has no parameterization network"
+        return
+    try:
+        values = importance.expected_gradients(run.model, draws, seed=seed, progress=progress)
+    except (ImportError, ValueError) as error:
+        found["left_out"]["importance"] = str(error)
+        return
+    found["importance"] = values
+    write_dataset(folder / "importance.nc", values, "expected gradients")
+    _csv(folder / "importance.csv", importance.table(values).reset_index())
+    plot.save(plot_analyses.importance(values), folder / "importance.png")
+
+
+def _csv(path: Path, table: pd.DataFrame) -> None:
+    replace(path, lambda p: table.to_csv(p, index=False))

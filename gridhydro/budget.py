@@ -1,0 +1,191 @@
+"""The water budget of gauged regions: precipitation, discharge, evapotranspiration, storage.
+
+    P - Q - ET - dS = residual
+
+of a simulation, where the residual is rounding, and of observations beside it, where ET is what
+P - Q - dS leaves (Wang et al. 2024, doi:10.1029/2023WR036170, section 3.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from tqdm import tqdm
+
+from gridhydro.column import Column
+from gridhydro.given import period as period_of
+from gridhydro.regions import Regions
+from gridhydro.river import SECONDS
+from gridhydro.run import Run
+from gridhydro.stretches import stretches
+
+YEAR = 365.2425  # days
+TERMS = {
+    "precipitation": "precipitation",
+    "discharge": "discharge at the gauge, less that of the gauges which flow in",
+    "evapotranspiration": "actual evapotranspiration",
+    "storage_change": "change of all water stored, rivers included",
+    "residual": "precipitation - discharge - evapotranspiration - storage change",
+}
+_EDGES = ("storage_start", "storage_end")
+OBSERVED = "observed_"
+
+
+def water_budget(
+    run: Run,
+    period: tuple[str, str],
+    gauges: Sequence[str] | None = None,
+    *,
+    between: bool = False,
+    forcing=None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """The budget of the regions of these gauges by month, (time, site) in mm over their land area.
+
+    period   first and last day, month or year, all within the forcing
+    gauges   names; all gauges of the domain if left out
+    between  of the cells between a gauge and the next ones upstream, not all upstream
+    forcing  as for `Run.simulate`, which gives the same days
+
+    Variables precipitation, discharge, evapotranspiration, storage_change and residual, storage at
+    start and end of each month; coordinates time (the first day), time_end (the first day after),
+    days, and area in km2. `total` makes years of months, `table` a table, `per_year` mm yr-1.
+    ValueError for a column without water balance, and for a period beyond the forcing.
+    """
+    column, regions = run.model.column, Regions.of(run.model.domain, gauges, between)
+    rain, losses = _balance(column)
+    record = run._forcing(forcing)
+    parts, starts, days = _months(record.times, record.between(*period_of(period)))
+    shape = len(parts), len(regions.names)
+    found = {name: np.zeros(shape) for name in (*list(TERMS)[:3], *_EDGES)}
+    area = run.model.domain.area
+    walk = stretches(run, record, parts, losses)
+    total = len(parts) if run.model.domain.grid is not None else None
+    for part in tqdm(walk, "water budget", total, unit="month", disable=not progress):
+        fallen = part.forcing[rain].double().sum((0, 1)).cpu().numpy()
+        lost = sum(part.simulation.outputs[n].double().sum(0) for n in losses).cpu().numpy()
+        volumes = {
+            "precipitation": fallen * area[part.cells] / 1000,
+            "evapotranspiration": lost * area[part.cells] / 1000,
+            "storage_start": part.before,
+            "storage_end": part.after,
+        }
+        for name, volume in volumes.items():
+            found[name][part.index] += regions.depth(volume, part.cells)
+        flow = part.simulation.discharge.double().sum(0).cpu().numpy() * SECONDS
+        at = part.cells if run.model.domain.grid is None else slice(None)
+        found["discharge"][part.index] += regions.outflow(flow, at)
+    return _dataset(found, regions, starts, days)
+
+
+def _balance(column: Column) -> tuple[list[int], list[str]]:
+    """Which forcings bring water, and which fluxes take it but by the river."""
+    names = [field.name for field in column.forcings]
+    losses = [name for name in column.water_out if name != column.runoff]
+    if not column.states or not losses:
+        raise ValueError(f"'{column.name}' stores and evaporates no water: it has no budget")
+    return [names.index(name) for name in column.water_in], losses
+
+
+def _months(times: pd.DatetimeIndex, days: slice):
+    """The calendar months in these days: slices of the days, first days and lengths."""
+    month = times[days].to_period("M")
+    first = np.flatnonzero(np.append(True, month[1:] != month[:-1])) + days.start
+    ends = np.append(first[1:], days.stop)
+    parts = [slice(int(a), int(b)) for a, b in zip(first, ends, strict=True)]
+    return parts, times[first], ends - first
+
+
+def _dataset(found, regions: Regions, starts, days) -> xr.Dataset:
+    ends = starts + pd.to_timedelta(days, "D")
+    coords = {
+        "time": ("time", starts, {"long_name": "first day"}),
+        "time_end": ("time", ends, {"long_name": "first day after"}),
+        "days": ("time", days),
+        "site": ("site", regions.names),
+        "area": ("site", regions.area / 1e6, {"units": "km2", "long_name": "land area"}),
+    }
+    attrs = {"title": "water budget", "between": int(regions.between)}
+    return derived(xr.Dataset({n: (("time", "site"), v) for n, v in found.items()}, coords, attrs))
+
+
+def derived(budget: xr.Dataset) -> xr.Dataset:
+    """What follows from the other variables, and attributes for all."""
+    budget = budget.copy()
+    for prefix in ("", OBSERVED):
+        if f"{prefix}storage_end" in budget:
+            change = budget[f"{prefix}storage_end"] - budget[f"{prefix}storage_start"]
+            budget[f"{prefix}storage_change"] = change
+    left = budget["precipitation"] - budget["discharge"] - budget["storage_change"]
+    budget["residual"] = left - budget["evapotranspiration"]
+    names = [f"{OBSERVED}{term}" for term in ("discharge", "storage_change")]
+    if all(name in budget for name in names):
+        left = budget["precipitation"] - budget[names[0]] - budget[names[1]]
+        budget[f"{OBSERVED}evapotranspiration"] = left
+    for name in budget.data_vars:
+        bare = name.removeprefix(OBSERVED)
+        long_name = TERMS.get(bare, f"{bare.replace('_', ' ')} of the period")
+        said = long_name if bare == name else f"{long_name}, from observations"
+        budget[name].attrs = {"units": "mm", "long_name": said}
+    return budget
+
+
+def total(budget: xr.Dataset, frequency: str | None = None) -> xr.Dataset:
+    """The same budget over longer periods: "YS" (years), "YS-OCT" (years from October on), ...
+
+    Any frequency of pandas, or None for all months in one. A year that the budget does not have
+    whole is made of the months there are: `days` tells. An observed term is NaN where a month is.
+    """
+    months = pd.Series(np.arange(budget.sizes["time"]), budget.indexes["time"])
+    groups = (
+        [months]
+        if frequency is None
+        else [g for _, g in months.groupby(pd.Grouper(freq=frequency))]
+    )
+    groups = [group.to_numpy() for group in groups if len(group)]
+    firsts, lasts = ([group[end] for group in groups] for end in (0, -1))
+    found = budget.isel(time=firsts).drop_vars(["time_end", "days"])
+    for name in budget.data_vars:
+        if name.endswith("_end"):
+            found[name] = (budget[name].dims, budget[name].values[lasts])
+        elif not name.endswith("_start"):
+            sums = [budget[name].values[group].sum(0) for group in groups]
+            found[name] = (budget[name].dims, np.stack(sums))
+    found = found.assign_coords(
+        time_end=("time", budget["time_end"].values[lasts], budget["time_end"].attrs),
+        days=("time", [int(budget["days"].values[group].sum()) for group in groups]),
+    )
+    return derived(found)
+
+
+def per_year(budget: xr.Dataset) -> xr.Dataset:
+    """The terms as rates in mm yr-1."""
+    rates = budget.drop_vars([n for n in budget if n.endswith(("_start", "_end"))])
+    for name in rates.data_vars:
+        attrs = rates[name].attrs | {"units": "mm yr-1"}
+        rates[name] = (rates[name] * (YEAR / rates["days"])).assign_attrs(attrs)
+    return rates
+
+
+def table(budget: xr.Dataset) -> pd.DataFrame:
+    """A row for each site and period: site, start, end (the last day), days, every term in both
+    units."""
+    depths, rates = budget[list(per_year(budget))], per_year(budget)
+    found = {
+        "start": budget["time"].dt.strftime("%Y-%m-%d").values,
+        "end": pd.DatetimeIndex(budget["time_end"].values - np.timedelta64(1, "D")).strftime(
+            "%Y-%m-%d"
+        ),
+        "days": budget["days"].values,
+    }
+    rows = []
+    for site in budget["site"].values:
+        columns = {"site": site} | found
+        for values in (depths, rates):
+            one = values.sel(site=site)
+            columns |= {f"{name} [{one[name].units}]": one[name].values for name in one.data_vars}
+        rows.append(pd.DataFrame(columns))
+    return pd.concat(rows, ignore_index=True)

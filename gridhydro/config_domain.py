@@ -1,0 +1,133 @@
+"""What a domain file says of places: gauges and their discharge, land surface, river network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gridhydro.build import crop_to
+from gridhydro.domain import Domain
+from gridhydro.given import one_of
+from gridhydro.io import next_cells, read_discharge, read_grdc, read_land_surface, read_raster
+from gridhydro.landsurface import LandSurface, land_surface
+from gridhydro.option_values import locate, named, read_options
+from gridhydro.options import (
+    DomainOptions,
+    GaugeOptions,
+    GaugeTableOptions,
+    GrdcOptions,
+    LandSurfaceOptions,
+)
+
+# where gauges come from, one of them
+GAUGES = ("gauges", "gauge_table", "grdc")
+
+
+@dataclass(frozen=True)
+class Gauges:
+    """table: name, x and y or lon and lat, area_km2; discharge: days by gauges, m3 s-1."""
+
+    table: pd.DataFrame
+    discharge: pd.DataFrame
+    place: str
+
+    @property
+    def names(self) -> list[str]:
+        return [str(name) for name in self.table["name"]]
+
+
+def read_gauges(source: Path, content: dict, data: Path) -> Gauges:
+    """The gauges of [[gauges]], [gauge_table] or [grdc]."""
+    if "gauges" in content:
+        return _each(source, content["gauges"], data)
+    if "gauge_table" in content:
+        return _table(source, content["gauge_table"], data)
+    place = f"{source}, [grdc]"
+    options = read_options(source, "grdc", GrdcOptions, content["grdc"])
+    with named(f"{place}: folder"):
+        discharge, table = read_grdc(data / options.folder, options.stations or None)
+    return Gauges(table.reset_index(), discharge, place)
+
+
+def _each(source: Path, sections: list[dict], data: Path) -> Gauges:
+    gauges = [read_options(source, "gauges", GaugeOptions, given) for given in sections]
+    places = ("name", "x", "y", "lon", "lat", "area_km2")
+    table = pd.DataFrame([{k: getattr(g, k) for k in places} for g in gauges])
+    series = {}
+    for gauge in gauges:
+        path = locate(data, gauge.discharge, f"{source}, [[gauges]] {gauge.name}: discharge")
+        series[gauge.name] = read_discharge(path, gauge.name, gauge.variable, gauge.units)
+    discharge = pd.DataFrame(series).rename_axis("time")
+    return Gauges(table.dropna(axis="columns", how="all"), discharge, f"{source}, [[gauges]]")
+
+
+def _table(source: Path, section: dict, data: Path) -> Gauges:
+    place = f"{source}, [gauge_table]"
+    options = read_options(source, "gauge_table", GaugeTableOptions, section)
+    table = pd.read_csv(locate(data, options.file, f"{place}: file"), dtype={"name": str})
+    if "name" not in table:
+        raise ValueError(f"{place}: file: {data / options.file} has no column 'name'")
+    path = locate(data, options.discharge, f"{place}: discharge")
+    with named(f"{place}: discharge"):
+        series = {n: read_discharge(path, n, units=options.units) for n in table["name"]}
+    return Gauges(table, pd.DataFrame(series).rename_axis("time"), place)
+
+
+def read_land(source: Path, content: dict, data: Path):
+    """Options and fields of [landsurface]; (None, None) without it."""
+    if "landsurface" not in content:
+        return None, None
+    given, place = content["landsurface"], f"{source}, [landsurface]"
+    if isinstance(given, dict) and isinstance(given.get("attributes"), str):
+        given = given | {"attributes": [given["attributes"]]}
+    options = read_options(source, "landsurface", LandSurfaceOptions, given)
+    path = locate(data, options.file, f"{place}: file")
+    with named(f"{place}: file"):
+        return options, read_land_surface(path, options.names)
+
+
+def make_domain(
+    source: Path, content: dict, data: Path, gauges: Gauges, fields: xr.Dataset | None
+) -> Domain:
+    """The domain of [domain], on the network of the land surface where it names none."""
+    section, place = content.get("domain", {}), f"{source}, [domain]"
+    options = read_options(source, "domain", DomainOptions, section)
+    if options.flow_direction is None and fields is None:
+        raise ValueError(f"{place}: missing 'flow_direction', or a section [landsurface] with one")
+    if options.flow_direction is not None and options.coding is None:
+        raise ValueError(f"{place}: missing 'coding'")
+    with named(f"{place}: crop_to"):
+        one_of("crop_to", options.crop_to, ("gauges", "rivers"))
+    area = None
+    if options.flow_direction is None:
+        with named(f"{source}, [landsurface]: file"):
+            raster, coding = next_cells(fields), "nextxy"
+        if "area" in fields:  # of land, as upstream areas are to be compared with
+            area = (fields["area"] * fields["lsm"]).assign_attrs(units="m2")
+    else:
+        path = locate(data, options.flow_direction, f"{place}: flow_direction")
+        raster, coding = read_raster(path, options.variable, options.crs), options.coding
+    with named(gauges.place):
+        domain = Domain.from_d8(
+            raster, coding, gauges=gauges.table, area=area, crs=options.crs,
+            resolution=options.resolution, snap=options.snap,
+        )  # fmt: skip
+    if not options.crop:
+        return domain
+    if options.crop_to == "gauges":
+        return domain.crop()
+    return crop_to(domain, np.unique(domain.network.basin[domain.gauge_cells]))
+
+
+def land_of(
+    source: Path, options: LandSurfaceOptions | None, fields: xr.Dataset | None, domain: Domain
+) -> LandSurface | None:
+    """The land surface of the domain's cells, whose `land_domain` is the domain to run."""
+    if options is None:
+        return None
+    with named(f"{source}, [landsurface]"):
+        return land_surface(domain, fields, permafrost=options.permafrost, factors=options.factors)

@@ -1,0 +1,155 @@
+"""What a domain file of a raster says, read with its data: domain, inputs and observations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import xarray as xr
+
+from gridhydro.attributes import read_attributes
+from gridhydro.climate import climate_means
+from gridhydro.column import Field
+from gridhydro.columns import column as column_named
+from gridhydro.config_domain import land_of, make_domain, read_gauges, read_land
+from gridhydro.config_forcing import read_forcing
+from gridhydro.domain import Domain
+from gridhydro.given import days as days_of
+from gridhydro.io import read_grace
+from gridhydro.io.quantities import SERIES
+from gridhydro.land_attributes import ATTRIBUTES
+from gridhydro.landsurface import LandSurface
+from gridhydro.nets.choice import PER_CELL
+from gridhydro.nets.correction import SIX
+from gridhydro.option_values import named, read_options, refuse_unknown
+from gridhydro.options import (
+    AttributeOptions,
+    GraceOptions,
+    LandSurfaceOptions,
+    ModelOptions,
+    TrainingOptions,
+)
+from gridhydro.storage import StorageObservations
+from gridhydro.tiles import Tiles
+
+# daily series that a land surface gives, and those of which it takes the means of the climate
+SEASONAL = ("vegetation_fraction", "leaf_area_index", "melt_factor")
+CLIMATIC = ("precipitation", "temperature", "potential_evapotranspiration")
+
+
+def read_rasters(
+    source: Path, content: dict, data: Path, model: ModelOptions, training: TrainingOptions
+) -> dict:
+    """Domain, attributes, forcing, discharge, land and storage, by the names of a `Setup`."""
+    _refuse_lacking(source, content, model)
+    attributes = {
+        name: read_options(source, f"attributes.{name}", AttributeOptions, given)
+        for name, given in content.get("attributes", {}).items()
+    }
+    gauges = read_gauges(source, content, data)
+    refuse_unknown(f"{source}, [training]: held_out", training.held_out, gauges.names)
+    options, fields = read_land(source, content, data)
+    domain = make_domain(source, content, data, gauges, fields)
+    land = land_of(source, options, fields, domain)
+    domain = domain if land is None else land.land_domain()
+    forcing = _forcing(source, content, data, model, training, domain, options, land)
+    found = read_attributes(attributes, domain, data, source)
+    if options is not None and options.attributes:
+        found = found.assign(_of_land(source, options, land, forcing, training).data_vars)
+    return dict(
+        domain=domain, attributes=found if len(found) else None, forcing=forcing,
+        discharge=gauges.discharge, land=land,
+        storage=read_storage(source, content, data, domain),
+    )  # fmt: skip
+
+
+def _refuse_lacking(source: Path, content: dict, model: ModelOptions) -> None:
+    """ValueError for a model that needs a section which is not there."""
+    column, place = column_named(model.column), f"{source}, [model]"
+    if "landsurface" not in content:
+        needs = [f.name for f in (*column.properties, *column.forcings)]
+        needs = [n for n in needs if n in SEASONAL or n not in SERIES]
+        if needs:
+            raise ValueError(
+                f"{place}: column = '{model.column}' needs {', '.join(needs)} of every cell: add a "
+                "section [landsurface] with HydroPy's land-surface file"
+            )
+        if model.river.get("reservoirs", 1) is None:
+            raise ValueError(f"{place}: river = 'hydropy' needs a section [landsurface]")
+    reads = model.network not in PER_CELL or model.correction is not None
+    given = content.get("landsurface", {}).get("attributes")
+    if reads and not content.get("attributes") and not given:
+        raise ValueError(
+            f"{source} has no section [attributes], which the network reads: add it, or "
+            '[landsurface] attributes = "21"'
+        )
+
+
+def _forcing(
+    source: Path, content: dict, data: Path, model: ModelOptions, training: TrainingOptions,
+    domain: Domain, options: LandSurfaceOptions | None, land: LandSurface | None,
+) -> xr.Dataset:  # fmt: skip
+    """The forcings of the column and of the correction: read, computed, or of the land surface."""
+    forcings = {f.name: f for f in column_named(model.column).forcings}
+    climatic = options is not None and "21" in options.attributes
+    for name in (*(SIX if model.correction else ()), *(CLIMATIC if climatic else ())):
+        forcings.setdefault(name, Field(name, SERIES[name].unit, SERIES[name].long_name))
+    wanted = [f for f in forcings.values() if land is None or f.name not in SEASONAL]
+    first, last = _days_needed(training)
+    forcing = read_forcing(source, content, wanted, domain, data, (str(first), str(last)))
+    times = pd.DatetimeIndex(forcing["time"].values)
+    if times[0] > first or times[-1] < last:
+        section = "[weather]" if "weather" in content else "[forcing]"
+        raise ValueError(
+            f"{source}, [training]: period, validation and spinup = {training.spinup} need days "
+            f"from {first:%Y-%m-%d} to {last:%Y-%m-%d}, but {section} goes from "
+            f"{times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}"
+        )
+    if land is not None and set(SEASONAL) & set(forcings):
+        with named(f"{source}, [landsurface]: melt"):
+            forcing = forcing.assign(land.forcing(times, melt=options.melt).data_vars)
+    return forcing
+
+
+def _days_needed(training: TrainingOptions) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """The first and the last day that the file's training sees."""
+    periods = [p for p in (training.period, training.validation) if p is not None]
+    first = min(pd.Period(p[0]).start_time for p in periods)
+    begin = pd.Period(training.period[0]).start_time - pd.Timedelta(training.spinup, "D")
+    return min(first, begin), max(pd.Period(p[1]).end_time.floor("D") for p in periods)
+
+
+def _of_land(
+    source: Path, options: LandSurfaceOptions, land: LandSurface, forcing, training
+) -> xr.Dataset:
+    """Attributes of the land surface, with the climate of the training period."""
+    names = [n for given in options.attributes for n in (ATTRIBUTES if given == "21" else (given,))]
+    with named(f"{source}, [landsurface]: attributes"):
+        climate = None if set(CLIMATIC) - set(forcing) else climate_means(forcing, training.period)
+        return land.attributes(climate, list(dict.fromkeys(names)))
+
+
+def read_storage(
+    source: Path, content: dict, data: Path, domain: Domain
+) -> StorageObservations | None:
+    """Observed anomalies of storage of [grace] on tiles, or of lumped basins; None without it."""
+    if "grace" not in content:
+        return None
+    place = f"{source}, [grace]"
+    options = read_options(source, "grace", GraceOptions, content["grace"])
+    if (options.folder is None) == (not options.files):
+        raise ValueError(f"{place}: give either a 'folder' or 'files'")
+    key = "folder" if options.folder is not None else "files"
+    paths = data / options.folder if key == "folder" else [data / file for file in options.files]
+    raster = domain.grid is not None
+    with named(f"{place}: baseline"):
+        baseline = days_of(options.baseline)
+    with named(f"{place}: tile_size, minimum"):
+        size = options.tile_size, options.minimum
+        tiles = Tiles.of(domain, *size) if raster else Tiles.of_basins(domain)
+    with named(f"{place}: {key}"):
+        twsa = read_grace(
+            paths, domain=domain if raster else None, units=options.units,
+            baseline=baseline,
+        )  # fmt: skip
+        return StorageObservations.on(tiles, domain, twsa, baseline)

@@ -1,0 +1,49 @@
+"""The five ways of fitting HydroPy that Wang et al. (2024, doi:10.1029/2023WR036170) compare.
+
+A configuration is a name for options of [model] and [training]: `[model] configuration = "..."` in
+a domain file, or `gridhydro train --configuration`. What the file gives itself is kept.
+"""
+
+from __future__ import annotations
+
+from gridhydro.given import one_of
+from gridhydro.nets.choice import PER_CELL
+
+_HYDROPY = {"column": "hydropy_ramp", "river": "hydropy"}
+_NETWORK = _HYDROPY | {"network": "mlp", "hidden": [256, 64, 16]}
+_ADAM = {"epochs": 300, "learning_rate": 0.0005, "start": "equilibrium", "loss": "nse"}
+
+# name -> what it sets in [model] and in [training]
+CONFIGURATIONS: dict[str, tuple[dict, dict]] = {
+    # HydroPy's own parameters, nothing learned
+    "HydroPyNN": (_HYDROPY | {"network": "none"}, _ADAM | {"epochs": 0, "storage_weight": 0.5}),
+    # a free value for every cell and parameter, fitted to discharge and storage; in steps of the
+    # size that suits a network they would hardly leave where they start
+    "HydroPyNN(Q,S)": (
+        _HYDROPY | {"network": "free"},
+        _ADAM | {"storage_weight": 0.5, "learning_rate": 0.03},
+    ),
+    # a network from attributes to parameters, fitted to discharge
+    "Hybrid(Q)": (_NETWORK, _ADAM | {"storage_weight": 0.0}),
+    # the same fitted to storage as well
+    "Hybrid(Q,S)": (_NETWORK, _ADAM | {"storage_weight": 0.5}),
+    # and with a network for the error of Penman-Monteith
+    "Hybrid(Q,S)+": (_NETWORK | {"correction": "conv3d"}, _ADAM | {"storage_weight": 0.5}),
+}
+
+
+def configured(model: dict, training: dict, chosen: str | None = None) -> tuple[dict, dict]:
+    """The keys of [model] and [training] with those of the configuration that they name.
+
+    chosen  takes the place of the one that [model] names
+    Hidden layers that are given are left out where the configuration has no network.
+    """
+    name = chosen if chosen is not None else model.get("configuration")
+    if name is None:
+        return model, training
+    one_of("configuration", name, CONFIGURATIONS)
+    of_model, of_training = CONFIGURATIONS[name]
+    given = model | {"configuration": name}
+    if "network" not in model and of_model["network"] in PER_CELL:
+        given.pop("hidden", None)
+    return of_model | given, of_training | training

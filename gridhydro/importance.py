@@ -1,0 +1,132 @@
+"""Which attributes the parameterization network goes by: expected gradients.
+
+Erion et al. (2021, doi:10.1038/s42256-021-00343-w): the attribution of an attribute to a parameter
+in a cell is the mean of (x - x') df/dx at points drawn on the line between the cell's attributes x
+and those x' of cells drawn at random. Summed over the attributes it is how far the cell's parameter
+is from the mean. Captum's GradientShap is this method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+from tqdm import tqdm
+
+from gridhydro.given import whole
+from gridhydro.model import Model
+from gridhydro.nets import Parameterization, SequenceParameterization
+
+# rows that a network sees at once: cells x draws
+_ROWS = 2**18
+
+
+def expected_gradients(
+    model: Model, draws: int = 200, *, seed: int = 0, progress: bool = True
+) -> xr.Dataset:
+    """Attributions of every attribute to every learned parameter, in shares of its range.
+
+    draws  random points for each cell; the error falls with their root
+    seed   of the draws: the same gives the same
+
+    attribution (parameter, attribute, y, x), (parameter, attribute, gauge) for lumped basins, is
+    that of each cell; importance (parameter, attribute) its mean absolute value over the cells. The
+    unit is the range of the parameter, of logarithms where it is learned so: 0.1 is a tenth of it.
+    Components are averaged. ImportError without captum; ValueError for a network that reads the
+    weather, or no attributes.
+    """
+    shap = _captum()
+    network, draws = model.network, whole("draws", draws, 1)
+    _refuse_others(network)
+    cells = torch.arange(len(model.attributes)).split(max(1, _ROWS // draws))
+    found = np.empty((len(network.learned), len(network.names), len(model.attributes)), np.float32)
+    model.eval()
+    with _seeded(seed):
+        method = shap(_Position(network))
+        for row in tqdm(range(len(found)), "expected gradients", disable=not progress):
+            for part in cells:
+                given = method.attribute(
+                    model.attributes[part], baselines=model.attributes, n_samples=draws,
+                    stdevs=0.0, additional_forward_args=(row,),
+                )  # fmt: skip
+                found[row][:, part] = given.detach().T.cpu().numpy()
+    return _dataset(model, found)
+
+
+class _Position(torch.nn.Module):
+    """Attributes (N, A) -> where a parameter lies in its range, from 0 to 1, summed over the cells.
+
+    Captum takes gradients of every cell's value; those of their sum are the same, and one.
+    """
+
+    def __init__(self, network: Parameterization):
+        super().__init__()
+        self.network = network
+
+    def forward(self, attributes, row: int):
+        network, ranges = self.network, self.network.ranges
+        theta = network(attributes)[network.learned[row].name]
+        theta = torch.log(theta) if ranges.logarithmic[row] else theta
+        return ((theta - ranges.low[row]) / ranges.span[row]).mean(-1).sum().reshape(1)
+
+
+def _captum():
+    try:
+        from captum.attr import GradientShap
+    except ImportError as error:
+        raise ImportError(
+            "expected gradients need captum: pip install 'gridhydro[analyses]'"
+        ) from error
+    return GradientShap
+
+
+def _refuse_others(network) -> None:
+    if isinstance(network, SequenceParameterization):
+        raise ValueError(
+            "this network reads its parameters off the weather too: expected gradients are of "
+            "networks that read attributes alone"
+        )
+    if type(network) is not Parameterization:
+        raise ValueError(
+            f"{type(network).__name__} does not read the attributes of one cell at a time: "
+            "expected gradients are of fully connected networks"
+        )
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """The global generators of torch and numpy, which captum draws from, left as they were."""
+    before = np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        try:
+            yield
+        finally:
+            np.random.set_state(before)
+
+
+def _dataset(model: Model, found: np.ndarray) -> xr.Dataset:
+    names = {
+        "parameter": np.array([field.name for field in model.network.learned], object),
+        "attribute": np.array(model.network.names, object),
+    }
+    unit = {"units": "1"}
+    maps = model.domain.unpack(
+        found, "attribution", unit | {"long_name": "expected gradient, share of the range"},
+        tuple(names), names,
+    )  # fmt: skip
+    importance = np.abs(found).mean(-1, dtype=np.float64)
+    said = unit | {"long_name": "mean absolute expected gradient, share of the parameter's range"}
+    result = xr.Dataset({"importance": (tuple(names), importance, said), "attribution": maps})
+    return result.assign_attrs(title="expected gradients of the parameterization network")
+
+
+def table(importance: xr.Dataset) -> pd.DataFrame:
+    """Attributes by parameters, the attribute that counts most over all parameters first."""
+    values = importance["importance"].transpose("attribute", "parameter").to_pandas()
+    return values.loc[values.sum(axis=1).sort_values(ascending=False).index]

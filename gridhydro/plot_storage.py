@@ -1,0 +1,107 @@
+"""Figures of water storage: how well it fits on every tile, and the series of some of them.
+
+As in `gridhydro.plot`, every function returns a Figure that `plot.save` writes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.colors import Normalize
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from gridhydro.plot import OBSERVED, SIMULATED
+from gridhydro.plot_scores import LABELS
+
+TILES = 8  # series on one figure, at most
+
+
+def tile_map(pairs: xr.Dataset, table: pd.DataFrame, metric: str = "nse") -> Figure:
+    """Tiles coloured by a score from 0 to 1; those without a score are hollow.
+
+    pairs  Dataset of `Run.storage`; table: scores of one period, by site
+    """
+    edges = [pairs[n].values for n in ("west", "south", "east", "north")]
+    west, south, east, north = edges
+    width, height = east.max() - west.min(), north.max() - south.min()
+    figure = Figure(
+        figsize=(7.0, 5.6 * min(max(height / width, 0.4), 1.4) + 0.8), layout="constrained"
+    )
+    axis = figure.subplots()
+    values = table.set_index("site")[metric].reindex(pairs["tile"].values.astype(str)).to_numpy()
+    colours, norm = "viridis", Normalize(0, 1)
+    image = axis.scatter([], [], c=[], cmap=colours, norm=norm)
+    for *corners, value in zip(*edges, values, strict=True):
+        size = corners[2] - corners[0], corners[3] - corners[1]
+        fill = image.cmap(norm(value)) if np.isfinite(value) else "none"
+        axis.add_patch(Rectangle(corners[:2], *size, facecolor=fill, edgecolor="0.4", lw=0.6))
+        if np.isfinite(value):
+            shade = "white" if norm(value) < 0.6 else "black"
+            middle = corners[0] + size[0] / 2, corners[1] + size[1] / 2
+            axis.text(*middle, f"{value:.2f}", ha="center", va="center", fontsize=7, color=shade)
+    axis.set_xlim(west.min() - 0.5, east.max() + 0.5)
+    axis.set_ylim(south.min() - 0.5, north.max() + 0.5)
+    axis.set_aspect("equal")
+    axis.set_xlabel("longitude / degrees")
+    axis.set_ylabel("latitude / degrees")
+    known = values[np.isfinite(values)]
+    middle = f"median {np.median(known):.2f}, " if known.size else ""
+    title = f"{table['period'].iloc[0]}: {middle}{len(values)} tiles"
+    axis.set_title(title, fontsize=10, loc="left")
+    low = "min" if known.size and known.min() < 0 else "neither"
+    bar = figure.colorbar(image, ax=axis, shrink=0.9, pad=0.02, extend=low)
+    bar.set_label(f"{LABELS.get(metric, metric)} of storage anomalies", fontsize=9)
+    return figure
+
+
+def tile_series(pairs: xr.Dataset, tables: pd.DataFrame | None = None) -> Figure:
+    """Modelled and observed anomalies of 8 tiles at most, from the best to the worst fit.
+
+    tables  scores of one or more periods: their NSE stand in the titles, the last orders the tiles
+    """
+    names = [str(name) for name in pairs["tile"].values]
+    if tables is not None:
+        last = tables[tables["period"] == tables["period"].iloc[-1]].set_index("site")["nse"]
+        names.sort(key=lambda name: -np.nan_to_num(last.get(name, np.nan), nan=-np.inf))
+    chosen = np.unique(np.linspace(0, len(names) - 1, min(TILES, len(names))).round().astype(int))
+    drawn = [names[place] for place in chosen]
+    across = 1 if len(drawn) < 3 else 2
+    down = -(-len(drawn) // across)
+    figure = Figure(figsize=(7.5 * across, 2.1 * down + 0.6), layout="constrained")
+    panels = figure.subplots(down, across, squeeze=False, sharex=True).ravel()
+    time = pairs["solution"].values
+    for axis, name in zip(panels, drawn, strict=False):
+        part = pairs.sel(tile=name)
+        axis.plot(
+            time, part["observed"], color=OBSERVED, lw=0.9, marker=".", ms=3, label="observed"
+        )
+        axis.plot(time, part["modelled"], color=SIMULATED, lw=1.1, label="modelled")
+        axis.set_title(_title(name, tables), fontsize=10, loc="left")
+        axis.margins(x=0.01)
+        axis.xaxis.set_major_locator(AutoDateLocator())
+        axis.xaxis.set_major_formatter(ConciseDateFormatter(axis.xaxis.get_major_locator()))
+        axis.xaxis.set_tick_params(labelbottom=True, labelsize=8)
+        axis.yaxis.set_major_locator(MaxNLocator(5))
+        axis.yaxis.set_tick_params(labelsize=8)
+        axis.grid(alpha=0.25)
+    for axis in panels[len(drawn) :]:
+        axis.remove()
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=9, frameon=False)
+    if len(drawn) < len(names):
+        note = f"{len(drawn)} of {len(names)} tiles, best to worst"
+        figure.suptitle(note, fontsize=10, x=0.01, ha="left")
+    figure.supylabel("anomaly of water storage / mm", fontsize=10)
+    return figure
+
+
+def _title(name: str, tables: pd.DataFrame | None) -> str:
+    if tables is None:
+        return name
+    rows = tables[tables["site"] == name]
+    parts = [f"{row.period}: NSE {row.nse:.2f}" for row in rows.itertuples()]
+    return f"{name}   {'   '.join(parts)}"

@@ -1,0 +1,86 @@
+"""What a domain file makes of its input before training: the model, and the split of gauges."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from gridhydro import splits
+from gridhydro.baseline import make_model
+from gridhydro.basins import filled_for
+from gridhydro.columns import column as column_named
+from gridhydro.config import LSTM_OPTIONS, Setup
+from gridhydro.given import days
+from gridhydro.nets.choice import PER_CELL
+from gridhydro.option_values import refuse_unknown
+from gridhydro.river import River
+from gridhydro.splits import Split
+
+# kinds of splits in a domain file, and the keys that each takes besides `fold`
+_SPLITS = {
+    "pub": ("folds", "seed"), "spatial": ("folds", "seed"), "spatiotemporal": ("folds", "seed"),
+    "pur": ("groups",),
+}  # fmt: skip
+
+
+def build_model(setup: Setup, seed: int):
+    """The model that a domain file describes."""
+    options = asdict(setup.model)
+    del options["configuration"]
+    options |= {"hidden": options["hidden"] or None, "seed": seed}
+    if options["column"] == "lstm":
+        options = {name: options[name] for name in (*LSTM_OPTIONS, "seed")}
+        options["hidden"] = (options["hidden"] or (64,))[0]
+    else:
+        options["river"] = River(**options["river"])
+    attributes = setup.attributes
+    if setup.domain.grid is None:  # gaps are filled without a look at what is held out
+        attributes = filled_for(setup.domain, attributes, _trained(setup))
+    if setup.model.network in PER_CELL and setup.model.correction is None:
+        attributes = None
+    if setup.land is not None:
+        known = [f.name for f in column_named(options["column"]).parameters]
+        known.append(options["river"].parameter.name)
+        defaults = {n: v for n, v in setup.land.defaults.items() if n in known}
+        options |= {"properties": setup.land.properties, "defaults": defaults}
+    return make_model(setup.domain, attributes, **options)
+
+
+def _trained(setup: Setup) -> list[str]:
+    """The gauges that a domain file trains on."""
+    split, held_out = make_split(setup), setup.training.held_out
+    among = setup.domain.gauges.index if split is None else split.train_gauges
+    return [gauge for gauge in among if gauge not in held_out]
+
+
+def make_split(setup: Setup) -> Split | None:
+    """The split of gauges that the domain file asks for, such as one fold of several.
+
+    [training] split = { kind = "pub", folds = 10, fold = 0, seed = 0 }, of random folds ("spatial"
+    is another name of it, "spatiotemporal" tests in the validation period), or
+    { kind = "pur", groups = 5, fold = 0 }, of bands of longitude.
+    """
+    given, settings = setup.training.split, setup.training
+    if given is None:
+        return None
+    place = f"{setup.source}, [training]: split"
+    options, gauges = dict(given), setup.domain.gauges
+    kind, fold = options.pop("kind", None), options.pop("fold", 0)
+    if kind not in _SPLITS:
+        raise ValueError(f"{place}: kind is {', '.join(map(repr, _SPLITS))}, not {kind!r}")
+    refuse_unknown(place, options, _SPLITS[kind])
+    if not all(isinstance(value, int) for value in (fold, *options.values())):
+        raise ValueError(f"{place}: fold, {', '.join(_SPLITS[kind])} are whole numbers: {given}")
+    period, test = days(settings.period), days(settings.validation or settings.period)
+    if kind in ("pub", "spatial"):
+        found = splits.pub(list(gauges.index), period, **options)
+    elif kind == "spatiotemporal":
+        found = splits.spatiotemporal(list(gauges.index), period, test, **options)
+    else:
+        found = splits.pur(
+            list(gauges.index), period,
+            longitude=setup.domain.lonlat[0][setup.domain.gauge_cells],
+            groups=options.get("groups", 5), test_period=test,
+        )  # fmt: skip
+    if not 0 <= fold < len(found):
+        raise ValueError(f"{place}: fold is 0 to {len(found) - 1}, not {fold}")
+    return found[fold]

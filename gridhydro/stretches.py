@@ -1,0 +1,153 @@
+"""A run taken a stretch of days at a time, the state carried on: daily series are never whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gridhydro import hydrograph
+from gridhydro.forcing import Forcing
+from gridhydro.model import REACH, Model
+from gridhydro.nets import WEIGHT, SequenceParameterization
+from gridhydro.run import Run, _chunks
+from gridhydro.simulation import Simulation, State
+
+_YEAR = 366  # days that are passed over at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """T days of B cells.
+
+    index       which of the stretches asked for
+    cells       (B,) int64, the cells of the domain
+    forcing     (F, T, B), in the order of the column's forcings, as it sees them
+    simulation  discharge (T, G) and outputs (T, B); of lumped basins G is B
+    before      (B,) m3, the water that the cells and their rivers hold at the start
+    after       (B,) m3, and at the end
+    """
+
+    index: int
+    cells: np.ndarray
+    forcing: Tensor
+    simulation: Simulation
+    before: np.ndarray
+    after: np.ndarray
+
+
+@torch.no_grad()
+def stretches(
+    run: Run, forcing: Forcing, parts: Sequence[slice], outputs: Sequence[str] = ()
+) -> Iterator[Stretch]:
+    """The days of each part, in order and one after another, as `Run.simulate` has them.
+
+    parts  slices of the days of the forcing, each where the one before ends. The days before the
+           first only fill the stores. Lumped basins come in groups, each through all parts.
+    """
+    model, about = run.model.eval(), run.about
+    cycles, start = about.get("spinup_cycles", 0), about.get("start")
+    if model.domain.grid is not None or cycles or start == "equilibrium":
+        groups = [(None, forcing.values)]
+    else:
+        groups = _chunks(model, forcing)
+    until = forcing.times.slice_indexer(None, about["period"][1]).stop or len(forcing.times)
+    for cells, values in groups:
+        state = None
+        if cycles:
+            for _ in range(cycles):
+                state = _passed(_March(model, values[:, :until], cells), until, state)
+        elif start == "equilibrium":
+            first = values[:, : about["spinup"]].to(model.area)
+            state = model.near_equilibrium(first.contiguous())
+        march = _March(model, values, cells)
+        state = _passed(march, parts[0].start, state)
+        places = np.arange(model.domain.size) if cells is None else cells.cpu().numpy()
+        before = march.storage(state)
+        for index, days in enumerate(parts):
+            weather, simulation = march.go(days, state, outputs)
+            state = simulation.state
+            after = march.storage(state)
+            yield Stretch(index, places, weather, simulation, before, after)
+            before = after
+
+
+class _March:
+    """A model over a record (F, T, B), any days of it at a time, its parameters computed once."""
+
+    def __init__(self, model: Model, values: Tensor, cells: Tensor | None):
+        self.model, self.values, self.cells = model, values, cells
+        daily = isinstance(model.network, SequenceParameterization)
+        seen = values.to(model.area) if daily else None
+        self.parameters = model.cell_parameters(seen, cells)
+
+    def go(self, days: slice, state: State | None, outputs=()) -> tuple[Tensor, Simulation]:
+        """The weather of these days as the column sees it, and what comes of it."""
+        weather = weather_of(self.model, self.values, days)
+        now = {name: p[days] if p.ndim == 3 else p for name, p in self.parameters.items()}
+        return weather, self.model._run(weather, state, outputs, now, self.cells)
+
+    def storage(self, state: State | None) -> np.ndarray:
+        return storage(self.model, state, self.parameters, self.cells)
+
+
+def weather_of(model: Model, values: Tensor, days: slice) -> Tensor:
+    """These days of a record (F, T, B) as the column sees them, corrected where the model does."""
+    if model.correction is None:
+        own = len(model.column.forcings)
+        return values[:own, days].to(model.area).contiguous()
+    # a correction looks at the days around, too
+    first, end = max(days.start - REACH, 0), days.stop + REACH
+    weather = model.weather(values[:, first:end].to(model.area))
+    return weather[:, days.start - first : days.stop - first].contiguous()
+
+
+def _passed(march: _March, days: int, state: State | None) -> State | None:
+    """The state after the first days of the record."""
+    for part in _years(days):
+        state = march.go(part, state)[1].state
+    return state
+
+
+def _years(days: int) -> list[slice]:
+    return [slice(first, min(first + _YEAR, days)) for first in range(0, days, _YEAR)]
+
+
+def storage(
+    model: Model, state: State | None, parameters: Mapping[str, Tensor], cells: Tensor | None = None
+) -> np.ndarray:
+    """All water of the cells (B,) m3, float64: in the column, the river, and on its way to gauges.
+
+    `state` None is that of a run without one: the column's initial stores, no water in the rivers.
+    The parameters are those of the run: on them depends how components are averaged.
+    """
+    area = (model.area if cells is None else model.area[cells]).double()
+    weights = parameters.get(WEIGHT)
+    stores = [field for field in model.column.states if field.unit == "mm"]
+    if state is None:
+        depth = torch.full_like(area, sum(field.initial for field in stores))
+        return (depth * area / 1000).cpu().numpy()
+    depth = sum(
+        hydrograph.over_components(state.column[f.name].double()[None], weights)[0] for f in stores
+    )
+    if state.hydrograph is not None:
+        depth = depth + _under_way(model, state, parameters)
+    volume = depth * area / 1000
+    if state.river is not None:
+        volume = volume + state.river.double().sum(0)
+    return volume.cpu().numpy()
+
+
+def _under_way(model: Model, state: State, parameters) -> Tensor:
+    """Runoff (B,) mm of the last days that the unit hydrograph has not yet let through."""
+    weights = parameters.get(WEIGHT)
+    shapes = [parameters[field.name].double() for field in hydrograph.SHAPE]
+    if model.unit_hydrograph == "mean":
+        shapes = [hydrograph.over_components(shape[None], weights)[0] for shape in shapes]
+    # of what fell k days ago, the shares of the days after k are still to come
+    left = 1 - hydrograph.ordinates(*shapes).cumsum(0)[:-1]
+    tail = state.hydrograph[model.column.runoff].double()
+    return hydrograph.over_components((tail.flip(0) * left).sum(0)[None], weights)[0]

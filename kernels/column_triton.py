@@ -122,9 +122,9 @@ def usage(spec: Spec, direction: str, capability: int, recompute: bool = False):
     pointer = {"float32": "*fp32", "float64": "*fp64"}[spec.real]
     names = emit_triton.FORWARD_ARRAYS if direction == "forward" else emit_triton.ADJOINT_ARRAYS
     signature = dict.fromkeys(names, pointer) | dict.fromkeys(
-        ("cells", "days", "every", "rows"), "i32"
+        ("cells", "days", "every", "period_count"), "i32"
     )
-    signature["periods"] = "*i32"
+    signature["period_of_day"] = "*i32"
     constants = {"BLOCK": triton_cells(emit_triton.padded(spec.components))}
     if direction == "adjoint":
         constants["RECOMPUTE"] = recompute

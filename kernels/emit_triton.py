@@ -18,7 +18,7 @@ _HEADER = '''"""{title}, printed by gridhydro: change the column, not this file.
 
 Arrays: forcing (F, T, N); static (K, N*M), dynamic (D, T, N*M) parameters; initial and final
 (S, N*M) states; outputs (O, T, {last}); averages (A, R, {last}) over periods: day t counts with
-shares[t] in the mean of periods[t]; trajectory {trajectory}.
+share_of_day[t] in the mean of period_of_day[t]; trajectory {trajectory}.
 N cells, M = {components} components, last axis fastest; weights of embedded networks (W,); handed
 (H, T * sub-steps, N*M), what the gradient of the weights is made from.
 """
@@ -34,16 +34,17 @@ def tanh(x):
 
 
 @triton.jit
-def {name}({arguments}, cells, days, every, rows, {constants}):
+def {name}({arguments}, cells, days, every, period_count, {constants}):
 '''
 
 FORWARD_ARRAYS = (
-    "forcing", "static", "dynamic", "initial", "weights", "periods", "shares", "outputs",
+    "forcing", "static", "dynamic", "initial", "weights", "period_of_day", "share_of_day",
+    "outputs",
     "averages", "final", "missed", "trajectory",
 )  # fmt: skip
 ADJOINT_ARRAYS = (
-    "forcing", "static", "dynamic", "weights", "weights_again", "trajectory", "kept", "periods",
-    "shares", "d_outputs", "d_averages", "d_final", "d_forcing", "d_static", "d_dynamic",
+    "forcing", "static", "dynamic", "weights", "weights_again", "trajectory", "kept", "period_of_day",
+    "share_of_day", "d_outputs", "d_averages", "d_final", "d_forcing", "d_static", "d_dynamic",
     "d_initial", "handed",
 )  # fmt: skip
 
@@ -233,7 +234,7 @@ class _Writer:
         self("all_days = tl.cast(days, tl.int64)")
         self("all_cells = tl.cast(cells, tl.int64)")
         if self.spec.averaged:
-            self("all_rows = tl.cast(rows, tl.int64)")
+            self("all_periods = tl.cast(period_count, tl.int64)")
         self(f"lanes = all_cells * {m}")
 
     @contextmanager
@@ -300,17 +301,17 @@ class _Writer:
         self.load("d_outputs", daily, f"({{k}} * all_days + day) * {size} + {place}", mask)
         if averaged:
             self.period()
-            offset = f"({{k}} * all_rows + period) * {size} + {place}"
+            offset = f"({{k}} * all_periods + this_period) * {size} + {place}"
             self.load("d_averages", averaged, offset, mask)
             for name in averaged:
-                self(f"{name} = {name} * share")
+                self(f"{name} = {name} * this_share")
         if self.spec.mean and self.tiled:
             for name in seeds:
                 self(f"{name} = {name} * {1 / self.spec.components!r}")
 
     def period(self) -> None:
-        self("period = tl.cast(tl.load(periods + day), tl.int64)")
-        self("share = tl.load(shares + day)")
+        self("this_period = tl.cast(tl.load(period_of_day + day), tl.int64)")
+        self("this_share = tl.load(share_of_day + day)")
 
     def lines(self, program: Program, backward: str = "weights") -> None:
         """The lines of a program; in its adjoint half weights come from the array `backward`."""
@@ -338,12 +339,12 @@ class _Writer:
             return
         self.period()
         for name, value in zip(averaged, values[len(daily) :], strict=True):
-            self(f"mean_{name} += {value} * share")
-        self("following = tl.cast(tl.load(periods + day + 1), tl.int64)")
-        with self.loop("if following != period:"):
-            self.outputs("averages", [f"mean_{n}" for n in averaged], "all_rows + period")
+            self(f"mean_{name} += {value} * this_share")
+        self("next_period = tl.cast(tl.load(period_of_day + day + 1), tl.int64)")
+        with self.loop("if next_period != this_period:"):
+            self.outputs("averages", [f"mean_{n}" for n in averaged], "all_periods + this_period")
         for name in averaged:
-            self(f"mean_{name} = tl.where(following != period, 0.0, mean_{name})")
+            self(f"mean_{name} = tl.where(next_period != this_period, 0.0, mean_{name})")
 
     def outputs(self, array: str, values: list[str], row: str = "all_days + day") -> None:
         """The mean of the components of each cell, or every component."""

@@ -35,7 +35,8 @@ _RESERVED = {
     *("start", "stop", "first", "slot", "range", "min", "j", "part", "row", "missed"),
     *("best", "damping", "unsolved", "trials"),
     *("component_weight", "weights", "weights_again", "handed"),
-    *("periods", "shares", "period", "following", "share", "averages", "rows"),
+    *("period_of_day", "share_of_day", "this_period", "this_share", "next_period", "averages"),
+    *("period_count", "all_periods"),
 }
 _RESERVED_PREFIXES = (
     "new_", "sum_", "mean_", "previous_", "residual_", "accepted_", "direction_", "trial_",

@@ -97,6 +97,7 @@ def summary(domain, tiles, storage, table, basin) -> str:
         f"lowest {basin.min():.0f} mm in {basin.idxmin():%Y-%m}; driest against the mean year "
         f"{monthly.min():.0f} mm in {monthly.idxmin():%Y-%m}, wettest {monthly.max():.0f} mm in "
         f"{monthly.idxmax():%Y-%m}.",
+        roughest(storage),
     ]
     columns = list(table)
     spread = (
@@ -109,6 +110,18 @@ def summary(domain, tiles, storage, table, basin) -> str:
     chosen = table.loc[examples(tiles, table)].rename_axis("drawn")
     parts = [*lines, to_markdown(spread, 1), to_markdown(chosen, 1)]
     return "\n\n".join(parts) + "\n"
+
+
+def roughest(storage) -> str:
+    """The solutions that agree least with those before and after, tile by tile."""
+    values, times = storage.values, middles(storage)
+    away = values[1:-1] - (values[:-2] + values[2:]) / 2
+    spread = pd.Series(away.std(axis=1), times[1:-1].strftime("%Y-%m")).nlargest(len(away))
+    worst = ", ".join(f"{when} {value:.0f} mm" for when, value in spread.iloc[:3].items())
+    return (
+        "Standard deviation over the tiles of the difference to the mean of the solutions before "
+        f"and after: median {spread.median():.0f} mm; largest {worst}."
+    )
 
 
 def examples(tiles, table) -> list[str]:

@@ -20,8 +20,9 @@ from gridhydro.plot_scores import COLOURS, DASHES
 from gridhydro.scores import to_markdown
 
 RESULTS = Path(__file__).parent / "results" / f"{DOMAIN}_storage"
-NAMES = {0.0: "discharge alone", 0.5: "both", 1.0: "storage alone"}
+NAMES = {0.0: "discharge alone", 0.5: "both", 1.0: "storage alone"}  # others: "both, weight"
 STORED = ("nse", "centred", "correlation", "departures", "rmse", "spread")
+SNOW = 0.3  # of the precipitation
 SHAPES = ("beta", "FC", "LP", "gamma", "PERC", "K1", "K2")
 
 
@@ -35,18 +36,21 @@ def main() -> None:
     seen = observed(setup, storage)
     jobs = collect(options.runs, seen)
     wet = more_flow_than_rain(setup)
+    share = pd.Series(setup.attributes["frac_snow"], setup.domain.gauges.index)
+    snowy = share.astype(float) >= SNOW
     options.out.mkdir(parents=True, exist_ok=True)
     sections = {
         "Medians over all basins": medians(jobs),
         f"Medians without the {len(wet)} basins whose flow exceeds their rain": medians(jobs, wet),
-        "What storage in the loss changes, test period": changes(jobs),
+        "What storage in the loss changes, test period": changes(jobs, snowy),
+        "Mean anomaly of the test period": drift(jobs, seen),
         "What nobody trained on, and parameters (medians), test period": beside(jobs, setup),
     }
     text = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
     (options.out / "tables.md").write_text(text + "\n")
     print(text)
     plot.save(distributions(jobs), options.out / "scores.png", dpi=85)
-    plot.save(series(jobs, seen, setup), options.out / "series.png", dpi=85)
+    plot.save(series(jobs, seen, setup), options.out / "series.png", dpi=70)
 
 
 def collect(runs: Path, seen: pd.DataFrame) -> dict[tuple[float, int], dict]:
@@ -80,7 +84,7 @@ def medians(jobs, without=()) -> str:
             q, s = (
                 job[k].loc[period].drop(without, errors="ignore") for k in ("discharge", "storage")
             )
-            row = {"period": period, "trained on": NAMES.get(weight, f"both, {weight:g}")}
+            row = {"period": period, "trained on": label(weight)}
             row |= {"seed": str(seed), "Q NSE": q["nse"].median(), "Q KGE": q["kge"].median()}
             row |= {f"S {name}": s[name].median() for name in STORED}
             rows.append(row | {"seconds": job["about"]["seconds"]})
@@ -98,19 +102,41 @@ def gains(jobs, weight: float, seed: int, period: str = "test") -> pd.DataFrame:
     return pd.DataFrame(differences).dropna()
 
 
-def changes(jobs) -> str:
+def changes(jobs, snowy: pd.Series) -> str:
+    """Gains of basins whose precipitation is snow for a large part, and of the others."""
+    groups = {f"snow {SNOW:.0%} or more": snowy, "others": ~snowy, "all": snowy | ~snowy}
     rows = []
     for weight, seed in jobs:
         if weight == 0 or (0.0, seed) not in jobs:
             continue
         gain = gains(jobs, weight, seed)
-        row = {"trained on": NAMES.get(weight, f"both, {weight:g}"), "seed": str(seed)}
-        for name in gain:
-            row[f"median gain, {name}"] = gain[name].median()
-            row[f"better at, {name} %"] = 100 * (gain[name] > 0).mean()
-        row["rank correlation of gains"] = gain.corr("spearman").iloc[0, 1]
-        rows.append(row)
+        spreads = [jobs[w, seed]["storage"].loc["test", "spread"] for w in (0.0, weight)]
+        for group, members in groups.items():
+            some = gain[members.reindex(gain.index)]
+            row = {"trained on": label(weight), "seed": str(seed), "basins": group}
+            row["number"] = len(some)
+            for name in gain:
+                row[f"median gain, {name}"] = some[name].median()
+                row[f"better at, {name} %"] = 100 * (some[name] > 0).mean()
+            row["S spread, discharge alone"], row["S spread"] = (
+                s[some.index].median() for s in spreads
+            )
+            rows.append(row)
     return to_markdown(pd.DataFrame(rows))
+
+
+def drift(jobs, seen: pd.DataFrame) -> str:
+    """How far the mean of the test period is from that of the training."""
+    days = slice(*PERIODS["test"])
+    found = [f"GRACE {seen.loc[days].mean().median():.1f}"]
+    for (weight, seed), job in jobs.items():
+        mean = job["series"].loc[days].mean().median()
+        found.append(f"{label(weight)}, seed {seed}: {mean:.1f}")
+    return "Median over the basins, mm: " + "; ".join(found) + "."
+
+
+def label(weight: float) -> str:
+    return NAMES.get(weight, f"both, {weight:g}")
 
 
 def beside(jobs, setup) -> str:
@@ -124,7 +150,7 @@ def beside(jobs, setup) -> str:
         means = job["means"]
         flow = untrained.spatial(means["routed_baseflow"] / means["runoff"], index)
         taken = untrained.spatial(means["actual_evapotranspiration"], lost[lost > 0])
-        row = {"trained on": NAMES.get(weight, f"both, {weight:g}"), "seed": str(seed)}
+        row = {"trained on": label(weight), "seed": str(seed)}
         row |= {"BFI correlation": flow["correlation"], "ET correlation": taken["correlation"]}
         row |= {"ET error mm d-1": taken["mean_error"]}
         rows.append(row | {name: means[name].median() for name in SHAPES})
@@ -139,18 +165,18 @@ def distributions(jobs) -> Figure:
     shown = {w: job for (w, s), job in jobs.items() if s == seed}
     panels = ((left, "discharge", "nse", "NSE of discharge"),
               (middle, "storage", "centred", "NSE of storage, centred"))  # fmt: skip
-    for axis, kind, metric, label in panels:
+    for axis, kind, metric, title in panels:
         for i, (weight, job) in enumerate(sorted(shown.items())):
             values = np.sort(job[kind].loc["test", metric].dropna())
             share = np.arange(1, values.size + 1) / values.size * 100
-            name = f"{NAMES.get(weight, f'both, {weight:g}')}: median {np.median(values):.2f}"
+            name = f"{label(weight)}: {np.median(values):.2f}"
             axis.step(values, share, where="post", color=COLOURS[i], ls=DASHES[i], label=name)
         axis.set_xlim(-0.5, 1)
         axis.set_ylim(0, 100)
-        axis.set_xlabel(label)
+        axis.set_xlabel(title)
         axis.set_ylabel("basins / %")
         axis.grid(alpha=0.25)
-        axis.legend(fontsize=8.5, frameon=False, loc="upper left")
+        axis.legend(fontsize=8, frameon=False, loc="upper left", title="median")
     if {(0.0, seed), (0.5, seed)} <= set(jobs):
         gain = gains(jobs, 0.5, seed)
         right.axhline(0, color="0.6", lw=0.8)
@@ -158,7 +184,7 @@ def distributions(jobs) -> Figure:
         right.scatter(*gain[["discharge", "storage"]].clip(-0.5, 0.5).T.to_numpy(), s=9, alpha=0.6)
         right.set_xlabel("gain in NSE of discharge, both - discharge alone")
         right.set_ylabel("gain in centred NSE of storage")
-        right.set_title("within -0.5 to 0.5", fontsize=9, loc="right")
+        right.set_title("cut to -0.5 and 0.5", fontsize=9, loc="right")
         right.grid(alpha=0.25)
     return figure
 

@@ -5,14 +5,17 @@
 Both are trained as domains/moselle.toml says, a network reading the same attributes. HydroPy knows
 its land surface beside that (`benchmarks.moselle_land` says from where), learns its eight
 parameters and the lag of the river, and fills its stores by running over the record again and
-again: the year before the training is short for its groundwater. The row "constants" is HydroPy
-with its own values instead of learned ones. Every job has a folder under RUNS; a finished one is
+again: the year before the training is short for its groundwater. "equilibrium" starts near
+equilibrium instead, with a gradient through the start; "deep" is the same as "hydropy" with roots
+of 2 m instead of 1 m, a guess that matters; "constants" is HydroPy with its own values instead of
+learned ones. Every job has a folder under RUNS; a finished one is
 not done again. Tables and figures of what is there go to the folder of `--page`.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from pathlib import Path
@@ -33,7 +36,10 @@ from gridhydro.scores import to_markdown
 DOMAIN = "moselle"
 COLUMN = "hydropy_ramp"
 CYCLES = 3  # runs over the record before each step
-KINDS = ("hbv", "hydropy", "constants")
+KINDS = ("hbv", "hydropy", "hydropy equilibrium", "hydropy deep", "constants")
+STARTS = {"hbv": {}, "hydropy equilibrium": {"start": "equilibrium"}}  # others: cycles
+ROOTS = {"hydropy deep": 2.0}  # m
+MAPPED = "hydropy equilibrium"
 BUDGET = ("runoff", "actual_evapotranspiration", "total_storage")
 GAUGE = "398"
 RESULTS = Path(__file__).parent / "results" / "moselle_hydropy"
@@ -48,25 +54,29 @@ def main() -> None:
     parser.add_argument("--page", type=Path, nargs="?", const=RESULTS)
     options = parser.parse_args()
     setup = load(DOMAIN, options.data)
-    land = moselle_land.surface(setup.domain, options.data)
     for seed in options.seeds:
         for kind in KINDS:
-            job = options.out / kind / f"seed-{seed}"
+            job = options.out / folder(kind) / f"seed-{seed}"
             learns = kind != "constants"
             if not (job / "job.json").exists() and (learns or seed == options.seeds[0]):
                 print(job, flush=True)
-                run_job(job, kind, setup, land, seed, options.epochs if learns else 0)
+                run_job(job, kind, setup, seed, options.epochs if learns else 0)
     if options.page:
-        page(options.out, options.page, setup, land)
+        page(options.out, options.page, setup)
 
 
-def parts(kind: str, setup, land, seed: int):
+def folder(kind: str) -> str:
+    return kind.replace(" ", "-")
+
+
+def parts(kind: str, setup, seed: int):
     """Model and forcing of one kind."""
     if kind == "hbv":
         return build_model(setup, seed), setup.forcing
+    land = moselle_land.surface(setup.domain, setup.data, ROOTS.get(kind, 1.0))
     # water passes many cells of 4 km a day: no delay from cell to cell, and one reservoir in each
     options = dict(column=COLUMN, properties=land.properties, river=gh.River(learned="lag"))
-    if kind == "hydropy":
+    if kind != "constants":
         options |= dict(attributes=setup.attributes, hidden=setup.model.hidden, seed=seed)
     else:
         whole = {"river_lag": land.defaults["river_lag"] * land.reservoirs}
@@ -75,14 +85,14 @@ def parts(kind: str, setup, land, seed: int):
     return gh.Model(setup.domain, **options), forcing
 
 
-def run_job(job: Path, kind: str, setup, land, seed: int, epochs: int | None) -> None:
-    model, forcing = parts(kind, setup, land, seed)
+def run_job(job: Path, kind: str, setup, seed: int, epochs: int | None) -> None:
+    model, forcing = parts(kind, setup, seed)
     given = setup.training
     epochs = given.epochs if epochs is None else epochs
     began = time.monotonic()
     run = gh.train(
         model, forcing, setup.discharge, period=given.period, spinup=given.spinup,
-        spinup_cycles=0 if kind == "hbv" else CYCLES, epochs=epochs, loss=given.loss,
+        epochs=epochs, loss=given.loss, **STARTS.get(kind, {"spinup_cycles": CYCLES}),
         learning_rate=given.learning_rate, seed=seed, out=job, resume=True,
     )  # fmt: skip
     seconds = time.monotonic() - began
@@ -101,18 +111,19 @@ def run_job(job: Path, kind: str, setup, land, seed: int, epochs: int | None) ->
     run.history.to_csv(job / "history.csv", index=False)
     export.write_dataset(job / "parameters.nc", run.parameters)
     about = dict(
-        kind=kind, seed=seed, epochs=epochs, seconds=round(seconds), cycles=CYCLES,
+        kind=kind, seed=seed, epochs=epochs, seconds=round(seconds),
         threads=torch.get_num_threads(), machine=describe("cpu"),
     )  # fmt: skip
     (job / "job.json").write_text(json.dumps(about, indent=1))
 
 
-def page(runs: Path, out: Path, setup, land) -> None:
+def page(runs: Path, out: Path, setup) -> None:
     """tables.md, the hydrograph and maps of what is learned, of the first seed there is."""
     out.mkdir(parents=True, exist_ok=True)
-    rows, budgets, first = [], [], {}
-    for job in sorted(runs.glob("*/seed-*")):
-        about = json.loads((job / "job.json").read_text())
+    rows, budgets, learned, first = [], [], [], {}
+    jobs = (sorted(runs.glob(f"{folder(kind)}/seed-*/job.json")) for kind in KINDS)
+    for file in itertools.chain(*jobs):
+        about, job = json.loads(file.read_text()), file.parent
         scores = pd.read_csv(job / "scores.csv").set_index("period")
         kind = about["kind"]
         first.setdefault(kind, job)
@@ -122,22 +133,32 @@ def page(runs: Path, out: Path, setup, land) -> None:
             | {f"bias {p} %": scores.loc[p, "bias"] for p in scores.index}
             | {"seconds": about["seconds"]}
         )
-        budgets.append({"column": kind, "seed": str(about["seed"])} | budget(job, setup))
-    text = f"{to_markdown(pd.DataFrame(rows))}\n\n{to_markdown(pd.DataFrame(budgets), 1)}\n"
+        label = {"column": kind, "seed": str(about["seed"])}
+        budgets.append(label | budget(job, setup))
+        if kind != "hbv":
+            maps = parameters(job, setup)
+            learned.append(label | {name: float(np.median(v)) for name, v in maps.items()})
+    tables = ((rows, 3), (budgets, 1), (learned, 3))
+    text = "\n\n".join(to_markdown(pd.DataFrame(r), digits) for r, digits in tables) + "\n"
     (out / "tables.md").write_text(text)
     print(text)
     plot.save(hydrograph(first, setup), out / "hydrograph.png", dpi=100)
-    if "hydropy" in first:
-        with xr.open_dataset(first["hydropy"] / "parameters.nc", decode_coords="all") as file:
-            maps = {n: setup.domain.pack(file[n]) for n in file.data_vars if file[n].ndim == 2}
-        model = parts("hydropy", setup, land, 0)[0]
+    if MAPPED in first:
+        model, _ = parts(MAPPED, setup, 0)
+        maps = parameters(first[MAPPED], setup)
         figure = plot.parameter_maps(setup.domain, maps, model.fields)
         plot.save(figure, out / "parameters.png", dpi=70)
+    land = moselle_land.surface(setup.domain, setup.data)
     known = {name: land.properties[name] for name in ("soil_capacity", "wilting_point")}
     known |= {"leaf_area_index": land.vegetation[1][6], "topo_std": land.raw["topo_std"]}
     units = {"leaf_area_index": "1", "topo_std": "m"}
     shown = [gh.Field(name, units.get(name, "mm"), name) for name in known]
     plot.save(plot.parameter_maps(setup.domain, known, shown), out / "land.png", dpi=70)
+
+
+def parameters(job: Path, setup) -> dict[str, np.ndarray]:
+    with xr.open_dataset(job / "parameters.nc", decode_coords="all") as file:
+        return {n: setup.domain.pack(file[n]) for n in file.data_vars if file[n].ndim == 2}
 
 
 def budget(job: Path, setup) -> dict[str, float]:
@@ -164,12 +185,16 @@ def hydrograph(jobs: dict[str, Path], setup) -> plot.Figure:
     days = slice("1992-07", setup.training.validation[1])
     seen = setup.discharge[GAUGE].loc[days]
     axis.plot(seen.index, seen, color=plot.OBSERVED, lw=1.4, label="observed")
-    styles = {"hbv": ("#d55e00", "-"), "hydropy": ("#0072b2", "-"), "constants": ("0.6", "--")}
-    names = {"hbv": "HBV", "hydropy": "HydroPy", "constants": "HydroPy, its constants"}
-    for kind in (k for k in KINDS if k in jobs):
+    styles = {
+        "hbv": ("#d55e00", "-", "HBV"),
+        "hydropy": ("#56b4e9", "-", "HydroPy"),
+        "hydropy equilibrium": ("#0072b2", "-", "HydroPy, start near equilibrium"),
+        "constants": ("0.6", "--", "HydroPy, its constants"),
+    }
+    for kind in (k for k in styles if k in jobs):
         series = pd.read_csv(jobs[kind] / "discharge.csv", index_col=0, parse_dates=True)[GAUGE]
-        colour, dash = styles[kind]
-        axis.plot(series.loc[days], color=colour, ls=dash, lw=1.0, label=names[kind])
+        colour, dash, name = styles[kind]
+        axis.plot(series.loc[days], color=colour, ls=dash, lw=1.0, label=name)
     start = pd.Timestamp(setup.training.validation[0])
     axis.axvline(start, color="0.4", lw=0.8, ls=":")
     axis.annotate(" validation", (start, 0.97), xycoords=("data", "axes fraction"), va="top")
@@ -177,7 +202,7 @@ def hydrograph(jobs: dict[str, Path], setup) -> plot.Figure:
     axis.set_ylim(bottom=0)
     axis.margins(x=0)
     axis.grid(alpha=0.25)
-    figure.legend(loc="outside upper left", ncols=4, frameon=False)
+    figure.legend(loc="outside upper left", ncols=5, frameon=False)
     return figure
 
 

@@ -10,7 +10,7 @@ Measured, that is averaged from a map of the domain
                      (soil_class.asc, soil_classdefinition.txt) by the functions below
 
 Guessed
-  roots as deep as the soil map, 1 m, under every land cover
+  roots as deep as the soil map, 1 m, under every land cover (`roots` continues the lower horizon)
   what the root zone holds is the water content at field capacity (suction 3.3 m), and what plants
   cannot take that at the wilting point (150 m), by the retention curve of Campbell (1974) with
   the suction and exponent that Cosby et al. (1984, doi:10.1029/WR020i006p00682) have from sand
@@ -37,16 +37,20 @@ from gridhydro.landsurface import LandSurface, land_surface, orographic_shape
 
 CRS = "EPSG:3035"
 FIELD_CAPACITY, WILTING_POINT = 3.3, 150.0  # m of suction
+DEPTH = 1000  # mm, of the soil map
 GRAINS = 2.65  # g cm-3
 EXTINCTION = 0.5
 BETA, LEAST = 0.2, 0.2
 WETLANDS = 10  # class of LAI_class.asc
 
 
-def surface(domain: Domain, data: Path) -> LandSurface:
-    """The land surface of the cells of domains/moselle.toml; data has the folder mhm_moselle."""
+def surface(domain: Domain, data: Path, roots: float = 1.0) -> LandSurface:
+    """The land surface of the cells of domains/moselle.toml; data has the folder mhm_moselle.
+
+    roots  depth of the root zone, m
+    """
     folder = data / "mhm_moselle" / "morph"
-    fields = terrain(domain, folder) | soil(domain, folder) | vegetation(domain, folder)
+    fields = terrain(domain, folder) | soil(domain, folder, roots) | vegetation(domain, folder)
     cells = {name: domain.pack(field) for name, field in fields.items()}
     deviation = cells["topo_std"]
     cells["beta"] = np.full(domain.size, BETA)
@@ -71,11 +75,11 @@ def terrain(domain: Domain, folder: Path) -> dict[str, xr.DataArray]:
     }
 
 
-def soil(domain: Domain, folder: Path) -> dict[str, xr.DataArray]:
+def soil(domain: Domain, folder: Path, roots: float) -> dict[str, xr.DataArray]:
     """wcap and wava, mm."""
     table = pd.read_csv(folder / "soil_classdefinition.txt", sep=r"\s+", skiprows=1)
     sand, clay, density = (table[c] for c in ("SAND[%]", "CLAY[%]", "BD[gcm-3]"))
-    depth = table["LD[mm]"] - table["UD[mm]"]
+    depth = table["LD[mm]"].replace(DEPTH, 1000 * roots) - table["UD[mm]"]
     moist, dry = (
         depth * water_content(sand, clay, density, s) for s in (FIELD_CAPACITY, WILTING_POINT)
     )

@@ -20,7 +20,7 @@ from gridhydro.plot_scores import COLOURS, DASHES
 from gridhydro.scores import to_markdown
 
 RESULTS = Path(__file__).parent / "results" / f"{DOMAIN}_storage"
-NAMES = {0.0: "discharge alone", 0.5: "both", 1.0: "storage alone"}  # others: "both, weight"
+NAMES = {0.0: "discharge alone", 0.5: "both, 0.5", 1.0: "storage alone"}  # others: "both, weight"
 STORED = ("nse", "centred", "correlation", "departures", "rmse", "spread")
 SNOW = 0.3  # of the precipitation
 SHAPES = ("beta", "FC", "LP", "gamma", "PERC", "K1", "K2")
@@ -182,8 +182,8 @@ def distributions(jobs) -> Figure:
         right.axhline(0, color="0.6", lw=0.8)
         right.axvline(0, color="0.6", lw=0.8)
         right.scatter(*gain[["discharge", "storage"]].clip(-0.5, 0.5).T.to_numpy(), s=9, alpha=0.6)
-        right.set_xlabel("gain in NSE of discharge, both - discharge alone")
-        right.set_ylabel("gain in centred NSE of storage")
+        right.set_xlabel("gain in NSE of discharge, both, 0.5")
+        right.set_ylabel("gain in centred NSE of storage, both, 0.5")
         right.set_title("cut to -0.5 and 0.5", fontsize=9, loc="right")
         right.grid(alpha=0.25)
     return figure

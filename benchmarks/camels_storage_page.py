@@ -208,9 +208,9 @@ def series(jobs, seen: pd.DataFrame, setup) -> Figure:
                 job[k].loc[("test", site), m]
                 for k, m in (("discharge", "nse"), ("storage", "centred"))
             )
-            told.append(f"{NAMES[weight]} {q:.2f}, {s:.2f}")
+            told.append(f"{NAMES[weight]}: {q:.2f}, {s:.2f}")
         axis.set_title(
-            f"{site} {titles[site]}   NSE of discharge, centred NSE of storage (test): "
+            f"{site} {titles[site]}   NSE of discharge, centred NSE of storage (test) - "
             + "; ".join(told),
             fontsize=8.5, loc="left",
         )  # fmt: skip

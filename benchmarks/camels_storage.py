@@ -1,0 +1,150 @@
+"""Discharge and GRACE together on a sample of basins: what does training on storage change?
+
+    python -m benchmarks.camels_storage --data FOLDER --out RUNS --weights 0 0.5 1 --seeds 0 1
+
+The same model is trained with the weight w of storage in the loss (1 - w) x (1 - NSE of discharge)
++ w x (1 - NSE of storage anomalies), each a mean over the basins. Basins are domains of one cell;
+what GRACE sees at their gauges is 300 km wide. Every job (weight, seed) has a folder of its own
+under RUNS; a finished one is not done again. `python -m benchmarks.camels_storage_page` makes
+tables and figures of what is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+import gridhydro as gh
+from benchmarks.machine import describe
+from gridhydro import metrics
+from gridhydro.config import load
+from gridhydro.io import read_grace
+from gridhydro.recipe import build_model
+
+DOMAIN = "camels_us_400"
+PERIODS = {"training": ("2003", "2008"), "test": ("2009", "2014")}
+FIRST = "2001"  # of the weather: two years fill the stores
+SPINUP = 730
+EPOCHS, RATE = 200, 0.01
+MEANS = ("actual_evapotranspiration", "runoff", "routed_baseflow")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--weights", type=float, nargs="+", default=[0.0, 0.5, 1.0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore", message="the attribute")
+    setup, storage = read(options.data)
+    for seed in options.seeds:
+        for weight in options.weights:
+            job = folder(options.out, weight, seed)
+            if not (job / "job.json").exists():
+                print(job, flush=True)
+                run_job(job, setup, storage, weight, seed, options.epochs)
+
+
+def folder(out: Path, weight: float, seed: int) -> Path:
+    return out / f"weight-{weight:g}" / f"seed-{seed}"
+
+
+def read(data: Path):
+    """The setup of the domain file, its series cut to the days of use, and the storage."""
+    setup = load(DOMAIN, data)
+    days = dict(time=slice(FIRST, PERIODS["test"][1]))
+    series = {n: getattr(setup, n).sel(days).load() for n in ("forcing", "discharge")}
+    setup = replace(setup, **series)
+    # the series at the gauges do not say which days their solutions are of, this file does
+    solutions = read_grace(data / "grace")
+    twsa = read_grace(data / DOMAIN / "grace_twsa.nc", windows=solutions)
+    tiles = gh.Tiles.of_basins(setup.domain)
+    # anomalies refer to the years of training: the test period is kept out of their mean
+    return setup, gh.StorageObservations.on(tiles, setup.domain, twsa, PERIODS["training"])
+
+
+def run_job(job: Path, setup, storage, weight: float, seed: int, epochs: int) -> None:
+    began = time.monotonic()
+    run = gh.train(
+        build_model(setup, seed), setup.forcing, setup.discharge, period=PERIODS["training"],
+        spinup=SPINUP, epochs=epochs, learning_rate=RATE, storage=storage if weight else None,
+        storage_weight=weight, seed=seed, out=job, resume=True,
+    )  # fmt: skip
+    seconds = time.monotonic() - began
+    gauges, series, means = score(run, setup, storage)
+    gauges.to_csv(job / "scores-discharge.csv", index=False)
+    series.round(2).to_csv(job / "storage.csv")
+    means.round(5).to_csv(job / "means.csv")
+    run.history.to_csv(job / "history.csv", index=False)
+    about = dict(
+        weight=weight, seed=seed, epochs=epochs, learning_rate=RATE, spinup=SPINUP,
+        seconds=round(seconds), threads=torch.get_num_threads(), machine=describe("cpu"),
+    )  # fmt: skip
+    (job / "job.json").write_text(json.dumps(about, indent=1))
+
+
+def score(run, setup, storage):
+    """Scores of discharge in both periods, anomalies of storage (solutions x basins, mm), and for
+    each basin its mean flows of the test period (mm d-1) and its parameters."""
+    windows = storage.windows(run.forcing.times)
+    names = list(setup.domain.gauges.index)
+    _, simulation = run._simulation(None, MEANS, windows.averages)
+    index = pd.DatetimeIndex(run.forcing.times, name="time")
+    simulated = pd.DataFrame(simulation.discharge.numpy(), index, names)
+    gauges = pd.concat(
+        run.evaluate(setup.discharge, period, name=name, simulated=simulated)
+        for name, period in PERIODS.items()
+    )
+    found = storage.anomalies(simulation.storage.double(), windows).numpy()
+    series = pd.DataFrame(found, middles(storage).rename("time"), names)
+    days = slice(*index.slice_locs(*PERIODS["test"]))
+    means = {name: values[days].mean(0) for name, values in simulation.outputs.items()}
+    return gauges, series, pd.DataFrame(means | run._mean_parameters(), names).rename_axis("site")
+
+
+def observed(setup, storage) -> pd.DataFrame:
+    """Anomalies as GRACE has them (solutions x basins), mm."""
+    days = pd.DatetimeIndex(setup.forcing["time"].values)
+    values = storage.observed(storage.windows(days)).numpy()
+    return pd.DataFrame(values, middles(storage), list(storage.tiles.names))
+
+
+def score_storage(simulated: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
+    """Scores of anomalies of storage (solutions x basins) in both periods, a row for each basin.
+
+    centred NSE, without the mean of the period; spread: the ratio of the standard deviations;
+    departures: the correlation of what is left without the mean year, of droughts and wet years.
+    """
+    rows = []
+    for name, period in PERIODS.items():
+        a, b = (frame.loc[slice(*period)] for frame in (simulated, seen))
+        away = [f - f.groupby(f.index.month).transform("mean") for f in (a, b)]
+        for site in b:
+            s, o = a[site].to_numpy(), b[site].to_numpy()
+            rows.append(
+                {
+                    "site": site, "period": name, "nse": metrics.nse(s, o),
+                    "centred": metrics.nse(s - s.mean(), o - o.mean()),
+                    "correlation": metrics.correlation(s, o), "rmse": metrics.rmse(s, o),
+                    "spread": s.std() / o.std(),
+                    "departures": metrics.correlation(away[0][site], away[1][site]),
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def middles(storage) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(storage.start + (storage.end - storage.start) / 2)
+
+
+if __name__ == "__main__":
+    main()

@@ -135,11 +135,11 @@ def land_surface(
     permafrost  whether frozen ground makes the root zone shallow; needs the field perm
     factors     multiply the lags of surface water, groundwater and river
     Where flake, fwetl, glacier or perm is missing there is none. The area of cells is the field
-    area, or that of the grid. ValueError naming field and cell where another field is missing, and
+    area, or the domain's. ValueError naming field and cell where another field is missing, and
     the cell where there is no land.
     """
     raw = _packed(domain, land_fields(dataset))
-    area = raw.get("area", domain.area if domain.grid is None else _grid_area(domain))
+    area = raw.get("area", domain.area)
     land = area * raw["lsm"] * (1 - raw.get("glacier", 0.0))
     bare = np.flatnonzero(~(land > 0))
     if bare.size:
@@ -198,10 +198,6 @@ def _over_permafrost(raw, frozen):
     whole = np.where(capacity > 0, capacity, 1.0)
     left = np.minimum(capacity, PERMAFROST_CAPACITY) * frozen + capacity * (1 - frozen)
     return [raw[name] * left / whole for name in ("wcap", "wava", "wmin", "wmax")]
-
-
-def _grid_area(domain: Domain) -> np.ndarray:
-    return domain.grid.cell_area()[domain.row, domain.col]
 
 
 def _packed(domain: Domain, dataset: xr.Dataset) -> dict[str, np.ndarray]:

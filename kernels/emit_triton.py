@@ -39,12 +39,11 @@ def {name}({arguments}, cells, days, every, period_count, {constants}):
 
 FORWARD_ARRAYS = (
     "forcing", "static", "dynamic", "initial", "weights", "period_of_day", "share_of_day",
-    "outputs",
-    "averages", "final", "missed", "trajectory",
+    "outputs", "averages", "final", "missed", "trajectory",
 )  # fmt: skip
 ADJOINT_ARRAYS = (
-    "forcing", "static", "dynamic", "weights", "weights_again", "trajectory", "kept", "period_of_day",
-    "share_of_day", "d_outputs", "d_averages", "d_final", "d_forcing", "d_static", "d_dynamic",
+    "forcing", "static", "dynamic", "weights", "weights_again", "trajectory", "kept",
+    "period_of_day", "share_of_day", "d_outputs", "d_averages", "d_final", "d_forcing", "d_static", "d_dynamic",
     "d_initial", "handed",
 )  # fmt: skip
 

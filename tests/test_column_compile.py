@@ -139,7 +139,18 @@ def test_addresses_are_64_bit(of, scheme, direction):
         for line in re.findall(rf"^\s*{name} = (.*)$", source, re.MULTILINE):
             cast = line.startswith("tl.cast(") and line.endswith("tl.int64)")
             assert cast or line in from_wide, f"{name} = {line}"
-    narrow = {"t", "i", "start", "stop", "days", "cells", "every", "back", "segments", "period_count"}
+    narrow = {
+        "t",
+        "i",
+        "start",
+        "stop",
+        "days",
+        "cells",
+        "every",
+        "back",
+        "segments",
+        "period_count",
+    }
     for offset in re.findall(r"tl\.(?:load|store)\(\w+ \+ ([^,]+),", source):
         assert not narrow & set(re.findall(r"\w+", offset)), offset
 

@@ -57,7 +57,11 @@ def test_memory_that_was_not_initialised_is_never_read(backend, monkeypatch):
     expected = results(case, backend=backend, storage=5)
 
     def poisoned(make):
-        return lambda *arguments, **keywords: make(*arguments, **keywords).fill_(torch.nan)
+        def made(*arguments, **keywords):
+            values = make(*arguments, **keywords)
+            return values.fill_(torch.nan if values.is_floating_point() else -1)
+
+        return made
 
     monkeypatch.setattr(torch, "empty_like", poisoned(torch.empty_like))
     monkeypatch.setattr(torch.Tensor, "new_empty", poisoned(torch.Tensor.new_empty))

@@ -65,7 +65,7 @@ def test_dates_and_numbers_of_pandas_and_numpy_are_kept_with_the_run(tmp_path):
         (dict(period=("2001", None)), "a period is two dates"),
         (dict(held_out="b03"), r"held_out is a list of names, such as \['b03'\]"),
         (dict(gauges="b03"), "gauges is a list of names"),
-        (dict(epochs=2.5), "epochs is 2.5, should be a whole number, 1 or more"),
+        (dict(epochs=2.5), "epochs is 2.5, should be a whole number, 0 or more"),
         (dict(gauges=[]), "no gauge is left to train on"),
     ],
 )

@@ -43,8 +43,8 @@ FORWARD_ARRAYS = (
 )  # fmt: skip
 ADJOINT_ARRAYS = (
     "forcing", "static", "dynamic", "weights", "weights_again", "trajectory", "kept",
-    "period_of_day", "share_of_day", "d_outputs", "d_averages", "d_final", "d_forcing", "d_static", "d_dynamic",
-    "d_initial", "handed",
+    "period_of_day", "share_of_day", "d_outputs", "d_averages", "d_final", "d_forcing", "d_static",
+    "d_dynamic", "d_initial", "handed",
 )  # fmt: skip
 
 

@@ -360,7 +360,9 @@ class Model(torch.nn.Module):
         with torch.no_grad():
             filled = self._run(weather, None, (), parameters, None).state
         days = weather.shape[1]
-        years = weather[:, days % 365 if days > 365 else 0 :].contiguous()
+        skip = days % 365 if days > 365 else 0
+        years = weather[:, skip:].contiguous()
+        parameters = {n: p[skip:] if p.ndim == 3 else p for n, p in parameters.items()}
         run = self._run(years, filled, self.column.balancing, parameters, None)
         means = {name: run.outputs[name].mean(0)[:, None] for name in self.column.balancing}
         column = self.column.balanced(filled.column, means, SimpleNamespace(**parameters))

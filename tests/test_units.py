@@ -46,7 +46,7 @@ def test_discharge_becomes_cubic_metres_a_second(units, value):
 def test_stores_and_what_weather_needs_are_converted_too():
     np.testing.assert_allclose(to_unit(array([2.5], "cm"), "mm"), 25)
     np.testing.assert_allclose(to_unit(array([8.64], "MJ m-2 d-1"), "W m-2"), 100)
-    assert conversions("degC")["K"] == (1, -273.15) and conversions("1") == {"1": (1, 0)}
+    assert conversions("degC")["K"] == (1, -273.15) and conversions("m s-1") == {"m s-1": (1, 0)}
     with pytest.raises(ValueError, match=r"'mm d-1', which is not known as a unit for 'mm'"):
         to_unit(array([1.0], "mm d-1"), "mm")
 

@@ -3,7 +3,8 @@
 Equations: Stacke and Hagemann (2021, doi:10.5194/gmd-14-7795-2021) and the code published with it,
 in its order. All fluxes of a day but those of snow, skin and canopy are computed from the stores at
 its start. Water covers, in this order, the share of lakes and wetlands, of vegetation, and bare
-soil. The eight parameters and their ranges are those that Wang et al. (2024,
+soil. HydroPy's leakage of lakes to the groundwater, which is off there by default, is left out. The
+eight parameters and their ranges are those that Wang et al. (2024,
 doi:10.1029/2023WR036170) learn.
 """
 

@@ -34,7 +34,7 @@ CONFIGURATIONS = {
     "HydroPyNN(Q,S)": ("free", True, None, 100, 0.03),
     "Hybrid(Q)": ("mlp", False, None, 100, 0.005),
     "Hybrid(Q,S)": ("mlp", True, None, 100, 0.005),
-    "Hybrid(Q,S)+": ("mlp", True, "conv3d", 25, 0.005),
+    "Hybrid(Q,S)+": ("mlp", True, "conv3d", 25, 0.001),
 }
 STARTS_FROM = {"Hybrid(Q,S)+": "Hybrid(Q,S)"}
 

@@ -119,7 +119,7 @@ def draw_parameters(results: Path, jobs: dict[str, Path], world: Path) -> None:
     with xr.open_dataset(jobs[PLAIN] / "parameters.nc") as file:
         found = file.load()
     names = [name for name in truth if truth[name].ndim == 2]
-    figure, axes = plt.subplots(2, len(names), figsize=(2.1 * len(names), 4.0))
+    figure, axes = plt.subplots(2, len(names), figsize=(1.7 * len(names), 3.4))
     for column, name in zip(axes.T, names, strict=True):
         low, high = np.nanpercentile(truth[name], (2, 98))
         for axis, values, what in zip(
@@ -167,7 +167,7 @@ def draw_demand(results: Path, jobs: dict[str, Path], world: Path) -> None:
 def _save(figure, path: Path, tight: bool = True) -> None:
     if tight:
         figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=80, bbox_inches="tight")
     plt.close(figure)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,6 +42,13 @@ class Contestant:
     note: str = ""
     seconds: dict = field(default_factory=lambda: {"forward": [], "adjoint": []})
     memory: dict = field(default_factory=dict)
+
+
+def refuse_no_gradient(model, what: str) -> None:
+    """ValueError unless the last backward left gradients in the model, finite and not all zero."""
+    norms = [float(p.grad.norm()) for p in model.parameters() if p.grad is not None]
+    if not (norms and all(math.isfinite(norm) for norm in norms) and max(norms) > 0):
+        raise ValueError(f"{what} has no finite gradient")
 
 
 def contest(case, contestants, bandwidth, device, repeats=5, budget=40.0) -> Iterator[dict]:

@@ -16,7 +16,7 @@ import xarray as xr
 
 import gridhydro as gh
 from benchmarks import columns, routing
-from benchmarks.contest import Contestant, contest
+from benchmarks.contest import Contestant, contest, refuse_no_gradient
 from gridhydro.losses import nse_loss
 
 ROWS, COLS, CELLS, DAYS = 60, 72, 1950, 4383
@@ -90,9 +90,7 @@ def iteration(domain: gh.Domain, days: int, correction: str | None, device: str)
 
     def learns():
         optimise()
-        norms = [float(p.grad.norm()) for p in model.parameters() if p.grad is not None]
-        if not (norms and all(np.isfinite(norms)) and max(norms) > 0):
-            raise ValueError("the iteration has no finite gradient")
+        refuse_no_gradient(model, "the iteration")
 
     return Contestant(
         f"with {correction}" if correction else "gridhydro", f"{domain.size:,} cells x {days} d",

@@ -51,9 +51,8 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     folder = options.out / "world"
-    if not (folder / "twsa.nc").exists():
-        generate(folder, options.data, seed=0)
-    world = make_rehearsal(options.data, seed=0)
+    made = (folder / "twsa.nc").exists()
+    world = make_rehearsal(options.data) if made else generate(folder, options.data)
     land = surface(world)
     weather = forcing(world, land)
     for name in options.configurations:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from gridhydro import metrics
 from gridhydro.batches import Batch
 from gridhydro.forcing import Forcing
 from gridhydro.given import share
@@ -43,11 +45,7 @@ class Objective:
                 raise ValueError(
                     "storage is compared over the whole period: train on it without batches"
                 )
-            if storage.tiles.matrix.shape[1] != model.domain.size:
-                raise ValueError(
-                    f"the tiles are of {storage.tiles.matrix.shape[1]} cells, the domain has "
-                    f"{model.domain.size}: make them from this domain"
-                )
+            storage.tiles.check(model.domain)
             first, last = observed.times[days.start], observed.times[days.stop - 1]
             self.storage = storage.within(first, last)
             self.windows = self.storage.windows(observed.times[run])
@@ -126,10 +124,5 @@ class Validation:
 
 
 def _median_nse(simulated: Tensor, observed: Tensor) -> float:
-    there = observed.isfinite()
-    mean = torch.where(there, observed, 0).sum(0) / there.sum(0).clamp(min=1)
-    error, spread = (
-        torch.where(there, (values - observed) ** 2, 0).sum(0) for values in (simulated, mean)
-    )
-    nse = torch.where(spread > 0, 1 - error / spread, torch.nan)
-    return float(nse.nanmedian())
+    columns = zip(simulated.cpu().numpy().T, observed.cpu().numpy().T, strict=True)
+    return float(np.nanmedian([metrics.nse(s, o) for s, o in columns]))

@@ -83,16 +83,22 @@ def observations(
     else:
         values = on_disk.packed(cache, shape, rows, progress=progress)
     places = torch.tensor([known.index(g) for g in names], device=device)
+    observed = Forcing(times, values, cache is not None)
+    refuse_empty(observed, days, places, names)
+    return observed, places
+
+
+def refuse_empty(observed: Forcing, days: slice, places: torch.Tensor, names: list[str]) -> None:
+    """ValueError naming the gauges, at these places, that have no observation in these days."""
+    values, times = observed.values[0, days], observed.times[days]
     parts = places.to(values.device).split(_GAUGES)
-    empty = torch.cat([values[0, days][:, part].isnan().all(0) for part in parts])
+    empty = torch.cat([values[:, part].isnan().all(0) for part in parts])
     if empty.any():
-        first, last = times[days.start], times[days.stop - 1]
         without = [name for name, is_empty in zip(names, empty.tolist(), strict=True) if is_empty]
         raise ValueError(
-            f"the gauges {', '.join(without)} have no observation from {first:%Y-%m-%d} to "
-            f"{last:%Y-%m-%d}: hold them out or choose another period"
+            f"the gauges {', '.join(without)} have no observation from {times[0]:%Y-%m-%d} to "
+            f"{times[-1]:%Y-%m-%d}: hold them out or choose another period"
         )
-    return Forcing(times, values, cache is not None), places
 
 
 def per_area(model) -> torch.Tensor:

@@ -127,21 +127,31 @@ def hydrographs(
         axis.set_title(_title(name, scores), fontsize=10, loc="left")
         axis.set_ylim(bottom=0)
         axis.margins(x=0)
-        axis.xaxis.set_major_locator(AutoDateLocator())
-        axis.xaxis.set_major_formatter(ConciseDateFormatter(axis.xaxis.get_major_locator()))
-        axis.xaxis.set_tick_params(labelbottom=True, labelsize=8)
-        axis.yaxis.set_tick_params(labelsize=8)
-        axis.grid(alpha=0.25)
-    for axis in panels[len(drawn) :]:
-        axis.remove()
-    # above the panels, where it covers no curve and no title
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=9, frameon=False)
+        dated(axis)
+    one_legend(figure, panels, len(drawn))
     if len(simulated.columns) > len(drawn):
         note = f"{len(drawn)} of {len(simulated.columns)} gauges"
         figure.suptitle(note, fontsize=10, x=0.01, ha="left")
     figure.supylabel("discharge / m$^3$ s$^{-1}$", fontsize=10)
     return figure
+
+
+def dated(axis) -> None:
+    """Axes of a small panel with a series over time."""
+    axis.xaxis.set_major_locator(AutoDateLocator())
+    axis.xaxis.set_major_formatter(ConciseDateFormatter(axis.xaxis.get_major_locator()))
+    axis.xaxis.set_tick_params(labelbottom=True, labelsize=8)
+    axis.yaxis.set_tick_params(labelsize=8)
+    axis.grid(alpha=0.25)
+
+
+def one_legend(figure: Figure, panels, drawn: int) -> None:
+    """The legend of the first panel for all, and no panels beyond those drawn."""
+    for axis in panels[drawn:]:
+        axis.remove()
+    # above the panels, where it covers no curve and no title
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=9, frameon=False)
 
 
 def _title(name: str, scores: pd.DataFrame | None) -> str:

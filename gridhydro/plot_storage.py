@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.colors import Normalize
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from gridhydro.plot import OBSERVED, SIMULATED
+from gridhydro.plot import OBSERVED, SIMULATED, dated, one_legend
 from gridhydro.plot_scores import LABELS
 
 TILES = 8  # series on one figure, at most
@@ -82,16 +81,9 @@ def tile_series(pairs: xr.Dataset, tables: pd.DataFrame | None = None) -> Figure
         axis.plot(time, part["modelled"], color=SIMULATED, lw=1.1, label="modelled")
         axis.set_title(_title(name, tables), fontsize=10, loc="left")
         axis.margins(x=0.01)
-        axis.xaxis.set_major_locator(AutoDateLocator())
-        axis.xaxis.set_major_formatter(ConciseDateFormatter(axis.xaxis.get_major_locator()))
-        axis.xaxis.set_tick_params(labelbottom=True, labelsize=8)
         axis.yaxis.set_major_locator(MaxNLocator(5))
-        axis.yaxis.set_tick_params(labelsize=8)
-        axis.grid(alpha=0.25)
-    for axis in panels[len(drawn) :]:
-        axis.remove()
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=9, frameon=False)
+        dated(axis)
+    one_legend(figure, panels, len(drawn))
     if len(drawn) < len(names):
         note = f"{len(drawn)} of {len(names)} tiles, best to worst"
         figure.suptitle(note, fontsize=10, x=0.01, ha="left")

@@ -114,12 +114,11 @@ def score_storage(run: Run | Ensemble, setup: Setup, out: str | Path) -> pd.Data
     if setup.storage is None:
         return None
     pairs = run.storage(setup.storage)
-    covered = pairs["time_start"].values, pairs["time_end"].values
-    tables = []
-    for name, period in _periods(setup).items():
-        first, last = (pd.Timestamp(day) for day in days(period))
-        if ((covered[0] >= first) & (covered[1] <= last + pd.Timedelta(1, "D"))).any():
-            tables.append(run.evaluate_storage(setup.storage, period, name, pairs))
+    tables = [
+        run.evaluate_storage(setup.storage, period, name, pairs)
+        for name, period in _periods(setup).items()
+        if storage_scores.within(pairs, period).any()
+    ]
     found = pd.concat(tables, ignore_index=True)
     storage_scores.write(out, pairs, found)
     return found

@@ -15,8 +15,9 @@ import torch
 
 from gridhydro import meteorology as met
 from gridhydro.domain import Domain
+from gridhydro.nets.correction import SIX
 from gridhydro.noise import logistic, persistent, smooth_days, smooth_map, standard
-from gridhydro.pet import penman_monteith
+from gridhydro.pet import penman_monteith_of_six
 
 # CF name, units and long name
 VARIABLES = {
@@ -140,13 +141,8 @@ def rounded(values) -> np.ndarray:
 
 def reference_evapotranspiration(series: dict[str, np.ndarray]) -> np.ndarray:
     """Penman-Monteith of FAO-56 from the six variables, (T, N) mm d-1."""
-    s = {name: torch.from_numpy(values) for name, values in series.items()}
-    kelvin, pressure = s["temperature"] + 273.15, s["surface_pressure"]
-    vapour = s["specific_humidity"] * pressure / (0.622 + 0.378 * s["specific_humidity"])
-    emitted = _STEFAN_BOLTZMANN * kelvin**4
-    net = 0.77 * s["shortwave_radiation"] + s["longwave_radiation"] - emitted
-    wind = met.wind_at_2m(s["wind_speed"], 10.0)
-    return penman_monteith(s["temperature"], net, vapour, wind, pressure).numpy()
+    six = (torch.from_numpy(series[name]) for name in SIX)
+    return penman_monteith_of_six(*six).numpy()
 
 
 def _spells(domain: Domain, days: int, rng) -> np.ndarray:

@@ -68,22 +68,45 @@ class Run:
         device = self.model.area.device
         return Forcing.read(forcing, self.model.domain, self.model, device=device)
 
+    @property
+    def cycles(self) -> int:
+        """Runs over the record before it is run, as in training."""
+        return self.about.get("spinup_cycles", 0)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether it starts near equilibrium, as in training."""
+        return self.about.get("start") == "equilibrium"
+
+    @property
+    def whole(self) -> bool:
+        """Whether all cells are run at once; otherwise lumped basins come a few at a time."""
+        return bool(self.cycles) or self.balanced or self.model.domain.grid is not None
+
+    def trained_until(self, forcing: Forcing) -> int:
+        """Days of the record up to the end of the training, all where it has none of them: those
+        that `cycles` go over."""
+        end = self.about["period"][1]
+        return forcing.times.slice_indexer(None, end).stop or len(forcing.times)
+
+    def near_equilibrium(self, record: torch.Tensor):
+        """The state to start from, found in the first days of a record (F, T, N)."""
+        first = record[:, : self.about["spinup"]].to(self.model.area)
+        return self.model.near_equilibrium(first.contiguous())
+
     @torch.no_grad()
     def _simulation(
         self, forcing, outputs: Sequence[str], averages=None
     ) -> tuple[Forcing, Simulation]:
         forcing = self._forcing(forcing)
-        cycles, end = self.about.get("spinup_cycles", 0), self.about["period"][1]
-        # as in training: over the days up to the end of its period, where the forcing has them
-        until = forcing.times.slice_indexer(None, end).stop or len(forcing.times)
         self.model.eval()
-        balanced = self.about.get("start") == "equilibrium"
-        if cycles or balanced or self.model.domain.grid is not None:
+        if self.whole:
             record, state = forcing.values.to(self.model.area.device), None
-            if cycles:
-                state = self.model.spin_up(record[:, :until], cycles, outputs=outputs)
-            elif balanced:
-                state = self.model.near_equilibrium(record[:, : self.about["spinup"]].contiguous())
+            if self.cycles:
+                until = self.trained_until(forcing)
+                state = self.model.spin_up(record[:, :until], self.cycles, outputs=outputs)
+            elif self.balanced:
+                state = self.near_equilibrium(record)
             return forcing, self.model(record, state, outputs, averages=averages)
         parts = [
             self.model(weather, None, outputs, cells=cells, averages=averages)

@@ -12,23 +12,19 @@ import xarray as xr
 
 from gridhydro import checkpoint, export, metrics, plot, plot_storage
 from gridhydro.given import days
-from gridhydro.storage import StorageObservations
+from gridhydro.storage import DAY, StorageObservations
 
 SCORES = ("nse", "correlation", "rmse")
-DAY = np.timedelta64(1, "D")
 
 
 @torch.no_grad()
 def anomalies(run, observations: StorageObservations, forcing=None) -> xr.Dataset:
     """See `Run.storage`."""
     model, tiles = run.model, observations.tiles
-    if tiles.matrix.shape[1] != model.domain.size:
-        raise ValueError(
-            f"the tiles are of {tiles.matrix.shape[1]} cells, the run has {model.domain.size}: "
-            "make them from its domain"
-        )
-    windows = observations.windows(run._forcing(forcing).times)
-    _, simulation = run._simulation(forcing, (), windows.averages.to(model.area.device))
+    tiles.check(model.domain)
+    record = run._forcing(forcing)
+    windows = observations.windows(record.times)
+    _, simulation = run._simulation(record, (), windows.averages.to(model.area.device))
     pairs = {
         "modelled": observations.anomalies(simulation.storage.cpu().double(), windows),
         "observed": observations.observed(windows),
@@ -66,9 +62,9 @@ def scores(pairs: xr.Dataset, period: tuple[str, str], name: str = "") -> pd.Dat
     pairs  of `anomalies`; the solutions that lie wholly in the period count. ValueError without any
     """
     first, last = days(period)
-    start, end = (pairs[n].values.astype("datetime64[D]") for n in ("time_start", "time_end"))
-    inside = (start >= np.datetime64(first)) & (end <= np.datetime64(last) + DAY)
+    inside = within(pairs, period)
     if not inside.any():
+        start, end = _days(pairs)
         raise ValueError(
             f"no solution of the observed storage lies from {first} to {last}: they go from "
             f"{start.min()} to {end.max() - DAY}"
@@ -82,6 +78,18 @@ def scores(pairs: xr.Dataset, period: tuple[str, str], name: str = "") -> pd.Dat
         label = name or f"{first} to {last}"
         rows.append({"site": str(tile), "period": label, **found, "solutions": int(there.sum())})
     return pd.DataFrame(rows)
+
+
+def within(pairs: xr.Dataset, period: tuple[str, str]) -> np.ndarray:
+    """Which of the solutions lie wholly in a period, (S,)."""
+    first, last = (np.datetime64(day) for day in days(period))
+    start, end = _days(pairs)
+    return (start >= first) & (end <= last + DAY)
+
+
+def _days(pairs: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """The first day of each solution, and the first after it."""
+    return tuple(pairs[n].values.astype("datetime64[D]") for n in ("time_start", "time_end"))
 
 
 def mean_of(pairs: Sequence[xr.Dataset]) -> xr.Dataset:

@@ -48,21 +48,16 @@ def stretches(
     parts  slices of the days of the forcing, each where the one before ends. The days before the
            first only fill the stores. Lumped basins come in groups, each through all parts.
     """
-    model, about = run.model.eval(), run.about
-    cycles, start = about.get("spinup_cycles", 0), about.get("start")
-    if model.domain.grid is not None or cycles or start == "equilibrium":
-        groups = [(None, forcing.values)]
-    else:
-        groups = _chunks(model, forcing)
-    until = forcing.times.slice_indexer(None, about["period"][1]).stop or len(forcing.times)
+    model = run.model.eval()
+    groups = [(None, forcing.values)] if run.whole else _chunks(model, forcing)
+    until = run.trained_until(forcing)
     for cells, values in groups:
         state = None
-        if cycles:
-            for _ in range(cycles):
+        if run.cycles:
+            for _ in range(run.cycles):
                 state = _passed(_March(model, values[:, :until], cells), until, state)
-        elif start == "equilibrium":
-            first = values[:, : about["spinup"]].to(model.area)
-            state = model.near_equilibrium(first.contiguous())
+        elif run.balanced:
+            state = run.near_equilibrium(values)
         march = _March(model, values, cells)
         state = _passed(march, parts[0].start, state)
         places = np.arange(model.domain.size) if cells is None else cells.cpu().numpy()

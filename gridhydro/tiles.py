@@ -85,6 +85,15 @@ class Tiles:
         cells = np.unique(self.matrix.indices).size
         return f"Tiles: {self.size}, over {cells} of {self.matrix.shape[1]} cells"
 
+    def check(self, domain: Domain) -> None:
+        """ValueError if these are the tiles of another domain."""
+        cells = self.matrix.shape[1]
+        if cells != domain.size:
+            raise ValueError(
+                f"the tiles are of {cells} cells, the domain has {domain.size}: "
+                "make them from this domain"
+            )
+
     def mean(self, values: torch.Tensor) -> torch.Tensor:
         """Means over the tiles (R, K) of values (R, N), with gradients; a row alone: (N,) -> (K,).
 

@@ -24,7 +24,7 @@ from gridhydro.losses import NothingObserved
 from gridhydro.losses import loss as loss_named
 from gridhydro.model import Model
 from gridhydro.objective import Objective, Validation
-from gridhydro.observed import observations
+from gridhydro.observed import observations, refuse_empty
 from gridhydro.run import Run
 from gridhydro.splits import Split
 from gridhydro.storage import StorageObservations
@@ -130,7 +130,7 @@ def train(
     objective = Objective(
         model, loss_named(loss), observed, run_days, days, batches, storage, storage_weight
     )
-    checking = _validation(validation, model, forcing, discharge, days, spinup, places, storage)
+    checking = _validation(validation, model, forcing, observed, days, spinup, places, storage)
     if model.domain.grid is None:
         model.fit_inputs(_sample(forcing, days, places, device), places)
     elif model.options["network"] == "lstm" or model.correction is not None:
@@ -223,7 +223,8 @@ def train(
             if len(means) == 2:  # one part is the whole
                 means = {"loss": means["loss"]}
             if checking and (epoch + 1) % max(1, epochs // 10) == 0:
-                scores = checking(model, forcing, state_of(batch))
+                with torch.no_grad():
+                    scores = checking(model, forcing, state_of(batch))
                 means |= {f"validation_{name}_nse": score for name, score in scores.items()}
             history.append({"epoch": epoch + 1, **means, "seconds": seconds})
             shown = ", ".join(f"{_spoken(name)} {value:.4f}" for name, value in means.items())
@@ -291,7 +292,7 @@ def _epochs(
     return lambda epoch: [everything]
 
 
-def _validation(validation, model, forcing, discharge, days, spinup, places, storage):
+def _validation(validation, model, forcing, observed, days, spinup, places, storage):
     """What scores the model on the validation period, None without one."""
     if validation is None:
         return None
@@ -304,10 +305,7 @@ def _validation(validation, model, forcing, discharge, days, spinup, places, sto
     if model.domain.grid is None and model.options["network"] == "lstm":
         raise ValueError("validation along the way is not for networks that read the weather")
     known = list(model.domain.gauges.index)
-    names = [known[place] for place in places.tolist()]
-    observed, _ = observations(
-        discharge, forcing.times, scored, model, names, model.area.device, None, False
-    )
+    refuse_empty(observed, scored, places, [known[place] for place in places.tolist()])
     run = slice(max(days.start - spinup, 0), scored.stop)
     return Validation(model, observed, run, scored, places, storage)
 

@@ -59,6 +59,7 @@ class HBV(Column):
         "capillary_rise mm d-1: capillary rise from the lower zone to the soil",
         "percolation mm d-1: percolation from the upper to the lower zone",
         "snow_water_equivalent mm: frozen and liquid water in the snow pack",
+        "soil_wetness 1: soil moisture as share of field capacity",
         "total_storage mm: water in all stores",
     )
 
@@ -109,7 +110,7 @@ class HBV(Column):
             upper_zone=upper_zone, lower_zone=lower_zone,
         )  # fmt: skip
         return states, _with_totals(
-            states, actual_evapotranspiration=evapotranspiration,
+            states, p, actual_evapotranspiration=evapotranspiration,
             near_surface_flow=near_surface_flow, interflow=interflow, baseflow=baseflow,
             rainfall=rainfall, snowfall=snowfall, melt=melt, refreezing=refreezing,
             infiltration=infiltration, recharge=recharge, excess=excess,
@@ -151,7 +152,7 @@ class HBV(Column):
             lower_zone=percolation - capillary_rise - baseflow,
         )  # fmt: skip
         return changes, _with_totals(
-            vars(s), actual_evapotranspiration=evapotranspiration,
+            vars(s), p, actual_evapotranspiration=evapotranspiration,
             near_surface_flow=near_surface_flow, interflow=interflow, baseflow=baseflow,
             rainfall=rainfall, snowfall=snowfall, melt=melt, refreezing=refreezing,
             infiltration=infiltration, recharge=recharge, excess=excess,
@@ -181,10 +182,11 @@ def _weather(x, p):
     return rainfall, snowfall, thaw, frost
 
 
-def _with_totals(s, **fluxes):
+def _with_totals(s, p, **fluxes):
     snow = s["snowpack"] + s["meltwater"]
     return fluxes | dict(
         runoff=fluxes["near_surface_flow"] + fluxes["interflow"] + fluxes["baseflow"],
         snow_water_equivalent=snow,
+        soil_wetness=s["soil_moisture"] / p.FC,
         total_storage=snow + s["soil_moisture"] + s["upper_zone"] + s["lower_zone"],
     )

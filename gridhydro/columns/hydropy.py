@@ -75,6 +75,7 @@ class HydroPy(Column):
         "overland_flow mm d-1: outflow of surface water",
         "baseflow mm d-1: outflow of groundwater",
         "snow_water_equivalent mm: frozen and liquid water in the snow pack",
+        "soil_wetness 1: soil moisture as share of the capacity of the root zone",
         "total_storage mm: water in all stores",
     )
 
@@ -152,7 +153,9 @@ class HydroPy(Column):
             canopy_evaporation=canopy_evaporation, rainfall=rainfall, snowfall=snowfall,
             snow_outflow=snow_outflow, throughfall=throughfall, surface_runoff=surface_runoff,
             drainage=drainage, overland_flow=overland_flow, baseflow=baseflow,
-            snow_water_equivalent=snowpack + meltwater, total_storage=sum(states.values()),
+            snow_water_equivalent=snowpack + meltwater,
+            soil_wetness=soil_moisture / torch.clamp(p.soil_capacity, min=TINY),
+            total_storage=sum(states.values()),
         )  # fmt: skip
 
     def wet_surface(self, storage, liquid, pet, share, capacity):

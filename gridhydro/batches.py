@@ -56,11 +56,10 @@ class Batch:
         """The days before, if there are any."""
         return self.before if self.before.shape[1] else None
 
-    def simulate(self, model, state=None, averages=None, outputs=()) -> Simulation:
-        """The model's run over these days."""
-        return model(
-            self.forcing, state, outputs, cells=self.cells, before=self.early, averages=averages
-        )
+    def simulate(self, model, state=None, objective=None) -> Simulation:
+        """The model's run over these days, with what an `Objective` asks for."""
+        asked = {} if objective is None else objective.asked
+        return model(self.forcing, state, cells=self.cells, before=self.early, **asked)
 
     def gauged(self, run: Simulation) -> Tensor:
         """Discharge of a run at the observed gauges, (L, G) m3 s-1."""

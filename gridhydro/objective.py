@@ -50,7 +50,6 @@ class Objective:
                 "there is nothing to train on: give discharge, targets, or storage with a "
                 "storage_weight above 0"
             )
-        self.outputs = tuple(target.name for target in targets)
         scored = days if batches is not None else None
         self.scores = [target.score(scored) for target in targets]
         self.to_depth, self.variance = per_area(model), None
@@ -99,6 +98,13 @@ class Objective:
             return self.score
         of_gauge = self.variance
         return partial(self.score, variance=of_gauge[batch.gauges.to(of_gauge.device)])
+
+    @property
+    def asked(self) -> dict:
+        """What a run of the model has to give, as arguments of `Model.forward`."""
+        rivers = any(name in self.weights for name in ("discharge", "storage"))
+        outputs = tuple(target.name for target in self.targets)
+        return dict(outputs=outputs, averages=self.averages, routed=rivers)
 
     @property
     def about(self) -> dict:

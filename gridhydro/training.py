@@ -201,7 +201,7 @@ def train(
         torch_optimizer.zero_grad()
         parts = {}
         try:
-            run = batch.simulate(model, state_of(batch), objective.averages, objective.outputs)
+            run = batch.simulate(model, state_of(batch), objective)
             value, parts = objective(run, batch)
             value.backward()
         except NothingObserved:

@@ -159,6 +159,14 @@ def test_cells_of_a_raster():
     seen = int(observed.notnull().any("time").sum())
     assert len(table) == seen < alone.model.domain.size
     assert table["site"].str.contains("row").all()
+    # rivers, which nothing asks for, are left out: the cells' own runs are the same
+    domain, _, forcing, _ = small_world()
+    packed = gh.Forcing.read(forcing, domain, alone.model).values[:, :50]
+    with torch.no_grad():
+        dry = alone.model(packed, outputs=("soil_wetness",), routed=False)
+        full = alone.model(packed, outputs=("soil_wetness",))
+    assert dry.discharge is None and full.discharge is not None
+    assert torch.equal(dry.outputs["soil_wetness"], full.outputs["soil_wetness"])
     both = raster_run([target], discharge)
     assert set(both.history.columns) >= {"loss", "discharge", "soil_wetness"}
     with pytest.raises(ValueError, match="leave gauges"):

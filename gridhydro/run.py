@@ -258,20 +258,27 @@ class Run:
         return storage_scores.scores(pairs, period, name)
 
     def evaluate_target(
-        self, target: Target, period: tuple[str, str], forcing: xr.Dataset | None = None
+        self, target: Target, period: tuple[str, str], name: str = "", simulated=None
     ) -> pd.DataFrame:
         """Scores of one target in the period, one row for each cell that is observed there.
 
         Bias (mean error), ubrmse and rmse are in the unit of the observations (column `unit`);
         correlation, nse and kge have none. The simulation starts on the first day of the forcing.
+        `simulated`, of `target_series`, spares it where several periods are scored.
         """
-        forcing = self._forcing(forcing)
-        seen = Seen.read(target, self.model, forcing.times)
+        seen, values = self.target_series(target) if simulated is None else simulated
         first, last = period_of(period)
-        days = forcing.between(first, last)
+        days = seen.series.between(first, last)
+        label = name or f"{first} to {last}"
+        return targets.scores(seen, values, self.model.domain, days, label)
+
+    def target_series(self, target: Target) -> tuple[Seen, np.ndarray]:
+        """The observations of a target on the days of the forcing, and the column's output at the
+        same cells, (T, K)."""
+        forcing = self._forcing(None)
+        seen = Seen.read(target, self.model, forcing.times)
         _, run = self._simulation(forcing, (target.name,))
-        simulated = run.outputs[target.name].cpu()[:, seen.cells].numpy()
-        return targets.scores(seen, simulated, self.model.domain, days, f"{first} to {last}")
+        return seen, run.outputs[target.name].cpu()[:, seen.cells].numpy()
 
     def save(self, folder: str | Path, *, scores=None, discharge=None, outputs=None) -> None:
         """Everything on disk: model, maps, series, scores, figures, and what it takes to repeat.

@@ -14,11 +14,7 @@ from gridhydro.column import Field
 from gridhydro.domain import Domain
 from gridhydro.given import days, whole
 from gridhydro.given import period as period_of
-from gridhydro.io.quantities import SERIES
-from gridhydro.units import to_unit
-
-# numbers that files write where there is none
-_CODES = (-999.0, -9999.0, -99999.0)
+from gridhydro.past_series import by_name, daily, means_of, unit_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +100,7 @@ class History:
                 f"the history from {period[0]} to {period[1]} has no {every} days: take a longer "
                 "period, or a smaller `every`"
             )
-        found = _by_name(domain, series)
+        found = by_name(domain, series)
         names = tuple(found) if like is None else like.names
         lacking = [name for name in names if name not in found]
         if lacking or not names:
@@ -113,10 +109,10 @@ class History:
                 f"daily values of them for every cell; there is {', '.join(found) or 'nothing'}"
             )
         arrays = [found[name] for name in names]
-        units = tuple(map(_unit, arrays)) if like is None else like.units
+        units = tuple(map(unit_of, arrays)) if like is None else like.units
         means, seen = [], {}
         for name, array, unit in zip(names, arrays, units, strict=True):
-            mean, share = _means(_daily(domain, array, unit, calendar), every)
+            mean, share = means_of(daily(domain, array, unit, calendar), every)
             if like is None and not share.any():
                 raise ValueError(
                     f"the series '{name}' is missing everywhere from {period[0]} to {period[1]}: "
@@ -173,79 +169,3 @@ def of_others(
 def _told(history: History) -> str:
     series = [f"{n} ({u})" for n, u in zip(history.names, history.units, strict=True)]
     return f"means of {history.every} days of {', '.join(series)}"
-
-
-def _by_name(domain: Domain, series) -> dict[str, xr.DataArray]:
-    """Every series with a value for each cell, by name."""
-    found: dict[str, xr.DataArray] = {}
-    for one in [series] if isinstance(series, xr.Dataset) else series:
-        if not isinstance(one, xr.Dataset):
-            raise ValueError(
-                f"a history is made of xarray Datasets, not of a {type(one).__name__}: of a "
-                "DataArray make one with .to_dataset(name=...)"
-            )
-        maps = domain.maps(one)
-        daily = {str(name): maps[name] for name in maps if "time" in maps[name].dims}
-        twice = sorted(set(daily) & set(found))
-        if twice:
-            raise ValueError(f"the series '{twice[0]}' of the history is given twice: rename one")
-        found |= daily
-    return found
-
-
-def _unit(array: xr.DataArray) -> str:
-    """The unit in which a series is kept: ours where it is known, else its own."""
-    if array.name in SERIES:
-        return SERIES[array.name].unit
-    unit = str(array.attrs.get("units", "")).strip()
-    if not unit:
-        raise ValueError(
-            f"the series '{array.name}' of the history has no units: set "
-            f"dataset['{array.name}'].attrs['units'], '1' for a share"
-        )
-    return unit
-
-
-def _daily(domain: Domain, array: xr.DataArray, unit: str, calendar) -> np.ndarray:
-    """A series (D, N) on the days of the calendar, NaN where it has none."""
-    name, times = array.name, pd.DatetimeIndex(array["time"].to_index()).floor("D")
-    place = calendar.get_indexer(times)
-    inside = np.flatnonzero(place >= 0)
-    if not inside.size:
-        span = f"{times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}" if len(times) else "none"
-        raise ValueError(
-            f"the series '{name}' (days: {span}) has no day of the history, which goes from "
-            f"{calendar[0]:%Y-%m-%d} to {calendar[-1]:%Y-%m-%d}"
-        )
-    if times[inside].has_duplicates:
-        twice = times[inside][times[inside].duplicated()][0]
-        raise ValueError(
-            f"the series '{name}' has several values on {twice:%Y-%m-%d}: average them to one a day"
-        )
-    part = array.isel(time=inside).transpose("time", ...)
-    given = domain.pack(part).astype(np.float32)
-    wrong = np.argwhere(np.isinf(given) | np.isin(given, _CODES))
-    if wrong.size:
-        day, cell = wrong[0]
-        raise ValueError(
-            f"{name} is {given[day, cell]:g} on {times[inside[day]]:%Y-%m-%d} in "
-            f"{domain.name_cell(cell)}, as are {len(wrong)} of {given.size} values: set what is "
-            "missing to NaN"
-        )
-    values = np.full((len(calendar), domain.size), np.nan, dtype=np.float32)
-    if np.isnan(given).all():
-        return values
-    packed = xr.DataArray(given, dims=("time", "cell"), name=name, attrs=array.attrs)
-    values[place[inside]] = to_unit(packed, unit)
-    return values
-
-
-def _means(values: np.ndarray, every: int) -> tuple[np.ndarray, np.ndarray]:
-    """Means (P, N) of `every` days of a series (D, N), and the share of days that were seen."""
-    values = values[len(values) % every :]  # what counts is the end
-    values = values.reshape(-1, every, values.shape[1])
-    there = np.isfinite(values)
-    count = there.sum(axis=1)
-    total = np.where(there, values, 0).sum(axis=1, dtype=np.float64)
-    means = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    return means.astype(np.float32), (count / every).astype(np.float32)

@@ -13,7 +13,7 @@ from gridhydro.basins import of_dataset
 from gridhydro.batches import Batches
 from gridhydro.columns import column
 from gridhydro.config import load
-from gridhydro.io import write_basins
+from gridhydro.io import read_camels_us, write_basins
 from gridhydro.nets import history as nets
 from gridhydro.recipe import load_run, train_domain
 from gridhydro.recipe_model import build_model
@@ -250,6 +250,28 @@ def test_it_finds_what_no_attribute_tells():
         else:
             assert np.ptp(run.parameters["FC"].values) < 1e-3
     assert errors["gz"] < 0.6 * errors["mlp"]
+
+
+def test_basins_as_they_are(data):
+    """Four of CAMELS-US: learning from two years, scored in the third."""
+    found = read_camels_us(data("camels_us_text"))
+    used = of_dataset(found, attributes=("p_mean", "aridity", "frac_snow"), pet="oudin")
+    flow = found[["discharge"]].copy(deep=True)
+    flow["discharge"][500:700, 1] = np.nan
+    history = gh.History.of(used.domain, [used.forcing, flow], ("2000", "2001"))
+    assert history.gaps == ("discharge",)
+    own = gh.Model(
+        used.domain, "hbv", used.attributes, network="gz", history=history, hidden=(8,),
+        unit_hydrograph="mean",
+    )  # fmt: skip
+    batches = Batches(basins=4, days=180, warmup=180)
+    options = dict(period=("2000", "2001"), learning_rate=0.02, progress=False, batches=batches)
+    losses, scores = [], []
+    for epochs in (1, 15):
+        run = gh.train(own, used.forcing, flow["discharge"], epochs=epochs, **options)
+        losses.append(run.history["loss"].iloc[-1])
+        scores.append(run.evaluate(found["discharge"], ("2002", "2002"))["nse"].median())
+    assert losses[1] < losses[0] and scores[1] > scores[0]
 
 
 def test_a_raster(tmp_path):

@@ -81,6 +81,10 @@ def load(
     source = find(name)
     data = _data_folder(data)
     content = _changed(source, _sections(source), changes or {})
+    network = content["model"].get("network", ModelOptions.network)
+    if network != "gz":
+        by = f'network = "{network}"'
+        refuse_unused(f"{source}, [model]", content["model"], ("history_days",), by)
     if "basins" in content:
         return _basins(source, content, data)
     model = _model(source, content["model"])

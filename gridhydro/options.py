@@ -153,6 +153,8 @@ class ModelOptions:
 
     configuration  one of `gridhydro.configurations`, which sets what is not given here and in
                    [training]
+    history_days   of network = "gz": its history, forcing and for lumped basins observed discharge
+                   of the training's period, is read in means of so many days
     """
 
     configuration: str | None = None
@@ -161,6 +163,7 @@ class ModelOptions:
     network: str = "mlp"
     correction: str | None = None
     hidden: tuple[int, ...] = ()
+    history_days: int = 5
     components: int = 1
     weights: str = "mean"
     dynamic: tuple[str, ...] = ()

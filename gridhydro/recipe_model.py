@@ -18,6 +18,7 @@ from gridhydro.observed import discharge_table
 from gridhydro.option_values import named, refuse_unknown
 from gridhydro.river import River
 from gridhydro.splits import Split
+from gridhydro.target_input import series_of
 from gridhydro.units import depth_of_flow
 
 # kinds of splits in a domain file, and the keys that each takes besides `fold`
@@ -53,12 +54,18 @@ def build_model(setup: Setup, seed: int):
 
 
 def _history(setup: Setup) -> History:
-    """What network "gz" reads: forcing and, of lumped basins, discharge of the training's period.
+    """What network "gz" reads of the training's period: forcing, targets and, of lumped basins,
+    discharge.
 
     Gauges held out have theirs read too.
     """
-    names = [f.name for f in column_named(setup.model.column).forcings]
-    series = [setup.forcing[names]]
+    column = column_named(setup.model.column)
+    series = [setup.forcing[[f.name for f in column.forcings]]]
+    for target in setup.targets:
+        unit = column.output(target.name).unit
+        observed = series_of(target, setup.domain, unit)
+        observed = observed.assign_attrs({"units": unit} | observed.attrs)
+        series.append(observed.to_dataset(name=f"observed_{target.name}"))
     if setup.domain.grid is None:
         gauges = setup.domain.gauges
         flow = discharge_table(setup.discharge, setup.domain).reindex(columns=gauges.index)

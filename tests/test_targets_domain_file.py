@@ -9,6 +9,7 @@ from gridhydro.basins import of_dataset
 from gridhydro.cli import main
 from gridhydro.config import load
 from gridhydro.io import write_basins
+from gridhydro.recipe import build_model
 
 TARGETS = """
 [[targets]]
@@ -61,6 +62,14 @@ def test_from_a_domain_file_to_scores_of_targets(folder, capsys):
     assert main(["evaluate", str(out)]) == 0
     again = pd.read_csv(out / "target_metrics.csv")
     pd.testing.assert_frame_equal(again, table, rtol=1e-5)
+
+
+def test_a_network_that_reads_histories_sees_the_targets(folder):
+    text = FILE.replace("hidden = [8]", 'hidden = [8]\nnetwork = "gz"') + TARGETS
+    (folder / "sample.toml").write_text(text)
+    model = build_model(load(folder / "sample.toml", folder), seed=0)
+    seen = ("observed_soil_wetness", "observed_snow_water_equivalent")
+    assert set(seen) < set(model.known.names) and model.known.gaps[0] == seen[0]
 
 
 @pytest.mark.parametrize(

@@ -79,10 +79,10 @@ class World:
 
     def attributes(self, cells) -> xr.Dataset:
         """(gauge,) each."""
-        about = {
-            name: ("gauge", values[cells], dict(zip(("units", "long_name"), UNITS[name], strict=True)))
-            for name, values in self.land.attributes.items()
-        }
+        about = {}
+        for name, values in self.land.attributes.items():
+            unit, long_name = UNITS[name]
+            about[name] = ("gauge", values[cells], {"units": unit, "long_name": long_name})
         return xr.Dataset(about, {"gauge": self.names(cells)})
 
     def forcing(self, cells) -> xr.Dataset:

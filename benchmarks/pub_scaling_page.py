@@ -106,18 +106,12 @@ def of_jobs(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def pooled(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Of each share and variant: median over the sites of all folds, meaned over the draws; its
-    spread over the draws; standard deviation of the medians of the folds."""
-    draws = scores.groupby(["share", "variant", "draw"])[metric].median()
-    folds = scores.groupby([*KEYS])[metric].median()
-    folds = folds.groupby(["share", "variant", "fold"]).mean()
+    """Of each share and variant: median over the sites of all folds, meaned over the draws, and
+    the standard deviation (sd) of the medians of the folds."""
     keys = ["share", "variant"]
-    return pd.DataFrame(
-        {
-            "median": draws.groupby(keys).mean(), "least": draws.groupby(keys).min(),
-            "most": draws.groupby(keys).max(), "sd": folds.groupby(keys).std(),
-        }
-    )  # fmt: skip
+    draws = scores.groupby([*keys, "draw"])[metric].median()
+    folds = scores.groupby([*keys, "fold", "draw"])[metric].median().groupby([*keys, "fold"]).mean()
+    return pd.DataFrame({"median": draws.groupby(keys).mean(), "sd": folds.groupby(keys).std()})
 
 
 def told(scores: pd.DataFrame, folds: list[int]) -> str:
@@ -133,9 +127,14 @@ def curves(scores: pd.DataFrame) -> str:
         found = pooled(scores, metric)
         for variant in present(scores):
             some = found.xs(variant, level="variant")
-            texts = [f"{row['median']:.3f} ± {row['sd']:.3f}" for _, row in some.iterrows()]
-            columns[f"{label}, {variant}"] = pd.Series(texts, some.index)
+            texts = map(spread, some["median"], some["sd"])
+            columns[f"{label}, {variant}"] = pd.Series(list(texts), some.index)
     return to_markdown(shares_first(pd.DataFrame(columns)))
+
+
+def spread(value: float, sd: float, form: str = ".3f") -> str:
+    """A value and its spread, without it where there is one fold."""
+    return f"{value:{form}}" + (f" ± {sd:.3f}" if pd.notna(sd) else "")
 
 
 def shares_first(table: pd.DataFrame) -> pd.DataFrame:
@@ -157,7 +156,7 @@ def differences(scores: pd.DataFrame) -> str:
             if {one, other} <= set(table):
                 gain = (table[one] - table[other]).groupby("share")
                 rows[f"{label}: {one} - {other}"] = gain.agg(
-                    lambda g: f"{g.mean():+.3f} ± {g.std():.3f}, {(g > 0).sum()} of {len(g)}"
+                    lambda g: f"{spread(g.mean(), g.std(), '+.3f')}, {(g > 0).sum()} of {len(g)}"
                 )
     return to_markdown(shares_first(pd.DataFrame(rows))) if rows else ""
 
@@ -184,12 +183,17 @@ def choices(runs: Path) -> str:
             medians = some.groupby("draw")[list(METRICS)].median().mean()
             here = jobs.xs((variant, share), level=("variant", "share"))
             rows.append(
-                {"share %": share, "variant": variant, "steps": int(here["steps"].mean()),
+                {"share": f"{share:g} %", "variant": variant, "steps": int(here["steps"].mean()),
                  "KGE": medians["kge_2012"], "NSE": medians["nse"], "loss": here["loss"].mean()}
             )  # fmt: skip
     if not rows:
         return ""
-    return to_markdown(pd.DataFrame(rows).sort_values(["share %", "variant", "steps"]))
+    return to_markdown(pd.DataFrame(rows).sort_values(["share", "variant", "steps"], key=in_order))
+
+
+def in_order(column: pd.Series) -> pd.Series:
+    """Shares by their size, not by their text."""
+    return column.str.rstrip(" %").astype(float) if column.name == "share" else column
 
 
 def costs(jobs: pd.DataFrame) -> str:
@@ -230,6 +234,7 @@ def scaling(scores: pd.DataFrame, site: pd.DataFrame | None) -> Figure:
             )  # fmt: skip
             handles, labels = axis.get_legend_handles_labels()
         axis.set_xscale("log")
+        axis.set_xlim(1.6, 112)
         axis.set_xticks(list(SHARES), [f"{share:g}" for share in SHARES])
         axis.xaxis.set_minor_formatter(NullFormatter())
         axis.minorticks_off()

@@ -25,6 +25,7 @@ _HOMES = {
     "River": "river",
     "Run": "run",
     "StorageObservations": "storage",
+    "Target": "targets",
     "Tiles": "tiles",
     "land_surface": "landsurface",
     "load": "run",

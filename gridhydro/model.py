@@ -257,6 +257,7 @@ class Model(torch.nn.Module):
         cells: Tensor | None = None,
         before: Tensor | None = None,
         averages: Averages | None = None,
+        routed: bool = True,
     ) -> Simulation:
         """Run over forcing (F, T, N), packed in the order and units of `forcings`.
 
@@ -267,6 +268,7 @@ class Model(torch.nn.Module):
         cells       of lumped basins: which of them the forcing is for, in order
         before      forcing (F, W, N) of the days before, which only fill the stores: no gradient
         averages    periods over which the water in all stores and rivers is averaged
+        routed      False: rivers of a raster are left out, and there is no discharge
         """
         if cells is not None and self.domain.grid is not None:
             raise ValueError("cells of a raster belong together: only lumped basins can be chosen")
@@ -277,16 +279,18 @@ class Model(torch.nn.Module):
             days = early.shape[1]
             first = {n: p[:days] if p.ndim == 3 else p for n, p in parameters.items()}
             with torch.no_grad():
-                state = self._run(early, state, outputs, first, cells).state
+                state = self._run(early, state, outputs, first, cells, routed=routed).state
             parameters = {n: p[days:] if p.ndim == 3 else p for n, p in parameters.items()}
-        return self._run(weather, state, outputs, parameters, cells, averages)
+        return self._run(weather, state, outputs, parameters, cells, averages, routed)
 
-    def _run(self, forcing, state, outputs, parameters, cells, averages=None) -> Simulation:
+    def _run(
+        self, forcing, state, outputs, parameters, cells, averages=None, routed=True
+    ) -> Simulation:
         own = {f.name: parameters[f.name] for f in self.column.parameters}
         flow = self.column.runoff
-        routed = [flow] if flow else []
-        routed += [n.removeprefix(ROUTED) for n in outputs if n.startswith(ROUTED)]
-        wanted = [*routed, *(n for n in outputs if not n.startswith(ROUTED))]
+        flowing = [flow] if flow else []
+        flowing += [n.removeprefix(ROUTED) for n in outputs if n.startswith(ROUTED)]
+        wanted = [*flowing, *(n for n in outputs if not n.startswith(ROUTED))]
         weights, separate = parameters.get(WEIGHT), self.unit_hydrograph == "components"
         properties = self.cell_properties(cells)
         stored = () if averages is None or STORAGE in wanted else (STORAGE,)
@@ -301,7 +305,7 @@ class Model(torch.nn.Module):
         flows, tails = {}, None
         if self.unit_hydrograph is not None:
             flows, tails = hydrograph.route(
-                {name: fluxes[name] for name in routed}, parameters, weights,
+                {name: fluxes[name] for name in flowing}, parameters, weights,
                 self.unit_hydrograph, state.hydrograph if state else None,
             )  # fmt: skip
         averaged = {n: hydrograph.over_components(v, weights) for n, v in fluxes.items()}
@@ -316,6 +320,8 @@ class Model(torch.nn.Module):
             discharge, river = forcing.new_full((forcing.shape[1], gauges), torch.nan), None
         elif self.domain.grid is None:  # a basin is its own gauge
             discharge, river = runoff * (area / 1000) / SECONDS, None
+        elif not routed:
+            discharge = river = None
         else:
             outflow, river, in_rivers = self.river.discharge(
                 runoff, self.domain, area, self.flow_length, parameters, properties,

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from gridhydro import checkpoint, export, figures, metrics, run_folder, storage_scores
+from gridhydro import checkpoint, export, figures, metrics, run_folder, storage_scores, targets
 from gridhydro.baseline import make_model
 from gridhydro.basins import lumped_domain, with_pet
 from gridhydro.forcing import Forcing
@@ -21,6 +21,7 @@ from gridhydro.model import Model, Simulation
 from gridhydro.nets import SequenceParameterization
 from gridhydro.observed import discharge_table
 from gridhydro.storage import StorageObservations
+from gridhydro.targets import Seen, Target
 from gridhydro.units import depth_of_flow
 
 # days x basins that a run of lumped basins holds at once
@@ -255,6 +256,22 @@ class Run:
         """
         pairs = self.storage(observations) if pairs is None else pairs
         return storage_scores.scores(pairs, period, name)
+
+    def evaluate_target(
+        self, target: Target, period: tuple[str, str], forcing: xr.Dataset | None = None
+    ) -> pd.DataFrame:
+        """Scores of one target in the period, one row for each cell that is observed there.
+
+        Bias (mean error), ubrmse and rmse are in the unit of the observations (column `unit`);
+        correlation, nse and kge have none. The simulation starts on the first day of the forcing.
+        """
+        forcing = self._forcing(forcing)
+        seen = Seen.read(target, self.model, forcing.times)
+        first, last = period_of(period)
+        days = forcing.between(first, last)
+        _, run = self._simulation(forcing, (target.name,))
+        simulated = run.outputs[target.name].cpu()[:, seen.cells].numpy()
+        return targets.scores(seen, simulated, self.model.domain, days, f"{first} to {last}")
 
     def save(self, folder: str | Path, *, scores=None, discharge=None, outputs=None) -> None:
         """Everything on disk: model, maps, series, scores, figures, and what it takes to repeat.

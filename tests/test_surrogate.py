@@ -125,22 +125,20 @@ def test_gradients_reach_the_parameters():
 
 
 @pytest.mark.parametrize(
-    ("values", "message"),
+    ("name", "values", "message"),
     [
-        ({"capacity": [60.0, 201.0]}, r"capacity = 201 mm is outside \[20, 200\].*1 of 2"),
-        ({"recession": [0.019, 0.1]}, r"recession = 0.019 d-1 is outside \[0.02, 0.5\]"),
+        ("capacity", [60.0, 201.0], r"capacity = 201 mm is outside \[20, 200\].*1 of 2"),
+        ("recession", [0.1, 0.019], r"recession = 0.019 d-1 is outside \[0.02, 0.5\]"),
     ],
 )
-def test_parameters_outside_what_was_sampled_are_refused(values, message):
-    given = MIDDLE | {name: torch.tensor(value) for name, value in values.items()}
+def test_parameters_outside_what_was_sampled_are_refused(name, values, message):
+    given = MIDDLE | {name: torch.tensor(values)}
     with pytest.raises(ValueError, match=message):
         gh.simulate(small_surrogate(), weather(), given)
-    ((name, value),) = values.items()
-    worst = 201.0 if name == "capacity" else 0.019
     with pytest.raises(ValueError, match="the range that the surrogate was sampled in"):
-        gh.Model(domain(), small_surrogate(), attributes(), fixed={name: worst})
+        gh.Model(domain(), small_surrogate(), attributes(), fixed={name: values[1]})
     with pytest.raises(ValueError, match="the range that the surrogate was sampled in"):
-        gh.Model(domain(), small_surrogate(), network="free", defaults={name: worst})
+        gh.Model(domain(), small_surrogate(), network="free", defaults={name: values[1]})
 
 
 def test_what_it_cannot_do_is_refused():
@@ -289,3 +287,22 @@ def test_runs_of_another_model_are_not_scored():
         small_surrogate().fidelity(surrogate.Runs(data))
     assert {f.name for f in small_surrogate().parameters} == {f.name for f in PARAMETERS}
     assert small_surrogate().fluxes == OUTPUTS
+
+
+def test_parameters_are_learned_from_a_target_without_discharge():
+    values, _ = truth()
+    wetness = bucket(forcing(), values)["soil_wetness"]
+    wetness[np.random.default_rng(1).random(wetness.shape) < 0.6] = np.nan
+    observed = xr.DataArray(
+        wetness, dims=("time", "gauge"), coords=forcing().coords, attrs={"units": "1"}
+    )
+    target = gh.Target("soil_wetness", observed)
+    model = gh.Model(domain(), small_surrogate(), attributes(), hidden=(16,), seed=1)
+    run = gh.train(
+        model, forcing(), targets=[target], period=("2000-03-01", "2001-05-14"), spinup=60,
+        epochs=60, learning_rate=0.02, progress=False,
+    )  # fmt: skip
+    assert run.history["loss"].iloc[-1] < 0.6 * run.history["loss"].iloc[0]
+    found = run.parameters["capacity"].values
+    assert np.corrcoef(found, values["capacity"])[0, 1] > 0.9
+    assert (run.evaluate_target(target, ("2000-03-01", "2001-05-14"))["nse"] > 0.5).all()

@@ -48,8 +48,8 @@ class Emulator(torch.nn.Module):
         self.trunk.fit(forcing)
         for k, values in enumerate(outputs.unbind(-1)):
             values = values[torch.isfinite(values)]
-            self.mean[k], self.positive[k] = values.mean(), values.min() >= 0
             spread = values.std(correction=0)
+            self.mean[k], self.positive[k] = values.mean(), values.min() >= -1e-5 * spread
             self.std[k] = torch.where(spread > 1e-6 * values.abs().max(), spread, 1.0)
         with torch.no_grad():  # start at the mean
             ratio = (self.mean / self.std).clamp(min=1e-3)

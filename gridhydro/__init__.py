@@ -18,6 +18,7 @@ _HOMES = {
     "Ensemble": "ensemble",
     "EmbeddedNetwork": "nets.embedded",
     "Forcing": "forcing",
+    "History": "history",
     "LSTMModel": "baseline",
     "LandSurface": "landsurface",
     "Model": "model",

@@ -15,6 +15,7 @@ from gridhydro.baseline import make_model
 from gridhydro.checkpoint import replace
 from gridhydro.columns import COLUMNS
 from gridhydro.domain import Domain
+from gridhydro.history import History
 from gridhydro.river import River
 from gridhydro.surrogate import Surrogate
 from gridhydro.surrogate.folder import kept
@@ -60,6 +61,8 @@ def read(folder: Path, column=None) -> tuple[torch.nn.Module, pd.DataFrame, dict
         options["column"] = column
     if properties := content["model"].get("properties"):
         options["properties"] = dict(zip(properties, tensors["properties"].numpy(), strict=True))
+    if about := options.get("history"):
+        options["history"] = History(tensors["history"], **about)
     model = make_model(domain, values, **options)
     model.load_state_dict(tensors)
     model.eval()

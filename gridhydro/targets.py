@@ -154,6 +154,10 @@ class Seen:
         values[:, :, columns] = self.series.values[:, :, columns]
         return replace(self, series=replace(self.series, values=values))
 
+    def within(self, first: str, last: str) -> bool:
+        """Whether something is observed in a period."""
+        return bool(torch.isfinite(self.values[self.series.between(first, last)]).any())
+
     def of(self, simulated: Tensor, columns: Tensor | None = None) -> Tensor:
         """What would be observed, (..., K), of the column's output at these cells; or of some of
         the K."""

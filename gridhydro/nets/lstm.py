@@ -55,9 +55,12 @@ class Trunk(torch.nn.Module):
             early, state = self.advance(before, place)
         return self.dropout(torch.cat([early, self.advance(forcing, place, state)[0]]))
 
+    def _standardised(self, forcing):
+        return (self._shaped(forcing) - self.mean) / self.std
+
     def advance(self, forcing, place, state=None):
         """Forcing (F, T, N) and what attributes bring (N, H) -> (T, N, H), the LSTM's state."""
-        weather = ((self._shaped(forcing) - self.mean) / self.std).permute(1, 2, 0)
+        weather = self._standardised(forcing).permute(1, 2, 0)
         return self.lstm(torch.relu(self.from_forcing(weather) + place), state)
 
 

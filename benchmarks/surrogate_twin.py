@@ -135,7 +135,9 @@ def emulate(box: BlackBox, twin: Twin, out: Path, sets: int, epochs: int, seed: 
     ]
     pd.concat(tables).to_csv(out / "fidelity.csv", index=False)
     emulator.save(out / "surrogate")
-    cost = dict(sets=sets, sampling_s=sampled - began, fitting_s=time.monotonic() - sampled)
+    cost = dict(
+        label=box.name, sets=sets, sampling_s=sampled - began, fitting_s=time.monotonic() - sampled
+    )
     (out / "cost.json").write_text(json.dumps(cost | emulator.about, indent=1))
     return emulator
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.dates import DateFormatter, MonthLocator
 from matplotlib.figure import Figure
 
 from gridhydro import plot
@@ -131,6 +132,8 @@ def series(folder: Path) -> Figure:
                 f"{field.name}, {which} run: NSE {1 - error[k]:.2f}", size=8, loc="left"
             )
             panel.tick_params(labelsize=7)
+            panel.xaxis.set_major_locator(MonthLocator([1, 7]))
+            panel.xaxis.set_major_formatter(DateFormatter("%Y-%m"))
             panel.spines[["top", "right"]].set_visible(False)
         row[0].set_ylabel(field.unit, size=8)
     panels[0, 0].legend(fontsize=7, frameon=False)

@@ -164,6 +164,21 @@ def test_files_made_elsewhere_are_read():
     assert few.parameters == runs.parameters  # the range is that of the sampling
 
 
+def test_units_are_brought_into_ours():
+    ours = Runs(_foreign())
+    data = _foreign()
+    data["precipitation"] = (data["precipitation"] / 86400).assign_attrs(units="kg m**-2 s**-1")
+    data["runoff"] = data["runoff"].assign_attrs(units="mm/day")
+    theirs = Runs(data)
+    assert theirs.forcings == ours.forcings
+    assert theirs.outputs == ours.outputs
+    for field in ours.forcings:
+        np.testing.assert_allclose(theirs.series(field), ours.series(field), rtol=1e-5)
+    data["runoff"].attrs["units"] = "m3 s-1"
+    with pytest.raises(ValueError, match="'runoff' is in 'm3 s-1', which is not known"):
+        Runs(data)
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [

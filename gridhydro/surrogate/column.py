@@ -21,7 +21,7 @@ from gridhydro.surrogate.emulator import Emulator
 from gridhydro.surrogate.fidelity import table
 from gridhydro.surrogate.runs import Runs
 
-_DAYS = 365  # that are run at once where no gradient is wanted
+_LANE_DAYS = 2**20  # that are run at once where no gradient is wanted
 _RUNS = 256
 # a parameter may leave its range by this share of it: the rounding of float32
 _ROUNDING = 1e-6
@@ -139,7 +139,7 @@ class Surrogate(Column):
         real = net.head.weight.dtype
         rows = [[f.name for f in self.fluxes].index(name) for name in wanted]
         days = weather.shape[1]
-        stretch = max(1, days if torch.is_grad_enabled() else _DAYS)
+        stretch = max(1, days if torch.is_grad_enabled() else _LANE_DAYS // theta.shape[1])
         parts = []
         for first in range(0, days, stretch):
             part = weather[:, first : first + stretch].repeat_interleave(components, dim=2)

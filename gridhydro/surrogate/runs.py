@@ -9,7 +9,8 @@ Every variable is known by its dimensions:
     site_of_run (run)           the name of the site whose forcing the run was given
     failure (run)               why a run gave nothing, empty where it did; may be left out
 
-All but the last two have `units`.
+All but the last two have `units`. Runoff and the series that gridhydro knows by name are brought
+into its units: precipitation into mm d-1, temperature into degC.
 """
 
 from __future__ import annotations
@@ -27,9 +28,12 @@ from gridhydro.checkpoint import replace
 from gridhydro.column import Field
 from gridhydro.forcing import _daily
 from gridhydro.given import names, one_of, share
+from gridhydro.io.quantities import SERIES
+from gridhydro.units import spelled, to_unit
 
 RANGE = "sampled_range"
 SITE_OF_RUN, FAILURE = "site_of_run", "failure"
+UNITS = {"runoff": "mm d-1"} | {name: quantity.unit for name, quantity in SERIES.items()}
 _KINDS = {"forcing": ("time", "site"), "parameter": ("run",), "output": ("time", "run")}
 
 
@@ -178,6 +182,10 @@ def _checked(data: xr.Dataset) -> xr.Dataset:
             data[name] = data[name].transpose(*dims)
             if not str(data[name].attrs.get("units", "")).strip():
                 raise ValueError(f"the {kind} '{name}' has no units: set its attribute 'units'")
+            unit = spelled(str(data[name].attrs["units"]))
+            data[name].attrs["units"] = unit
+            if kind != "parameter" and name in UNITS:
+                data[name] = to_unit(data[name], UNITS[name])
             if kind == "output":
                 _refuse(data, name, np.isinf(data[name].values), "infinite")
             else:

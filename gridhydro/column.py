@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -130,7 +131,7 @@ class Column:
     # the balance check and the routing go by these names
     water_in: tuple[str, ...] = ("precipitation",)
     water_out: tuple[str, ...] = ("runoff", "actual_evapotranspiration")
-    runoff: str = "runoff"
+    runoff: str | None = "runoff"  # None: no flow is among the fluxes
 
     # fluxes whose means `balanced` takes
     balancing: tuple[str, ...] = ()
@@ -139,6 +140,12 @@ class Column:
         """States, with those stores that fill too slowly for a spin-up put where mean fluxes of
         `balancing` (N, M) would bring them; a guess at equilibrium to start a run from."""
         return states
+
+    def refuse(self, values: Mapping[str, object]) -> None:
+        """ValueError for values of parameters that it is not to be run with; any by itself."""
+
+    # of a column without kernels, which takes the days by itself: see `Surrogate.advance`
+    advance: Callable | None = None
 
     def step(self, s: SimpleNamespace, x: SimpleNamespace, p: SimpleNamespace):
         raise TypeError(f"the column {type(self).__name__} has no step(s, x, p): write one day")

@@ -103,6 +103,7 @@ class Model(torch.nn.Module):
         self.components, self.unit_hydrograph = components, unit_hydrograph
         self.scheme = Scheme.of(scheme)
         fixed = {name: float(value) for name, value in (fixed or {}).items()}
+        self.column.refuse({**(defaults or {}), **fixed})
         unknown = [n for n in dynamic if n not in [f.name for f in self.column.parameters]]
         if unknown:
             raise ValueError(f"'{unknown[0]}' is no parameter of the column '{self.column.name}'")
@@ -312,8 +313,9 @@ class Model(torch.nn.Module):
         self, forcing, state, outputs, parameters, cells, averages=None, routed=True
     ) -> Simulation:
         own = {f.name: parameters[f.name] for f in self.column.parameters}
-        flowing = [self.column.runoff, *(n for n in outputs if n.startswith(ROUTED))]
-        flowing = [name.removeprefix(ROUTED) for name in flowing]
+        flow = self.column.runoff
+        flowing = [flow] if flow else []
+        flowing += [n.removeprefix(ROUTED) for n in outputs if n.startswith(ROUTED)]
         wanted = [*flowing, *(n for n in outputs if not n.startswith(ROUTED))]
         weights, separate = parameters.get(WEIGHT), self.unit_hydrograph == "components"
         properties = self.cell_properties(cells)
@@ -337,9 +339,12 @@ class Model(torch.nn.Module):
         storage = None
         if averages is not None:
             storage = fluxes[STORAGE] if stored else averages.means(fluxes[STORAGE])
-        runoff = fluxes.get(ROUTED + self.column.runoff, fluxes[self.column.runoff])
+        runoff = fluxes.get(f"{ROUTED}{flow}", fluxes.get(flow))
         area = self.area if cells is None else self.area[cells]
-        if self.domain.grid is None:  # a basin is its own gauge
+        if flow is None:  # nothing to be known of any gauge
+            gauges = forcing.shape[2] if self.domain.grid is None else len(self.gauge_cells)
+            discharge, river = forcing.new_full((forcing.shape[1], gauges), torch.nan), None
+        elif self.domain.grid is None:  # a basin is its own gauge
             discharge, river = runoff * (area / 1000) / SECONDS, None
         elif not routed:
             discharge = river = None

@@ -55,6 +55,10 @@ def observations(discharge, times, model, names: list[str], device, cache, progr
 
     ValueError where the gauges called `names` have none.
     """
+    if model.column.runoff is None:
+        raise ValueError(
+            f"'{model.column.name}' gives no runoff, so there is no discharge to be compared"
+        )
     known, to_depth = list(model.domain.gauges.index), per_area(model).cpu()
     if isinstance(discharge, xr.DataArray) and "time" in discharge.coords:
         discharge = discharge.assign_coords(time=discharge.indexes["time"].floor("D"))

@@ -13,9 +13,12 @@ from safetensors.torch import load_file, save_file
 
 from gridhydro.baseline import make_model
 from gridhydro.checkpoint import replace
+from gridhydro.columns import COLUMNS
 from gridhydro.domain import Domain
 from gridhydro.history import History
 from gridhydro.river import River
+from gridhydro.surrogate import Surrogate
+from gridhydro.surrogate.folder import kept
 
 _PACKAGES = ("gridhydro", "torch", "numba", "numpy", "xarray", "pyflwdir")
 
@@ -26,6 +29,8 @@ def write(folder: Path, model, about: dict) -> None:
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     replace(folder / "model.safetensors", lambda p: save_file(tensors, p))
     model.domain.to_file(folder / "domain.nc")
+    if isinstance(model.column, Surrogate):  # no column that is known by name
+        model.column.save(folder)
     content = {
         "model": model.options
         | {"attributes": list(model.network.names), "properties": list(properties_of(model))},
@@ -50,6 +55,8 @@ def read(folder: Path, column=None) -> tuple[torch.nn.Module, pd.DataFrame, dict
     tensors = load_file(folder / "model.safetensors")
     names = content["model"]["attributes"]
     values = dict(zip(names, tensors["attributes"].numpy().T, strict=True)) if names else None
+    if column is None and options["column"] not in (*COLUMNS, "lstm") and kept(folder):
+        column = Surrogate.load(folder)
     if column is not None:
         options["column"] = column
     if properties := content["model"].get("properties"):

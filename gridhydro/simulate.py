@@ -66,7 +66,8 @@ def simulate(
     """
     column = column_named(column)
     averaged = tuple(averaged)
-    outputs = tuple(dict.fromkeys(outputs or (() if averaged else (column.runoff,))))
+    usual = () if averaged or column.runoff is None else (column.runoff,)
+    outputs = tuple(dict.fromkeys(outputs or usual))
     for name in (*outputs, *averaged):
         column.output(name)
     if twice := set(outputs) & set(averaged):
@@ -77,6 +78,12 @@ def simulate(
         )
     weather = _forcing(column, forcing)
     _check_names("parameters", column.parameters, parameters)
+    if column.advance is not None:
+        if Scheme.of(scheme) != SEQUENTIAL:
+            raise ValueError(f"'{column.name}' has no scheme '{scheme}': it takes whole days")
+        return column.advance(
+            weather, parameters, initial, outputs, averages, averaged, mean, weights
+        )
     days, cells = weather.shape[1:]
     components = max((p.shape[-1] for p in parameters.values() if p.ndim > 1), default=1)
     daily = [f for f in column.parameters if parameters[f.name].ndim == 3]

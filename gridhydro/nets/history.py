@@ -36,7 +36,7 @@ class HistoryTrunk(Trunk):
 
     def forward(self, attributes, history):
         place = self.from_attributes(self.attributes(attributes))
-        return self.dropout(self._pass(history, place)[0][-1])
+        return self.dropout(self.advance(history, place)[0][-1])
 
 
 class HistoryParameterization(Parameterization):

@@ -50,15 +50,16 @@ class Trunk(torch.nn.Module):
         """`before` (F, W, N), the days before the forcing, pass without gradient: (W + T, N, H)."""
         place = self.from_attributes(self.attributes(attributes))
         if before is None:
-            return self.dropout(self._pass(forcing, place)[0])
+            return self.dropout(self.advance(forcing, place)[0])
         with torch.no_grad():
-            early, state = self._pass(before, place)
-        return self.dropout(torch.cat([early, self._pass(forcing, place, state)[0]]))
+            early, state = self.advance(before, place)
+        return self.dropout(torch.cat([early, self.advance(forcing, place, state)[0]]))
 
     def _standardised(self, forcing):
         return (self._shaped(forcing) - self.mean) / self.std
 
-    def _pass(self, forcing, place, state=None):
+    def advance(self, forcing, place, state=None):
+        """Forcing (F, T, N) and what attributes bring (N, H) -> (T, N, H), the LSTM's state."""
         weather = self._standardised(forcing).permute(1, 2, 0)
         return self.lstm(torch.relu(self.from_forcing(weather) + place), state)
 

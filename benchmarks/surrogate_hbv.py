@@ -1,0 +1,68 @@
+"""HBV as a black box: what is learned through its surrogate, beside its own adjoint.
+
+    python -m benchmarks.surrogate_hbv --data FOLDER --out OUT
+
+Everything that is done is kept under OUT and not done again. `python -m
+benchmarks.surrogate_page` makes tables and figures of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import gridhydro as gh
+from benchmarks.surrogate_twin import BlackBox, emulate, make_twin, study
+from gridhydro.columns import column
+
+HBV = column("hbv")
+NAMES = ("beta", "FC", "LP", "K1", "K2", "PERC", "CFMAX")
+FIXED = dict(K0=0.3, UZL=20.0, TT=0.0, CFR=0.05, CWH=0.1, gamma=1.0, C=0.0)
+OUTPUTS = ("runoff", "soil_wetness", "actual_evapotranspiration")
+SPINUP = 730  # days of the record that are run before it
+
+
+def hbv(forcing, parameters) -> dict[str, np.ndarray]:
+    """Two years of the record, then the record; (time, run) of each output."""
+    weather = torch.stack(
+        [torch.tensor(forcing[f.name].transpose("time", ...).values) for f in HBV.forcings]
+    ).float()
+    runs = weather.shape[2]
+    values = {name: np.full(runs, value) for name, value in FIXED.items()} | dict(parameters)
+    values = {name: torch.tensor(np.asarray(v), dtype=torch.float32) for name, v in values.items()}
+    _, state = gh.simulate("hbv", weather[:, :SPINUP].contiguous(), values)
+    found, _ = gh.simulate("hbv", weather, values, initial=state, outputs=OUTPUTS)
+    return {name: series.numpy() for name, series in found.items()}
+
+
+BOX = BlackBox(
+    "hbv",
+    hbv,
+    tuple(f for f in HBV.parameters if f.name in NAMES),
+    tuple(HBV.output(name) for name in OUTPUTS),
+    {"runoff": ("runoff",), "soil wetness": ("soil_wetness",)},
+    column="hbv",
+    fixed=FIXED,
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--sets", type=int, default=2000)
+    parser.add_argument("--fit-epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    twin = make_twin(BOX, options.data)
+    emulator = emulate(BOX, twin, options.out, options.sets, options.fit_epochs)
+    study(BOX, twin, emulator, options.out, options.seeds, options.epochs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""A bucket that is only a function, with forcing at a few sites: a model to make a surrogate of."""
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gridhydro import fields, surrogate
+
+PARAMETERS = fields(
+    "capacity mm [20, 200]: what the soil holds",
+    "recession d-1 [0.02, 0.5] log: recession rate of the ground",
+)
+OUTPUTS = fields("runoff mm d-1: runoff", "soil_wetness 1: water in the soil / capacity")
+DAYS = 500
+
+
+@cache
+def forcing(sites: int = 4, days: int = DAYS, seed: int = 3) -> xr.Dataset:
+    random = np.random.default_rng(seed)
+    rain = np.where(random.random((days, sites)) < 0.4, random.exponential(8, (days, sites)), 0)
+    season = np.sin(2 * np.pi * np.arange(days) / 365)[:, None]
+    demand = np.maximum(2.5 + 1.5 * season + 0.3 * random.standard_normal((days, sites)), 0)
+    units = {"units": "mm d-1"}
+    series = {"precipitation": rain, "potential_evapotranspiration": demand}
+    return xr.Dataset(
+        {n: (("time", "gauge"), v.astype("float32"), units) for n, v in series.items()},
+        {
+            "time": pd.date_range("2000-01-01", periods=days),
+            "gauge": [f"g{k}" for k in range(sites)],
+        },
+    )
+
+
+def bucket(weather: xr.Dataset, values: dict) -> dict:
+    """One day after the other, in numpy: one site, or many at once."""
+    rain, demand = (weather[n].values for n in ("precipitation", "potential_evapotranspiration"))
+    capacity, recession = (np.asarray(values[f.name], float) for f in PARAMETERS)
+    soil, ground = 0.5 * capacity + 0 * rain[0], 5 + 0 * rain[0]
+    runoff, wetness = np.empty(rain.shape), np.empty(rain.shape)
+    for day in range(len(rain)):
+        soil = soil + rain[day]
+        over = np.maximum(soil - capacity, 0)
+        soil = soil - over
+        soil = soil - np.minimum(demand[day] * soil / capacity, soil)
+        ground = ground + over
+        runoff[day] = recession * ground
+        ground = ground - runoff[day]
+        wetness[day] = soil / capacity
+    return {"runoff": runoff, "soil_wetness": wetness}
+
+
+def sample(sets: int = 12, at_once: int = 12, function=bucket, **options) -> surrogate.Runs:
+    options = dict(outputs=OUTPUTS, progress=False) | options
+    return surrogate.sample(function, PARAMETERS, forcing(), sets=sets, at_once=at_once, **options)
+
+
+@cache
+def small_surrogate() -> surrogate.Surrogate:
+    """One that is trained for a few seconds."""
+    return surrogate.fit(
+        sample(120, 120), hidden=16, epochs=25, days=150, warmup=50, batch=16, learning_rate=0.02,
+        progress=False,
+    )  # fmt: skip

@@ -26,6 +26,7 @@ _HOMES = {
     "Run": "run",
     "StorageObservations": "storage",
     "Tiles": "tiles",
+    "calibrate": "calibration",
     "land_surface": "landsurface",
     "load": "run",
     "route": "routing",

@@ -133,7 +133,7 @@ class LSTMModel(torch.nn.Module):
 
     def forward(
         self, forcing, state=None, outputs=(), parameters=None, *, cells=None, before=None,
-        averages=None,
+        averages=None, routed=True,
     ) -> Simulation:  # fmt: skip
         """As `Model.forward`: forcing (F, T, N) -> discharge (T, N) m3 s-1."""
         if state is not None:

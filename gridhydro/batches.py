@@ -37,6 +37,7 @@ class Batch:
     before    (F, W, B) forcing of the days that only fill the stores
     forcing   (F, L, B) forcing of the days that are scored
     observed  (L, G) mm d-1 with gaps
+    seen      (L, K) with gaps, of each target
     gauges    (G,) which gauges of the domain these are
     cells     (B,) of lumped basins: those that the forcing is for; None: all cells of the domain
     first     (B,) or one number: the day of the record on which `before` begins
@@ -48,15 +49,17 @@ class Batch:
     gauges: Tensor
     cells: Tensor | None
     first: Tensor | int
+    seen: tuple[Tensor, ...] = ()
 
     @property
     def early(self) -> Tensor | None:
         """The days before, if there are any."""
         return self.before if self.before.shape[1] else None
 
-    def simulate(self, model, state=None, averages=None) -> Simulation:
-        """The model's run over these days."""
-        return model(self.forcing, state, cells=self.cells, before=self.early, averages=averages)
+    def simulate(self, model, state=None, objective=None) -> Simulation:
+        """The model's run over these days, with what an `Objective` asks for."""
+        asked = {} if objective is None else objective.asked
+        return model(self.forcing, state, cells=self.cells, before=self.early, **asked)
 
     def gauged(self, run: Simulation) -> Tensor:
         """Discharge of a run at the observed gauges, (L, G) m3 s-1."""
@@ -72,9 +75,9 @@ def minibatches(
 ) -> Iterator[Batch]:
     """The minibatches of one epoch; `seed` decides which.
 
-    observed(starts, length, gauges) gives observations (L, B); days are those that may be scored,
-    gauges (g,) those to draw from, on the device to train on. They come in turn, in an order
-    shuffled anew each round.
+    observed(starts, length, gauges) gives the observations (L, B) of discharge and of each target;
+    days are those that may be scored, gauges (g,) those to draw from, on the device to train on.
+    They come in turn, in an order shuffled anew each round.
     """
     random = torch.Generator().manual_seed(seed)
     first = max(days.start, options.warmup)
@@ -88,10 +91,13 @@ def minibatches(
         cells = chosen[i * size : (i + 1) * size]
         starts = torch.randint(first, days.stop - length + 1, (size,), generator=random)
         begin = starts - options.warmup
-        seen = observed(starts, length, cells)
-        if torch.isnan(seen).all():
+        series = observed(starts, length, cells)
+        if all(torch.isnan(values).all() for values in series):
             continue
         weather = forcing.window(begin, options.warmup + length, cells, gauges.device)
         before, scored = weather.split([options.warmup, length], dim=1)
-        seen, cells = seen.to(gauges.device), cells.to(gauges.device)
-        yield Batch(before.contiguous(), scored.contiguous(), seen, cells, cells, begin)
+        discharge, *seen = (values.to(gauges.device) for values in series)
+        cells = cells.to(gauges.device)
+        yield Batch(
+            before.contiguous(), scored.contiguous(), discharge, cells, cells, begin, tuple(seen)
+        )

@@ -142,6 +142,10 @@ def _train(options) -> None:
     if storage.exists():
         files = f"storage_metrics.csv, {files}"
         tables.append(_storage_report(storage))
+    others = out / "target_metrics.csv"
+    if others.exists():
+        files = f"target_metrics.csv, {files}"
+        tables.append(_target_report(others))
     print("\n\n".join([*tables, f"written to {out}: metrics.csv, {files}"]))
 
 
@@ -175,6 +179,16 @@ def _storage_report(path: Path) -> str:
     return f"water storage, median over the tiles (rmse in mm)\n{text}"
 
 
+def _target_report(path: Path) -> str:
+    import pandas as pd
+
+    table = pd.read_csv(path).groupby(["target", "unit", "period"], sort=False)
+    scores = ["rmse", "ubrmse", "bias", "correlation", "nse", "kge"]
+    medians = table[scores].median().assign(cells=table["site"].count())
+    text = medians.to_string(float_format=lambda v: f"{v:.3f}")
+    return f"other targets, median over the cells\n{text}"
+
+
 def _check(options) -> None:
     from gridhydro.config import load
 
@@ -202,7 +216,7 @@ def _one_run(run, folder: Path) -> None:
 
 def _evaluate(options) -> None:
     from gridhydro import checkpoint, figures
-    from gridhydro.recipe import evaluate, load_run, report, score_storage
+    from gridhydro.recipe import evaluate, load_run, report, score_storage, score_targets
 
     run, setup = load_run(options.folder, options.data)
     scores = evaluate(run, setup, options.period)
@@ -212,6 +226,8 @@ def _evaluate(options) -> None:
     tables = [report(scores)]
     if options.period is None and score_storage(run, setup, options.folder) is not None:
         tables.append(_storage_report(options.folder / "storage_metrics.csv"))
+    if options.period is None and score_targets(run, setup, options.folder) is not None:
+        tables.append(_target_report(options.folder / "target_metrics.csv"))
     print("\n\n".join([*tables, f"written: {options.folder / name}, and figures beside it"]))
 
 

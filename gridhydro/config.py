@@ -18,6 +18,7 @@ from gridhydro.columns import HBV
 from gridhydro.columns import column as column_named
 from gridhydro.config_domain import GAUGES
 from gridhydro.config_raster import read_rasters, read_storage
+from gridhydro.config_targets import read_targets
 from gridhydro.configurations import configured
 from gridhydro.domain import Domain
 from gridhydro.given import one_of, share
@@ -26,14 +27,17 @@ from gridhydro.option_values import named, read_options, refuse_unknown, refuse_
 from gridhydro.options import ModelOptions, RehearsalOptions, TrainingOptions
 from gridhydro.river import River
 from gridhydro.storage import StorageObservations
+from gridhydro.targets import Target
 from gridhydro.training import STARTS
 
 DATA = "GRIDHYDRO_DATA"
 SECTIONS = (
     "rehearsal", "domain", *GAUGES, "landsurface", "attributes", "forcing", "weather", "grace",
-    "model", "training",
+    "targets", "model", "training",
 )  # fmt: skip
-BASIN_SECTIONS = ("basins", "grace", "model", "training")
+BASIN_SECTIONS = ("basins", "grace", "targets", "model", "training")
+# sections that are written as several, [[name]]
+SEVERAL = ("gauges", "targets")
 # what may take the place of what a file says
 CHANGES = ("configuration", "storage_weight", "fold")
 # keys of [model] that column = "lstm" takes
@@ -47,7 +51,8 @@ class Setup:
     attributes  rasters (y, x) on the domain; forcing: (time, y, x) on the domain, in engine units;
                 of lumped basins name -> (N,), NaN where missing, and (time, gauge)
     discharge   table of days by gauges, m3 s-1, or an array with units; NaN: no observation
-    land        the land surface, and storage observed anomalies, where the file has these sections
+    land        the land surface, storage observed anomalies, and targets other observations, where
+                the file has these sections
     """
 
     domain: Domain
@@ -60,6 +65,7 @@ class Setup:
     data: Path
     land: LandSurface | None = None
     storage: StorageObservations | None = None
+    targets: tuple[Target, ...] = ()
 
 
 def load(
@@ -75,6 +81,10 @@ def load(
     source = find(name)
     data = _data_folder(data)
     content = _changed(source, _sections(source), changes or {})
+    network = content["model"].get("network", ModelOptions.network)
+    if network != "gz":
+        by = f'network = "{network}"'
+        refuse_unused(f"{source}, [model]", content["model"], ("history_days",), by)
     if "basins" in content:
         return _basins(source, content, data)
     model = _model(source, content["model"])
@@ -87,7 +97,10 @@ def load(
         with named(f"{source}, [rehearsal]"):
             inputs = rehearsal_folder(data, options.seed, options.years)
     found = read_rasters(source, content, inputs, model, training)
-    return Setup(model=model, training=training, source=source, data=data, **found)
+    targets = read_targets(source, content, inputs, found["domain"], model.column)
+    return Setup(
+        model=model, training=training, source=source, data=data, targets=tuple(targets), **found
+    )
 
 
 def _changed(source: Path, content: dict, changes: Mapping[str, object]) -> dict:
@@ -141,11 +154,14 @@ def _basins(source: Path, content: dict, data: Path) -> Setup:
     column = HBV() if model.column == "lstm" else column_named(model.column)
     found = basins.read(options, column, data, f"{source}, [basins]")
     storage = read_storage(source, content, data, found.domain)
+    if "targets" in content and model.column == "lstm":
+        raise ValueError(f'{source}, [[targets]]: column = "lstm" gives discharge only')
+    targets = read_targets(source, content, data, found.domain, model.column)
     place = f"{source}, [training]: held_out"
     refuse_unknown(place, training.held_out, list(found.domain.gauges.index))
     return Setup(
         found.domain, found.attributes, found.forcing, found.discharge, model, training, source,
-        data, storage=storage,
+        data, storage=storage, targets=tuple(targets),
     )  # fmt: skip
 
 
@@ -201,9 +217,9 @@ def _sections(source: Path) -> dict:
     sections = BASIN_SECTIONS if "basins" in content else SECTIONS
     refuse_unknown(str(source), content, sections)
     for section in content:
-        kind = list if section == "gauges" else dict
+        kind = list if section in SEVERAL else dict
         if not isinstance(content[section], kind):
-            brackets = "[[gauges]]" if kind is list else f"[{section}]"
+            brackets = f"[[{section}]]" if kind is list else f"[{section}]"
             raise ValueError(f"{source}: '{section}' is written as {brackets} with keys below it")
     if "basins" not in content:
         _one(source, content, GAUGES)

@@ -12,6 +12,7 @@ import xarray as xr
 from gridhydro.run import Run
 from gridhydro.storage import StorageObservations
 from gridhydro.storage_scores import mean_of, scores
+from gridhydro.targets import Target
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,18 @@ class Ensemble:
     def evaluate_storage(self, observations, period, name: str = "", pairs=None) -> pd.DataFrame:
         """Scores of the mean; see `Run.evaluate_storage`."""
         return scores(self.storage(observations) if pairs is None else pairs, period, name)
+
+    def target_series(self, target: Target):
+        """Observations and the mean of the runs; see `Run.target_series`."""
+        series = [run.target_series(target) for run in self.runs]
+        return series[0][0], sum(simulated for _, simulated in series) / len(series)
+
+    def evaluate_target(
+        self, target: Target, period: tuple[str, str], name: str = "", simulated=None
+    ) -> pd.DataFrame:
+        """Scores of the mean; see `Run.evaluate_target`."""
+        simulated = self.target_series(target) if simulated is None else simulated
+        return self.runs[0].evaluate_target(target, period, name, simulated)
 
 
 def seeds(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Training losses: discharge at gauges against observations with gaps.
+"""Training losses: simulated against observed series with gaps, of gauges or of other sites.
 
 All take `simulated` and `observed`, tensors of shape (time, gauge) in one unit, and give a scalar
 that is 0 for a perfect fit. NaN in `observed` is a missing day and counts nowhere. Gradients stay
@@ -36,6 +36,16 @@ def nse_loss(simulated, observed, variance=None) -> torch.Tensor:
     _require(used, "an observation and a variance above zero")
     error = _mean((simulated - observed) ** 2, valid)
     return (error[used] / variance[used]).mean()
+
+
+def rmse_loss(simulated, observed) -> torch.Tensor:
+    """Root mean square error over all gauges and days, in the unit of the series.
+
+    ValueError if there is no observation at all.
+    """
+    simulated, observed, valid = _masked(simulated, observed)
+    _require(valid, "an observation")
+    return _root(((simulated - observed) ** 2).sum() / valid.sum())
 
 
 def rmse_lowflow_loss(simulated, observed, alpha: float = 0.25) -> torch.Tensor:
@@ -77,6 +87,7 @@ def kge_loss(simulated, observed) -> torch.Tensor:
 
 LOSSES: dict[str, Callable] = {
     "nse": nse_loss,
+    "rmse": rmse_loss,
     "rmse_lowflow": rmse_lowflow_loss,
     "kge": kge_loss,
 }

@@ -16,6 +16,7 @@ from gridhydro.column import Column, Field
 from gridhydro.columns import column as column_named
 from gridhydro.domain import Domain
 from gridhydro.given import names, one_of, share, whole
+from gridhydro.history import History
 from gridhydro.hydrograph import ROUTED
 from gridhydro.inputs import attribute_values, property_values
 from gridhydro.io.quantities import SERIES
@@ -40,8 +41,12 @@ class Model(torch.nn.Module):
     attributes  Dataset of rasters (y, x) on the domain's grid, or name -> (N,) values
     properties  Dataset or name -> (N,) of what the column and the river have to know of a cell
     network     "mlp" reads attributes; "conv2d" and "conv3d" those of the cells around as well, see
-                `nets.raster`; "lstm" attributes and forcing; "free" has no network but a value for
-                each cell to learn, and "none" nothing to learn: both start at `defaults`
+                `nets.raster`; "lstm" attributes and forcing; "gz" attributes and `history`, see
+                `nets.history`; "free" has no network but a value for each cell to learn, and "none"
+                nothing to learn: both start at `defaults`
+    history     of "gz": what was seen of every cell, such as its forcing and observations of the
+                training period. Parameters come from it whatever days are run. That of a gauge held
+                out is read as well: it is gauged, though not trained on
     defaults    parameter -> (N,) or one value, of "free" and "none"; mid-range where left out
     hidden      sizes of the hidden layers of the network, or size of the LSTM; two or more sizes
                 with "lstm": the LSTM's, and those of the layers that give the static parameters
@@ -72,6 +77,7 @@ class Model(torch.nn.Module):
         properties: xr.Dataset | Mapping[str, object] | None = None,
         defaults: Mapping[str, object] | None = None,
         network: str = "mlp",
+        history: History | None = None,
         hidden: int | Sequence[int] | None = None,
         components: int = 1,
         weights: str = "mean",
@@ -104,6 +110,11 @@ class Model(torch.nn.Module):
         hidden = sizes(network, hidden)
         per_cell = network in PER_CELL and attributes is None
         values = {} if per_cell else attribute_values(domain, attributes)
+        if history is not None and history.size != domain.size:
+            raise ValueError(
+                f"the history is of {history.size} cells, the domain has {domain.size}: make it "
+                "with History.of(domain, ...)"
+            )
         of_river = () if domain.grid is None else self.river.properties
         of_cells = (*self.column.properties, *of_river)
         properties = property_values(domain, properties, of_cells)
@@ -113,6 +124,7 @@ class Model(torch.nn.Module):
             dropout=dropout, log_attributes=log_attributes, fixed=fixed,
             river=asdict(self.river), unit_hydrograph=unit_hydrograph, scheme=str(self.scheme),
             seed=seed, correction=correction if isinstance(correction, str | None) else "own",
+            history=None if history is None else history.about,
         )  # fmt: skip
         weighted = one_of("weights", weights, ("mean", "learned")) == "learned"
         with torch.random.fork_rng(devices=[]):
@@ -121,7 +133,7 @@ class Model(torch.nn.Module):
                 network, domain, values, fields, hidden=hidden, components=components, fixed=fixed,
                 defaults=defaults or {}, forcings=self.column.forcings, dynamic=dynamic,
                 dynamic_dropout=dynamic_dropout, weighted=weighted, dropout=dropout,
-                log_attributes=log_attributes,
+                log_attributes=log_attributes, past=None if history is None else history.fields,
             )  # fmt: skip
             networks = {n.name: EmbeddedNetwork(n) for n in self.column.networks}
             if isinstance(correction, str):
@@ -131,6 +143,9 @@ class Model(torch.nn.Module):
         self.embedded = torch.nn.ModuleDict(networks)  # inside the column's step, if it has any
         self.register_buffer("fitted", torch.tensor(False))
         self.register_buffer("attributes", self.network.matrix(values))
+        self.register_buffer("history", None if history is None else history.values)
+        if history is not None:
+            self.network.trunk.fit(self.history)
         self.property_names = tuple(properties)
         rows = [torch.as_tensor(row, dtype=torch.float32) for row in properties.values()]
         self.register_buffer(
@@ -174,6 +189,11 @@ class Model(torch.nn.Module):
         return (*self.column.forcings, *(_series(name) for name in more))
 
     @property
+    def known(self) -> History | None:
+        """The history of the cells, of a network that reads one."""
+        return None if self.history is None else History(self.history, **self.options["history"])
+
+    @property
     def fields(self) -> tuple[Field, ...]:
         """The parameters, learned and fixed, as exported."""
         return self.network.fields
@@ -196,6 +216,8 @@ class Model(torch.nn.Module):
         self.network.inputs.fit(attributes)
         if isinstance(self.network, SequenceParameterization):
             self.network.trunk.fit(forcing[: len(self.column.forcings)])
+        if self.history is not None:
+            self.network.trunk.fit(self.history if cells is None else self.history[:, :, cells])
         if self.correction is not None:
             self.correction.inputs.fit(self.correction_attributes)
             self.correction.fit(self._read_by_correction(forcing))
@@ -212,6 +234,10 @@ class Model(torch.nn.Module):
         (F, W, N) is that of the days before, which pass without gradient.
         """
         attributes = self.attributes if cells is None else self.attributes[cells]
+        if self.history is not None:
+            return self.network(
+                attributes, self.history if cells is None else self.history[:, :, cells]
+            )
         own = len(self.column.forcings)
         forcing, before = (None if w is None else w[:own] for w in (forcing, before))
         return self.network(attributes, forcing, before)
@@ -256,6 +282,7 @@ class Model(torch.nn.Module):
         cells: Tensor | None = None,
         before: Tensor | None = None,
         averages: Averages | None = None,
+        routed: bool = True,
     ) -> Simulation:
         """Run over forcing (F, T, N), packed in the order and units of `forcings`.
 
@@ -266,6 +293,7 @@ class Model(torch.nn.Module):
         cells       of lumped basins: which of them the forcing is for, in order
         before      forcing (F, W, N) of the days before, which only fill the stores: no gradient
         averages    periods over which the water in all stores and rivers is averaged
+        routed      False: rivers of a raster are left out, and there is no discharge
         """
         if cells is not None and self.domain.grid is not None:
             raise ValueError("cells of a raster belong together: only lumped basins can be chosen")
@@ -276,15 +304,17 @@ class Model(torch.nn.Module):
             days = early.shape[1]
             first = {n: p[:days] if p.ndim == 3 else p for n, p in parameters.items()}
             with torch.no_grad():
-                state = self._run(early, state, outputs, first, cells).state
+                state = self._run(early, state, outputs, first, cells, routed=routed).state
             parameters = {n: p[days:] if p.ndim == 3 else p for n, p in parameters.items()}
-        return self._run(weather, state, outputs, parameters, cells, averages)
+        return self._run(weather, state, outputs, parameters, cells, averages, routed)
 
-    def _run(self, forcing, state, outputs, parameters, cells, averages=None) -> Simulation:
+    def _run(
+        self, forcing, state, outputs, parameters, cells, averages=None, routed=True
+    ) -> Simulation:
         own = {f.name: parameters[f.name] for f in self.column.parameters}
-        routed = [self.column.runoff, *(n for n in outputs if n.startswith(ROUTED))]
-        routed = [name.removeprefix(ROUTED) for name in routed]
-        wanted = [*routed, *(n for n in outputs if not n.startswith(ROUTED))]
+        flowing = [self.column.runoff, *(n for n in outputs if n.startswith(ROUTED))]
+        flowing = [name.removeprefix(ROUTED) for name in flowing]
+        wanted = [*flowing, *(n for n in outputs if not n.startswith(ROUTED))]
         weights, separate = parameters.get(WEIGHT), self.unit_hydrograph == "components"
         properties = self.cell_properties(cells)
         stored = () if averages is None or STORAGE in wanted else (STORAGE,)
@@ -299,7 +329,7 @@ class Model(torch.nn.Module):
         flows, tails = {}, None
         if self.unit_hydrograph is not None:
             flows, tails = hydrograph.route(
-                {name: fluxes[name] for name in routed}, parameters, weights,
+                {name: fluxes[name] for name in flowing}, parameters, weights,
                 self.unit_hydrograph, state.hydrograph if state else None,
             )  # fmt: skip
         averaged = {n: hydrograph.over_components(v, weights) for n, v in fluxes.items()}
@@ -311,6 +341,8 @@ class Model(torch.nn.Module):
         area = self.area if cells is None else self.area[cells]
         if self.domain.grid is None:  # a basin is its own gauge
             discharge, river = runoff * (area / 1000) / SECONDS, None
+        elif not routed:
+            discharge = river = None
         else:
             outflow, river, in_rivers = self.river.discharge(
                 runoff, self.domain, area, self.flow_length, parameters, properties,

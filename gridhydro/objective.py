@@ -1,9 +1,9 @@
-"""What training makes small: the misfit of discharge at gauges, and of water storage on tiles."""
+"""What training makes small: the misfit of discharge, of water storage on tiles, of targets."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -15,29 +15,45 @@ from gridhydro import metrics
 from gridhydro.batches import Batch
 from gridhydro.forcing import Forcing
 from gridhydro.given import share
-from gridhydro.losses import nse_loss
+from gridhydro.losses import NothingObserved, nse_loss
 from gridhydro.observed import per_area, variance
 from gridhydro.simulation import Simulation
 from gridhydro.storage import StorageObservations
+from gridhydro.targets import Seen
 
 
 class Objective:
-    """(1 - w) x misfit of discharge + w x misfit of storage anomalies, 1 - NSE meaned over tiles.
+    """The mean, by their weights, of the misfits of discharge, storage and targets.
 
     score     loss of discharge (L, G) in mm d-1; told the variance of each gauge in minibatches
-    observed  discharge (1, T, G) mm d-1; run: the days of a step; days: those that are scored
-    storage   observations of storage, or None
-    weight    w of storage
+    observed  discharge (1, T, G) mm d-1, or None; run: the days of a step; days: those scored
+    storage   observations of storage, whose misfit is 1 - NSE meaned over tiles, or None
+    weight    of storage; discharge has the rest of 1
+    targets   those of other outputs of the column
     """
 
     def __init__(
-        self, model, score: Callable, observed: Forcing, run: slice, days: slice, batches,
+        self, model, score: Callable, observed: Forcing | None, run: slice, days: slice, batches,
         storage: StorageObservations | None = None, weight: float = 0.5,
+        targets: Sequence[Seen] = (),
     ):  # fmt: skip
-        self.score, self.storage = score, storage
-        self.weight = share("storage_weight", weight) if storage is not None else 0.0
+        self.score, self.storage, self.targets = score, storage, targets
+        weight = share("storage_weight", weight) if storage is not None else 0.0
+        weights = {"discharge": 1 - weight if observed is not None else 0.0, "storage": weight}
+        for target in targets:
+            if target.name in weights:
+                raise ValueError(f"there are two targets called '{target.name}': merge them")
+            weights[target.name] = target.target.weight
+        self.weights = {name: value for name, value in weights.items() if value > 0}
+        if not self.weights:
+            raise ValueError(
+                "there is nothing to train on: give discharge, targets, or storage with a "
+                "storage_weight above 0"
+            )
+        scored = days if batches is not None else None
+        self.scores = [target.score(scored) for target in targets]
         self.to_depth, self.variance = per_area(model), None
-        if batches is not None and "variance" in inspect.signature(score).parameters:
+        if scored and observed and "variance" in inspect.signature(score).parameters:
             self.variance = variance(observed, days)
         self.windows = self.seen = self.averages = None
         if storage is not None:
@@ -55,14 +71,27 @@ class Objective:
     def __call__(self, run: Simulation, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The value to make small, and its parts by name."""
         parts = {}
-        if self.weight < 1:
+        if "discharge" in self.weights and self._seen(batch, batch.observed):
             simulated = batch.gauged(run) * self.to_depth[batch.gauges]
             parts["discharge"] = self._scored(batch)(simulated, batch.observed)
-        if self.weight > 0:
+        if "storage" in self.weights:
             anomalies = self.storage.anomalies(run.storage, self.windows)
             parts["storage"] = nse_loss(anomalies, self.seen)
-        weights = {"discharge": 1 - self.weight, "storage": self.weight}
-        return sum(weights[name] * part for name, part in parts.items()), parts
+        for target, score, observed in zip(self.targets, self.scores, batch.seen, strict=True):
+            if not self._seen(batch, observed):
+                continue
+            columns = batch.cells  # of lumped basins, of which a target has every one
+            simulated = run.outputs[target.name]
+            simulated = simulated if columns is not None else simulated[:, target.cells]
+            parts[target.name] = score(target.of(simulated, columns), observed, columns)
+        if not parts:
+            raise NothingObserved("nothing is observed in these days")
+        total = sum(self.weights[name] for name in parts)
+        return sum(self.weights[name] / total * part for name, part in parts.items()), parts
+
+    def _seen(self, batch: Batch, observed: Tensor) -> bool:
+        """Whether there is something in a minibatch; of a whole period the losses see to it."""
+        return batch.cells is None or not bool(observed.isnan().all())
 
     def _scored(self, batch: Batch) -> Callable:
         if self.variance is None:
@@ -71,16 +100,25 @@ class Objective:
         return partial(self.score, variance=of_gauge[batch.gauges.to(of_gauge.device)])
 
     @property
+    def asked(self) -> dict:
+        """What a run of the model has to give, as arguments of `Model.forward`."""
+        rivers = any(name in self.weights for name in ("discharge", "storage"))
+        outputs = tuple(target.name for target in self.targets)
+        return dict(outputs=outputs, averages=self.averages, routed=rivers)
+
+    @property
     def about(self) -> dict:
         """What there is to keep of it with a run."""
+        targets = {"targets": [one.target.about() for one in self.targets]}
         if self.storage is None:
-            return {"storage": None}
+            return {"storage": None, **targets}
         solutions, tiles = int(self.windows.covered.sum()), self.storage.tiles.size
         return {
             "storage": {
-                "weight": self.weight, "tiles": tiles, "solutions": solutions,
+                "weight": self.weights.get("storage", 0.0), "tiles": tiles, "solutions": solutions,
                 "baseline": list(self.storage.baseline),
-            }
+            },
+            **targets,
         }  # fmt: skip
 
 

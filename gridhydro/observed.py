@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import torch
@@ -48,12 +50,10 @@ def discharge_table(discharge, domain: Domain | None = None) -> pd.DataFrame:
     return table
 
 
-def observations(
-    discharge, times, days: slice, model, names: list[str], device, cache, progress=True
-):
-    """Observations in mm d-1 of all gauges and days, and which of the gauges to train on.
+def observations(discharge, times, model, names: list[str], device, cache, progress=True):
+    """Observations in mm d-1 of all gauges and days, (1, T, G) as a `Forcing`, for its windows.
 
-    (1, T, G) as a `Forcing`, for its windows; (g,) indices of `names` among the gauges.
+    ValueError where the gauges called `names` have none.
     """
     known, to_depth = list(model.domain.gauges.index), per_area(model).cpu()
     if isinstance(discharge, xr.DataArray) and "time" in discharge.coords:
@@ -82,17 +82,19 @@ def observations(
         values = by_cell(rows(slice(0, len(times))).to(device))
     else:
         values = on_disk.packed(cache, shape, rows, progress=progress)
-    places = torch.tensor([known.index(g) for g in names], device=device)
-    observed = Forcing(times, values, cache is not None)
-    refuse_empty(observed, days, places, names)
-    return observed, places
+    return Forcing(times, values, cache is not None)
 
 
-def refuse_empty(observed: Forcing, days: slice, places: torch.Tensor, names: list[str]) -> None:
-    """ValueError naming the gauges, at these places, that have no observation in these days."""
-    values, times = observed.values[0, days], observed.times[days]
-    parts = places.to(values.device).split(_GAUGES)
-    empty = torch.cat([values[:, part].isnan().all(0) for part in parts])
+def refuse_empty(
+    series: Sequence[Forcing], days: slice, places: torch.Tensor, names: list[str]
+) -> None:
+    """ValueError naming the gauges, at these places, of which no series (1, T, G) has an
+    observation in these days."""
+    times, empty = series[0].times[days], torch.ones(len(places), dtype=torch.bool)
+    for one in series:
+        values = one.values[0, days]
+        parts = places.to(values.device).split(_GAUGES)
+        empty &= torch.cat([values[:, part].isnan().all(0) for part in parts]).cpu()
     if empty.any():
         without = [name for name, is_empty in zip(names, empty.tolist(), strict=True) if is_empty]
         raise ValueError(

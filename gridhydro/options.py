@@ -97,6 +97,21 @@ class GraceOptions:
 
 
 @dataclass(frozen=True)
+class TargetOptions:
+    """One [[targets]]: observations of an output of the column; see `gridhydro.Target`."""
+
+    name: str  # of the flux or state
+    file: str  # NetCDF with time, y and x, or of basins time and one dimension of their names
+    variable: str | None = None
+    units: str | None = None  # where the file does not say
+    crs: str | None = None
+    weight: float = 1.0
+    loss: str = "rmse"
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True)
 class RehearsalOptions:
     """Section [rehearsal]: a generated world, in whose folder the paths of the file start."""
 
@@ -138,6 +153,8 @@ class ModelOptions:
 
     configuration  one of `gridhydro.configurations`, which sets what is not given here and in
                    [training]
+    history_days   of network = "gz": its history, forcing and for lumped basins observed discharge
+                   of the training's period, is read in means of so many days
     """
 
     configuration: str | None = None
@@ -146,6 +163,7 @@ class ModelOptions:
     network: str = "mlp"
     correction: str | None = None
     hidden: tuple[int, ...] = ()
+    history_days: int = 5
     components: int = 1
     weights: str = "mean"
     dynamic: tuple[str, ...] = ()
@@ -174,5 +192,6 @@ class TrainingOptions:
     split: dict | None = None
     held_out: tuple[str, ...] = ()
     storage_weight: float | None = None  # a half, with [grace]
+    fit_discharge: bool = True  # or only score it
     start: str = "empty"
     cache: bool = False  # packed copies of the series in the run folder, instead of in memory

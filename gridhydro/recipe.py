@@ -55,7 +55,8 @@ def train_domain(
     if progress:
         announce(setup, _what(setup))
     run = train(
-        model, setup.forcing, setup.discharge, split=split,
+        model, setup.forcing, setup.discharge if settings.fit_discharge else None, split=split,
+        targets=setup.targets,
         period=settings.period if split is None else None, spinup=settings.spinup,
         spinup_cycles=settings.spinup_cycles, epochs=settings.epochs if epochs is None else epochs,
         learning_rate=settings.learning_rate, optimizer=settings.optimizer, loss=settings.loss,
@@ -88,9 +89,11 @@ def announce(setup: Setup, what: str) -> None:
 def _what(setup: Setup) -> str:
     """A line that says what is fitted to what."""
     model, weight = setup.model, _weight(setup) if setup.storage is not None else 0.0
-    parts = [f"discharge at gauges ({1 - weight:g})"] if weight < 1 else []
+    fits = weight < 1 and setup.training.fit_discharge
+    parts = [f"discharge at gauges ({1 - weight:g})"] if fits else []
     if weight > 0:
         parts.append(f"water storage on {setup.storage.tiles.size} tiles ({weight:g})")
+    parts += [f"{target.name} ({target.weight:g})" for target in setup.targets]
     name = f"{model.configuration}: " if model.configuration else ""
     network = {"none": "nothing learned", "free": "free values"}.get(model.network, model.network)
     corrected = f" and {model.correction}" if model.correction else ""
@@ -114,6 +117,7 @@ def save(run: Run, setup: Setup, out: str | Path, scores: pd.DataFrame) -> None:
     """Everything of a run on disk, scores of storage included where it was observed."""
     run.save(out, scores=scores, discharge=setup.discharge)
     score_storage(run, setup, out)
+    score_targets(run, setup, out)
 
 
 def score_storage(run: Run | Ensemble, setup: Setup, out: str | Path) -> pd.DataFrame | None:
@@ -131,6 +135,24 @@ def score_storage(run: Run | Ensemble, setup: Setup, out: str | Path) -> pd.Data
     ]
     found = pd.concat(tables, ignore_index=True)
     storage_scores.write(out, pairs, found)
+    return found
+
+
+def score_targets(run: Run | Ensemble, setup: Setup, out: str | Path) -> pd.DataFrame | None:
+    """Scores of all targets over the periods of the file, written to target_metrics.csv.
+
+    None where there are none. A period without an observation is left out.
+    """
+    tables = []
+    for target in setup.targets:
+        series = run.target_series(target)
+        for name, period in _periods(setup).items():
+            if series[0].within(*period):
+                tables.append(run.evaluate_target(target, period, name, series))
+    if not tables:
+        return None
+    found = pd.concat(tables, ignore_index=True)
+    checkpoint.replace(Path(out) / "target_metrics.csv", lambda p: found.to_csv(p, index=False))
     return found
 
 
@@ -155,6 +177,7 @@ def train_ensemble(domain, data, out: str | Path, seeds: int, **options) -> pd.D
     checkpoint.replace(out / "metrics.csv", lambda p: scores.to_csv(p, index=False))
     draw_scores(out / "figures", setup.domain, scores)
     score_storage(ensemble, setup, out)
+    score_targets(ensemble, setup, out)
     return scores
 
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import xarray as xr
+
 from gridhydro import splits
 from gridhydro.baseline import make_model
 from gridhydro.basins import filled_for
 from gridhydro.columns import column as column_named
 from gridhydro.config import LSTM_OPTIONS, Setup
 from gridhydro.given import days
+from gridhydro.history import History
 from gridhydro.nets.choice import PER_CELL
-from gridhydro.option_values import refuse_unknown
+from gridhydro.observed import discharge_table
+from gridhydro.option_values import named, refuse_unknown
 from gridhydro.river import River
 from gridhydro.splits import Split
+from gridhydro.target_input import series_of
+from gridhydro.units import depth_of_flow
 
 # kinds of splits in a domain file, and the keys that each takes besides `fold`
 _SPLITS = {
@@ -25,7 +31,7 @@ _SPLITS = {
 def build_model(setup: Setup, seed: int):
     """The model that a domain file describes."""
     options = asdict(setup.model)
-    del options["configuration"]
+    del options["configuration"], options["history_days"]
     options |= {"hidden": options["hidden"] or None, "seed": seed}
     if options["column"] == "lstm":
         options = {name: options[name] for name in (*LSTM_OPTIONS, "seed")}
@@ -35,6 +41,8 @@ def build_model(setup: Setup, seed: int):
     attributes = setup.attributes
     if setup.domain.grid is None:  # gaps are filled without a look at what is held out
         attributes = filled_for(setup.domain, attributes, _trained(setup))
+    if setup.model.network == "gz":
+        options["history"] = _history(setup)
     if setup.model.network in PER_CELL and setup.model.correction is None:
         attributes = None
     if setup.land is not None:
@@ -43,6 +51,31 @@ def build_model(setup: Setup, seed: int):
         defaults = {n: v for n, v in setup.land.defaults.items() if n in known}
         options |= {"properties": setup.land.properties, "defaults": defaults}
     return make_model(setup.domain, attributes, **options)
+
+
+def _history(setup: Setup) -> History:
+    """What network "gz" reads of the training's period: forcing, targets and, of lumped basins,
+    discharge.
+
+    Gauges held out have theirs read too.
+    """
+    column = column_named(setup.model.column)
+    series = [setup.forcing[[f.name for f in column.forcings]]]
+    for target in setup.targets:
+        unit = column.output(target.name).unit
+        observed = series_of(target, setup.domain, unit)
+        observed = observed.assign_attrs({"units": unit} | observed.attrs)
+        series.append(observed.to_dataset(name=f"observed_{target.name}"))
+    if setup.domain.grid is None:
+        gauges = setup.domain.gauges
+        flow = discharge_table(setup.discharge, setup.domain).reindex(columns=gauges.index)
+        depth = flow * depth_of_flow(gauges["network_area_km2"])
+        axes = {"time": depth.index.to_numpy(), "gauge": list(depth)}
+        depth = xr.DataArray(depth.to_numpy(), axes, ("time", "gauge"), attrs={"units": "mm d-1"})
+        series.append(depth.to_dataset(name="discharge"))
+    with named(f"{setup.source}, [model]: history_days"):
+        every = setup.model.history_days
+        return History.of(setup.domain, series, setup.training.period, every)
 
 
 def _trained(setup: Setup) -> list[str]:

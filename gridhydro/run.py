@@ -11,16 +11,18 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from gridhydro import checkpoint, export, figures, metrics, run_folder, storage_scores
+from gridhydro import checkpoint, export, figures, metrics, run_folder, storage_scores, targets
 from gridhydro.baseline import make_model
 from gridhydro.basins import lumped_domain, with_pet
 from gridhydro.forcing import Forcing
 from gridhydro.given import period as period_of
+from gridhydro.history import History, of_others
 from gridhydro.inputs import attribute_values, without_gaps
 from gridhydro.model import Model, Simulation
 from gridhydro.nets import SequenceParameterization
 from gridhydro.observed import discharge_table
 from gridhydro.storage import StorageObservations
+from gridhydro.targets import Seen, Target
 from gridhydro.units import depth_of_flow
 
 # days x basins that a run of lumped basins holds at once
@@ -159,6 +161,7 @@ class Run:
         *,
         names: Sequence[str] | None = None,
         pet: str | None = None,
+        history: History | xr.Dataset | None = None,
     ) -> xr.Dataset:
         """Daily discharge (time, gauge) of basins that the run was not trained on.
 
@@ -168,12 +171,18 @@ class Run:
         names    of some of the basins
         pet      method of the potential evapotranspiration, or "given" to take that of the basins;
                  that of the training if left out
+        history  of network "gz": Dataset (time, gauge) of what it reads beside the forcing of the
+                 basins, over the same period as in training; or a `History` of another period
         Missing attributes are taken as the mean of the training, with a warning.
         """
-        return self.transferred(basins, names, pet).simulate(outputs=outputs)
+        return self.transferred(basins, names, pet, history).simulate(outputs=outputs)
 
     def transferred(
-        self, basins: xr.Dataset, names: Sequence[str] | None = None, pet: str | None = None
+        self,
+        basins: xr.Dataset,
+        names: Sequence[str] | None = None,
+        pet: str | None = None,
+        history: History | xr.Dataset | None = None,
     ) -> Run:
         """The same run for other lumped basins; see `predict`."""
         if self.model.domain.grid is not None:
@@ -189,12 +198,16 @@ class Run:
             options |= dict(
                 column=self.model.column, storage=self.model.storage, backend=self.model.backend
             )
+        weather = with_pet(basins, self.model.column, pet or self.about.get("pet") or "given")
+        if getattr(self.model, "history", None) is not None:
+            options["history"] = of_others(self.model.known, domain, weather, history)
+        elif history is not None:
+            raise ValueError("the network of this run reads no history: leave it out")
         model = make_model(domain, without_gaps(values, means), **options)
         model.network.load_state_dict(network.state_dict())
         model.embedded.load_state_dict(self.model.embedded.state_dict())
         model.eval()
-        method = pet or self.about.get("pet") or "given"
-        forcing = Forcing.read(with_pet(basins, model.column, method), domain, model)
+        forcing = Forcing.read(weather, domain, model)
         return Run(model, forcing, self.history, self.about)
 
     def evaluate(
@@ -255,6 +268,29 @@ class Run:
         """
         pairs = self.storage(observations) if pairs is None else pairs
         return storage_scores.scores(pairs, period, name)
+
+    def evaluate_target(
+        self, target: Target, period: tuple[str, str], name: str = "", simulated=None
+    ) -> pd.DataFrame:
+        """Scores of one target in the period, one row for each cell that is observed there.
+
+        Bias (mean error), ubrmse and rmse are in the unit of the observations (column `unit`);
+        correlation, nse and kge have none. The simulation starts on the first day of the forcing.
+        `simulated`, of `target_series`, spares it where several periods are scored.
+        """
+        seen, values = self.target_series(target) if simulated is None else simulated
+        first, last = period_of(period)
+        days = seen.series.between(first, last)
+        label = name or f"{first} to {last}"
+        return targets.scores(seen, values, self.model.domain, days, label)
+
+    def target_series(self, target: Target) -> tuple[Seen, np.ndarray]:
+        """The observations of a target on the days of the forcing, and the column's output at the
+        same cells, (T, K)."""
+        forcing = self._forcing(None)
+        seen = Seen.read(target, self.model, forcing.times)
+        _, run = self._simulation(forcing, (target.name,))
+        return seen, run.outputs[target.name].cpu()[:, seen.cells].numpy()
 
     def save(self, folder: str | Path, *, scores=None, discharge=None, outputs=None) -> None:
         """Everything on disk: model, maps, series, scores, figures, and what it takes to repeat.

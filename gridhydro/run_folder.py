@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from gridhydro.baseline import make_model
 from gridhydro.checkpoint import replace
 from gridhydro.domain import Domain
+from gridhydro.history import History
 from gridhydro.river import River
 
 _PACKAGES = ("gridhydro", "torch", "numba", "numpy", "xarray", "pyflwdir")
@@ -53,6 +54,8 @@ def read(folder: Path, column=None) -> tuple[torch.nn.Module, pd.DataFrame, dict
         options["column"] = column
     if properties := content["model"].get("properties"):
         options["properties"] = dict(zip(properties, tensors["properties"].numpy(), strict=True))
+    if about := options.get("history"):
+        options["history"] = History(tensors["history"], **about)
     model = make_model(domain, values, **options)
     model.load_state_dict(tensors)
     model.eval()

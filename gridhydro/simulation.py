@@ -25,13 +25,13 @@ class State:
 class Simulation:
     """What a run gives.
 
-    discharge  (T, G) m3 s-1 at the gauges
+    discharge  (T, G) m3 s-1 at the gauges; None of a raster whose rivers were left out
     outputs    daily fluxes and states by name, (T, N)
     state      all water at the end
     storage    (R, N) mm, water in all stores and in the rivers as means over periods, if asked for
     """
 
-    discharge: Tensor
+    discharge: Tensor | None
     outputs: dict[str, Tensor]
     state: State
     storage: Tensor | None = field(default=None)

@@ -1,4 +1,4 @@
-"""Training against river gauges: whole periods or minibatches, spin-up, exact resume."""
+"""Training against what is observed: whole periods or minibatches, spin-up, exact resume."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ import torch
 import xarray as xr
 from tqdm import tqdm
 
-from gridhydro import checkpoint, guard
-from gridhydro.batches import Batch, Batches, minibatches
+from gridhydro import checkpoint, guard, training_data
+from gridhydro.batches import Batch, Batches
 from gridhydro.forcing import Forcing
-from gridhydro.given import names as names_of
 from gridhydro.given import one_of, whole
-from gridhydro.given import period as period_of
 from gridhydro.interrupt import Interrupt
 from gridhydro.losses import NothingObserved
 from gridhydro.losses import loss as loss_named
 from gridhydro.model import Model
-from gridhydro.objective import Objective, Validation
+from gridhydro.objective import Objective
 from gridhydro.observed import observations, refuse_empty
 from gridhydro.run import Run
 from gridhydro.splits import Split
 from gridhydro.storage import StorageObservations
+from gridhydro.targets import Target, read_all
 
 STARTS = ("empty", "equilibrium")
 OPTIMIZERS = {"adam": torch.optim.Adam, "adadelta": torch.optim.Adadelta}
@@ -36,8 +35,9 @@ OPTIMIZERS = {"adam": torch.optim.Adam, "adadelta": torch.optim.Adadelta}
 def train(
     model: Model,
     forcing: xr.Dataset | Forcing,
-    discharge: pd.DataFrame | xr.DataArray,
+    discharge: pd.DataFrame | xr.DataArray | None = None,
     *,
+    targets: Sequence[Target] = (),
     period: tuple[str, str] | None = None,
     spinup: int = 365,
     spinup_cycles: int = 0,
@@ -63,11 +63,14 @@ def train(
     checkpoint_every: float = 20.0,
     progress: bool = True,
 ) -> Run:
-    """Fit the model's network to observed discharge, and to observed water storage where given.
+    """Fit the model's network to what is observed: discharge, water storage, and other targets.
 
     forcing     Dataset (time, y, x) of the column's forcings on the domain's grid
     discharge   m3 s-1 (or a DataArray with units, mm d-1 too), one column per gauge of the domain;
-                NaN is a missing day
+                NaN is a missing day; may be left out where there is something else to fit
+    targets     observed series of other outputs of the column, each a `gridhydro.Target`; the loss
+                is the mean of all parts by their weights, of which discharge has 1, or
+                1 - `storage_weight` beside storage
     period      first and last day (or month, or year) that are scored, both included
     spinup      (without batches) days before the period that only fill the stores
     spinup_cycles  runs over all forcing up to the period's end before that, for short records
@@ -83,7 +86,8 @@ def train(
     out         folder for checkpoints, one every `checkpoint_every` seconds and at the end;
                 with `resume` training goes on from the last, to the numbers of an unbroken run
     storage     anomalies of water storage on tiles to fit as well: the loss is then (1 - w) of that
-                of discharge + w (1 - NSE, meaned over the tiles), with w = `storage_weight`
+                of discharge + w (1 - NSE, meaned over the tiles), with w = `storage_weight`,
+                where there are no targets beside
     start       "empty": the column's initial stores; "equilibrium": those that fill over many
                 years begin where the spin-up's mean fluxes would bring them, which depends on what
                 is learned, so that gradients pass through the spin-up too
@@ -100,16 +104,22 @@ def train(
     spinup, spinup_cycles = whole("spinup", spinup, 0), whole("spinup_cycles", spinup_cycles, 0)
     if not isinstance(batches, Batches | None):
         raise ValueError(f"batches is a gridhydro.Batches(basins=..., ...), not {batches!r}")
-    period, gauges = _period_and_gauges(period, gauges, split)
+    period, gauges = training_data.period_and_gauges(period, gauges, split)
     if batches is not None and spinup_cycles:
         raise ValueError("minibatches have warm-ups of their own: leave spinup_cycles out")
     model.to(device)
-    pet = _method_of(forcing)
+    pet = training_data.method_of(forcing)
     forcing = Forcing.read(
         forcing, model.domain, model, device=device, cache=cache, progress=progress
     )
     days = forcing.between(*period)
-    names = _training_gauges(model, gauges, held_out)
+    lumped = model.domain.grid is None
+    if discharge is None and not lumped:
+        if gauges is not None or held_out:
+            raise ValueError("there is no discharge: leave gauges and held_out out")
+        names = []
+    else:
+        names = training_data.training_gauges(model, gauges, held_out)
     if batches is not None:  # the warm-up has to lie in the record
         days = slice(max(days.start, batches.warmup), days.stop)
         if days.start >= days.stop:
@@ -117,24 +127,37 @@ def train(
                 f"a warm-up of {batches.warmup} days leaves nothing of the period to score: take a "
                 "shorter one, or begin the forcing earlier"
             )
-    observed, places = observations(
-        discharge, forcing.times, days, model, names, device, cache, progress
-    )
+    known = list(model.domain.gauges.index)
+    observed, places = None, torch.tensor([known.index(n) for n in names], device=device).long()
+    if discharge is not None:
+        observed = observations(discharge, forcing.times, model, names, device, cache, progress)
+    seen = read_all(targets, model, forcing.times, device)
+    if lumped:
+        seen = [one.only(places) for one in seen]
+    series = [*([observed] if observed else []), *(one.series for one in seen if lumped)]
+    if series and names:
+        refuse_empty(series, days, places, names)
     balanced = one_of("start", start, STARTS) == "equilibrium"
     if balanced and (batches or spinup < 2):
         raise ValueError(
             "a start near equilibrium is found in the days of a spin-up: give some, no batches"
         )
-    epoch_of = _epochs(model, forcing, observed, places, days, spinup, batches, seed, balanced)
+    epoch_of = training_data.epochs(
+        model, forcing, observed, places, days, spinup, batches, seed, balanced, seen
+    )
     run_days = slice(days.start - spinup, days.stop) if balanced else days
     objective = Objective(
-        model, loss_named(loss), observed, run_days, days, batches, storage, storage_weight
+        model, loss_named(loss), observed, run_days, days, batches, storage, storage_weight, seen
     )
-    checking = _validation(validation, model, forcing, observed, days, spinup, places, storage)
+    checking = training_data.validation(
+        validation, model, forcing, observed, days, spinup, places, storage
+    )
     if model.domain.grid is None:
-        model.fit_inputs(_sample(forcing, days, places, device), places)
+        model.fit_inputs(training_data.sample(forcing, days, places, device), places)
     elif model.options["network"] == "lstm" or model.correction is not None:
-        model.fit_inputs(_sample(forcing, days, torch.arange(model.domain.size), device))
+        model.fit_inputs(
+            training_data.sample(forcing, days, torch.arange(model.domain.size), device)
+        )
     history: list[dict] = []
     if optimizer not in OPTIMIZERS:
         raise ValueError(f"optimizer is one of {', '.join(OPTIMIZERS)}, not '{optimizer}'")
@@ -178,7 +201,7 @@ def train(
         torch_optimizer.zero_grad()
         parts = {}
         try:
-            run = batch.simulate(model, state_of(batch), objective.averages)
+            run = batch.simulate(model, state_of(batch), objective)
             value, parts = objective(run, batch)
             value.backward()
         except NothingObserved:
@@ -238,87 +261,8 @@ def train(
     return Run(model, forcing, pd.DataFrame(history), about)
 
 
-def _period_and_gauges(period, gauges, split: Split | None):
-    """The period and the gauges to train on."""
-    if split is None and period is None:
-        raise ValueError("which days to train on? give period=(first, last), or a split")
-    if split is None:
-        return period_of(period), gauges
-    if period is not None or gauges is not None:
-        raise ValueError("a split has its own period and gauges: give either it or these")
-    return split.train_period, split.train_gauges
-
-
-def _method_of(forcing) -> str | None:
-    """How the potential evapotranspiration was computed, where the Dataset says so."""
-    demand = "potential_evapotranspiration"
-    return (
-        forcing[demand].attrs.get("method") if demand in getattr(forcing, "data_vars", ()) else None
-    )
-
-
-def _epochs(
-    model, forcing, observed, places, days, spinup, batches, seed, through=False
-) -> Callable:
-    """Number of the epoch -> its batches; `through`: gradients pass through the spin-up as well."""
-    if batches is not None:
-        if model.domain.grid is not None:
-            raise ValueError("minibatches are for lumped basins: cells of a raster belong together")
-
-        def windows(starts, length, cells):
-            return observed.window(starts, length, cells)[0]
-
-        return lambda epoch: minibatches(
-            batches, forcing, windows, days, places, seed * 1_000_003 + epoch
-        )
-    start = days.start - spinup
-    if start < 0:
-        raise ValueError(
-            f"the spin-up needs {spinup} days before {forcing.times[days.start]:%Y-%m-%d}, the "
-            f"forcing has {days.start}: begin the period later, take spinup={days.start}, or give "
-            "spinup_cycles to run over the record beforehand"
-        )
-    # a record that is packed on disk is on the CPU, whatever the model is on
-    before, scored = (
-        forcing.values[:, part].to(places.device) for part in (slice(start, days.start), days)
-    )
-    seen = observed.values[0, days][:, places.to(observed.values.device)]
-    seen = seen.to(places.device)
-    if through:
-        unscored = seen.new_full((spinup, seen.shape[1]), torch.nan)
-        seen = torch.cat([unscored, seen])
-        before, scored = before[:, :0], torch.cat([before, scored], dim=1)
-    everything = Batch(before.contiguous(), scored.contiguous(), seen, places, None, start)
-    return lambda epoch: [everything]
-
-
-def _validation(validation, model, forcing, observed, days, spinup, places, storage):
-    """What scores the model on the validation period, None without one."""
-    if validation is None:
-        return None
-    scored = forcing.between(*validation)
-    if scored.start < days.stop:
-        raise ValueError(
-            f"the validation begins on {forcing.times[scored.start]:%Y-%m-%d}, before the training "
-            f"ends on {forcing.times[days.stop - 1]:%Y-%m-%d}: take a later one"
-        )
-    if model.domain.grid is None and model.options["network"] == "lstm":
-        raise ValueError("validation along the way is not for networks that read the weather")
-    known = list(model.domain.gauges.index)
-    refuse_empty(observed, scored, places, [known[place] for place in places.tolist()])
-    run = slice(max(days.start - spinup, 0), scored.stop)
-    return Validation(model, observed, run, scored, places, storage)
-
-
 def _spoken(name: str) -> str:
     return name.replace("_nse", " NSE").replace("_", " ")
-
-
-def _sample(forcing: Forcing, days: slice, cells: torch.Tensor, device) -> torch.Tensor:
-    """Forcing (F, T, n) of the training period, of 100 of the cells at most."""
-    some = cells[torch.linspace(0, len(cells) - 1, min(len(cells), 100)).long()]
-    starts = torch.full_like(some, days.start)
-    return forcing.window(starts, days.stop - days.start, some, device)
 
 
 def _device(name) -> torch.device:
@@ -328,17 +272,3 @@ def _device(name) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError("there is no CUDA device here, or torch is a build without CUDA: use cpu")
     return device
-
-
-def _training_gauges(model: Model, gauges, held_out) -> list[str]:
-    known = list(model.domain.gauges.index)
-    gauges = known if gauges is None else names_of("gauges", gauges)
-    held_out = names_of("held_out", held_out)
-    unknown = [g for g in (*gauges, *held_out) if g not in known]
-    if unknown:
-        some = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
-        raise ValueError(f"no gauge is called {', '.join(unknown)}; there is {some}")
-    names = [g for g in gauges if g not in set(held_out)]
-    if not names:
-        raise ValueError("no gauge is left to train on: hold fewer of them out")
-    return names

@@ -25,6 +25,12 @@ def test_loss_is_one_minus_the_metric_averaged_over_gauges(name, metric):
     assert loss(name)(simulated, observed).item() == pytest.approx(1 - np.mean(scores), rel=1e-12)
 
 
+def test_rmse_by_hand():
+    simulated = torch.tensor([[1.0, 2.0], [4.0, 5.0]])
+    observed = torch.tensor([[1.0, 0.0], [NAN, 4.0]])
+    assert LOSSES["rmse"](simulated, observed).item() == pytest.approx(np.sqrt(5 / 3))
+
+
 def test_rmse_lowflow_by_hand():
     simulated = torch.tensor([[1.0], [4.0], [9.0]], dtype=torch.float64)
     observed = torch.tensor([[1.0], [2.0], [NAN]], dtype=torch.float64)
@@ -116,6 +122,6 @@ def test_shapes_and_names_are_checked():
     simulated, observed = series()
     with pytest.raises(ValueError, match=r"\(60, 3\) and observed \(59, 3\)"):
         nse_loss(simulated, observed[1:])
-    with pytest.raises(ValueError, match="kge, nse, rmse_lowflow"):
+    with pytest.raises(ValueError, match="kge, nse, rmse, rmse_lowflow"):
         loss("mse")
     assert loss(kge_loss) is kge_loss

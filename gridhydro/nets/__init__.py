@@ -4,6 +4,7 @@ from gridhydro.nets.base import WEIGHT, Attributes
 from gridhydro.nets.correction import Correction, PETCorrection
 from gridhydro.nets.embedded import EmbeddedNetwork
 from gridhydro.nets.free import FreeParameters
+from gridhydro.nets.history import HistoryParameterization
 from gridhydro.nets.lstm import SequenceParameterization, Trunk
 from gridhydro.nets.mlp import Parameterization
 from gridhydro.nets.raster import RasterParameterization
@@ -14,6 +15,7 @@ __all__ = [
     "Correction",
     "EmbeddedNetwork",
     "FreeParameters",
+    "HistoryParameterization",
     "PETCorrection",
     "Parameterization",
     "RasterParameterization",

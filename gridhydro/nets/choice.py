@@ -6,16 +6,20 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from gridhydro.column import Field
 from gridhydro.given import one_of, whole
 from gridhydro.nets.free import FreeParameters
+from gridhydro.nets.history import HistoryParameterization
 from gridhydro.nets.lstm import SequenceParameterization
 from gridhydro.nets.mlp import Parameterization
 from gridhydro.nets.raster import FORMS, RasterParameterization
 
-KINDS = ("mlp", "lstm", "conv2d", "conv3d", "free", "none")
+KINDS = ("mlp", "lstm", "gz", "conv2d", "conv3d", "free", "none")
 # of these the parameters are values per cell, whatever its attributes
 PER_CELL = ("free", "none")
-_SIZES = {"mlp": [256, 64, 16], "lstm": [64], "conv2d": [64, 32, 16], "conv3d": [64, 32, 16]}
+_SIZES = {
+    "mlp": [256, 64, 16], "lstm": [64], "gz": [64], "conv2d": [64, 32, 16], "conv3d": [64, 32, 16],
+}  # fmt: skip
 
 
 def sizes(kind: str, hidden) -> list[int]:
@@ -47,14 +51,25 @@ def parameterization(
     weighted: bool,
     dropout: float,
     log_attributes: Sequence[str],
+    past: Sequence[Field] | None = None,
 ) -> Parameterization:
-    """A network of the kind, from attributes to the fields; see `gridhydro.Model`."""
+    """A network of the kind, from attributes to the fields; see `gridhydro.Model`.
+
+    past  of "gz", the series of the history that it reads
+    """
     log = [f.name for f in fields if f.log and f.name not in fixed]
     if dynamic and kind != "lstm":
         raise ValueError(
-            f"{', '.join(dynamic)} cannot change by day with a network that reads "
-            "attributes only: take network='lstm'"
+            f"{', '.join(dynamic)} cannot change by day with network='{kind}', which does not read "
+            "the weather of the day: take network='lstm'"
         )
+    if kind == "gz" and past is None:
+        raise ValueError(
+            "network='gz' reads what was seen of the cells: give history=gridhydro.History.of("
+            "domain, series, period=(first, last))"
+        )
+    if kind != "gz" and past is not None:
+        raise ValueError(f"network='{kind}' reads no history: leave it out, or take network='gz'")
     if kind in PER_CELL:
         named = {n: v for n, v in defaults.items() if n not in fixed}
         network = FreeParameters(
@@ -70,6 +85,10 @@ def parameterization(
             values, fields, size, components, fixed, log, dynamic=dynamic,
             forcings=forcings, dynamic_dropout=dynamic_dropout, **more,
         )  # fmt: skip
+    if kind == "gz":
+        return HistoryParameterization(
+            values, fields, hidden, components, fixed, log, series=past, **more
+        )
     if kind in FORMS:
         return RasterParameterization(
             domain, values, fields, hidden, components, fixed, log, form=kind, **more

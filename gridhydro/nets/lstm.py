@@ -55,8 +55,11 @@ class Trunk(torch.nn.Module):
             early, state = self._pass(before, place)
         return self.dropout(torch.cat([early, self._pass(forcing, place, state)[0]]))
 
+    def _standardised(self, forcing):
+        return (self._shaped(forcing) - self.mean) / self.std
+
     def _pass(self, forcing, place, state=None):
-        weather = ((self._shaped(forcing) - self.mean) / self.std).permute(1, 2, 0)
+        weather = self._standardised(forcing).permute(1, 2, 0)
         return self.lstm(torch.relu(self.from_forcing(weather) + place), state)
 
 

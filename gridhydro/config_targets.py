@@ -1,0 +1,42 @@
+"""What a domain file says of targets, read with its data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gridhydro.attributes import on_domain
+from gridhydro.columns import column as column_named
+from gridhydro.domain import Domain
+from gridhydro.io import read_series
+from gridhydro.io.raster import read_variable
+from gridhydro.option_values import locate, named, read_options
+from gridhydro.options import TargetOptions
+from gridhydro.targets import Target
+
+
+def read_targets(
+    source: Path, content: dict, data: Path, domain: Domain, column: str
+) -> list[Target]:
+    """The observations of each [[targets]], rasters brought onto the domain."""
+    found = []
+    for given in content.get("targets", []):
+        options = read_options(source, "targets", TargetOptions, given)
+        place = f"{source}, [[targets]] {options.name}"
+        with named(f"{place}: name"):
+            column_named(column).output(options.name)
+        path = locate(data, options.file, f"{place}: file")
+        with named(f"{place}: file"):
+            if domain.grid is None:
+                series = read_variable(path, options.variable)
+            else:
+                series = read_series(path, options.variable, crs=options.crs)
+                series = on_domain(series, domain)
+        if options.units is not None:
+            series = series.assign_attrs(units=options.units)
+        more = dict(weight=options.weight, loss=options.loss)
+        with named(place):
+            target = Target(
+                options.name, series, **more, scale=options.scale, offset=options.offset
+            )
+        found.append(target)
+    return found

@@ -1,0 +1,90 @@
+"""The daily series that a history is made of: found, brought to days and cells, averaged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gridhydro.domain import Domain
+from gridhydro.io.quantities import SERIES
+from gridhydro.units import to_unit
+
+# numbers that files write where there is none
+_CODES = (-999.0, -9999.0, -99999.0)
+
+
+def by_name(domain: Domain, series) -> dict[str, xr.DataArray]:
+    """Every series with a value for each cell, by name."""
+    found: dict[str, xr.DataArray] = {}
+    for one in [series] if isinstance(series, xr.Dataset) else series:
+        if not isinstance(one, xr.Dataset):
+            raise ValueError(
+                f"a history is made of xarray Datasets, not of a {type(one).__name__}: of a "
+                "DataArray make one with .to_dataset(name=...)"
+            )
+        maps = domain.maps(one)
+        daily = {str(name): maps[name] for name in maps if "time" in maps[name].dims}
+        twice = sorted(set(daily) & set(found))
+        if twice:
+            raise ValueError(f"the series '{twice[0]}' of the history is given twice: rename one")
+        found |= daily
+    return found
+
+
+def unit_of(array: xr.DataArray) -> str:
+    """The unit in which a series is kept: ours where it is known, else its own."""
+    if array.name in SERIES:
+        return SERIES[array.name].unit
+    unit = str(array.attrs.get("units", "")).strip()
+    if not unit:
+        raise ValueError(
+            f"the series '{array.name}' of the history has no units: set "
+            f"dataset['{array.name}'].attrs['units'], '1' for a share"
+        )
+    return unit
+
+
+def daily(domain: Domain, array: xr.DataArray, unit: str, calendar) -> np.ndarray:
+    """A series (D, N) on the days of the calendar, NaN where it has none."""
+    name, times = array.name, pd.DatetimeIndex(array["time"].to_index()).floor("D")
+    place = calendar.get_indexer(times)
+    inside = np.flatnonzero(place >= 0)
+    if not inside.size:
+        span = f"{times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}" if len(times) else "none"
+        raise ValueError(
+            f"the series '{name}' (days: {span}) has no day of the history, which goes from "
+            f"{calendar[0]:%Y-%m-%d} to {calendar[-1]:%Y-%m-%d}"
+        )
+    if times[inside].has_duplicates:
+        twice = times[inside][times[inside].duplicated()][0]
+        raise ValueError(
+            f"the series '{name}' has several values on {twice:%Y-%m-%d}: average them to one a day"
+        )
+    part = array.isel(time=inside).transpose("time", ...)
+    given = domain.pack(part).astype(np.float32)
+    wrong = np.argwhere(np.isinf(given) | np.isin(given, _CODES))
+    if wrong.size:
+        day, cell = wrong[0]
+        raise ValueError(
+            f"{name} is {given[day, cell]:g} on {times[inside[day]]:%Y-%m-%d} in "
+            f"{domain.name_cell(cell)}, as are {len(wrong)} of {given.size} values: set what is "
+            "missing to NaN"
+        )
+    values = np.full((len(calendar), domain.size), np.nan, dtype=np.float32)
+    if np.isnan(given).all():
+        return values
+    packed = xr.DataArray(given, dims=("time", "cell"), name=name, attrs=array.attrs)
+    values[place[inside]] = to_unit(packed, unit)
+    return values
+
+
+def means_of(values: np.ndarray, every: int) -> tuple[np.ndarray, np.ndarray]:
+    """Means (P, N) of `every` days of a series (D, N), and the share of days that were seen."""
+    values = values[len(values) % every :]  # what counts is the end
+    values = values.reshape(-1, every, values.shape[1])
+    there = np.isfinite(values)
+    count = there.sum(axis=1)
+    total = np.where(there, values, 0).sum(axis=1, dtype=np.float64)
+    means = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return means.astype(np.float32), (count / every).astype(np.float32)

@@ -1,0 +1,107 @@
+"""Targets in domain files: read, trained on, scored; and every fault naming file and section."""
+
+import pandas as pd
+import pytest
+from small_basins import FILE, small_basins
+
+import gridhydro as gh
+from gridhydro.basins import of_dataset
+from gridhydro.cli import main
+from gridhydro.config import load
+from gridhydro.io import write_basins
+from gridhydro.recipe import build_model
+
+TARGETS = """
+[[targets]]
+name = "soil_wetness"
+file = "wetness.nc"
+weight = 0.5
+loss = "nse"
+
+[[targets]]
+name = "snow_water_equivalent"
+file = "snow.nc"
+variable = "swe"
+units = "cm"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Basins, observed wetness in percent on every third day, observed snow without units."""
+    data = small_basins()
+    write_basins(data, tmp_path / "basins.nc")
+    parts = of_dataset(data, "hbv", attributes=("sand", "slope"), pet="given")
+    model = gh.Model(parts.domain, "hbv", parts.attributes, hidden=(8,), fixed={"FC": 200.0})
+    run = gh.train(model, parts.forcing, parts.discharge, period=("2001", "2001"), epochs=0)
+    series = run.simulate(outputs=["soil_wetness", "snow_water_equivalent"])
+    wetness = (series["soil_wetness"][::3] * 100).assign_attrs(units="%")
+    wetness.to_netcdf(tmp_path / "wetness.nc")
+    swe = (series["snow_water_equivalent"] / 10).rename("swe")
+    swe.attrs.clear()
+    swe.sel(time="2001").to_netcdf(tmp_path / "snow.nc")
+    return tmp_path
+
+
+def test_from_a_domain_file_to_scores_of_targets(folder, capsys):
+    text = FILE.replace("epochs = 2", "epochs = 2\nfit_discharge = false") + TARGETS
+    (folder / "sample.toml").write_text(text)
+    out = folder / "run"
+    arguments = [str(folder / "sample.toml"), "--data", str(folder), "--out", str(out)]
+    assert main(["train", *arguments]) == 0
+    said = capsys.readouterr()
+    assert "fitted to soil_wetness (0.5) and snow_water_equivalent (1)" in said.err
+    assert "other targets" in said.out and "discharge" not in pd.read_csv(out / "history.csv")
+    table = pd.read_csv(out / "target_metrics.csv")
+    counts = table.groupby(["target", "period"])["site"].count()
+    assert counts["soil_wetness"].index.tolist() == ["training", "validation"]
+    assert counts["snow_water_equivalent"].index.tolist() == ["training"]  # seen in 2001 only
+    assert (counts == 12).all() and set(table["unit"]) == {"1", "mm"}
+    assert table.set_index("target").loc["soil_wetness", "days"].between(115, 125).all()
+    (out / "target_metrics.csv").unlink()
+    assert main(["evaluate", str(out)]) == 0
+    again = pd.read_csv(out / "target_metrics.csv")
+    pd.testing.assert_frame_equal(again, table, rtol=1e-5)
+
+
+def test_a_network_that_reads_histories_sees_the_targets(folder):
+    text = FILE.replace("hidden = [8]", 'hidden = [8]\nnetwork = "gz"') + TARGETS
+    (folder / "sample.toml").write_text(text)
+    model = build_model(load(folder / "sample.toml", folder), seed=0)
+    seen = ("observed_soil_wetness", "observed_snow_water_equivalent")
+    assert set(seen) < set(model.known.names) and model.known.gaps[0] == seen[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[[targets]]", "[targets]", r"is not valid TOML|written as \[\[targets\]\]"),
+        ('"soil_wetness"', '"soil_wet"', r"\[\[targets\]\] soil_wet: name: .*no output"),
+        ('"wetness.nc"', '"wet.nc"', r"soil_wetness: file: there is no file"),
+        ('"nse"', '"mse"', r"\[\[targets\]\] soil_wetness: loss is one of"),
+        ("weight = 0.5", "weigth = 0.5", r"did you mean 'weight'"),
+        ('variable = "swe"', 'variable = "snow"', r"snow_water_equivalent: file: .*no variable"),
+        ("hidden = [8]", 'column = "lstm"', "gives discharge only"),
+    ],
+)
+def test_faults_name_file_and_section(folder, old, new, message):
+    text = FILE.replace('components = 2\nunit_hydrograph = "mean"', "") + TARGETS
+    assert old in text
+    (folder / "sample.toml").write_text(text.replace(old, new, 1))
+    with pytest.raises((ValueError, FileNotFoundError), match=r"sample\.toml.*" + message):
+        load(folder / "sample.toml", folder)
+
+
+def test_targets_of_a_raster_are_brought_onto_it(data, tmp_path):
+    """Evapotranspiration of another model, on the 24 km grid of the weather, by month."""
+    source = load("moselle", data("mhm_moselle").parent).source
+    section = (
+        '\n[[targets]]\nname = "actual_evapotranspiration"\nunits = "mm d-1"\n'
+        'file = "mhm_moselle/optional_data/et.nc"\ncrs = "EPSG:3035"\n'
+    )
+    (tmp_path / "more.toml").write_text(source.read_text() + section)
+    setup = load(tmp_path / "more.toml", data("mhm_moselle").parent)
+    observed = setup.targets[0].observed
+    cells = setup.domain.pack(observed)
+    assert cells.shape == (48, setup.domain.size)
+    assert 0 < cells[5].mean() < 150

@@ -27,7 +27,9 @@ from gridhydro.model import Model
 from gridhydro.run import Run
 from gridhydro.sceua import STOPS, Search, search
 from gridhydro.sites import Observed, Sites, put
-from gridhydro.training import _device, _method_of
+from gridhydro.targets import Target
+from gridhydro.training import _device
+from gridhydro.training_data import method_of
 
 METHODS = ("sceua",)
 
@@ -38,7 +40,7 @@ def calibrate(
     forcing: xr.Dataset | Forcing,
     discharge: pd.DataFrame | xr.DataArray | None = None,
     *,
-    target=None,
+    target: Target | None = None,
     period: tuple[str, str],
     spinup: int = 365,
     method: str = "sceua",
@@ -85,7 +87,7 @@ def calibrate(
         raise ValueError(
             f"the column '{model.column.name}' has a network that all sites share: train it"
         )
-    pet = _method_of(forcing)
+    pet = method_of(forcing)
     forcing = Forcing.read(forcing, domain, model, device=model.area.device)
     period = period_of(period)
     days = forcing.between(*period)
@@ -94,13 +96,16 @@ def calibrate(
             f"the spin-up needs {spinup} days before {forcing.times[days.start]:%Y-%m-%d}, the "
             f"forcing has {days.start}: begin the period later, or take spinup={days.start}"
         )
-    if target is not None or discharge is None:
-        raise ValueError("give observed discharge")
-    seen = Observed.discharge(discharge, model, forcing, days, gauges)
-    loss = one_of("loss", loss or "nse", MISFITS)
+    if (target is None) == (discharge is None):
+        raise ValueError("a search fits one series a site: give either discharge or a target")
+    if target is None:
+        seen = Observed.discharge(discharge, model, forcing, days, gauges)
+    else:
+        seen = Observed.target(target, model, forcing, days, gauges)
+    loss = one_of("loss", loss or ("nse" if target is None else target.loss), MISFITS)
     sites = Sites(model, forcing, seen, days, spinup, loss)
     about = model.options | dict(
-        method=method, period=list(period), spinup=spinup, loss=loss, output=seen.name,
+        method=method, period=list(period), spinup=spinup, loss=loss, target=seen.about,
         complexes=complexes, max_runs=max_runs, variant=variant, seed=seed,
         gauges=list(seen.gauges), sites=len(seen.cells), pet=pet,
     )  # fmt: skip

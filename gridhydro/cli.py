@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", type=Path, help="folder of the run; gridhydro-DOMAIN if left out")
     sub.add_argument("--resume", action="store_true", help="go on from where it was kept there")
     sub.add_argument("--method", choices=["sceua"], default="sceua", help="how to search")
+    sub.add_argument("--target", help="fit this one of the file's targets instead of discharge")
     sub.add_argument("--complexes", type=int, default=7, help="parts of the population")
     sub.add_argument("--runs", type=int, default=5000, help="of each basin, at most")
     sub.add_argument("--seed", type=int, help="instead of the file's")
@@ -156,7 +157,8 @@ def _calibrate(options) -> None:
     out = options.out or Path(f"gridhydro-{Path(options.domain).stem}")
     scores = calibrate_domain(
         options.domain, options.data, out, method=options.method, complexes=options.complexes,
-        max_runs=options.runs, resume=options.resume, seed=options.seed, device=options.device,
+        max_runs=options.runs, target=options.target, resume=options.resume, seed=options.seed,
+        device=options.device,
     )  # fmt: skip
     print(f"{report(scores)}\n\nwritten to {out}: metrics.csv, parameters.nc, search.nc, figures")
 

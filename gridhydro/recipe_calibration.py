@@ -12,6 +12,7 @@ from gridhydro.calibration import calibrate
 from gridhydro.config import Setup, load
 from gridhydro.recipe import announce, begin, behind_warmup, evaluate, save
 from gridhydro.recipe_model import make_split
+from gridhydro.targets import Target
 
 
 def calibrate_domain(
@@ -22,6 +23,7 @@ def calibrate_domain(
     method: str = "sceua",
     complexes: int = 7,
     max_runs: int = 5000,
+    target: str | None = None,
     resume: bool = False,
     seed: int | None = None,
     device: str | torch.device | None = None,
@@ -31,34 +33,48 @@ def calibrate_domain(
 
     Of the file count the data, the column and its scheme, `fixed`, `unit_hydrograph`, the loss, the
     periods, the warm-up, and which gauges are trained on; networks, attributes and components do
-    not. A seed takes the place of the file's. Returns the scores of discharge.
+    not. It is discharge that is fitted, or the file's `target` of this name, by its own loss. A
+    seed takes the place of the file's. Returns the scores of discharge.
     """
     setup = load(domain, data)
+    chosen = None if target is None else _named(setup, target)
     options, settings = setup.model, setup.training
     _refuse(setup)
     out = Path(out)
     begin(out, setup, {}, resume)
     if progress:
-        basins = f"{setup.domain.size} basins"
-        announce(setup, f"{options.column}, parameters of {basins} searched one by one: {method}")
+        fitted = f"each site by itself ({method}), fitted to {target or 'discharge'}"
+        announce(setup, f"{options.column}, {fitted}")
     split = make_split(setup)
     period = settings.period if split is None else split.train_period
     gauges = setup.domain.gauges.index if split is None else split.train_gauges
+    gauges = [gauge for gauge in gauges if gauge not in settings.held_out]
     spinup = settings.spinup
     if settings.batches is not None:
         spinup = Batches(**settings.batches).warmup
         times = pd.DatetimeIndex(setup.forcing["time"].to_index())
         period = behind_warmup(period, times, spinup)
     run = calibrate(
-        setup.domain, options.column, setup.forcing, setup.discharge, period=period, spinup=spinup,
-        method=method, loss=settings.loss, complexes=complexes, max_runs=max_runs,
-        gauges=[gauge for gauge in gauges if gauge not in settings.held_out], fixed=options.fixed,
+        setup.domain, options.column, setup.forcing,
+        setup.discharge if chosen is None else None, target=chosen,
+        loss=settings.loss if chosen is None else None, period=period, spinup=spinup,
+        method=method, complexes=complexes, max_runs=max_runs,
+        gauges=gauges if setup.domain.grid is None else None, fixed=options.fixed,
         unit_hydrograph=options.unit_hydrograph, scheme=options.scheme, device=device, out=out,
-        resume=resume, seed=settings.seed if seed is None else seed, progress=progress,
+        properties=None if setup.land is None else setup.land.properties, resume=resume,
+        seed=settings.seed if seed is None else seed, progress=progress,
     )  # fmt: skip
     scores = evaluate(run, setup)
     save(run, setup, out, scores)
     return scores
+
+
+def _named(setup: Setup, name: str) -> Target:
+    """The target of the file that is called so."""
+    for target in setup.targets:
+        if target.name == name:
+            return target
+    raise ValueError(f"{setup.source} has no section [[targets]] of '{name}'")
 
 
 def _refuse(setup: Setup) -> None:

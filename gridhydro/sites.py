@@ -12,9 +12,10 @@ from gridhydro.forcing import Forcing
 from gridhydro.misfits import RELATIVE, misfit
 from gridhydro.model import Model
 from gridhydro.nets.base import MARGIN
-from gridhydro.observed import observations
+from gridhydro.observed import observations, refuse_empty
 from gridhydro.simulate import simulate
-from gridhydro.training import _training_gauges
+from gridhydro.targets import Seen, Target
+from gridhydro.training_data import training_gauges
 
 # simulated values that are held at once
 _VALUES = 2**23
@@ -25,12 +26,18 @@ _BEFORE = hydrograph.DAYS - 1
 @dataclass(frozen=True, eq=False)
 class Observed:
     """One observed series a site: `values` (L, K), NaN where there is none, of the output `name`
-    in its unit; `cells` (K,) of the domain; `gauges` are their names, if they have any."""
+    in its unit; `cells` (K,) of the domain; `gauges` are their names, if they have any.
+
+    With a target, `seen` brings simulated series to the unit of its observations; its columns are
+    `columns` (K,).
+    """
 
     name: str
     cells: Tensor
     values: Tensor
     gauges: tuple[str, ...] = ()
+    seen: Seen | None = None
+    columns: Tensor | None = None
 
     @classmethod
     def discharge(cls, discharge, model: Model, forcing: Forcing, days: slice, gauges=None):
@@ -41,10 +48,52 @@ class Observed:
                 "parameters can be searched alone. Take gridhydro.train, lumped basins, or a target"
                 " that is observed on cells"
             )
-        names = _training_gauges(model, gauges, ())
-        device = model.area.device
-        found, cells = observations(discharge, forcing.times, days, model, names, device, None)
+        names, cells = _chosen(model, gauges)
+        found = observations(discharge, forcing.times, model, names, cells.device, None)
+        refuse_empty([found], days, cells, names)
         return cls(model.column.runoff, cells, found.values[0, days][:, cells], tuple(names))
+
+    @classmethod
+    def target(cls, target: Target, model: Model, forcing: Forcing, days: slice, gauges=None):
+        """Of the cells that are observed in these days, of lumped basins as for discharge."""
+        if not isinstance(target, Target):
+            raise ValueError(
+                f"target is a gridhydro.Target(name, observed), not a {type(target).__name__}"
+            )
+        if target.name.startswith(hydrograph.ROUTED):
+            raise ValueError(f"'{target.name}' is the way of discharge: give it as discharge")
+        seen = Seen.read(target, model, forcing.times, model.area.device)
+        values = seen.values[days]
+        if model.domain.grid is None:
+            names, columns = _chosen(model, gauges)
+            refuse_empty([seen.series], days, columns, names)
+        elif gauges is not None:
+            raise ValueError("cells of a raster are searched, not its gauges: leave gauges out")
+        else:
+            names, columns = (), values.isfinite().any(0).nonzero().flatten()
+        if not len(columns):
+            first, last = (f"{forcing.times[d]:%Y-%m-%d}" for d in (days.start, days.stop - 1))
+            raise ValueError(f"no cell has '{target.name}' observed from {first} to {last}")
+        cells, values = seen.cells[columns], values[:, columns].contiguous()
+        return cls(target.name, cells, values, tuple(names), seen, columns)
+
+    @property
+    def about(self) -> dict | None:
+        """What there is to keep of a target with a run."""
+        return None if self.seen is None else self.seen.target.about()
+
+    def of(self, simulated: Tensor, places: Tensor) -> Tensor:
+        """What would be observed (T, n, M), of the column's output at these sites (n,)."""
+        if self.seen is None or not self.seen.target.own_unit:
+            return simulated
+        chosen = self.columns[places]
+        return self.seen.offset[chosen][:, None] + self.seen.scale[chosen][:, None] * simulated
+
+
+def _chosen(model: Model, gauges) -> tuple[list[str], Tensor]:
+    """Names of the gauges to search, and which cells of lumped basins they are."""
+    names, known = training_gauges(model, gauges, ()), list(model.domain.gauges.index)
+    return names, torch.tensor([known.index(n) for n in names], device=model.area.device)
 
 
 class Sites:
@@ -55,7 +104,9 @@ class Sites:
         self, model: Model, forcing: Forcing, seen: Observed, days: slice, spinup: int, loss: str
     ):
         self.model, self.seen, self.spinup, self.loss = model, seen, spinup, loss
-        self.rows = searched(model, seen.name)
+        # the target's runoff is the column's, discharge is what the unit hydrograph makes of it
+        self.routed = seen.seen is None and model.unit_hydrograph is not None
+        self.rows = searched(model, self.routed)
         record = slice(days.start - spinup, days.stop)
         self.weather = forcing.values[:, record][:, :, seen.cells].contiguous()
         if loss in RELATIVE:
@@ -83,11 +134,12 @@ class Sites:
             backend=model.backend,
         )  # fmt: skip
         series, spinup = outputs[name], self.spinup
-        if name == model.column.runoff and model.unit_hydrograph is not None:
+        if self.routed:
             first = max(spinup - _BEFORE, 0)
             shares = hydrograph.ordinates(*(parameters[f.name] for f in hydrograph.SHAPE))
             series, spinup = hydrograph.convolve(series[first:], shares)[0], spinup - first
-        return misfit(self.loss, series[spinup:], self.seen.values[:, places])
+        series = self.seen.of(series[spinup:], places)
+        return misfit(self.loss, series, self.seen.values[:, places])
 
     def refuse_infinite(self, lowest: Tensor) -> None:
         """ValueError naming the sites (K,) at which nothing finite was found."""
@@ -101,14 +153,12 @@ class Sites:
             raise ValueError(f"{len(places)} of {len(wrong)} sites {why}: {names}")
 
 
-def searched(model: Model, name: str) -> list[int]:
-    """Which of the learned parameters an output of cells depends on; the others are left alone."""
-    names = [f.name for f in model.column.parameters]
-    if name == model.column.runoff and model.unit_hydrograph is not None:
-        names += [f.name for f in hydrograph.SHAPE]
+def searched(model: Model, routed: bool) -> list[int]:
+    """Which of the learned parameters a site's series depends on; the others are left alone."""
+    names = [f.name for f in (*model.column.parameters, *(hydrograph.SHAPE if routed else ()))]
     rows = [row for row, f in enumerate(model.network.learned) if f.name in names]
     if not rows:
-        raise ValueError(f"nothing is left to search: all parameters of '{name}' are fixed")
+        raise ValueError(f"nothing to search: all parameters of '{model.column.name}' are fixed")
     return rows
 
 

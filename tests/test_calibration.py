@@ -6,6 +6,8 @@ import pytest
 import torch
 from lumped import basins
 from small_basins import FILE, small_basins
+from small_world import PERIOD as RASTER
+from small_world import small_model, small_world
 
 import gridhydro as gh
 from gridhydro import losses, metrics
@@ -164,6 +166,8 @@ def test_command(tmp_path, capsys):
     assert main(command) == 1
     assert "holds a training already" in capsys.readouterr().err
     assert main([*command, "--resume"]) == 0
+    assert main([*command, "--resume", "--target", "soil_wetness"]) == 1
+    assert "no section [[targets]] of 'soil_wetness'" in capsys.readouterr().err
     assert main(["evaluate", str(out)]) == 0
     again = pd.read_csv(out / "metrics.csv")
     pd.testing.assert_frame_equal(scores, again)
@@ -191,3 +195,55 @@ def test_camels_basins_are_fitted(data):
     # the run starts years earlier than the search did: its stores are not quite the same
     np.testing.assert_allclose(scores["nse"], expected, atol=0.05)
     assert scores["nse"].median() > 0.5
+
+
+def wetness(**hidden):
+    """Soil wetness of another set of parameters, with gaps."""
+    parts = basins()
+    model = gh.Model(parts.domain, "hbv", network="none", defaults=hidden)
+    run = gh.train(model, parts.forcing, parts.discharge, period=PERIOD, epochs=0, progress=False)
+    found = run.simulate(outputs=["soil_wetness"])["soil_wetness"]
+    return found.where(np.random.default_rng(2).random(found.shape) < 0.4)
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1.0, 0.0), (0.4, 0.1)])
+def test_a_target_is_fitted(scale, offset):
+    parts = basins()
+    fixed = {n: v for n, v in FIXED.items() if n != "LP"}
+    observed = (offset + scale * wetness(FC=160.0, beta=4.5, LP=0.9)).assign_attrs(units="1")
+    target = gh.Target("soil_wetness", observed, scale=scale, offset=offset)
+    run = gh.calibrate(
+        parts.domain, "hbv", parts.forcing, target=target, period=PERIOD, spinup=366,
+        fixed=fixed, complexes=2, max_runs=700, unit_hydrograph="mean", progress=False,
+    )  # fmt: skip
+    scores = run.evaluate_target(target, PERIOD)
+    np.testing.assert_allclose(scores["rmse"], run.search.lowest[-1], rtol=1e-4, atol=1e-6)
+    assert scores["rmse"].max() < 0.01 * scale
+    found = run.parameters
+    np.testing.assert_allclose(found["FC"].median(), 160, rtol=0.05)
+    # discharge's own parameters have no say
+    assert len(run.rows) == 4 and (found["route_a"] == found["route_a"][0]).all()
+    assert run.about["target"] == {"name": "soil_wetness", "weight": 1.0, "loss": "rmse"}
+
+
+def test_cells_of_a_raster_are_searched_for_a_target():
+    forcing, discharge = small_world()[2:]
+    model = small_model()
+    options = dict(period=RASTER, spinup=181, progress=False)
+    truth = gh.train(model, forcing, discharge, epochs=0, **options)
+    observed = truth.simulate(outputs=["soil_wetness"])["soil_wetness"]
+    observed[:, :, ::2] = np.nan
+    target = gh.Target("soil_wetness", observed)
+    run = gh.calibrate(
+        model.domain, "hbv", forcing, target=target, fixed=FIXED, complexes=2, max_runs=300,
+        **options,
+    )  # fmt: skip
+    seen = np.isfinite(model.domain.pack(observed)).any(0)
+    assert run.cells.tolist() == np.flatnonzero(seen).tolist() and not seen.all()
+    scores = run.evaluate_target(target, RASTER)
+    assert len(scores) == seen.sum()
+    assert scores["rmse"].median() < 0.1
+    with pytest.raises(ValueError, match="the water of all cells above it"):
+        gh.calibrate(model.domain, "hbv", forcing, discharge, **options)
+    with pytest.raises(ValueError, match="either discharge or a target"):
+        gh.calibrate(model.domain, "hbv", forcing, **options)

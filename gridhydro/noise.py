@@ -23,13 +23,20 @@ def smooth_days(knots: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     1/a of its rows and 1/b of its columns.
     """
     for size in shape:
-        count = knots.shape[1]
-        distance = np.linspace(-1, count, size)[:, None] - np.arange(count)
-        kernel = np.exp(-(distance**2) / 2)
-        kernel /= np.sqrt((kernel**2).sum(1, keepdims=True))
+        kernel = reach(size, knots.shape[1])
         # contracts one axis of knots and puts the axis of cells last
         knots = np.moveaxis(knots, 1, 2) @ kernel.T.astype(np.float32)
     return knots
+
+
+def reach(size: int, count: int) -> np.ndarray:
+    """(size, count): what each of `count` knots spread over a row is to each of its cells.
+
+    Sums of white knots by it have unit variance.
+    """
+    distance = np.linspace(-1, count, size)[:, None] - np.arange(count)
+    kernel = np.exp(-(distance**2) / 2)
+    return kernel / np.sqrt((kernel**2).sum(1, keepdims=True))
 
 
 def persistent(noise: np.ndarray, memory: float) -> np.ndarray:

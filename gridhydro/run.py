@@ -44,6 +44,12 @@ class Run:
         last = f", last loss {self.history['loss'].iloc[-1]:.4g}" if len(self.history) else ""
         return f"Run of {self.model!r}\n  {len(self.history)} epochs{last}"
 
+    @classmethod
+    def of(cls, model: Model, forcing: xr.Dataset | Forcing) -> Run:
+        """A model as it stands, not trained: with parameters that are given, say, to simulate."""
+        forcing = Forcing.read(forcing, model.domain, model, device=model.area.device)
+        return cls(model.eval(), forcing, pd.DataFrame(), model.options | {"gauges": []})
+
     @property
     def parameters(self) -> xr.Dataset:
         """Maps of all parameters, (y, x): the mean over the components, and days if they change."""

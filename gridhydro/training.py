@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -59,6 +59,7 @@ def train(
     storage_weight: float = 0.5,
     start: str = "empty",
     validation: tuple[str, str] | None = None,
+    each: Callable[[int, Model], Mapping[str, float] | None] | None = None,
     cache: str | Path | None = None,
     checkpoint_every: float = 20.0,
     progress: bool = True,
@@ -92,6 +93,9 @@ def train(
                 years begin where the spin-up's mean fluxes would bring them, which depends on what
                 is learned, so that gradients pass through the spin-up too
     validation  a later period, scored ten times along the way (and shown; training ignores it)
+    each        called after every epoch with its number and the model, which is not in training
+                then and makes no gradients; the numbers that it returns, if any, go into the
+                history. It must not draw from torch's random numbers
     cache       folder for packed copies of forcing and observations, of which minibatches read
                 their windows: nothing else is held in memory; gone with the process
 
@@ -249,6 +253,10 @@ def train(
                 with torch.no_grad():
                     scores = checking(model, forcing, state_of(batch))
                 means |= {f"validation_{name}_nse": score for name, score in scores.items()}
+            if each is not None:
+                with torch.no_grad():
+                    means |= each(epoch + 1, model.eval()) or {}
+                model.train()
             history.append({"epoch": epoch + 1, **means, "seconds": seconds})
             shown = ", ".join(f"{_spoken(name)} {value:.4f}" for name, value in means.items())
             bar.set_postfix_str(f"{shown}, {steps / seconds / 1e6:.1f} M cell-steps/s")

@@ -34,6 +34,19 @@ def test_training_lowers_the_loss_and_raises_the_score():
     assert after.loc[OUTLET, "nse"] > 0.85
 
 
+def test_what_is_called_after_each_epoch_fills_the_history_and_changes_nothing():
+    seen = []
+
+    def each(epoch, model):
+        seen.append((epoch, model.training, torch.is_grad_enabled()))
+        return {"mean_FC": model.cell_parameters()["FC"].mean().item()} if epoch == 2 else None
+
+    watched, plain = fit(epochs=3, each=each), fit(epochs=3)
+    assert seen == [(1, False, False), (2, False, False), (3, False, False)]
+    np.testing.assert_array_equal(watched.history["loss"], plain.history["loss"])
+    assert watched.history["mean_FC"].notna().tolist() == [False, True, False]
+
+
 def test_a_gauge_held_out_has_no_say():
     domain, _, _, discharge = small_world()
     out = next(name for name in domain.gauges.index if name != OUTLET)

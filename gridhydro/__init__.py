@@ -28,6 +28,7 @@ _HOMES = {
     "StorageObservations": "storage",
     "Target": "targets",
     "Tiles": "tiles",
+    "calibrate": "calibration",
     "land_surface": "landsurface",
     "load": "run",
     "route": "routing",

@@ -20,25 +20,14 @@ INDEX = "checkpoint.json"
 
 
 def write(folder: Path, epoch: int, model, optimizer, history: list[dict], about: dict) -> None:
-    """Keep the state of training after `epoch`; earlier numbers are removed afterwards.
-
-    So is what a killed process left half written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
+    """Keep the state of training after `epoch`; see `keep`."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(v) for name, v in state.items()}
     tensors["random"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random_cuda"] = torch.cuda.get_rng_state()
-    numbers = folder / f"checkpoint-{epoch:06d}.safetensors"
-    tensors = {name: value.detach().contiguous() for name, value in tensors.items()}
-    replace(numbers, lambda path: save_file(tensors, path))
-    content = {"epoch": epoch, "numbers": numbers.name, "history": history, "about": about}
-    replace(folder / INDEX, lambda path: path.write_text(json.dumps(content, indent=1)))
-    for old in (*folder.glob("checkpoint-*.safetensors"), *folder.glob(".checkpoint*")):
-        if old != numbers:
-            old.unlink()
+    keep(folder, epoch, tensors, history, about)
 
 
 def read(folder: Path, model, optimizer, about: dict) -> tuple[int, list[dict]]:
@@ -46,18 +35,10 @@ def read(folder: Path, model, optimizer, about: dict) -> tuple[int, list[dict]]:
 
     (0, []) when there is none yet. ValueError when it belongs to another model or training.
     """
-    index = folder / INDEX
-    if not index.exists():
+    found = kept(folder, about)
+    if found is None:
         return 0, []
-    content = json.loads(index.read_text())
-    different = [k for k in about if content["about"].get(k) != json.loads(json.dumps(about[k]))]
-    if different:
-        changes = ", ".join(f"{k} was {content['about'].get(k)}, is {about[k]}" for k in different)
-        raise ValueError(
-            f"the checkpoint in {folder} is of another training ({changes}): "
-            "resume with the same settings, or train into another folder"
-        )
-    tensors = load_file(folder / content["numbers"])
+    epoch, tensors, history = found
     model.load_state_dict(_under("model.", tensors))
     moments: dict[int, dict] = {}
     for name, value in _under("optimizer.", tensors).items():
@@ -68,7 +49,42 @@ def read(folder: Path, model, optimizer, about: dict) -> tuple[int, list[dict]]:
     torch.set_rng_state(tensors["random"])
     if "random_cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random_cuda"])
-    return content["epoch"], content["history"]
+    return epoch, history
+
+
+def keep(folder: Path, epoch: int, tensors: dict, history: list[dict], about: dict) -> None:
+    """Keep tensors by name, history and settings; earlier numbers are removed afterwards.
+
+    So is what a killed process left half written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers = folder / f"checkpoint-{epoch:06d}.safetensors"
+    tensors = {name: value.detach().contiguous() for name, value in tensors.items()}
+    replace(numbers, lambda path: save_file(tensors, path))
+    content = {"epoch": epoch, "numbers": numbers.name, "history": history, "about": about}
+    replace(folder / INDEX, lambda path: path.write_text(json.dumps(content, indent=1)))
+    for old in (*folder.glob("checkpoint-*.safetensors"), *folder.glob(".checkpoint*")):
+        if old != numbers:
+            old.unlink()
+
+
+def kept(folder: Path, about: dict) -> tuple[int, dict, list[dict]] | None:
+    """Epoch, tensors and history of `keep`; None when there is none yet.
+
+    ValueError when they were kept with other settings.
+    """
+    index = folder / INDEX
+    if not index.exists():
+        return None
+    content = json.loads(index.read_text())
+    different = [k for k in about if content["about"].get(k) != json.loads(json.dumps(about[k]))]
+    if different:
+        changes = ", ".join(f"{k} was {content['about'].get(k)}, is {about[k]}" for k in different)
+        raise ValueError(
+            f"the checkpoint in {folder} is of another training ({changes}): "
+            "resume with the same settings, or train into another folder"
+        )
+    return content["epoch"], load_file(folder / content["numbers"]), content["history"]
 
 
 def replace(path: Path, write_to: Callable[[Path], object]) -> None:

@@ -15,7 +15,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.run(options)
     except KeyboardInterrupt:
-        kept = "; the same command with --resume goes on" if options.command == "train" else ""
+        again = options.command in ("train", "calibrate")
+        kept = "; the same command with --resume goes on" if again else ""
         print(f"interrupted{kept}", file=sys.stderr)
         return 130
     except (ValueError, OSError, ArithmeticError, TypeError) as error:
@@ -56,6 +57,17 @@ def _parser() -> argparse.ArgumentParser:
     help = "weights of storage beside discharge: one, or a run for each and a table of all"
     sub.add_argument("--storage-weights", type=float, nargs="+", metavar="WEIGHT", help=help)
     sub.add_argument("--fold", type=int, help="of the file's split, instead of the file's")
+
+    sub = command("calibrate", _calibrate, "search the parameters of every basin by itself")
+    _takes_domain(sub)
+    sub.add_argument("--out", type=Path, help="folder of the run; gridhydro-DOMAIN if left out")
+    sub.add_argument("--resume", action="store_true", help="go on from where it was kept there")
+    sub.add_argument("--method", choices=["sceua"], default="sceua", help="how to search")
+    sub.add_argument("--target", help="fit this one of the file's targets instead of discharge")
+    sub.add_argument("--complexes", type=int, default=7, help="parts of the population")
+    sub.add_argument("--runs", type=int, default=5000, help="of each basin, at most")
+    sub.add_argument("--seed", type=int, help="instead of the file's")
+    sub.add_argument("--device", help="cpu or cuda; cuda where there is one")
 
     sub = command("check", _check, "read a domain file, build the domain and report on it")
     _takes_domain(sub)
@@ -136,6 +148,19 @@ def _train(options) -> None:
         files = f"target_metrics.csv, {files}"
         tables.append(_target_report(others))
     print("\n\n".join([*tables, f"written to {out}: metrics.csv, {files}"]))
+
+
+def _calibrate(options) -> None:
+    from gridhydro.recipe import report
+    from gridhydro.recipe_calibration import calibrate_domain
+
+    out = options.out or Path(f"gridhydro-{Path(options.domain).stem}")
+    scores = calibrate_domain(
+        options.domain, options.data, out, method=options.method, complexes=options.complexes,
+        max_runs=options.runs, target=options.target, resume=options.resume, seed=options.seed,
+        device=options.device,
+    )  # fmt: skip
+    print(f"{report(scores)}\n\nwritten to {out}: metrics.csv, parameters.nc, search.nc, figures")
 
 
 def _more(options) -> dict:

@@ -50,16 +50,10 @@ def train_domain(
     torch.manual_seed(seed)
     model = build_model(setup, seed)
     out = Path(out)
-    _refuse_overwriting(out, setup, resume)
-    out.mkdir(parents=True, exist_ok=True)
-    text, source = setup.source.read_text(), {"data": str(setup.data.resolve()), **changes}
-    checkpoint.replace(out / "domain.toml", lambda p: p.write_text(text))
-    checkpoint.replace(out / "source.json", lambda p: p.write_text(json.dumps(source, indent=1)))
+    begin(out, setup, changes, resume)
     split = make_split(setup)
     if progress:
-        for warning in setup.domain.report.warnings:
-            print(f"warning: {warning}", file=sys.stderr)
-        print(_what(setup), file=sys.stderr)
+        announce(setup, _what(setup))
     run = train(
         model, setup.forcing, setup.discharge if settings.fit_discharge else None, split=split,
         targets=setup.targets,
@@ -74,6 +68,22 @@ def train_domain(
     scores = evaluate(run, setup)
     save(run, setup, out, scores)
     return scores
+
+
+def begin(out: Path, setup: Setup, changes: Mapping[str, object], resume: bool) -> None:
+    """Make the run folder, with what it takes to find the data again; ValueError if it is used."""
+    _refuse_overwriting(out, setup, resume)
+    out.mkdir(parents=True, exist_ok=True)
+    text, source = setup.source.read_text(), {"data": str(setup.data.resolve()), **changes}
+    checkpoint.replace(out / "domain.toml", lambda p: p.write_text(text))
+    checkpoint.replace(out / "source.json", lambda p: p.write_text(json.dumps(source, indent=1)))
+
+
+def announce(setup: Setup, what: str) -> None:
+    """Warnings of the domain and a line that says what is done, on the error stream."""
+    for warning in setup.domain.report.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(what, file=sys.stderr)
 
 
 def _what(setup: Setup) -> str:
@@ -203,15 +213,20 @@ def evaluate(
     settings, periods = setup.training, _periods(setup)
     if settings.batches is not None:
         one = run.runs[0] if isinstance(run, Ensemble) else run
-        first = one.forcing.times[Batches(**settings.batches).warmup]
-        start, end = settings.period
-        periods["training"] = (str(max(pd.Timestamp(start), first).date()), end)
+        warmup = Batches(**settings.batches).warmup
+        periods["training"] = behind_warmup(settings.period, one.forcing.times, warmup)
     simulated = run.discharge()
     tables = [
         run.evaluate(setup.discharge, p, name=name, simulated=simulated)
         for name, p in periods.items()
     ]
     return pd.concat(tables, ignore_index=True)
+
+
+def behind_warmup(period, times: pd.DatetimeIndex, warmup: int) -> tuple[str, str]:
+    """The period without the days on which a record that begins with it is still warming up."""
+    start, end = period
+    return str(max(pd.Timestamp(start), times[warmup]).date()), end
 
 
 def report(scores: pd.DataFrame) -> str:

@@ -1,0 +1,178 @@
+"""Sites side by side: the misfit of many parameter sets of each, in one call of the kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gridhydro import hydrograph
+from gridhydro.forcing import Forcing
+from gridhydro.misfits import RELATIVE, misfit
+from gridhydro.model import Model
+from gridhydro.nets.base import MARGIN
+from gridhydro.observed import observations, refuse_empty
+from gridhydro.simulate import simulate
+from gridhydro.targets import Seen, Target
+from gridhydro.training_data import training_gauges
+
+# simulated values that are held at once
+_VALUES = 2**23
+# of runoff, the days before that the unit hydrograph still brings
+_BEFORE = hydrograph.DAYS - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """One observed series a site: `values` (L, K), NaN where there is none, of the output `name`
+    in its unit; `cells` (K,) of the domain; `gauges` are their names, if they have any.
+
+    With a target, `seen` brings simulated series to the unit of its observations; its columns are
+    `columns` (K,).
+    """
+
+    name: str
+    cells: Tensor
+    values: Tensor
+    gauges: tuple[str, ...] = ()
+    seen: Seen | None = None
+    columns: Tensor | None = None
+
+    @classmethod
+    def discharge(cls, discharge, model: Model, forcing: Forcing, days: slice, gauges=None):
+        """Of lumped basins, as depth; ValueError for rasters and for gauges without any."""
+        if model.domain.grid is not None:
+            raise ValueError(
+                "discharge at a gauge of a raster is the water of all cells above it: no cell's "
+                "parameters can be searched alone. Take gridhydro.train, lumped basins, or a target"
+                " that is observed on cells"
+            )
+        names, cells = _chosen(model, gauges)
+        found = observations(discharge, forcing.times, model, names, cells.device, None)
+        refuse_empty([found], days, cells, names)
+        return cls(model.column.runoff, cells, found.values[0, days][:, cells], tuple(names))
+
+    @classmethod
+    def target(cls, target: Target, model: Model, forcing: Forcing, days: slice, gauges=None):
+        """Of the cells that are observed in these days, of lumped basins as for discharge."""
+        if not isinstance(target, Target):
+            raise ValueError(
+                f"target is a gridhydro.Target(name, observed), not a {type(target).__name__}"
+            )
+        if target.name.startswith(hydrograph.ROUTED):
+            raise ValueError(f"'{target.name}' is the way of discharge: give it as discharge")
+        seen = Seen.read(target, model, forcing.times, model.area.device)
+        values = seen.values[days]
+        if model.domain.grid is None:
+            names, columns = _chosen(model, gauges)
+            refuse_empty([seen.series], days, columns, names)
+        elif gauges is not None:
+            raise ValueError("cells of a raster are searched, not its gauges: leave gauges out")
+        else:
+            names, columns = (), values.isfinite().any(0).nonzero().flatten()
+        if not len(columns):
+            first, last = (f"{forcing.times[d]:%Y-%m-%d}" for d in (days.start, days.stop - 1))
+            raise ValueError(f"no cell has '{target.name}' observed from {first} to {last}")
+        cells, values = seen.cells[columns], values[:, columns].contiguous()
+        return cls(target.name, cells, values, tuple(names), seen, columns)
+
+    @property
+    def about(self) -> dict | None:
+        """What there is to keep of a target with a run."""
+        return None if self.seen is None else self.seen.target.about()
+
+    def of(self, simulated: Tensor, places: Tensor) -> Tensor:
+        """What would be observed (T, n, M), of the column's output at these sites (n,)."""
+        if self.seen is None or not self.seen.target.own_unit:
+            return simulated
+        chosen = self.columns[places]
+        return self.seen.offset[chosen][:, None] + self.seen.scale[chosen][:, None] * simulated
+
+
+def _chosen(model: Model, gauges) -> tuple[list[str], Tensor]:
+    """Names of the gauges to search, and which cells of lumped basins they are."""
+    names, known = training_gauges(model, gauges, ()), list(model.domain.gauges.index)
+    return names, torch.tensor([known.index(n) for n in names], device=model.area.device)
+
+
+class Sites:
+    """Called with shares of the parameters' ranges (n, M, P) and places (n,) among the sites, it
+    runs them all and gives their misfits (n, M)."""
+
+    def __init__(
+        self, model: Model, forcing: Forcing, seen: Observed, days: slice, spinup: int, loss: str
+    ):
+        self.model, self.seen, self.spinup, self.loss = model, seen, spinup, loss
+        # the target's runoff is the column's, discharge is what the unit hydrograph makes of it
+        self.routed = seen.seen is None and model.unit_hydrograph is not None
+        self.rows = searched(model, self.routed)
+        record = slice(days.start - spinup, days.stop)
+        self.weather = forcing.values[:, record][:, :, seen.cells].contiguous()
+        if loss in RELATIVE:
+            low, high = (seen.values.nan_to_num(end) for end in (torch.inf, -torch.inf))
+            alike = low.amin(0) >= high.amax(0)
+            self._refuse(alike, f"have no two different observations, which '{loss}' takes")
+
+    @torch.no_grad()
+    def __call__(self, points: Tensor, places: Tensor) -> Tensor:
+        size = max(1, _VALUES // (self.weather.shape[1] * points.shape[1]))
+        parts = zip(points.split(size), places.split(size), strict=True)
+        return torch.cat([self._misfits(*part) for part in parts])
+
+    def _misfits(self, points: Tensor, places: Tensor) -> Tensor:
+        model, cells = self.model, self.seen.cells[places]
+        all_of_them = len(places) == self.weather.shape[2]
+        weather = self.weather if all_of_them else self.weather[:, :, places].contiguous()
+        parameters = model.network.named(raw(model, self.rows, points.transpose(1, 2)))
+        properties = model.cell_properties(cells)
+        name = self.seen.name
+        outputs, _ = simulate(
+            model.column, weather, {f.name: parameters[f.name] for f in model.column.parameters},
+            properties={f.name: properties[f.name] for f in model.column.properties},
+            outputs=(name,), mean=False, scheme=model.scheme, storage=model.storage,
+            backend=model.backend,
+        )  # fmt: skip
+        series, spinup = outputs[name], self.spinup
+        if self.routed:
+            first = max(spinup - _BEFORE, 0)
+            shares = hydrograph.ordinates(*(parameters[f.name] for f in hydrograph.SHAPE))
+            series, spinup = hydrograph.convolve(series[first:], shares)[0], spinup - first
+        series = self.seen.of(series[spinup:], places)
+        return misfit(self.loss, series, self.seen.values[:, places])
+
+    def refuse_infinite(self, lowest: Tensor) -> None:
+        """ValueError naming the sites (K,) at which nothing finite was found."""
+        self._refuse(~lowest.isfinite(), "have no finite run: look at their forcing")
+
+    def _refuse(self, wrong: Tensor, why: str) -> None:
+        if wrong.any():
+            places = wrong.nonzero().flatten().tolist()
+            domain = self.model.domain
+            names = ", ".join(domain.name_cell(int(self.seen.cells[p])) for p in places[:5])
+            raise ValueError(f"{len(places)} of {len(wrong)} sites {why}: {names}")
+
+
+def searched(model: Model, routed: bool) -> list[int]:
+    """Which of the learned parameters a site's series depends on; the others are left alone."""
+    names = [f.name for f in (*model.column.parameters, *(hydrograph.SHAPE if routed else ()))]
+    rows = [row for row, f in enumerate(model.network.learned) if f.name in names]
+    if not rows:
+        raise ValueError(f"nothing to search: all parameters of '{model.column.name}' are fixed")
+    return rows
+
+
+def raw(model: Model, rows: list[int], shares: Tensor) -> Tensor:
+    """Raw values (n, Q, M) of all learned parameters, from shares of the ranges (n, P, M) of some.
+
+    Those left out are 0, in the middle. A bound is kept as near as the ranges allow.
+    """
+    values = shares.new_zeros(len(shares), len(model.network.learned), shares.shape[2])
+    values[:, rows] = torch.logit(shares, MARGIN)
+    return values.to(model.network.raw)
+
+
+@torch.no_grad()
+def put(model: Model, cells: Tensor, rows: list[int], shares: Tensor) -> None:
+    """Make shares (K, P) those of the model's cells (K,)."""
+    model.network.raw[cells] = raw(model, rows, shares[..., None])

@@ -28,7 +28,7 @@ from gridhydro.run import Run
 from gridhydro.sceua import STOPS, Search, search
 from gridhydro.sites import Observed, Sites, put
 from gridhydro.targets import Target
-from gridhydro.training import _device
+from gridhydro.training import device_named
 from gridhydro.training_data import method_of
 
 METHODS = ("sceua",)
@@ -82,7 +82,7 @@ def calibrate(
     model = Model(
         domain, column, network="free", fixed=fixed, unit_hydrograph=unit_hydrograph,
         properties=properties, scheme=scheme, seed=seed,
-    ).to(_device(device))  # fmt: skip
+    ).to(device_named(device))  # fmt: skip
     if model.column.networks:
         raise ValueError(
             f"the column '{model.column.name}' has a network that all sites share: train it"

@@ -103,7 +103,7 @@ def train(
     does not fit together, and NotFinite, naming the first bad cell, day and quantity, if training
     diverges.
     """
-    device = _device(device)
+    device = device_named(device)
     epochs, seed = whole("epochs", epochs, 0), whole("seed", seed, 0)
     spinup, spinup_cycles = whole("spinup", spinup, 0), whole("spinup_cycles", spinup_cycles, 0)
     if not isinstance(batches, Batches | None):
@@ -273,7 +273,8 @@ def _spoken(name: str) -> str:
     return name.replace("_nse", " NSE").replace("_", " ")
 
 
-def _device(name) -> torch.device:
+def device_named(name) -> torch.device:
+    """The device of this name; None: a GPU where there is one. ValueError for one that is not."""
     device = torch.device("cuda" if name is None and torch.cuda.is_available() else name or "cpu")
     if device.type not in ("cpu", "cuda"):
         raise ValueError(f"device is 'cpu' or 'cuda', not '{name}'")

@@ -29,12 +29,12 @@ from benchmarks.soil_moisture_world import DENSITIES, SHAPE, TEST, TRAINING, Wor
 from gridhydro.columns import column
 
 METHODS = ("default", "gA", "gz", "sceua")
-# epochs, cells in a minibatch
-TRAININGS = {"s16": (100, 40), "s8": (60, 64), "s4": (30, 64)}
-NETWORKS = {"gA": dict(network="mlp", hidden=(64, 64)), "gz": dict(network="gz", hidden=(64,))}
+# epochs, cells in a minibatch; all of this was chosen on the world of another seed, 1
+TRAININGS = {"s16": (100, 32), "s8": (60, 32), "s4": (40, 32)}
+NETWORKS = {"gA": dict(network="mlp", hidden=(128, 64)), "gz": dict(network="gz", hidden=(64,))}
 LEARNING_RATE = 0.01
 COMPLEXES, RUNS = 7, 5000
-EVERY = 5  # days of a mean in the history that gz reads
+EVERY = 10  # days of a mean in the history that gz reads
 WATCHED = np.unique(np.geomspace(1, RUNS, 60).round()).astype(int)  # epochs on the curves
 
 

@@ -15,11 +15,11 @@ FOLDERS = {"gridhydro": "gridhydro", "kernels": "gridhydro/kernels", "domains": 
 
 
 def sources() -> dict[str, Path]:
-    """Every module and domain file of the repository, by its place in the installed package."""
+    """Every module, domain file and guide of the repository, by its place in the installed package."""
     return {
         f"{package}/{path.relative_to(ROOT / folder).as_posix()}": path
         for folder, package in FOLDERS.items()
-        for pattern in ("*.py", "*.toml")
+        for pattern in ("*.py", "*.toml", "*.md")
         for path in (ROOT / folder).rglob(pattern)
     }
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from types import SimpleNamespace
 
 import torch
 import xarray as xr
 from torch import Tensor
 
-from gridhydro import hydrograph
+from gridhydro import equilibrium, hydrograph
 from gridhydro.averages import Averages
 from gridhydro.column import Column, Field
 from gridhydro.columns import column as column_named
@@ -305,13 +304,14 @@ class Model(torch.nn.Module):
             days = early.shape[1]
             first = {n: p[:days] if p.ndim == 3 else p for n, p in parameters.items()}
             with torch.no_grad():
-                state = self._run(early, state, outputs, first, cells, routed=routed).state
+                state = self.run(early, state, outputs, first, cells, routed=routed).state
             parameters = {n: p[days:] if p.ndim == 3 else p for n, p in parameters.items()}
-        return self._run(weather, state, outputs, parameters, cells, averages, routed)
+        return self.run(weather, state, outputs, parameters, cells, averages, routed)
 
-    def _run(
+    def run(
         self, forcing, state, outputs, parameters, cells, averages=None, routed=True
     ) -> Simulation:
+        """As `forward`, with the forcing as the column sees it and its parameters given."""
         own = {f.name: parameters[f.name] for f in self.column.parameters}
         flow = self.column.runoff
         flowing = [flow] if flow else []
@@ -358,7 +358,6 @@ class Model(torch.nn.Module):
         kept = {name: fluxes[name] for name in outputs}
         return Simulation(discharge, kept, State(stores, river, tails), storage)
 
-    @torch.no_grad()
     def spin_up(
         self,
         forcing: Tensor,
@@ -367,56 +366,12 @@ class Model(torch.nn.Module):
         outputs: Sequence[str] = (),
         until: float | None = None,
     ) -> State | None:
-        """The state after `cycles` runs over this forcing; without gradient.
-
-        Flows that are to be routed afterwards are named in `outputs`, as there. With `until`, such
-        as HydroPy's 0.001, it ends as soon as the stores change no more: of each, the cell that
-        gains most gains less than this share in a run (or is empty, or gains exactly as in the run
-        before, as eternal snow does).
-        """
-        if forcing.shape[1] == 0:
-            return state
-        parameters, weather = self.cell_parameters(forcing), self.weather(forcing)
-        before, gains = None, {}
-        for _ in range(cycles):
-            state = self._run(weather, state, outputs, parameters, None).state
-            if until is not None:
-                stores = dict(state.column) | ({} if state.river is None else _rivers(state.river))
-                if before is not None:
-                    last, gains = gains, {n: stores[n] - before[n] for n in stores}
-                    if all(_settled(stores[n], gains[n], last.get(n), until) for n in stores):
-                        break
-                before = stores
-        return state
+        """The state after `cycles` runs over this forcing; see `equilibrium.spin_up`."""
+        return equilibrium.spin_up(self, forcing, cycles, state, outputs, until)
 
     def near_equilibrium(self, forcing: Tensor) -> State:
-        """A state to start from: after a run over these days (F, T, N), with the stores that fill
-        over many years put where the mean fluxes of a second run over them (over whole years, if
-        there are any) would bring them. The gradient passes through these means."""
-        parameters, weather = self.cell_parameters(forcing), self.weather(forcing)
-        with torch.no_grad():
-            filled = self._run(weather, None, (), parameters, None).state
-        days = weather.shape[1]
-        skip = days % 365 if days > 365 else 0
-        years = weather[:, skip:].contiguous()
-        parameters = {n: p[skip:] if p.ndim == 3 else p for n, p in parameters.items()}
-        run = self._run(years, filled, self.column.balancing, parameters, None)
-        means = {name: run.outputs[name].mean(0)[:, None] for name in self.column.balancing}
-        column = self.column.balanced(filled.column, means, SimpleNamespace(**parameters))
-        return State(column, filled.river, filled.hydrograph)
-
-
-def _rivers(storage: Tensor) -> dict[str, Tensor]:
-    return {f"river_{k}": row for k, row in enumerate(storage[:5])}
-
-
-def _settled(store: Tensor, gain: Tensor, last: Tensor | None, until: float) -> bool:
-    """HydroPy's rule for one store; gain since the run before, and the gain of that."""
-    most = gain.flatten().argmax()
-    content, gained = (float(v.flatten()[most]) for v in (store, gain))
-    before = content - gained
-    as_last = last is not None and float(last.flatten()[most]) == gained
-    return content == 0 or as_last or (before > 0 and gained / before < until)
+        """A state to start from, found over this forcing; see `equilibrium.near`."""
+        return equilibrium.near(self, forcing)
 
 
 def _series(name: str) -> Field:

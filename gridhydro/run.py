@@ -11,13 +11,19 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from gridhydro import checkpoint, export, figures, metrics, run_folder, storage_scores, targets
-from gridhydro.baseline import make_model
-from gridhydro.basins import lumped_domain, with_pet
+from gridhydro import (
+    checkpoint,
+    export,
+    figures,
+    metrics,
+    run_folder,
+    storage_scores,
+    targets,
+    transfer,
+)
 from gridhydro.forcing import Forcing
 from gridhydro.given import period as period_of
-from gridhydro.history import History, of_others
-from gridhydro.inputs import attribute_values, without_gaps
+from gridhydro.history import History
 from gridhydro.model import Model, Simulation
 from gridhydro.nets import SequenceParameterization
 from gridhydro.observed import discharge_table
@@ -191,29 +197,10 @@ class Run:
         history: History | xr.Dataset | None = None,
     ) -> Run:
         """The same run for other lumped basins; see `predict`."""
-        if self.model.domain.grid is not None:
-            raise ValueError("a run on a raster is not carried over to lumped basins")
-        if names is not None:
-            basins = basins.sel(gauge=list(names))
-        domain = lumped_domain(basins)
-        network = self.model.network
-        means = dict(zip(network.names, network.inputs.typical().tolist(), strict=True))
-        values = attribute_values(domain, basins, network.names)
-        options = run_folder.options_of(self.model.options)
-        if options["column"] != "lstm":
-            options |= dict(
-                column=self.model.column, storage=self.model.storage, backend=self.model.backend
-            )
-        weather = with_pet(basins, self.model.column, pet or self.about.get("pet") or "given")
-        if getattr(self.model, "history", None) is not None:
-            options["history"] = of_others(self.model.known, domain, weather, history)
-        elif history is not None:
-            raise ValueError("the network of this run reads no history: leave it out")
-        model = make_model(domain, without_gaps(values, means), **options)
-        model.network.load_state_dict(network.state_dict())
-        model.embedded.load_state_dict(self.model.embedded.state_dict())
-        model.eval()
-        forcing = Forcing.read(weather, domain, model)
+        basins = basins if names is None else basins.sel(gauge=list(names))
+        method = pet or self.about.get("pet") or "given"
+        model, weather = transfer.carried_over(self.model, basins, method, history)
+        forcing = Forcing.read(weather, model.domain, model)
         return Run(model, forcing, self.history, self.about)
 
     def evaluate(

@@ -83,7 +83,7 @@ class _March:
         """The weather of these days as the column sees it, and what comes of it."""
         weather = weather_of(self.model, self.values, days)
         now = {name: p[days] if p.ndim == 3 else p for name, p in self.parameters.items()}
-        return weather, self.model._run(weather, state, outputs, now, self.cells)
+        return weather, self.model.run(weather, state, outputs, now, self.cells)
 
     def storage(self, state: State | None) -> np.ndarray:
         return storage(self.model, state, self.parameters, self.cells)

@@ -198,8 +198,8 @@ def test_spin_up_ends_when_nothing_changes_any_more():
     one = model(network="none")
     year = own(WORLD, one).values[:, :365].contiguous()
     runs = []
-    original = one._run
-    one._run = lambda *a, **k: runs.append(1) or original(*a, **k)
+    original = one.run
+    one.run = lambda *a, **k: runs.append(1) or original(*a, **k)
     settled = one.spin_up(year, cycles=200, until=0.001)
     assert 3 < len(runs) < 200
     once_more = one.spin_up(year, 1, settled)

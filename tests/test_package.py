@@ -15,7 +15,7 @@ FOLDERS = {"gridhydro": "gridhydro", "kernels": "gridhydro/kernels", "domains": 
 
 
 def sources() -> dict[str, Path]:
-    """Every module, domain file and guide of the repository, by its place in the installed package."""
+    """Modules, domain files and guides, by their place in the installed package."""
     return {
         f"{package}/{path.relative_to(ROOT / folder).as_posix()}": path
         for folder, package in FOLDERS.items()

@@ -1,0 +1,35 @@
+"""A trained model carried over to basins that it has not seen."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from gridhydro import run_folder
+from gridhydro.baseline import make_model
+from gridhydro.basins import lumped_domain, with_pet
+from gridhydro.history import History, of_others
+from gridhydro.inputs import attribute_values, without_gaps
+
+
+def carried_over(model, basins: xr.Dataset, pet: str, history: History | xr.Dataset | None):
+    """The model with the same weights for other lumped basins, and the forcing it takes there.
+
+    basins, history  see `gridhydro.Run.predict`; pet: method, or "given"
+    """
+    if model.domain.grid is not None:
+        raise ValueError("a run on a raster is not carried over to lumped basins")
+    domain, network = lumped_domain(basins), model.network
+    means = dict(zip(network.names, network.inputs.typical().tolist(), strict=True))
+    values = attribute_values(domain, basins, network.names)
+    options = run_folder.options_of(model.options)
+    if options["column"] != "lstm":
+        options |= dict(column=model.column, storage=model.storage, backend=model.backend)
+    weather = with_pet(basins, model.column, pet)
+    if getattr(model, "history", None) is not None:
+        options["history"] = of_others(model.known, domain, weather, history)
+    elif history is not None:
+        raise ValueError("the network of this run reads no history: leave it out")
+    other = make_model(domain, without_gaps(values, means), **options)
+    other.network.load_state_dict(network.state_dict())
+    other.embedded.load_state_dict(model.embedded.state_dict())
+    return other.eval(), weather

@@ -101,12 +101,13 @@ def parameters(maps: pd.DataFrame) -> Figure:
                                color=COLOURS[way], label=way)  # fmt: skip
             ends = [hidden[name].min(), hidden[name].max()]
             panel.plot(ends, ends, color="0.6", lw=0.8, zorder=0)
-            panel.set_title(f"{name}, from {target}", size=8, loc="left")
             panel.tick_params(labelsize=7)
             panel.spines[["top", "right"]].set_visible(False)
+        row[0].set_ylabel(f"learned from\n{target}", size=8)
+    for panel, name in zip(panels[0], names, strict=True):
+        panel.set_title(name, size=8, loc="left")
     panels[0, 0].legend(fontsize=7, frameon=False)
     figure.supxlabel("hidden", size=8)
-    figure.supylabel("learned", size=8)
     return figure
 
 

@@ -69,15 +69,16 @@ def _reduced(name: str, raster, given: AttributeOptions, domain: Domain, place: 
     return {name: on_domain(raster, domain).assign_attrs(units=given.units, long_name=text)}
 
 
-def on_domain(raster: xr.DataArray, domain: Domain) -> xr.DataArray:
+def on_domain(raster: xr.DataArray, domain: Domain, gaps: bool = False) -> xr.DataArray:
     """A raster (..., y, x) on the domain: as it is on the same grid, averaged if it is finer,
     interpolated if it is coarser.
 
-    A coarser one may be in another reference system; a finer one in another is refused.
+    A coarser one may be in another reference system; a finer one in another is refused. Cells
+    without data are refused too, unless it may have gaps.
     """
     if same_crs(raster, domain.crs):
         try:
-            values = domain.pack(raster)
+            values = domain.pack(raster, gaps)
         except OtherGrid:
             pass
         else:
@@ -86,7 +87,7 @@ def on_domain(raster: xr.DataArray, domain: Domain) -> xr.DataArray:
             return domain.unpack(values, raster.name, raster.attrs, lead, coords)
     grid = read_grid(raster, crs_or(raster, domain.crs))
     fine = np.median(grid.cell_area()) < 0.6 * np.median(domain.area)
-    return domain.aggregate(raster) if fine else domain.regrid(raster)
+    return domain.aggregate(raster, gaps=gaps) if fine else domain.regrid(raster, gaps=gaps)
 
 
 def _looked_up(raster: xr.DataArray, given: AttributeOptions, data: Path, place: str):

@@ -184,7 +184,9 @@ def _storage_report(path: Path) -> str:
 def _target_report(path: Path) -> str:
     import pandas as pd
 
-    table = pd.read_csv(path).groupby(["target", "unit", "period"], sort=False)
+    table = pd.read_csv(path)
+    keys = ["target", "unit", "period", *(["gauge_use"] if "gauge_use" in table else [])]
+    table = table.groupby(keys, sort=False)
     scores = ["rmse", "ubrmse", "bias", "correlation", "nse", "kge"]
     medians = table[scores].median().assign(cells=table["site"].count())
     text = medians.to_string(float_format=lambda v: f"{v:.3f}")

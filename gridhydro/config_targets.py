@@ -30,7 +30,7 @@ def read_targets(
                 series = read_variable(path, options.variable)
             else:
                 series = read_series(path, options.variable, crs=options.crs)
-                series = on_domain(series, domain)
+                series = on_domain(series, domain, gaps=True)
         if options.units is not None:
             series = series.assign_attrs(units=options.units)
         more = dict(weight=options.weight, loss=options.loss)

@@ -147,14 +147,15 @@ class Domain:
         """The domain of only the cells upstream of these gauges (names; all gauges if None)."""
         return build.crop(self, gauges)
 
-    def pack(self, raster) -> np.ndarray:
+    def pack(self, raster, gaps: bool = False) -> np.ndarray:
         """Values (..., N) of the active cells from a raster (..., y, x) on the domain's grid.
 
         Rows and columns are found by their coordinates, so the raster may be larger or turned
         round. An array without coordinates must have the domain's shape. Lumped: (..., gauge).
-        Raises ValueError if the raster is on another grid or does not reach all cells.
+        Raises ValueError if the raster is on another grid or does not reach all cells; with `gaps`,
+        as observations have them, cells that it does not reach are NaN.
         """
-        return packing.pack(self, raster)
+        return packing.pack(self, raster, gaps)
 
     def unpack(self, values, name=None, attrs=None, dims=None, coords=None) -> xr.DataArray:
         """A raster (..., y, x), or (..., gauge) for lumped basins, from values (..., N).
@@ -175,19 +176,21 @@ class Domain:
         systems = {dataset[name].attrs.get("grid_mapping") for name in names}
         return dataset.set_coords(systems & set(dataset.data_vars))[names]
 
-    def aggregate(self, raster, how="mean"):
+    def aggregate(self, raster, how="mean", gaps: bool = False):
         """A finer raster, or a Dataset of them, onto the domain.
 
-        how is "mean", "sum", "majority" or "fraction" (one layer per class).
+        how is "mean", "sum", "majority" or "fraction" (one layer per class). Raises ValueError
+        naming the first cell without data; with `gaps` means and sums are NaN there.
         """
-        return resample.aggregate(self, raster, how)
+        return resample.aggregate(self, raster, how, gaps)
 
-    def regrid(self, dataset, method="linear"):
+    def regrid(self, dataset, method="linear", gaps: bool = False):
         """A coarser DataArray or Dataset onto the domain: "linear" or "nearest".
 
-        Raises ValueError naming the first cell that the source does not cover.
+        Raises ValueError naming the first cell that the source does not cover; with `gaps` it is
+        NaN there.
         """
-        return resample.regrid(self, dataset, method)
+        return resample.regrid(self, dataset, method, gaps)
 
     def to_file(self, path) -> None:
         """Write everything, the network's order included, as one CF NetCDF file."""

@@ -9,6 +9,9 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+# numbers that files write where there is none
+MISSING = (-999.0, -9999.0, -99999.0)
+
 
 def whole(name: str, value, least: int) -> int:
     """A whole number, numpy's too, as an int; ValueError for any other and one below `least`."""

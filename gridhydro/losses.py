@@ -143,6 +143,6 @@ class NothingObserved(ValueError):
 def _require(used, what: str) -> None:
     if not used.any():
         raise NothingObserved(
-            f"nothing to train on: no gauge has {what} in these days; "
-            "check the period and the gauge names of the observations"
+            f"nothing to train on: no site has {what} in these days; "
+            "check the period and the names of the observations"
         )

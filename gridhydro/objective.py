@@ -26,15 +26,16 @@ class Objective:
     """The mean, by their weights, of the misfits of discharge, storage and targets.
 
     score     loss of discharge (L, G) in mm d-1; told the variance of each gauge in minibatches
-    observed  discharge (1, T, G) mm d-1, or None; run: the days of a step; days: those scored
+    observed  discharge (1, T, G) mm d-1, or None
+    times     (T,) of the record; run: the days of a step; days: those that are scored
     storage   observations of storage, whose misfit is 1 - NSE meaned over tiles, or None
     weight    of storage; discharge has the rest of 1
     targets   those of other outputs of the column
     """
 
     def __init__(
-        self, model, score: Callable, observed: Forcing | None, run: slice, days: slice, batches,
-        storage: StorageObservations | None = None, weight: float = 0.5,
+        self, model, score: Callable, observed: Forcing | None, times, run: slice, days: slice,
+        batches, storage: StorageObservations | None = None, weight: float = 0.5,
         targets: Sequence[Seen] = (),
     ):  # fmt: skip
         self.score, self.storage, self.targets = score, storage, targets
@@ -62,36 +63,39 @@ class Objective:
                     "storage is compared over the whole period: train on it without batches"
                 )
             storage.tiles.check(model.domain)
-            first, last = observed.times[days.start], observed.times[days.stop - 1]
-            self.storage = storage.within(first, last)
-            self.windows = self.storage.windows(observed.times[run])
+            self.storage = storage.within(times[days.start], times[days.stop - 1])
+            self.windows = self.storage.windows(times[run])
             self.seen = self.storage.observed(self.windows).to(self.to_depth)
             self.averages = self.windows.averages.to(self.to_depth.device)
 
     def __call__(self, run: Simulation, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The value to make small, and its parts by name."""
         parts = {}
-        if "discharge" in self.weights and self._seen(batch, batch.observed):
+        if "discharge" in self.weights:
             simulated = batch.gauged(run) * self.to_depth[batch.gauges]
-            parts["discharge"] = self._scored(batch)(simulated, batch.observed)
+            self._add(parts, "discharge", batch, self._scored(batch), simulated, batch.observed)
         if "storage" in self.weights:
             anomalies = self.storage.anomalies(run.storage, self.windows)
             parts["storage"] = nse_loss(anomalies, self.seen)
         for target, score, observed in zip(self.targets, self.scores, batch.seen, strict=True):
-            if not self._seen(batch, observed):
-                continue
             columns = batch.cells  # of lumped basins, of which a target has every one
             simulated = run.outputs[target.name]
             simulated = simulated if columns is not None else simulated[:, target.cells]
-            parts[target.name] = score(target.of(simulated, columns), observed, columns)
+            score = partial(score, columns=columns)
+            simulated = target.of(simulated, columns)
+            self._add(parts, target.name, batch, score, simulated, observed)
         if not parts:
             raise NothingObserved("nothing is observed in these days")
         total = sum(self.weights[name] for name in parts)
         return sum(self.weights[name] / total * part for name, part in parts.items()), parts
 
-    def _seen(self, batch: Batch, observed: Tensor) -> bool:
-        """Whether there is something in a minibatch; of a whole period the losses see to it."""
-        return batch.cells is None or not bool(observed.isnan().all())
+    def _add(self, parts, name, batch, score, simulated, observed) -> None:
+        """One part of the loss; a minibatch in which there is nothing of it goes without."""
+        try:
+            parts[name] = score(simulated, observed)
+        except NothingObserved as error:
+            if batch.cells is None:
+                raise NothingObserved(f"{name.replace('_', ' ')}: {error}") from None
 
     def _scored(self, batch: Batch) -> Callable:
         if self.variance is None:
@@ -109,7 +113,10 @@ class Objective:
     @property
     def about(self) -> dict:
         """What there is to keep of it with a run."""
-        targets = {"targets": [one.target.about() for one in self.targets]}
+        targets = {
+            "targets": [one.target.about() for one in self.targets],
+            "fitted": list(self.weights),
+        }
         if self.storage is None:
             return {"storage": None, **targets}
         solutions, tiles = int(self.windows.covered.sum()), self.storage.tiles.size

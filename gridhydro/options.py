@@ -153,8 +153,9 @@ class ModelOptions:
 
     configuration  one of `gridhydro.configurations`, which sets what is not given here and in
                    [training]
-    history_days   of network = "gz": its history, forcing and for lumped basins observed discharge
-                   of the training's period, is read in means of so many days
+    history_days   of network = "gz": its history, forcing, targets and for lumped basins observed
+                   discharge of the training's period, is read in means of so many days; of gauges
+                   held out the forcing only
     """
 
     configuration: str | None = None

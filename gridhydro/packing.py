@@ -62,7 +62,7 @@ def on_grid(raster, grid, name="raster") -> np.ndarray:
     return read_values(raster)[..., rows[:, None], cols]
 
 
-def pack(domain, raster) -> np.ndarray:
+def pack(domain, raster, gaps: bool = False) -> np.ndarray:
     """See `Domain.pack`."""
     if domain.grid is None:
         return _pack_lumped(domain, raster)
@@ -73,12 +73,13 @@ def pack(domain, raster) -> np.ndarray:
     rows, cols = matching(raster, domain.grid, name)
     row, col = rows[domain.row], cols[domain.col]
     missed = np.flatnonzero((row < 0) | (col < 0))
-    if missed.size:
+    if missed.size and (not gaps or missed.size == domain.size):
         raise ValueError(
             f"the {name} does not reach {missed.size} of {domain.size} cells, the first: "
             f"{domain.name_cell(missed[0])}; extend it, or crop the domain"
         )
-    return read_values(raster)[..., row, col]
+    values = read_values(raster)[..., row, col]
+    return np.where((row < 0) | (col < 0), np.nan, values) if missed.size else values
 
 
 def _pack_lumped(domain, raster):

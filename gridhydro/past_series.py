@@ -7,11 +7,9 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.domain import Domain
+from gridhydro.given import MISSING
 from gridhydro.io.quantities import SERIES
 from gridhydro.units import to_unit
-
-# numbers that files write where there is none
-_CODES = (-999.0, -9999.0, -99999.0)
 
 
 def by_name(domain: Domain, series) -> dict[str, xr.DataArray]:
@@ -63,7 +61,7 @@ def daily(domain: Domain, array: xr.DataArray, unit: str, calendar) -> np.ndarra
         )
     part = array.isel(time=inside).transpose("time", ...)
     given = domain.pack(part).astype(np.float32)
-    wrong = np.argwhere(np.isinf(given) | np.isin(given, _CODES))
+    wrong = np.argwhere(np.isinf(given) | np.isin(given, MISSING))
     if wrong.size:
         day, cell = wrong[0]
         raise ValueError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import numpy as np
 import xarray as xr
 
 from gridhydro import splits
@@ -55,21 +56,24 @@ def build_model(setup: Setup, seed: int):
 
 def _history(setup: Setup) -> History:
     """What network "gz" reads of the training's period: forcing, targets and, of lumped basins,
-    discharge.
-
-    Gauges held out have theirs read too.
+    discharge where it is fitted. Of gauges held out it reads the forcing only: they are scored.
     """
     column = column_named(setup.model.column)
     series = [setup.forcing[[f.name for f in column.forcings]]]
+    trained = set(_trained(setup))
+    held_out = [gauge for gauge in setup.domain.gauges.index if gauge not in trained]
     for target in setup.targets:
         unit = column.output(target.name).unit
         observed = series_of(target, setup.domain, unit)
         observed = observed.assign_attrs({"units": unit} | observed.attrs)
+        if setup.domain.grid is None:
+            observed = observed.where(~observed["gauge"].isin(held_out))
         series.append(observed.to_dataset(name=f"observed_{target.name}"))
-    if setup.domain.grid is None:
+    if setup.domain.grid is None and setup.training.fit_discharge:
         gauges = setup.domain.gauges
         flow = discharge_table(setup.discharge, setup.domain).reindex(columns=gauges.index)
         depth = flow * depth_of_flow(gauges["network_area_km2"])
+        depth[held_out] = np.nan
         axes = {"time": depth.index.to_numpy(), "gauge": list(depth)}
         depth = xr.DataArray(depth.to_numpy(), axes, ("time", "gauge"), attrs={"units": "mm d-1"})
         series.append(depth.to_dataset(name="discharge"))

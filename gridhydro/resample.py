@@ -17,13 +17,13 @@ from gridhydro.grid import (
 )
 
 
-def aggregate(domain, raster: xr.DataArray, how: str = "mean") -> xr.DataArray:
+def aggregate(domain, raster: xr.DataArray, how: str = "mean", gaps: bool = False) -> xr.DataArray:
     """See `Domain.aggregate`. All fine cells with data whose centre lies in the cell count."""
     if how not in ("mean", "sum", "majority", "fraction"):
         raise ValueError(f"how='{how}' is not one of mean, sum, majority, fraction")
     _need_grid(domain, "aggregate")
     if isinstance(raster, xr.Dataset):
-        maps = {name: aggregate(domain, v, how) for name, v in domain.maps(raster).items()}
+        maps = {name: aggregate(domain, v, how, gaps) for name, v in domain.maps(raster).items()}
         return xr.Dataset(maps, attrs=raster.attrs)
     refuse_other_crs(raster, domain.crs)
     fine = read_grid(raster, domain.crs)
@@ -40,7 +40,9 @@ def aggregate(domain, raster: xr.DataArray, how: str = "mean") -> xr.DataArray:
     dims = [dim for dim in raster.dims if dim not in spatial_dims(raster)]
     coords = {dim: raster[dim] for dim in dims if dim in raster.coords}
     if how in ("mean", "sum"):
-        packed = np.stack([_gather(domain, layer, cell, how, raster.name) for layer in layers])
+        packed = np.stack(
+            [_gather(domain, layer, cell, how, raster.name, gaps) for layer in layers]
+        )
         return domain.unpack(packed.reshape(*lead, -1), raster.name, raster.attrs, dims, coords)
     if lead:
         raise ValueError(f"how='{how}' takes a raster of rows and columns, not {raster.dims}")
@@ -60,30 +62,31 @@ def aggregate(domain, raster: xr.DataArray, how: str = "mean") -> xr.DataArray:
     return domain.unpack(shares, raster.name, attrs, ["class"], {"class": classes})
 
 
-def _gather(domain, layer, cell, how, name):
-    """Mean or sum (N,) of one fine layer over the cells."""
+def _gather(domain, layer, cell, how, name, gaps=False):
+    """Mean or sum (N,) of one fine layer over the cells; with gaps NaN where it has no data."""
     valid = np.isfinite(layer) & (cell >= 0)
     count = np.bincount(cell[valid], minlength=domain.size)
     empty = np.flatnonzero(count == 0)
-    if empty.size:
+    if empty.size and not gaps:
         raise ValueError(
             f"'{name or 'the raster'}' has no data in {empty.size} of {domain.size} cells, the "
             f"first: {domain.name_cell(empty[0])}; fill the gaps first, or use domain.regrid if "
             "it is coarser than the domain"
         )
     total = np.bincount(cell[valid], layer[valid], minlength=domain.size)
-    return total if how == "sum" else total / count
+    found = total if how == "sum" else total / np.maximum(count, 1)
+    return np.where(count > 0, found, np.nan)
 
 
-def regrid(domain, dataset, method: str = "linear"):
+def regrid(domain, dataset, method: str = "linear", gaps: bool = False):
     """See `Domain.regrid`. Between the outermost centres and the edge the nearest value holds."""
     if method not in ("linear", "nearest"):
         raise ValueError(f"method='{method}' is not one of linear, nearest")
     _need_grid(domain, "regrid")
     if isinstance(dataset, xr.Dataset):
-        maps = {name: regrid(domain, v, method) for name, v in domain.maps(dataset).items()}
+        maps = {name: regrid(domain, v, method, gaps) for name, v in domain.maps(dataset).items()}
         return xr.Dataset(maps, attrs=dataset.attrs)
-    rows, cols, weights = _stencil(domain, dataset, method)
+    rows, cols, weights = _stencil(domain, dataset, method, gaps)
     values = read_values(dataset)
     kind = np.result_type(values.dtype, np.float32)
     total = np.zeros((*values.shape[:-2], domain.size), dtype=kind)
@@ -97,7 +100,7 @@ def regrid(domain, dataset, method: str = "linear"):
         total /= np.where(share > 0, share, np.nan)
     leading = tuple(range(total.ndim - 1))
     empty = np.flatnonzero(np.isnan(total).all(axis=leading))
-    if empty.size:
+    if empty.size and not gaps:
         raise ValueError(
             f"'{dataset.name}' has no data around {empty.size} of {domain.size} cells, the first: "
             f"{domain.name_cell(empty[0])}; fill the gaps or mask these cells out"
@@ -107,14 +110,17 @@ def regrid(domain, dataset, method: str = "linear"):
     return domain.unpack(total, dataset.name, dataset.attrs, dims, coords)
 
 
-def _stencil(domain, source, method):
-    """Four neighbours of every cell in the source, (4, N) rows, columns and weights."""
+def _stencil(domain, source, method, gaps=False):
+    """Four neighbours of every cell in the source, (4, N) rows, columns and weights; with gaps no
+    weight where it does not reach."""
     grid = read_grid(source, crs_or(source, domain.crs))
     x, y = transform(domain.x[domain.col], domain.y[domain.row], domain.crs, grid.crs)
     row = find(grid.y, y)
     col = find(grid.x, x, 360.0 if grid.geographic else None)
     missed = np.flatnonzero(np.isnan(row) | np.isnan(col))
-    if missed.size:
+    if missed.size and gaps and missed.size < domain.size:
+        row[missed], col[missed] = 0, 0
+    elif missed.size:
         raise ValueError(
             f"'{source.name}' does not cover {missed.size} of {domain.size} cells, the first: "
             f"{domain.name_cell(missed[0])}; it spans {grid.x.min():g} to {grid.x.max():g} and "
@@ -128,7 +134,9 @@ def _stencil(domain, source, method):
     cols = np.array([left, left + 1, left, left + 1])
     cols = cols % grid.x.size if grid.wraps else np.clip(cols, 0, grid.x.size - 1)
     up, back = 1 - down, 1 - right
-    return rows, cols, np.array([up * back, up * right, down * back, down * right])
+    weights = np.array([up * back, up * right, down * back, down * right])
+    weights[:, missed] = 0  # only where gaps are allowed
+    return rows, cols, weights
 
 
 def _need_grid(domain, what):

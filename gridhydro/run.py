@@ -240,10 +240,14 @@ class Run:
             depth = depth_of_flow(self.model.domain.gauges.loc[sites, "network_area_km2"])
             simulated, observed = simulated * depth, observed * depth
         table = metrics.table(simulated, observed, name or f"{first} to {last}")
-        trained = set(self.about.get("gauges", ()))
-        use = ["trained" if site in trained else "held out" for site in table["site"]]
-        table.insert(2, "gauge_use", use)
+        table.insert(2, "gauge_use", self._use(table["site"], "discharge"))
         return table
+
+    def _use(self, sites, fitted: str) -> list[str]:
+        """Whether each site was trained on what is called `fitted`."""
+        parts = self.about.get("fitted", ("discharge",))
+        trained = set(self.about.get("gauges", ())) if fitted in parts else set()
+        return ["trained" if site in trained else "held out" for site in sites]
 
     def storage(self, observations: StorageObservations, forcing=None) -> xr.Dataset:
         """`modelled` and `observed` anomalies of water storage (solution, tile), mm.
@@ -268,14 +272,18 @@ class Run:
         """Scores of one target in the period, one row for each cell that is observed there.
 
         Bias (mean error), ubrmse and rmse are in the unit of the observations (column `unit`);
-        correlation, nse and kge have none. The simulation starts on the first day of the forcing.
+        correlation, nse and kge have none. Of lumped basins `gauge_use` says whether the target was
+        trained on there. The simulation starts on the first day of the forcing.
         `simulated`, of `target_series`, spares it where several periods are scored.
         """
         seen, values = self.target_series(target) if simulated is None else simulated
         first, last = period_of(period)
         days = seen.series.between(first, last)
         label = name or f"{first} to {last}"
-        return targets.scores(seen, values, self.model.domain, days, label)
+        table = targets.scores(seen, values, self.model.domain, days, label)
+        if self.model.domain.grid is None:
+            table.insert(2, "gauge_use", self._use(table["site"], target.name))
+        return table
 
     def target_series(self, target: Target) -> tuple[Seen, np.ndarray]:
         """The observations of a target on the days of the forcing, and the column's output at the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from gridhydro.given import one_of
 from gridhydro.losses import LOSSES
 from gridhydro.losses import loss as loss_named
 from gridhydro.observed import variance
-from gridhydro.target_input import per_cell, series_of
+from gridhydro.target_input import per_cell, series_of, values_on
 from gridhydro.units import to_unit
 
 SCORES = {
@@ -44,9 +45,9 @@ class Target:
     weight    beside those of the other parts of the loss: discharge has 1 - storage_weight
     loss      "rmse" (over all cells and days of a step, in the unit of the observations), "nse",
               "kge", or a function (simulated, observed), both (T, K) with NaN where not observed
-    scale, offset  observed = offset + scale x simulated: numbers, or one for each cell as an array
-              (N,) or a map (y, x). With either, observations keep their own unit; without, their
-              `units` are converted to the column's.
+    scale, offset  observed = offset + scale x simulated: numbers, or one for each cell: an array
+              (N,), a DataArray (y, x) or (gauge), a Series by site. With either, observations keep
+              their own unit; without, their `units` are converted to the column's.
     """
 
     name: str
@@ -75,9 +76,14 @@ class Target:
         )
 
     def about(self) -> dict:
-        """What there is to keep of it with a run."""
+        """What there is to keep of it with a run; of a scale or offset by cell its digest."""
         loss = self.loss if isinstance(self.loss, str) else getattr(self.loss, "__name__", "own")
-        return {"name": self.name, "weight": float(self.weight), "loss": loss}
+        kept = {"name": self.name, "weight": float(self.weight), "loss": loss}
+        for key in ("scale", "offset"):
+            values = np.asarray(getattr(self, key), np.float64)
+            digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()[:12]
+            kept[key] = float(values) if values.ndim == 0 else digest
+        return kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,37 +118,10 @@ class Seen:
         unit = array.attrs.get("units", "") if target.own_unit else field.unit
         if not target.own_unit:
             array = to_unit(array, field.unit)
-        days = pd.DatetimeIndex(array["time"].to_index()).floor("D")
-        twice = days[days.duplicated()]
-        if len(twice):
-            raise ValueError(
-                f"'{target.name}' is observed twice on {twice[0]:%Y-%m-%d}: average to one a day, "
-                "for example with .resample(time='D').mean()"
-            )
-        place = times.get_indexer(days)
-        if not (place >= 0).any():
-            raise ValueError(
-                f"the observations of '{target.name}' go from {days[0]:%Y-%m-%d} to "
-                f"{days[-1]:%Y-%m-%d}, the forcing from {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}"
-            )
-        rows = domain.pack(array.isel(time=place >= 0)).astype(np.float32)
-        infinite = np.argwhere(np.isinf(rows))
-        if len(infinite):
-            day, cell = infinite[0]
-            raise ValueError(
-                f"'{target.name}' is observed as infinite in {domain.name_cell(int(cell))} on "
-                f"{days[place >= 0][day]:%Y-%m-%d}: set codes for missing values to NaN"
-            )
-        cells = np.arange(domain.size)
-        if domain.grid is not None:
-            cells = np.flatnonzero(np.isfinite(rows).any(0))
-        if not np.isfinite(rows).any():
-            raise ValueError(f"no cell of the domain has an observation of '{target.name}'")
-        values = np.full((len(times), len(cells)), np.nan, np.float32)
-        values[place[place >= 0]] = rows[:, cells]
-        tensor = by_cell(torch.from_numpy(values)[None]).to(device)
+        rows, cells = values_on(target.name, array, domain, times)
+        tensor = by_cell(torch.from_numpy(rows)[None]).to(device)
         scale, offset = (
-            torch.as_tensor(per_cell(target, key, domain)[cells], dtype=torch.float32).to(device)
+            torch.as_tensor(per_cell(target, key, domain, cells), dtype=torch.float32).to(device)
             for key in ("scale", "offset")
         )
         chosen = torch.as_tensor(cells).to(device)

@@ -69,7 +69,7 @@ def train(
     forcing     Dataset (time, y, x) of the column's forcings on the domain's grid
     discharge   m3 s-1 (or a DataArray with units, mm d-1 too), one column per gauge of the domain;
                 NaN is a missing day; may be left out where there is something else to fit
-    targets     observed series of other outputs of the column, each a `gridhydro.Target`; the loss
+    targets     observed series of other outputs of the column, `gridhydro.Target`s; the loss
                 is the mean of all parts by their weights, of which discharge has 1, or
                 1 - `storage_weight` beside storage
     period      first and last day (or month, or year) that are scored, both included
@@ -135,6 +135,7 @@ def train(
     observed, places = None, torch.tensor([known.index(n) for n in names], device=device).long()
     if discharge is not None:
         observed = observations(discharge, forcing.times, model, names, device, cache, progress)
+    targets = [targets] if isinstance(targets, Target) else targets
     seen = read_all(targets, model, forcing.times, device)
     if lumped:
         seen = [one.only(places) for one in seen]
@@ -151,8 +152,9 @@ def train(
     )
     run_days = slice(days.start - spinup, days.stop) if balanced else days
     objective = Objective(
-        model, loss_named(loss), observed, run_days, days, batches, storage, storage_weight, seen
-    )
+        model, loss_named(loss), observed, forcing.times, run_days, days, batches, storage,
+        storage_weight, seen,
+    )  # fmt: skip
     checking = training_data.validation(
         validation, model, forcing, observed, days, spinup, places, storage
     )
@@ -246,9 +248,9 @@ def train(
                 raise ValueError(
                     f"no minibatch of epoch {epoch + 1} has observations to learn from"
                 )
-            means = {name: sum(f[name] for f in found) / len(found) for name in found[0]}
-            if len(means) == 2:  # one part is the whole
-                means = {"loss": means["loss"]}
+            # not every minibatch has observations of every part; one part is the whole
+            parts = tuple(objective.weights) if len(objective.weights) > 1 else ()
+            means = {name: _mean_of(name, found) for name in ("loss", *parts)}
             if checking and (epoch + 1) % max(1, epochs // 10) == 0:
                 with torch.no_grad():
                     scores = checking(model, forcing, state_of(batch))
@@ -267,6 +269,11 @@ def train(
                 raise KeyboardInterrupt(f"after epoch {epoch + 1} of {epochs}")
     model.eval()
     return Run(model, forcing, pd.DataFrame(history), about)
+
+
+def _mean_of(name: str, found: list[dict[str, float]]) -> float:
+    values = [one[name] for one in found if name in one]
+    return sum(values) / len(values) if values else math.nan
 
 
 def _spoken(name: str) -> str:

@@ -37,7 +37,7 @@ _CONVERSIONS: dict[str, dict[str, tuple[float, float]]] = {
     "km2": {"km2": (1, 0), "m2": (1e-6, 0), "ha": (1e-2, 0), "mi2": (1.609344**2, 0)},
     "s": {"s": (1, 0), "h": (3600, 0)},
     "%": {"%": (1, 0), "1": (100, 0)},
-    "1": {"1": (1, 0), "%": (1e-2, 0), "m3 m-3": (1, 0), "kg kg-1": (1, 0), "g kg-1": (1e-3, 0)},
+    "1": {"1": (1, 0), "%": (1e-2, 0), "kg kg-1": (1, 0), "g kg-1": (1e-3, 0)},
     "degrees_north": {n: (1, 0) for n in ("degrees_north", "degree_north", *_DEGREES)},
     "degrees_east": {n: (1, 0) for n in ("degrees_east", "degree_east", *_DEGREES)},
 }

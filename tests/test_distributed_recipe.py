@@ -127,6 +127,21 @@ def test_other_configurations(folder, name, capsys):
         np.testing.assert_allclose(found, lag, rtol=0.01)
 
 
+def test_storage_alone(folder, capsys):
+    """Discharge is scored, not fitted, and no validation of it is asked for along the way."""
+    text = small_amazon.FILE.replace("epochs = 2", "epochs = 1\nfit_discharge = false")
+    (folder / "storage.toml").write_text(text)
+    out = folder / "storage-alone"
+    code, said, err = call(
+        "train", folder / "storage.toml", "--data", folder, "--out", out, capsys=capsys
+    )
+    assert code == 0, err
+    assert "fitted to water storage" in err and "discharge at gauges" not in err
+    assert "water storage, median over the tiles" in said
+    assert json.loads((out / "run.json").read_text())["training"]["fitted"] == ["storage"]
+    assert set(pd.read_csv(out / "metrics.csv")["gauge_use"]) == {"held out"}
+
+
 def test_weights_of_storage(folder, capsys):
     out = folder / "sweep"
     code, text, err = call(

@@ -12,6 +12,7 @@ from small_world import PERIOD as RASTER_PERIOD
 from small_world import small_model, small_world
 
 import gridhydro as gh
+from gridhydro.batches import Batches
 
 DAYS = slice(*PERIOD)
 
@@ -51,7 +52,8 @@ def test_soil_wetness_is_learned_without_discharge(batches, loss):
     after = run.evaluate_target(target, PERIOD)
     assert after["rmse"].median() < 0.6 * before["rmse"].median()
     assert list(after["site"]) == list(basins().domain.gauges.index)
-    assert run.about["targets"] == [{"name": "soil_wetness", "weight": 1.0, "loss": loss}]
+    kept = dict(name="soil_wetness", weight=1.0, loss=loss, scale=1.0, offset=0.0)
+    assert run.about["targets"] == [kept] and run.about["fitted"] == ["soil_wetness"]
 
 
 def test_scores_are_those_of_the_series():
@@ -138,6 +140,68 @@ def test_a_site_may_have_a_target_only():
         fit([gh.Target("soil_wetness", nothing)], discharge, epochs=1)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_target_seen_in_few_days_is_a_part_of_few_minibatches(seed):
+    observed = wetness()
+    last = observed.where(observed["time"] >= observed["time"].sel(time=PERIOD[1])[-30])
+    run = fit(
+        [gh.Target("soil_wetness", last)], basins().discharge, epochs=2, seed=seed,
+        batches=Batches(basins=3, days=40, warmup=100),
+    )  # fmt: skip
+    assert list(run.history.columns) == ["epoch", "loss", "discharge", "soil_wetness", "seconds"]
+    assert run.history["discharge"].notna().all()
+
+
+def test_a_part_in_which_nothing_varies_does_not_take_the_others_with_it():
+    """Snow in summer: KGE has nothing to compare, discharge goes on being learned."""
+    summer = ("2001-06", "2001-08")
+    snow = truth("snow_water_equivalent")["snow_water_equivalent"]
+    bare = (0 * snow).assign_attrs(snow.attrs)
+    batches = Batches(basins=6, days=45, warmup=100)
+    options = dict(batches=batches, period=summer)
+    target = gh.Target("snow_water_equivalent", bare, loss="kge")
+    both = fit([target], basins().discharge, **options)
+    alone = gh.train(
+        model(), basins().forcing, basins().discharge, epochs=2, progress=False, **options
+    )
+    assert torch.equal(weights(both), weights(alone))
+    with pytest.raises(ValueError, match=r"snow water equivalent: .*no site has two different"):
+        fit([target], basins().discharge)
+
+
+def test_scales_are_found_by_the_names_of_sites():
+    observed = wetness()
+    porosity = xr.DataArray(
+        np.linspace(0.3, 0.5, observed.sizes["gauge"]), {"gauge": observed["gauge"]}
+    )
+    content = (porosity * observed).assign_attrs(units="m3 m-3")
+    run = fit([gh.Target("soil_wetness", content, scale=porosity)], epochs=1)
+    for scale in (porosity, porosity[::-1], porosity.to_series()[::-1], porosity.values):
+        table = run.evaluate_target(gh.Target("soil_wetness", content, scale=scale), PERIOD)
+        np.testing.assert_allclose(table["rmse"], porosity * direct_errors(run), rtol=1e-4)
+    with pytest.raises(ValueError, match="lacks the site b11"):
+        fit([gh.Target("soil_wetness", content, scale=porosity[:-1])])
+
+
+def direct_errors(run):
+    return run.evaluate_target(gh.Target("soil_wetness", wetness()), PERIOD)["rmse"]
+
+
+def test_rates_that_are_means_of_many_days_are_pointed_out():
+    observed = truth("actual_evapotranspiration")["actual_evapotranspiration"]
+    with pytest.warns(UserWarning, match="observed every 8 days"):
+        fit([gh.Target("actual_evapotranspiration", observed[::8])], epochs=1)
+
+
+def test_scores_say_what_was_trained_on():
+    observed = wetness()
+    target, out = gh.Target("soil_wetness", observed), str(observed["gauge"].values[3])
+    run = fit([target], held_out=[out])
+    use = run.evaluate_target(target, PERIOD).set_index("site")["gauge_use"]
+    assert (use == "held out").sum() == 1 and use[out] == "held out"
+    assert set(run.evaluate(basins().discharge, PERIOD)["gauge_use"]) == {"held out"}
+
+
 def raster_run(targets, discharge=None, epochs=2, **options):
     _, _, forcing, _ = small_world()
     return gh.train(
@@ -171,6 +235,9 @@ def test_cells_of_a_raster():
     assert set(both.history.columns) >= {"loss", "discharge", "soil_wetness"}
     with pytest.raises(ValueError, match="leave gauges"):
         raster_run([target], gauges=["G01"])
+    # a map of part of the domain: the other cells are not observed
+    part = gh.Target("soil_wetness", observed.isel(x=slice(0, observed.sizes["x"] // 2)))
+    assert 0 < len(alone.evaluate_target(part, RASTER_PERIOD)) < seen
 
 
 def test_resumed_training_equals_an_unbroken_one(tmp_path):
@@ -179,9 +246,10 @@ def test_resumed_training_equals_an_unbroken_one(tmp_path):
     fit([target], epochs=4, batches=BATCHES, out=tmp_path / "a")
     again = fit([target], epochs=4, batches=BATCHES, out=tmp_path / "a", resume=True)
     assert torch.equal(weights(unbroken), weights(again))
-    with pytest.raises(ValueError, match="targets"):
-        fit([gh.Target("soil_wetness", wetness(), weight=2)], epochs=5, batches=BATCHES,
-            out=tmp_path / "a", resume=True)  # fmt: skip
+    for other in (dict(weight=2), dict(scale=5.0), dict(scale=np.linspace(1, 2, 12))):
+        with pytest.raises(ValueError, match="targets"):
+            fit([gh.Target("soil_wetness", wetness(), **other)], epochs=5, batches=BATCHES,
+                out=tmp_path / "a", resume=True)  # fmt: skip
 
 
 def changed(**changes):
@@ -199,7 +267,13 @@ def changed(**changes):
         ("soil_wetness", lambda o: xr.concat([o, o[:1]], "time"), "observed twice on"),
         ("soil_wetness", lambda o: o.assign_coords(time=o["time"] + pd.Timedelta("9000D")),
          "the forcing from"),
-        ("soil_wetness", lambda o: o.where(o["time"] != o["time"][150], np.inf), "infinite"),
+        ("soil_wetness", lambda o: o.where(o["time"] != o["time"][150], np.inf),
+         r"is inf in basin 'b00' on 2000-05-30, as are 12 of"),
+        ("soil_wetness", lambda o: o.where(o["gauge"] != "b05", -9999),
+         "is -9999 in basin .* set what is missing"),
+        ("soil_wetness", changed(units="m3 m-3"), "not known as a unit for '1'"),
+        ("soil_wetness", lambda o: o.assign_coords(time=o.indexes["time"].tz_localize("CET")),
+         "in the zone CET"),
         ("soil_wetness", lambda o: o.assign_coords(gauge=[f"x{g}" for g in o["gauge"].values]),
          "none of which is in the domain"),
         ("soil_wetness", lambda o: o * np.nan, "no cell of the domain"),

@@ -1,15 +1,21 @@
 """Targets in domain files: read, trained on, scored; and every fault naming file and section."""
 
+import numpy as np
 import pandas as pd
 import pytest
+import rioxarray  # noqa: F401, gives arrays their .rio
+import xarray as xr
 from small_basins import FILE, small_basins
+from small_world import small_world
 
 import gridhydro as gh
+from gridhydro.attributes import on_domain
 from gridhydro.basins import of_dataset
 from gridhydro.cli import main
 from gridhydro.config import load
 from gridhydro.io import write_basins
 from gridhydro.recipe import build_model
+from gridhydro.targets import Seen
 
 TARGETS = """
 [[targets]]
@@ -72,6 +78,22 @@ def test_a_network_that_reads_histories_sees_the_targets(folder):
     assert set(seen) < set(model.known.names) and model.known.gaps[0] == seen[0]
 
 
+def test_what_is_held_out_is_not_read_by_the_network(folder):
+    """Neither its discharge nor its targets, of the days that it is scored on."""
+    out = str(small_basins()["gauge"].values[4])
+    text = FILE.replace("hidden = [8]", 'hidden = [8]\nnetwork = "gz"') + TARGETS
+    text = text.replace("epochs = 2", f'epochs = 2\nheld_out = ["{out}"]')
+    (folder / "sample.toml").write_text(text)
+    model = build_model(load(folder / "sample.toml", folder), seed=0)
+    names, place = model.known.names, list(model.domain.gauges.index).index(out)
+    for name in ("discharge", "observed_soil_wetness", "observed_snow_water_equivalent"):
+        seen = model.history[names.index(name)].isfinite().any(0)
+        assert not seen[place] and seen.sum() == len(seen) - 1
+    assert model.history[names.index("precipitation"), :, place].isfinite().all()
+    (folder / "sample.toml").write_text(text.replace("epochs = 2", "fit_discharge = false"))
+    assert "discharge" not in build_model(load(folder / "sample.toml", folder), 0).known.names
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -105,3 +127,29 @@ def test_targets_of_a_raster_are_brought_onto_it(data, tmp_path):
     cells = setup.domain.pack(observed)
     assert cells.shape == (48, setup.domain.size)
     assert 0 < cells[5].mean() < 150
+    with pytest.warns(UserWarning, match="observed every 31 days"):
+        Seen.read(setup.targets[0], build_model(setup, 0), setup.forcing.indexes["time"])
+
+
+@pytest.mark.parametrize("finer", [True, False])
+def test_rasters_with_gaps_on_another_grid(finer):
+    """Days without data, a cell never seen, a part of the domain: NaN there, not an error."""
+    domain, _, forcing, _ = small_world()
+    step = 0.5 if finer else 2.0
+    size = abs(float(domain.x[1] - domain.x[0])) * step
+    x = np.arange(domain.x.min() - size, domain.x.max() + size, size)
+    y = np.arange(domain.y.max() + size, domain.y.min() - size, -size)
+    random = np.random.default_rng(0)
+    values = random.random((6, y.size, x.size))
+    values[2] = np.nan
+    values[:, : y.size // 3] = np.nan
+    days = forcing["time"].values[:6]
+    raster = xr.DataArray(values, {"time": days, "y": y, "x": x}, name="wetness")
+    raster = raster.rio.write_crs(domain.crs)
+    found = domain.pack(on_domain(raster, domain, gaps=True))
+    assert np.isnan(found[2]).all() and 0 < np.isfinite(found[0]).mean() < 1
+    with pytest.raises(ValueError, match="has no data"):
+        on_domain(raster, domain)
+    east = raster.isel(x=slice(x.size // 2, None))
+    part = domain.pack(on_domain(east, domain, gaps=True))
+    assert 0 < np.isfinite(part[0]).sum() < np.isfinite(found[0]).sum()

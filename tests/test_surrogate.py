@@ -1,6 +1,7 @@
 """An emulator by itself: what it gives, hands on, refuses, and what it can be trained on."""
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
@@ -128,6 +129,19 @@ def test_forcing_beyond_the_training_is_said():
     assert len(said) == 1
 
 
+def test_a_cold_start_is_said_once():
+    column, days = copy.deepcopy(small_surrogate()), weather()
+    assert column.warmup == 50
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, state = gh.simulate(column, days[:, :50], MIDDLE)
+        gh.simulate(column, days[:, 50:60], MIDDLE, initial=state)
+    with pytest.warns(UserWarning, match="run of 49 days .* its first 50 does not count") as said:
+        gh.simulate(column, days[:, :49], MIDDLE)
+        gh.simulate(column, days[:, :49], MIDDLE)
+    assert len(said) == 1
+
+
 def test_failed_runs_and_gaps_are_not_learned_from():
     runs = sample(12)
     data = runs.data.copy(deep=True)
@@ -143,6 +157,11 @@ def test_failed_runs_and_gaps_are_not_learned_from():
     assert np.isfinite(found.fidelity(spoilt.select(~spoilt.failed))["nse"]).all()
 
 
+def _held_out(count):
+    """The run that a split with the seed 0 leaves to score with."""
+    return sample(count).split(1 / count, 0)[1].data["run"].item()
+
+
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
@@ -150,6 +169,13 @@ def test_failed_runs_and_gaps_are_not_learned_from():
         (None, dict(outputs=["q"]), "no output q, but runoff, soil_wetness"),
         (lambda d: d.assign(recession=d["recession"] * 0 + 0.1), {},
          "recession is 0.1 in all runs"),
+        (lambda d: d.assign(soil_wetness=d["soil_wetness"] * np.nan), dict(held_out=0),
+         "soil_wetness has no value in any of the 8 runs"),
+        (lambda d: d.assign(runoff=d["runoff"].where(d["run"] == d["run"][_held_out(8)])),
+         dict(held_out=0.125), "runoff has no value in any of the 7 runs that are learned from"),
+        (lambda d: d.assign(failure=("run", ["no licence"] * 8)), {}, "all of the 8 runs failed"),
+        (lambda d: d.isel(run=slice(0, 4)), {},
+         "0.1 of 4 runs are 0: a split needs some on both sides; with held_out=0 all are learned"),
     ],
 )  # fmt: skip
 def test_runs_that_cannot_be_learned_from(change, options, message):
@@ -157,7 +183,7 @@ def test_runs_that_cannot_be_learned_from(change, options, message):
     data["recession"].attrs.pop("sampled_range")
     runs = surrogate.Runs(change(data) if change else data)
     with pytest.raises(ValueError, match=message):
-        surrogate.fit(runs, **dict(days=100, progress=False) | options)
+        surrogate.fit(runs, **dict(days=100, epochs=1, progress=False) | options)
 
 
 def test_runs_of_another_model_are_not_scored():

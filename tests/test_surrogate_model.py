@@ -1,6 +1,7 @@
 """An emulator in the place of a column: parameters learned through it, kept, carried on."""
 
 import copy
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -81,6 +82,25 @@ def test_parameters_are_learned_through_it():
 
     assert np.median(score(run)) > 0.9
     assert np.median(score(run)) > np.median(score(untrained)) + 0.05
+
+
+@pytest.mark.parametrize(
+    ("options", "days"),
+    [
+        (dict(spinup=0), 440),
+        (dict(spinup=49), 49),
+        (dict(batches=gh.Batches(basins=4, days=100, warmup=20)), 20),
+    ],
+)
+def test_learning_from_a_cold_start_is_said(options, days):
+    with pytest.warns(UserWarning, match=f"run of {days} days begins without a state"):
+        fitted(copy.deepcopy(small_surrogate()), epochs=1, **options)
+
+
+def test_learning_after_a_spin_up_says_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fitted(copy.deepcopy(small_surrogate()), epochs=1, spinup=50)
 
 
 def test_it_is_kept_with_its_run(tmp_path):

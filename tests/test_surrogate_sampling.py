@@ -71,8 +71,125 @@ def test_an_interrupted_sampling_goes_on_where_it_was(tmp_path, monkeypatch):
     assert len(calls) == 4 + 3  # three were kept, the fourth is run again
     sample(6, at_once=1, function=stops, out=tmp_path / "runs.nc", resume=True)
     assert len(calls) == 7  # all was done
-    with pytest.raises(ValueError, match="holds other runs"):
+    with pytest.raises(ValueError, match=r"runs.nc is of another .*: sum of the parameters differ"):
         sample(6, at_once=1, out=tmp_path / "runs.nc", resume=True, seed=5)
+
+
+def _never(weather, values):
+    raise AssertionError("nothing is to be run")
+
+
+def _swapped(weather):
+    weather["precipitation"][:] = weather["precipitation"].values[:, ::-1]
+
+
+def _other_units(weather):
+    weather["precipitation"].attrs["units"] = "kg m-2"
+
+
+@pytest.mark.parametrize(
+    ("options", "change", "message"),
+    [
+        (dict(outputs=OUTPUTS[:1]), None, "outputs differ"),
+        (dict(outputs=fields("runoff mm h-1: q", "soil_wetness 1: w")), None, "outputs differ"),
+        (dict(sets=5), None, "sum of the parameters, runs differ"),
+        ({}, _swapped, "values of the forcing differ"),
+        ({}, _other_units, "units of the forcing differ"),
+        ({}, lambda w: w.assign_coords(time=w.indexes["time"] + np.timedelta64(1, "D")),
+         "days differ"),
+    ],
+)  # fmt: skip
+def test_finished_runs_of_another_sampling_are_not_given_back(tmp_path, options, change, message):
+    sample(6, out=tmp_path / "runs.nc")
+    weather = forcing().copy(deep=True)
+    if change:
+        weather = change(weather) or weather
+    options = dict(outputs=OUTPUTS, sets=6, progress=False) | options
+    with pytest.raises(ValueError, match=rf"runs.nc is of another sampling: {message}"):
+        surrogate.sample(
+            _never, PARAMETERS, weather, out=tmp_path / "runs.nc", resume=True, **options
+        )
+
+
+def test_runs_that_do_not_say_what_they_are_of_are_not_gone_on_with(tmp_path):
+    runs = sample(6)
+    for name, other in (
+        ("own.nc", Runs(_foreign().isel(run=slice(6)))),
+        ("some.nc", runs.select(range(6))),
+    ):
+        other.write(tmp_path / name)
+        with pytest.raises(ValueError, match=f"{name} does not say which sampling"):
+            sample(6, function=_never, out=tmp_path / name, resume=True)
+    runs.write(tmp_path / "all.nc")
+    sample(6, function=_never, out=tmp_path / "all.nc", resume=True)
+
+
+def test_nothing_is_overwritten(tmp_path, monkeypatch):
+    out = tmp_path / "runs.nc"
+    before = sample(6, out=out).data
+    with pytest.raises(ValueError, match=r"runs.nc holds runs already: go on with resume=True"):
+        sample(6, seed=5, function=_never, out=out)
+    xr.testing.assert_equal(Runs.read(out).data, before)
+    out.unlink()
+    monkeypatch.setattr("gridhydro.surrogate.sampling._SAVE_EVERY", 0.0)
+
+    def stops(weather, values):
+        if values["capacity"] == before["capacity"].values[3]:
+            raise KeyboardInterrupt
+        return bucket(weather, values)
+
+    with pytest.raises(KeyboardInterrupt):
+        sample(6, at_once=1, function=stops, out=out)
+    with pytest.raises(ValueError, match=r"runs.nc.part holds runs already: go on with resume"):
+        sample(6, function=_never, out=out)
+    assert len(list((tmp_path / "runs.nc.part").glob("runs-*.npz"))) == 3
+
+
+def _with_hole(weather):
+    weather["precipitation"][7, 2] = np.nan
+
+
+def _unknown_unit(weather):
+    weather["precipitation"].attrs["units"] = "furlong"
+
+
+@pytest.mark.parametrize(
+    ("outputs", "change", "message"),
+    [
+        (OUTPUTS, _with_hole, "'precipitation' is missing on 2000-01-08, site g2; 1 of 2000"),
+        (OUTPUTS, lambda w: w.isel(time=np.r_[0:10, 11:500]), "without gaps: 2000-01-10 is"),
+        (OUTPUTS, _unknown_unit, "'precipitation' is in 'furlong', which is not known"),
+        (fields("runoff m3 s-1: q", "soil_wetness 1: w"), None, "'runoff' is in 'm3 s-1', which"),
+    ],
+)
+def test_what_runs_cannot_hold_is_refused_before_the_first(outputs, change, message):
+    weather = forcing().copy(deep=True)
+    if change:
+        weather = change(weather) or weather
+    with pytest.raises(ValueError, match=message):
+        surrogate.sample(_never, PARAMETERS, weather, outputs=outputs, sets=4, progress=False)
+
+
+def test_numbers_that_cannot_be_in_their_units_are_refused_after_the_first_runs():
+    calls = []
+
+    def counted(weather, values):
+        calls.append(values)
+        return bucket(weather, values)
+
+    outputs = fields("runoff m s-1: q", "soil_wetness 1: w")
+    with pytest.raises(ValueError, match=r"'runoff' says 'm s-1', but is .* mend its units"):
+        sample(12, at_once=1, function=counted, outputs=outputs)
+    assert len(calls) == 5
+
+
+def test_outputs_in_kelvin_come_out_in_degrees():
+    def warm(weather, values):
+        return {"temperature": 283.15 + 0 * bucket(weather, values)["runoff"]}
+
+    runs = sample(6, function=warm, outputs=fields("temperature K: of the soil"))
+    assert runs.outputs[0].unit == "degC"
+    np.testing.assert_allclose(runs.series(runs.outputs[0]), 10, atol=1e-4)
 
 
 def test_runs_that_fail_are_named_and_the_others_kept():
@@ -151,6 +268,7 @@ def _foreign() -> xr.Dataset:
     for name in ("capacity", "recession"):
         del data[name].attrs["sampled_range"]
     data["runoff"] = data["runoff"].transpose("run", "time")
+    data.attrs = {}
     return data
 
 

@@ -33,7 +33,8 @@ class Surrogate(Column):
     forcings, parameters, fluxes   as of any column; the bounds of the parameters are the range
                 that was sampled, outside of which nothing is run
     ranges      forcing -> lowest and highest value that it was trained on
-    warmup      days that it needs before what it says counts
+    warmup      days that it needs before what it says counts: it warns, once, if a run without
+                a state has fewer, or is learned from without a spin-up
     about       how it was trained
     history     loss, and scores of held-out runs along the way
 
@@ -66,6 +67,7 @@ class Surrogate(Column):
         self.runoff = "runoff" if "runoff" in names else None
         self.water_in = self.water_out = ()
         self._said: dict[str, float] = {}
+        self._said_cold = False
 
     @property
     def name(self) -> str:
@@ -120,7 +122,9 @@ class Surrogate(Column):
         theta = torch.stack([lane.expand(cells, components).flatten() for lane in lanes])
         wanted = dict.fromkeys((*outputs, *averaged))
         state = None
-        if initial is not None:
+        if initial is None:
+            self._look_at_start(weather.shape[1], theta.requires_grad)
+        else:
             state = tuple(initial[n].flatten(0, 1)[None].contiguous() for n in ("hidden", "cell"))
         values, state = self._run(weather, theta, components, state, list(wanted))
         found = {
@@ -180,6 +184,17 @@ class Surrogate(Column):
                     f"{beyond:.0%} of that range: what it says there is extrapolated",
                     stacklevel=3,
                 )
+
+    def _look_at_start(self, days: int, learning: bool) -> None:
+        """A warning, once, for a start without a state: days of a spin-up have no gradient."""
+        if self._said_cold or not (days < self.warmup or (learning and self.warmup)):
+            return
+        self._said_cold = True
+        warnings.warn(
+            f"a run of {days} days begins without a state: what the surrogate says of its first "
+            f"{self.warmup} does not count; begin with a spin-up as long, or leave them out",
+            stacklevel=3,
+        )
 
     @torch.no_grad()
     def predict(self, runs: Runs) -> xr.Dataset:

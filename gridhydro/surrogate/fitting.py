@@ -51,8 +51,8 @@ def fit(
     label     what it is to be called
 
     The loss is the mean squared error of each output, in shares of its spread in each run. Runs
-    that failed are left out, gaps do not count. ValueError where the runs are too short, or a
-    parameter is the same in all of them.
+    that failed are left out, gaps do not count. ValueError where the runs are too short, a
+    parameter is the same in all of them, or an output has no value in those learned from.
     """
     epochs, hidden = whole("epochs", epochs, 1), whole("hidden", hidden, 1)
     batch, seed = whole("batch", batch, 1), whole("seed", seed, 0)
@@ -61,7 +61,11 @@ def fit(
     fields = _chosen(runs, outputs)
     learned, scored = (runs, None)
     if share("held_out", held_out) > 0:
-        learned, scored = runs.split(held_out, seed)
+        try:
+            learned, scored = runs.split(held_out, seed)
+        except ValueError as error:
+            raise ValueError(f"{error}; with held_out=0 all are learned from") from None
+    _refuse_empty(learned, fields)
     device, random = torch.device(device), torch.Generator().manual_seed(seed)
     weather = np.stack([runs.series(field) for field in runs.forcings])
     weather = torch.as_tensor(weather, dtype=torch.float32)
@@ -144,6 +148,8 @@ def _usable(runs: Runs, least: int) -> Runs:
             f"the runs have {len(runs.times)} days, a window with its warm-up {least}: take fewer "
             "days or less warm-up, or run the model for longer"
         )
+    if runs.failed.all():
+        raise ValueError(f"all of the {runs.size} runs failed: nothing can be learned of them")
     if runs.failed.any():
         warnings.warn(
             f"{runs.failed.sum()} of {runs.size} runs failed and are left out", stacklevel=3
@@ -167,6 +173,15 @@ def _chosen(runs: Runs, outputs):
             f"the runs have no output {', '.join(unknown) or 'chosen'}, but {', '.join(known)}"
         )
     return tuple(known[name] for name in chosen)
+
+
+def _refuse_empty(runs: Runs, fields) -> None:
+    empty = [f.name for f in fields if not np.isfinite(runs.series(f)).any()]
+    if empty:
+        raise ValueError(
+            f"{', '.join(empty)} has no value in any of the {runs.size} runs that are learned "
+            "from: say in `outputs` which others are to be learned"
+        )
 
 
 def _spread(targets: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:

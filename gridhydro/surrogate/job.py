@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
+import xarray as xr
 
-from gridhydro.surrogate.runs import FAILURE, RANGE, SITE_OF_RUN, Runs
+from gridhydro.surrogate.runs import FAILURE, RANGE, SAMPLING, SITE_OF_RUN, Runs
 
 
 class Job:
@@ -23,13 +27,14 @@ class Job:
 
     def about(self) -> dict:
         """What tells one sampling from another."""
-        totals = {str(name): float(v.astype(float).sum()) for name, v in self.weather.items()}
+        days = self.weather["time"].values
         return {
-            "parameters": [f.name for f in self.parameters],
-            "outputs": [f.name for f in self.outputs],
-            "days": self.weather.sizes["time"],
+            "parameters": [f"{f.name} {f.unit}" for f in self.parameters],
+            "outputs": [f"{f.name} {f.unit}" for f in self.outputs],
+            "days": [str(day)[:10] for day in (*days[:1], *days[-1:])],
             "sites": [str(s) for s in self.weather["site"].values],
-            "sum of the forcing": totals,
+            "values of the forcing": {str(n): _digest(v) for n, v in self.weather.items()},
+            "units of the forcing": {str(n): v.attrs["units"] for n, v in self.weather.items()},
             "sum of the parameters": self.values.sum(1).tolist(),
             "runs": len(self.site),
         }
@@ -88,13 +93,26 @@ class Job:
         name, day = self.outputs[wrong[0][0]].name, self.weather["time"].values[wrong[0][1]]
         return f"{name} is {series[tuple(wrong[0])]} on {str(day)[:10]}"
 
+    def check(self) -> None:
+        """ValueError for whatever `Runs` would refuse once all are done, if they give numbers."""
+        self.gathered(np.empty((len(self.outputs), self.weather.sizes["time"], 0)), [])
+
     def gathered(self, series: np.ndarray, failures: list[str]) -> Runs:
-        data = self.weather.assign_coords(run=np.arange(len(self.site)))
+        """Runs from the first on, as many as there are outputs (O, T, n) and failures of."""
+        count = len(failures)
+        data = self.weather.assign_coords(run=np.arange(count))
+        data = data.assign_attrs({SAMPLING: json.dumps(self.about())})
         for field, row in zip(self.outputs, series, strict=True):
             data[field.name] = (("time", "run"), row, field.attrs)
-        for field, row in zip(self.parameters, self.values, strict=True):
+        for field, row in zip(self.parameters, self.values[:, :count], strict=True):
             more = {RANGE: list(field.bounds)} | ({"scale": "log"} if field.log else {})
             data[field.name] = ("run", row, field.attrs | more)
-        data[SITE_OF_RUN] = ("run", self.weather["site"].values[self.site])
+        data[SITE_OF_RUN] = ("run", self.weather["site"].values[self.site[:count]])
         data[FAILURE] = ("run", np.array(failures, dtype=object))
-        return Runs(data)
+        with warnings.catch_warnings():  # medians of outputs without any value
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return Runs(data)
+
+
+def _digest(values: xr.DataArray) -> str:
+    return hashlib.sha256(values.values.astype("<f8").tobytes()).hexdigest()[:16]

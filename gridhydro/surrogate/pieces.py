@@ -17,7 +17,8 @@ class Pieces:
     out     the file that the runs are for; the pieces lie in a folder of its name with ".part".
             None: nothing is kept
     about   what tells this sampling from others, for JSON
-    resume  read what is there; ValueError if that is of another sampling
+    resume  read what is there; ValueError if that is of another sampling. Without it, ValueError
+            if there are any runs
     """
 
     def __init__(self, out: str | Path | None, about: dict, resume: bool):
@@ -29,18 +30,14 @@ class Pieces:
             return
         index = self.folder / "sampling.json"
         if resume and index.exists():
-            before, now = json.loads(index.read_text()), json.loads(json.dumps(about))
-            different = [k for k in now if before.get(k) != now[k]]
-            if different:
-                raise ValueError(
-                    f"{self.folder} is of another sampling: {', '.join(different)} differ; "
-                    "go on with the same, or choose another file"
-                )
+            refuse_other(self.folder, index.read_text(), about)
             for path in sorted(self.folder.glob("runs-*.npz")):
                 with np.load(path, allow_pickle=False) as piece:
                     self.add(piece["series"], piece["failures"].tolist())
             self._kept = len(self._series)
             return
+        if any(self.folder.glob("runs-*.npz")):
+            refuse_overwriting(self.folder)
         self.remove()
         writable(self.folder)
         replace(index, lambda path: path.write_text(json.dumps(about, indent=1)))
@@ -79,3 +76,18 @@ class Pieces:
         """Take the pieces away."""
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def refuse_other(path: Path, before: str, about: dict) -> None:
+    """ValueError if what lies there is of another sampling: `before` is its `about`, as JSON."""
+    was, now = json.loads(before), json.loads(json.dumps(about))
+    different = [k for k in now if was.get(k) != now[k]]
+    if different:
+        raise ValueError(
+            f"{path} is of another sampling: {', '.join(different)} differ; "
+            "go on with the same, or choose another file"
+        )
+
+
+def refuse_overwriting(path: Path) -> None:
+    raise ValueError(f"{path} holds runs already: go on with resume=True, or choose another file")

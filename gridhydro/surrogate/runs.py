@@ -33,6 +33,7 @@ from gridhydro.units import spelled, to_unit
 
 RANGE = "sampled_range"
 SITE_OF_RUN, FAILURE = "site_of_run", "failure"
+SAMPLING = "gridhydro_sampling"  # attribute of a file: which sampling all of these runs are
 UNITS = {"runoff": "mm d-1"} | {name: quantity.unit for name, quantity in SERIES.items()}
 _KINDS = {"forcing": ("time", "site"), "parameter": ("run",), "output": ("time", "run")}
 
@@ -120,7 +121,9 @@ class Runs:
     def select(self, runs) -> Runs:
         """Some of the runs, by place or as (R,) bool."""
         runs = np.asarray(runs)
-        return Runs(self.data.isel(run=np.flatnonzero(runs) if runs.dtype == bool else runs))
+        some = self.data.isel(run=np.flatnonzero(runs) if runs.dtype == bool else runs)
+        some.attrs = {k: v for k, v in self.data.attrs.items() if k != SAMPLING}  # not all of it
+        return Runs(some)
 
     def split(self, held_out: float = 0.2, seed: int = 0, by: str = "run") -> tuple[Runs, Runs]:
         """Runs to learn from, and a share of them to score with, drawn at random.

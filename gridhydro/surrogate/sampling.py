@@ -15,8 +15,8 @@ from gridhydro.column import Field
 from gridhydro.given import whole
 from gridhydro.interrupt import Interrupt
 from gridhydro.surrogate.job import Job
-from gridhydro.surrogate.pieces import Pieces
-from gridhydro.surrogate.runs import FAILURE, SITE_OF_RUN, Runs
+from gridhydro.surrogate.pieces import Pieces, refuse_other, refuse_overwriting
+from gridhydro.surrogate.runs import FAILURE, SAMPLING, SITE_OF_RUN, Runs
 
 _SAVE_EVERY = 20.0  # seconds
 _FIRST = 5  # runs of which one has to give something
@@ -46,12 +46,13 @@ def sample(
     outputs     what the function returns, as `gridhydro.fields` gives it
     sets        number of parameter sets, each run once
     out         NetCDF file for the runs. Every 20 seconds those that are done are kept beside it;
-                with `resume` they are not run again
+                with `resume` they are not run again, and without it they are not overwritten
 
     A run that raises an error, or gives a number that is not finite, is kept without values and
-    named in a warning. ValueError if the function returns something else than it should, or if
-    none of its first runs gives anything. Latin hypercube: McKay et al. (1979,
-    doi:10.1080/00401706.1979.10489755).
+    named in a warning. ValueError, before any run, for forcing and units that `Runs` refuses, and
+    with `resume` for runs of another sampling; during the first runs if the function returns
+    something else than it should, or if none of them gives anything. Latin hypercube: McKay et al.
+    (1979, doi:10.1080/00401706.1979.10489755).
     """
     sets, at_once = whole("sets", sets, 2), whole("at_once", at_once, 1)
     parameters, outputs = tuple(parameters), tuple(outputs)
@@ -59,19 +60,21 @@ def sample(
     _check(weather, parameters, outputs)
     values = design(parameters, sets, whole("seed", seed, 0))
     site = np.arange(sets) % weather.sizes["site"]
-    if resume and out is not None and Path(out).exists():
-        return _finished(Path(out), parameters, values)
     job = Job(function, weather, parameters, outputs, values, site, at_once > 1)
+    job.check()
+    if out is not None and Path(out).exists():
+        return _finished(Path(out), job.about(), resume)
     pieces = Pieces(out, job.about(), resume)
-    done, saved = pieces.runs(), time.monotonic()
+    done, saved, early = pieces.runs(), time.monotonic(), min(_FIRST, sets)
     bar = tqdm(total=sets, initial=done, desc="runs", unit="run", disable=not progress)
     with bar, Interrupt() as interrupt:
         for first in range(done, sets, at_once):
             part = np.arange(first, min(first + at_once, sets))
             pieces.add(*job.run(part))
             bar.update(len(part))
-            if part[-1] + 1 >= min(_FIRST, sets):
+            if first < early <= part[-1] + 1:
                 _refuse_all_failed(pieces.failures)
+                job.gathered(*pieces.all())  # numbers that cannot be in their units
             if interrupt.asked or time.monotonic() - saved > _SAVE_EVERY:
                 pieces.keep()
                 saved = time.monotonic()
@@ -118,13 +121,17 @@ def _weather(forcing: xr.Dataset) -> xr.Dataset:
     return kept.transpose("time", "site").load()
 
 
-def _finished(path: Path, parameters, values: np.ndarray) -> Runs:
+def _finished(path: Path, about: dict, resume: bool) -> Runs:
     """The runs of a sampling that is done."""
+    if not resume:
+        refuse_overwriting(path)
     runs = Runs.read(path)
-    known = {field.name for field in runs.parameters}
-    same = all(field.name in known for field in parameters)
-    if not same or not np.array_equal(runs.values(parameters), values):
-        raise ValueError(f"{path} holds other runs than these: choose another file, or remove it")
+    if SAMPLING not in runs.data.attrs:
+        raise ValueError(
+            f"{path} does not say which sampling its runs are, as those made elsewhere or chosen "
+            "among others: read it with Runs.read, or choose another file"
+        )
+    refuse_other(path, runs.data.attrs[SAMPLING], about)
     return runs
 
 

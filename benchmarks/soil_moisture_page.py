@@ -119,9 +119,8 @@ def over_seeds(table: pd.DataFrame, digits: int = 4) -> pd.DataFrame:
     """Mean of the seeds, with the range where there are several, as text."""
 
     def told(values):
-        if len(values) == 1:
-            return f"{values.iloc[0]:.{digits}f}"
-        return f"{values.mean():.{digits}f} ({values.min():.{digits}f}-{values.max():.{digits}f})"
+        mean, low, high = (f"{v:.{digits}f}" for v in (values.mean(), values.min(), values.max()))
+        return mean if low == high else f"{mean} ({low} to {high})"
 
     return table.groupby(["method", "density"], observed=True).agg(told)
 

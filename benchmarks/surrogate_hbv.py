@@ -8,14 +8,11 @@ benchmarks.surrogate_page` makes tables and figures of it.
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import torch
 
 import gridhydro as gh
-from benchmarks.surrogate_twin import BlackBox, emulate, make_twin, study
+from benchmarks.surrogate_twin import BlackBox, command
 from gridhydro.columns import column
 
 HBV = column("hbv")
@@ -49,20 +46,5 @@ BOX = BlackBox(
 )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--sets", type=int, default=2000)
-    parser.add_argument("--fit-epochs", type=int, default=20)
-    parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    twin = make_twin(BOX, options.data)
-    emulator = emulate(BOX, twin, options.out, options.sets, options.fit_epochs)
-    study(BOX, twin, emulator, options.out, options.seeds, options.epochs)
-
-
 if __name__ == "__main__":
-    main()
+    command(BOX, __doc__)

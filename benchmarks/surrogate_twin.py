@@ -8,6 +8,7 @@ model itself.
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 import xarray as xr
 
 import gridhydro as gh
@@ -219,3 +221,19 @@ def study(box: BlackBox, twin: Twin, emulator, out: Path, seeds: Sequence[int], 
 def _scored(box, twin, parameters, way, target, seed, by) -> pd.DataFrame:
     found = scores(box, twin, run(box, twin.forcing, parameters))
     return found.assign(way=way, target=target, seed=seed, run=by)
+
+
+def command(box: BlackBox, doc: str) -> None:
+    """The study of one model, from the command line."""
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--sets", type=int, default=3000)
+    parser.add_argument("--fit-epochs", type=int, default=14)
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    twin = make_twin(box, options.data)
+    emulator = emulate(box, twin, options.out, options.sets, options.fit_epochs)
+    study(box, twin, emulator, options.out, options.seeds, options.epochs)

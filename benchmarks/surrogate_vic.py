@@ -9,16 +9,13 @@ sites are basins with little of it. Tables and figures: `python -m benchmarks.su
 
 from __future__ import annotations
 
-import argparse
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 import xarray as xr
 
-from benchmarks.surrogate_twin import BlackBox, emulate, make_twin, study
+from benchmarks.surrogate_twin import BlackBox, command
 from gridhydro import fields
 
 PARAMETERS = fields(
@@ -115,20 +112,5 @@ BOX = BlackBox(
 )  # fmt: skip
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--sets", type=int, default=3000)
-    parser.add_argument("--fit-epochs", type=int, default=14)
-    parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    twin = make_twin(BOX, options.data)
-    emulator = emulate(BOX, twin, options.out, options.sets, options.fit_epochs)
-    study(BOX, twin, emulator, options.out, options.seeds, options.epochs)
-
-
 if __name__ == "__main__":
-    main()
+    command(BOX, __doc__)

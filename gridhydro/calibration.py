@@ -79,6 +79,7 @@ def calibrate(
     """
     one_of("method", method, METHODS)
     spinup, seed = whole("spinup", spinup, 0), whole("seed", seed, 0)
+    complexes, max_runs = whole("complexes", complexes, 1), whole("max_runs", max_runs, 1)
     model = Model(
         domain, column, network="free", fixed=fixed, unit_hydrograph=unit_hydrograph,
         properties=properties, scheme=scheme, seed=seed,
@@ -110,7 +111,7 @@ def calibrate(
         gauges=list(seen.gauges), sites=len(seen.cells), pet=pet,
     )  # fmt: skip
     low = torch.zeros(len(sites.rows), device=model.area.device)
-    log = _Log(out, resume, about, checkpoint_every, progress)
+    log = _Log(out, resume, about, checkpoint_every, progress, low.device)
     with log, Interrupt() as log.interrupt:
         found = search(
             sites, low, low + 1, sites=seen.cells, complexes=complexes, max_runs=max_runs,
@@ -174,7 +175,7 @@ class Calibration(Run):
 class _Log:
     """What happens at every shuffle: a line of history, the bar, and now and then a checkpoint."""
 
-    def __init__(self, out, resume: bool, about: dict, every: float, progress: bool):
+    def __init__(self, out, resume: bool, about: dict, every: float, progress: bool, device):
         self.folder = None if out is None else Path(out) / "checkpoint"
         self.about, self.every, self.progress = about, every, progress
         self.state, self.history = None, []
@@ -182,7 +183,7 @@ class _Log:
             checkpoint.writable(self.folder)
             if resume and (kept := checkpoint.kept(self.folder, about)):
                 _, tensors, self.history = kept
-                self.state = Search(**tensors)
+                self.state = Search(**{name: v.to(device) for name, v in tensors.items()})
 
     def __enter__(self) -> _Log:
         runs = self.history[-1]["epoch"] if self.history else 0

@@ -120,7 +120,7 @@ def _demo(options) -> None:
 
 
 def _train(options) -> None:
-    from gridhydro.recipe import report, train_domain, train_ensemble
+    from gridhydro.recipe import train_domain, train_ensemble
     from gridhydro.sweep import train_weights
 
     out = options.out or Path(f"gridhydro-{Path(options.domain).stem}")
@@ -138,6 +138,25 @@ def _train(options) -> None:
     else:
         scores = train_domain(*place, seed=options.seed, **more)
         files = "parameters.nc, fluxes.nc, figures"
+    _print_scores(out, scores, files)
+
+
+def _calibrate(options) -> None:
+    from gridhydro.recipe_calibration import calibrate_domain
+
+    out = options.out or Path(f"gridhydro-{Path(options.domain).stem}")
+    scores = calibrate_domain(
+        options.domain, options.data, out, method=options.method, complexes=options.complexes,
+        max_runs=options.runs, target=options.target, resume=options.resume, seed=options.seed,
+        device=options.device,
+    )  # fmt: skip
+    _print_scores(out, scores, "parameters.nc, search.nc, figures")
+
+
+def _print_scores(out: Path, scores, files: str) -> None:
+    """Scores of discharge, and of storage and targets where the run folder has them."""
+    from gridhydro.recipe import report
+
     tables = [report(scores)]
     storage = out / "storage_metrics.csv"
     if storage.exists():
@@ -148,19 +167,6 @@ def _train(options) -> None:
         files = f"target_metrics.csv, {files}"
         tables.append(_target_report(others))
     print("\n\n".join([*tables, f"written to {out}: metrics.csv, {files}"]))
-
-
-def _calibrate(options) -> None:
-    from gridhydro.recipe import report
-    from gridhydro.recipe_calibration import calibrate_domain
-
-    out = options.out or Path(f"gridhydro-{Path(options.domain).stem}")
-    scores = calibrate_domain(
-        options.domain, options.data, out, method=options.method, complexes=options.complexes,
-        max_runs=options.runs, target=options.target, resume=options.resume, seed=options.seed,
-        device=options.device,
-    )  # fmt: skip
-    print(f"{report(scores)}\n\nwritten to {out}: metrics.csv, parameters.nc, search.nc, figures")
 
 
 def _more(options) -> dict:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 import pandas as pd
@@ -53,11 +54,17 @@ class History:
 
     @property
     def about(self) -> dict:
-        """All but the values, for a JSON file."""
+        """All but the values, of which there is a digest, for a JSON file; see `again`."""
+        digest = sha256(self.values.cpu().numpy().tobytes()).hexdigest()[:12]
         return dict(
             names=list(self.names), units=list(self.units), gaps=list(self.gaps),
-            every=self.every, period=list(self.period),
+            every=self.every, period=list(self.period), digest=digest,
         )  # fmt: skip
+
+    @classmethod
+    def again(cls, values: torch.Tensor, about: Mapping[str, object]) -> History:
+        """A history from its values and what `about` told of it."""
+        return cls(values, **{name: told for name, told in about.items() if name != "digest"})
 
     @property
     def fields(self) -> tuple[Field, ...]:

@@ -1,7 +1,8 @@
 """What a search makes small at each site and for each of many parameter sets.
 
-The losses of `gridhydro.losses` before any mean over sites: simulated (T, N, M) against observed
-(T, N) in one unit, NaN where there is no observation, gives (N, M), 0 for a perfect fit.
+The formulas of `gridhydro.losses`, which training follows, before any mean over sites and without a
+care for gradients: simulated (T, N, M) against observed (T, N) in one unit, NaN where there is no
+observation, gives (N, M), 0 for a perfect fit.
 """
 
 from __future__ import annotations

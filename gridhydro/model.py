@@ -191,7 +191,8 @@ class Model(torch.nn.Module):
     @property
     def known(self) -> History | None:
         """The history of the cells, of a network that reads one."""
-        return None if self.history is None else History(self.history, **self.options["history"])
+        about = self.options["history"]
+        return None if self.history is None else History.again(self.history, about)
 
     @property
     def fields(self) -> tuple[Field, ...]:

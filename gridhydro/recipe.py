@@ -71,8 +71,16 @@ def train_domain(
 
 
 def begin(out: Path, setup: Setup, changes: Mapping[str, object], resume: bool) -> None:
-    """Make the run folder, with what it takes to find the data again; ValueError if it is used."""
-    _refuse_overwriting(out, setup, resume)
+    """Make the run folder, with what it takes to find the data again; ValueError if it is used.
+
+    With `resume` it may be one that was begun with the same file and changes, nothing else.
+    """
+    if resume:
+        _refuse_other(out, setup.source, changes)
+    elif (out / "checkpoint" / checkpoint.INDEX).exists():
+        raise ValueError(
+            f"{out} holds a training already: go on with --resume, or choose another folder"
+        )
     out.mkdir(parents=True, exist_ok=True)
     text, source = setup.source.read_text(), {"data": str(setup.data.resolve()), **changes}
     checkpoint.replace(out / "domain.toml", lambda p: p.write_text(text))
@@ -170,7 +178,7 @@ def train_ensemble(domain, data, out: str | Path, seeds: int, **options) -> pd.D
         if not (folder / "run.json").exists():
             train_domain(domain, data, folder, seed=seed, **options)
         else:
-            _refuse_other(folder, domain, options.get("changes"))
+            _refuse_other(folder, find(domain), options.get("changes") or {})
     ensemble, setup = load_run(out, data)
     ensemble = Ensemble(ensemble.runs[:seeds])
     scores = evaluate(ensemble, setup)
@@ -210,11 +218,10 @@ def evaluate(
     """
     if period is not None:
         return run.evaluate(setup.discharge, tuple(period))
-    settings, periods = setup.training, _periods(setup)
-    if settings.batches is not None:
+    periods = _periods(setup)
+    if setup.training.batches is not None:
         one = run.runs[0] if isinstance(run, Ensemble) else run
-        warmup = Batches(**settings.batches).warmup
-        periods["training"] = behind_warmup(settings.period, one.forcing.times, warmup)
+        periods["training"] = behind_warmup(setup, periods["training"], one.forcing.times)
     simulated = run.discharge()
     tables = [
         run.evaluate(setup.discharge, p, name=name, simulated=simulated)
@@ -223,10 +230,20 @@ def evaluate(
     return pd.concat(tables, ignore_index=True)
 
 
-def behind_warmup(period, times: pd.DatetimeIndex, warmup: int) -> tuple[str, str]:
-    """The period without the days on which a record that begins with it is still warming up."""
-    start, end = period
-    return str(max(pd.Timestamp(start), times[warmup]).date()), end
+def behind_warmup(setup: Setup, period, times: pd.DatetimeIndex) -> tuple[str, str]:
+    """The period without the days on which a record that begins with it is still warming up.
+
+    ValueError, naming the file, where no day is left.
+    """
+    warmup = Batches(**setup.training.batches).warmup
+    start, end = days(period)
+    scored = times[warmup:]
+    if not len(scored) or str(scored[0].date()) > end:
+        raise ValueError(
+            f"{setup.source}, [training]: batches: a warm-up of {warmup} days leaves nothing of "
+            "the period to score: take a shorter one, or begin the forcing earlier"
+        )
+    return max(start, str(scored[0].date())), end
 
 
 def report(scores: pd.DataFrame) -> str:
@@ -242,25 +259,19 @@ def report(scores: pd.DataFrame) -> str:
     return f"median over the sites (fhv, flv in percent, rmse of flows)\n{text}"
 
 
-def _refuse_other(folder: Path, domain: str | Path, changes: Mapping | None) -> None:
-    """ValueError if a finished run is of another domain file, or of other changes to it."""
-    before = json.loads((folder / "source.json").read_text())
-    now = {name: value for name, value in (changes or {}).items() if value is not None}
-    other = {name for name in CHANGES if before.get(name) != now.get(name)}
-    if other or (folder / "domain.toml").read_text() != find(domain).read_text():
-        what = ", ".join(sorted(other)) or "domain file"
-        raise ValueError(f"{folder} was trained with another {what}: choose another folder")
-
-
-def _refuse_overwriting(out: Path, setup: Setup, resume: bool) -> None:
-    before = out / "domain.toml"
-    if resume and before.exists() and before.read_text() != setup.source.read_text():
+def _refuse_other(folder: Path, source: Path, changes: Mapping[str, object]) -> None:
+    """ValueError if a run folder was begun with another domain file, or other changes to it."""
+    kept, told = folder / "domain.toml", folder / "source.json"
+    before = json.loads(told.read_text()) if told.exists() else changes
+    other = [
+        f"{name} ({before.get(name, 'that of the file')})"
+        for name in CHANGES
+        if before.get(name) != changes.get(name)
+    ]
+    if kept.exists() and kept.read_text() != source.read_text():
+        other.append(f"domain file ({kept})")
+    if other:
         raise ValueError(
-            f"{out} was begun with another domain file than {setup.source}: resume with its own "
-            f"({before}), or choose another folder"
-        )
-    begun = (out / "checkpoint" / checkpoint.INDEX).exists()
-    if begun and not resume:
-        raise ValueError(
-            f"{out} holds a training already: go on with --resume, or choose another folder"
+            f"{folder} was begun with another {', another '.join(other)}: go on with the same, or "
+            "choose another folder"
         )

@@ -39,12 +39,7 @@ def calibrate_domain(
     setup = load(domain, data)
     chosen = None if target is None else _named(setup, target)
     options, settings = setup.model, setup.training
-    _refuse(setup)
-    out = Path(out)
-    begin(out, setup, {}, resume)
-    if progress:
-        fitted = f"each site by itself ({method}), fitted to {target or 'discharge'}"
-        announce(setup, f"{options.column}, {fitted}")
+    _refuse(setup, chosen)
     split = make_split(setup)
     period = settings.period if split is None else split.train_period
     gauges = setup.domain.gauges.index if split is None else split.train_gauges
@@ -53,7 +48,12 @@ def calibrate_domain(
     if settings.batches is not None:
         spinup = Batches(**settings.batches).warmup
         times = pd.DatetimeIndex(setup.forcing["time"].to_index())
-        period = behind_warmup(period, times, spinup)
+        period = behind_warmup(setup, period, times)
+    out = Path(out)
+    begin(out, setup, {}, resume)
+    if progress:
+        fitted = f"each site by itself ({method}), fitted to {target or 'discharge'}"
+        announce(setup, f"{options.column}, {fitted}")
     run = calibrate(
         setup.domain, options.column, setup.forcing,
         setup.discharge if chosen is None else None, target=chosen,
@@ -77,8 +77,14 @@ def _named(setup: Setup, name: str) -> Target:
     raise ValueError(f"{setup.source} has no section [[targets]] of '{name}'")
 
 
-def _refuse(setup: Setup) -> None:
-    """ValueError for what only training takes."""
+def _refuse(setup: Setup, target: Target | None) -> None:
+    """ValueError for what only training takes, and where there is nothing to fit."""
+    if target is None and not setup.training.fit_discharge:
+        there = ", ".join(one.name for one in setup.targets) or "none in it"
+        raise ValueError(
+            f"{setup.source}, [training]: fit_discharge is false, and a search fits one series: "
+            f"name a target of the file ({there}) with --target, or take fit_discharge out"
+        )
     wrong = {
         "column": setup.model.column == "lstm" and "lstm",
         "correction": setup.model.correction,

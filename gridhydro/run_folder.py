@@ -62,7 +62,7 @@ def read(folder: Path, column=None) -> tuple[torch.nn.Module, pd.DataFrame, dict
     if properties := content["model"].get("properties"):
         options["properties"] = dict(zip(properties, tensors["properties"].numpy(), strict=True))
     if about := options.get("history"):
-        options["history"] = History(tensors["history"], **about)
+        options["history"] = History.again(tensors["history"], about)
     model = make_model(domain, values, **options)
     model.load_state_dict(tensors)
     model.eval()

@@ -111,8 +111,12 @@ def test_pieces_of_sites_change_nothing(found, monkeypatch):
     assert torch.equal(pieces.search.best[-1], found.search.best[-1])
 
 
-def test_resume_is_exact(tmp_path, monkeypatch):
-    whole = search()
+NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, NO_GPU])])
+def test_resume_is_exact(device, tmp_path, monkeypatch):
+    whole = search(device=device)
     kept = gh.calibration._Log.note
 
     def killed(self, state):
@@ -122,15 +126,28 @@ def test_resume_is_exact(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
         patch.setattr(gh.calibration._Log, "note", killed)
-        search(out=tmp_path, checkpoint_every=0)
-    again = search(out=tmp_path, resume=True)
+        search(out=tmp_path, checkpoint_every=0, device=device)
+    again = search(out=tmp_path, resume=True, device=device)
     for name, value in whole.search.tensors().items():
         assert torch.equal(value, again.search.tensors()[name]), name
     pd.testing.assert_frame_equal(
         whole.history.drop(columns="seconds"), again.history.drop(columns="seconds")
     )
     with pytest.raises(ValueError, match="complexes was 2, is 3"):
-        search(out=tmp_path, resume=True, complexes=3)
+        search(out=tmp_path, resume=True, complexes=3, device=device)
+
+
+def test_a_kept_search_goes_on_where_it_is_asked_to(tmp_path):
+    run = search(out=tmp_path)
+    log = gh.calibration._Log(tmp_path, True, run.about, 0, False, torch.device("meta"))
+    assert {value.device.type for value in log.state.tensors().values()} == {"meta"}
+
+
+def test_numbers_of_numpy_are_kept(tmp_path):
+    search(out=tmp_path, complexes=np.int64(2), max_runs=np.int64(60))
+    search(out=tmp_path, complexes=2, max_runs=60, resume=True)
+    with pytest.raises(ValueError, match=r"max_runs is 60\.5, should be a whole number, 1 or more"):
+        search(max_runs=60.5)
 
 
 def test_refusals():
@@ -172,6 +189,17 @@ def test_command(tmp_path, capsys):
     again = pd.read_csv(out / "metrics.csv")
     pd.testing.assert_frame_equal(scores, again)
     assert main(["export", str(out)]) == 0
+
+
+def test_a_warm_up_that_leaves_nothing_is_refused(tmp_path, capsys):
+    small_basins().to_netcdf(tmp_path / "basins.nc")
+    command = ["calibrate", str(tmp_path / "domain.toml"), "--data", str(tmp_path)]
+    for warmup in (800, 2000):  # beyond the period, beyond the record
+        (tmp_path / "domain.toml").write_text(FILE.replace("warmup = 120", f"warmup = {warmup}"))
+        assert main([*command, "--out", str(tmp_path / "run")]) == 1
+        said = capsys.readouterr().err
+        assert f"[training]: batches: a warm-up of {warmup} days leaves nothing of the" in said
+        assert not (tmp_path / "run").exists()
 
 
 def toml(values):

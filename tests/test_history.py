@@ -1,5 +1,7 @@
 """The network that reads what was seen of a cell: its history, what it learns, where it goes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -212,6 +214,10 @@ def test_interrupted_and_resumed_equals_unbroken(tmp_path):
     assert torch.equal(weights(resumed), weights(fit(epochs=4, loss=loss)))
     with pytest.raises(ValueError, match="another training"):
         fit(model(past(every=5)), resume=True, **options)
+    known = past()
+    changed = replace(known, values=known.values.clone().index_fill_(1, torch.tensor([40]), 1.0))
+    with pytest.raises(ValueError, match=r"another training \(history was .*'digest'"):
+        fit(model(changed), resume=True, **options)
 
 
 def test_it_finds_what_no_attribute_tells():

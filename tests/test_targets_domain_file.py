@@ -17,6 +17,9 @@ from gridhydro.io import write_basins
 from gridhydro.recipe import build_model
 from gridhydro.targets import Seen
 
+# few parameters, so that a search ends soon
+FREE = ("FC", "beta")
+FIXED = {f.name: sum(f.bounds) / 2 for f in gh.COLUMNS["hbv"].parameters if f.name not in FREE}
 TARGETS = """
 [[targets]]
 name = "soil_wetness"
@@ -68,6 +71,26 @@ def test_from_a_domain_file_to_scores_of_targets(folder, capsys):
     assert main(["evaluate", str(out)]) == 0
     again = pd.read_csv(out / "target_metrics.csv")
     pd.testing.assert_frame_equal(again, table, rtol=1e-5)
+
+
+def test_a_search_for_a_target_tells_its_scores(folder, capsys):
+    text = FILE.replace("epochs = 2", "epochs = 2\nfit_discharge = false") + TARGETS
+    fixed = "{ " + ", ".join(f"{n} = {v}" for n, v in FIXED.items()) + " }"
+    (folder / "sample.toml").write_text(text.replace("hidden = [8]", f"fixed = {fixed}"))
+    out = folder / "run"
+    command = ["calibrate", str(folder / "sample.toml"), "--data", str(folder), "--out", str(out)]
+    command += ["--complexes", "1", "--runs", "20"]
+    assert main(command) == 1
+    said = capsys.readouterr().err
+    assert "name a target of the file (soil_wetness, snow_water_equivalent) with --target" in said
+    assert not out.exists()
+    assert main([*command, "--target", "soil_wetness"]) == 0
+    said = capsys.readouterr().out
+    assert "other targets, median" in said and "target_metrics.csv" in said
+    table = pd.read_csv(out / "target_metrics.csv").set_index(["target", "period"])
+    median = table.loc[("soil_wetness", "training"), "rmse"].median()
+    line = next(line for line in said.splitlines() if line.startswith("soil_wetness"))
+    assert f"{median:.3f}" in line
 
 
 def test_a_network_that_reads_histories_sees_the_targets(folder):

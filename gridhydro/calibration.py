@@ -109,6 +109,7 @@ def calibrate(
         method=method, period=list(period), spinup=spinup, loss=loss, target=seen.about,
         complexes=complexes, max_runs=max_runs, variant=variant, seed=seed,
         gauges=list(seen.gauges), sites=len(seen.cells), pet=pet,
+        fitted=["discharge" if target is None else target.name],
     )  # fmt: skip
     low = torch.zeros(len(sites.rows), device=model.area.device)
     log = _Log(out, resume, about, checkpoint_every, progress, low.device)

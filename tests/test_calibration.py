@@ -251,7 +251,7 @@ def test_a_target_is_fitted(scale, offset):
     np.testing.assert_allclose(found["FC"].median(), 160, rtol=0.05)
     # discharge's own parameters have no say
     assert len(run.rows) == 4 and (found["route_a"] == found["route_a"][0]).all()
-    assert run.about["target"] == {"name": "soil_wetness", "weight": 1.0, "loss": "rmse"}
+    assert run.about["target"] == target.about() and run.about["fitted"] == ["soil_wetness"]
 
 
 def test_cells_of_a_raster_are_searched_for_a_target():

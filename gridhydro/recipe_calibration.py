@@ -12,6 +12,7 @@ from gridhydro.calibration import calibrate
 from gridhydro.config import Setup, load
 from gridhydro.recipe import announce, begin, behind_warmup, evaluate, save
 from gridhydro.recipe_model import make_split
+from gridhydro.sites import refuse_rivers
 from gridhydro.targets import Target
 
 
@@ -85,6 +86,8 @@ def _refuse(setup: Setup, target: Target | None) -> None:
             f"{setup.source}, [training]: fit_discharge is false, and a search fits one series: "
             f"name a target of the file ({there}) with --target, or take fit_discharge out"
         )
+    if target is None:
+        refuse_rivers(setup.domain)
     wrong = {
         "column": setup.model.column == "lstm" and "lstm",
         "correction": setup.model.correction,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gridhydro import hydrograph
+from gridhydro.domain import Domain
 from gridhydro.forcing import Forcing
 from gridhydro.misfits import RELATIVE, misfit
 from gridhydro.model import Model
@@ -42,12 +43,7 @@ class Observed:
     @classmethod
     def discharge(cls, discharge, model: Model, forcing: Forcing, days: slice, gauges=None):
         """Of lumped basins, as depth; ValueError for rasters and for gauges without any."""
-        if model.domain.grid is not None:
-            raise ValueError(
-                "discharge at a gauge of a raster is the water of all cells above it: no cell's "
-                "parameters can be searched alone. Take gridhydro.train, lumped basins, or a target"
-                " that is observed on cells"
-            )
+        refuse_rivers(model.domain)
         names, cells = _chosen(model, gauges)
         found = observations(discharge, forcing.times, model, names, cells.device, None)
         refuse_empty([found], days, cells, names)
@@ -94,6 +90,16 @@ def _chosen(model: Model, gauges) -> tuple[list[str], Tensor]:
     """Names of the gauges to search, and which cells of lumped basins they are."""
     names, known = training_gauges(model, gauges, ()), list(model.domain.gauges.index)
     return names, torch.tensor([known.index(n) for n in names], device=model.area.device)
+
+
+def refuse_rivers(domain: Domain) -> None:
+    """ValueError for a raster, where discharge is of many cells."""
+    if domain.grid is not None:
+        raise ValueError(
+            "discharge at a gauge of a raster is the water of all cells above it: no cell's "
+            "parameters can be searched alone. Take gridhydro.train, lumped basins, or a target "
+            "that is observed on cells"
+        )
 
 
 class Sites:

@@ -275,3 +275,11 @@ def test_cells_of_a_raster_are_searched_for_a_target():
         gh.calibrate(model.domain, "hbv", forcing, discharge, **options)
     with pytest.raises(ValueError, match="either discharge or a target"):
         gh.calibrate(model.domain, "hbv", forcing, **options)
+
+
+def test_rivers_are_refused_before_a_folder_is_made(data, tmp_path, capsys):
+    folder = str(data("mhm_moselle").parent)
+    out = tmp_path / "run"
+    assert main(["calibrate", "moselle", "--data", folder, "--out", str(out)]) == 1
+    assert "water of all cells above it" in capsys.readouterr().err
+    assert not out.exists()

@@ -50,7 +50,10 @@ def test_gradcheck():
 
 
 @every_backend
-@pytest.mark.parametrize("scheme", ["explicit:2", "rk4", "implicit", "implicit:2"])
+@pytest.mark.parametrize(
+    "scheme",
+    ["explicit:2", "rk4", "implicit", pytest.param("implicit:2", marks=pytest.mark.slow)],
+)
 def test_gradcheck_of_every_scheme(scheme, backend):
     run, inputs = packed(make_case("hbv_improved", cells=2, days=3, ties=False, seed=2))
     device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"

@@ -12,7 +12,7 @@ from gridhydro.kernels import Scheme
 from gridhydro.kernels.column_op import checkpoint_interval
 
 # sub-steps of halves and quarters: 1 / dt is exact, and so are the ties of stores that just empty
-SCHEMES = ["explicit:4", "rk4:2", "implicit", "implicit:2"]
+SCHEMES = ["explicit:4", "rk4:2", "implicit", pytest.param("implicit:2", marks=pytest.mark.slow)]
 SOME = ("runoff", "melt", "soil_moisture", "total_storage")
 DYNAMIC = ("beta", "gamma", "FC")
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
@@ -61,7 +61,7 @@ def test_every_operation(backend, scheme):
     check(case, backend, ("all", 3), scheme=scheme)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
 def test_implicit_adjoint_is_autograd_through_newtons_iterations(seed):
     """The plain loop unrolls them, and its gradient knows nothing of the implicit function."""
     case = make_case("hbv_improved", cells=130, days=30, ties=False, seed=seed)

@@ -24,6 +24,7 @@ import gridhydro as gh
 from gridhydro import basins, io, metrics, surrogate
 from gridhydro.batches import Batches
 from gridhydro.column import Field
+from gridhydro.surrogate.sampling import within
 
 ATTRIBUTES = ("aridity", "p_seasonality", "slope_mean", "frac_forest", "sand_frac", "soil_porosity")
 RECORD = ("1985", "1998")  # the model's own spin-up is in the function
@@ -80,7 +81,7 @@ def make_twin(box: BlackBox, data: Path, sites: int = 100, seen: float = 0.8, se
     for field in box.parameters:
         told, untold = random.standard_normal(len(known)) @ known, random.standard_normal(sites)
         mixed = (1 - UNTOLD) ** 0.5 * told / told.std() + UNTOLD**0.5 * untold
-        hidden[field.name] = _within(field, 1 / (1 + np.exp(-SPREAD * mixed)))
+        hidden[field.name] = within(field, 1 / (1 + np.exp(-SPREAD * mixed)))
     forcing = parts.forcing.load()
     truth = run(box, forcing, hidden)
     observed = truth.copy()
@@ -95,12 +96,6 @@ def make_twin(box: BlackBox, data: Path, sites: int = 100, seen: float = 0.8, se
     return Twin(
         parts.domain, parts.attributes, forcing, hidden, truth, observed, [names[k] for k in some]
     )
-
-
-def _within(field: Field, share: np.ndarray) -> np.ndarray:
-    scale, back = (np.log, np.exp) if field.log else (np.asarray, np.asarray)
-    low, high = scale(field.bounds[0]), scale(field.bounds[1])
-    return back(low + (high - low) * share)
 
 
 def run(box: BlackBox, forcing: xr.Dataset, parameters: Mapping[str, np.ndarray]) -> xr.Dataset:
@@ -196,7 +191,7 @@ def study(box: BlackBox, twin: Twin, emulator, out: Path, seeds: Sequence[int], 
     """All trainings; tables of scores and of maps, and the parameters, into `out`."""
     ways = {"surrogate": emulator} | ({"adjoint": box.column} if box.column else {})
     maps = {("hidden", "", 0): twin.hidden}
-    middle = {f.name: _within(f, np.full(len(twin.domain.gauges), 0.5)) for f in box.parameters}
+    middle = {f.name: within(f, np.full(len(twin.domain.gauges), 0.5)) for f in box.parameters}
     rows = [_scored(box, twin, middle, "mid-range", "", 0, "model")]
     for target in box.targets:
         for seed in seeds:

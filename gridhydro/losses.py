@@ -62,7 +62,7 @@ def rmse_lowflow_loss(simulated, observed, alpha: float = 0.25) -> torch.Tensor:
     def rmse(a, b):
         return _root(((a - b)[valid] ** 2).mean())
 
-    low = rmse(_low_flow(simulated), _low_flow(observed))
+    low = rmse(low_flow(simulated), low_flow(observed))
     return (1 - alpha) * rmse(simulated, observed) + alpha * low
 
 
@@ -104,6 +104,11 @@ def loss(name: str | Callable) -> Callable:
     return LOSSES[name]
 
 
+def name_of(loss: str | Callable) -> str:
+    """What a loss, a function too, is called where a run keeps its settings."""
+    return loss if isinstance(loss, str) else getattr(loss, "__name__", "own")
+
+
 def _masked(simulated, observed):
     """Both with zeros where there is no observation, and where there is one."""
     if simulated.ndim != 2 or simulated.shape != observed.shape:
@@ -134,7 +139,8 @@ def _root(values):
     return torch.where(zero, 0.0, torch.sqrt(torch.where(zero, 1.0, values)))
 
 
-def _low_flow(discharge):
+def low_flow(discharge):
+    """What `rmse_lowflow_loss` sees of discharge in mm d-1 beside itself: low flows spread out."""
     return torch.log10(torch.sqrt(discharge.clamp(min=0) + LOW_FLOW_OFFSET) + 0.1)
 
 

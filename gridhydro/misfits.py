@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gridhydro.given import one_of
-from gridhydro.losses import LEAST_SPREAD, LOW_FLOW_OFFSET
+from gridhydro.losses import LEAST_SPREAD, low_flow
 from gridhydro.sceua import fold
 
 
@@ -48,7 +48,7 @@ def _rmse(simulated, observed, valid) -> Tensor:
 
 def _rmse_lowflow(simulated, observed, valid, alpha=0.25) -> Tensor:
     """As `gridhydro.losses.rmse_lowflow_loss`, of each site."""
-    low = _rmse(_low_flow(simulated), _low_flow(observed), valid)
+    low = _rmse(low_flow(simulated), low_flow(observed), valid)
     return (1 - alpha) * _rmse(simulated, observed, valid) + alpha * low
 
 
@@ -65,7 +65,3 @@ RELATIVE = ("nse", "kge")
 def _mean(values, valid):
     """Over the observed days, (N, M) or (N, 1)."""
     return fold(torch.where(valid, values, 0.0), 0) / valid.sum(0)
-
-
-def _low_flow(discharge):
-    return torch.log10(torch.sqrt(discharge.clamp(min=0) + LOW_FLOW_OFFSET) + 0.1)

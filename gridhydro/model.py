@@ -218,7 +218,7 @@ class Model(torch.nn.Module):
         if isinstance(self.network, SequenceParameterization):
             self.network.trunk.fit(forcing[: len(self.column.forcings)])
         if self.history is not None:
-            self.network.trunk.fit(self.history if cells is None else self.history[:, :, cells])
+            self.network.trunk.fit(self._past(cells))
         if self.correction is not None:
             self.correction.inputs.fit(self.correction_attributes)
             self.correction.fit(self._read_by_correction(forcing))
@@ -236,12 +236,14 @@ class Model(torch.nn.Module):
         """
         attributes = self.attributes if cells is None else self.attributes[cells]
         if self.history is not None:
-            return self.network(
-                attributes, self.history if cells is None else self.history[:, :, cells]
-            )
+            return self.network(attributes, self._past(cells))
         own = len(self.column.forcings)
         forcing, before = (None if w is None else w[:own] for w in (forcing, before))
         return self.network(attributes, forcing, before)
+
+    def _past(self, cells: Tensor | None) -> Tensor:
+        """The history (V, P, N), of some cells or of all."""
+        return self.history if cells is None else self.history[:, :, cells]
 
     def cell_properties(self, cells: Tensor | None = None) -> dict[str, Tensor]:
         """Property -> (N,), of some cells or of all."""

@@ -16,7 +16,7 @@ from gridhydro.nets.base import MARGIN
 from gridhydro.observed import observations, refuse_empty
 from gridhydro.simulate import simulate
 from gridhydro.targets import Seen, Target
-from gridhydro.training_data import training_gauges
+from gridhydro.training_data import places_of, training_gauges
 
 # simulated values that are held at once
 _VALUES = 2**23
@@ -82,14 +82,13 @@ class Observed:
         """What would be observed (T, n, M), of the column's output at these sites (n,)."""
         if self.seen is None or not self.seen.target.own_unit:
             return simulated
-        chosen = self.columns[places]
-        return self.seen.offset[chosen][:, None] + self.seen.scale[chosen][:, None] * simulated
+        return self.seen.of(simulated.transpose(1, 2), self.columns[places]).transpose(1, 2)
 
 
 def _chosen(model: Model, gauges) -> tuple[list[str], Tensor]:
     """Names of the gauges to search, and which cells of lumped basins they are."""
-    names, known = training_gauges(model, gauges, ()), list(model.domain.gauges.index)
-    return names, torch.tensor([known.index(n) for n in names], device=model.area.device)
+    names = training_gauges(model, gauges, ())
+    return names, places_of(model, names)
 
 
 def refuse_rivers(domain: Domain) -> None:

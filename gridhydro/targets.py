@@ -18,7 +18,7 @@ from gridhydro import metrics
 from gridhydro.domain import Domain
 from gridhydro.forcing import Forcing, by_cell
 from gridhydro.given import one_of
-from gridhydro.losses import LOSSES
+from gridhydro.losses import LOSSES, name_of
 from gridhydro.losses import loss as loss_named
 from gridhydro.observed import variance
 from gridhydro.target_input import per_cell, series_of, values_on
@@ -77,8 +77,7 @@ class Target:
 
     def about(self) -> dict:
         """What there is to keep of it with a run; of a scale or offset by cell its digest."""
-        loss = self.loss if isinstance(self.loss, str) else getattr(self.loss, "__name__", "own")
-        kept = {"name": self.name, "weight": float(self.weight), "loss": loss}
+        kept = dict(name=self.name, weight=float(self.weight), loss=name_of(self.loss))
         for key in ("scale", "offset"):
             values = np.asarray(getattr(self, key), np.float64)
             digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()[:12]

@@ -18,7 +18,7 @@ from gridhydro.batches import Batch, Batches
 from gridhydro.forcing import Forcing
 from gridhydro.given import one_of, whole
 from gridhydro.interrupt import Interrupt
-from gridhydro.losses import NothingObserved
+from gridhydro.losses import NothingObserved, name_of
 from gridhydro.losses import loss as loss_named
 from gridhydro.model import Model
 from gridhydro.objective import Objective
@@ -131,8 +131,7 @@ def train(
                 f"a warm-up of {batches.warmup} days leaves nothing of the period to score: take a "
                 "shorter one, or begin the forcing earlier"
             )
-    known = list(model.domain.gauges.index)
-    observed, places = None, torch.tensor([known.index(n) for n in names], device=device).long()
+    observed, places = None, training_data.places_of(model, names)
     if discharge is not None:
         observed = observations(discharge, forcing.times, model, names, device, cache, progress)
     targets = [targets] if isinstance(targets, Target) else targets
@@ -158,7 +157,7 @@ def train(
     checking = training_data.validation(
         validation, model, forcing, observed, days, spinup, places, storage
     )
-    if model.domain.grid is None:
+    if lumped:
         model.fit_inputs(training_data.sample(forcing, days, places, device), places)
     elif model.options["network"] == "lstm" or model.correction is not None:
         model.fit_inputs(
@@ -171,9 +170,8 @@ def train(
     if epochs and not weights:
         raise ValueError("this model has nothing to learn (network='none'): take epochs=0")
     torch_optimizer = OPTIMIZERS[optimizer](weights or model.parameters(), lr=learning_rate)
-    loss_name = loss if isinstance(loss, str) else getattr(loss, "__name__", "own")
     about = model.options | dict(
-        period=list(period), spinup=spinup, spinup_cycles=spinup_cycles, loss=loss_name,
+        period=list(period), spinup=spinup, spinup_cycles=spinup_cycles, loss=name_of(loss),
         optimizer=optimizer, learning_rate=float(learning_rate), decay=decay, epochs=epochs,
         batches=asdict(batches) if batches else None, gauges=names, clip=float(clip), seed=seed,
         split=split.to_json() if split else None, pet=pet, start=start, **objective.about,

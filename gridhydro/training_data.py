@@ -119,3 +119,9 @@ def training_gauges(model: Model, gauges, held_out) -> list[str]:
     if not names:
         raise ValueError("no gauge is left to train on: hold fewer of them out")
     return names
+
+
+def places_of(model: Model, names: Sequence[str]) -> torch.Tensor:
+    """Which of the domain's gauges these are, (g,); of lumped basins the cells as well."""
+    known = list(model.domain.gauges.index)
+    return torch.tensor([known.index(n) for n in names], device=model.area.device).long()

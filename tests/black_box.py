@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+import torch
 import xarray as xr
 
 from gridhydro import fields, surrogate
@@ -14,6 +15,7 @@ PARAMETERS = fields(
 )
 OUTPUTS = fields("runoff mm d-1: runoff", "soil_wetness 1: water in the soil / capacity")
 DAYS = 500
+MIDDLE = {"capacity": torch.tensor([60.0, 150.0]), "recession": torch.tensor([0.05, 0.2])}
 
 
 @cache
@@ -63,3 +65,11 @@ def small_surrogate() -> surrogate.Surrogate:
         sample(120, 120), hidden=16, epochs=25, days=150, warmup=50, batch=16, learning_rate=0.02,
         progress=False,
     )  # fmt: skip
+
+
+def weather(column=None, sites=2, days=200) -> torch.Tensor:
+    """The forcing of the first sites and days (F, T, N), as a column takes it."""
+    data = forcing()
+    names = [f.name for f in (column or small_surrogate()).forcings]
+    rows = [torch.tensor(data[n].values[:days, :sites]) for n in names]
+    return torch.stack(rows)

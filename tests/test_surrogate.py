@@ -6,19 +6,10 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from black_box import OUTPUTS, PARAMETERS, forcing, sample, small_surrogate
+from black_box import MIDDLE, OUTPUTS, PARAMETERS, sample, small_surrogate, weather
 
 import gridhydro as gh
 from gridhydro import surrogate
-
-MIDDLE = {"capacity": torch.tensor([60.0, 150.0]), "recession": torch.tensor([0.05, 0.2])}
-
-
-def weather(column=None, sites=2, days=200):
-    data = forcing()
-    names = [f.name for f in (column or small_surrogate()).forcings]
-    rows = [torch.tensor(data[n].values[:days, :sites]) for n in names]
-    return torch.stack(rows)
 
 
 def test_it_stands_for_runs_it_has_not_seen():

@@ -8,21 +8,12 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
-from black_box import bucket, forcing, sample, small_surrogate
+from black_box import MIDDLE, bucket, forcing, sample, small_surrogate, weather
 from small_world import small_world
 
 import gridhydro as gh
 from gridhydro import surrogate
 from gridhydro.metrics import nse
-
-MIDDLE = {"capacity": torch.tensor([60.0, 150.0]), "recession": torch.tensor([0.05, 0.2])}
-
-
-def weather(column=None, sites=2, days=200):
-    data = forcing()
-    names = [f.name for f in (column or small_surrogate()).forcings]
-    rows = [torch.tensor(data[n].values[:days, :sites]) for n in names]
-    return torch.stack(rows)
 
 
 def domain(sites=4):

@@ -96,10 +96,15 @@ def design(parameters: Sequence[Field], sets: int, seed: int) -> np.ndarray:
     share = (share - share.min(0)) / (share.max(0) - share.min(0))
     rows = []
     for field, part in zip(parameters, share.T, strict=True):
-        scale, back = (np.log, np.exp) if field.log else (np.asarray, np.asarray)
-        low, high = scale(field.bounds[0]), scale(field.bounds[1])
-        rows.append(np.clip(back(low + (high - low) * part), *field.bounds))
+        rows.append(np.clip(within(field, part), *field.bounds))
     return np.stack(rows)
+
+
+def within(field: Field, share: np.ndarray) -> np.ndarray:
+    """Values of a parameter from shares of its range, of that of its logarithm where `log`."""
+    scale, back = (np.log, np.exp) if field.log else (np.asarray, np.asarray)
+    low, high = scale(field.bounds[0]), scale(field.bounds[1])
+    return back(low + (high - low) * share)
 
 
 def _weather(forcing: xr.Dataset) -> xr.Dataset:

@@ -19,11 +19,11 @@ from matplotlib.patches import Rectangle
 
 import gridhydro as gh
 from benchmarks.machine import describe
-from gridhydro import plot
+from gridhydro.evaluation import plots
+from gridhydro.evaluation.tables import to_markdown
 from gridhydro.io import read_grace
-from gridhydro.rehearsal import DDM30, GRACE
-from gridhydro.rehearsal_land import amazon
-from gridhydro.scores import to_markdown
+from gridhydro.synthetic.amazon import DDM30, GRACE
+from gridhydro.synthetic.amazon_land import amazon
 
 RESULTS = Path(__file__).parent / "results" / "amazon_tiles"
 COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7")
@@ -43,7 +43,7 @@ def main() -> None:
     (options.out / "tables.md").write_text(text)
     print(text, describe("cpu"), sep="\n")
     figure = draw(domain, tiles, storage, table, basin)
-    plot.save(figure, options.out / "tiles.png", dpi=85)
+    plots.save(figure, options.out / "tiles.png", dpi=85)
 
 
 def observed(data: Path):

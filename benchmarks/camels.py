@@ -19,10 +19,10 @@ import torch
 
 import gridhydro as gh
 from benchmarks.machine import describe
-from gridhydro import export
-from gridhydro.batches import Batches
-from gridhydro.config import Setup, load
-from gridhydro.recipe import build_model, make_split
+from gridhydro.config.load import Setup, load
+from gridhydro.config.train_domain import build_model, make_split
+from gridhydro.io import export
+from gridhydro.training.batches import Batches
 
 PERIODS = {"training": ("1982", "1995"), "test": ("1996", "2010")}
 # stores and flows nobody trained on, kept as means of each site

@@ -13,13 +13,14 @@ import pandas as pd
 import xarray as xr
 
 from benchmarks.camels import PERIODS, VARIANTS
-from gridhydro import metrics, plot, plot_scores, untrained
-from gridhydro.baseflow import baseflow_index
-from gridhydro.checkpoint import replace
+from gridhydro.analysis import untrained_variables
+from gridhydro.base.files import replace
+from gridhydro.base.units import depth_of_flow
 from gridhydro.columns import column
-from gridhydro.config import load
-from gridhydro.scores import compare, to_markdown
-from gridhydro.units import depth_of_flow
+from gridhydro.config.load import load
+from gridhydro.evaluation import metrics, plot_scores, plots
+from gridhydro.evaluation.baseflow import baseflow_index
+from gridhydro.evaluation.tables import compare, to_markdown
 
 METRICS = ("nse", "kge", "correlation", "bias", "fhv", "flv", "rmse_low", "rmse_high")
 MAPPED = ("beta", "FC", "K2", "gamma", "route_a", "route_b")
@@ -74,7 +75,7 @@ def temporal(runs: Path, out: Path, setup, excluded: list[str]) -> str:
         parts.append(f"Medians over {title}, {'-'.join(PERIODS['test'])}:\n\n{to_markdown(table)}")
     firsts = {name: table for name, table in tables.items() if "seed" not in name}
     for metric in ("nse", "kge"):
-        plot.save(plot_scores.cdf(firsts, metric), out / f"temporal-{metric}.png")
+        plots.save(plot_scores.cdf(firsts, metric), out / f"temporal-{metric}.png")
     pd.concat(t.assign(model=n) for n, t in tables.items()).round(4).to_csv(
         out / "temporal.csv", index=False
     )
@@ -108,7 +109,7 @@ def held_out(runs: Path, out: Path, study: str) -> str:
         parts.append(
             f"Held-out basins, {'-'.join(days)}:\n\n{to_markdown(compare(tables, METRICS))}"
         )
-    plot.save(plot_scores.cdf(tables, "nse"), out / f"{study}-nse.png")
+    plots.save(plot_scores.cdf(tables, "nse"), out / f"{study}-nse.png")
     return "\n\n".join(parts)
 
 
@@ -121,7 +122,7 @@ def nobody_trained_on(runs: Path, out: Path, setup, data: Path) -> str:
     lost = p.where(q.notna()).mean() - q.mean()
     grace = None
     if (data / "camels_us_400" / "grace_twsa.nc").exists():
-        grace = untrained.read_storage(data / "camels_us_400" / "grace_twsa.nc")
+        grace = untrained_variables.read_storage(data / "camels_us_400" / "grace_twsa.nc")
     rows = {}
     for variant in VARIANTS:
         for folder in folders(runs, "temporal", variant)[:1]:
@@ -129,8 +130,8 @@ def nobody_trained_on(runs: Path, out: Path, setup, data: Path) -> str:
                 continue
             means = pd.read_csv(folder / "untrained.csv", dtype={"gauge": str}).set_index("gauge")
             share = means["routed_baseflow"] / means["runoff"]
-            bfi = untrained.spatial(share, index)
-            et = untrained.spatial(means["actual_evapotranspiration"], lost[lost > 0])
+            bfi = untrained_variables.spatial(share, index)
+            et = untrained_variables.spatial(means["actual_evapotranspiration"], lost[lost > 0])
             row = {
                 "BFI correlation": bfi["correlation"], "BFI rmse": bfi["rmse"],
                 "ET correlation": et["correlation"], "ET error mm d-1": et["mean_error"],
@@ -140,7 +141,7 @@ def nobody_trained_on(runs: Path, out: Path, setup, data: Path) -> str:
             rows[variant] = row
             if variant in ("static", "dynamic"):
                 figure = plot_scores.against(share, index, "baseflow index")
-                plot.save(figure, out / f"bfi-{variant}.png")
+                plots.save(figure, out / f"bfi-{variant}.png")
     return to_markdown(pd.DataFrame(rows).T.rename_axis("model")) if rows else ""
 
 
@@ -164,7 +165,7 @@ def parameters(runs: Path, out: Path, setup) -> None:
             shown = [fields[name] for name in MAPPED if name in fields]
             values = {f.name: table[f.name].to_numpy() for f in shown}
             figure = plot_scores.parameter_points(longitude, latitude, values, shown)
-            plot.save(figure, out / f"parameters-{variant}.png")
+            plots.save(figure, out / f"parameters-{variant}.png")
 
 
 def maps(runs: Path, out: Path, setup) -> None:
@@ -172,7 +173,7 @@ def maps(runs: Path, out: Path, setup) -> None:
     for variant in ("dynamic", "lstm"):
         for folder in folders(runs, "temporal", variant)[:1]:
             figure = plot_scores.score_map(longitude, latitude, scores(folder, "test"))
-            plot.save(figure, out / f"nse-{variant}.png")
+            plots.save(figure, out / f"nse-{variant}.png")
 
 
 def costs(runs: Path) -> str:

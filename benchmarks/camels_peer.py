@@ -20,11 +20,11 @@ import torch
 import gridhydro as gh
 from benchmarks.camels import PERIODS
 from benchmarks.machine import describe
-from gridhydro.batches import Batches
-from gridhydro.config import load
-from gridhydro.model import Simulation, State
-from gridhydro.recipe import build_model
-from gridhydro.river import SECONDS
+from gridhydro.config.load import load
+from gridhydro.config.train_domain import build_model
+from gridhydro.model.model import Simulation, State
+from gridhydro.model.river import SECONDS
+from gridhydro.training.batches import Batches
 
 RESULTS = Path(__file__).parent / "results" / "camels_us_400"
 

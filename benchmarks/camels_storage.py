@@ -23,10 +23,10 @@ import torch
 
 import gridhydro as gh
 from benchmarks.machine import describe
-from gridhydro import metrics
-from gridhydro.config import load
+from gridhydro.config.load import load
+from gridhydro.config.train_domain import build_model
+from gridhydro.evaluation import metrics
 from gridhydro.io import read_grace
-from gridhydro.recipe import build_model
 
 DOMAIN = "camels_us_400"
 PERIODS = {"training": ("2003", "2008"), "test": ("2009", "2014")}

@@ -14,10 +14,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from benchmarks.camels_storage import DOMAIN, PERIODS, observed, read, score_storage
-from gridhydro import plot, untrained
-from gridhydro.baseflow import baseflow_index
-from gridhydro.plot_scores import COLOURS, DASHES
-from gridhydro.scores import to_markdown
+from gridhydro.analysis import untrained_variables
+from gridhydro.evaluation import plots
+from gridhydro.evaluation.baseflow import baseflow_index
+from gridhydro.evaluation.plot_scores import COLOURS, DASHES
+from gridhydro.evaluation.tables import to_markdown
 
 RESULTS = Path(__file__).parent / "results" / f"{DOMAIN}_storage"
 NAMES = {0.0: "discharge alone", 0.5: "both, 0.5", 1.0: "storage alone"}  # others: "both, weight"
@@ -49,8 +50,8 @@ def main() -> None:
     text = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
     (options.out / "tables.md").write_text(text + "\n")
     print(text)
-    plot.save(distributions(jobs), options.out / "scores.png", dpi=85)
-    plot.save(series(jobs, seen, setup), options.out / "series.png", dpi=70)
+    plots.save(distributions(jobs), options.out / "scores.png", dpi=85)
+    plots.save(series(jobs, seen, setup), options.out / "series.png", dpi=70)
 
 
 def collect(runs: Path, seen: pd.DataFrame) -> dict[tuple[float, int], dict]:
@@ -148,8 +149,8 @@ def beside(jobs, setup) -> str:
     rows = []
     for (weight, seed), job in jobs.items():
         means = job["means"]
-        flow = untrained.spatial(means["routed_baseflow"] / means["runoff"], index)
-        taken = untrained.spatial(means["actual_evapotranspiration"], lost[lost > 0])
+        flow = untrained_variables.spatial(means["routed_baseflow"] / means["runoff"], index)
+        taken = untrained_variables.spatial(means["actual_evapotranspiration"], lost[lost > 0])
         row = {"trained on": label(weight), "seed": str(seed)}
         row |= {"BFI correlation": flow["correlation"], "ET correlation": taken["correlation"]}
         row |= {"ET error mm d-1": taken["mean_error"]}
@@ -198,7 +199,7 @@ def series(jobs, seen: pd.DataFrame, setup) -> Figure:
     figure = Figure(figsize=(12, 5.6), layout="constrained")
     start = pd.Timestamp(PERIODS["test"][0])
     for axis, site in zip(figure.subplots(2, 1, sharex=True), sites, strict=True):
-        axis.plot(seen.index, seen[site], color=plot.OBSERVED, lw=1.8, label="GRACE")
+        axis.plot(seen.index, seen[site], color=plots.OBSERVED, lw=1.8, label="GRACE")
         told = []
         for i, weight in enumerate(w for w in NAMES if (w, seed) in jobs):
             job = jobs[weight, seed]

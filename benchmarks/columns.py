@@ -12,7 +12,7 @@ from benchmarks import peers_columns, startup
 from benchmarks.contest import Contestant, contest
 from gridhydro.columns import column
 from gridhydro.kernels.column_op import checkpoint_interval
-from gridhydro.simulate import simulate
+from gridhydro.model.simulate import simulate
 
 HBV = column("hbv")
 

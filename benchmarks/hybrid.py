@@ -17,7 +17,7 @@ import xarray as xr
 import gridhydro as gh
 from benchmarks import columns, routing
 from benchmarks.contest import Contestant, contest, refuse_no_gradient
-from gridhydro.losses import nse_loss
+from gridhydro.evaluation.losses import nse_loss
 
 ROWS, COLS, CELLS, DAYS = 60, 72, 1950, 4383
 GAUGES, ATTRIBUTES = 24, 21

@@ -13,10 +13,10 @@ import torch
 
 from benchmarks import columns
 from benchmarks.contest import Contestant, contest
-from gridhydro.domain import Domain
-from gridhydro.losses import loss
-from gridhydro.model import Model
-from gridhydro.simulate import simulate
+from gridhydro.domain.domain import Domain
+from gridhydro.evaluation.losses import loss
+from gridhydro.model.model import Model
+from gridhydro.model.simulate import simulate
 
 DYNAMIC = ("beta", "gamma")
 ATTRIBUTES = 35

@@ -28,10 +28,11 @@ import xarray as xr
 import gridhydro as gh
 from benchmarks import moselle_land
 from benchmarks.machine import describe
-from gridhydro import export, plot
-from gridhydro.config import load
-from gridhydro.recipe import build_model
-from gridhydro.scores import to_markdown
+from gridhydro.config.load import load
+from gridhydro.config.train_domain import build_model
+from gridhydro.evaluation import plots
+from gridhydro.evaluation.tables import to_markdown
+from gridhydro.io import export
 
 DOMAIN = "moselle"
 COLUMN = "hydropy_ramp"
@@ -142,18 +143,18 @@ def page(runs: Path, out: Path, setup) -> None:
     text = "\n\n".join(to_markdown(pd.DataFrame(r), digits) for r, digits in tables) + "\n"
     (out / "tables.md").write_text(text)
     print(text)
-    plot.save(hydrograph(first, setup), out / "hydrograph.png", dpi=100)
+    plots.save(hydrograph(first, setup), out / "hydrograph.png", dpi=100)
     if MAPPED in first:
         model, _ = parts(MAPPED, setup, 0)
         maps = parameters(first[MAPPED], setup)
-        figure = plot.parameter_maps(setup.domain, maps, model.fields)
-        plot.save(figure, out / "parameters.png", dpi=70)
+        figure = plots.parameter_maps(setup.domain, maps, model.fields)
+        plots.save(figure, out / "parameters.png", dpi=70)
     land = moselle_land.surface(setup.domain, setup.data)
     known = {name: land.properties[name] for name in ("soil_capacity", "wilting_point")}
     known |= {"leaf_area_index": land.vegetation[1][6], "topo_std": land.raw["topo_std"]}
     units = {"leaf_area_index": "1", "topo_std": "m"}
     shown = [gh.Field(name, units.get(name, "mm"), name) for name in known]
-    plot.save(plot.parameter_maps(setup.domain, known, shown), out / "land.png", dpi=70)
+    plots.save(plots.parameter_maps(setup.domain, known, shown), out / "land.png", dpi=70)
 
 
 def parameters(job: Path, setup) -> dict[str, np.ndarray]:
@@ -178,13 +179,13 @@ def budget(job: Path, setup) -> dict[str, float]:
     }
 
 
-def hydrograph(jobs: dict[str, Path], setup) -> plot.Figure:
+def hydrograph(jobs: dict[str, Path], setup) -> plots.Figure:
     """Observed discharge and that of each kind, the last winter of training and the validation."""
-    figure = plot.Figure(figsize=(11, 4.2), layout="constrained")
+    figure = plots.Figure(figsize=(11, 4.2), layout="constrained")
     axis = figure.subplots()
     days = slice("1992-07", setup.training.validation[1])
     seen = setup.discharge[GAUGE].loc[days]
-    axis.plot(seen.index, seen, color=plot.OBSERVED, lw=1.4, label="observed")
+    axis.plot(seen.index, seen, color=plots.OBSERVED, lw=1.4, label="observed")
     styles = {
         "hbv": ("#d55e00", "-", "HBV"),
         "hydropy": ("#56b4e9", "-", "HydroPy"),

@@ -30,10 +30,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.domain import Domain
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs.land_surface import LandSurface, land_surface, orographic_shape
 from gridhydro.io import read_raster
 from gridhydro.io.hydropy import FIELDS
-from gridhydro.landsurface import LandSurface, land_surface, orographic_shape
 
 CRS = "EPSG:3035"
 FIELD_CAPACITY, WILTING_POINT = 3.3, 150.0  # m of suction

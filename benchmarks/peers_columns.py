@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from benchmarks.contest import Contestant
+from gridhydro.base.units import depth_of_flow
 from gridhydro.columns import column
-from gridhydro.units import depth_of_flow
 
 HBV = column("hbv")
 States = namedtuple("States", [f.name for f in HBV.states])

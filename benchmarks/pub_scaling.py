@@ -26,10 +26,10 @@ import xarray as xr
 import gridhydro as gh
 from benchmarks.camels import PERIODS
 from benchmarks.machine import describe
-from gridhydro import splits
-from gridhydro.batches import Batches
-from gridhydro.config import Setup, load
-from gridhydro.given import days
+from gridhydro.base.arguments import days
+from gridhydro.config.load import Setup, load
+from gridhydro.training import splits
+from gridhydro.training.batches import Batches
 
 DOMAIN, FOLDS = "camels_us_400", 10
 # share of all basins to train on, %, and how many draws of them each fold has

@@ -16,8 +16,8 @@ from matplotlib.ticker import NullFormatter
 from benchmarks.camels import PERIODS
 from benchmarks.camels_page import wet
 from benchmarks.pub_scaling import NEAREST, SCORES, SHARES, VARIANTS, read
-from gridhydro import plot, plot_scores
-from gridhydro.scores import to_markdown
+from gridhydro.evaluation import plot_scores, plots
+from gridhydro.evaluation.tables import to_markdown
 
 RESULTS = Path(__file__).parent / "results" / "pub_scaling"
 ORDER = [*VARIANTS, NEAREST]
@@ -61,8 +61,8 @@ def main() -> None:
     (options.out / "tables.md").write_text(text + "\n")
     print(text)
     first = scores[scores["period"] == "training"]
-    plot.save(scaling(first, site), options.out / "scaling.png", dpi=85)
-    plot.save(plot_scores.cdf(at_most(first), "kge_2012"), options.out / "cdf.png", dpi=85)
+    plots.save(scaling(first, site), options.out / "scaling.png", dpi=85)
+    plots.save(plot_scores.cdf(at_most(first), "kge_2012"), options.out / "cdf.png", dpi=85)
 
 
 def collect(runs: Path) -> tuple[pd.DataFrame, pd.DataFrame]:

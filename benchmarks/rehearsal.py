@@ -21,9 +21,10 @@ import xarray as xr
 
 import gridhydro as gh
 from benchmarks.machine import describe
-from gridhydro import export, metrics
-from gridhydro.rehearsal import generate, make_rehearsal
-from gridhydro.rehearsal_observed import COLUMN, SPINUP, forcing, surface
+from gridhydro.evaluation import metrics
+from gridhydro.io import export
+from gridhydro.synthetic.amazon import generate, make_rehearsal
+from gridhydro.synthetic.amazon_observations import COLUMN, SPINUP, forcing, surface
 
 PERIODS = {"training": ("2003", "2012"), "test": ("2013", "2016")}
 FOLDS = 4

@@ -14,8 +14,8 @@ import torch
 from benchmarks import peers_routing
 from benchmarks.contest import Contestant, contest
 from benchmarks.peers_columns import invite
-from gridhydro.network import Network
-from gridhydro.routing import route
+from gridhydro.domain.network import Network
+from gridhydro.model.routing import route
 
 SUBSTEPS = 4
 CELLS = 67_420  # of DDM30
@@ -126,7 +126,7 @@ def global_network() -> tuple[str, Network]:
         return "synthetic", synthetic(CELLS)
     import xarray as xr
 
-    from gridhydro.domain import Domain
+    from gridhydro.domain.domain import Domain
 
     with xr.open_dataset(path) as opened:
         domain = Domain.from_d8(opened.flow_direction.load(), "watergap", crs="EPSG:4326")

@@ -19,15 +19,15 @@ import torch
 
 import gridhydro as gh
 from benchmarks.machine import describe
-from gridhydro.basins import of_dataset
-from gridhydro.forcing import Forcing
+from gridhydro.inputs.basins import of_dataset
+from gridhydro.inputs.forcing import Forcing
 from gridhydro.io import read_basins
-from gridhydro.sceua import VARIANTS
-from gridhydro.sites import Observed, Sites
+from gridhydro.training.calibration.objective import Observed, Sites
+from gridhydro.training.calibration.sceua import VARIANTS
 
 PERIOD, SPINUP = ("1990", "1994"), 365
 RULES = dict(complexes=7, max_runs=5000)
-# of gridhydro.sceua.search, as spotpy counts them
+# of gridhydro.training.calibration.sceua.search, as spotpy counts them
 STOPS = dict(kstop=10, pcento=0.1, peps=1e-3)
 
 

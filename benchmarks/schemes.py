@@ -13,7 +13,7 @@ import torch
 from benchmarks import columns
 from benchmarks.columns import HBV, Problem
 from benchmarks.contest import Contestant, contest
-from gridhydro.simulate import simulate
+from gridhydro.model.simulate import simulate
 
 SCHEMES = ("implicit", "explicit:6", "explicit:24", "rk4")
 

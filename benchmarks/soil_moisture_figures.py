@@ -9,7 +9,7 @@ from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from benchmarks.soil_moisture_world import DENSITIES, NOISE
 from gridhydro.columns import column
-from gridhydro.plot_scores import COLOURS
+from gridhydro.evaluation.plot_scores import COLOURS
 
 LOOK = {"default": "#777777", "gA": COLOURS[0], "gz": COLOURS[2], "sceua": COLOURS[1]}
 SPOKEN = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridhydro.noise import logistic, smooth_map
+from gridhydro.synthetic.random_fields import logistic, smooth_map
 
 NORTH, WEST, CELL = 50.0, -112.0, 0.125  # degrees
 PROVINCES = 110  # of the soils, with sharp borders

@@ -16,9 +16,9 @@ from benchmarks import soil_moisture_figures as figures
 from benchmarks.soil_moisture import METHODS
 from benchmarks.soil_moisture_sites import LEARNED
 from benchmarks.soil_moisture_world import DENSITIES, EASTWARD, NORTHWARD, SHAPE
-from gridhydro import plot
-from gridhydro.checkpoint import replace
-from gridhydro.scores import to_markdown
+from gridhydro.base.files import replace
+from gridhydro.evaluation import plots
+from gridhydro.evaluation.tables import to_markdown
 
 RESULTS = Path(__file__).parent / "results" / "soil_moisture"
 JOB = ["method", "density", "seed"]
@@ -53,7 +53,7 @@ def main(arguments=None) -> None:
         "parameters": figures.maps(scores),
     }
     for name, figure in drawn.items():
-        plot.save(figure, options.out / f"{name}.png", dpi=75)
+        plots.save(figure, options.out / f"{name}.png", dpi=75)
 
 
 def collect(runs: Path, shape):

@@ -12,7 +12,7 @@ import xarray as xr
 import gridhydro as gh
 from benchmarks.soil_moisture_world import TEST, TRAINING, World
 from gridhydro.columns import column
-from gridhydro.forcing import Forcing
+from gridhydro.inputs.forcing import Forcing
 
 NAME = "soil_wetness"
 # the soil's water does not depend on what happens below it, as long as nothing rises

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from gridhydro.noise import logistic, persistent, reach
-from gridhydro.pet import oudin
+from gridhydro.inputs.pet import oudin
+from gridhydro.synthetic.random_fields import logistic, persistent, reach
 
 TIMES = pd.date_range("2001-01-01", "2005-12-31", name="time")
 # of systems that cross half the domain in days, of fronts, and of warm and cold spells: knots over

@@ -18,8 +18,8 @@ import gridhydro as gh
 from benchmarks.soil_moisture_land import CELL, UNITS, Land, make_land
 from benchmarks.soil_moisture_weather import TIMES, Weather, forcing, make_weather
 from gridhydro.columns import column
-from gridhydro.noise import persistent
-from gridhydro.seasons import melt_factor, monthly_weights
+from gridhydro.inputs.seasons import melt_factor, monthly_weights
+from gridhydro.synthetic.random_fields import persistent
 
 SHAPE = (160, 256)
 TRAINING, TEST = ("2002", "2003"), ("2004", "2005")

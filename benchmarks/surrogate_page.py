@@ -15,8 +15,8 @@ import pandas as pd
 from matplotlib.dates import DateFormatter, MonthLocator
 from matplotlib.figure import Figure
 
-from gridhydro import plot
-from gridhydro.scores import to_markdown
+from gridhydro.evaluation import plots
+from gridhydro.evaluation.tables import to_markdown
 from gridhydro.surrogate import Runs, load
 
 RESULTS = Path(__file__).parent / "results" / "surrogate"
@@ -42,8 +42,8 @@ def main() -> None:
             table.round(4).to_csv(options.out / f"{name}-{kind}.csv", index=False)
             text.append(f"## {name}: {kind}\n\n{to_markdown(table)}")
         text.append(f"## {name}: cost\n\n{json.dumps(cost)}")
-        plot.save(parameters(maps), options.out / f"{name}-parameters.png", dpi=70)
-        plot.save(series(folder), options.out / f"{name}-series.png", dpi=70)
+        plots.save(parameters(maps), options.out / f"{name}-parameters.png", dpi=70)
+        plots.save(series(folder), options.out / f"{name}-series.png", dpi=70)
     (options.out / "tables.md").write_text("\n\n".join(text) + "\n")
     print("\n\n".join(text))
 

@@ -21,10 +21,12 @@ import torch
 import xarray as xr
 
 import gridhydro as gh
-from gridhydro import basins, io, metrics, surrogate
-from gridhydro.batches import Batches
-from gridhydro.column import Field
+from gridhydro import io, surrogate
+from gridhydro.columns.column import Field
+from gridhydro.evaluation import metrics
+from gridhydro.inputs import basins
 from gridhydro.surrogate.sampling import within
+from gridhydro.training.batches import Batches
 
 ATTRIBUTES = ("aridity", "p_seasonality", "slope_mean", "frac_forest", "sand_frac", "soil_porosity")
 RECORD = ("1985", "1998")  # the model's own spin-up is in the function

@@ -11,9 +11,9 @@ import xarray as xr
 
 from benchmarks import columns, routing
 from benchmarks.contest import Contestant, contest, refuse_no_gradient
-from gridhydro.domain import Domain
-from gridhydro.losses import loss
-from gridhydro.model import Model
+from gridhydro.domain.domain import Domain
+from gridhydro.evaluation.losses import loss
+from gridhydro.model.model import Model
 
 GAUGES = 8
 ATTRIBUTES = 20

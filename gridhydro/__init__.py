@@ -2,37 +2,39 @@
 
 from importlib import import_module
 
-from gridhydro.column import Column, Embedded, Field, fields
 from gridhydro.columns import COLUMNS
+from gridhydro.columns.column import Column, Embedded, Field, fields
 from gridhydro.kernels import OutsideVocabulary
-from gridhydro.simulate import simulate
+from gridhydro.model.simulate import simulate
 
 __version__ = "0.1.0"
 
 # the rest loads when it is first asked for: a script that only runs columns need not wait for the
 # libraries of rasters and plots. No module here may carry the name that it is to provide
 _HOMES = {
-    "Averages": "averages",
-    "Batches": "batches",
-    "Domain": "domain",
-    "Ensemble": "ensemble",
+    "Averages": "observations.averages",
+    "Batches": "training.batches",
+    "Domain": "domain.domain",
+    "Ensemble": "model.ensemble",
     "EmbeddedNetwork": "nets.embedded",
-    "Forcing": "forcing",
-    "History": "history",
-    "LSTMModel": "baseline",
-    "LandSurface": "landsurface",
-    "Model": "model",
-    "Network": "network",
-    "River": "river",
-    "Run": "run",
-    "StorageObservations": "storage",
-    "Target": "targets",
-    "Tiles": "tiles",
-    "calibrate": "calibration",
-    "land_surface": "landsurface",
-    "load": "run",
-    "route": "routing",
-    "train": "training",
+    "Forcing": "inputs.forcing",
+    "History": "inputs.history",
+    "LSTMModel": "model.lstm_model",
+    "LandSurface": "inputs.land_surface",
+    "Model": "model.model",
+    "Network": "domain.network",
+    "River": "model.river",
+    "Run": "model.run",
+    "StorageObservations": "observations.storage",
+    "Target": "observations.targets",
+    "Tiles": "domain.tiles",
+    "basins": "inputs.basins",
+    "calibrate": "training.calibration.calibrate",
+    "land_surface": "inputs.land_surface",
+    "load": "model.run",
+    "route": "model.routing",
+    "splits": "training.splits",
+    "train": "training.train",
 }
 
 __all__ = [
@@ -43,7 +45,9 @@ __all__ = [
 def __getattr__(name: str):
     if name not in _HOMES:
         raise AttributeError(f"gridhydro has no '{name}'; it has {', '.join(__all__)}")
-    return getattr(import_module(f"gridhydro.{_HOMES[name]}"), name)
+    module = import_module(f"gridhydro.{_HOMES[name]}")
+    # a few modules are public as a whole
+    return module if module.__name__.endswith(f".{name}") else getattr(module, name)
 
 
 def __dir__():

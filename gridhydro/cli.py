@@ -112,7 +112,7 @@ def _takes_domain(sub: argparse.ArgumentParser) -> None:
 
 
 def _demo(options) -> None:
-    from gridhydro.demo import demo, report
+    from gridhydro.synthetic.demo import demo, report
 
     more = {} if options.epochs is None else {"epochs": options.epochs}
     results = demo(options.out, seed=options.seed, **more)
@@ -120,8 +120,8 @@ def _demo(options) -> None:
 
 
 def _train(options) -> None:
-    from gridhydro.recipe import train_domain, train_ensemble
-    from gridhydro.sweep import train_weights
+    from gridhydro.config.sweep import train_weights
+    from gridhydro.config.train_domain import train_domain, train_ensemble
 
     out = options.out or Path(f"gridhydro-{Path(options.domain).stem}")
     place, more = (options.domain, options.data, out), _more(options)
@@ -142,7 +142,7 @@ def _train(options) -> None:
 
 
 def _calibrate(options) -> None:
-    from gridhydro.recipe_calibration import calibrate_domain
+    from gridhydro.config.calibrate_domain import calibrate_domain
 
     out = options.out or Path(f"gridhydro-{Path(options.domain).stem}")
     scores = calibrate_domain(
@@ -155,7 +155,7 @@ def _calibrate(options) -> None:
 
 def _print_scores(out: Path, scores, files: str) -> None:
     """Scores of discharge, and of storage and targets where the run folder has them."""
-    from gridhydro.recipe import report
+    from gridhydro.config.train_domain import report
 
     tables = [report(scores)]
     storage = out / "storage_metrics.csv"
@@ -200,7 +200,7 @@ def _target_report(path: Path) -> str:
 
 
 def _check(options) -> None:
-    from gridhydro.config import load
+    from gridhydro.config.load import load
 
     setup = load(options.domain, options.data)
     column = "hbv" if setup.model.column == "lstm" else setup.model.column
@@ -210,8 +210,8 @@ def _check(options) -> None:
 
 
 def _run(options) -> None:
-    from gridhydro import export
-    from gridhydro.recipe import load_run
+    from gridhydro.config.train_domain import load_run
+    from gridhydro.io import export
 
     run, _ = load_run(options.folder, options.data)
     _one_run(run, options.folder)
@@ -225,14 +225,21 @@ def _one_run(run, folder: Path) -> None:
 
 
 def _evaluate(options) -> None:
-    from gridhydro import checkpoint, figures
-    from gridhydro.recipe import evaluate, load_run, report, score_storage, score_targets
+    from gridhydro.base import files
+    from gridhydro.config.train_domain import (
+        evaluate,
+        load_run,
+        report,
+        score_storage,
+        score_targets,
+    )
+    from gridhydro.model import run_figures
 
     run, setup = load_run(options.folder, options.data)
     scores = evaluate(run, setup, options.period)
     name = "metrics.csv" if options.period is None else f"metrics-{'-'.join(options.period)}.csv"
-    checkpoint.replace(options.folder / name, lambda p: scores.to_csv(p, index=False))
-    figures.draw_scores(options.folder / "figures", setup.domain, scores)
+    files.replace(options.folder / name, lambda p: scores.to_csv(p, index=False))
+    run_figures.draw_scores(options.folder / "figures", setup.domain, scores)
     tables = [report(scores)]
     if options.period is None and score_storage(run, setup, options.folder) is not None:
         tables.append(_storage_report(options.folder / "storage_metrics.csv"))
@@ -242,7 +249,7 @@ def _evaluate(options) -> None:
 
 
 def _export(options) -> None:
-    from gridhydro.recipe import evaluate, load_run, save
+    from gridhydro.config.train_domain import evaluate, load_run, save
 
     run, setup = load_run(options.folder, options.data)
     _one_run(run, options.folder)
@@ -251,9 +258,9 @@ def _export(options) -> None:
 
 
 def _analyse(options) -> None:
-    from gridhydro.analyses import analyse
+    from gridhydro.analysis.report import analyse
+    from gridhydro.config.train_domain import load_run
     from gridhydro.io import read_grace
-    from gridhydro.recipe import load_run
 
     run, setup = load_run(options.folder, options.data)
     _one_run(run, options.folder)
@@ -279,7 +286,7 @@ def _info(options) -> None:
 def _kernels(options) -> None:
     from gridhydro.columns import column
     from gridhydro.kernels import Scheme, emit_numba, emit_triton
-    from gridhydro.simulate import spec_of
+    from gridhydro.model.simulate import spec_of
 
     chosen = column(options.column)
     outputs = tuple(options.outputs or [chosen.runoff])

@@ -14,8 +14,8 @@ import torch
 from two_store import TwoStore
 
 from gridhydro.columns import column as column_named
+from gridhydro.model.simulate import simulate
 from gridhydro.nets import EmbeddedNetwork
-from gridhydro.simulate import simulate
 
 TWO_STORE = TwoStore()
 

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from gridhydro.domain import Domain
+from gridhydro.domain.domain import Domain
 from gridhydro.io.hydropy import FIELDS
 
 MONTHLY = ("fveg", "lai")

@@ -10,7 +10,7 @@ import xarray as xr
 from hydropy_land import flat_land
 
 import gridhydro as gh
-from gridhydro.forcing import Forcing
+from gridhydro.inputs.forcing import Forcing
 from gridhydro.nets.correction import SIX
 
 LAT, LON = np.arange(1.75, -2, -0.5), np.arange(-69.75, -66, 0.5)

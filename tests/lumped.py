@@ -4,9 +4,9 @@ import torch
 from small_basins import PERIOD, small_basins
 
 import gridhydro as gh
-from gridhydro.basins import of_dataset
-from gridhydro.batches import Batches
 from gridhydro.columns import column
+from gridhydro.inputs.basins import of_dataset
+from gridhydro.training.batches import Batches
 
 BATCHES = Batches(basins=5, days=120, warmup=100)
 KINDS = {

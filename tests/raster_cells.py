@@ -4,7 +4,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from gridhydro.domain import Domain
+from gridhydro.domain.domain import Domain
 
 
 def holed_domain(seed=0, shape=(9, 8)) -> Domain:

@@ -8,7 +8,7 @@ import torch
 import xarray as xr
 
 from gridhydro.columns import column
-from gridhydro.simulate import simulate
+from gridhydro.model.simulate import simulate
 
 PERIOD = ("2001", "2002")
 DAYS = pd.date_range("2000-01-01", "2002-12-31", name="time")

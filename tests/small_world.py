@@ -2,10 +2,10 @@
 
 from functools import cache
 
-from gridhydro.demo import true_discharge
-from gridhydro.demo_world import make_world, observe
-from gridhydro.domain import Domain
-from gridhydro.model import Model
+from gridhydro.domain.domain import Domain
+from gridhydro.model.model import Model
+from gridhydro.synthetic.catchment import make_world, observe
+from gridhydro.synthetic.demo import true_discharge
 
 PERIOD = ("2001-07", "2001-12")
 OUTLET = "G03"

@@ -9,7 +9,7 @@ from small_world import OUTLET, small_model, small_world
 from test_budget import ALL, run_of
 from test_evapotranspiration import grace
 
-from gridhydro.analyses import analyse
+from gridhydro.analysis.report import analyse
 from gridhydro.cli import main
 from gridhydro.io import write_basins
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gridhydro.baseflow import ALPHA, PADDING, baseflow, baseflow_index, flow_share
+from gridhydro.evaluation.baseflow import ALPHA, PADDING, baseflow, baseflow_index, flow_share
 
 FLOWS = arrays(float, st.integers(31, 90), elements=st.floats(0, 1e3))
 

@@ -7,9 +7,9 @@ import pytest
 from small_basins import FILE, small_basins
 
 from gridhydro.cli import main
-from gridhydro.config import load
+from gridhydro.config.load import load
+from gridhydro.config.train_domain import build_model
 from gridhydro.io import write_basins
-from gridhydro.recipe import build_model
 
 
 def test_a_gap_is_filled_without_what_the_file_holds_out(tmp_path):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import amazon_tiles, camels_storage, moselle_land
-from gridhydro.config import load
+from gridhydro.config.load import load
 
 
 def test_soil_holds_less_the_drier_and_the_sandier_it_is():

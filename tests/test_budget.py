@@ -11,11 +11,11 @@ from small_world import OUTLET, small_model, small_world
 from two_store import TwoStore
 
 from gridhydro import Domain, Model, River, Run
-from gridhydro.budget import per_year, table, total, water_budget
-from gridhydro.forcing import Forcing
-from gridhydro.inputs import attribute_values
+from gridhydro.analysis.budget import per_year, table, total, water_budget
+from gridhydro.analysis.regions import Regions
+from gridhydro.inputs.attributes import attribute_values
+from gridhydro.inputs.forcing import Forcing
 from gridhydro.nets import PETCorrection
-from gridhydro.regions import Regions
 
 ALL = ("2001", "2002")
 MONTHS = pd.date_range("2001-01-01", "2002-12-01", freq="MS")

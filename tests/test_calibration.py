@@ -10,9 +10,9 @@ from small_world import PERIOD as RASTER
 from small_world import small_model, small_world
 
 import gridhydro as gh
-from gridhydro import losses, metrics
 from gridhydro.cli import main
-from gridhydro.misfits import MISFITS, misfit
+from gridhydro.evaluation import losses, metrics
+from gridhydro.training.calibration.losses import MISFITS, misfit
 
 PERIOD = ("2001", "2001")
 # few parameters, so that a search ends soon
@@ -106,7 +106,7 @@ def test_a_basin_alone_finds_the_same(found):
 
 
 def test_pieces_of_sites_change_nothing(found, monkeypatch):
-    monkeypatch.setattr("gridhydro.sites._VALUES", 731 * 6 * 5)
+    monkeypatch.setattr("gridhydro.training.calibration.objective._VALUES", 731 * 6 * 5)
     pieces = search(unit_hydrograph="mean", max_runs=600)
     assert torch.equal(pieces.search.best[-1], found.search.best[-1])
 
@@ -209,7 +209,7 @@ def toml(values):
 def test_camels_basins_are_fitted(data):
     """HBV reaches on real basins what is usual for it."""
     from gridhydro import io
-    from gridhydro.basins import of_dataset
+    from gridhydro.inputs.basins import of_dataset
 
     folder = data("camels_us_400")
     found = io.read_basins(folder / "timeseries.nc", attributes=folder / "attributes.csv")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from column_cases import TWO_STORE, assert_close, make_case, results
 
-from gridhydro.simulate import simulate
+from gridhydro.model.simulate import simulate
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
 # few outputs where many are not the point: compiling takes longer than running

@@ -6,7 +6,7 @@ import pytest
 import torch
 from column_cases import make_case, names
 
-from gridhydro.simulate import simulate
+from gridhydro.model.simulate import simulate
 
 
 def packed(case):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from column_cases import make_case
 
-from gridhydro.simulate import simulate
+from gridhydro.model.simulate import simulate
 
 pytestmark = pytest.mark.peers
 

@@ -5,7 +5,7 @@ import torch
 from column_cases import assert_close, make_case, names, results
 
 from gridhydro.kernels import Spec, column_op
-from gridhydro.simulate import simulate
+from gridhydro.model.simulate import simulate
 
 numba_or_triton = pytest.mark.parametrize("backend", ["numba", "triton"])
 

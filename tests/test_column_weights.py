@@ -5,7 +5,7 @@ import torch
 from column_cases import TWO_STORE, assert_close, make_case, names
 from test_column_backends import TOLERANCE, both_precisions, numba_or_triton
 
-from gridhydro.simulate import simulate
+from gridhydro.model.simulate import simulate
 
 SOME = ("runoff", "snowfall", "soil_moisture")  # a flux, one of the forcing alone, a state
 

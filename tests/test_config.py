@@ -6,8 +6,8 @@ import pytest
 import rioxarray  # noqa: F401, gives arrays their .rio
 import xarray as xr
 
-from gridhydro.config import find, load
-from gridhydro.domain import Domain
+from gridhydro.config.load import find, load
+from gridhydro.domain.domain import Domain
 from gridhydro.io import read_raster, read_series
 
 

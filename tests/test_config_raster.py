@@ -8,13 +8,13 @@ import pytest
 import small_amazon
 import xarray as xr
 
-from gridhydro import rehearsal_cache
-from gridhydro.config import find, load
-from gridhydro.configurations import CONFIGURATIONS
+from gridhydro.config.load import find, load
+from gridhydro.config.presets import CONFIGURATIONS
+from gridhydro.inputs.pet import penman_monteith_of_six, pet_of
+from gridhydro.model.river import River
 from gridhydro.nets.correction import SIX
-from gridhydro.pet import penman_monteith_of_six, pet_of
-from gridhydro.rehearsal import DDM30, GRACE
-from gridhydro.river import River
+from gridhydro.synthetic import amazon_cache
+from gridhydro.synthetic.amazon import DDM30, GRACE
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +194,7 @@ def test_the_packaged_rehearsal(data, tmp_path, monkeypatch):
     """Generated at the first call, found again at the second, and made anew with other options."""
     root = data(DDM30).parents[1]
     data(GRACE)
-    monkeypatch.setattr(rehearsal_cache, "cache_folder", lambda: tmp_path / "kernels")
+    monkeypatch.setattr(amazon_cache, "cache_folder", lambda: tmp_path / "kernels")
     monkeypatch.delenv("GRIDHYDRO_CACHE", raising=False)
     text = find("amazon-rehearsal").read_text()
     for old, new in (
@@ -216,7 +216,7 @@ def test_the_packaged_rehearsal(data, tmp_path, monkeypatch):
     def again(*options):
         raise RuntimeError("generated again")
 
-    monkeypatch.setattr(rehearsal_cache.rehearsal, "generate", again)
+    monkeypatch.setattr(amazon_cache.rehearsal, "generate", again)
     load(tmp_path / "file.toml", root)
     (tmp_path / "file.toml").write_text(text.replace("seed = 0\nyears", "seed = 1\nyears"))
     with pytest.raises(RuntimeError, match="generated again"):
@@ -227,7 +227,7 @@ def test_the_packaged_rehearsal(data, tmp_path, monkeypatch):
         load(tmp_path / "file.toml", root)
     (tmp_path / "file.toml").write_text(text)
     monkeypatch.undo()
-    monkeypatch.setattr(rehearsal_cache, "cache_folder", lambda: tmp_path / "new" / "kernels")
+    monkeypatch.setattr(amazon_cache, "cache_folder", lambda: tmp_path / "new" / "kernels")
     monkeypatch.delenv("GRIDHYDRO_CACHE", raising=False)
     with pytest.raises(FileNotFoundError, match=r"\[rehearsal\]: there is no file .*ddm30"):
         load(tmp_path / "file.toml", tmp_path)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from raster_cells import attributes_of, holed_domain, series_of
 
-from gridhydro.domain import Domain
+from gridhydro.domain.domain import Domain
 from gridhydro.nets import Correction, PETCorrection
 
 DOMAIN = holed_domain()

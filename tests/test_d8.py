@@ -6,8 +6,8 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridhydro import d8
-from gridhydro.domain import Domain
+from gridhydro.domain import d8
+from gridhydro.domain.domain import Domain
 
 STEPS = {"N": (-1, 0), "NE": (-1, 1), "E": (0, 1), "SE": (1, 1)}
 STEPS |= {"S": (1, 0), "SW": (1, -1), "W": (0, -1), "NW": (-1, -1)}

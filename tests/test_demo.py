@@ -7,8 +7,8 @@ import rioxarray
 import xarray as xr
 from safetensors.torch import load_file
 
-from gridhydro.demo import KNOWN, demo, report
-from gridhydro.demo_world import HELD_OUT
+from gridhydro.synthetic.catchment import HELD_OUT
+from gridhydro.synthetic.demo import KNOWN, demo, report
 
 
 @pytest.fixture(scope="module")

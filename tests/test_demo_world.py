@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 
 from gridhydro.columns import column
-from gridhydro.demo_world import NOWHERE, SHAPE, make_world, observe
+from gridhydro.synthetic.catchment import NOWHERE, SHAPE, make_world, observe
 
 HBV = column("hbv")
 

@@ -6,7 +6,7 @@ import torch
 from hydropy_world import PERIOD, SPINUP, hydropy_model, hydropy_world, own
 
 import gridhydro as gh
-from gridhydro.river import SECONDS
+from gridhydro.model.river import SECONDS
 
 WORLD = hydropy_world()
 HYBRID = dict(attributes=WORLD.attributes, network="mlp", hidden=(8,))
@@ -133,7 +133,7 @@ def test_resumed_training_is_the_unbroken_one(tmp_path):
 
         return kept
 
-    from gridhydro import checkpoint
+    from gridhydro.training import checkpoint
 
     original = checkpoint.write
     checkpoint.write = stop_after_two(original)

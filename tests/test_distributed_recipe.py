@@ -10,11 +10,11 @@ import torch
 import xarray as xr
 
 from gridhydro.cli import main
-from gridhydro.config import load
-from gridhydro.ensemble import Ensemble
-from gridhydro.monthly import monthly
-from gridhydro.recipe import load_run, train_domain
-from gridhydro.recipe_model import build_model, make_split
+from gridhydro.config.build_model import build_model, make_split
+from gridhydro.config.load import load
+from gridhydro.config.train_domain import load_run, train_domain
+from gridhydro.io.monthly import monthly
+from gridhydro.model.ensemble import Ensemble
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import pytest
 import rioxarray
 import xarray as xr
 
-from gridhydro import checkpoint
-from gridhydro.domain import Domain
-from gridhydro.model import Model
+from gridhydro.domain.domain import Domain
+from gridhydro.model.model import Model
+from gridhydro.training import checkpoint
 
 
 def esri(codes, step=1000.0):
@@ -194,7 +194,7 @@ def test_a_dataset_is_aggregated_variable_by_variable():
 
 @pytest.mark.parametrize(("crs", "metre"), [("EPSG:3035", 1.0), ("EPSG:2263", 0.3048006096)])
 def test_flow_lengths_are_metres_in_any_unit_of_the_grid(crs, metre):
-    from gridhydro.river import flow_length
+    from gridhydro.model.river import flow_length
 
     domain = Domain.from_d8(esri([[1, 1, 0]] * 2).rio.write_crs(crs), "esri")
     assert flow_length(domain) == pytest.approx(1000 * metre)

@@ -7,8 +7,8 @@ import xarray as xr
 from small_world import OUTLET, small_model
 from test_budget import budget, run_of
 
-from gridhydro.budget import total
-from gridhydro.evapotranspiration import against_observed, with_observed
+from gridhydro.analysis.budget import total
+from gridhydro.analysis.evapotranspiration import against_observed, with_observed
 
 RISE = 0.3  # mm d-1, of the storage that is seen
 

@@ -9,10 +9,10 @@ import rasterio
 import rioxarray
 import xarray as xr
 
-from gridhydro import export
-from gridhydro.column import Field
 from gridhydro.columns import column
-from gridhydro.domain import Domain
+from gridhydro.columns.column import Field
+from gridhydro.domain.domain import Domain
+from gridhydro.io import export
 
 HBV = column("hbv")
 DAYS = pd.date_range("2001-03-01", periods=400)

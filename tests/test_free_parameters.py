@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gridhydro.column import fields
+from gridhydro.columns.column import fields
 from gridhydro.nets import FreeParameters, Parameterization
 from gridhydro.nets.free import CellNumbers
 

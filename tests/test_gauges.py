@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from gridhydro.domain import Domain
-from gridhydro.gauges import read_gauges
+from gridhydro.domain.domain import Domain
+from gridhydro.domain.gauges import read_gauges
 
 # a main river down the middle column, with side cells draining into it
 CODES = np.array([[1, 4, 16, 16, 16]] * 5 + [[1, 0, 16, 16, 16]])

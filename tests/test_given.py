@@ -7,7 +7,7 @@ from lumped import basins, fit
 from small_basins import NAMES, PERIOD
 
 import gridhydro as gh
-from gridhydro.batches import Batches
+from gridhydro.training.batches import Batches
 
 
 @pytest.mark.parametrize(

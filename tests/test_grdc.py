@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gridhydro.gauges import read_gauges
+from gridhydro.domain.gauges import read_gauges
 from gridhydro.io import read_grdc
 
 HEADER = """# Title:                 GRDC STATION DATA FILE

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from small_world import PERIOD, small_model, small_world
 
 from gridhydro import Column, fields, train
-from gridhydro.guard import NotFinite
+from gridhydro.training.divergence import NotFinite
 
 SHORT = dict(period=PERIOD, spinup=30, epochs=2, progress=False)
 

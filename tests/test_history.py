@@ -11,14 +11,14 @@ from small_basins import DAYS, FILE, NAMES, PERIOD, small_basins
 from small_world import small_world
 
 import gridhydro as gh
-from gridhydro.basins import of_dataset
-from gridhydro.batches import Batches
 from gridhydro.columns import column
-from gridhydro.config import load
+from gridhydro.config.build_model import build_model
+from gridhydro.config.load import load
+from gridhydro.config.train_domain import load_run, train_domain
+from gridhydro.inputs.basins import of_dataset
 from gridhydro.io import read_camels_us, write_basins
 from gridhydro.nets import history as nets
-from gridhydro.recipe import load_run, train_domain
-from gridhydro.recipe_model import build_model
+from gridhydro.training.batches import Batches
 
 BATCHES = Batches(basins=6, days=120, warmup=100)
 

@@ -7,10 +7,10 @@ from scipy.stats import gamma
 from small_basins import small_basins
 
 from gridhydro import Model
-from gridhydro.basins import lumped_domain
-from gridhydro.forcing import Forcing
-from gridhydro.hydrograph import DAYS, convolve, ordinates, route
-from gridhydro.inputs import attribute_values
+from gridhydro.inputs.attributes import attribute_values
+from gridhydro.inputs.basins import lumped_domain
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.model.unit_hydrograph import DAYS, convolve, ordinates, route
 
 
 def test_ordinates_are_the_gamma_density_at_mid_days_made_one():

@@ -10,8 +10,8 @@ from column_cases import make_case, names, results
 from hydropy_land import reference_land
 
 from gridhydro import COLUMNS, land_surface, simulate
-from gridhydro.landsurface import CONSTANTS
-from gridhydro.seasons import melt_factor, monthly_weights
+from gridhydro.inputs.land_surface import CONSTANTS
+from gridhydro.inputs.seasons import melt_factor, monthly_weights
 
 DAYS = pd.date_range("2001-01-01", "2001-12-31")
 # our names and those of the reference: fluxes, kg m-2 s-1 there, and states, kg m-2

@@ -10,7 +10,7 @@ from gridhydro import Model
 
 pytest.importorskip("captum", reason="pip install 'gridhydro[analyses]'")
 
-from gridhydro.importance import _Position, expected_gradients, table
+from gridhydro.analysis.importance import _Position, expected_gradients, table
 
 
 def linear(scale):
@@ -73,7 +73,7 @@ def test_the_seed_decides_and_nothing_else_is_touched():
 def test_parts_make_no_difference_to_what_is_meant(monkeypatch):
     model, _ = linear(0.3)
     whole = expected_gradients(model, 200, progress=False)["importance"]
-    monkeypatch.setattr("gridhydro.importance._ROWS", 200 * 100)
+    monkeypatch.setattr("gridhydro.analysis.importance._ROWS", 200 * 100)
     parts = expected_gradients(model, 200, progress=False)["importance"]
     np.testing.assert_allclose(parts, whole, rtol=0.1, atol=1e-6)
 

@@ -6,9 +6,9 @@ import xarray as xr
 from hydropy_land import row_domain
 from scipy.optimize import brentq
 
-from gridhydro.domain import Domain
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs.lags import cover_weight, lags, river_way, velocity
 from gridhydro.io import next_cells
-from gridhydro.lags import cover_weight, lags, river_way, velocity
 
 LON = np.arange(-70.25, -67, 0.5)
 LAT = np.array([-2.75, -3.25, -3.75])

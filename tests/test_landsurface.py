@@ -9,10 +9,10 @@ import xarray as xr
 from hydropy_land import flat_land, reference_land, row_domain
 
 from gridhydro import land_surface
-from gridhydro.climate import CLIMATE, climate_means
-from gridhydro.land_attributes import ATTRIBUTES
-from gridhydro.landsurface import CONSTANTS
-from gridhydro.network import Network
+from gridhydro.domain.network import Network
+from gridhydro.inputs.climate import CLIMATE, climate_means
+from gridhydro.inputs.land_attributes import ATTRIBUTES
+from gridhydro.inputs.land_surface import CONSTANTS
 
 LAT, LON = [1.5, 0.5, -0.5], [-60.5, -59.5, -58.5, -57.5]
 
@@ -116,7 +116,7 @@ def test_land_is_what_depths_are_over():
 
 
 def test_land_of_a_gauge():
-    from gridhydro.domain import Domain
+    from gridhydro.domain.domain import Domain
 
     basins = Domain.lumped([100.0, 200.0], ["a", "b"], latitude=[1.0, 2.0])
     land = flat_land([0.5], [0.5, 1.5], lsm=0.5).isel(lat=0, drop=True)
@@ -187,7 +187,7 @@ def test_missing_fields_and_values_are_named():
 
 def test_latitudes_must_be_known(data):
     basins, land = reference_land(data("hydropy_reference/columns_2001.npz"))
-    from gridhydro.domain import Domain
+    from gridhydro.domain.domain import Domain
 
     nowhere = Domain.lumped(basins.area / 1e6, list(basins.gauges.index))
     found = land_surface(nowhere, land)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from gridhydro.losses import LOSSES, kge_loss, loss, nse_loss, rmse_lowflow_loss
-from gridhydro.metrics import kge, nse
+from gridhydro.evaluation.losses import LOSSES, kge_loss, loss, nse_loss, rmse_lowflow_loss
+from gridhydro.evaluation.metrics import kge, nse
 
 NAN = float("nan")
 

@@ -7,11 +7,11 @@ from lumped import BATCHES, KINDS, basins, fit, model, weights
 from small_basins import NAMES, PERIOD, small_basins
 
 import gridhydro as gh
-from gridhydro.basins import of_dataset
-from gridhydro.batches import Batches, minibatches
 from gridhydro.columns import column
-from gridhydro.forcing import Forcing
+from gridhydro.inputs.basins import of_dataset
+from gridhydro.inputs.forcing import Forcing
 from gridhydro.nets import WEIGHT
+from gridhydro.training.batches import Batches, minibatches
 
 
 @pytest.mark.parametrize("kind", KINDS)

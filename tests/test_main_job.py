@@ -5,7 +5,7 @@ import pytest
 import rioxarray
 import xarray as xr
 
-from gridhydro.recipe import load_run, train_domain
+from gridhydro.config.train_domain import load_run, train_domain
 
 
 @pytest.fixture(scope="module")

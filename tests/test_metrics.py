@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gridhydro import metrics
-from gridhydro.metrics import METRICS, table
+from gridhydro.evaluation import metrics
+from gridhydro.evaluation.metrics import METRICS, table
 
 OBSERVED = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
 SIMULATED = np.array([1.0, 2.0, 3.0, 4.0, 10.0])  # mean 4, variance 10; observed: 3 and 2

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import torch
 
-from gridhydro.column import Field, fields
 from gridhydro.columns import column
+from gridhydro.columns.column import Field, fields
 from gridhydro.nets import Parameterization
 
 HBV = column("hbv").parameters

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridhydro.network import Network, follow
+from gridhydro.domain.network import Network, follow
 
 
 def forest(size, seed, roots=0.1):

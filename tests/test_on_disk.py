@@ -8,11 +8,11 @@ from lumped import BATCHES, basins, fit, model, weights
 from small_basins import FILE, PERIOD, small_basins
 
 import gridhydro as gh
-from gridhydro import pet, pet_windows
-from gridhydro.basins import with_pet
 from gridhydro.cli import main
 from gridhydro.columns import column
-from gridhydro.forcing import Forcing
+from gridhydro.inputs import pet
+from gridhydro.inputs.basins import with_pet
+from gridhydro.inputs.forcing import Forcing
 from gridhydro.io import write_basins
 
 
@@ -61,7 +61,7 @@ def test_evapotranspiration_is_computed_by_the_window(monkeypatch):
         asked.append(data.sizes["time"])
         return pet.pet_of(data, method)
 
-    monkeypatch.setattr(pet_windows, "pet_of", watched)
+    monkeypatch.setattr(pet_lazy, "pet_of", watched)
     data = small_basins()
     lazy = with_pet(data, column("hbv"), "oudin")["potential_evapotranspiration"]
     assert asked == [1]  # whether the method has what it needs

@@ -7,9 +7,8 @@ import rioxarray  # noqa: F401, gives arrays their .rio
 import torch
 import xarray as xr
 
-from gridhydro import meteorology as met
-from gridhydro.io import read_basins, read_camels_us, read_caravan
-from gridhydro.pet import (
+from gridhydro.inputs import meteorology as met
+from gridhydro.inputs.pet import (
     LATENT_HEAT,
     hargreaves,
     oudin,
@@ -18,6 +17,7 @@ from gridhydro.pet import (
     pet_of,
     priestley_taylor,
 )
+from gridhydro.io import read_basins, read_camels_us, read_caravan
 
 MJ = met.MEGAJOULES
 

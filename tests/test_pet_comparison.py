@@ -8,8 +8,8 @@ from small_basins import NAMES, small_basins
 from small_world import OUTLET, small_model, small_world
 from test_budget import corrected_model, lumped, run_of
 
-from gridhydro.pet import pet_of
-from gridhydro.pet_comparison import compare_pet, seen_by, table
+from gridhydro.analysis.pet_comparison import compare_pet, seen_by, table
+from gridhydro.inputs.pet import pet_of
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from test_export import DOMAINS, build
 
-from gridhydro import plot
 from gridhydro.columns import column
-from gridhydro.domain import Domain
+from gridhydro.domain.domain import Domain
+from gridhydro.evaluation import plots
 
 FIELDS = column("hbv").parameters
 DAYS = pd.date_range("2001", periods=500)
@@ -32,8 +32,8 @@ def discharge(names):
 @pytest.mark.parametrize("kind", DOMAINS)
 def test_maps_show_the_values_where_they_are_with_units(tmp_path, kind):
     domain, maps = DOMAINS[kind], values(DOMAINS[kind])
-    figure = plot.parameter_maps(domain, maps, FIELDS)
-    plot.save(figure, tmp_path / "maps.png")
+    figure = plots.parameter_maps(domain, maps, FIELDS)
+    plots.save(figure, tmp_path / "maps.png")
     shown = texts(figure)
     assert {field.name for field in FIELDS} <= set(shown)
     assert {field.unit for field in FIELDS if field.unit != "1"} <= set(shown)
@@ -53,7 +53,7 @@ def test_maps_show_the_values_where_they_are_with_units(tmp_path, kind):
 
 def test_axes_in_the_unit_of_the_reference_system():
     domain = build([5000.0, 4000], [100.0, 1100, 2100, 3100], "EPSG:2263")
-    figure = plot.parameter_maps(domain, values(domain), FIELDS[:1])
+    figure = plots.parameter_maps(domain, values(domain), FIELDS[:1])
     assert {"easting / US survey foot", "northing / US survey foot"} <= set(texts(figure))
     assert figure.axes[0].images[0].get_extent() == [-400, 2600, 3500, 5500]
 
@@ -61,8 +61,8 @@ def test_axes_in_the_unit_of_the_reference_system():
 def test_pairs_share_their_colours_and_tell_the_correlation(tmp_path):
     domain = DOMAINS["projected"]
     learned, truth = values(domain), values(domain, seed=1)
-    figure = plot.parameter_maps(domain, learned, FIELDS[:4], truth)
-    plot.save(figure, tmp_path / "pairs.png")
+    figure = plots.parameter_maps(domain, learned, FIELDS[:4], truth)
+    plots.save(figure, tmp_path / "pairs.png")
     titles = [axis.get_title() for axis in figure.axes]
     here = titles.index("FC, learned")
     r = np.corrcoef(learned["FC"], truth["FC"])[0, 1]
@@ -75,14 +75,14 @@ def test_pairs_share_their_colours_and_tell_the_correlation(tmp_path):
 def test_constant_maps_have_no_correlation():
     domain = DOMAINS["projected"]
     constant = {"beta": np.full(domain.size, 2.0)}
-    figure = plot.parameter_maps(domain, constant, FIELDS[:1], constant)
+    figure = plots.parameter_maps(domain, constant, FIELDS[:1], constant)
     assert "true (r = nan)" in texts(figure)
 
 
 def test_lumped_basins_have_no_maps():
     domain = Domain.lumped([10.0], ["a"])
     with pytest.raises(ValueError, match="lumped basins have no maps"):
-        plot.parameter_maps(domain, values(domain), FIELDS)
+        plots.parameter_maps(domain, values(domain), FIELDS)
 
 
 def test_hydrographs_name_scores_and_gauges_held_out(tmp_path):
@@ -95,8 +95,8 @@ def test_hydrographs_name_scores_and_gauges_held_out(tmp_path):
             for p in ("training", "validation")
         ]
     )
-    figure = plot.hydrographs(observed, simulated, scores)
-    plot.save(figure, tmp_path / "hydrographs.pdf")
+    figure = plots.hydrographs(observed, simulated, scores)
+    plots.save(figure, tmp_path / "hydrographs.pdf")
     titles = [axis.get_title(loc="left") for axis in figure.axes]
     assert titles[0] == "a   training: NSE 0.50, KGE 0.25   validation: NSE 0.50, KGE 0.25"
     assert titles[1].startswith("b (held out)   ")
@@ -110,32 +110,32 @@ def test_many_gauges_are_drawn_in_part_and_said_so(tmp_path):
     simulated = discharge([f"g{i}" for i in range(30)])
     observed = simulated.copy()
     observed["g0"] = np.nan  # nothing to compare with
-    figure = plot.hydrographs(observed, simulated)
-    assert len(figure.axes) == plot.PANELS
+    figure = plots.hydrographs(observed, simulated)
+    assert len(figure.axes) == plots.PANELS
     assert figure.axes[0].get_title(loc="left") == "g1"
-    assert f"{plot.PANELS} of 30 gauges" in texts(figure)
+    assert f"{plots.PANELS} of 30 gauges" in texts(figure)
 
 
 def test_hydrographs_without_observations():
-    figure = plot.hydrographs(pd.DataFrame(index=DAYS), discharge(["a"]))
+    figure = plots.hydrographs(pd.DataFrame(index=DAYS), discharge(["a"]))
     assert [line.get_label() for line in figure.axes[0].lines] == ["simulated"]
 
 
 def test_training_curve(tmp_path):
     history = pd.DataFrame({"epoch": [1, 2, 3], "loss": [1.0, 0.5, 0.1]})
-    figure = plot.training_curve(history)
+    figure = plots.training_curve(history)
     (axis,) = figure.axes
     np.testing.assert_array_equal(axis.lines[0].get_ydata(), history["loss"])
     assert axis.get_xlabel() == "epoch"
     assert axis.get_yscale() == "log"
-    negative = plot.training_curve(history.assign(loss=[0.5, 0.0, -0.5]))
+    negative = plots.training_curve(history.assign(loss=[0.5, 0.0, -0.5]))
     assert negative.axes[0].get_yscale() == "linear"
 
 
 def test_saving_leaves_the_backend_and_other_figures_alone(tmp_path):
     backend = matplotlib.get_backend()
     history = pd.DataFrame({"epoch": [1, 2], "loss": [1.0, 0.5]})
-    plot.save(plot.training_curve(history), tmp_path / "new" / "curve.png")
+    plots.save(plots.training_curve(history), tmp_path / "new" / "curve.png")
     assert matplotlib.get_backend() == backend
     assert not pyplot.get_fignums()
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["curve.png"]

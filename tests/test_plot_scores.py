@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from gridhydro import plot, plot_scores
 from gridhydro.columns import column
+from gridhydro.evaluation import plot_scores, plots
 
 FIELDS = column("hbv").parameters
 LON, LAT = np.array([-120.0, -110, -100, -80]), np.array([35.0, 45, 40, 30])
@@ -42,7 +42,7 @@ def test_curves_are_the_shares_of_sites(tmp_path):
         "broken": scores(nse=[np.nan] * 4),
     }
     figure = plot_scores.cdf(tables)
-    plot.save(figure, tmp_path / "cdf.png")
+    plots.save(figure, tmp_path / "cdf.png")
     (axis,) = figure.axes
     assert axis.get_xlim() == (-0.5, 1) and axis.get_ylim() == (0, 1)
     assert {"NSE", "sites / %"} <= texts(figure)
@@ -72,7 +72,7 @@ def test_sites_lie_where_they_are_in_the_order_of_the_table(tmp_path):
     index = pd.Index(["04", "02", "03", "01"])  # positions come in another order
     lon, lat = pd.Series(LON, index), pd.Series(LAT, index)
     figure = plot_scores.score_map(lon, lat, table)
-    plot.save(figure, tmp_path / "map.png")
+    plots.save(figure, tmp_path / "map.png")
     place, values, norm = drawn(figure)
     np.testing.assert_array_equal(place, [[-80, 30], [-100, 40], [-120, 35]])
     np.testing.assert_array_equal(values, [0.1, -0.4, 0.9])
@@ -105,7 +105,7 @@ def test_parameters_of_lumped_basins_as_points(tmp_path, data):
     rng = np.random.default_rng(0)
     values = {field.name: rng.uniform(*field.bounds, 400) for field in FIELDS}
     figure = plot_scores.parameter_points(basins["lon"], basins["lat"], values, FIELDS)
-    plot.save(figure, tmp_path / "parameters.png")
+    plots.save(figure, tmp_path / "parameters.png")
     assert {field.name for field in FIELDS} <= texts(figure)
     assert {field.unit for field in FIELDS if field.unit != "1"} <= texts(figure)
     here = [axis.get_title() for axis in figure.axes].index("FC")
@@ -122,7 +122,7 @@ def test_simulated_against_reference_by_site(tmp_path):
     simulated = pd.Series({"a": 0.2, "b": 0.4, "c": 0.9, "d": 0.5})
     reference = pd.Series({"c": 0.7, "a": 0.3, "b": 0.4, "e": 0.1, "d": np.nan})
     figure = plot_scores.against(simulated, reference, "baseflow index")
-    plot.save(figure, tmp_path / "bfi.png")
+    plots.save(figure, tmp_path / "bfi.png")
     (axis,) = figure.axes
     np.testing.assert_allclose(
         axis.collections[0].get_offsets(), [[0.3, 0.2], [0.4, 0.4], [0.7, 0.9]]

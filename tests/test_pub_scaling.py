@@ -9,8 +9,8 @@ import torch
 
 from benchmarks import pub_scaling, pub_scaling_page
 from benchmarks.pub_scaling import FEW, FOLDS, MANY, NEAREST, SHARES, VARIANTS, Job
-from gridhydro.batches import Batches, minibatches
-from gridhydro.forcing import Forcing
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.training.batches import Batches, minibatches
 
 GAUGES = [f"g{i:03d}" for i in range(400)]
 PERIOD = ("1981-01-01", "1995-12-31")

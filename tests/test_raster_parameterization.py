@@ -5,8 +5,8 @@ import pytest
 import torch
 from raster_cells import attributes_of, holed_domain
 
-from gridhydro.column import Field, fields
-from gridhydro.domain import Domain
+from gridhydro.columns.column import Field, fields
+from gridhydro.domain.domain import Domain
 from gridhydro.nets import Parameterization, RasterParameterization
 from gridhydro.nets.raster import FORMS
 

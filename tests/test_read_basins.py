@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from gridhydro.inputs.pet import pet_of
 from gridhydro.io import read_basins, read_camels_us, write_basins
 from gridhydro.io.lazy import LazySeries
-from gridhydro.pet import pet_of
 
 US, TABLE = "camels_us_400/timeseries.nc", "camels_us_400/attributes.csv"
 FR = "camels_fr/camels_fr_19.nc"

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import torch
 
+from gridhydro.inputs.meteorology import extraterrestrial_radiation
+from gridhydro.inputs.pet import pet_of
 from gridhydro.io import read_camels_us
-from gridhydro.meteorology import extraterrestrial_radiation
-from gridhydro.pet import pet_of
 
 BASINS = ["01022500", "01547700", "02064000", "03015500"]
 FLOW = "usgs_streamflow/01022500_streamflow_qc.txt"

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 from hydropy_land import flat_land
 
-from gridhydro.domain import Domain
+from gridhydro.domain.domain import Domain
 from gridhydro.io import next_cells, read_land_surface
 from gridhydro.io.hydropy import FIELDS
 

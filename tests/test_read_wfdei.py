@@ -8,8 +8,8 @@ import xarray as xr
 from hydropy_land import row_domain
 
 from gridhydro import COLUMNS, Forcing
+from gridhydro.inputs.pet import pet_of
 from gridhydro.io import daily_files, read_wfdei
-from gridhydro.pet import pet_of
 
 LAT, LON = np.arange(-2.75, 3, 0.5), np.arange(-61.75, -58, 0.5)
 BASE = dict(

@@ -5,13 +5,18 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from gridhydro.domain import Domain
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs.land_surface import ATTRIBUTES, land_surface
 from gridhydro.io import next_cells, read_land_surface
-from gridhydro.landsurface import ATTRIBUTES, land_surface
-from gridhydro.noise import persistent, smooth_days
-from gridhydro.rehearsal import DDM30, GRACE, generate, make_rehearsal
-from gridhydro.rehearsal_truth import LARGEST_ERROR
-from gridhydro.rehearsal_weather import VARIABLES, el_nino, reference_evapotranspiration, rounded
+from gridhydro.synthetic.amazon import DDM30, GRACE, generate, make_rehearsal
+from gridhydro.synthetic.amazon_truth import LARGEST_ERROR
+from gridhydro.synthetic.amazon_weather import (
+    VARIABLES,
+    el_nino,
+    reference_evapotranspiration,
+    rounded,
+)
+from gridhydro.synthetic.random_fields import persistent, smooth_days
 
 YEARS = (2002, 2003)
 BOUNDS = {

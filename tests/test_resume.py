@@ -13,7 +13,9 @@ import torch
 from safetensors.torch import load_file
 from small_world import PERIOD, small_model, small_world
 
-from gridhydro import checkpoint, train
+from gridhydro import train
+from gridhydro.base import files
+from gridhydro.training import checkpoint
 
 TRAINING = """
 import sys
@@ -112,7 +114,7 @@ def test_nothing_stays_of_a_file_that_could_not_be_written(tmp_path):
 
     (tmp_path / "a.csv").write_text("whole")
     with pytest.raises(KeyboardInterrupt):
-        checkpoint.replace(tmp_path / "a.csv", fail)
+        files.replace(tmp_path / "a.csv", fail)
     assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
     assert (tmp_path / "a.csv").read_text() == "whole"
 

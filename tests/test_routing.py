@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridhydro.network import Network
-from gridhydro.routing import route
+from gridhydro.domain.network import Network
+from gridhydro.model.routing import route
 
 
 def route_on(backend, runoff, network, lag, reservoirs, storage=None, **options):

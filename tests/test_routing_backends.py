@@ -6,7 +6,7 @@ import torch
 from test_routing import problem, route_on
 
 from gridhydro.kernels import route_triton
-from gridhydro.routing import route
+from gridhydro.model.routing import route
 
 BACKENDS = ["numba", "triton"]
 NAMES = ("outflow", "storage", "averages", "g_runoff", "g_lag", "g_storage")
@@ -179,7 +179,7 @@ def test_unwritten_memory_is_never_read(backend, monkeypatch):
 def test_ddm30(data):
     """A month on the global network."""
     xarray = pytest.importorskip("xarray")
-    from gridhydro.network import Network
+    from gridhydro.domain.network import Network
 
     with xarray.open_dataset(data("ddm30/ddm30_global_30min.nc")) as file:
         code = file["flow_direction"].values

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from gridhydro.sceua import STOPS, Search, fold, search
-from gridhydro.streams import uniform
+from gridhydro.training.calibration.random_streams import uniform
+from gridhydro.training.calibration.sceua import STOPS, Search, fold, search
 
 
 def sphere(x):

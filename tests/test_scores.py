@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gridhydro import metrics, scores
+from gridhydro.evaluation import metrics
+from gridhydro.evaluation import tables as scores
 
 
 def table(nse, period="test", **columns):

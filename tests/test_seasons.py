@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gridhydro.seasons import day_length, melt_factor, monthly_weights
+from gridhydro.inputs.seasons import day_length, melt_factor, monthly_weights
 
 
 def days(start, periods=1):

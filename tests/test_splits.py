@@ -12,8 +12,8 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridhydro import splits
-from gridhydro.splits import Split, pub, pur, spatiotemporal, temporal
+from gridhydro.training import splits
+from gridhydro.training.splits import Split, pub, pur, spatiotemporal, temporal
 
 EARLY, LATE = ("1981-01-01", "1995-12-31"), ("1996-01-01", "2010-12-31")
 GAUGES = st.lists(

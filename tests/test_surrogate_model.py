@@ -13,7 +13,7 @@ from small_world import small_world
 
 import gridhydro as gh
 from gridhydro import surrogate
-from gridhydro.metrics import nse
+from gridhydro.evaluation.metrics import nse
 
 
 def domain(sites=4):

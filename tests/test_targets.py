@@ -12,7 +12,7 @@ from small_world import PERIOD as RASTER_PERIOD
 from small_world import small_model, small_world
 
 import gridhydro as gh
-from gridhydro.batches import Batches
+from gridhydro.training.batches import Batches
 
 DAYS = slice(*PERIOD)
 

@@ -9,13 +9,13 @@ from small_basins import FILE, small_basins
 from small_world import small_world
 
 import gridhydro as gh
-from gridhydro.attributes import on_domain
-from gridhydro.basins import of_dataset
 from gridhydro.cli import main
-from gridhydro.config import load
+from gridhydro.config.attributes import on_domain
+from gridhydro.config.load import load
+from gridhydro.config.train_domain import build_model
+from gridhydro.inputs.basins import of_dataset
 from gridhydro.io import write_basins
-from gridhydro.recipe import build_model
-from gridhydro.targets import Seen
+from gridhydro.observations.targets import Seen
 
 # few parameters, so that a search ends soon
 FREE = ("FC", "beta")

@@ -6,8 +6,8 @@ import pytest
 import torch
 from column_cases import TWO_STORE
 
-from gridhydro.column import Column, fields
 from gridhydro.columns import column
+from gridhydro.columns.column import Column, fields
 from gridhydro.kernels import OutsideVocabulary, Spec
 from gridhydro.kernels.trace import trace
 from gridhydro.kernels.vocabulary import OPERATIONS, OneConvention

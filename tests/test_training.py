@@ -8,8 +8,8 @@ import xarray as xr
 from small_world import OUTLET, PERIOD, small_model, small_world
 
 from gridhydro import Column, Domain, Model, Run, fields, train
-from gridhydro.forcing import Forcing
-from gridhydro.observed import discharge_table
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.observations.discharge import discharge_table
 
 SHORT = dict(period=PERIOD, spinup=120, progress=False)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from gridhydro.units import conversions, depth_of_flow, to_unit
+from gridhydro.base.units import conversions, depth_of_flow, to_unit
 
 
 def array(values, units=None, name="precip"):

@@ -5,9 +5,9 @@ import pytest
 import rioxarray
 import xarray as xr
 
-from gridhydro import upscale
-from gridhydro.attributes import on_domain
-from gridhydro.domain import Domain
+from gridhydro.config.attributes import on_domain
+from gridhydro.domain import upscale
+from gridhydro.domain.domain import Domain
 
 
 def ascii_grid(path):

@@ -6,7 +6,7 @@ and one of its conditions rests on static parameters alone: neither may confuse 
 
 import torch
 
-from gridhydro.column import Column, fields
+from gridhydro.columns.column import Column, fields
 
 
 class TwoStore(Column):

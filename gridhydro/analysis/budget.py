@@ -15,12 +15,12 @@ import pandas as pd
 import xarray as xr
 from tqdm import tqdm
 
-from gridhydro.column import Column
-from gridhydro.given import period as period_of
-from gridhydro.regions import Regions
-from gridhydro.river import SECONDS
-from gridhydro.run import Run
-from gridhydro.stretches import stretches
+from gridhydro.analysis.regions import Regions
+from gridhydro.base.arguments import period as period_of
+from gridhydro.columns.column import Column
+from gridhydro.model.blocks import stretches
+from gridhydro.model.river import SECONDS
+from gridhydro.model.run import Run
 
 YEAR = 365.2425  # days
 TERMS = {

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro import metrics
-from gridhydro.budget import OBSERVED, derived, per_year
-from gridhydro.domain import Domain
-from gridhydro.observed import discharge_table
-from gridhydro.regions import Regions
-from gridhydro.river import SECONDS
-from gridhydro.storage import StorageObservations
+from gridhydro.analysis.budget import OBSERVED, derived, per_year
+from gridhydro.analysis.regions import Regions
+from gridhydro.domain.domain import Domain
+from gridhydro.evaluation import metrics
+from gridhydro.model.river import SECONDS
+from gridhydro.observations.discharge import discharge_table
+from gridhydro.observations.storage import StorageObservations
 
 # between the middles of two solutions: one that is missing is passed over, two are not
 LONGEST_GAP = np.timedelta64(70, "D")

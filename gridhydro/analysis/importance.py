@@ -17,8 +17,8 @@ import torch
 import xarray as xr
 from tqdm import tqdm
 
-from gridhydro.given import whole
-from gridhydro.model import Model
+from gridhydro.base.arguments import whole
+from gridhydro.model.model import Model
 from gridhydro.nets import Parameterization, SequenceParameterization
 
 # rows that a network sees at once: cells x draws

@@ -10,14 +10,14 @@ import torch
 import xarray as xr
 from tqdm import tqdm
 
-from gridhydro.budget import YEAR
-from gridhydro.domain import Domain
-from gridhydro.given import period as period_of
-from gridhydro.pet import pet_of
-from gridhydro.regions import Regions
-from gridhydro.run import Run
-from gridhydro.stretches import weather_of
-from gridhydro.units import to_unit
+from gridhydro.analysis.budget import YEAR
+from gridhydro.analysis.regions import Regions
+from gridhydro.base.arguments import period as period_of
+from gridhydro.base.units import to_unit
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs.pet import pet_of
+from gridhydro.model.blocks import weather_of
+from gridhydro.model.run import Run
 
 Of = Callable[[pd.DatetimeIndex], xr.DataArray]
 PET = "potential_evapotranspiration"

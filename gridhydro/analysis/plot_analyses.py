@@ -1,6 +1,6 @@
 """Figures of the analyses: water budgets, evapotranspiration, methods of PET, expected gradients.
 
-As in `gridhydro.plot`, every function returns a Figure that `plot.save` writes.
+As in `gridhydro.evaluation.plots`, every function returns a Figure that `plot.save` writes.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gridhydro.budget import OBSERVED, per_year
-from gridhydro.domain import Domain
-from gridhydro.importance import table
-from gridhydro.plot import PANELS, _extent
-from gridhydro.plot_scores import COLOURS, DASHES
+from gridhydro.analysis.budget import OBSERVED, per_year
+from gridhydro.analysis.importance import table
+from gridhydro.domain.domain import Domain
+from gridhydro.evaluation.plot_scores import COLOURS, DASHES
+from gridhydro.evaluation.plots import PANELS, _extent
 
 TERMS = {
     "precipitation": ("P", "#0072b2"),

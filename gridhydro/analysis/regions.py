@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse
 
-from gridhydro.domain import Domain
-from gridhydro.given import names as texts
-from gridhydro.network import follow
-from gridhydro.tiles import Tiles
+from gridhydro.base.arguments import names as texts
+from gridhydro.domain.domain import Domain
+from gridhydro.domain.network import follow
+from gridhydro.domain.tiles import Tiles
 
 
 @dataclass(frozen=True, eq=False)

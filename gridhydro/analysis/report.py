@@ -8,13 +8,14 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from gridhydro import budget, evapotranspiration, importance, pet_comparison, plot, plot_analyses
-from gridhydro.budget import OBSERVED
-from gridhydro.checkpoint import replace
-from gridhydro.export import write_dataset
+from gridhydro.analysis import budget, evapotranspiration, importance, pet_comparison, plot_analyses
+from gridhydro.analysis.budget import OBSERVED
+from gridhydro.analysis.pet_comparison import PET
+from gridhydro.base.files import replace
+from gridhydro.evaluation import plots
+from gridhydro.io.export import write_dataset
+from gridhydro.model.run import Run
 from gridhydro.nets import Parameterization
-from gridhydro.pet_comparison import PET
-from gridhydro.run import Run
 
 
 def analyse(
@@ -89,18 +90,18 @@ def _write_budget(folder: Path, name: str, months: xr.Dataset) -> None:
     years, whole = budget.total(months, "YS"), budget.total(months)
     for ending, values in (("monthly", months), ("yearly", years), ("whole", whole)):
         _csv(folder / f"{name}_{ending}.csv", budget.table(values))
-    plot.save(plot_analyses.budget(years), folder / f"{name}.png")
-    plot.save(plot_analyses.budget(months), folder / f"{name}_monthly.png")
+    plots.save(plot_analyses.budget(years), folder / f"{name}.png")
+    plots.save(plot_analyses.budget(months), folder / f"{name}_monthly.png")
 
 
 def _write_scores(folder: Path, ending: str, months: xr.Dataset) -> pd.DataFrame:
     years = budget.total(months, "YS")
     scores = evapotranspiration.against_observed(years)
     _csv(folder / f"evapotranspiration{ending}.csv", scores)
-    plot.save(plot_analyses.biases(scores), folder / f"biases{ending}.png")
+    plots.save(plot_analyses.biases(scores), folder / f"biases{ending}.png")
     if f"{OBSERVED}evapotranspiration" in years:
         figure = plot_analyses.evapotranspiration(years)
-        plot.save(figure, folder / f"evapotranspiration{ending}.png")
+        plots.save(figure, folder / f"evapotranspiration{ending}.png")
     return scores
 
 
@@ -114,9 +115,9 @@ def _write_pet(run, folder, weather, pet, gauges, period, forcing, progress) -> 
     )
     write_dataset(folder / "pet.nc", compared, "potential evapotranspiration by method")
     _csv(folder / "pet.csv", pet_comparison.table(compared))
-    plot.save(plot_analyses.pet(compared), folder / "pet.png")
+    plots.save(plot_analyses.pet(compared), folder / "pet.png")
     if domain.grid is not None:
-        plot.save(plot_analyses.pet_maps(compared, domain), folder / "pet_maps.png")
+        plots.save(plot_analyses.pet_maps(compared, domain), folder / "pet_maps.png")
     return compared
 
 
@@ -132,7 +133,7 @@ def _importance(run, folder, found, draws, seed, progress) -> None:
     found["importance"] = values
     write_dataset(folder / "importance.nc", values, "expected gradients")
     _csv(folder / "importance.csv", importance.table(values).reset_index())
-    plot.save(plot_analyses.importance(values), folder / "importance.png")
+    plots.save(plot_analyses.importance(values), folder / "importance.png")
 
 
 def _csv(path: Path, table: pd.DataFrame) -> None:

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro import metrics
-from gridhydro.intervals import checked, interval_means, intervals, lengths
-from gridhydro.units import to_unit
+from gridhydro.base.calendar import checked, interval_means, intervals, lengths
+from gridhydro.base.units import to_unit
+from gridhydro.evaluation import metrics
 
 COLUMNS = (
     "site", "simulated_mean", "reference_mean", "correlation", "rmse", "mean_error",
@@ -39,7 +39,7 @@ def compare(
     simulated  (time, sites) with every day once
     reference  (time, sites); NaN where there is none. Where both are DataArrays with units it is
                converted to the unit of the simulation, else it has to be in it
-    frequency  its intervals: "month", "8D" or another number of days, see `gridhydro.intervals`
+    frequency  its intervals: "month", "8D" or another number of days, see `gridhydro.base.calendar`
     stamp      where in its interval the time of a reference lies: start, middle or end
     bounds     its intervals one by one: (K, 2), first moment of each and the first after it. With
                neither, the coordinates time_start and time_end of the reference

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridhydro.units import conversions, spelled
+from gridhydro.base.units import conversions, spelled
 
 
 @dataclass(frozen=True)

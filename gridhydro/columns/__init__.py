@@ -1,6 +1,6 @@
 """The column models by name: one file each, one line here."""
 
-from gridhydro.column import Column
+from gridhydro.columns.column import Column
 from gridhydro.columns.hbv import HBV, HBVImproved
 from gridhydro.columns.hbv_nn import HBVLearnedRunoff
 from gridhydro.columns.hydropy import HydroPy, HydroPyRamp

@@ -7,7 +7,7 @@ the day. gamma = 1 with C = 0 is plain HBV; C = 0 alone switches capillary rise 
 
 import torch
 
-from gridhydro.column import Column, fields
+from gridhydro.columns.column import Column, fields
 
 # power functions need a positive base; guarding the base, never the store, keeps the balance
 DRY = 1e-6

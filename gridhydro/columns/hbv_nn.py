@@ -4,7 +4,7 @@ A small network, shared by all cells, takes the place of (soil_moisture / FC) **
 share of the liquid water, not a flux, so that no water is made or lost whatever its weights are.
 """
 
-from gridhydro.column import Embedded
+from gridhydro.columns.column import Embedded
 from gridhydro.columns.hbv import HBV
 
 

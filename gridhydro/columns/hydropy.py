@@ -10,7 +10,7 @@ doi:10.1029/2023WR036170) learn.
 
 import torch
 
-from gridhydro.column import Column, fields
+from gridhydro.columns.column import Column, fields
 
 ALL_SNOW, ALL_RAIN = -1.1, 3.3  # degC
 LIQUID_SHARE = 0.06  # of the snow pack, that it holds as liquid water

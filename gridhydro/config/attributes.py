@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.domain import Domain
-from gridhydro.grid import crs_or, read_grid, same_crs, spatial_dims
+from gridhydro.config.parse import locate
+from gridhydro.config.sections import AttributeOptions
+from gridhydro.domain.domain import Domain
+from gridhydro.domain.grid import crs_or, read_grid, same_crs, spatial_dims
+from gridhydro.domain.packing import OtherGrid
 from gridhydro.io import read_raster
-from gridhydro.option_values import locate
-from gridhydro.options import AttributeOptions
-from gridhydro.packing import OtherGrid
 
 HOWS = ("mean", "fraction", "direction")
 

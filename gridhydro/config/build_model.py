@@ -7,20 +7,20 @@ from dataclasses import asdict
 import numpy as np
 import xarray as xr
 
-from gridhydro import splits
-from gridhydro.baseline import make_model
-from gridhydro.basins import filled_for
+from gridhydro.base.arguments import days
+from gridhydro.base.units import depth_of_flow
 from gridhydro.columns import column as column_named
-from gridhydro.config import LSTM_OPTIONS, Setup
-from gridhydro.given import days
-from gridhydro.history import History
+from gridhydro.config.load import LSTM_OPTIONS, Setup
+from gridhydro.config.parse import named, refuse_unknown
+from gridhydro.inputs.basins import filled_for
+from gridhydro.inputs.history import History
+from gridhydro.model.lstm_model import make_model
+from gridhydro.model.river import River
 from gridhydro.nets.choice import PER_CELL
-from gridhydro.observed import discharge_table
-from gridhydro.option_values import named, refuse_unknown
-from gridhydro.river import River
-from gridhydro.splits import Split
-from gridhydro.target_input import series_of
-from gridhydro.units import depth_of_flow
+from gridhydro.observations.discharge import discharge_table
+from gridhydro.observations.target_values import series_of
+from gridhydro.training import splits
+from gridhydro.training.splits import Split
 
 # kinds of splits in a domain file, and the keys that each takes besides `fold`
 _SPLITS = {

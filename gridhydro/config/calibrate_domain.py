@@ -7,13 +7,13 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from gridhydro.batches import Batches
-from gridhydro.calibration import calibrate
-from gridhydro.config import Setup, load
-from gridhydro.recipe import announce, begin, behind_warmup, evaluate, save
-from gridhydro.recipe_model import make_split
-from gridhydro.sites import refuse_rivers
-from gridhydro.targets import Target
+from gridhydro.config.build_model import make_split
+from gridhydro.config.load import Setup, load
+from gridhydro.config.train_domain import announce, begin, behind_warmup, evaluate, save
+from gridhydro.observations.targets import Target
+from gridhydro.training.batches import Batches
+from gridhydro.training.calibration.calibrate import calibrate
+from gridhydro.training.calibration.objective import refuse_rivers
 
 
 def calibrate_domain(

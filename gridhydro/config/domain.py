@@ -9,19 +9,19 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.build import crop_to
-from gridhydro.domain import Domain
-from gridhydro.given import one_of
-from gridhydro.io import next_cells, read_discharge, read_grdc, read_land_surface, read_raster
-from gridhydro.landsurface import LandSurface, land_surface
-from gridhydro.option_values import locate, named, read_options
-from gridhydro.options import (
+from gridhydro.base.arguments import one_of
+from gridhydro.config.parse import locate, named, read_options
+from gridhydro.config.sections import (
     DomainOptions,
     GaugeOptions,
     GaugeTableOptions,
     GrdcOptions,
     LandSurfaceOptions,
 )
+from gridhydro.domain.builders import crop_to
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs.land_surface import LandSurface, land_surface
+from gridhydro.io import next_cells, read_discharge, read_grdc, read_land_surface, read_raster
 
 # where gauges come from, one of them
 GAUGES = ("gauges", "gauge_table", "grdc")

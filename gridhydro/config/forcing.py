@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.attributes import on_domain
-from gridhydro.column import Field
-from gridhydro.domain import Domain
-from gridhydro.given import one_of
+from gridhydro.base.arguments import one_of
+from gridhydro.base.quantities import SERIES
+from gridhydro.base.units import to_unit
+from gridhydro.columns.column import Field
+from gridhydro.config.attributes import on_domain
+from gridhydro.config.parse import locate, named, read_options, refuse_unknown, refuse_unused
+from gridhydro.config.sections import ForcingOptions, WeatherOptions
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs.pet import pet_of
 from gridhydro.io import read_series, read_wfdei
 from gridhydro.io.lazy import opened
-from gridhydro.io.quantities import SERIES
 from gridhydro.nets.correction import SIX
-from gridhydro.option_values import locate, named, read_options, refuse_unknown, refuse_unused
-from gridhydro.options import ForcingOptions, WeatherOptions
-from gridhydro.pet import pet_of
-from gridhydro.units import to_unit
 
 DEMAND = "potential_evapotranspiration"
 # what a folder of weather is read for; files say by themselves what they hold

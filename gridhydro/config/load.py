@@ -12,23 +12,23 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from gridhydro import basins
-from gridhydro.batches import Batches
+from gridhydro.base.arguments import one_of, share
 from gridhydro.columns import HBV
 from gridhydro.columns import column as column_named
-from gridhydro.config_domain import GAUGES
-from gridhydro.config_raster import read_rasters, read_storage
-from gridhydro.config_targets import read_targets
-from gridhydro.configurations import configured
-from gridhydro.domain import Domain
-from gridhydro.given import one_of, share
-from gridhydro.landsurface import LandSurface
-from gridhydro.option_values import named, read_options, refuse_unknown, refuse_unused
-from gridhydro.options import ModelOptions, RehearsalOptions, TrainingOptions
-from gridhydro.river import River
-from gridhydro.storage import StorageObservations
-from gridhydro.targets import Target
-from gridhydro.training import STARTS
+from gridhydro.config.domain import GAUGES
+from gridhydro.config.parse import named, read_options, refuse_unknown, refuse_unused
+from gridhydro.config.presets import configured
+from gridhydro.config.raster import read_rasters, read_storage
+from gridhydro.config.sections import ModelOptions, RehearsalOptions, TrainingOptions
+from gridhydro.config.targets import read_targets
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs import basins
+from gridhydro.inputs.land_surface import LandSurface
+from gridhydro.model.river import River
+from gridhydro.observations.storage import StorageObservations
+from gridhydro.observations.targets import Target
+from gridhydro.training.batches import Batches
+from gridhydro.training.train import STARTS
 
 DATA = "GRIDHYDRO_DATA"
 SECTIONS = (
@@ -91,7 +91,7 @@ def load(
     training = _training(source, content)
     inputs = data
     if "rehearsal" in content:
-        from gridhydro.rehearsal_cache import rehearsal_folder
+        from gridhydro.synthetic.amazon_cache import rehearsal_folder
 
         options = read_options(source, "rehearsal", RehearsalOptions, content["rehearsal"])
         with named(f"{source}, [rehearsal]"):

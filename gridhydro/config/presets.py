@@ -6,7 +6,7 @@ a domain file, or `gridhydro train --configuration`. What the file gives itself 
 
 from __future__ import annotations
 
-from gridhydro.given import one_of
+from gridhydro.base.arguments import one_of
 from gridhydro.nets.choice import PER_CELL
 
 _HYDROPY = {"column": "hydropy_ramp", "river": "hydropy"}

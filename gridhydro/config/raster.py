@@ -7,30 +7,30 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from gridhydro.attributes import read_attributes
-from gridhydro.climate import climate_means
-from gridhydro.column import Field
+from gridhydro.base.arguments import days as days_of
+from gridhydro.base.quantities import SERIES
 from gridhydro.columns import column as column_named
-from gridhydro.config_domain import land_of, make_domain, read_gauges, read_land
-from gridhydro.config_forcing import read_forcing
-from gridhydro.domain import Domain
-from gridhydro.given import days as days_of
-from gridhydro.io import read_grace
-from gridhydro.io.quantities import SERIES
-from gridhydro.land_attributes import ATTRIBUTES
-from gridhydro.landsurface import LandSurface
-from gridhydro.nets.choice import PER_CELL
-from gridhydro.nets.correction import SIX
-from gridhydro.option_values import named, read_options, refuse_unknown
-from gridhydro.options import (
+from gridhydro.columns.column import Field
+from gridhydro.config.attributes import read_attributes
+from gridhydro.config.domain import land_of, make_domain, read_gauges, read_land
+from gridhydro.config.forcing import read_forcing
+from gridhydro.config.parse import named, read_options, refuse_unknown
+from gridhydro.config.sections import (
     AttributeOptions,
     GraceOptions,
     LandSurfaceOptions,
     ModelOptions,
     TrainingOptions,
 )
-from gridhydro.storage import StorageObservations
-from gridhydro.tiles import Tiles
+from gridhydro.domain.domain import Domain
+from gridhydro.domain.tiles import Tiles
+from gridhydro.inputs.climate import climate_means
+from gridhydro.inputs.land_attributes import ATTRIBUTES
+from gridhydro.inputs.land_surface import LandSurface
+from gridhydro.io import read_grace
+from gridhydro.nets.choice import PER_CELL
+from gridhydro.nets.correction import SIX
+from gridhydro.observations.storage import StorageObservations
 
 # daily series that a land surface gives, and those of which it takes the means of the climate
 SEASONAL = ("vegetation_fraction", "leaf_area_index", "melt_factor")

@@ -121,7 +121,7 @@ class RehearsalOptions:
 
 @dataclass(frozen=True)
 class AttributeOptions:
-    """One [attributes.NAME]: see `gridhydro.attributes`."""
+    """One [attributes.NAME]: see `gridhydro.config.attributes`."""
 
     file: str
     variable: str | None = None
@@ -151,7 +151,7 @@ class ForcingOptions:
 class ModelOptions:
     """Section [model]: see `gridhydro.Model`.
 
-    configuration  one of `gridhydro.configurations`, which sets what is not given here and in
+    configuration  one of `gridhydro.config.presets`, which sets what is not given here and in
                    [training]
     history_days   of network = "gz": its history, forcing, targets and for lumped basins observed
                    discharge of the training's period, is read in means of so many days; of gauges

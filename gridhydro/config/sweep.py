@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from gridhydro import checkpoint, plot
-from gridhydro.given import share
-from gridhydro.plot_scores import COLOURS, DASHES
-from gridhydro.recipe import train_domain, train_ensemble
+from gridhydro.base import files
+from gridhydro.base.arguments import share
+from gridhydro.config.train_domain import train_domain, train_ensemble
+from gridhydro.evaluation import plots
+from gridhydro.evaluation.plot_scores import COLOURS, DASHES
 
 
 def train_weights(
@@ -46,8 +47,8 @@ def train_weights(
             raise ValueError(f"{domain} has no [grace]: there is nothing to weigh beside discharge")
         tables.append(_medians(weight, pd.read_csv(folder / "metrics.csv"), pd.read_csv(storage)))
     table = pd.concat(tables, ignore_index=True)
-    checkpoint.replace(out / "weights.csv", lambda p: table.to_csv(p, index=False))
-    plot.save(figure(table), out / "figures" / "weights.png")
+    files.replace(out / "weights.csv", lambda p: table.to_csv(p, index=False))
+    plots.save(figure(table), out / "figures" / "weights.png")
     return table
 
 

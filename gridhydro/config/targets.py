@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gridhydro.attributes import on_domain
 from gridhydro.columns import column as column_named
-from gridhydro.domain import Domain
+from gridhydro.config.attributes import on_domain
+from gridhydro.config.parse import locate, named, read_options
+from gridhydro.config.sections import TargetOptions
+from gridhydro.domain.domain import Domain
 from gridhydro.io import read_series
 from gridhydro.io.raster import read_variable
-from gridhydro.option_values import locate, named, read_options
-from gridhydro.options import TargetOptions
-from gridhydro.targets import Target
+from gridhydro.observations.targets import Target
 
 
 def read_targets(

@@ -10,17 +10,19 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from gridhydro import checkpoint, storage_scores
-from gridhydro.batches import Batches
-from gridhydro.config import CHANGES, Setup, find, load
-from gridhydro.ensemble import Ensemble
-from gridhydro.ensemble import seeds as seeds_of
-from gridhydro.figures import FEW, draw_scores
-from gridhydro.given import days
-from gridhydro.recipe_model import build_model, make_split
-from gridhydro.run import Run
-from gridhydro.scores import SHOWN, summary
-from gridhydro.training import train
+from gridhydro.base import files
+from gridhydro.base.arguments import days
+from gridhydro.config.build_model import build_model, make_split
+from gridhydro.config.load import CHANGES, Setup, find, load
+from gridhydro.evaluation.tables import SHOWN, summary
+from gridhydro.model import storage_scores
+from gridhydro.model.ensemble import Ensemble
+from gridhydro.model.ensemble import seeds as seeds_of
+from gridhydro.model.run import Run
+from gridhydro.model.run_figures import FEW, draw_scores
+from gridhydro.training import checkpoint
+from gridhydro.training.batches import Batches
+from gridhydro.training.train import train
 
 
 def train_domain(
@@ -83,8 +85,8 @@ def begin(out: Path, setup: Setup, changes: Mapping[str, object], resume: bool) 
         )
     out.mkdir(parents=True, exist_ok=True)
     text, source = setup.source.read_text(), {"data": str(setup.data.resolve()), **changes}
-    checkpoint.replace(out / "domain.toml", lambda p: p.write_text(text))
-    checkpoint.replace(out / "source.json", lambda p: p.write_text(json.dumps(source, indent=1)))
+    files.replace(out / "domain.toml", lambda p: p.write_text(text))
+    files.replace(out / "source.json", lambda p: p.write_text(json.dumps(source, indent=1)))
 
 
 def announce(setup: Setup, what: str) -> None:
@@ -160,7 +162,7 @@ def score_targets(run: Run | Ensemble, setup: Setup, out: str | Path) -> pd.Data
     if not tables:
         return None
     found = pd.concat(tables, ignore_index=True)
-    checkpoint.replace(Path(out) / "target_metrics.csv", lambda p: found.to_csv(p, index=False))
+    files.replace(Path(out) / "target_metrics.csv", lambda p: found.to_csv(p, index=False))
     return found
 
 
@@ -182,7 +184,7 @@ def train_ensemble(domain, data, out: str | Path, seeds: int, **options) -> pd.D
     ensemble, setup = load_run(out, data)
     ensemble = Ensemble(ensemble.runs[:seeds])
     scores = evaluate(ensemble, setup)
-    checkpoint.replace(out / "metrics.csv", lambda p: scores.to_csv(p, index=False))
+    files.replace(out / "metrics.csv", lambda p: scores.to_csv(p, index=False))
     draw_scores(out / "figures", setup.domain, scores)
     score_storage(ensemble, setup, out)
     score_targets(ensemble, setup, out)

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro import d8
-from gridhydro.check import check_targets
-from gridhydro.gauges import TOLERANCE, name_index, place_gauges, read_gauges
-from gridhydro.grid import Grid, read_grid, read_values
-from gridhydro.network import Network
-from gridhydro.packing import on_grid
-from gridhydro.upscale import coarse_cell, scale_factor, upscale
+from gridhydro.domain import d8
+from gridhydro.domain.check import check_targets
+from gridhydro.domain.gauges import TOLERANCE, name_index, place_gauges, read_gauges
+from gridhydro.domain.grid import Grid, read_grid, read_values
+from gridhydro.domain.network import Network
+from gridhydro.domain.packing import on_grid
+from gridhydro.domain.upscale import coarse_cell, scale_factor, upscale
 
 _EMPTY = {"x": float, "y": float, "cell": np.int64, "area_km2": float, "network_area_km2": float}
 

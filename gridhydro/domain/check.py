@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gridhydro import d8
-from gridhydro.grid import Grid
-from gridhydro.network import cycles, follow, shorten
+from gridhydro.domain import d8
+from gridhydro.domain.grid import Grid
+from gridhydro.domain.network import cycles, follow, shorten
 
 
 @dataclass

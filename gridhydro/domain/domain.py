@@ -9,11 +9,11 @@ import pandas as pd
 import pyproj
 import xarray as xr
 
-from gridhydro import build, domain_file, packing, resample
-from gridhydro.check import Report
 from gridhydro.columns import column as column_named
-from gridhydro.grid import Grid, spatial_dims, transform
-from gridhydro.network import Network
+from gridhydro.domain import builders, domain_file, packing, resample
+from gridhydro.domain.check import Report
+from gridhydro.domain.grid import Grid, spatial_dims, transform
+from gridhydro.domain.network import Network
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class Domain:
 
         raster      DataArray with 1-D coordinates in any orientation; for "nextxy" a DataArray
                     (2, rows, cols) or a Dataset with nextx and nexty
-        coding      one of `gridhydro.d8.NAMES`: esri, ldd, keypad, watergap, ddm30, smash, grass,
+        coding      one of `d8.NAMES`: esri, ldd, keypad, watergap, ddm30, smash, grass,
                     trip, nextxy
         gauges      table, GeoDataFrame or list of dicts: name, lon/lat or x/y, area_km2 if known
         area        DataArray of cell areas with units m2 or km2; computed from the grid if None
@@ -66,7 +66,7 @@ class Domain:
         snap        move gauges to the cell within two that fits the reported area best
         Raises ValueError with every error found; `report` keeps the warnings.
         """
-        return build.from_d8(
+        return builders.from_d8(
             cls,
             raster,
             coding,
@@ -82,7 +82,7 @@ class Domain:
     @classmethod
     def lumped(cls, area_km2, names, latitude=None, longitude=None) -> Domain:
         """Basins without a raster: every basin is a network of one cell, and a gauge."""
-        return build.lumped(cls, area_km2, names, latitude, longitude)
+        return builders.lumped(cls, area_km2, names, latitude, longitude)
 
     def __repr__(self) -> str:
         crs = "lumped basins" if self.grid is None else f"{self.shape} raster, {self.crs.name}"
@@ -139,13 +139,13 @@ class Domain:
         """
         if forcing is None:
             return self.report
-        from gridhydro.forcing import Forcing
+        from gridhydro.inputs.forcing import Forcing
 
         return self.report + Forcing.check(forcing, self, column_named(column))
 
     def crop(self, gauges=None) -> Domain:
         """The domain of only the cells upstream of these gauges (names; all gauges if None)."""
-        return build.crop(self, gauges)
+        return builders.crop(self, gauges)
 
     def pack(self, raster, gaps: bool = False) -> np.ndarray:
         """Values (..., N) of the active cells from a raster (..., y, x) on the domain's grid.

@@ -10,12 +10,12 @@ import pandas as pd
 import pyproj
 import xarray as xr
 
-from gridhydro.check import Report
-from gridhydro.checkpoint import replace
-from gridhydro.gauges import name_index
-from gridhydro.grid import Grid
-from gridhydro.network import Network
-from gridhydro.packing import axes, gauge_coordinates
+from gridhydro.base.files import replace
+from gridhydro.domain.check import Report
+from gridhydro.domain.gauges import name_index
+from gridhydro.domain.grid import Grid
+from gridhydro.domain.network import Network
+from gridhydro.domain.packing import axes, gauge_coordinates
 
 _NETWORK = {
     "downstream": ("cell", "index of the downstream cell, -1 where water leaves the domain"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from gridhydro.check import Report
-from gridhydro.grid import Grid, find, nearest, spacing, transform
+from gridhydro.domain.check import Report
+from gridhydro.domain.grid import Grid, find, nearest, spacing, transform
 
 REACH = 2  # how many cells away a better cell is looked for
 TOLERANCE = 0.1  # difference between network and reported area that is worth a warning

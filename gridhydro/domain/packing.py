@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from gridhydro.grid import find, nearest, read_values, refuse_other_crs, spatial_dims
+from gridhydro.domain.grid import find, nearest, read_values, refuse_other_crs, spatial_dims
 
 _STORAGE = {"_FillValue", "missing_value", "scale_factor", "add_offset", "grid_mapping"}
 

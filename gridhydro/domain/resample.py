@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from gridhydro.grid import (
+from gridhydro.domain.grid import (
     crs_or,
     find,
     nearest,

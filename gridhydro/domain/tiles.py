@@ -10,8 +10,8 @@ import pyproj
 import scipy.sparse
 import torch
 
-from gridhydro.domain import Domain
-from gridhydro.grid import Grid, find, nearest, spacing, transform
+from gridhydro.domain.domain import Domain
+from gridhydro.domain.grid import Grid, find, nearest, spacing, transform
 
 _EARTH = pyproj.CRS.from_epsg(4326)
 

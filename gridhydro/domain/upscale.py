@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyflwdir
 
-from gridhydro import d8
-from gridhydro.grid import Grid, spacing
-from gridhydro.network import Network
+from gridhydro.domain import d8
+from gridhydro.domain.grid import Grid, spacing
+from gridhydro.domain.network import Network
 
 _INT32_CELLS = 2**31 - 1  # rasters of this size or more are numbered in 64 bits
 

@@ -3,8 +3,8 @@
 All take `simulated` and `observed`, tensors of shape (time, gauge) in one unit, and give a scalar
 that is 0 for a perfect fit. NaN in `observed` is a missing day and counts nowhere. Gradients stay
 finite where the formulas have a corner: at a perfect fit, at zero or constant simulated flow.
-These are what training follows; `gridhydro.misfits` has the same formulas for a search, which asks
-for those of each site and parameter set by itself, without gradients.
+These are what training follows; `training.calibration.losses` has the same formulas for a
+calibration, which asks for those of each site and parameter set by itself, without gradients.
 """
 
 from __future__ import annotations

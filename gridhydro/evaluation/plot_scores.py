@@ -1,6 +1,6 @@
 """Figures of many sites: distributions of scores, maps of points, simulated against reference.
 
-As in `gridhydro.plot`, every function returns a Figure that `plot.save` writes.
+As in `gridhydro.evaluation.plots`, every function returns a Figure that `plot.save` writes.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from gridhydro import metrics
-from gridhydro.column import Field
+from gridhydro.columns.column import Field
+from gridhydro.evaluation import metrics
 
 # told apart by colour-blind readers, and by their dashes in black and white
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")

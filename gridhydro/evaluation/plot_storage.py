@@ -1,6 +1,6 @@
 """Figures of water storage: how well it fits on every tile, and the series of some of them.
 
-As in `gridhydro.plot`, every function returns a Figure that `plot.save` writes.
+As in `gridhydro.evaluation.plots`, every function returns a Figure that `plot.save` writes.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from gridhydro.plot import OBSERVED, SIMULATED, dated, one_legend
-from gridhydro.plot_scores import LABELS
+from gridhydro.evaluation.plot_scores import LABELS
+from gridhydro.evaluation.plots import OBSERVED, SIMULATED, dated, one_legend
 
 TILES = 8  # series on one figure, at most
 

@@ -14,9 +14,9 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from gridhydro.checkpoint import replace
-from gridhydro.column import Field
-from gridhydro.domain import Domain
+from gridhydro.base.files import replace
+from gridhydro.columns.column import Field
+from gridhydro.domain.domain import Domain
 
 OBSERVED, SIMULATED = "#333333", "#2a7fbf"
 PANELS = 12  # hydrographs on one figure, at most

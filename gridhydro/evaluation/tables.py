@@ -1,6 +1,6 @@
 """Tables of scores of many sites made short: by group, and one model beside another.
 
-The tables are those of `gridhydro.metrics.table` and `Run.evaluate`: a row per site and period.
+The tables are those of `metrics.table` and `Run.evaluate`: a row per site and period.
 """
 
 from __future__ import annotations

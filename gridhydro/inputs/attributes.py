@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.domain import Domain
+from gridhydro.domain.domain import Domain
 
 _CLASS = ": "  # between the name of an attribute and that of a class
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import xarray as xr
 
 from gridhydro import io
-from gridhydro.column import Column
+from gridhydro.base.arguments import names
 from gridhydro.columns import column as column_named
-from gridhydro.domain import Domain
-from gridhydro.given import names
-from gridhydro.inputs import attribute_values, without_gaps
-from gridhydro.pet_windows import lazy_pet
+from gridhydro.columns.column import Column
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs.attributes import attribute_values, without_gaps
+from gridhydro.inputs.pet_lazy import lazy_pet
 
 
 @dataclass(frozen=True)

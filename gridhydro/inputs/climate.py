@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import xarray as xr
 
-from gridhydro.io.form import days_between
-from gridhydro.units import to_unit
+from gridhydro.base.units import to_unit
+from gridhydro.io.schema import days_between
 
 CLIMATE = {
     "temp_avg": ("temperature", "degC", "mean"),

@@ -10,11 +10,11 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from gridhydro import on_disk
-from gridhydro.check import Report
-from gridhydro.column import Column, Field
-from gridhydro.domain import Domain
-from gridhydro.units import to_unit
+from gridhydro.base.units import to_unit
+from gridhydro.columns.column import Column, Field
+from gridhydro.domain.check import Report
+from gridhydro.domain.domain import Domain
+from gridhydro.io import packed_file
 
 # below zero by no more than this, a rate is zero with the rounding of packed data
 _ROUNDING = -1e-3
@@ -69,7 +69,7 @@ class Forcing:
                 return np.stack([_variable(part, f, times[days], domain) for f in column.forcings])
 
             shape = (len(column.forcings), len(times), domain.size)
-            return cls(times, on_disk.packed(cache, shape, rows, progress=progress), True)
+            return cls(times, packed_file.packed(cache, shape, rows, progress=progress), True)
         rows = [_variable(dataset, field, times, domain) for field in column.forcings]
         tensors = [torch.as_tensor(np.ascontiguousarray(row), dtype=dtype) for row in rows]
         values = torch.stack(tensors).to(device)

@@ -11,11 +11,11 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from gridhydro.column import Field
-from gridhydro.domain import Domain
-from gridhydro.given import days, whole
-from gridhydro.given import period as period_of
-from gridhydro.past_series import by_name, daily, means_of, unit_of
+from gridhydro.base.arguments import days, whole
+from gridhydro.base.arguments import period as period_of
+from gridhydro.columns.column import Field
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs.history_series import by_name, daily, means_of, unit_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.domain import Domain
-from gridhydro.given import MISSING
-from gridhydro.io.quantities import SERIES
-from gridhydro.units import to_unit
+from gridhydro.base.arguments import MISSING
+from gridhydro.base.quantities import SERIES
+from gridhydro.base.units import to_unit
+from gridhydro.domain.domain import Domain
 
 
 def by_name(domain: Domain, series) -> dict[str, xr.DataArray]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridhydro.domain import Domain
-from gridhydro.grid import spacing
+from gridhydro.domain.domain import Domain
+from gridhydro.domain.grid import spacing
 
 RADIUS = 6_371_000.0  # m, of the sphere on which distances are measured
 SMALLEST_DROP = 0.1  # m, from a cell to the next one

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from gridhydro.climate import CLIMATE
-from gridhydro.domain import Domain
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs.climate import CLIMATE
 from gridhydro.io.hydropy import FIELDS
 
 SOIL = ("wcap", "wava", "wmin", "wmax", "beta")
@@ -47,6 +47,6 @@ def cell_attributes(
     if lacking:
         raise ValueError(
             f"there is no attribute {', '.join(lacking)}: climate= has to have those of the "
-            "climate (gridhydro.climate.climate_means), or choose others with names="
+            "climate (gridhydro.inputs.climate.climate_means), or choose others with names="
         )
     return xr.Dataset(found)

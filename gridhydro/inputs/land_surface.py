@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.domain import Domain
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs.lags import lags, river_way
+from gridhydro.inputs.land_attributes import ATTRIBUTES, cell_attributes
+from gridhydro.inputs.seasons import melt_factor, monthly_weights
 from gridhydro.io.hydropy import FIELDS, land_fields
-from gridhydro.lags import lags, river_way
-from gridhydro.land_attributes import ATTRIBUTES, cell_attributes
-from gridhydro.seasons import melt_factor, monthly_weights
 
 PERMAFROST_CAPACITY = 50.0  # mm, of the root zone over permafrost
 LEAST_WATER = 1e-10  # fraction of a cell: runoff always has somewhere to go

@@ -13,10 +13,10 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from gridhydro import meteorology as met
-from gridhydro.io.quantities import SERIES
-from gridhydro.meteorology import MEGAJOULES, extraterrestrial_radiation
-from gridhydro.weather import Weather
+from gridhydro.base.quantities import SERIES
+from gridhydro.inputs import meteorology as met
+from gridhydro.inputs.meteorology import MEGAJOULES, extraterrestrial_radiation
+from gridhydro.inputs.weather import Weather
 
 LATENT_HEAT = 2.45  # MJ kg-1, of vaporisation at 20 degC
 _DEPTH = MEGAJOULES / LATENT_HEAT  # mm evaporated in a day by 1 W m-2

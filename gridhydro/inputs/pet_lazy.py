@@ -7,7 +7,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from gridhydro.pet import pet_of
+from gridhydro.inputs.pet import pet_of
 
 
 def lazy_pet(data: xr.Dataset, method: str = "oudin") -> xr.DataArray:

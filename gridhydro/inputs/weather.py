@@ -7,9 +7,9 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from gridhydro import meteorology as met
-from gridhydro.grid import read_crs, spatial_dims, transform
-from gridhydro.io.quantities import SERIES, conversion
+from gridhydro.base.quantities import SERIES, conversion
+from gridhydro.domain.grid import read_crs, spatial_dims, transform
+from gridhydro.inputs import meteorology as met
 
 
 class Weather:

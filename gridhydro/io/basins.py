@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.checkpoint import replace, replace_zarr
+from gridhydro.base.files import replace, replace_zarr
+from gridhydro.base.quantities import COORDINATES, SERIES, conversion
+from gridhydro.base.units import depth_of_flow
 from gridhydro.io.basins_file import BasinsFile, stated_units
-from gridhydro.io.form import attribute, coordinate, days_between, series_attrs, wanted_basins
 from gridhydro.io.lazy import LazySeries
-from gridhydro.io.quantities import COORDINATES, SERIES, conversion
 from gridhydro.io.raster import existing
+from gridhydro.io.schema import attribute, coordinate, days_between, series_attrs, wanted_basins
 from gridhydro.io.tables import read_attributes
-from gridhydro.units import depth_of_flow
 
 # of a chunk of what is written: little is unpacked in vain for a window of a few years
 _DAYS = 4096

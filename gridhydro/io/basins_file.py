@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base.quantities import COORDINATES, conversion
 from gridhydro.io.days import daily, gauge_names
-from gridhydro.io.form import attribute, coordinate, recognise, text
 from gridhydro.io.lazy import Place, opened
-from gridhydro.io.quantities import COORDINATES, conversion
+from gridhydro.io.schema import attribute, coordinate, recognise, text
 
 
 @dataclass

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.io.form import (
+from gridhydro.base.units import depth_of_flow
+from gridhydro.io.schema import (
     attribute,
     common_days,
     coordinate,
@@ -19,7 +20,6 @@ from gridhydro.io.form import (
     wanted_basins,
 )
 from gridhydro.io.tables import dates, read_attributes, read_columns, read_lines
-from gridhydro.units import depth_of_flow
 
 PRODUCTS = ("daymet", "nldas", "maurer", "maurer_extended")
 FLAGS = ("A", "A:e", "M")

@@ -10,10 +10,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base.quantities import COORDINATES, SERIES, conversion
 from gridhydro.io.basins import read_basins
 from gridhydro.io.basins_file import stated_units
 from gridhydro.io.days import daily
-from gridhydro.io.form import (
+from gridhydro.io.lazy import opened
+from gridhydro.io.raster import existing
+from gridhydro.io.schema import (
     attribute,
     common_days,
     coordinate,
@@ -22,9 +25,6 @@ from gridhydro.io.form import (
     series_attrs,
     wanted_basins,
 )
-from gridhydro.io.lazy import opened
-from gridhydro.io.quantities import COORDINATES, SERIES, conversion
-from gridhydro.io.raster import existing
 from gridhydro.io.tables import read_attributes, read_lines
 
 # as Caravan's own description gives them: CSV files have none, and in NetCDF some are lost

@@ -13,8 +13,8 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from gridhydro.base.quantities import SERIES
 from gridhydro.io.lazy import opened
-from gridhydro.io.quantities import SERIES
 
 _FILL = 1e19  # and more: a code for missing values that the file does not state exactly
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.io.form import text
+from gridhydro.io.schema import text
 
 _NAMES = ("station_id", "gauge_id", "basin_id", "catchment_id", "gauge", "basin", "station", "id")
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base.units import to_unit
 from gridhydro.io.raster import NETCDF, existing, read_variable
-from gridhydro.units import to_unit
 
 
 def read_discharge(

@@ -16,11 +16,11 @@ import pandas as pd
 import rasterio
 import xarray as xr
 
-from gridhydro.checkpoint import replace, replace_zarr
-from gridhydro.column import Field
-from gridhydro.domain import Domain
-from gridhydro.monthly import monthly, too_long
-from gridhydro.packing import gauge_coordinates
+from gridhydro.base.files import replace, replace_zarr
+from gridhydro.columns.column import Field
+from gridhydro.domain.domain import Domain
+from gridhydro.domain.packing import gauge_coordinates
+from gridhydro.io.monthly import monthly, too_long
 
 # CF standard names, where one fits quantity and unit (a depth of water, not a mass)
 STANDARD_NAMES = {

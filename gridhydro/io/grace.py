@@ -21,14 +21,14 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from gridhydro.domain import Domain
-from gridhydro.grid import spacing, spatial_dims
+from gridhydro.base.quantities import conversion
+from gridhydro.domain.domain import Domain
+from gridhydro.domain.grid import spacing, spatial_dims
 from gridhydro.io.days import gauge_names
 from gridhydro.io.grace_mean import mean_of_products
 from gridhydro.io.grace_native import NATIVE, read_native
 from gridhydro.io.grace_times import attribute, solutions
 from gridhydro.io.lazy import opened
-from gridhydro.io.quantities import conversion
 from gridhydro.io.raster import NETCDF, existing
 
 _SERIES = ("lwe_thickness", "twsa", "tws", "ewh")

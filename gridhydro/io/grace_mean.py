@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from gridhydro.grid import find, nearest, spacing
-from gridhydro.intervals import DAY
+from gridhydro.base.calendar import DAY
+from gridhydro.domain.grid import find, nearest, spacing
 from gridhydro.io.grace_times import coordinates
 
 # solutions of two products whose middles are so near are of the same month: those of one product

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.intervals import DAY, checked
+from gridhydro.base.calendar import DAY, checked
 
 _BOUNDS = ("time_bounds", "time_bnds")
 # what mascon files count in, should their time axis not say so

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from gridhydro.grid import read_values, spatial_dims
+from gridhydro.base.units import spelled
+from gridhydro.domain.grid import read_values, spatial_dims
 from gridhydro.io.lazy import opened
 from gridhydro.io.raster import existing
-from gridhydro.units import spelled
 
 _UNITS = {
     "1": {"%": 0.01, "percent": 0.01} | dict.fromkeys(("-", "fraction", "m2 m-2", "m m-1"), 1.0),

@@ -13,7 +13,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from gridhydro.io.form import refuse_outside
+from gridhydro.io.schema import refuse_outside
 
 
 @contextmanager

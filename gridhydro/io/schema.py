@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.io.quantities import COORDINATES, SERIES, Quantity
+from gridhydro.base.quantities import COORDINATES, SERIES, Quantity
 
 
 def recognise(variables: Iterable[str], names: Mapping[str, str], where) -> dict[str, str]:

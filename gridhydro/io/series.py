@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from gridhydro.grid import spacing, spatial_dims
+from gridhydro.domain.grid import spacing, spatial_dims
 from gridhydro.io.raster import existing, read_variable
 
 # where within its cell a coordinate of the file lies, as shares of the cell to the right and down

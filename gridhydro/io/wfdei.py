@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.domain import Domain
-from gridhydro.grid import find, read_grid, spacing, spatial_dims
+from gridhydro.base.quantities import COORDINATES, SERIES, conversion
+from gridhydro.domain.domain import Domain
+from gridhydro.domain.grid import find, read_grid, spacing, spatial_dims
 from gridhydro.io.daily_files import DailyArray, Piece, days_of, joined
-from gridhydro.io.form import days_between, series_attrs
 from gridhydro.io.lazy import opened
-from gridhydro.io.quantities import COORDINATES, SERIES, conversion
+from gridhydro.io.schema import days_between, series_attrs
 
 
 @dataclass(frozen=True)

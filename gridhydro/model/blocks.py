@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gridhydro import hydrograph
-from gridhydro.forcing import Forcing
-from gridhydro.model import REACH, Model
+from gridhydro.columns.components import over_components
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.model import unit_hydrograph as hydrograph
+from gridhydro.model.model import REACH, Model
+from gridhydro.model.run import Run, _chunks
+from gridhydro.model.state import Simulation, State
 from gridhydro.nets import WEIGHT, SequenceParameterization
-from gridhydro.run import Run, _chunks
-from gridhydro.simulation import Simulation, State
 
 _YEAR = 366  # days that are passed over at a time
 
@@ -125,9 +126,7 @@ def storage(
     if state is None:
         depth = torch.full_like(area, sum(field.initial for field in stores))
         return (depth * area / 1000).cpu().numpy()
-    depth = sum(
-        hydrograph.over_components(state.column[f.name].double()[None], weights)[0] for f in stores
-    )
+    depth = sum(over_components(state.column[f.name].double()[None], weights)[0] for f in stores)
     if state.hydrograph is not None:
         depth = depth + _under_way(model, state, parameters)
     volume = depth * area / 1000
@@ -141,8 +140,8 @@ def _under_way(model: Model, state: State, parameters) -> Tensor:
     weights = parameters.get(WEIGHT)
     shapes = [parameters[field.name].double() for field in hydrograph.SHAPE]
     if model.unit_hydrograph == "mean":
-        shapes = [hydrograph.over_components(shape[None], weights)[0] for shape in shapes]
+        shapes = [over_components(shape[None], weights)[0] for shape in shapes]
     # of what fell k days ago, the shares of the days after k are still to come
     left = 1 - hydrograph.ordinates(*shapes).cumsum(0)[:-1]
     tail = state.hydrograph[model.column.runoff].double()
-    return hydrograph.over_components((tail.flip(0) * left).sum(0)[None], weights)[0]
+    return over_components((tail.flip(0) * left).sum(0)[None], weights)[0]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from gridhydro.run import Run
-from gridhydro.storage import StorageObservations
-from gridhydro.storage_scores import mean_of, scores
-from gridhydro.targets import Target
+from gridhydro.model.run import Run
+from gridhydro.model.storage_scores import mean_of, scores
+from gridhydro.observations.storage import StorageObservations
+from gridhydro.observations.targets import Target
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from gridhydro.simulation import State
+from gridhydro.model.state import State
 
 
 @torch.no_grad()

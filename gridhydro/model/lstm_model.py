@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gridhydro.column import Column, Field, fields
+from gridhydro.base.arguments import names, whole
 from gridhydro.columns import HBV
-from gridhydro.domain import Domain
-from gridhydro.given import names, whole
-from gridhydro.inputs import attribute_values
-from gridhydro.model import Model, Simulation, State
+from gridhydro.columns.column import Column, Field, fields
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs.attributes import attribute_values
+from gridhydro.model.model import Model, Simulation, State
+from gridhydro.model.river import SECONDS
 from gridhydro.nets import Attributes, Trunk
-from gridhydro.river import SECONDS
 
 
 class Streamflow(Column):

@@ -9,23 +9,25 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from gridhydro import equilibrium, hydrograph
-from gridhydro.averages import Averages
-from gridhydro.column import Column, Field
+from gridhydro.base.arguments import names, one_of, share, whole
+from gridhydro.base.quantities import SERIES
 from gridhydro.columns import column as column_named
-from gridhydro.domain import Domain
-from gridhydro.given import names, one_of, share, whole
-from gridhydro.history import History
-from gridhydro.hydrograph import ROUTED
-from gridhydro.inputs import attribute_values, property_values
-from gridhydro.io.quantities import SERIES
+from gridhydro.columns.column import Column, Field
+from gridhydro.columns.components import over_components
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs.attributes import attribute_values, property_values
+from gridhydro.inputs.history import History
 from gridhydro.kernels import Scheme
+from gridhydro.model import equilibrium
+from gridhydro.model import unit_hydrograph as hydrograph
+from gridhydro.model.river import SECONDS, River, flow_length
+from gridhydro.model.simulate import simulate
+from gridhydro.model.state import Simulation, State
+from gridhydro.model.unit_hydrograph import ROUTED
 from gridhydro.nets import WEIGHT, EmbeddedNetwork, SequenceParameterization
 from gridhydro.nets.choice import PER_CELL, parameterization, sizes
 from gridhydro.nets.correction import Correction, PETCorrection
-from gridhydro.river import SECONDS, River, flow_length
-from gridhydro.simulate import simulate
-from gridhydro.simulation import Simulation, State
+from gridhydro.observations.averages import Averages
 
 STORAGE = "total_storage"  # the output of a column that is all its water
 # days on both sides that a correction may look at, in a run cut in two
@@ -337,7 +339,7 @@ class Model(torch.nn.Module):
                 {name: fluxes[name] for name in flowing}, parameters, weights,
                 self.unit_hydrograph, state.hydrograph if state else None,
             )  # fmt: skip
-        averaged = {n: hydrograph.over_components(v, weights) for n, v in fluxes.items()}
+        averaged = {n: over_components(v, weights) for n, v in fluxes.items()}
         fluxes = averaged | flows
         storage = None
         if averages is not None:

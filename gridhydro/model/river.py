@@ -8,10 +8,10 @@ import numpy as np
 import pyproj
 from torch import Tensor
 
-from gridhydro.column import Field, fields
-from gridhydro.domain import Domain
-from gridhydro.given import one_of
-from gridhydro.routing import route
+from gridhydro.base.arguments import one_of
+from gridhydro.columns.column import Field, fields
+from gridhydro.domain.domain import Domain
+from gridhydro.model.routing import route
 
 SECONDS = 86400.0
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from .kernels import route_op
-from .network import Network
+from gridhydro.domain.network import Network
+from gridhydro.kernels import route_op
 
 RESERVOIRS = 5
 

@@ -11,25 +11,20 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from gridhydro import (
-    checkpoint,
-    export,
-    figures,
-    metrics,
-    run_folder,
-    storage_scores,
-    targets,
-    transfer,
-)
-from gridhydro.forcing import Forcing
-from gridhydro.given import period as period_of
-from gridhydro.history import History
-from gridhydro.model import Model, Simulation
+from gridhydro.base import files
+from gridhydro.base.arguments import period as period_of
+from gridhydro.base.units import depth_of_flow
+from gridhydro.evaluation import metrics
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.inputs.history import History
+from gridhydro.io import export
+from gridhydro.model import run_figures, run_folder, storage_scores, transfer
+from gridhydro.model.model import Model, Simulation
 from gridhydro.nets import SequenceParameterization
-from gridhydro.observed import discharge_table
-from gridhydro.storage import StorageObservations
-from gridhydro.targets import Seen, Target
-from gridhydro.units import depth_of_flow
+from gridhydro.observations import targets
+from gridhydro.observations.discharge import discharge_table
+from gridhydro.observations.storage import StorageObservations
+from gridhydro.observations.targets import Seen, Target
 
 # days x basins that a run of lumped basins holds at once
 _BASIN_DAYS = 2**20
@@ -311,10 +306,12 @@ class Run:
         series = self.simulate(outputs=outputs)
         export.write_series(folder, series)
         if scores is not None:
-            checkpoint.replace(folder / "metrics.csv", lambda p: scores.to_csv(p, index=False))
+            files.replace(folder / "metrics.csv", lambda p: scores.to_csv(p, index=False))
         if len(history := self.history):  # without columns there would be nothing to read again
-            checkpoint.replace(folder / "history.csv", lambda p: history.to_csv(p, index=False))
-        figures.draw(folder / "figures", domain, fields, maps, series, history, scores, discharge)
+            files.replace(folder / "history.csv", lambda p: history.to_csv(p, index=False))
+        run_figures.draw(
+            folder / "figures", domain, fields, maps, series, history, scores, discharge
+        )
 
     def save_model(self, folder: str | Path) -> None:
         """Weights, domain, attributes and settings: what `Run.load` needs."""

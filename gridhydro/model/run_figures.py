@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro import plot, plot_scores
-from gridhydro.column import Field
-from gridhydro.domain import Domain
-from gridhydro.observed import discharge_table
+from gridhydro.columns.column import Field
+from gridhydro.domain.domain import Domain
+from gridhydro.evaluation import plot_scores, plots
+from gridhydro.observations.discharge import discharge_table
 
 FEW = 12  # sites up to which a table of all of them is read at a glance
 
@@ -30,17 +30,17 @@ def draw(
     """All figures that there is something to draw of: parameters, training, hydrographs, scores."""
     fields = [f for f in fields if np.ptp(maps[f.name]) > 0 or domain.size == 1]  # not the fixed
     if fields and domain.grid is not None:
-        plot.save(plot.parameter_maps(domain, maps, fields), folder / "parameters.png")
+        plots.save(plots.parameter_maps(domain, maps, fields), folder / "parameters.png")
     elif fields and _placed(domain) and domain.size > FEW:
         longitude, latitude = domain.lonlat
         figure = plot_scores.parameter_points(longitude, latitude, maps, fields)
-        plot.save(figure, folder / "parameters.png")
+        plots.save(figure, folder / "parameters.png")
     if len(history):
-        plot.save(plot.training_curve(history), folder / "training.png")
+        plots.save(plots.training_curve(history), folder / "training.png")
     if discharge is not None:
         simulated = series["discharge"].transpose("time", "gauge").to_pandas()
         observed = discharge_table(discharge, domain).reindex(simulated.index)
-        plot.save(plot.hydrographs(observed, simulated, scores), folder / "hydrographs.png")
+        plots.save(plots.hydrographs(observed, simulated, scores), folder / "hydrographs.png")
     if scores is not None:
         draw_scores(folder, domain, scores)
 
@@ -50,12 +50,12 @@ def draw_scores(folder: Path, domain: Domain, scores: pd.DataFrame, metric: str 
     if scores["site"].nunique() <= FEW:
         return
     tables = dict(list(scores.groupby("period", sort=False)))
-    plot.save(plot_scores.cdf(tables, metric), folder / "scores.png")
+    plots.save(plot_scores.cdf(tables, metric), folder / "scores.png")
     if _placed(domain):
         gauges = domain.gauges
         last = scores[scores["period"] == scores["period"].iloc[-1]]
         figure = plot_scores.score_map(*_lonlat(domain, gauges.index), last, metric)
-        plot.save(figure, folder / "score_map.png")
+        plots.save(figure, folder / "score_map.png")
 
 
 def _placed(domain: Domain) -> bool:

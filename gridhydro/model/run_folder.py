@@ -11,12 +11,12 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 
-from gridhydro.baseline import make_model
-from gridhydro.checkpoint import replace
+from gridhydro.base.files import replace
 from gridhydro.columns import COLUMNS
-from gridhydro.domain import Domain
-from gridhydro.history import History
-from gridhydro.river import River
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs.history import History
+from gridhydro.model.lstm_model import make_model
+from gridhydro.model.river import River
 from gridhydro.surrogate import Surrogate
 from gridhydro.surrogate.folder import kept
 

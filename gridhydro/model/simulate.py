@@ -8,8 +8,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from gridhydro.column import Column, Embedded, Field
 from gridhydro.columns import column as column_named
+from gridhydro.columns.column import Column, Embedded, Field
 from gridhydro.kernels import Scheme, Spec, column_op, embedded
 from gridhydro.kernels.schemes import SEQUENTIAL
 from gridhydro.nets.embedded import EmbeddedNetwork

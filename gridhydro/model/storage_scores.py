@@ -10,9 +10,11 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from gridhydro import checkpoint, export, metrics, plot, plot_storage
-from gridhydro.given import days
-from gridhydro.storage import DAY, StorageObservations
+from gridhydro.base import files
+from gridhydro.base.arguments import days
+from gridhydro.evaluation import metrics, plot_storage, plots
+from gridhydro.io import export
+from gridhydro.observations.storage import DAY, StorageObservations
 
 SCORES = ("nse", "correlation", "rmse")
 
@@ -104,10 +106,10 @@ def write(folder: str | Path, pairs: xr.Dataset, tables: pd.DataFrame) -> None:
     file = pairs.rename(solution="time")
     export.write_dataset(folder / "storage.nc", file, "anomalies of water storage on tiles")
     path = folder / "storage_metrics.csv"
-    checkpoint.replace(path, lambda p: tables.to_csv(p, index=False))
+    files.replace(path, lambda p: tables.to_csv(p, index=False))
     last = tables[tables["period"] == tables["period"].iloc[-1]]
     if np.isfinite(pairs["west"].values).all():
         figure = plot_storage.tile_map(pairs, last)
-        plot.save(figure, folder / "figures" / "storage_map.png")
+        plots.save(figure, folder / "figures" / "storage_map.png")
     figure = plot_storage.tile_series(pairs, tables)
-    plot.save(figure, folder / "figures" / "storage.png")
+    plots.save(figure, folder / "figures" / "storage.png")

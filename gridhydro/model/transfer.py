@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import xarray as xr
 
-from gridhydro import run_folder
-from gridhydro.baseline import make_model
-from gridhydro.basins import lumped_domain, with_pet
-from gridhydro.history import History, of_others
-from gridhydro.inputs import attribute_values, without_gaps
+from gridhydro.inputs.attributes import attribute_values, without_gaps
+from gridhydro.inputs.basins import lumped_domain, with_pet
+from gridhydro.inputs.history import History, of_others
+from gridhydro.model import run_folder
+from gridhydro.model.lstm_model import make_model
 
 
 def carried_over(model, basins: xr.Dataset, pet: str, history: History | xr.Dataset | None):

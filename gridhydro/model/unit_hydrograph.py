@@ -11,7 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from gridhydro.column import fields
+from gridhydro.columns.column import fields
+from gridhydro.columns.components import over_components
 
 # what is routed, the mean of the components or each of them; None: nothing is
 WAYS = ("mean", "components")
@@ -74,10 +75,3 @@ def route(
         flow, tails[name] = convolve(flow, shares, before[name] if before else None)
         found[ROUTED + name] = over_components(flow, weights)
     return found, tails
-
-
-def over_components(flow: Tensor, weights: Tensor | None) -> Tensor:
-    """(T, N, M) -> (T, N), by weights (N, M) or all alike; (T, N) is averaged already."""
-    if flow.ndim == 2:
-        return flow
-    return flow.mean(-1) if weights is None else (flow * weights).sum(-1)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from gridhydro.column import Field
+from gridhydro.columns.column import Field
 
 # share of the range kept free at both bounds, which a saturated sigmoid would touch
 MARGIN = 1e-6

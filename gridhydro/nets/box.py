@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gridhydro.domain import Domain
+from gridhydro.domain.domain import Domain
 
 
 class Box(torch.nn.Module):

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gridhydro.column import Field
-from gridhydro.given import one_of, whole
+from gridhydro.base.arguments import one_of, whole
+from gridhydro.columns.column import Field
 from gridhydro.nets.free import FreeParameters
 from gridhydro.nets.history import HistoryParameterization
 from gridhydro.nets.lstm import SequenceParameterization

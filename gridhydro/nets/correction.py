@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, conv3d, pad
 from torch.utils.checkpoint import checkpoint
 
-from gridhydro.domain import Domain
+from gridhydro.domain.domain import Domain
 from gridhydro.nets.base import Attributes
 from gridhydro.nets.box import Box
 

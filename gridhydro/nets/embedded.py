@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from gridhydro.column import Embedded
+from gridhydro.columns.column import Embedded
 from gridhydro.kernels import embedded
 
 

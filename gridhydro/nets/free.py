@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from gridhydro.column import Field
+from gridhydro.columns.column import Field
 from gridhydro.nets.base import Ranges
 from gridhydro.nets.mlp import Parameterization
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from gridhydro.column import Field
+from gridhydro.columns.column import Field
 from gridhydro.nets.base import Attributes, Ranges
 from gridhydro.nets.lstm import Trunk
 from gridhydro.nets.mlp import Parameterization, layers

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from gridhydro.column import Field
-from gridhydro.given import share
+from gridhydro.base.arguments import share
+from gridhydro.columns.column import Field
 from gridhydro.nets.base import Attributes, Ranges, last_layer
 from gridhydro.nets.mlp import Parameterization
 from gridhydro.nets.mlp import layers as fully_connected

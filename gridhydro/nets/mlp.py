@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import torch
 
-from gridhydro.column import Field
-from gridhydro.given import share
+from gridhydro.base.arguments import share
+from gridhydro.columns.column import Field
 from gridhydro.nets.base import WEIGHT, Attributes, Ranges, last_layer
 
 

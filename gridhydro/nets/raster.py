@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, silu
 
-from gridhydro.column import Field
-from gridhydro.domain import Domain
+from gridhydro.columns.column import Field
+from gridhydro.domain.domain import Domain
 from gridhydro.nets.base import Attributes, Ranges, last_layer
 from gridhydro.nets.box import Box
 from gridhydro.nets.mlp import Parameterization

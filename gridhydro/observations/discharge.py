@@ -9,10 +9,10 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from gridhydro import on_disk
-from gridhydro.domain import Domain
-from gridhydro.forcing import Forcing, by_cell
-from gridhydro.units import depth_of_flow, to_unit
+from gridhydro.base.units import depth_of_flow, to_unit
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs.forcing import Forcing, by_cell
+from gridhydro.io import packed_file
 
 _GAUGES = 256  # whose whole records are in memory at once
 
@@ -85,7 +85,7 @@ def observations(discharge, times, model, names: list[str], device, cache, progr
     if cache is None:
         values = by_cell(rows(slice(0, len(times))).to(device))
     else:
-        values = on_disk.packed(cache, shape, rows, progress=progress)
+        values = packed_file.packed(cache, shape, rows, progress=progress)
     return Forcing(times, values, cache is not None)
 
 

@@ -10,12 +10,12 @@ import scipy.sparse
 import torch
 import xarray as xr
 
-from gridhydro.averages import Averages
-from gridhydro.domain import Domain
-from gridhydro.grid import read_values, spatial_dims
-from gridhydro.resample import _stencil
-from gridhydro.tiles import Tiles
-from gridhydro.units import spelled
+from gridhydro.base.units import spelled
+from gridhydro.domain.domain import Domain
+from gridhydro.domain.grid import read_values, spatial_dims
+from gridhydro.domain.resample import _stencil
+from gridhydro.domain.tiles import Tiles
+from gridhydro.observations.averages import Averages
 
 DAY = np.timedelta64(1, "D")
 BASELINE = ("2004-01-01", "2009-12-31")

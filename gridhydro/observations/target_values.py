@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.domain import Domain
-from gridhydro.given import MISSING
+from gridhydro.base.arguments import MISSING
+from gridhydro.domain.domain import Domain
 
 _APART = 5  # days: rates that are observed less often are hardly those of single days
 

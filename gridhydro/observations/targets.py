@@ -14,15 +14,15 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from gridhydro import metrics
-from gridhydro.domain import Domain
-from gridhydro.forcing import Forcing, by_cell
-from gridhydro.given import one_of
-from gridhydro.losses import LOSSES, name_of
-from gridhydro.losses import loss as loss_named
-from gridhydro.observed import variance
-from gridhydro.target_input import per_cell, series_of, values_on
-from gridhydro.units import to_unit
+from gridhydro.base.arguments import one_of
+from gridhydro.base.units import to_unit
+from gridhydro.domain.domain import Domain
+from gridhydro.evaluation import metrics
+from gridhydro.evaluation.losses import LOSSES, name_of
+from gridhydro.evaluation.losses import loss as loss_named
+from gridhydro.inputs.forcing import Forcing, by_cell
+from gridhydro.observations.discharge import variance
+from gridhydro.observations.target_values import per_cell, series_of, values_on
 
 SCORES = {
     "bias": lambda s, o: float(np.nanmean(s - o)),

@@ -13,9 +13,9 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from gridhydro.averages import Averages
-from gridhydro.column import Column, Field
-from gridhydro.hydrograph import over_components
+from gridhydro.columns.column import Column, Field
+from gridhydro.columns.components import over_components
+from gridhydro.observations.averages import Averages
 from gridhydro.surrogate import folder as folder_of
 from gridhydro.surrogate.emulator import Emulator
 from gridhydro.surrogate.fidelity import table

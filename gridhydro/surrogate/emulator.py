@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gridhydro.column import Field
+from gridhydro.columns.column import Field
 from gridhydro.nets import Trunk
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro import metrics
-from gridhydro.column import Field
+from gridhydro.columns.column import Field
+from gridhydro.evaluation import metrics
 from gridhydro.surrogate.runs import Runs
 
 SCORES = ("correlation", "nse", "rmse", "bias")

@@ -12,8 +12,8 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from gridhydro.forcing import Forcing, by_cell
-from gridhydro.given import names, share, whole
+from gridhydro.base.arguments import names, share, whole
+from gridhydro.inputs.forcing import Forcing, by_cell
 from gridhydro.surrogate.column import Surrogate
 from gridhydro.surrogate.emulator import Emulator
 from gridhydro.surrogate.runs import Runs

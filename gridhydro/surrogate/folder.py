@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 from safetensors.torch import load_file, save_file
 
-from gridhydro.checkpoint import replace
-from gridhydro.column import Field
+from gridhydro.base.files import replace
+from gridhydro.columns.column import Field
 from gridhydro.surrogate.emulator import Emulator
 
 WEIGHTS, ABOUT = "surrogate.safetensors", "surrogate.json"

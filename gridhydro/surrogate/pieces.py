@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gridhydro.checkpoint import replace, writable
+from gridhydro.base.files import replace, writable
 
 
 class Pieces:

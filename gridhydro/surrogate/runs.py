@@ -24,12 +24,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.checkpoint import replace
-from gridhydro.column import Field
-from gridhydro.forcing import _daily
-from gridhydro.given import names, one_of, share
-from gridhydro.io.quantities import SERIES
-from gridhydro.units import spelled, to_unit
+from gridhydro.base.arguments import names, one_of, share
+from gridhydro.base.files import replace
+from gridhydro.base.quantities import SERIES
+from gridhydro.base.units import spelled, to_unit
+from gridhydro.columns.column import Field
+from gridhydro.inputs.forcing import _daily
 
 RANGE = "sampled_range"
 SITE_OF_RUN, FAILURE = "site_of_run", "failure"

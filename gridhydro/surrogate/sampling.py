@@ -11,9 +11,9 @@ import numpy as np
 import xarray as xr
 from tqdm import tqdm
 
-from gridhydro.column import Field
-from gridhydro.given import whole
-from gridhydro.interrupt import Interrupt
+from gridhydro.base.arguments import whole
+from gridhydro.base.interrupt import Interrupt
+from gridhydro.columns.column import Field
 from gridhydro.surrogate.job import Job
 from gridhydro.surrogate.pieces import Pieces, refuse_other, refuse_overwriting
 from gridhydro.surrogate.runs import FAILURE, SAMPLING, SITE_OF_RUN, Runs

@@ -14,15 +14,20 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.climate import climate_means
-from gridhydro.demo_world import gauge_cells
-from gridhydro.domain import Domain
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs.climate import climate_means
+from gridhydro.inputs.land_surface import land_surface
 from gridhydro.io.raster import existing
-from gridhydro.landsurface import land_surface
-from gridhydro.rehearsal_land import amazon, as_file, elevation, land_fields
-from gridhydro.rehearsal_observed import observations
-from gridhydro.rehearsal_truth import PARAMETERS, parameters, pet_error
-from gridhydro.rehearsal_weather import VARIABLES, climate, reference_evapotranspiration, weather
+from gridhydro.synthetic.amazon_land import amazon, as_file, elevation, land_fields
+from gridhydro.synthetic.amazon_observations import observations
+from gridhydro.synthetic.amazon_truth import PARAMETERS, parameters, pet_error
+from gridhydro.synthetic.amazon_weather import (
+    VARIABLES,
+    climate,
+    reference_evapotranspiration,
+    weather,
+)
+from gridhydro.synthetic.catchment import gauge_cells
 
 YEARS = (2001, 2016)
 GAUGES, MAIN_RIVER = 24, (0.79, 0.37, 0.22, 0.12, 0.05)  # shares of the basin

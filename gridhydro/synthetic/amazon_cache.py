@@ -9,15 +9,15 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-from gridhydro import rehearsal
 from gridhydro.kernels.build import cache_folder
+from gridhydro.synthetic import amazon
 
 
-def rehearsal_folder(data: str | Path, seed: int = 0, years: tuple[int, int] = rehearsal.YEARS):
+def rehearsal_folder(data: str | Path, seed: int = 0, years: tuple[int, int] = amazon.YEARS):
     """The folder of the generated Amazon of these options, made if it is not there yet.
 
     It lies beside the kernels, or in the folder of GRIDHYDRO_CACHE, under a name that changes with
-    the options and with the code that generates; see `gridhydro.rehearsal.generate` for its files.
+    the options and with the code that generates; see `amazon.generate` for its files.
     ValueError for years that end before they begin, FileNotFoundError for what the data folder
     lacks.
     """
@@ -32,7 +32,7 @@ def rehearsal_folder(data: str | Path, seed: int = 0, years: tuple[int, int] = r
     print(f"generating the rehearsal's world of {first} to {last} in {folder}", file=sys.stderr)
     beside = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
-        rehearsal.generate(beside, data, seed, (first, last))
+        amazon.generate(beside, data, seed, (first, last))
         if not folder.exists():  # another process may have been faster
             os.replace(beside, folder)
     finally:
@@ -42,8 +42,8 @@ def rehearsal_folder(data: str | Path, seed: int = 0, years: tuple[int, int] = r
 
 def _code() -> str:
     """What tells whether another version generated a world."""
-    parts = [rehearsal, *(v for v in vars(rehearsal).values() if callable(v))]
+    parts = [amazon, *(v for v in vars(amazon).values() if callable(v))]
     names = {inspect.getmodule(part).__name__ for part in parts if inspect.getmodule(part)}
-    own = sorted(name for name in names if name.startswith("gridhydro.rehearsal"))
+    own = sorted(name for name in names if name.startswith("gridhydro.synthetic.amazon"))
     text = "".join(inspect.getsource(sys.modules[name]) for name in own)
     return sha256(text.encode()).hexdigest()[:8]

@@ -13,10 +13,10 @@ import pandas as pd
 import xarray as xr
 from scipy.ndimage import gaussian_filter
 
-from gridhydro.domain import Domain
+from gridhydro.domain.domain import Domain
 from gridhydro.io.hydropy import FIELDS
-from gridhydro.noise import logistic, smooth_map
-from gridhydro.rehearsal_weather import Climate, wetness
+from gridhydro.synthetic.amazon_weather import Climate, wetness
+from gridhydro.synthetic.random_fields import logistic, smooth_map
 
 NORTH, SOUTH, WEST, EAST = 7, -23, -83, -47  # 60 rows and 72 columns
 _MID_MONTH = pd.date_range("2001-01-15", periods=12, freq="MS").day_of_year.to_numpy() + 14

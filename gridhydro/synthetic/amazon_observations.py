@@ -13,18 +13,18 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from gridhydro.demo_world import observe
-from gridhydro.forcing import Forcing
-from gridhydro.landsurface import LandSurface, land_surface
-from gridhydro.model import Model
-from gridhydro.noise import smooth_map
-from gridhydro.rehearsal_weather import VARIABLES, reference_evapotranspiration
-from gridhydro.river import River
-from gridhydro.storage import StorageObservations
-from gridhydro.tiles import Tiles
+from gridhydro.domain.tiles import Tiles
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.inputs.land_surface import LandSurface, land_surface
+from gridhydro.model.model import Model
+from gridhydro.model.river import River
+from gridhydro.observations.storage import StorageObservations
+from gridhydro.synthetic.amazon_weather import VARIABLES, reference_evapotranspiration
+from gridhydro.synthetic.catchment import observe
+from gridhydro.synthetic.random_fields import smooth_map
 
 if TYPE_CHECKING:
-    from gridhydro.rehearsal import Rehearsal
+    from gridhydro.synthetic.amazon import Rehearsal
 
 COLUMN = "hydropy_ramp"
 SPINUP = 730  # days, in which the stores find their equilibrium

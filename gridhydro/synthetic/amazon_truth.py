@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from gridhydro.domain import Domain
-from gridhydro.noise import logistic, smooth_map, standard
-from gridhydro.rehearsal_weather import rounded
+from gridhydro.domain.domain import Domain
+from gridhydro.synthetic.amazon_weather import rounded
+from gridhydro.synthetic.random_fields import logistic, smooth_map, standard
 
 LARGEST_ERROR = 0.25  # of Penman-Monteith
 _DAYS = 366  # at once, so that memory stays small

@@ -13,11 +13,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from gridhydro import meteorology as met
-from gridhydro.domain import Domain
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs import meteorology as met
+from gridhydro.inputs.pet import penman_monteith_of_six
 from gridhydro.nets.correction import SIX
-from gridhydro.noise import logistic, persistent, smooth_days, smooth_map, standard
-from gridhydro.pet import penman_monteith_of_six
+from gridhydro.synthetic.random_fields import (
+    logistic,
+    persistent,
+    smooth_days,
+    smooth_map,
+    standard,
+)
 
 # CF name, units and long name
 VARIABLES = {

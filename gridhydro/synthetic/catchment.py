@@ -18,8 +18,8 @@ from affine import Affine
 from scipy.ndimage import gaussian_filter
 
 from gridhydro.columns import column
-from gridhydro.demo_weather import daily_weather
-from gridhydro.noise import logistic, smooth_map, standard
+from gridhydro.synthetic.catchment_weather import daily_weather
+from gridhydro.synthetic.random_fields import logistic, smooth_map, standard
 
 SHAPE, CELL, CORNER, CRS = (40, 50), 2000.0, (4_200_000.0, 2_950_000.0), "EPSG:3035"
 YEARS = 6

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from gridhydro.noise import persistent, smooth_days
+from gridhydro.synthetic.random_fields import persistent, smooth_days
 
 START = "2001-01-01"
 KNOTS = 6  # of the daily fields: showers reach over about a sixth of the raster

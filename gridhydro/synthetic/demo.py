@@ -10,18 +10,19 @@ import numpy as np
 import pandas as pd
 import torch
 
-from gridhydro import checkpoint, plot
-from gridhydro.column import Field
+from gridhydro.base import files
 from gridhydro.columns import column as column_named
-from gridhydro.demo_world import World, make_world, observe
-from gridhydro.domain import Domain
-from gridhydro.forcing import Forcing
-from gridhydro.model import Model
-from gridhydro.river import SECONDS, VELOCITY, River, flow_length
-from gridhydro.routing import route
-from gridhydro.run import Run
-from gridhydro.simulate import simulate
-from gridhydro.training import train
+from gridhydro.columns.column import Field
+from gridhydro.domain.domain import Domain
+from gridhydro.evaluation import plots
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.model.model import Model
+from gridhydro.model.river import SECONDS, VELOCITY, River, flow_length
+from gridhydro.model.routing import route
+from gridhydro.model.run import Run
+from gridhydro.model.simulate import simulate
+from gridhydro.synthetic.catchment import World, make_world, observe
+from gridhydro.training.train import train
 
 TRAINING, VALIDATION = ("2002", "2004"), ("2005", "2006")
 # the hidden function is smooth: a small network finds it sooner than a large one
@@ -103,9 +104,9 @@ def _recovery(run: Run, world: World, out: Path) -> pd.DataFrame:
         maps[field.name] = values
         shown.append(field)
     table = pd.DataFrame(rows)
-    checkpoint.replace(out / "recovery.csv", lambda p: table.to_csv(p, index=False))
-    figure = plot.parameter_maps(domain, maps, shown, truth=truth)
-    plot.save(figure, out / "figures" / "recovery.png")
+    files.replace(out / "recovery.csv", lambda p: table.to_csv(p, index=False))
+    figure = plots.parameter_maps(domain, maps, shown, truth=truth)
+    plots.save(figure, out / "figures" / "recovery.png")
     return table
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gridhydro.forcing import Forcing
-from gridhydro.given import whole
-from gridhydro.simulation import Simulation
+from gridhydro.base.arguments import whole
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.model.state import Simulation
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from gridhydro.batches import Batch, minibatches
-from gridhydro.forcing import Forcing
-from gridhydro.given import names as names_of
-from gridhydro.given import period as period_of
-from gridhydro.model import Model
-from gridhydro.objective import Validation
-from gridhydro.observed import refuse_empty
-from gridhydro.splits import Split
-from gridhydro.targets import Seen
+from gridhydro.base.arguments import names as names_of
+from gridhydro.base.arguments import period as period_of
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.model.model import Model
+from gridhydro.observations.discharge import refuse_empty
+from gridhydro.observations.targets import Seen
+from gridhydro.training.batches import Batch, minibatches
+from gridhydro.training.objective import Validation
+from gridhydro.training.splits import Split
 
 
 def period_and_gauges(period, gauges, split: Split | None):

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from gridhydro.batches import Batch
-from gridhydro.model import Model
-from gridhydro.simulate import simulate
+from gridhydro.model.model import Model
+from gridhydro.model.simulate import simulate
+from gridhydro.training.batches import Batch
 
 
 class NotFinite(ArithmeticError):

@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gridhydro import metrics
-from gridhydro.batches import Batch
-from gridhydro.forcing import Forcing
-from gridhydro.given import share
-from gridhydro.losses import NothingObserved, nse_loss
-from gridhydro.observed import per_area, variance
-from gridhydro.simulation import Simulation
-from gridhydro.storage import StorageObservations
-from gridhydro.targets import Seen
+from gridhydro.base.arguments import share
+from gridhydro.evaluation import metrics
+from gridhydro.evaluation.losses import NothingObserved, nse_loss
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.model.state import Simulation
+from gridhydro.observations.discharge import per_area, variance
+from gridhydro.observations.storage import StorageObservations
+from gridhydro.observations.targets import Seen
+from gridhydro.training.batches import Batch
 
 
 class Objective:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gridhydro.checkpoint import replace
+from gridhydro.base.files import replace
 
 Period = tuple[str, str]
 

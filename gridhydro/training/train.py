@@ -13,20 +13,21 @@ import torch
 import xarray as xr
 from tqdm import tqdm
 
-from gridhydro import checkpoint, guard, training_data
-from gridhydro.batches import Batch, Batches
-from gridhydro.forcing import Forcing
-from gridhydro.given import one_of, whole
-from gridhydro.interrupt import Interrupt
-from gridhydro.losses import NothingObserved, name_of
-from gridhydro.losses import loss as loss_named
-from gridhydro.model import Model
-from gridhydro.objective import Objective
-from gridhydro.observed import observations, refuse_empty
-from gridhydro.run import Run
-from gridhydro.splits import Split
-from gridhydro.storage import StorageObservations
-from gridhydro.targets import Target, read_all
+from gridhydro.base import files
+from gridhydro.base.arguments import one_of, whole
+from gridhydro.base.interrupt import Interrupt
+from gridhydro.evaluation.losses import NothingObserved, name_of
+from gridhydro.evaluation.losses import loss as loss_named
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.model.model import Model
+from gridhydro.model.run import Run
+from gridhydro.observations.discharge import observations, refuse_empty
+from gridhydro.observations.storage import StorageObservations
+from gridhydro.observations.targets import Target, read_all
+from gridhydro.training import checkpoint, data, divergence
+from gridhydro.training.batches import Batch, Batches
+from gridhydro.training.objective import Objective
+from gridhydro.training.splits import Split
 
 STARTS = ("empty", "equilibrium")
 OPTIMIZERS = {"adam": torch.optim.Adam, "adadelta": torch.optim.Adadelta}
@@ -108,11 +109,11 @@ def train(
     spinup, spinup_cycles = whole("spinup", spinup, 0), whole("spinup_cycles", spinup_cycles, 0)
     if not isinstance(batches, Batches | None):
         raise ValueError(f"batches is a gridhydro.Batches(basins=..., ...), not {batches!r}")
-    period, gauges = training_data.period_and_gauges(period, gauges, split)
+    period, gauges = data.period_and_gauges(period, gauges, split)
     if batches is not None and spinup_cycles:
         raise ValueError("minibatches have warm-ups of their own: leave spinup_cycles out")
     model.to(device)
-    pet = training_data.method_of(forcing)
+    pet = data.method_of(forcing)
     forcing = Forcing.read(
         forcing, model.domain, model, device=device, cache=cache, progress=progress
     )
@@ -123,7 +124,7 @@ def train(
             raise ValueError("there is no discharge: leave gauges and held_out out")
         names = []
     else:
-        names = training_data.training_gauges(model, gauges, held_out)
+        names = data.training_gauges(model, gauges, held_out)
     if batches is not None:  # the warm-up has to lie in the record
         days = slice(max(days.start, batches.warmup), days.stop)
         if days.start >= days.stop:
@@ -131,7 +132,7 @@ def train(
                 f"a warm-up of {batches.warmup} days leaves nothing of the period to score: take a "
                 "shorter one, or begin the forcing earlier"
             )
-    observed, places = None, training_data.places_of(model, names)
+    observed, places = None, data.places_of(model, names)
     if discharge is not None:
         observed = observations(discharge, forcing.times, model, names, device, cache, progress)
     targets = [targets] if isinstance(targets, Target) else targets
@@ -146,7 +147,7 @@ def train(
         raise ValueError(
             "a start near equilibrium is found in the days of a spin-up: give some, no batches"
         )
-    epoch_of = training_data.epochs(
+    epoch_of = data.epochs(
         model, forcing, observed, places, days, spinup, batches, seed, balanced, seen
     )
     run_days = slice(days.start - spinup, days.stop) if balanced else days
@@ -154,15 +155,11 @@ def train(
         model, loss_named(loss), observed, forcing.times, run_days, days, batches, storage,
         storage_weight, seen,
     )  # fmt: skip
-    checking = training_data.validation(
-        validation, model, forcing, observed, days, spinup, places, storage
-    )
+    checking = data.validation(validation, model, forcing, observed, days, spinup, places, storage)
     if lumped:
-        model.fit_inputs(training_data.sample(forcing, days, places, device), places)
+        model.fit_inputs(data.sample(forcing, days, places, device), places)
     elif model.options["network"] == "lstm" or model.correction is not None:
-        model.fit_inputs(
-            training_data.sample(forcing, days, torch.arange(model.domain.size), device)
-        )
+        model.fit_inputs(data.sample(forcing, days, torch.arange(model.domain.size), device))
     history: list[dict] = []
     if optimizer not in OPTIMIZERS:
         raise ValueError(f"optimizer is one of {', '.join(OPTIMIZERS)}, not '{optimizer}'")
@@ -179,7 +176,7 @@ def train(
     done = 0
     folder = Path(out) / "checkpoint" if out is not None else None
     if folder is not None:
-        checkpoint.writable(folder)
+        files.writable(folder)
         if resume:
             done, history = checkpoint.read(folder, model, torch_optimizer, about)
     saved = time.monotonic()
@@ -214,13 +211,13 @@ def train(
             return None  # a window in which nothing varies
         except ValueError:
             # the routing refuses NaN; anything else is for the caller
-            if guard.first(model, batch, forcing.times) is None:
+            if divergence.first(model, batch, forcing.times) is None:
                 raise
             value = torch.tensor(torch.nan)
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
         if not (torch.isfinite(value) and torch.isfinite(norm)):
-            raise guard.NotFinite(
-                guard.report(model, batch, forcing.times, epoch, Path(out or "."))
+            raise divergence.NotFinite(
+                divergence.report(model, batch, forcing.times, epoch, Path(out or "."))
             )
         torch_optimizer.step()
         return {"loss": value.item()} | {name: part.item() for name, part in parts.items()}

@@ -15,21 +15,22 @@ import xarray as xr
 from torch import Tensor
 from tqdm import tqdm
 
-from gridhydro import checkpoint
-from gridhydro.column import Column
-from gridhydro.domain import Domain
-from gridhydro.forcing import Forcing
-from gridhydro.given import one_of, whole
-from gridhydro.given import period as period_of
-from gridhydro.interrupt import Interrupt
-from gridhydro.misfits import MISFITS
-from gridhydro.model import Model
-from gridhydro.run import Run
-from gridhydro.sceua import STOPS, Search, search
-from gridhydro.sites import Observed, Sites, put
-from gridhydro.targets import Target
-from gridhydro.training import device_named
-from gridhydro.training_data import method_of
+from gridhydro.base import files
+from gridhydro.base.arguments import one_of, whole
+from gridhydro.base.arguments import period as period_of
+from gridhydro.base.interrupt import Interrupt
+from gridhydro.columns.column import Column
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.model.model import Model
+from gridhydro.model.run import Run
+from gridhydro.observations.targets import Target
+from gridhydro.training import checkpoint
+from gridhydro.training.calibration.losses import MISFITS
+from gridhydro.training.calibration.objective import Observed, Sites, put
+from gridhydro.training.calibration.sceua import STOPS, Search, search
+from gridhydro.training.data import method_of
+from gridhydro.training.train import device_named
 
 METHODS = ("sceua",)
 
@@ -66,7 +67,7 @@ def calibrate(
     discharge   of lumped basins, as for `gridhydro.train`
     target      a `gridhydro.Target` instead: a flux or state that is observed on cells
     period, spinup  days that are scored, and days before them that only fill the stores
-    method      "sceua", see `gridhydro.sceua.search`, which has complexes, max_runs and variant
+    method      "sceua", see `sceua.search`, which has complexes, max_runs and variant
     loss        "nse" (of discharge; of a target its own), "kge", "rmse" or "rmse_lowflow"
     gauges      sites to search (all); the others keep the middle of every range
     fixed, unit_hydrograph, properties, scheme  see `gridhydro.Model`
@@ -170,7 +171,7 @@ class Calibration(Run):
     def save(self, folder: str | Path, **options) -> None:
         """As `Run.save`; the trace goes to search.nc."""
         super().save(folder, **options)
-        checkpoint.replace(Path(folder) / "search.nc", lambda p: self.trace.to_netcdf(p))
+        files.replace(Path(folder) / "search.nc", lambda p: self.trace.to_netcdf(p))
 
 
 class _Log:
@@ -181,7 +182,7 @@ class _Log:
         self.about, self.every, self.progress = about, every, progress
         self.state, self.history = None, []
         if self.folder is not None:
-            checkpoint.writable(self.folder)
+            files.writable(self.folder)
             if resume and (kept := checkpoint.kept(self.folder, about)):
                 _, tensors, self.history = kept
                 self.state = Search(**{name: v.to(device) for name, v in tensors.items()})

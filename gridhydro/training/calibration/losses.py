@@ -1,8 +1,8 @@
 """What a search makes small at each site and for each of many parameter sets.
 
-The formulas of `gridhydro.losses`, which training follows, before any mean over sites and without a
-care for gradients: simulated (T, N, M) against observed (T, N) in one unit, NaN where there is no
-observation, gives (N, M), 0 for a perfect fit.
+The formulas of `evaluation.losses`, which training follows, before any mean over sites and
+without a care for gradients: simulated (T, N, M) against observed (T, N) in one unit, NaN where
+there is no observation, gives (N, M), 0 for a perfect fit.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from gridhydro.given import one_of
-from gridhydro.losses import LEAST_SPREAD, low_flow
-from gridhydro.sceua import fold
+from gridhydro.base.arguments import one_of
+from gridhydro.evaluation.losses import LEAST_SPREAD, low_flow
+from gridhydro.training.calibration.sceua import fold
 
 
 def misfit(name: str, simulated: Tensor, observed: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ def _rmse(simulated, observed, valid) -> Tensor:
 
 
 def _rmse_lowflow(simulated, observed, valid, alpha=0.25) -> Tensor:
-    """As `gridhydro.losses.rmse_lowflow_loss`, of each site."""
+    """As `gridhydro.evaluation.losses.rmse_lowflow_loss`, of each site."""
     low = _rmse(low_flow(simulated), low_flow(observed), valid)
     return (1 - alpha) * _rmse(simulated, observed, valid) + alpha * low
 

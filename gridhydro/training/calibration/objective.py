@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gridhydro import hydrograph
-from gridhydro.domain import Domain
-from gridhydro.forcing import Forcing
-from gridhydro.misfits import RELATIVE, misfit
-from gridhydro.model import Model
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.model import unit_hydrograph as hydrograph
+from gridhydro.model.model import Model
+from gridhydro.model.simulate import simulate
 from gridhydro.nets.base import MARGIN
-from gridhydro.observed import observations, refuse_empty
-from gridhydro.simulate import simulate
-from gridhydro.targets import Seen, Target
-from gridhydro.training_data import places_of, training_gauges
+from gridhydro.observations.discharge import observations, refuse_empty
+from gridhydro.observations.targets import Seen, Target
+from gridhydro.training.calibration.losses import RELATIVE, misfit
+from gridhydro.training.data import places_of, training_gauges
 
 # simulated values that are held at once
 _VALUES = 2**23

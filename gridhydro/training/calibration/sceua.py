@@ -15,8 +15,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from gridhydro.given import one_of, whole
-from gridhydro.streams import uniform
+from gridhydro.base.arguments import one_of, whole
+from gridhydro.training.calibration.random_streams import uniform
 
 MEMBERS = 64  # points of a site in one call, at most: the components of a cell
 STOPS = ("searching", "runs", "range", "change")

@@ -1,0 +1,1 @@
+"""Domain files: their sections, what they name, and what each command does with them."""

@@ -1,0 +1,1 @@
+"""Where: grid, flow directions, river network, gauges and tiles, and the `Domain` of them all."""

@@ -1,0 +1,1 @@
+"""How well: losses, metrics, tables of scores, and figures."""

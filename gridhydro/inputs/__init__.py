@@ -1,0 +1,1 @@
+"""What a model reads: forcing, attributes, land surface, potential evapotranspiration, history."""

@@ -1,0 +1,1 @@
+"""Parameters of every gauge or cell by itself, without gradients."""

@@ -28,26 +28,29 @@ _HOMES = {
     "StorageObservations": "observations.storage",
     "Target": "observations.targets",
     "Tiles": "domain.tiles",
-    "basins": "inputs.basins",
+    "check": "inputs.check",
     "calibrate": "training.calibration.calibrate",
     "land_surface": "inputs.land_surface",
     "load": "model.run",
     "route": "model.routing",
-    "splits": "training.splits",
     "train": "training.train",
 }
 
+# public as a whole
+_MODULES = {"basins": "inputs.basins", "splits": "training.splits"}
+
 __all__ = [
     "COLUMNS", "Column", "Embedded", "Field", "OutsideVocabulary", "fields", "simulate", *_HOMES,
+    *_MODULES,
 ]  # fmt: skip
 
 
 def __getattr__(name: str):
+    if name in _MODULES:
+        return import_module(f"gridhydro.{_MODULES[name]}")
     if name not in _HOMES:
         raise AttributeError(f"gridhydro has no '{name}'; it has {', '.join(__all__)}")
-    module = import_module(f"gridhydro.{_HOMES[name]}")
-    # a few modules are public as a whole
-    return module if module.__name__.endswith(f".{name}") else getattr(module, name)
+    return getattr(import_module(f"gridhydro.{_HOMES[name]}"), name)
 
 
 def __dir__():

@@ -201,10 +201,11 @@ def _target_report(path: Path) -> str:
 
 def _check(options) -> None:
     from gridhydro.config.load import load
+    from gridhydro.inputs.check import check
 
     setup = load(options.domain, options.data)
     column = "hbv" if setup.model.column == "lstm" else setup.model.column
-    print(setup.domain, setup.domain.check(setup.forcing, column), sep="\n")
+    print(setup.domain, check(setup.domain, setup.forcing, column), sep="\n")
     if setup.storage is not None:
         print(setup.storage)
 

@@ -1,1 +1,1 @@
-"""Units, calendar, the table of quantities, checks of arguments, files: what every room stands on."""
+"""Units, calendar, quantities, checks of arguments, files: what every room stands on."""

@@ -9,7 +9,6 @@ import pandas as pd
 import pyproj
 import xarray as xr
 
-from gridhydro.columns import column as column_named
 from gridhydro.domain import builders, domain_file, packing, resample
 from gridhydro.domain.check import Report
 from gridhydro.domain.grid import Grid, spatial_dims, transform
@@ -131,17 +130,6 @@ class Domain:
         if self.grid is None:
             return f"basin '{self.gauges.index[cell]}'"
         return self.grid.name_cell(self.row[cell], self.col[cell])
-
-    def check(self, forcing: xr.Dataset | None = None, column="hbv") -> Report:
-        """What was found when the domain was built, and what a run would refuse of `forcing`.
-
-        `column` names the column whose forcing it is to be.
-        """
-        if forcing is None:
-            return self.report
-        from gridhydro.inputs.forcing import Forcing
-
-        return self.report + Forcing.check(forcing, self, column_named(column))
 
     def crop(self, gauges=None) -> Domain:
         """The domain of only the cells upstream of these gauges (names; all gauges if None)."""

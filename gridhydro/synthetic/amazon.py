@@ -7,7 +7,6 @@ one seed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,38 +26,13 @@ from gridhydro.synthetic.amazon_weather import (
     reference_evapotranspiration,
     weather,
 )
+from gridhydro.synthetic.amazon_world import Rehearsal
 from gridhydro.synthetic.catchment import gauge_cells
 
 YEARS = (2001, 2016)
 GAUGES, MAIN_RIVER = 24, (0.79, 0.37, 0.22, 0.12, 0.05)  # shares of the basin
 DDM30 = "ddm30/ddm30_global_30min.nc"
 GRACE = "grace/twsa_csr_rl06_1deg_south_america.nc"
-
-
-@dataclass(frozen=True, eq=False)
-class Rehearsal:
-    """The basin of N cells and T days, as `generate` writes it.
-
-    domain      with gauges; areas are of land
-    file        fields of HydroPy's land-surface file, (lat, lon) and (month, lat, lon)
-    times       (T,) days
-    weather     name -> (T, N) float32, units as in `rehearsal_weather.VARIABLES`
-    attributes  21 rasters (y, x)
-    parameters  the true ones, name -> (N,)
-    pet_error   (T, N) float32, mm d-1: true potential evapotranspiration less Penman-Monteith
-    gauges      by name: lon, lat, area_km2
-    grace       time_start, time_end (the first day after) of each solution within `times`
-    """
-
-    domain: Domain
-    file: xr.Dataset
-    times: pd.DatetimeIndex
-    weather: dict[str, np.ndarray]
-    attributes: xr.Dataset
-    parameters: dict[str, np.ndarray]
-    pet_error: np.ndarray
-    gauges: pd.DataFrame
-    grace: pd.DataFrame
 
 
 def make_rehearsal(data: str | Path, seed: int = 0, years: tuple[int, int] = YEARS) -> Rehearsal:

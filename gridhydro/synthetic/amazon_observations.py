@@ -6,8 +6,6 @@ evapotranspiration, and both have errors.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 import torch
@@ -20,11 +18,9 @@ from gridhydro.model.model import Model
 from gridhydro.model.river import River
 from gridhydro.observations.storage import StorageObservations
 from gridhydro.synthetic.amazon_weather import VARIABLES, reference_evapotranspiration
+from gridhydro.synthetic.amazon_world import Rehearsal
 from gridhydro.synthetic.catchment import observe
 from gridhydro.synthetic.random_fields import smooth_map
-
-if TYPE_CHECKING:
-    from gridhydro.synthetic.amazon import Rehearsal
 
 COLUMN = "hydropy_ramp"
 SPINUP = 730  # days, in which the stores find their equilibrium

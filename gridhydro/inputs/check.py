@@ -1,0 +1,19 @@
+"""What a run would refuse of its input, found before it is run."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from gridhydro.columns import column as column_named
+from gridhydro.columns.column import Column
+from gridhydro.domain.check import Report
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs.forcing import Forcing
+
+
+def check(domain: Domain, forcing: xr.Dataset, column: str | Column = "hbv") -> Report:
+    """What was found when the domain was built, and what a run of the column refuses of `forcing`.
+
+    forcing  Dataset (time, y, x), of lumped basins (time, gauge), as for `gridhydro.train`
+    """
+    return domain.report + Forcing.check(forcing, domain, column_named(column))

@@ -1,0 +1,209 @@
+"""Water budgets: they close, they are those of the run, and regions add up."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import xarray as xr
+
+from gridhydro import Domain, Model, River, Run
+from gridhydro.analysis.budget import per_year, table, total, water_budget
+from gridhydro.analysis.regions import Regions
+from gridhydro.inputs.attributes import attribute_values
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.nets import PETCorrection
+from tests.support.lumped import basins, fit
+from tests.support.small_basins import NAMES
+from tests.support.small_world import OUTLET, small_model, small_world
+from tests.support.two_store import TwoStore
+
+ALL = ("2001", "2002")
+MONTHS = pd.date_range("2001-01-01", "2002-12-01", freq="MS")
+
+
+def run_of(model, cycles=0):
+    domain, _, weather, _ = small_world()
+    forcing = Forcing.read(weather, domain, model)
+    about = {"period": ["2001-01", "2001-06"], "spinup_cycles": cycles}
+    return Run(model, forcing, pd.DataFrame(), about)
+
+
+def budget(run, period=ALL, gauges=None, **options):
+    return water_budget(run, period, gauges, progress=False, **options)
+
+
+def largest(values):
+    return float(abs(values["residual"]).max())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        dict(components=3, weights="learned"),
+        dict(river=River(reservoirs=3, delay=1, velocity=0.3)),
+        dict(scheme="explicit:4"),
+    ],
+)
+def test_the_budget_of_a_raster_closes(options):
+    single = budget(run_of(small_model(**options)))
+    # storage of some hundred mm, rounded at the end of every day
+    assert largest(single) < 1e-3
+    assert float(single["storage_change"].std()) > 1
+    double = budget(run_of(small_model(**options).double()), between=True)
+    assert largest(double) < 1e-9
+
+
+def corrected_model():
+    """A small model whose evapotranspiration a network changes by up to some mm a day."""
+    domain, attributes, _, _ = small_world()
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        values = attribute_values(domain, attributes)
+        correction = PETCorrection(domain, values, ("temperature",), (2, 2))
+        torch.nn.init.normal_(correction.layers[-1].weight, std=0.5)
+    return small_model(correction=correction)
+
+
+def test_a_correction_sees_the_days_around():
+    run = run_of(corrected_model())
+    found = budget(run)
+    assert largest(found) < 1e-3
+    area = found["area"].sel(site=OUTLET).item()
+    flow = run.discharge()[OUTLET].resample("MS").sum() * 86.4 / area
+    np.testing.assert_allclose(found["discharge"].sel(site=OUTLET), flow, rtol=2e-5)
+
+
+@pytest.mark.parametrize("cycles", [0, 2])
+def test_terms_are_those_of_the_run(cycles):
+    run = run_of(small_model(), cycles)
+    domain, series = run.model.domain, run.simulate(outputs=["actual_evapotranspiration"])
+    found = budget(run, ("2001-03-10", "2002-02"))
+    assert found["days"].values[[0, 1, -1]].tolist() == [22, 30, 28]
+    assert str(found["time_end"].values[-1])[:10] == "2002-03-01"
+    weights = domain.area * np.isin(np.arange(domain.size), domain.network.upstream_cells(
+        domain.gauges.loc["G05", "cell"]))  # fmt: skip
+    daily = pd.Series(
+        domain.pack(series["actual_evapotranspiration"]) @ weights / weights.sum(), series.time
+    )
+    flow = (
+        series["discharge"].sel(gauge="G05").to_series()
+        * 86.4
+        / found["area"].sel(site="G05").item()
+    )
+    for name, depth in (("evapotranspiration", daily), ("discharge", flow)):
+        wanted = depth["2001-03-10":"2002-02"].resample("MS").sum()
+        np.testing.assert_allclose(found[name].sel(site="G05"), wanted, rtol=2e-5)
+
+
+def test_regions_between_gauges_add_up_to_that_upstream_of_the_last():
+    run = run_of(small_model())
+    upstream, between = budget(run), budget(run, between=True)
+    assert float(between["area"].sum()) == pytest.approx(float(upstream["area"].sel(site=OUTLET)))
+    for name in ("precipitation", "discharge", "evapotranspiration", "storage_change"):
+        volume = (between[name] * between["area"]).sum("site")
+        wanted = (upstream[name] * upstream["area"]).sel(site=OUTLET)
+        np.testing.assert_allclose(volume, wanted, rtol=1e-9, atol=1e-6)
+    # a gauge without others upstream has one region in both
+    np.testing.assert_allclose(
+        between["residual"].sel(site="G20"), upstream["residual"].sel(site="G20")
+    )
+    some = Regions.of(run.model.domain, [OUTLET, "G05"], between=True)
+    assert some.gauges.toarray().sum() == 1 and some.area.sum() == run.model.domain.area.sum()
+
+
+@pytest.mark.parametrize(
+    ("kind", "way"), [("weighted", None), ("lstm", "mean"), ("weighted", "components")]
+)
+def test_the_budget_of_lumped_basins_closes(kind, way):
+    run = lumped(kind, way)
+    found = budget(run, ("2000", "2002"))
+    assert found["site"].values.tolist() == NAMES
+    assert largest(found) < 1e-3
+    series = run.simulate(outputs=["total_storage"])
+    flow = series["discharge"] / series["gauge_area"] * 86.4
+    wanted = flow.resample(time="MS").sum().transpose("time", "gauge")
+    np.testing.assert_allclose(found["discharge"], wanted, rtol=1e-4, atol=1e-4)
+    if way is None:  # no water is on its way to the gauge
+        ends = pd.DatetimeIndex(found["time_end"].values) - pd.Timedelta(1, "D")
+        stored = series["total_storage"].sel(time=ends).transpose("time", "gauge")
+        np.testing.assert_allclose(found["storage_end"], stored, rtol=1e-5)
+
+
+def lumped(kind="mlp", way=None):
+    parts = basins()
+    options = {"mlp": dict(hidden=(8,)), "weighted": dict(hidden=(8,), weights="learned")}
+    options["lstm"] = dict(network="lstm", hidden=8, dynamic=["beta"])
+    model = Model(
+        parts.domain,
+        attributes=parts.attributes,
+        components=2,
+        unit_hydrograph=way,
+        **options[kind],
+    )
+    forcing = Forcing.read(parts.forcing, parts.domain, model.column)
+    return Run(model, forcing, pd.DataFrame(), {"period": ["2001", "2002"]})
+
+
+def test_a_run_starts_with_the_stores_of_its_column():
+    parts = basins()
+    model = Model(parts.domain, TwoStore(), parts.attributes, hidden=(4,))
+    forcing = Forcing.read(parts.forcing, parts.domain, model.column)
+    run = Run(model, forcing, pd.DataFrame(), {"period": ["2001", "2002"]})
+    found = budget(run, ("2000", "2000"), NAMES[:2])
+    assert (found["storage_start"][0] == 3).all()  # 1 mm and 2 mm
+    assert largest(found) < 1e-3
+
+
+def test_years_are_made_of_months():
+    months = budget(run_of(small_model()), gauges=[OUTLET])
+    years, hydrological, whole = (total(months, f) for f in ("YS", "YS-OCT", None))
+    assert years["days"].values.tolist() == [365, 365]
+    assert hydrological["days"].values.tolist() == [273, 365, 92]
+    assert whole["time_end"].values[0] == np.datetime64("2003-01-01")
+    for values in (years, hydrological, whole):
+        assert largest(values) < 1e-3
+        for name in ("precipitation", "storage_change"):
+            assert float(values[name].sum()) == pytest.approx(float(months[name].sum()))
+    rate = per_year(whole)["precipitation"]
+    assert rate.units == "mm yr-1"
+    assert rate.item() == pytest.approx(float(months["precipitation"].sum()) / 730 * 365.2425)
+
+
+def test_the_table_has_both_units():
+    values = total(budget(run_of(small_model())), "YS")
+    rows = table(values)
+    assert len(rows) == 2 * values.sizes["site"]
+    first = rows.iloc[0]
+    assert (first["site"], first["start"], first["end"]) == (OUTLET, "2001-01-01", "2001-12-31")
+    assert first["discharge [mm yr-1]"] == pytest.approx(first["discharge [mm]"] * 365.2425 / 365)
+    assert "storage_start [mm]" not in rows
+
+
+def test_what_has_no_budget_is_said():
+    run = run_of(small_model())
+    with pytest.raises(ValueError, match="no gauge is called 'Obidos'; the domain has G03"):
+        budget(run, gauges=["Obidos"])
+    with pytest.raises(ValueError, match="not all in the forcing"):
+        budget(run, ("1999", "2001"))
+    with pytest.raises(ValueError, match="a list of names"):
+        budget(run, gauges="G03")
+    rival = fit("rival", epochs=1)
+    with pytest.raises(ValueError, match="'lstm' stores and evaporates no water"):
+        budget(rival, ("2001", "2002"))
+
+
+def test_two_gauges_in_one_cell_have_nothing_between_them():
+    axes = {"lat": [0.5, 1.5], "lon": [0.5, 1.5]}
+    gauges = pd.DataFrame({"name": ["a", "b"], "lon": [0.5, 0.5], "lat": [0.5, 0.5]})
+    codes = xr.DataArray(np.zeros((2, 2)), axes, ("lat", "lon"))
+    domain = Domain.from_d8(codes, "watergap", gauges=gauges)
+    with pytest.raises(ValueError, match="a and b lie in one cell"):
+        Regions.of(domain, between=True)
+    assert Regions.of(domain).area.tolist() == [domain.area[0]] * 2
+
+
+def test_gradients_are_left_alone():
+    run = run_of(small_model())
+    budget(run, ("2001-01", "2001-02"))
+    assert torch.is_grad_enabled() and all(p.grad is None for p in run.model.parameters())

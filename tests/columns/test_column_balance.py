@@ -1,0 +1,94 @@
+"""Water: what came in is what left and what is still there, cell by cell, over ten years."""
+
+import pytest
+import torch
+
+from gridhydro import COLUMNS, Column, fields, simulate
+from tests.support.column_cases import make_case, names
+
+DAYS = 3652
+
+
+class Tank(Column):
+    """Other forcings than HBV's, two of which bring water, and another name for what leaves."""
+
+    name = "tank"
+    states = fields("tank mm: water in the tank")
+    forcings = fields("demand mm d-1: demand", "rain mm d-1: rain", "dew mm d-1: dew")
+    parameters = fields("rate d-1 [0.05, 0.5]: recession rate")
+    fluxes = fields("runoff mm d-1: runoff", "loss mm d-1: evaporation")
+    water_in, water_out = ("rain", "dew"), ("runoff", "loss")
+
+    def step(self, s, x, p):
+        tank = s.tank + x.rain + x.dew
+        loss = torch.minimum(x.demand, tank)
+        runoff = p.rate * (tank - loss)
+        return dict(tank=tank - loss - runoff), dict(runoff=runoff, loss=loss)
+
+
+@pytest.mark.parametrize("column", [*COLUMNS.values(), Tank()], ids=lambda column: column.name)
+@pytest.mark.parametrize(
+    "real, tolerance", [(torch.float64, 1e-12), (torch.float32, 1e-6)], ids=["float64", "float32"]
+)
+def test_ten_years_close(column, real, tolerance):
+    ten_years_close(column, real, tolerance)
+
+
+@pytest.mark.parametrize(
+    "scheme, real, tolerance",
+    [
+        ("explicit:4", torch.float64, 1e-12),
+        ("rk4:2", torch.float64, 1e-12),
+        ("implicit", torch.float64, 1e-12),
+        ("implicit", torch.float32, 1e-6),
+    ],
+    ids=str,
+)
+def test_ten_years_close_by_every_scheme(scheme, real, tolerance):
+    ten_years_close("hbv_improved", real, tolerance, scheme=scheme)
+
+
+def ten_years_close(column, real, tolerance, **choices):
+    case = make_case(column, cells=40, days=DAYS).to(real)
+    outputs = [*case.column.water_out, *(f.name for f in case.column.states)]
+    values, final = simulate(
+        column, case.forcing, case.parameters, properties=case.properties, initial=case.initial,
+        outputs=outputs, networks=case.networks, **choices,
+    )  # fmt: skip
+    weather = dict(zip((f.name for f in case.column.forcings), case.forcing, strict=True))
+    came = sum(weather[name].double().sum(0) for name in case.column.water_in)
+    left = sum(values[name].double().sum(0) for name in case.column.water_out)
+    start, end = (
+        torch.stack(list(states.values())).double().sum((0, 2)) for states in (case.initial, final)
+    )
+    assert (came > 1000).all() and (left > 100).all()  # it did rain
+    assert ((start + came - left - end).abs() / (start + came)).max() < tolerance
+    for name, states in final.items():
+        assert torch.equal(values[name][-1], states[:, 0])
+
+
+@pytest.mark.parametrize("scheme", ["sequential", "explicit:4", "rk4:2", "implicit", "implicit:4"])
+def test_every_store_closes_every_day(scheme):
+    """Each day's change of a store is what flowed in less what flowed out, in float64."""
+    case = make_case("hbv", cells=40, days=400)
+    v, _ = simulate(
+        "hbv", case.forcing, case.parameters, initial=case.initial, outputs=names(case.column),
+        scheme=scheme,
+    )  # fmt: skip
+    atol = 1e-9 if "implicit" in scheme else 1e-11
+    budgets = {
+        "snowpack": v["snowfall"] + v["refreezing"] - v["melt"],
+        "meltwater": v["melt"] - v["refreezing"] - v["infiltration"],
+        "soil_moisture": v["rainfall"] + v["infiltration"] + v["capillary_rise"] - v["recharge"]
+        - v["excess"] - v["actual_evapotranspiration"],
+        "upper_zone": v["recharge"] + v["excess"] - v["percolation"] - v["near_surface_flow"]
+        - v["interflow"],
+        "lower_zone": v["percolation"] - v["capillary_rise"] - v["baseflow"],
+    }  # fmt: skip
+    for name, change in budgets.items():
+        before = torch.cat([case.initial[name].T, v[name][:-1]])
+        torch.testing.assert_close(v[name], before + change, rtol=1e-12, atol=atol)
+        if scheme in ("sequential", "implicit", "implicit:4"):
+            assert (v[name] >= 0).all(), f"{name} below zero"
+    swe = v["snowpack"] + v["meltwater"]
+    torch.testing.assert_close(v["snow_water_equivalent"], swe, rtol=1e-14, atol=1e-14)

@@ -1,0 +1,78 @@
+"""Domain files of lumped basins: what is refused, and what the held-out have no say in."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gridhydro.cli import main
+from gridhydro.config.load import load
+from gridhydro.config.train_domain import build_model
+from gridhydro.io import write_basins
+from tests.support.small_basins import FILE, small_basins
+
+
+def test_a_gap_is_filled_without_what_the_file_holds_out(tmp_path):
+    data = small_basins().copy(deep=True)
+    data["slope"][5] = np.nan
+    data["slope"][3] = 1e4
+    write_basins(data, tmp_path / "basins.nc")
+    text = FILE.replace("epochs = 2", f'held_out = ["{data["gauge"].values[3]}"]')
+    (tmp_path / "sample.toml").write_text(text)
+    with pytest.warns(UserWarning, match="'slope' is missing"):
+        model = build_model(load(tmp_path / "sample.toml", tmp_path), seed=0)
+    filled = model.attributes[5, list(model.network.names).index("slope")].item()
+    assert filled == pytest.approx(np.nanmean(np.delete(data["slope"].values, 3)), rel=1e-6)
+
+
+def test_a_run_folder_is_resumed_with_what_it_was_begun_with(tmp_path, capsys):
+    write_basins(small_basins(), tmp_path / "basins.nc")
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    write_basins(small_basins(), other / "basins.nc")
+    text = FILE.replace("epochs = 2", 'epochs = 1\nsplit = { kind = "pub", folds = 3 }')
+    (tmp_path / "sample.toml").write_text(text)
+    (tmp_path / "slower.toml").write_text(text + "learning_rate = 0.001\n")
+    out = tmp_path / "run"
+
+    def call(command, file, *more):
+        place = [str(tmp_path / file), "--data", str(tmp_path), "--out", str(out)]
+        return main([command, *place, *more]), capsys.readouterr().err
+
+    assert call("train", "sample.toml", "--fold", "1")[0] == 0
+    begun = {name: (out / name).read_text() for name in ("source.json", "domain.toml")}
+    for command, file, more, message in (
+        ("calibrate", "sample.toml", [], "was begun with another fold (1): go on"),
+        ("train", "sample.toml", ["--fold", "2"], "another fold (1)"),
+        ("train", "slower.toml", ["--fold", "1"], "another domain file"),
+    ):
+        code, said = call(command, file, "--resume", *more)
+        assert code == 1 and message in said
+        assert {name: (out / name).read_text() for name in begun} == begun
+    again = ["--resume", "--fold", "1", "--data", str(other)]
+    assert call("train", "sample.toml", *again)[0] == 0
+    assert json.loads((out / "source.json").read_text()) == {"data": str(other), "fold": 1}
+
+
+LSTM = ("hidden = [8]", 'column = "lstm"')
+BY_LSTM = "'components' is not used by column = \"lstm\""
+TWO_SIZES = ('[8]\ncomponents = 2\nunit_hydrograph = "mean"', '[8, 4]\ncolumn = "lstm"')
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (*LSTM, rf"\[model\]: {BY_LSTM}: leave it out"),
+        (*TWO_SIZES, r"\[model\]: hidden is one size"),
+        ("[training]", "[model.river]\nspeed = 1\n[training]", r"\[model\]: 'river' is not used"),
+        ("hidden = [8]", "dynamic_dropout = 0.5", "'dynamic_dropout' is not used by network"),
+        ('pet = "given"', 'forcing = "daymet"', r"\[basins\]: 'forcing' is not used by format"),
+        ('"netcdf"', '"caravan"\ntable = "a.csv"', r"\[basins\]: 'table' is not used by format"),
+    ],
+)
+def test_keys_that_the_choice_passes_over_are_refused(old, new, message, tmp_path):
+    write_basins(small_basins(), tmp_path / "basins.nc")
+    assert old in FILE
+    (tmp_path / "sample.toml").write_text(FILE.replace(old, new))
+    with pytest.raises(ValueError, match=r"sample\.toml, .*" + message):
+        load(tmp_path / "sample.toml", tmp_path)

@@ -1,0 +1,341 @@
+"""Domain files of a distributed hybrid: land, weather, gauges, storage, and their faults."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from gridhydro.config.load import find, load
+from gridhydro.config.presets import CONFIGURATIONS
+from gridhydro.inputs.pet import penman_monteith_of_six, pet_of
+from gridhydro.model.river import River
+from gridhydro.nets.correction import SIX
+from gridhydro.synthetic import amazon_cache
+from gridhydro.synthetic.amazon import DDM30, GRACE
+from tests.support import small_amazon
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("amazon")
+    small_amazon.write(folder)
+    return folder
+
+
+@pytest.fixture
+def change(folder):
+    """The setup of the file with one text in place of another."""
+
+    def change(*pairs, **changes):
+        text = small_amazon.FILE
+        for old, new in pairs:
+            assert old in text
+            text = text.replace(old, new)
+        (folder / "changed.toml").write_text(text)
+        return load(folder / "changed.toml", folder, changes)
+
+    return change
+
+
+def test_a_file_with_everything(change):
+    setup = change()
+    domain, land = setup.domain, setup.land
+    assert domain.size == 36 and domain.network.outlets.size == 1
+    np.testing.assert_allclose(domain.area, land.area)
+    assert list(domain.gauges.index) == list(setup.discharge) == ["out", "east", "west"]
+    np.testing.assert_allclose(domain.gauges["network_area_km2"] / 12321, [36, 24, 5], rtol=0.01)
+    assert len(setup.attributes) == 21
+    training = setup.forcing.sel(time="2004")
+    rain = training["precipitation"].mean("time")
+    np.testing.assert_allclose(setup.attributes["prec_avg"], rain, rtol=1e-5)
+    # only the days that training and validation need are read
+    times = pd.DatetimeIndex(setup.forcing["time"])
+    assert times[0] == pd.Timestamp("2004-01-01") - pd.Timedelta(300, "D")
+    assert times[-1] == pd.Timestamp("2005-12-31")
+    assert setup.storage.tiles.size == 4 and setup.storage.values.shape == (36, 4)
+    assert setup.storage.baseline == ("2004-01-01", "2004-12-31")
+    assert River(**setup.model.river) == River.hydropy()
+    assert (setup.model.network, setup.model.hidden) == ("mlp", (8,))
+    assert (setup.training.epochs, setup.training.storage_weight) == (2, 0.5)
+    assert setup.training.start == "equilibrium"
+
+
+def test_evapotranspiration_is_that_of_the_method(change, folder):
+    with xr.open_dataset(folder / "weather.nc") as weather:
+        weather = weather.load()
+    import torch
+
+    six = [torch.from_numpy(weather[name].values) for name in SIX]
+    expected = penman_monteith_of_six(*six).numpy()
+    for method in ("priestley_taylor", "oudin", "penman_monteith"):
+        setup = change(('file = "weather.nc"', f'file = "weather.nc"\npet = "{method}"'))
+        found = setup.forcing["potential_evapotranspiration"]
+        assert found.attrs["method"] == method and found.attrs["units"] == "mm d-1"
+        own = pet_of(weather, method).sel(time=found["time"])
+        np.testing.assert_allclose(setup.domain.pack(found), setup.domain.pack(own), rtol=1e-5)
+    days = weather.indexes["time"].get_indexer(pd.DatetimeIndex(found["time"]))
+    raster = xr.DataArray(expected[days], own.coords, own.dims)
+    np.testing.assert_allclose(
+        setup.domain.pack(found), setup.domain.pack(raster), rtol=1e-4, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_configurations(change, name):
+    """What the file gives itself is kept; a correction brings the series that it reads."""
+    setup = change(configuration=name)
+    model, training = setup.model, setup.training
+    assert (model.configuration, model.column) == (name, "hydropy_ramp")
+    network = {"HydroPyNN": "none", "HydroPyNN(Q,S)": "free"}.get(name, "mlp")
+    assert model.network == network
+    assert model.hidden == ((8,) if network == "mlp" else ())
+    assert (model.correction == "conv3d") == name.endswith("+") == (set(SIX) <= set(setup.forcing))
+    assert training.epochs == 2
+    assert training.storage_weight == (0 if name == "Hybrid(Q)" else 0.5)
+    without = change(("epochs = 2", ""), configuration=name)
+    assert without.training.epochs == (0 if name == "HydroPyNN" else 300)
+    assert change(storage_weight=0.3, configuration=name).training.storage_weight == 0.3
+
+
+def test_weather_by_variable_and_flow_directions_of_a_raster(change, folder):
+    with xr.open_dataset(folder / "weather.nc") as weather:
+        warm = weather[["temperature"]] + 273.15
+        warm["temperature"].attrs["units"] = "K"
+        warm.to_netcdf(folder / "warm.nc")
+    codes = np.full((6, 6), 6.0)
+    codes[:, -1], codes[-1, -1] = 2, 5
+    coords = {"lat": small_amazon.LAT, "lon": small_amazon.LON}
+    xr.DataArray(codes, coords, ("lat", "lon"), "ldd").to_netcdf(folder / "ldd.nc")
+    files = """pet = "oudin"
+[weather.temperature]
+file = "warm.nc"
+[weather.precipitation]
+file = "weather.nc"
+variable = "precipitation"
+"""
+    first, second = (
+        change(('file = "weather.nc"\n', 'file = "weather.nc"\npet = "oudin"\n')),
+        change(
+            ('file = "weather.nc"\n', files),
+            (
+                "[landsurface]",
+                '[domain]\nflow_direction = "ldd.nc"\ncoding = "ldd"\n\n[landsurface]',
+            ),
+        ),
+    )
+    assert (first.domain.network.downstream == second.domain.network.downstream).all()
+    for name in first.forcing:
+        pair = [one.domain.pack(one.forcing[name]) for one in (first, second)]
+        np.testing.assert_allclose(*pair, rtol=1e-4, atol=1e-4)
+
+
+WFDEI = {
+    "temperature": ("Tair", "K"), "specific_humidity": ("Qair", "kg kg-1"),
+    "surface_pressure": ("PSurf", "Pa"), "wind_speed": ("Wind", "m s-1"),
+    "shortwave_radiation": ("SWdown", "W m-2"), "longwave_radiation": ("LWdown", "W m-2"),
+    "precipitation": ("Rainf", "kg m-2 s-1"),
+}  # fmt: skip
+STATION = """# GRDC-No.:              {number}
+# River:                 SMALL RIVER
+# Station:               MOUTH
+# Latitude (DD):       {lat}
+# Longitude (DD):      {lon}
+# Catchment area (km2):      {area}
+# Unit of measure:                  m3/s
+# DATA
+YYYY-MM-DD;hh:mm; Value
+"""
+
+
+def test_the_packaged_amazon(change, folder):
+    """On a small world in the same layout: WFDEI by year, GRDC text, folders, whole rivers."""
+    (folder / "wfdei").mkdir()
+    for name, copy in (("landsurface", "hydropy/landsurface"), ("twsa", "grace/twsa")):
+        (folder / copy).parent.mkdir()
+        shutil.copy(folder / f"{name}.nc", folder / f"{copy}.nc")
+    with xr.open_dataset(folder / "weather.nc") as weather:
+        for name, (theirs, unit) in WFDEI.items():
+            values = weather[name]
+            values = values + 273.15 if unit == "K" else values
+            values = values / 86400 if theirs == "Rainf" else values
+            for year, part in values.groupby("time.year"):
+                part = part.rename(theirs).assign_attrs(units=unit)
+                part.to_netcdf(folder / "wfdei" / f"{theirs}_WFDEI_{year}.nc")
+        snow = (weather["precipitation"] * 0).rename("Snowf").assign_attrs(units="kg m-2 s-1")
+        snow.to_netcdf(folder / "wfdei" / "Snowf_WFDEI.nc")
+    (folder / "grdc").mkdir()
+    discharge = pd.read_csv(folder / "discharge.csv", index_col=0)["east"]
+    text = STATION.format(number=3629000, lat=2.5, lon=-57.5, area=295700)
+    text += "".join(f"{day[:10]};--:--; {value:.3f}\n" for day, value in discharge.items())
+    (folder / "grdc" / "3629000.txt").write_text(text)
+    text = find("amazon").read_text()
+    for old, new in (
+        ('"2003", "2012"', '"2004", "2004"'), ('"2013", "2016"', '"2005", "2005"'),
+        ('"2004", "2009"', '"2004", "2004"'), ("spinup = 730", "spinup = 300"),
+    ):  # fmt: skip
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "amazon.toml").write_text(text)
+    setup, plain = load(folder / "amazon.toml", folder), change()
+    assert list(setup.discharge) == ["3629000"] and setup.domain.size == 36
+    assert (setup.training.epochs, setup.training.learning_rate) == (300, 0.0005)
+    assert setup.model.hidden == (256, 64, 16) and setup.model.correction == "conv3d"
+    for name in plain.forcing:
+        pair = [one.domain.pack(one.forcing[name]) for one in (setup, plain)]
+        np.testing.assert_allclose(*pair, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(setup.storage.values, plain.storage.values, rtol=1e-6)
+    (folder / "amazon.toml").write_text(text.replace('crop_to = "rivers"', ""))
+    assert load(folder / "amazon.toml", folder).domain.size == 24  # to the gauge
+
+
+def test_the_packaged_rehearsal(data, tmp_path, monkeypatch):
+    """Generated at the first call, found again at the second, and made anew with other options."""
+    root = data(DDM30).parents[1]
+    data(GRACE)
+    monkeypatch.setattr(amazon_cache, "cache_folder", lambda: tmp_path / "kernels")
+    monkeypatch.delenv("GRIDHYDRO_CACHE", raising=False)
+    text = find("amazon-rehearsal").read_text()
+    for old, new in (
+        ("[2001, 2016]", "[2003, 2004]"), ('"2003", "2012"', '"2004-01", "2004-06"'),
+        ('"2013", "2016"', '"2004-07", "2004-12"'), ('"2004", "2009"', '"2004", "2004"'),
+        ("spinup = 730", "spinup = 365"),
+    ):  # fmt: skip
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "file.toml").write_text(text)
+    setup = load(tmp_path / "file.toml", root)
+    assert setup.domain.size == 1946 and len(setup.domain.gauges) == 24
+    assert setup.storage.tiles.size == 56 and len(setup.attributes) == 21
+    assert not setup.domain.report.warnings
+    (folder,) = tmp_path.glob("rehearsal-*")
+    assert (folder / "truth_parameters.nc").exists()
+    assert setup.data == root  # as a run keeps it: the world is found again by the options
+
+    def again(*options):
+        raise RuntimeError("generated again")
+
+    monkeypatch.setattr(amazon_cache.rehearsal, "generate", again)
+    load(tmp_path / "file.toml", root)
+    (tmp_path / "file.toml").write_text(text.replace("seed = 0\nyears", "seed = 1\nyears"))
+    with pytest.raises(RuntimeError, match="generated again"):
+        load(tmp_path / "file.toml", root)
+    assert list(tmp_path.glob("rehearsal-*")) == [folder]
+    (tmp_path / "file.toml").write_text(text.replace("[2003, 2004]", "[2004, 2003]"))
+    with pytest.raises(ValueError, match=r"\[rehearsal\]: years end"):
+        load(tmp_path / "file.toml", root)
+    (tmp_path / "file.toml").write_text(text)
+    monkeypatch.undo()
+    monkeypatch.setattr(amazon_cache, "cache_folder", lambda: tmp_path / "new" / "kernels")
+    monkeypatch.delenv("GRIDHYDRO_CACHE", raising=False)
+    with pytest.raises(FileNotFoundError, match=r"\[rehearsal\]: there is no file .*ddm30"):
+        load(tmp_path / "file.toml", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('file = "landsurface.nc"', 'file = "a.nc"', r"\[landsurface\]: file: there is no file"),
+        ('attributes = "21"', "", r"no section \[attributes\].*\[landsurface\] attributes ="),
+        ('"21"', '["wmean"]', r"\[landsurface\]: attributes: there is no attribute wmean"),
+        ("[landsurface]", "[landsurfaces]", "unknown key 'landsurfaces'; did you mean 'landsur"),
+        ("[weather]", "[forcing]\n[weather]", r"has \[forcing\] and \[weather\]: keep one"),
+        ("[weather]", '[weather]\npet = "penman"', r"\[weather\]: pet: pet is one of 'oudin'"),
+        ("[weather]", '[weather]\npet = "hargreaves"', r"\[weather\]: pet: hargreaves needs temp"),
+        ("[weather]", '[weather]\nfolder = "b"', "give either a 'folder', or a 'file', or a"),
+        ("[weather]", '[weather]\nformat = "wfdei"', "'format' is not used by a file"),
+        ("[gauge_table]", "[[gauges]]\n[gauge_table]", r"has \[\[gauges\]\] and \[gauge_table\]"),
+        ('["twsa.nc"]', "[]", r"\[grace\]: give either a 'folder' or 'files'"),
+        ('["twsa.nc"]', '["x.nc"]', r"\[grace\]: files: there is no file .*x.nc"),
+        ('["2004", "2004"]', '["2004", "MM"]', r"\[grace\]: baseline: "),
+        ("[grace]", "[grace]\ntile_size = 7.0", r"\[grace\]: tile_size, minimum: tiles of 7"),
+        ("[grace]", "[grace]\ntile_size = 6.0\nminimum = 1.0", r"minimum: the domain covers at mo"),
+        ('"Hybrid(Q,S)"', '"Hybrid"', r"\[model\]: configuration is one of 'HydroPyNN'"),
+        ("hidden = [8]", 'river = "hydro"', r"\[model\]: river is a table"),
+        ("hidden = [8]", "river = { learned = 'speed' }", r"\[model.river\]: learned is one of"),
+        ("spinup = 300", "spinup = 400", r"days from 2002-11-27 to 2005-12-31, but \[weather\]"),
+        ("2005-12-31", "2006-12-31", r"need days .* to 2006-12-31, but \[weather\] goes from"),
+        ("epochs = 2", "storage_weight = 1.5", r"storage_weight is a number from 0 to 1"),
+    ],
+)  # fmt: skip
+def test_faults_of_the_file(change, old, new, message):
+    with pytest.raises((ValueError, FileNotFoundError), match=r"changed\.toml.*" + message):
+        change((old, new))
+
+
+def test_faults_of_the_data(change, folder):
+    def written(name, data):
+        data.to_netcdf(folder / name)
+
+    land, rng = small_amazon.land(), np.random.default_rng(0)
+    written("bare.nc", land.drop_vars("wava"))
+    with pytest.raises(ValueError, match=r"\[landsurface\]: file: .*bare.nc lacks wava"):
+        change(("landsurface.nc", "bare.nc"))
+    written("norivers.nc", land.drop_vars("rout_lat"))
+    with pytest.raises(
+        ValueError, match=r"\[landsurface\]: file: the land surface has no rout_lat"
+    ):
+        change(("landsurface.nc", "norivers.nc"))
+    hole = land["wcap"].copy()
+    hole[1, 2] = np.nan
+    written("hole.nc", land.assign(wcap=hole))
+    with pytest.raises(ValueError, match=r"\[landsurface\]: 'wcap' .*missing in 1 of 36 cells"):
+        change(("landsurface.nc", "hole.nc"))
+
+    sky = small_amazon.weather(rng)
+    written("short.nc", sky.isel(lon=slice(1, None)))
+    with pytest.raises(ValueError, match=r"\[weather\]: file: .*does not reach 6 of 36 cells"):
+        change(('"weather.nc"', '"short.nc"'))
+    gap = sky.copy(deep=True)
+    gap["wind_speed"][600, 2, 3] = np.nan
+    written("gap.nc", gap)
+    message = r"\[weather\]: file: 'wind_speed' is missing on 2004-08-23 in .*1 of 36 cells and 1"
+    with pytest.raises(ValueError, match=message):
+        change(('"weather.nc"', '"gap.nc"'))
+    written("dry.nc", sky.drop_vars("precipitation"))
+    with pytest.raises(ValueError, match=r"\[weather\]: lacks precipitation, and has temperature"):
+        change(('"weather.nc"', '"dry.nc"'))
+
+    with xr.open_dataset(folder / "twsa.nc") as twsa:
+        twsa = twsa.load()
+    bare = twsa.copy(deep=True)
+    del bare["twsa"].attrs["units"]
+    written("bare_twsa.nc", bare)
+    with pytest.raises(ValueError, match=r"\[grace\]: files: .*bare_twsa.nc: 'twsa' has no units"):
+        change(("twsa.nc", "bare_twsa.nc"))
+    metres = twsa.copy(deep=True)
+    metres["twsa"].attrs["units"] = "m"
+    written("metres.nc", metres)
+    with pytest.raises(ValueError, match=r"\[grace\]: files: .*says 'm', but would vary by .* mm"):
+        change(("twsa.nc", "metres.nc"))
+
+    table = (folder / "gauges.csv").read_text()
+    (folder / "sea.csv").write_text(table.replace("0.5", "-9.5"))
+    with pytest.raises(ValueError, match=r"\[gauge_table\]: gauge 'out' at .* outside the raster"):
+        change(("gauges.csv", "sea.csv"))
+    (folder / "more.csv").write_text(table + "north,-60.5,3.5\n")
+    with pytest.raises(ValueError, match=r"\[gauge_table\]: discharge: .*no column 'north'"):
+        change(("gauges.csv", "more.csv"))
+
+
+def test_sections_that_are_needed(change):
+    land = '[landsurface]\nfile = "landsurface.nc"\nattributes = "21"'
+    domain = '[domain]\nflow_direction = "landsurface.nc"\nvariable = "lsm"\ncoding = "ldd"'
+    with pytest.raises(ValueError, match=r"has no section \[domain\]"):
+        change((land, ""))
+    message = r"column = 'hydropy_ramp' needs soil_capacity, .*add a section \[landsurface\]"
+    with pytest.raises(ValueError, match=message):
+        change((land, domain))
+    with pytest.raises(ValueError, match=r"river = 'hydropy' needs a section \[landsurface\]"):
+        change((land, domain), ("hidden", 'column = "hbv"\nhidden'))
+    grace = '[grace]\nfiles = ["twsa.nc"]\nbaseline = ["2004", "2004"]'
+    message = r"\[training\]: storage_weight is 0.5, but there is no section \[grace\]"
+    with pytest.raises(ValueError, match=message):
+        change((grace, ""))
+    assert change((grace, ""), configuration="Hybrid(Q)").storage is None
+    with pytest.raises(ValueError, match="a fold is chosen, but there is no 'split'"):
+        change(fold=1)
+    # another column on the same land
+    setup = change(("hidden", 'column = "hbv"\nriver = {}\nhidden'))
+    assert list(setup.forcing) == ["precipitation", "temperature", "potential_evapotranspiration"]

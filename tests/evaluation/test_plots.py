@@ -1,0 +1,142 @@
+"""Figures: what is on them, not how pretty they are."""
+
+import matplotlib
+import matplotlib.pyplot as pyplot
+import numpy as np
+import pandas as pd
+import pytest
+
+from gridhydro.columns import column
+from gridhydro.domain.domain import Domain
+from gridhydro.evaluation import plots
+from tests.io.test_export import DOMAINS, build
+
+FIELDS = column("hbv").parameters
+DAYS = pd.date_range("2001", periods=500)
+
+
+def values(domain, seed=0):
+    rng = np.random.default_rng(seed)
+    return {field.name: rng.uniform(*field.bounds, domain.size) for field in FIELDS}
+
+
+def texts(figure):
+    return [text.get_text() for text in figure.findobj(matplotlib.text.Text) if text.get_text()]
+
+
+def discharge(names):
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(rng.gamma(1, 5, (DAYS.size, len(names))), DAYS, names)
+
+
+@pytest.mark.parametrize("kind", DOMAINS)
+def test_maps_show_the_values_where_they_are_with_units(tmp_path, kind):
+    domain, maps = DOMAINS[kind], values(DOMAINS[kind])
+    figure = plots.parameter_maps(domain, maps, FIELDS)
+    plots.save(figure, tmp_path / "maps.png")
+    shown = texts(figure)
+    assert {field.name for field in FIELDS} <= set(shown)
+    assert {field.unit for field in FIELDS if field.unit != "1"} <= set(shown)
+    assert ("easting / km" if domain.crs.is_projected else "longitude / degrees") in shown
+    axis = next(a for a in figure.axes if a.get_title() == "FC")
+    (image,) = axis.images
+    left, right, bottom, top = image.get_extent()
+    scale = 1e-3 if domain.crs.is_projected else 1
+    raster = image.get_array().filled(np.nan)
+    assert raster.shape == (2, 3)  # the two columns without cells are cut off
+    for cell in range(domain.size):
+        x, y = domain.x[domain.col[cell]] * scale, domain.y[domain.row[cell]] * scale
+        i = int((top - y) / (top - bottom) * 2)
+        j = int((x - left) / (right - left) * 3)
+        assert raster[i, j] == maps["FC"][cell]
+
+
+def test_axes_in_the_unit_of_the_reference_system():
+    domain = build([5000.0, 4000], [100.0, 1100, 2100, 3100], "EPSG:2263")
+    figure = plots.parameter_maps(domain, values(domain), FIELDS[:1])
+    assert {"easting / US survey foot", "northing / US survey foot"} <= set(texts(figure))
+    assert figure.axes[0].images[0].get_extent() == [-400, 2600, 3500, 5500]
+
+
+def test_pairs_share_their_colours_and_tell_the_correlation(tmp_path):
+    domain = DOMAINS["projected"]
+    learned, truth = values(domain), values(domain, seed=1)
+    figure = plots.parameter_maps(domain, learned, FIELDS[:4], truth)
+    plots.save(figure, tmp_path / "pairs.png")
+    titles = [axis.get_title() for axis in figure.axes]
+    here = titles.index("FC, learned")
+    r = np.corrcoef(learned["FC"], truth["FC"])[0, 1]
+    assert titles[here + 1] == f"true (r = {r:.2f})"
+    limits = [figure.axes[here + i].images[0].get_clim() for i in range(2)]
+    both = np.concatenate([learned["FC"], truth["FC"]])
+    assert limits[0] == limits[1] == (both.min(), both.max())
+
+
+def test_constant_maps_have_no_correlation():
+    domain = DOMAINS["projected"]
+    constant = {"beta": np.full(domain.size, 2.0)}
+    figure = plots.parameter_maps(domain, constant, FIELDS[:1], constant)
+    assert "true (r = nan)" in texts(figure)
+
+
+def test_lumped_basins_have_no_maps():
+    domain = Domain.lumped([10.0], ["a"])
+    with pytest.raises(ValueError, match="lumped basins have no maps"):
+        plots.parameter_maps(domain, values(domain), FIELDS)
+
+
+def test_hydrographs_name_scores_and_gauges_held_out(tmp_path):
+    simulated = discharge(["a", "b"])
+    observed = simulated.where(simulated > 1) * 1.5
+    scores = pd.DataFrame(
+        [
+            {"site": site, "period": p, "gauge_use": use, "nse": 0.5, "kge": 0.25}
+            for site, use in (("a", "trained"), ("b", "held out"))
+            for p in ("training", "validation")
+        ]
+    )
+    figure = plots.hydrographs(observed, simulated, scores)
+    plots.save(figure, tmp_path / "hydrographs.pdf")
+    titles = [axis.get_title(loc="left") for axis in figure.axes]
+    assert titles[0] == "a   training: NSE 0.50, KGE 0.25   validation: NSE 0.50, KGE 0.25"
+    assert titles[1].startswith("b (held out)   ")
+    assert {"observed", "simulated", "discharge / m$^3$ s$^{-1}$"} <= set(texts(figure))
+    drawn = {line.get_label(): line.get_ydata() for line in figure.axes[1].lines}
+    np.testing.assert_array_equal(drawn["observed"], observed["b"])
+    np.testing.assert_array_equal(drawn["simulated"], simulated["b"])
+
+
+def test_many_gauges_are_drawn_in_part_and_said_so(tmp_path):
+    simulated = discharge([f"g{i}" for i in range(30)])
+    observed = simulated.copy()
+    observed["g0"] = np.nan  # nothing to compare with
+    figure = plots.hydrographs(observed, simulated)
+    assert len(figure.axes) == plots.PANELS
+    assert figure.axes[0].get_title(loc="left") == "g1"
+    assert f"{plots.PANELS} of 30 gauges" in texts(figure)
+
+
+def test_hydrographs_without_observations():
+    figure = plots.hydrographs(pd.DataFrame(index=DAYS), discharge(["a"]))
+    assert [line.get_label() for line in figure.axes[0].lines] == ["simulated"]
+
+
+def test_training_curve(tmp_path):
+    history = pd.DataFrame({"epoch": [1, 2, 3], "loss": [1.0, 0.5, 0.1]})
+    figure = plots.training_curve(history)
+    (axis,) = figure.axes
+    np.testing.assert_array_equal(axis.lines[0].get_ydata(), history["loss"])
+    assert axis.get_xlabel() == "epoch"
+    assert axis.get_yscale() == "log"
+    negative = plots.training_curve(history.assign(loss=[0.5, 0.0, -0.5]))
+    assert negative.axes[0].get_yscale() == "linear"
+
+
+def test_saving_leaves_the_backend_and_other_figures_alone(tmp_path):
+    backend = matplotlib.get_backend()
+    history = pd.DataFrame({"epoch": [1, 2], "loss": [1.0, 0.5]})
+    plots.save(plots.training_curve(history), tmp_path / "new" / "curve.png")
+    assert matplotlib.get_backend() == backend
+    assert not pyplot.get_fignums()
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["curve.png"]
+    assert (tmp_path / "new" / "curve.png").read_bytes().startswith(b"\x89PNG")

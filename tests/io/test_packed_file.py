@@ -1,0 +1,94 @@
+"""Records larger than memory: packed, computed and moved by the window."""
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+import gridhydro as gh
+from gridhydro.cli import main
+from gridhydro.columns import column
+from gridhydro.inputs import pet, pet_lazy
+from gridhydro.inputs.basins import with_pet
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.io import write_basins
+from tests.support.lumped import BATCHES, basins, fit, model, weights
+from tests.support.small_basins import FILE, PERIOD, small_basins
+
+
+def test_forcing_packed_on_disk_is_the_same_training(tmp_path, capsys):
+    parts = basins()
+    lstm = model()
+    run = gh.train(
+        lstm, parts.forcing, parts.discharge, period=PERIOD, epochs=2, batches=BATCHES,
+        progress=False, cache=tmp_path,
+    )  # fmt: skip
+    assert not capsys.readouterr().err  # no bars either
+    assert not list(tmp_path.iterdir())  # the files go with the process
+    assert torch.equal(weights(run), weights(fit()))
+    assert run.forcing.values.stride()[-1] == len(run.forcing.times)  # days of a basin together
+
+
+def test_of_a_record_on_disk_only_windows_go_to_a_device(tmp_path):
+    parts = basins()
+    packed = Forcing.read(parts.forcing, parts.domain, column("hbv"), cache=tmp_path)
+    again = Forcing.read(packed, parts.domain, column("hbv"), device="meta")
+    assert again.values.data_ptr() == packed.values.data_ptr()
+    cells = torch.tensor([3, 5])
+    assert packed.window(torch.tensor([7, 9]), 4, cells, "meta").device.type == "meta"
+    starts = torch.tensor([7, 9])
+    expected = packed.values[:, [7, 8, 9, 10], 3]
+    assert torch.equal(packed.window(starts, 4, cells)[:, :, 0], expected)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("batches", [BATCHES, None])
+def test_training_on_a_gpu_from_a_record_on_disk(batches, tmp_path):
+    parts = basins()
+    run = gh.train(
+        model("lstm"), parts.forcing, parts.discharge, period=PERIOD, epochs=2, batches=batches,
+        progress=False, cache=tmp_path, device="cuda",
+    )  # fmt: skip
+    assert run.forcing.values.device.type == "cpu"
+    assert np.isfinite(run.discharge().values).all() and run.parameters
+
+
+def test_evapotranspiration_is_computed_by_the_window(monkeypatch):
+    asked = []
+
+    def watched(data, method):
+        asked.append(data.sizes["time"])
+        return pet.pet_of(data, method)
+
+    monkeypatch.setattr(pet_lazy, "pet_of", watched)
+    data = small_basins()
+    lazy = with_pet(data, column("hbv"), "oudin")["potential_evapotranspiration"]
+    assert asked == [1]  # whether the method has what it needs
+    whole = pet.pet_of(data, "oudin")
+    xr.testing.assert_identical(lazy[40:47].load(), whole[40:47].assign_attrs(method="oudin"))
+    assert asked == [1, 7]
+    np.testing.assert_array_equal(lazy[5, 3], whole[5, 3])
+    np.testing.assert_array_equal(lazy.isel(gauge=[7, 2], time=9), whole.isel(gauge=[7, 2], time=9))
+    with pytest.raises(ValueError, match="hargreaves needs temperature_min"):
+        with_pet(data, column("hbv"), "hargreaves")
+
+
+@pytest.mark.parametrize("where", ["file", "flag"])
+def test_a_domain_file_or_a_flag_asks_for_the_cache(where, tmp_path, monkeypatch):
+    folders = []
+    packed = gh.on_disk.packed
+
+    def watched(folder, *args, **options):
+        folders.append(folder)
+        return packed(folder, *args, **options)
+
+    monkeypatch.setattr(gh.on_disk, "packed", watched)
+    write_basins(small_basins(), tmp_path / "basins.nc")
+    text = FILE.replace("epochs = 2", "epochs = 1" + ("\ncache = true" if where == "file" else ""))
+    (tmp_path / "sample.toml").write_text(text.replace('"given"', '"oudin"'))
+    out = tmp_path / "run"
+    more = ["--cache"] if where == "flag" else []
+    arguments = ["train", str(tmp_path / "sample.toml"), "--data", str(tmp_path), "--out", str(out)]
+    assert main([*arguments, *more]) == 0
+    assert folders == [out, out]  # forcing and discharge

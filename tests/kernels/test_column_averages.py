@@ -1,0 +1,164 @@
+"""Averages over periods of days, made in the kernels instead of by day."""
+
+import pytest
+import torch
+
+from gridhydro import Averages, simulate
+from gridhydro.kernels import column_numba
+from gridhydro.kernels.periods import Periods
+from tests.kernels.test_column_backends import TOLERANCE, numba_or_triton
+from tests.kernels.test_column_weights import some_weights
+from tests.support.column_cases import assert_close, make_case
+
+DAYS = 13
+AVERAGED = ("total_storage", "melt")  # a value at the end of the day and a rate over it
+
+
+def periods(count=6):
+    """Of one day and of five, two periods without days, one day of no weight, any other shares."""
+    row = torch.tensor([0, 0, 0, 1, 1, 1, 1, 1, 3, 3, 3, 4, 4], dtype=torch.int32)
+    random = torch.Generator().manual_seed(0)
+    share = torch.rand(DAYS, generator=random, dtype=torch.float64)
+    share[4] = 0
+    return row, share, count
+
+
+def averaged_run(case, averages, weighted=False, outputs=("runoff",), names=AVERAGED, **choices):
+    """What is put out and, of a fixed random sum of it, the gradients: by name."""
+    leaves = {f"d_{n}": v for g in (case.parameters, case.initial) for n, v in g.items()}
+    leaves["d_forcing"] = case.forcing
+    if weighted:
+        leaves["d_weights"] = some_weights(case).to(case.forcing.device)
+    leaves = {name: value.clone().requires_grad_() for name, value in leaves.items()}
+    values, final = simulate(
+        case.column, leaves["d_forcing"], {n: leaves[f"d_{n}"] for n in case.parameters},
+        properties=case.properties, initial={n: leaves[f"d_{n}"] for n in case.initial},
+        outputs=outputs, averages=averages, averaged=names, weights=leaves.get("d_weights"),
+        **choices,
+    )  # fmt: skip
+    found = values | {f"final_{name}": value for name, value in final.items()}
+    random = torch.Generator().manual_seed(1)
+    factors = [torch.rand(v.shape, generator=random, dtype=torch.float64) for v in found.values()]
+    sum((v * w.to(v)).sum() for v, w in zip(found.values(), factors, strict=True)).backward()
+    found |= {name: value.grad for name, value in leaves.items()}
+    return {name: value.detach() for name, value in found.items()}
+
+
+def on_backend(case, backend, averages=None, **choices):
+    device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
+    return averaged_run(case.to(device), averages or periods(), backend=backend, **choices)
+
+
+@numba_or_triton
+@pytest.mark.parametrize(
+    "components, choices",
+    [
+        (3, dict(mean=True)),
+        (3, dict(mean=False)),
+        (3, dict(weighted=True)),
+        (1, dict(scheme="implicit:2")),
+    ],
+    ids=["mean", "components", "weighted", "implicit"],
+)
+def test_kernels_against_the_loop(backend, components, choices):
+    # solving takes time: few cells, and only days computed again
+    solved = "scheme" in choices
+    case = make_case("hbv", 3 if solved else 9, DAYS, components, ties=False)
+    expected = averaged_run(case, periods(), backend="torch", **choices)
+    assert expected["total_storage"].shape[0] == 6 and not expected["melt"][[2, 5]].any()
+    for storage in (4,) if solved else ("all", 4):
+        found = on_backend(case, backend, storage=storage, **choices)
+        assert_close(found, expected, 1e-9 if solved else 1e-10)
+
+
+@numba_or_triton
+def test_hydropy(backend):
+    """The column that storages are observed of, in the precision of its training."""
+    case = make_case("hydropy", 70, DAYS).to(torch.float32)
+    choices = dict(names=("total_storage",), storage=5)
+    expected = averaged_run(case, periods(), backend="torch", **choices)
+    assert_close(on_backend(case, backend, **choices), expected, TOLERANCE[torch.float32])
+
+
+def test_the_loop_against_daily_series():
+    """The averages of the reference are sums of share times what comes out by day."""
+    case = make_case("hbv", 9, DAYS, ties=False)
+    averages = Averages(*periods())
+    found = averaged_run(case, periods(), backend="torch")
+    arguments = (case.column, case.forcing, case.parameters)
+    daily, _ = simulate(
+        *arguments, initial=case.initial, outputs=("runoff", *AVERAGED), backend="torch"
+    )
+    assert torch.equal(found["runoff"], daily["runoff"])
+    for name in AVERAGED:
+        torch.testing.assert_close(found[name], averages.means(daily[name]), rtol=1e-13, atol=1e-13)
+
+
+@numba_or_triton
+def test_averages_alone(backend):
+    """Without daily outputs, on one cell more than a block."""
+    case = make_case("hbv", 65, DAYS, ties=False)
+    choices = dict(outputs=(), names=("total_storage",))
+    expected = averaged_run(case, periods(), backend="torch", **choices)
+    found = on_backend(case, backend, **choices)
+    assert "runoff" not in found
+    assert_close(found, expected, 1e-10)
+
+
+def test_no_daily_series_of_an_average_is_made(monkeypatch):
+    """All that is as long as the run are the forcing, its gradient and the shares of days."""
+    case = make_case("hbv", 65, DAYS)
+    made = []
+    launch = column_numba._launch
+
+    def watched(direction, spec, cells, every, *tensors):
+        made.append([t.shape for t in tensors])
+        launch(direction, spec, cells, every, *tensors)
+
+    monkeypatch.setattr(column_numba, "_launch", watched)
+    averaged_run(case, periods(), outputs=(), names=("total_storage",), storage=4, backend="numba")
+    forward, adjoint = (
+        [tuple(shape) for shape in shapes if DAYS in shape and 0 not in shape] for shapes in made
+    )
+    forcing, shares = (3, DAYS, 65), (DAYS,)
+    assert forward == [forcing, shares] and adjoint == [forcing, shares, forcing]
+    assert (1, 6, 65) in made[0] and (1, 6, 65) in made[1]
+
+
+def test_one_period_of_all_days():
+    case = make_case("hbv", 5, DAYS, ties=False)
+    arguments = (case.column, case.forcing, case.parameters)
+    whole = torch.zeros(DAYS, dtype=torch.int32), torch.full((DAYS,), 1 / DAYS).double(), 1
+    mean, _ = simulate(*arguments, averages=whole, averaged=["total_storage"])
+    daily, _ = simulate(*arguments, outputs=["total_storage"], backend="torch")
+    assert list(mean) == ["total_storage"] and mean["total_storage"].shape == (1, 5)
+    torch.testing.assert_close(mean["total_storage"][0], daily["total_storage"].mean(0))
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda row, share, count: (row[1:], share, count), "for 12 days and the shares for 13"),
+        (
+            lambda row, share, count: (row, share[1:], count),
+            "the shares for 12, but the run has 13",
+        ),
+        (lambda row, share, count: (row, share, 4), "the periods of days are 0 to 3, in order"),
+        (lambda row, share, count: (row, share, 0), "at least one period to average over, not 0"),
+        (lambda row, share, count: (row - 1, share, count), "are 0 to 5, in order of time"),
+        (lambda row, share, count: (row.flip(0), share, count), "are 0 to 5, in order of time"),
+    ],
+)
+def test_wrong_periods_are_answered_with_a_sentence(change, message):
+    with pytest.raises(ValueError, match=message):
+        Periods.of(change(*periods()), DAYS, torch.empty(0))
+
+
+def test_wrong_calls_are_answered_with_a_sentence():
+    case = make_case("hbv", 5, DAYS)
+    with pytest.raises(ValueError, match="'runoff' is asked for by day and averaged"):
+        averaged_run(case, periods(), names=("runoff",))
+    with pytest.raises(ValueError, match="has no output 'storage'"):
+        averaged_run(case, periods(), names=("storage",))
+    with pytest.raises(ValueError, match="averages="):
+        averaged_run(case, None)

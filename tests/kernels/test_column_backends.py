@@ -1,0 +1,115 @@
+"""Every backend against the plain loop: fluxes, final states and all gradients."""
+
+import pytest
+import torch
+
+from gridhydro.model.simulate import simulate
+from tests.support.column_cases import TWO_STORE, assert_close, make_case, results
+
+TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
+# few outputs where many are not the point: compiling takes longer than running
+SOME = ("runoff", "actual_evapotranspiration", "soil_moisture", "total_storage")
+DYNAMIC = dict(hbv=("beta", "gamma"), hydropy=("drainage_max", "surface_lag"))
+
+numba_or_triton = pytest.mark.parametrize("backend", ["numba", "triton"])
+both_precisions = pytest.mark.parametrize("real", [torch.float64, torch.float32], ids=str)
+
+
+def check(case, backend, *, storages=("all",), **choices):
+    """The kernels against the loop on the same inputs, for each storage of the trajectory."""
+    expected = results(case, backend="torch", **choices)
+    device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
+    for storage in storages:
+        found = results(case.to(device), backend=backend, storage=storage, **choices)
+        assert_close(found, expected, TOLERANCE[case.forcing.dtype])
+
+
+@numba_or_triton
+@both_precisions
+@pytest.mark.parametrize("column", ["hbv", "hydropy"])
+def test_all_of_a_column(backend, real, column):
+    days = 13
+    case = make_case(column, cells=70, days=days).to(real)
+    check(case, backend, storages=("all", 1, 5, days))
+
+
+@numba_or_triton
+@both_precisions
+@pytest.mark.parametrize(
+    "column, components, mean", [("hbv", 3, True), ("hbv", 16, False), ("hydropy", 3, True)]
+)
+def test_components_and_daily_parameters(backend, real, column, components, mean):
+    case = make_case(column, 23, 11, components, dynamic=DYNAMIC[column]).to(real)
+    check(case, backend, storages=("all", 4), outputs=SOME, mean=mean, forcing_gradient=mean)
+
+
+@numba_or_triton
+@both_precisions
+def test_every_operation(backend, real):
+    check(
+        make_case(TWO_STORE, cells=66, days=12, ties=False).to(real), backend, storages=("all", 5)
+    )
+
+
+@numba_or_triton
+@pytest.mark.parametrize("cells, days", [(1, 9), (9, 1), (1, 1), (64, 2), (65, 3)])
+def test_small_and_odd_sizes(backend, cells, days):
+    check(make_case("hbv", cells=cells, days=days), backend, storages=("all", 2))
+
+
+@pytest.mark.parametrize("column, seeds", [("hbv", range(8)), ("hydropy", range(4))])
+def test_many_parameters_and_longer_weather(column, seeds):
+    for seed in seeds:
+        check(make_case(column, cells=130, days=60, seed=seed), "numba", storages=("auto",))
+
+
+@numba_or_triton
+def test_the_ramp_of_hydropy(backend):
+    check(make_case("hydropy_ramp", cells=70, days=9), backend, storages=("all", 4))
+
+
+@numba_or_triton
+def test_nothing_asked_for_but_the_final_states(backend):
+    """A loss on the final states alone: no cotangent comes in through the outputs."""
+    case = make_case("hbv", cells=5, days=6)
+    found = []
+    for choice in (backend, "torch"):
+        FC = case.parameters["FC"].clone().requires_grad_()
+        device = "cuda" if choice == "triton" and torch.cuda.is_available() else "cpu"
+        moved = case.to(device)
+        _, final = simulate(
+            "hbv", moved.forcing, moved.parameters | dict(FC=FC.to(device)), backend=choice
+        )
+        final["lower_zone"].square().sum().backward()
+        found.append({"d_FC": FC.grad})
+    assert_close(*found, 1e-10)
+
+
+def test_without_ties_the_convention_changes_nothing():
+    """Plain autograd of the step, with torch's own conventions, gives the same gradients."""
+    from types import SimpleNamespace
+
+    case = make_case("hbv", cells=40, days=10, ties=False, seed=3)
+    leaves = {n: p[:, 0].clone().requires_grad_() for n, p in case.parameters.items()}
+    states = {n: s[:, 0] for n, s in case.initial.items()}
+    total = 0.0
+    for day in case.forcing.unbind(1):
+        weather = {f.name: row for f, row in zip(case.column.forcings, day, strict=True)}
+        groups = (SimpleNamespace(**values) for values in (states, weather, leaves))
+        states, fluxes = case.column.step(*groups)
+        total = total + fluxes["runoff"].square().sum()
+    expected = dict(zip(leaves, torch.autograd.grad(total, leaves.values()), strict=True))
+
+    leaves = {n: p.clone().requires_grad_() for n, p in case.parameters.items()}
+    values, _ = simulate("hbv", case.forcing, leaves, initial=case.initial)
+    values["runoff"].square().sum().backward()
+    assert_close({n: p.grad[:, 0] for n, p in leaves.items()}, expected, 1e-10)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_tensors_take_triton_by_themselves():
+    case = make_case("hbv", cells=70, days=13).to(torch.float32)
+    found = results(case.to("cuda"))
+    assert all(value.is_cuda for value in found.values())
+    assert_close(found, results(case, backend="torch"), TOLERANCE[torch.float32])

@@ -1,0 +1,115 @@
+"""The adjoint kernels against differences of the forward ones: gradcheck, dot product, Taylor."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+
+from gridhydro.model.simulate import simulate
+from tests.support.column_cases import make_case, names
+
+
+def packed(case):
+    """The case as a function of three tensors: forcing, stacked parameters, stacked states."""
+
+    def run(forcing, parameters, initial, backend="numba", outputs=None, scheme="sequential"):
+        values, final = simulate(
+            case.column,
+            forcing,
+            dict(zip(case.parameters, parameters, strict=True)),
+            properties=case.properties,
+            initial=dict(zip(case.initial, initial, strict=True)),
+            outputs=outputs or names(case.column),
+            backend=backend,
+            storage="all",
+            scheme=scheme,
+        )
+        return torch.stack(list(values.values())), torch.stack(list(final.values()))
+
+    inputs = (
+        case.forcing,
+        torch.stack(list(case.parameters.values())),
+        torch.stack(list(case.initial.values())),
+    )
+    return run, inputs
+
+
+def directions(inputs, seed=5):
+    """A random change of each input, in proportion to its size."""
+    random = torch.Generator().manual_seed(seed)
+    return [v * torch.randn(v.shape, generator=random, dtype=v.dtype) for v in inputs]
+
+
+every_backend = pytest.mark.parametrize("backend", ["numba", "triton", "torch"])
+
+
+def test_gradcheck():
+    run, inputs = packed(make_case(cells=2, days=3, ties=False, seed=2))
+    inputs = [v.clone().requires_grad_() for v in inputs]
+    assert torch.autograd.gradcheck(run, inputs, eps=1e-5, atol=1e-6, rtol=1e-5)
+
+
+@every_backend
+@pytest.mark.parametrize(
+    "scheme",
+    ["explicit:2", "rk4", "implicit", pytest.param("implicit:2", marks=pytest.mark.slow)],
+)
+def test_gradcheck_of_every_scheme(scheme, backend):
+    run, inputs = packed(make_case("hbv_improved", cells=2, days=3, ties=False, seed=2))
+    device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
+    choices = dict(outputs=("runoff", "melt", "total_storage"), scheme=scheme, backend=backend)
+    inputs = [v.clone().to(device).requires_grad_() for v in inputs]
+    assert torch.autograd.gradcheck(
+        lambda *v: run(*v, **choices), inputs, eps=1e-5, atol=1e-6, rtol=1e-5,
+        fast_mode=backend != "numba",
+    )  # fmt: skip
+
+
+@every_backend
+def test_gradcheck_of_hydropy(backend):
+    """Drainage on its ramp in the first cell; there is rain on all days, for none is a kink."""
+    case = make_case("hydropy_ramp", cells=3, days=3, ties=False, seed=2)
+    case.forcing[0] += 0.5
+    low = case.parameters["drainage_low"][0]
+    case.initial["soil_moisture"][0] = (low + 0.005) * case.properties["soil_capacity"][0]
+    run, inputs = packed(case)
+    device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
+    inputs = [v.clone().to(device).requires_grad_() for v in inputs]
+    assert torch.autograd.gradcheck(
+        lambda *v: run(*v, backend=backend), inputs, eps=1e-5, atol=1e-6, rtol=1e-5,
+        fast_mode=backend != "numba",
+    )  # fmt: skip
+
+
+def test_dot_product():
+    """<J v, u> by forward derivatives of the plain loop is <v, J' u> by the adjoint kernel."""
+    run, inputs = packed(make_case(cells=30, days=20, ties=False))
+    changes = directions(inputs)
+    values, along = torch.func.jvp(
+        lambda *v: run(*v, backend="torch"), tuple(inputs), tuple(changes)
+    )
+    weights = [torch.randn_like(v) for v in values]
+    forward = sum((a * w).sum() for a, w in zip(along, weights, strict=True))
+
+    inputs = [v.clone().requires_grad_() for v in inputs]
+    gradients = torch.autograd.grad(run(*inputs), inputs, weights)
+    backward = sum((v * g).sum() for v, g in zip(changes, gradients, strict=True))
+    torch.testing.assert_close(forward, backward, rtol=1e-11, atol=0)
+
+
+def test_taylor_remainder_falls_with_the_square():
+    """|J(x + h v) - J(x) - h J'(x) v| over halved h: slope 2 when the gradient is right."""
+    case = make_case(cells=6, days=12, ties=False, seed=4)
+    run, inputs = packed(case)
+    changes = [1e-5 * v for v in directions(inputs)]
+    leaves = [v.clone().requires_grad_() for v in inputs]
+    start = run(*leaves)[0].square().sum()
+    gradients = torch.autograd.grad(start, leaves)
+    slope = sum((g * v).sum() for g, v in zip(gradients, changes, strict=True))
+    remainders = []
+    for k in range(4):
+        h = 0.5**k
+        moved = [v + h * change for v, change in zip(inputs, changes, strict=True)]
+        remainders.append(abs(run(*moved)[0].square().sum() - start.detach() - h * slope))
+    rates = [torch.log2(a / b) for a, b in pairwise(remainders)]
+    assert all(1.9 < rate < 2.1 for rate in rates), rates

@@ -1,0 +1,244 @@
+"""Networks inside a step: kernels against the loop, gradients of weights, water, training."""
+
+import pytest
+import torch
+
+from gridhydro import Column, Embedded, EmbeddedNetwork, fields, simulate
+from gridhydro.columns import column as column_named
+from gridhydro.kernels import Spec, embedded
+from gridhydro.kernels.launch import NETWORK_DAYS
+from tests.kernels.test_column_backends import (
+    DYNAMIC,
+    SOME,
+    TOLERANCE,
+    both_precisions,
+    numba_or_triton,
+)
+from tests.support.column_cases import assert_close, make_case, results
+
+HBV_NN = column_named("hbv_nn")
+
+
+class Sponge(Column):
+    """Two networks: one of two layers called twice, and one of a static parameter alone."""
+
+    name = "sponge"
+    states = fields("water mm = 1: water")
+    forcings = fields("precipitation mm d-1: precipitation")
+    parameters = fields("size mm [5, 50]: size", "rate d-1 [0.1, 0.5]: recession rate")
+    fluxes = fields("runoff mm d-1: runoff", "surface mm d-1: from rain", "base mm d-1: from water")
+    networks = (
+        Embedded("share", scales=(20, 10), hidden=(3, 2)),
+        Embedded("slowness", scales=(20,), hidden=(2,)),
+    )
+    water_out = ("runoff",)
+
+    def step(self, s, x, p):
+        surface = x.precipitation * p.share(p.size, s.water)
+        water = s.water + x.precipitation - surface
+        base = p.rate * water * p.share(water, x.precipitation) * p.slowness(p.size)
+        return dict(water=water - base), dict(runoff=surface + base, surface=surface, base=base)
+
+
+SPONGE = Sponge()
+
+
+def check(case, backend, storages, **choices):
+    expected = results(case, backend="torch", **choices)
+    some_weights = [name for name in expected if name.endswith("bias")]
+    assert some_weights and all(expected[name].abs().max() > 0 for name in some_weights)
+    device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
+    for storage in storages:
+        found = results(case.to(device), backend=backend, storage=storage, **choices)
+        assert_close(found, expected, TOLERANCE[case.forcing.dtype])
+
+
+@numba_or_triton
+@both_precisions
+def test_learned_runoff_against_the_loop(backend, real):
+    case = make_case("hbv_nn", cells=23, days=11, components=3, dynamic=DYNAMIC).to(real)
+    check(case, backend, ("all", 4), outputs=SOME)
+
+
+@numba_or_triton
+@both_precisions
+def test_several_calls_and_layers_against_the_loop(backend, real):
+    case = make_case(SPONGE, cells=70, days=9, ties=False).to(real)
+    check(case, backend, ("all", 1, 4, 9))
+
+
+@numba_or_triton
+def test_components_one_by_one(backend):
+    case = make_case(SPONGE, cells=5, days=6, components=16, dynamic=("size",), ties=False)
+    check(case, backend, ("all", 4), mean=False, forcing_gradient=False)
+
+
+@pytest.mark.parametrize("storage", ["all", 3])
+def test_weights_are_learned_some_days_at_a_time(monkeypatch, storage):
+    """The GPU's adjoint in parts is the adjoint in one go, but for rounding."""
+    from gridhydro.kernels import column_triton
+
+    case = make_case(SPONGE, cells=7, days=11, dynamic=("rate",), ties=False)
+    case = case.to("cuda" if torch.cuda.is_available() else "cpu")
+    spec = Spec(SPONGE, ("runoff",))
+    assert column_triton.network_days(spec, 1, 11, 7) == [(0, 11)]
+    expected = results(case, backend="triton", storage=storage)
+    monkeypatch.setattr(column_triton, "NETWORK_ROWS", 30)
+    monkeypatch.setattr(column_triton, "NETWORK_DAYS", 2)
+    monkeypatch.setattr(embedded, "NETWORK_ROWS", 10)
+    every = 1 if storage == "all" else storage
+    assert len(column_triton.network_days(spec, every, 11, 7)) in (3, 4)
+    assert column_triton.network_days(spec, 9, 11, 7) == [(0, 9), (9, 11)]
+    assert column_triton.network_days(Spec(column_named("hbv"), ()), 1, 11, 7) == [(0, 11)]
+    assert_close(results(case, backend="triton", storage=storage), expected, 1e-12)
+
+
+def test_memory_of_the_gpu_adjoint_is_bounded():
+    from gridhydro.kernels import column_triton
+
+    for lanes in (1, 6400, 10**6):
+        parts = column_triton.network_days(Spec(HBV_NN, ("runoff",)), 1, 10**4, lanes)
+        longest = max(last - first for first, last in parts)
+        assert longest * lanes <= max(column_triton.NETWORK_ROWS, NETWORK_DAYS * lanes)
+        assert parts[0][0] == 0 and parts[-1][1] == 10**4
+
+
+class Flat:
+    """Weights as one leaf, where a module would have several."""
+
+    def __init__(self, weights):
+        self.weights = lambda: weights
+
+
+@pytest.mark.parametrize("backend", ["numba", "triton"])
+def test_gradcheck(backend):
+    case = make_case(SPONGE, cells=2, days=3, ties=False, seed=2)
+    device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
+    case = case.to(device)
+
+    def run(size, share, slowness):
+        values, final = simulate(
+            SPONGE, case.forcing, case.parameters | dict(size=size), initial=case.initial,
+            networks=dict(share=Flat(share), slowness=Flat(slowness)), backend=backend,
+        )  # fmt: skip
+        return values["runoff"], final["water"]
+
+    weights = [module.weights().detach() for module in case.networks.values()]
+    inputs = [v.clone().requires_grad_() for v in (case.parameters["size"], *weights)]
+    assert torch.autograd.gradcheck(run, inputs, eps=1e-5, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("real", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("size", [1, 100, 1e6])
+def test_no_weights_make_or_lose_water(real, size):
+    """However large they are: shares at 0 and 1, and gradients that stay finite."""
+    case = make_case("hbv_nn", cells=64, days=200, seed=6).to(real)
+    random = torch.Generator().manual_seed(int(size))
+    count = embedded.count(HBV_NN.networks[0])
+    weights = (size * torch.randn(count, generator=random, dtype=real)).requires_grad_()
+    outputs = (*HBV_NN.water_out, "recharge", "rainfall", "infiltration")
+    v, final = simulate(
+        "hbv_nn", case.forcing, case.parameters, initial=case.initial, outputs=outputs,
+        networks=dict(runoff_share=Flat(weights)),
+    )  # fmt: skip
+    v["runoff"].sum().backward()
+    assert weights.grad.isfinite().all()
+    liquid = v["rainfall"] + v["infiltration"]
+    assert (v["recharge"] >= 0).all() and (v["recharge"] <= liquid).all()
+    came = case.forcing[0].double().sum(0)
+    left = (v["runoff"].detach().double() + v["actual_evapotranspiration"].double()).sum(0)
+    start, end = (
+        torch.stack(list(states.values())).double().sum((0, 2)) for states in (case.initial, final)
+    )
+    error = (start + came - left - end.detach()).abs() / (start + came)
+    assert error.max() < {torch.float32: 1e-6, torch.float64: 1e-12}[real]
+
+
+def test_the_module_gives_the_share_that_the_kernel_uses():
+    case = make_case("hbv_nn", cells=20, days=30, seed=8)
+    module, p = case.networks["runoff_share"], case.parameters
+    outputs = ("recharge", "rainfall", "infiltration", "soil_moisture")
+    v, _ = simulate(
+        "hbv_nn", case.forcing, p, initial=case.initial, outputs=outputs, networks=case.networks
+    )
+    soil = torch.cat([case.initial["soil_moisture"].T, v["soil_moisture"][:-1]])
+    FC, beta, liquid = p["FC"][:, 0], p["beta"][:, 0], v["rainfall"] + v["infiltration"]
+    share = module(FC, beta, soil, soil / FC, liquid)
+    assert share.std() > 0.01
+    torch.testing.assert_close(share * liquid, v["recharge"], rtol=1e-10, atol=1e-10)
+
+
+def test_training_through_the_kernel_finds_the_runoff_response():
+    """From runoff alone: the share (soil_moisture / FC) ** beta that made it, within 0.05."""
+    truth = make_case("hbv", cells=64, days=730, ties=False, seed=1).to(torch.float32)
+    outputs = ("runoff", "soil_moisture", "rainfall", "infiltration")
+    v, _ = simulate("hbv", truth.forcing, truth.parameters, outputs=outputs)
+    soil, liquid = v["soil_moisture"][:-1], (v["rainfall"] + v["infiltration"])[1:]
+    FC, beta = (truth.parameters[n][:, 0].expand_as(soil) for n in ("FC", "beta"))
+    share = (soil / FC).clamp(0, 1) ** beta
+    wet = liquid > 0.1
+    assert share[wet].std() > 0.2
+
+    torch.manual_seed(0)
+    module, steps = EmbeddedNetwork(HBV_NN.networks[0]), 400
+    optimizer = torch.optim.Adam(module.parameters(), lr=0.1)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        found, _ = simulate(
+            "hbv_nn", truth.forcing, truth.parameters, networks=dict(runoff_share=module)
+        )
+        (found["runoff"] - v["runoff"]).square().mean().backward()
+        optimizer.step()
+        schedule.step()
+    with torch.no_grad():
+        error = (module(FC, beta, soil, soil / FC, liquid) - share)[wet].square().mean().sqrt()
+    print(f"root mean square error of the share: {error:.3f}")
+    assert error < 0.05
+
+
+@pytest.mark.parametrize(
+    "column, networks, message",
+    [
+        ("hbv_nn", None, "missing: runoff_share"),
+        ("hbv", dict(runoff_share=Flat(torch.ones(113))), r"\(none\).*unknown: runoff_share"),
+        ("hbv_nn", dict(runoff_share=Flat(torch.ones(7))), "113 weights .* 7 in the module"),
+    ],
+)
+def test_wrong_networks_are_answered_with_a_sentence(column, networks, message):
+    case = make_case(column, cells=6, days=4)
+    with pytest.raises(ValueError, match=message):
+        simulate(column, case.forcing, case.parameters, networks=networks)
+
+
+@pytest.mark.parametrize(
+    "declaration, message",
+    [
+        (("a share", (1.0,)), "a Python name, not 'a share'"),
+        (("share", ()), "above 0 for each input"),
+        (("share", (1.0, -2.0)), "above 0 for each input"),
+        (("share", (1.0,), (0,)), "hidden layers"),
+        (("share", (1.0,), (2.5,)), "hidden layers"),
+    ],
+)
+def test_a_network_is_declared_with_scales_and_layers(declaration, message):
+    with pytest.raises(ValueError, match=message):
+        Embedded(*declaration)
+
+
+@pytest.mark.parametrize(
+    "network, error, message, backend",
+    [
+        (Embedded("share", (1.0,)), TypeError, "takes 1 inputs.*calls it with 2", "numba"),
+        (Embedded("share", (1.0,)), TypeError, "takes 1 inputs.*calls it with 2", "torch"),
+        (Embedded("size", (1.0, 1.0)), ValueError, "two parameters .* named 'size'", "numba"),
+        (Embedded("days", (1.0, 1.0)), ValueError, "'days'.*longer", "numba"),
+    ],
+)
+def test_a_network_that_does_not_fit_its_step(network, error, message, backend):
+    class Wrong(Sponge):
+        networks = (network, *Sponge.networks[1:])
+
+    case = make_case(Wrong(), cells=3, days=2, ties=False)
+    with pytest.raises(error, match=message):
+        results(case, backend=backend)

@@ -1,0 +1,133 @@
+"""Newton's method of the implicit scheme: it finds the states whatever the weather, or says so."""
+
+import warnings
+
+import hypothesis
+import hypothesis.extra.numpy as arrays
+import hypothesis.strategies as draw
+import numpy as np
+import pytest
+import torch
+
+from gridhydro import simulate
+from gridhydro.columns import column
+from gridhydro.kernels import NotConverged, Scheme
+from tests.support.column_cases import make_case
+
+IMPROVED = column("hbv_improved")
+LANES, DAYS = 64, 3
+# stores that are full: deep snow, wet as can be, soil at field capacity (times twice FC below)
+FULL = dict(snowpack=1000.0, meltwater=200.0, soil_moisture=2.0, upper_zone=500.0, lower_zone=1000)
+
+
+def solve(shares, weather, filling, real=torch.float64):
+    """Run with every share in [0, 1]: parameters (15, N), weather (3, T, N), stores (5, N)."""
+    parameters = {
+        f.name: torch.as_tensor(f.bounds[0] + (f.bounds[1] - f.bounds[0]) * share).to(real)
+        for f, share in zip(IMPROVED.parameters, shares, strict=True)
+    }
+    rain, warmth, demand = torch.as_tensor(weather).to(real)
+    forcing = torch.stack([500 * rain, 50 * warmth - 25, 15 * demand])
+    initial = {
+        name: torch.as_tensor(full * share).to(real)
+        for (name, full), share in zip(FULL.items(), filling, strict=True)
+    }
+    initial["soil_moisture"] = initial["soil_moisture"] * parameters["FC"]
+    outputs = (*IMPROVED.water_out, *initial)
+    values, _ = simulate(
+        IMPROVED, forcing, parameters, initial=initial, outputs=outputs, scheme="implicit"
+    )
+    before = sum(initial.values())
+    for day, gone in enumerate(zip(*(values[n] for n in IMPROVED.water_out), strict=True)):
+        stores = [values[name][day] for name in initial]
+        assert min(store.min() for store in stores) >= 0
+        after = sum(stores)
+        error = (before + forcing[0, day] - sum(gone) - after).abs()
+        assert (error <= {torch.float64: 2e-12, torch.float32: 4e-6}[real] * (1 + after)).all()
+        before = after
+
+
+shares = draw.floats(0, 1, width=32) | draw.sampled_from([0.0, 1.0, 0.5, 1e-6])
+
+
+@pytest.mark.parametrize("real", [torch.float64, torch.float32], ids=str)
+@hypothesis.settings(
+    max_examples=150, deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
+)  # fmt: skip
+@hypothesis.given(data=draw.data())
+def test_it_converges_for_every_parameter_and_any_weather(real, data):
+    def some(*shape):
+        return data.draw(arrays.arrays(np.float64, shape, elements=shares))
+
+    lanes = 4
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        solve(some(15, lanes), some(3, DAYS, lanes), some(5, lanes), real)
+
+
+def random_shares(generator, *shape):
+    """Anywhere in [0, 1], and often at the ends, in the middle, or next to nothing."""
+    share = generator.random(shape)
+    special = generator.choice([0.0, 1.0, 0.5, 1e-6], shape)
+    return np.where(generator.random(shape) < 0.3, special, share)
+
+
+@pytest.mark.parametrize("real", [torch.float64, torch.float32], ids=str)
+def test_it_converges_in_a_million_random_cells(real):
+    some = np.random.default_rng(3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(5):
+            n = 70_000
+            solve(
+                random_shares(some, 15, n), random_shares(some, 3, DAYS, n),
+                random_shares(some, 5, n), real,
+            )  # fmt: skip
+
+
+@pytest.mark.parametrize("components", [1, 3])
+def test_what_does_not_converge_is_counted_and_placed(components):
+    case = make_case("hbv", cells=30, days=12, components=components, ties=False)
+    messages = set()
+    for backend in ("numba", "triton", "torch"):
+        moved = case.to("cuda" if backend == "triton" and torch.cuda.is_available() else "cpu")
+        with pytest.warns(NotConverged) as caught:
+            simulate(
+                "hbv", moved.forcing, moved.parameters, initial=moved.initial, backend=backend,
+                scheme=Scheme("implicit", iterations=1),
+            )  # fmt: skip
+        (warning,) = [one for one in caught if one.category is NotConverged]
+        assert warning.filename == __file__
+        messages.add(str(warning.message))
+    (message,) = messages  # every backend counts the same
+    assert f"of {30 * 12 * components:,} sub-steps of 'hbv', first in cell" in message
+    assert ("component" in message) == (components > 1)
+    assert "scheme='implicit:4'" in message
+
+
+def test_the_balance_closes_where_it_does_not_converge():
+    case = make_case("hbv", cells=30, days=12, ties=False)
+    outputs = ["runoff", "actual_evapotranspiration", "total_storage"]
+    with pytest.warns(NotConverged):
+        values, _ = simulate(
+            "hbv", case.forcing, case.parameters, initial=case.initial, outputs=outputs,
+            scheme=Scheme("implicit", iterations=2),
+        )  # fmt: skip
+    start = sum(case.initial.values())[:, 0]
+    left = values["runoff"].sum(0) + values["actual_evapotranspiration"].sum(0)
+    end = start + case.forcing[0].sum(0) - left
+    torch.testing.assert_close(values["total_storage"][-1], end, rtol=0, atol=1e-9)
+
+
+def test_a_kink_that_newtons_method_runs_to_and_fro_across():
+    """Capillary rise sets in within 2 mm of soil moisture, and takes half of a deep store."""
+    parameters = {f.name: torch.tensor([f.bounds[0]]).double() for f in IMPROVED.parameters}
+    parameters |= {"C": torch.tensor([0.95]).double(), "FC": torch.tensor([50.0]).double()}
+    initial = dict(snowpack=0.0, meltwater=0.0, soil_moisture=0.0, upper_zone=244.3, lower_zone=500)
+    initial = {name: torch.tensor([value]).double() for name, value in initial.items()}
+    forcing = torch.tensor([0.0, -23.0, 0.0]).double()[:, None, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, final = simulate(IMPROVED, forcing, parameters, initial=initial, scheme="implicit")
+    assert 2.4 < final["soil_moisture"].item() < 2.5  # just below where the rise sets in

@@ -1,0 +1,206 @@
+"""Every routing backend against the plain loops: numbers, gradients, any tiles, no stray memory."""
+
+import numpy as np
+import pytest
+import torch
+
+from gridhydro.kernels import route_triton
+from gridhydro.model.routing import route
+from tests.model.test_routing import problem, route_on
+
+BACKENDS = ["numba", "triton"]
+NAMES = ("outflow", "storage", "averages", "g_runoff", "g_lag", "g_storage")
+
+
+def gradients(backend, network, runoff, lag, reservoirs, storage, **options):
+    """Outflow, final storage, averages, and the gradients of a weighted sum of all."""
+    inputs = [values.clone().requires_grad_() for values in (runoff, lag, storage)]
+    results = route_on(
+        backend, inputs[0], network, inputs[1], reservoirs, inputs[2], **options,
+        averages=periods(len(runoff)),
+    )  # fmt: skip
+    weights = torch.Generator().manual_seed(0)
+    total = sum(
+        (values * torch.randn(values.shape, generator=weights, dtype=torch.float64)).sum()
+        for values in results
+    )
+    return [*(values.detach() for values in results), *torch.autograd.grad(total, inputs)]
+
+
+def periods(days):
+    """Periods of two days, one of none, a day that does not count, and uneven shares."""
+    row = torch.arange(days) // 2 + (torch.arange(days) > 3)
+    share = torch.linspace(0.2, 1.0, days, dtype=torch.float64)
+    share[days // 2] = 0.0
+    return row, share, int(row[-1]) + 2
+
+
+def assert_all_close(results, expected, tolerance):
+    for name, result, truth in zip(
+        ("outflow", "storage", "averages", "g_runoff", "g_lag", "g_storage"),
+        results,
+        expected,
+        strict=True,
+    ):
+        error = (result.double() - truth.double()).abs().max() / truth.abs().max()
+        assert error <= tolerance, f"{name} is off by {error:.1e}"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("delay", [0, 1])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_forward_and_gradients(backend, delay, seed):
+    case = problem(seed, days=3)
+    expected = gradients("torch", *case, delay=delay)
+    results = gradients(backend, *case, delay=delay, tile_days=2)
+    assert_all_close(results, expected, 1e-10)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_float32(backend):
+    case = problem(2, days=3)
+    expected = gradients("torch", *case)
+    results = gradients(
+        backend, case[0], *(values.float() for values in case[1:3]), case[3], case[4].float()
+    )
+    assert all(result.dtype == torch.float32 for result in results)
+    assert_all_close(results, expected, 1e-5)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_tiles_change_no_bit(backend):
+    case = problem(3)
+    expected = gradients(backend, *case, tile_days=3)
+    for tile_days in (1, 3):
+        results = gradients(backend, *case, tile_days=tile_days)
+        for name, result, truth in zip(NAMES, results, expected, strict=True):
+            # sums over time are added up tile by tile
+            rtol = 1e-13 if name in ("averages", "g_lag") else 0
+            torch.testing.assert_close(result, truth, rtol=rtol, atol=0)
+
+
+@pytest.mark.parametrize("substeps", [1, 3])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_other_substeps(backend, substeps):
+    case = problem(4, days=3)
+    expected = gradients("torch", *case, substeps=substeps)
+    results = gradients(backend, *case, substeps=substeps)
+    assert_all_close(results, expected, 1e-10)
+
+
+def test_levels_of_several_programs(monkeypatch):
+    monkeypatch.setattr(route_triton, "ROUTE_BLOCK", 4)
+    case = problem(6, days=3)
+    assert np.diff(case[0].level_start).max() > 4
+    expected = gradients("torch", *case)
+    assert_all_close(gradients("triton", *case, tile_days=2), expected, 1e-10)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_change_no_bit(threads):
+    case = problem(7, size=200)
+    expected = gradients("numba", *case)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        results = gradients("numba", *case)
+    finally:
+        torch.set_num_threads(before)
+    assert all(map(torch.equal, results, expected))
+
+
+@pytest.mark.parametrize("backend", ["torch", *BACKENDS])
+@pytest.mark.parametrize("delay", [0, 1])
+def test_gradcheck(backend, delay):
+    network, runoff, lag, reservoirs, storage = problem(11, days=2, size=9)
+    assert network.sink.any()
+    # away from lag 0, where differences would reach negative lags
+    inputs = [values.requires_grad_() for values in (runoff, lag + 0.05, storage)]
+
+    def run(runoff, lag, storage):
+        return route_on(
+            backend, runoff, network, lag, reservoirs, storage, delay=delay, substeps=2, tile_days=1
+        )
+
+    assert torch.autograd.gradcheck(run, inputs, fast_mode=backend != "numba")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("delay", [0, 1])
+def test_dot_product(backend, delay):
+    """Routing is linear in runoff and storage: <A x, w> = <x, A* w>, without the reference."""
+    network, runoff, lag, reservoirs, storage = problem(13, days=3)
+    runoff.requires_grad_(), storage.requires_grad_()
+    outflow, final = route_on(backend, runoff, network, lag, reservoirs, storage, delay=delay)
+    w_outflow, w_final = torch.randn_like(outflow), torch.randn_like(final)
+    forward = (outflow * w_outflow).sum() + (final * w_final).sum()
+    g_runoff, g_storage = torch.autograd.grad(forward, [runoff, storage])
+    adjoint = (runoff * g_runoff).sum() + (storage * g_storage).sum()
+    assert abs(forward - adjoint) <= 1e-13 * (outflow * w_outflow).abs().sum()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_gradients_to_runoff_alone(backend):
+    """Without a gradient to the lag nothing is kept, and the rest is the same to the last bit."""
+    network, runoff, lag, reservoirs, storage = problem(14, days=3)
+    runoff.requires_grad_()
+    given = []
+    for lag_too in (lag, lag.clone().requires_grad_()):
+        outflow, _ = route_on(backend, runoff, network, lag_too, reservoirs, storage)
+        given.append((outflow, *torch.autograd.grad(outflow.square().sum(), [runoff])))
+    assert all(map(torch.equal, *given))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_unwritten_memory_is_never_read(backend, monkeypatch):
+    case = problem(15, days=3)
+    expected = gradients(backend, *case, tile_days=2)  # compiles before numpy is tampered with
+
+    def poisoned(make):
+        def made(*arguments, **options):
+            values = make(*arguments, **options)
+            floats = values.dtype in (torch.float64, np.float64)
+            if floats and isinstance(values, torch.Tensor):
+                values.fill_(torch.nan)
+            elif floats:
+                values[...] = np.nan
+            return values
+
+        return made
+
+    for owner, name in (
+        (np, "empty"), (np, "empty_like"), (torch, "empty_like"), (torch.Tensor, "new_empty"),
+    ):  # fmt: skip
+        monkeypatch.setattr(owner, name, poisoned(getattr(owner, name)))
+    results = gradients(backend, *case, tile_days=2)
+    assert all(map(torch.equal, results, expected))
+
+
+def test_ddm30(data):
+    """A month on the global network."""
+    xarray = pytest.importorskip("xarray")
+    from gridhydro.domain.network import Network
+
+    with xarray.open_dataset(data("ddm30/ddm30_global_30min.nc")) as file:
+        code = file["flow_direction"].values
+    active = np.isfinite(code)
+    number = np.full(code.shape, -1)
+    number[active] = np.arange(active.sum())
+    row, column = np.nonzero(active)
+    code = code[active].astype(int)
+    flows = (code >= 1) & (code <= 9) & (code != 5)
+    # keypad: 8 is north, 6 is east; row 0 of the file is the northernmost
+    row, column = row + 1 - (code - 1) // 3, (column + (code - 1) % 3 - 1) % active.shape[1]
+    downstream = np.where(flows, number[np.where(flows, row, 0), column], -1)
+    network, _ = Network.from_downstream(downstream)
+    assert network.size == 67420
+
+    runoff = torch.rand(30, network.size, dtype=torch.float64).requires_grad_()
+    lag = torch.rand(network.size, dtype=torch.float64).requires_grad_()
+    outflow, final = route(runoff, network, lag, 3)
+    supplied, left = runoff.sum(), outflow[:, network.outlets].sum() + final.sum()
+    assert abs(left - supplied) <= 1e-12 * supplied
+    # all water ends at an outlet or in storage: its gradient is one everywhere, to the lag zero
+    left.backward()
+    torch.testing.assert_close(runoff.grad, torch.ones_like(runoff), rtol=1e-12, atol=0)
+    assert lag.grad.abs().max() <= 1e-10

@@ -1,0 +1,222 @@
+"""Time-stepping schemes: every backend against the plain loop, convergence, order, wrong calls."""
+
+import warnings
+
+import pytest
+import torch
+
+from gridhydro import Column, fields, simulate
+from gridhydro.cli import main
+from gridhydro.kernels import Scheme
+from gridhydro.kernels.column_op import checkpoint_interval
+from tests.support.column_cases import TWO_STORE, assert_close, make_case, results
+
+# sub-steps of halves and quarters: 1 / dt is exact, and so are the ties of stores that just empty
+SCHEMES = ["explicit:4", "rk4:2", "implicit", pytest.param("implicit:2", marks=pytest.mark.slow)]
+SOME = ("runoff", "melt", "soil_moisture", "total_storage")
+DYNAMIC = ("beta", "gamma", "FC")
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
+
+numba_or_triton = pytest.mark.parametrize("backend", ["numba", "triton"])
+
+
+def device_of(backend):
+    return "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
+
+
+def check(case, backend, storages=("all",), tolerance=None, **choices):
+    expected = results(case, backend="torch", **choices)
+    for storage in storages:
+        found = results(case.to(device_of(backend)), backend=backend, storage=storage, **choices)
+        assert_close(found, expected, tolerance or TOLERANCE[case.forcing.dtype])
+
+
+@numba_or_triton
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_kernels_against_the_plain_loop(backend, scheme):
+    case = make_case("hbv", cells=23, days=9, components=3, dynamic=DYNAMIC, ties=False)
+    check(case, backend, ("all", "auto", 4), outputs=SOME, scheme=scheme)
+
+
+@numba_or_triton
+@pytest.mark.parametrize("scheme", ["explicit:4", "implicit"])
+def test_single_precision(backend, scheme):
+    case = make_case("hbv", cells=40, days=9, ties=False).to(torch.float32)
+    # Newton's method stops at 2e-6 of all water, which a part of it may feel ten times over
+    tolerance = 5e-5 if scheme == "implicit" else None
+    check(case, backend, (4,), tolerance, outputs=SOME, scheme=scheme)
+
+
+@numba_or_triton
+def test_every_component_and_no_forcing_gradient(backend):
+    case = make_case("hbv_improved", cells=9, days=6, components=16, ties=False)
+    choices = dict(outputs=SOME, mean=False, forcing_gradient=False)
+    check(case, backend, ("all", 3), scheme="implicit", **choices)
+
+
+@numba_or_triton
+@pytest.mark.parametrize("scheme", ["explicit:2", "implicit"])
+def test_every_operation(backend, scheme):
+    case = make_case(TWO_STORE, cells=66, days=8, ties=False)
+    check(case, backend, ("all", 3), scheme=scheme)
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
+def test_implicit_adjoint_is_autograd_through_newtons_iterations(seed):
+    """The plain loop unrolls them, and its gradient knows nothing of the implicit function."""
+    case = make_case("hbv_improved", cells=130, days=30, ties=False, seed=seed)
+    check(case, "numba", ("auto",), 1e-6, outputs=SOME, scheme="implicit")
+
+
+def test_one_explicit_step_of_changes_is_the_step():
+    """A tendency made of the daily step's own changes."""
+
+    class Changes(type(TWO_STORE)):
+        def tendency(self, s, x, p, dt):
+            states, fluxes = self.step(s, x, p)
+            return {name: value - vars(s)[name] for name, value in states.items()}, fluxes
+
+    case = make_case(Changes(), cells=20, days=6, ties=False)
+    explicit = results(case, scheme="explicit")
+    assert_close(explicit, results(case, scheme="sequential"), 1e-12)
+
+
+class Decay(Column):
+    """Linear outflow, whose solution is known."""
+
+    name = "decay"
+    states = fields("water mm = 0: water")
+    forcings = fields("precipitation mm d-1: precipitation")
+    parameters = fields("rate d-1 [0, 5]: rate")
+    fluxes = fields("runoff mm d-1: outflow", "twice mm: twice the water")
+
+    def tendency(self, s, x, p, dt):
+        flow = p.rate * s.water
+        return dict(water=x.precipitation - flow), dict(runoff=flow, twice=2 * s.water)
+
+
+@pytest.mark.parametrize("name, order", [("explicit", 1), ("rk4", 4), ("implicit", 1)])
+@pytest.mark.parametrize("backend", ["torch", "numba", "triton"])
+def test_order_on_a_linear_store(name, order, backend):
+    rate, water, days = torch.tensor([0.7], dtype=torch.float64), 10.0, 3
+    errors = []
+    for substeps in (4, 8):
+        values, final = simulate(
+            Decay(), torch.zeros(1, days, 1, dtype=torch.float64), {"rate": rate},
+            initial={"water": torch.full((1,), water, dtype=torch.float64)},
+            outputs=["runoff", "twice", "water"], scheme=Scheme(name, substeps), backend=backend,
+        )  # fmt: skip
+        end = water * torch.exp(-rate * days)
+        errors.append((final["water"][0] - end).abs())
+        assert torch.equal(values["twice"][-1], 2 * final["water"][0])
+        assert torch.equal(values["water"][-1], final["water"][0])
+        left = water - final["water"].sum()
+        torch.testing.assert_close(values["runoff"].sum(), left, rtol=1e-12, atol=1e-11)
+    observed = torch.log2(errors[0] / errors[1])
+    assert abs(observed - order) < 0.15, observed
+
+
+def test_hbv_converges_to_the_same_from_both_sides():
+    """Explicit and implicit Euler halve their errors with the sub-step, and meet."""
+    case = make_case("hbv", cells=20, days=4, ties=False, seed=1)
+    # a pulse at the start goes to the soil at once in one scheme, in halves in the other
+    case.initial["meltwater"].zero_()
+    case.initial["soil_moisture"].clamp_(max=50)
+
+    def end(name, substeps):
+        _, final = simulate(
+            "hbv", case.forcing, case.parameters, initial=case.initial,
+            scheme=Scheme(name, substeps),
+        )  # fmt: skip
+        return torch.cat(list(final.values()), 1)
+
+    explicit, implicit = end("explicit", 10_000), end("implicit", 10_000)
+    scale = explicit.abs().amax(0)
+    assert ((implicit - explicit).abs() / scale).max() < 1e-3
+    limit = (explicit + implicit) / 2
+    for name in ("explicit", "implicit"):
+        errors = [(end(name, n) - limit).abs().mean(0) for n in (32, 64)]
+        orders = torch.log2(errors[0] / errors[1])[2:]  # snow may melt without an error to halve
+        assert ((orders - 1).abs() < 0.1).all(), (name, orders)
+
+
+def test_ten_thousand_substeps_have_a_gradient():
+    case = make_case("hbv", cells=2, days=2, ties=False)
+    for name in ("explicit", "implicit"):
+        found = results(case, ("runoff",), scheme=Scheme(name, 10_000))
+        assert all(value.isfinite().all() for value in found.values())
+        assert found["d_precipitation"].abs().min() > 0
+
+
+@pytest.mark.parametrize("scheme", ["explicit:2", "implicit"])
+def test_a_gap_in_the_forcing_stays_in_its_cell(scheme):
+    case = make_case("hbv", cells=70, days=6, ties=False)
+    good, _ = simulate("hbv", case.forcing, case.parameters, outputs=SOME, scheme=scheme)
+    case.forcing[0, 3, 17] = torch.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found, last = simulate("hbv", case.forcing, case.parameters, outputs=SOME, scheme=scheme)
+    others = torch.arange(70) != 17
+    for name in good:
+        assert torch.equal(found[name][:, others], good[name][:, others])
+        assert torch.equal(found[name][:3], good[name][:3])
+    assert found["runoff"][4:, 17].isnan().all() and last["soil_moisture"][17].isnan().all()
+
+
+@pytest.mark.parametrize(
+    "scheme, message",
+    [
+        ("heun", "no scheme 'heun'; there is sequential, explicit, rk4, implicit"),
+        ("explicit:", "cannot read the scheme 'explicit:'"),
+        ("explicit:many", "such as 'explicit:24'"),
+        ("explicit:0", "1 or more substeps, not 0"),
+        ("sequential:4", "one whole day.*'explicit:4'"),
+    ],
+)
+def test_schemes_that_do_not_exist(scheme, message):
+    case = make_case("hbv", cells=2, days=2)
+    with pytest.raises(ValueError, match=message):
+        simulate("hbv", case.forcing, case.parameters, scheme=scheme)
+
+
+def test_a_column_without_the_method_that_a_scheme_needs():
+    class Daily(Column):
+        name, states, forcings, parameters, fluxes = (
+            "daily", Decay.states, Decay.forcings, Decay.parameters, Decay.fluxes[:1],
+        )  # fmt: skip
+
+        def step(self, s, x, p):
+            return dict(water=s.water), dict(runoff=p.rate * s.water)
+
+    rain, rate = torch.zeros(1, 2, 3), {"rate": torch.ones(3)}
+    with pytest.raises(TypeError, match=r"Daily has no tendency\(s, x, p, dt\).*'sequential'"):
+        simulate(Daily(), rain, rate, scheme="implicit")
+    with pytest.raises(TypeError, match=r"Decay has no step\(s, x, p\)"):
+        simulate(Decay(), rain, rate)
+
+
+def test_a_tendency_must_give_each_state_and_flux():
+    class Leaky(Decay):
+        def tendency(self, s, x, p, dt):
+            changes, fluxes = super().tendency(s, x, p, dt)
+            return changes | dict(more=0.0), fluxes
+
+    for scheme in ("explicit", "rk4", "implicit"):
+        with pytest.raises(ValueError, match=r"tendency\(\) of .* not declared: \['more'\]"):
+            simulate(Leaky(), torch.zeros(1, 2, 3), {"rate": torch.ones(3)}, scheme=scheme)
+
+
+def test_states_are_stored_where_solving_again_costs_more():
+    lanes, few, many = torch.empty(5, 1000), torch.empty(3, 730, 1000), torch.empty(3, 10**6, 1)
+    assert checkpoint_interval("auto", few, lanes) == 32
+    assert checkpoint_interval("auto", few, lanes, Scheme("explicit", 8)) == 4
+    assert checkpoint_interval("auto", few, lanes, Scheme("implicit")) == 1
+    assert checkpoint_interval("auto", many, lanes, Scheme("implicit")) == 32
+
+
+def test_the_command_shows_a_kernel_by_scheme(capsys):
+    for target in ("numba", "triton"):
+        arguments = ["kernels", "show", "hbv", "--target", target, "--scheme", "implicit:2"]
+        assert main(arguments) == 0
+        printed = capsys.readouterr().out
+        assert "by the scheme implicit:2" in printed and "slope_of_infiltration" in printed

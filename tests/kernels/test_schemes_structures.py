@@ -1,0 +1,23 @@
+"""Schemes with all structures at once: networks inside, daily parameters, weighted components."""
+
+import pytest
+import torch
+
+from tests.support.column_cases import assert_close, make_case, results
+
+OUTPUTS = ("runoff", "total_storage")
+
+
+@pytest.mark.parametrize("backend", ["numba", "triton"])
+# the implicit reference is differentiated through Newton's iterations, as far as they go
+@pytest.mark.parametrize("scheme, tolerance", [("explicit:3", 1e-9), ("implicit:2", 1e-6)])
+def test_fluxes_and_all_gradients(scheme, tolerance, backend):
+    torch.manual_seed(0)
+    case = make_case("hbv_nn", cells=3, days=4, components=2, dynamic=("beta",), ties=False)
+    weights = torch.softmax(torch.randn(3, 2, dtype=torch.float64), dim=-1)
+    options = dict(outputs=OUTPUTS, scheme=scheme, weights=weights, forcing_gradient=False)
+    expected = results(case, backend="torch", **options)
+    device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
+    for storage in ("all", 2):
+        found = results(case.to(device), backend=backend, storage=storage, **options)
+        assert_close(found, expected, tolerance)

@@ -1,0 +1,80 @@
+"""Ensembles: the mean of runs that differ by their seed, from Python and from the shell."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from gridhydro import Ensemble
+from gridhydro.cli import main
+from gridhydro.io import write_basins
+from tests.support.small_basins import FILE, small_basins
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ensemble")
+    write_basins(small_basins(), folder / "basins.nc")
+    (folder / "sample.toml").write_text(FILE)
+    arguments = ["--data", str(folder), "--out", str(folder / "run"), "--seeds", "2"]
+    assert main(["train", str(folder / "sample.toml"), *arguments]) == 0
+    return folder
+
+
+def test_the_mean_of_its_runs_is_scored(folder, capsys):
+    ensemble = Ensemble.load(folder / "run", xr.open_dataset(folder / "basins.nc").load())
+    parts = [run.discharge() for run in ensemble.runs]
+    assert not parts[0].equals(parts[1])
+    pd.testing.assert_frame_equal(ensemble.discharge(), (parts[0] + parts[1]) / 2)
+    scores = pd.read_csv(folder / "run" / "metrics.csv")
+    mean = ensemble.evaluate(small_basins()["discharge"], ("2002", "2002"))
+    later = scores[scores["period"] == "validation"]
+    np.testing.assert_allclose(later["nse"], mean["nse"], rtol=1e-4, atol=1e-4)
+    assert main(["evaluate", str(folder / "run")]) == 0
+    assert "validation" in capsys.readouterr().out
+
+
+def test_finished_runs_are_not_trained_again_and_one_is_simulated(folder, capsys):
+    weights = folder / "run" / "seed-0" / "model.safetensors"
+    before = weights.stat().st_mtime_ns
+    arguments = ["--data", str(folder), "--out", str(folder / "run"), "--seeds", "2"]
+    assert main(["train", str(folder / "sample.toml"), *arguments]) == 0
+    assert weights.stat().st_mtime_ns == before
+    assert main(["run", str(folder / "run"), "--out", str(folder / "x.nc")]) == 1
+    assert "name one of its runs" in capsys.readouterr().err
+    assert main(["run", str(folder / "run" / "seed-1"), "--out", str(folder / "x.nc")]) == 0
+
+
+def test_nothing_there_is_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no finished runs"):
+        Ensemble.load(tmp_path)
+    with pytest.raises(ValueError, match="one run or more"):
+        Ensemble([])
+
+
+@pytest.mark.parametrize(
+    "change, text",
+    [
+        ('format = "netcdf"', "format is one of camels_us, caravan, netcdf, not 'csv'"),
+        ('path = "basins.nc"', "there is nothing at"),
+        ('attributes = ["sand", "slope", "rock"]', "no attribute height"),
+        ('pet = "given"', "the method is one of oudin"),
+        ("warmup = 120", "warmup is a whole number"),
+        ("epochs = 2", "kind is 'pub', 'spatial', 'spatiotemporal', 'pur', not 'folds'"),
+    ],
+)
+def test_domain_files_of_basins_say_what_is_wrong(folder, capsys, change, text):
+    other = {
+        'format = "netcdf"': 'format = "csv"',
+        'path = "basins.nc"': 'path = "nowhere.nc"',
+        'attributes = ["sand", "slope", "rock"]': 'attributes = ["height"]',
+        'pet = "given"': 'pet = "mine"',
+        "warmup = 120": 'warmup = "long"',
+        "epochs = 2": 'epochs = 2\nsplit = { kind = "folds" }',
+    }[change]
+    assert change in FILE
+    wrong = folder / "wrong.toml"
+    wrong.write_text(FILE.replace(change, other))
+    arguments = ["--data", str(folder), "--out", str(folder / "wrong"), "--epochs", "1"]
+    assert main(["train", str(wrong), *arguments]) == 1
+    assert text in capsys.readouterr().err

@@ -1,0 +1,74 @@
+"""The gamma unit hydrograph: its shape, its mass, and runs cut in two."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import gamma
+
+from gridhydro import Model
+from gridhydro.inputs.attributes import attribute_values
+from gridhydro.inputs.basins import lumped_domain
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.model.unit_hydrograph import DAYS, convolve, ordinates, route
+from tests.support.small_basins import small_basins
+
+
+def test_ordinates_are_the_gamma_density_at_mid_days_made_one():
+    a, b = torch.tensor([0.0, 1.3, 2.9]), torch.tensor([0.0, 2.0, 6.5])
+    t = np.arange(DAYS) + 0.5
+    for i in range(3):
+        density = gamma.pdf(t, a[i].item() + 0.1, scale=b[i].item() + 0.5)
+        expected = density / density.sum()
+        np.testing.assert_allclose(ordinates(a, b)[:, i], expected, rtol=1e-5, atol=1e-12)
+
+
+def test_convolution_is_numpys_and_loses_no_water():
+    runoff = torch.rand(40, 3, dtype=torch.float64)
+    shares = ordinates(torch.rand(3, dtype=torch.float64) * 2.9, torch.full((3,), 2.0))
+    routed, tail = convolve(runoff, shares)
+    for n in range(3):
+        expected = np.convolve(runoff[:, n], shares[:, n])
+        np.testing.assert_allclose(routed[:, n], expected[:40], rtol=1e-12)
+    rest, _ = convolve(torch.zeros(DAYS, 3, dtype=torch.float64), shares, tail)
+    torch.testing.assert_close(routed.sum(0) + rest.sum(0), runoff.sum(0))
+
+
+def test_gradients_of_runoff_shape_and_what_came_before():
+    inputs = [
+        torch.rand(shape, dtype=torch.float64, requires_grad=True)
+        for shape in ((6, 2), (2,), (2,), (DAYS - 1, 2))
+    ]
+    assert torch.autograd.gradcheck(lambda q, a, b, w: convolve(q, ordinates(a, b), w), inputs)
+
+
+def test_the_shape_of_the_mean_is_weighted_like_the_flow():
+    a, b = torch.tensor([[0.2, 2.5]]), torch.tensor([[0.5, 6.0]])
+    weights, flow = torch.tensor([[0.9, 0.1]]), torch.rand(30, 1)
+    parameters = {"route_a": a, "route_b": b}
+    flows, _ = route({"runoff": flow}, parameters, weights, "mean", None)
+    shares = ordinates((a * weights).sum(-1), (b * weights).sum(-1))
+    torch.testing.assert_close(flows["routed_runoff"], convolve(flow, shares)[0])
+    # a component of no weight has no say
+    only = torch.tensor([[1.0, 0.0]])
+    flows, _ = route({"runoff": flow}, parameters, only, "mean", None)
+    torch.testing.assert_close(flows["routed_runoff"], convolve(flow, ordinates(a, b)[..., 0])[0])
+
+
+@pytest.mark.parametrize("way", ["mean", "components"])
+def test_a_restart_carries_the_tail(way):
+    data = small_basins()
+    domain = lumped_domain(data)
+    series = [name for name in data if "time" in data[name].dims]
+    values = attribute_values(domain, data.drop_vars(series))
+    model = Model(domain, "hbv", values, hidden=(8,), components=3, unit_hydrograph=way)
+    forcing = Forcing.read(data, domain, model.column).values[:, :90]
+    names = ("routed_baseflow", "routed_near_surface_flow", "routed_interflow", "runoff")
+    with torch.no_grad():
+        whole = model(forcing, outputs=names)
+        first = model(forcing[:, :37], outputs=names)
+        second = model(forcing[:, 37:], first.state, outputs=names)
+    joined = torch.cat([first.discharge, second.discharge])
+    torch.testing.assert_close(whole.discharge, joined, rtol=1e-6, atol=0)
+    parts = sum(whole.outputs[name] for name in names[:3])
+    routed = whole.discharge / (model.area / 1000 / 86400)
+    torch.testing.assert_close(parts, routed, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,305 @@
+"""Training on outputs of the column other than discharge: gaps, units, weights, sites, rasters."""
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import xarray as xr
+
+import gridhydro as gh
+from gridhydro.training.batches import Batches
+from tests.support.lumped import BATCHES, PERIOD, basins, weights
+from tests.support.small_world import PERIOD as RASTER_PERIOD
+from tests.support.small_world import small_model, small_world
+
+DAYS = slice(*PERIOD)
+
+
+HIDDEN = {"FC": 160.0, "beta": 4.5, "LP": 0.9}
+
+
+def model(**options):
+    parts = basins()
+    return gh.Model(parts.domain, attributes=parts.attributes, hidden=(16,), **options)
+
+
+@cache
+def truth(*names):
+    """What another, hidden set of parameters gives."""
+    parts = basins()
+    run = gh.train(model(fixed=HIDDEN), parts.forcing, parts.discharge, period=PERIOD, epochs=0)
+    return run.simulate(outputs=list(names))
+
+
+def fit(targets, discharge=None, **options):
+    options = dict(period=PERIOD, epochs=2, spinup=100, progress=False) | options
+    return gh.train(model(), basins().forcing, discharge, targets=targets, **options)
+
+
+def wetness():
+    return truth("soil_wetness")["soil_wetness"]
+
+
+@pytest.mark.parametrize("batches", [None, BATCHES], ids=["whole", "minibatches"])
+@pytest.mark.parametrize("loss", ["rmse", "nse", "kge"])
+def test_soil_wetness_is_learned_without_discharge(batches, loss):
+    target = gh.Target("soil_wetness", wetness(), loss=loss)
+    before = fit([target], epochs=0).evaluate_target(target, PERIOD)
+    epochs = 60 if batches is None else 15
+    run = fit([target], epochs=epochs, batches=batches, learning_rate=0.02)
+    after = run.evaluate_target(target, PERIOD)
+    assert after["rmse"].median() < 0.6 * before["rmse"].median()
+    assert list(after["site"]) == list(basins().domain.gauges.index)
+    kept = dict(name="soil_wetness", weight=1.0, loss=loss, scale=1.0, offset=0.0)
+    assert run.about["targets"] == [kept] and run.about["fitted"] == ["soil_wetness"]
+
+
+def test_scores_are_those_of_the_series():
+    observed = wetness().sel(time=DAYS)
+    run = fit([gh.Target("soil_wetness", observed)], epochs=1)
+    table = run.evaluate_target(gh.Target("soil_wetness", observed), PERIOD).set_index("site")
+    simulated = run.simulate(outputs=["soil_wetness"])["soil_wetness"].sel(time=DAYS)
+    site = observed["gauge"].values[2]
+    s, o = (v.sel(gauge=site).values.astype(float) for v in (simulated, observed))
+    assert table.loc[site, "bias"] == pytest.approx((s - o).mean(), rel=1e-5)
+    assert table.loc[site, "rmse"] == pytest.approx(np.sqrt(((s - o) ** 2).mean()), rel=1e-5)
+    spread = np.sqrt((((s - s.mean()) - (o - o.mean())) ** 2).mean())
+    assert table.loc[site, "ubrmse"] == pytest.approx(spread, rel=1e-5)
+    assert table.loc[site, "correlation"] == pytest.approx(np.corrcoef(s, o)[0, 1], rel=1e-5)
+    assert table.loc[site, "days"] == len(o) and table.loc[site, "unit"] == "1"
+
+
+@pytest.mark.parametrize("batches", [None, BATCHES], ids=["whole", "minibatches"])
+def test_gaps_have_no_say(batches):
+    observed = wetness()
+    gaps = observed.copy()
+    gaps[40:70], gaps[:, 1] = np.nan, np.nan
+    dropped = observed.isel(time=[*range(40), *range(70, observed.sizes["time"])])
+    dropped = dropped.drop_isel(gauge=1)
+    site = str(observed["gauge"].values[1])
+    runs = [
+        fit([gh.Target("soil_wetness", o)], batches=batches, held_out=[site])
+        for o in (gaps, dropped, dropped.to_pandas())
+    ]
+    assert torch.equal(weights(runs[0]), weights(runs[1]))
+    assert torch.equal(weights(runs[0]), weights(runs[2]))
+    assert not torch.equal(weights(runs[0]), weights(fit([gh.Target("soil_wetness", observed)])))
+
+
+@pytest.mark.parametrize("batches", [None, BATCHES], ids=["whole", "minibatches"])
+def test_a_site_held_out_has_no_say(batches):
+    observed = wetness()
+    other = observed.copy()
+    other[:, 0] = 0.77
+    out = [str(observed["gauge"].values[0])]
+    runs = [
+        fit([gh.Target("soil_wetness", o)], batches=batches, held_out=out)
+        for o in (observed, other)
+    ]
+    assert torch.equal(weights(runs[0]), weights(runs[1]))
+
+
+def test_units_are_converted_and_scale_and_offset_undone():
+    observed = wetness()
+    plain = fit([gh.Target("soil_wetness", observed)])
+    percent = (observed * 100).assign_attrs(units="%")
+    found = fit([gh.Target("soil_wetness", percent)])
+    torch.testing.assert_close(weights(found), weights(plain), rtol=1e-3, atol=1e-4)
+    # water content of soils with other porosities and residual contents
+    porosity = np.linspace(0.3, 0.5, observed.sizes["gauge"])
+    content = (0.05 + porosity * observed).assign_attrs(units="m3 m-3")
+    target = gh.Target("soil_wetness", content, loss="nse", scale=porosity, offset=0.05)
+    scaled, as_is = fit([target]), fit([gh.Target("soil_wetness", observed, loss="nse")])
+    torch.testing.assert_close(weights(scaled), weights(as_is), rtol=1e-3, atol=1e-4)
+    table = scaled.evaluate_target(target, PERIOD)
+    direct = scaled.evaluate_target(gh.Target("soil_wetness", observed), PERIOD)
+    np.testing.assert_allclose(table["rmse"], porosity * direct["rmse"], rtol=1e-4)
+    assert set(table["unit"]) == {"m3 m-3"}
+
+
+def test_parts_are_meaned_by_their_weights():
+    series = truth("soil_wetness", "actual_evapotranspiration")
+    targets = [
+        gh.Target("soil_wetness", series["soil_wetness"], weight=3, loss="nse"),
+        gh.Target("actual_evapotranspiration", series["actual_evapotranspiration"], loss="nse"),
+    ]
+    row = fit(targets, basins().discharge, epochs=1).history.iloc[0]
+    parts = row["discharge"] + 3 * row["soil_wetness"] + row["actual_evapotranspiration"]
+    assert row["loss"] == pytest.approx(parts / 5, rel=1e-5)
+
+
+def test_a_site_may_have_a_target_only():
+    observed, discharge = wetness(), basins().discharge.copy()
+    discharge[:, 0] = np.nan
+    fit([gh.Target("soil_wetness", observed)], discharge, epochs=1)
+    nothing = observed.copy()
+    nothing[:, 0] = np.nan
+    with pytest.raises(ValueError, match="have no observation"):
+        fit([gh.Target("soil_wetness", nothing)], discharge, epochs=1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_target_seen_in_few_days_is_a_part_of_few_minibatches(seed):
+    observed = wetness()
+    last = observed.where(observed["time"] >= observed["time"].sel(time=PERIOD[1])[-30])
+    run = fit(
+        [gh.Target("soil_wetness", last)], basins().discharge, epochs=2, seed=seed,
+        batches=Batches(basins=3, days=40, warmup=100),
+    )  # fmt: skip
+    assert list(run.history.columns) == ["epoch", "loss", "discharge", "soil_wetness", "seconds"]
+    assert run.history["discharge"].notna().all()
+
+
+def test_a_part_in_which_nothing_varies_does_not_take_the_others_with_it():
+    """Snow in summer: KGE has nothing to compare, discharge goes on being learned."""
+    summer = ("2001-06", "2001-08")
+    snow = truth("snow_water_equivalent")["snow_water_equivalent"]
+    bare = (0 * snow).assign_attrs(snow.attrs)
+    batches = Batches(basins=6, days=45, warmup=100)
+    options = dict(batches=batches, period=summer)
+    target = gh.Target("snow_water_equivalent", bare, loss="kge")
+    both = fit([target], basins().discharge, **options)
+    alone = gh.train(
+        model(), basins().forcing, basins().discharge, epochs=2, progress=False, **options
+    )
+    assert torch.equal(weights(both), weights(alone))
+    with pytest.raises(ValueError, match=r"snow water equivalent: .*no site has two different"):
+        fit([target], basins().discharge)
+
+
+def test_scales_are_found_by_the_names_of_sites():
+    observed = wetness()
+    porosity = xr.DataArray(
+        np.linspace(0.3, 0.5, observed.sizes["gauge"]), {"gauge": observed["gauge"]}
+    )
+    content = (porosity * observed).assign_attrs(units="m3 m-3")
+    run = fit([gh.Target("soil_wetness", content, scale=porosity)], epochs=1)
+    for scale in (porosity, porosity[::-1], porosity.to_series()[::-1], porosity.values):
+        table = run.evaluate_target(gh.Target("soil_wetness", content, scale=scale), PERIOD)
+        np.testing.assert_allclose(table["rmse"], porosity * direct_errors(run), rtol=1e-4)
+    with pytest.raises(ValueError, match="lacks the site b11"):
+        fit([gh.Target("soil_wetness", content, scale=porosity[:-1])])
+
+
+def direct_errors(run):
+    return run.evaluate_target(gh.Target("soil_wetness", wetness()), PERIOD)["rmse"]
+
+
+def test_rates_that_are_means_of_many_days_are_pointed_out():
+    observed = truth("actual_evapotranspiration")["actual_evapotranspiration"]
+    with pytest.warns(UserWarning, match="observed every 8 days"):
+        fit([gh.Target("actual_evapotranspiration", observed[::8])], epochs=1)
+
+
+def test_scores_say_what_was_trained_on():
+    observed = wetness()
+    target, out = gh.Target("soil_wetness", observed), str(observed["gauge"].values[3])
+    run = fit([target], held_out=[out])
+    use = run.evaluate_target(target, PERIOD).set_index("site")["gauge_use"]
+    assert (use == "held out").sum() == 1 and use[out] == "held out"
+    assert set(run.evaluate(basins().discharge, PERIOD)["gauge_use"]) == {"held out"}
+
+
+def raster_run(targets, discharge=None, epochs=2, **options):
+    _, _, forcing, _ = small_world()
+    return gh.train(
+        small_model(), forcing, discharge, targets=targets, period=RASTER_PERIOD, spinup=120,
+        epochs=epochs, progress=False, **options,
+    )  # fmt: skip
+
+
+def test_cells_of_a_raster():
+    discharge = small_world()[3]
+    same = dict(period=RASTER_PERIOD, epochs=0, spinup=0)
+    hidden = gh.train(small_model(fixed=HIDDEN), small_world()[2], discharge, **same)
+    observed = hidden.simulate(outputs=["soil_wetness"])["soil_wetness"]
+    observed = observed.where((observed["x"] + observed["y"]) % 3 == 0)
+    target = gh.Target("soil_wetness", observed)
+    alone = raster_run([target], epochs=25, learning_rate=0.02)
+    assert alone.history["loss"].iloc[-1] < 0.5 * alone.history["loss"].iloc[0]
+    table = alone.evaluate_target(target, RASTER_PERIOD)
+    seen = int(observed.notnull().any("time").sum())
+    assert len(table) == seen < alone.model.domain.size
+    assert table["site"].str.contains("row").all()
+    # rivers, which nothing asks for, are left out: the cells' own runs are the same
+    domain, _, forcing, _ = small_world()
+    packed = gh.Forcing.read(forcing, domain, alone.model).values[:, :50]
+    with torch.no_grad():
+        dry = alone.model(packed, outputs=("soil_wetness",), routed=False)
+        full = alone.model(packed, outputs=("soil_wetness",))
+    assert dry.discharge is None and full.discharge is not None
+    assert torch.equal(dry.outputs["soil_wetness"], full.outputs["soil_wetness"])
+    both = raster_run([target], discharge)
+    assert set(both.history.columns) >= {"loss", "discharge", "soil_wetness"}
+    with pytest.raises(ValueError, match="leave gauges"):
+        raster_run([target], gauges=["G01"])
+    # a map of part of the domain: the other cells are not observed
+    part = gh.Target("soil_wetness", observed.isel(x=slice(0, observed.sizes["x"] // 2)))
+    assert 0 < len(alone.evaluate_target(part, RASTER_PERIOD)) < seen
+
+
+def test_resumed_training_equals_an_unbroken_one(tmp_path):
+    target = gh.Target("soil_wetness", wetness())
+    unbroken = fit([target], epochs=4, batches=BATCHES)
+    fit([target], epochs=4, batches=BATCHES, out=tmp_path / "a")
+    again = fit([target], epochs=4, batches=BATCHES, out=tmp_path / "a", resume=True)
+    assert torch.equal(weights(unbroken), weights(again))
+    for other in (dict(weight=2), dict(scale=5.0), dict(scale=np.linspace(1, 2, 12))):
+        with pytest.raises(ValueError, match="targets"):
+            fit([gh.Target("soil_wetness", wetness(), **other)], epochs=5, batches=BATCHES,
+                out=tmp_path / "a", resume=True)  # fmt: skip
+
+
+def changed(**changes):
+    def of(observed):
+        return observed.assign_attrs(changes)
+
+    return of
+
+
+@pytest.mark.parametrize(
+    "name, change, message",
+    [
+        ("soil_wetnes", lambda o: o, "no output 'soil_wetnes'"),
+        ("soil_wetness", changed(units="kg"), "not known as a unit for '1'"),
+        ("soil_wetness", lambda o: xr.concat([o, o[:1]], "time"), "observed twice on"),
+        ("soil_wetness", lambda o: o.assign_coords(time=o["time"] + pd.Timedelta("9000D")),
+         "the forcing from"),
+        ("soil_wetness", lambda o: o.where(o["time"] != o["time"][150], np.inf),
+         r"is inf in basin 'b00' on 2000-05-30, as are 12 of"),
+        ("soil_wetness", lambda o: o.where(o["gauge"] != "b05", -9999),
+         "is -9999 in basin .* set what is missing"),
+        ("soil_wetness", changed(units="m3 m-3"), "not known as a unit for '1'"),
+        ("soil_wetness", lambda o: o.assign_coords(time=o.indexes["time"].tz_localize("CET")),
+         "in the zone CET"),
+        ("soil_wetness", lambda o: o.assign_coords(gauge=[f"x{g}" for g in o["gauge"].values]),
+         "none of which is in the domain"),
+        ("soil_wetness", lambda o: o * np.nan, "no cell of the domain"),
+        ("soil_wetness", lambda o: o.rename(time="day"), "need the dimension 'time'"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused(name, change, message):
+    with pytest.raises(ValueError, match=message):
+        fit([gh.Target(name, change(wetness()))])
+
+
+def test_targets_are_refused_where_they_make_no_sense():
+    observed = wetness()
+    with pytest.raises(ValueError, match="above 0"):
+        gh.Target("soil_wetness", observed, weight=0)
+    with pytest.raises(ValueError, match="'rmse'"):
+        gh.Target("soil_wetness", observed, loss="mse")
+    with pytest.raises(ValueError, match="DataArray"):
+        gh.Target("soil_wetness", observed.values)
+    with pytest.raises(ValueError, match="scale of 'soil_wetness' is 0"):
+        fit([gh.Target("soil_wetness", observed, scale=0.0)])
+    with pytest.raises(ValueError, match="shape"):
+        fit([gh.Target("soil_wetness", observed, offset=[1.0, 2.0])])
+    with pytest.raises(ValueError, match="two targets"):
+        fit([gh.Target("soil_wetness", observed)] * 2)
+    with pytest.raises(ValueError, match="nothing to train on"):
+        fit([])
+    with pytest.raises(ValueError, match="list of gridhydro"):
+        fit([observed])

@@ -1,0 +1,63 @@
+"""How the package is laid out: rooms that import one way only, without a circle."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "gridhydro"
+# from the ground up; each room may import those before it
+ROOMS = (
+    "base", "columns", "domain", "io", "evaluation", "nets", "inputs", "observations", "surrogate",
+    "model", "training", "analysis", "synthetic", "config",
+)  # fmt: skip
+# above all rooms: the face, the command line
+ABOVE = ("__init__", "cli", "info")
+
+
+def imports(path: Path):
+    """(line, dotted name) of each import, wherever it stands in the file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno}: imports are written in full"
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def test_every_file_has_a_room():
+    assert {room_of(path) for path in PACKAGE.rglob("*.py")} == {*ROOMS, *ABOVE, "guides"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_only_rooms_before_them(room):
+    above = {*ROOMS[ROOMS.index(room) + 1 :], "cli", "info"}
+    for path in (PACKAGE / room).rglob("*.py"):
+        for line, name in imports(path):
+            parts = name.split(".")
+            where = f"{path.relative_to(PACKAGE)}:{line} imports {name}"
+            if parts[0] == "gridhydro":
+                assert parts[1] not in above, where
+                # the face loads lazily from any room: asking it from inside would hide a circle
+                assert parts[1] in (*ROOMS, "kernels", "domains"), where
+
+
+def test_files_import_each_other_without_a_circle():
+    names = {
+        path: ".".join(("gridhydro", *path.relative_to(PACKAGE).with_suffix("").parts))
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    known = set(names.values())
+    needs = {}
+    for path, name in names.items():
+        found = {m for _, one in imports(path) for m in (one, one.rpartition(".")[0])}
+        needs[name] = (found & known) - {name}
+    while free := [name for name, needed in needs.items() if not needed & needs.keys()]:
+        for name in free:
+            del needs[name]
+    assert not needs, f"these import each other in a circle: {sorted(needs)}"

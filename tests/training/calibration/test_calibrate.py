@@ -1,0 +1,285 @@
+"""Parameters searched per site: what is found is what is kept, losses, resume, the command."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import gridhydro as gh
+from gridhydro.cli import main
+from gridhydro.evaluation import losses, metrics
+from gridhydro.training.calibration.losses import MISFITS, misfit
+from tests.support.lumped import basins
+from tests.support.small_basins import FILE, small_basins
+from tests.support.small_world import PERIOD as RASTER
+from tests.support.small_world import small_model, small_world
+
+PERIOD = ("2001", "2001")
+# few parameters, so that a search ends soon
+FREE = ("FC", "K1", "beta")
+FIXED = {f.name: sum(f.bounds) / 2 for f in gh.COLUMNS["hbv"].parameters if f.name not in FREE}
+
+
+def search(**options):
+    parts = basins()
+    # all days before the period, as in the run that is scored
+    options = dict(period=PERIOD, spinup=366, fixed=FIXED, complexes=2, max_runs=250) | options
+    options = dict(progress=False) | options
+    return gh.calibrate(parts.domain, "hbv", parts.forcing, parts.discharge, **options)
+
+
+@pytest.mark.parametrize("name", ["nse", "kge", "rmse_lowflow"])
+def test_misfits_are_the_losses_of_each_site_and_member(name):
+    random = torch.Generator().manual_seed(1)
+    simulated = torch.rand(60, 3, 4, generator=random) * 5
+    simulated[:, 1, 2] = 2.0  # constant
+    observed = torch.rand(60, 3, generator=random) * 5
+    observed[torch.rand(60, 3, generator=random) < 0.3] = torch.nan
+    found = misfit(name, simulated, observed)
+    for site in range(3):
+        for member in range(4):
+            expected = losses.LOSSES[name](simulated[:, [site], member], observed[:, [site]])
+            torch.testing.assert_close(found[site, member], expected, rtol=1e-5, atol=1e-6)
+    assert set(losses.LOSSES) <= set(MISFITS)
+
+
+def test_rmse_is_that_of_the_metrics():
+    simulated, observed = torch.rand(50, 2, 1), torch.rand(50, 2)
+    observed[3:20, 1] = torch.nan
+    found = misfit("rmse", simulated, observed)
+    expected = [metrics.rmse(simulated[:, k, 0].numpy(), observed[:, k].numpy()) for k in (0, 1)]
+    np.testing.assert_allclose(found[:, 0], expected, rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def found():
+    return search(unit_hydrograph="mean", max_runs=600)
+
+
+def test_what_was_found_is_what_is_kept_and_loaded(found, tmp_path):
+    parts = basins()
+    assert found.search.lowest[-1].max() < 0.2
+    assert (found.search.lowest[-1] <= found.search.lowest[0]).all()
+    scores = found.evaluate(parts.discharge, PERIOD)
+    np.testing.assert_allclose(scores["nse"], 1 - found.search.lowest[-1], atol=2e-6)
+    assert (scores["gauge_use"] == "trained").all()
+    found.save(tmp_path, scores=scores)
+    again = gh.load(tmp_path, parts.forcing)
+    assert again.parameters.equals(found.parameters)
+    pd.testing.assert_frame_equal(again.discharge(), found.discharge())
+    pd.testing.assert_frame_equal(again.history, found.history)
+    assert (tmp_path / "search.nc").exists()
+
+
+def test_fewer_runs_are_earlier_parameters(found):
+    parts = basins()
+    early = found.after(200)
+    within = (found.search.runs <= 200).sum(0) - 1
+    lowest = found.search.lowest.take_along_dim(within[None], 0)[0]
+    scores = early.evaluate(parts.discharge, PERIOD)
+    np.testing.assert_allclose(scores["nse"], 1 - lowest, atol=2e-6)
+    assert found.after(10**6).parameters.equals(found.parameters)
+    assert found.trace["runs"].max() <= 600
+    with pytest.raises(ValueError, match="first population takes 22 runs"):
+        found.after(10)
+
+
+def test_bounds_are_kept():
+    """Where the optimum is at a bound, what the search ran with is what the model has."""
+    run = search(fixed={n: v for n, v in FIXED.items() if n != "TT"}, max_runs=400)
+    shares = run.search.best[-1]
+    low, high = (torch.tensor([f.bounds[e] for f in run.model.network.learned]) for e in (0, 1))
+    kept = run.model.cell_parameters()
+    kept = torch.stack([kept[f.name][:, 0] for f in run.model.network.learned], 1)
+    torch.testing.assert_close(kept, low + (high - low) * shares.float(), rtol=2e-5, atol=2e-5)
+
+
+def test_a_basin_alone_finds_the_same(found):
+    alone = search(unit_hydrograph="mean", max_runs=600, gauges=["b07", "b02"])
+    sites = [7, 2]
+    assert torch.equal(alone.search.spent, found.search.spent[sites])
+    assert torch.equal(alone.search.best[-1], found.search.best[-1, sites])
+    scores = alone.evaluate(basins().discharge, PERIOD).set_index("site")
+    assert scores.index[scores["gauge_use"] == "trained"].tolist() == ["b02", "b07"]
+    middle = alone.parameters["FC"].sel(gauge="b00").item()
+    np.testing.assert_allclose(middle, sum(gh.COLUMNS["hbv"].parameters[1].bounds) / 2, rtol=1e-6)
+
+
+def test_pieces_of_sites_change_nothing(found, monkeypatch):
+    monkeypatch.setattr("gridhydro.training.calibration.objective._VALUES", 731 * 6 * 5)
+    pieces = search(unit_hydrograph="mean", max_runs=600)
+    assert torch.equal(pieces.search.best[-1], found.search.best[-1])
+
+
+NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, NO_GPU])])
+def test_resume_is_exact(device, tmp_path, monkeypatch):
+    whole = search(device=device)
+    kept = gh.calibration._Log.note
+
+    def killed(self, state):
+        kept(self, state)
+        if state.loops == 2:
+            raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
+        patch.setattr(gh.calibration._Log, "note", killed)
+        search(out=tmp_path, checkpoint_every=0, device=device)
+    again = search(out=tmp_path, resume=True, device=device)
+    for name, value in whole.search.tensors().items():
+        assert torch.equal(value, again.search.tensors()[name]), name
+    pd.testing.assert_frame_equal(
+        whole.history.drop(columns="seconds"), again.history.drop(columns="seconds")
+    )
+    with pytest.raises(ValueError, match="complexes was 2, is 3"):
+        search(out=tmp_path, resume=True, complexes=3, device=device)
+
+
+def test_a_kept_search_goes_on_where_it_is_asked_to(tmp_path):
+    run = search(out=tmp_path)
+    log = gh.calibration._Log(tmp_path, True, run.about, 0, False, torch.device("meta"))
+    assert {value.device.type for value in log.state.tensors().values()} == {"meta"}
+
+
+def test_numbers_of_numpy_are_kept(tmp_path):
+    search(out=tmp_path, complexes=np.int64(2), max_runs=np.int64(60))
+    search(out=tmp_path, complexes=2, max_runs=60, resume=True)
+    with pytest.raises(ValueError, match=r"max_runs is 60\.5, should be a whole number, 1 or more"):
+        search(max_runs=60.5)
+
+
+def test_refusals():
+    parts = basins()
+    constant = parts.discharge.copy()
+    constant[:, 4] = 1.0
+    with pytest.raises(ValueError, match=r"1 of 12 sites have no two different observations.*b04"):
+        gh.calibrate(parts.domain, "hbv", parts.forcing, constant, period=PERIOD, progress=False)
+    with pytest.raises(ValueError, match=r"spin-up needs 366 days .* has 0"):
+        search(period=("2000", "2000"))
+    with pytest.raises(ValueError, match="method is one of 'sceua'"):
+        search(method="dds")
+    with pytest.raises(ValueError, match="loss is one of 'nse', 'kge'"):
+        search(loss="mae")
+    with pytest.raises(ValueError, match="all parameters are fixed"):
+        search(fixed=FIXED | {"K1": 0.1, "beta": 2.0, "FC": 200.0})
+    with pytest.raises(ValueError, match="network that all sites share"):
+        gh.calibrate(parts.domain, "hbv_nn", parts.forcing, parts.discharge, period=PERIOD)
+
+
+def test_command(tmp_path, capsys):
+    small_basins().to_netcdf(tmp_path / "basins.nc")
+    text = FILE.replace("hidden = [8]", f"hidden = [8]\nfixed = {toml(FIXED)}")
+    (tmp_path / "domain.toml").write_text(text)
+    out = tmp_path / "run"
+    command = ["calibrate", str(tmp_path / "domain.toml"), "--data", str(tmp_path)]
+    command += ["--method", "sceua", "--out", str(out), "--complexes", "2", "--runs", "150"]
+    assert main(command) == 0
+    assert "written to" in capsys.readouterr().out
+    scores = pd.read_csv(out / "metrics.csv")
+    assert set(scores["period"]) == {"training", "validation"}
+    assert scores["nse"].median() > 0.5
+    assert main(command) == 1
+    assert "holds a training already" in capsys.readouterr().err
+    assert main([*command, "--resume"]) == 0
+    assert main([*command, "--resume", "--target", "soil_wetness"]) == 1
+    assert "no section [[targets]] of 'soil_wetness'" in capsys.readouterr().err
+    assert main(["evaluate", str(out)]) == 0
+    again = pd.read_csv(out / "metrics.csv")
+    pd.testing.assert_frame_equal(scores, again)
+    assert main(["export", str(out)]) == 0
+
+
+def test_a_warm_up_that_leaves_nothing_is_refused(tmp_path, capsys):
+    small_basins().to_netcdf(tmp_path / "basins.nc")
+    command = ["calibrate", str(tmp_path / "domain.toml"), "--data", str(tmp_path)]
+    for warmup in (800, 2000):  # beyond the period, beyond the record
+        (tmp_path / "domain.toml").write_text(FILE.replace("warmup = 120", f"warmup = {warmup}"))
+        assert main([*command, "--out", str(tmp_path / "run")]) == 1
+        said = capsys.readouterr().err
+        assert f"[training]: batches: a warm-up of {warmup} days leaves nothing of the" in said
+        assert not (tmp_path / "run").exists()
+
+
+def toml(values):
+    return "{ " + ", ".join(f"{name} = {float(value)}" for name, value in values.items()) + " }"
+
+
+def test_camels_basins_are_fitted(data):
+    """HBV reaches on real basins what is usual for it."""
+    from gridhydro import io
+    from gridhydro.inputs.basins import of_dataset
+
+    folder = data("camels_us_400")
+    found = io.read_basins(folder / "timeseries.nc", attributes=folder / "attributes.csv")
+    parts = of_dataset(found.isel(gauge=[3, 200, 390]), "hbv")
+    run = gh.calibrate(
+        parts.domain, "hbv", parts.forcing, parts.discharge, period=("1990", "1992"),
+        complexes=2, max_runs=1000, unit_hydrograph="mean", progress=False,
+    )  # fmt: skip
+    scores = run.evaluate(parts.discharge, ("1990", "1992"))
+    expected = 1 - run.search.lowest[-1].numpy()
+    # the run starts years earlier than the search did: its stores are not quite the same
+    np.testing.assert_allclose(scores["nse"], expected, atol=0.05)
+    assert scores["nse"].median() > 0.5
+
+
+def wetness(**hidden):
+    """Soil wetness of another set of parameters, with gaps."""
+    parts = basins()
+    model = gh.Model(parts.domain, "hbv", network="none", defaults=hidden)
+    run = gh.train(model, parts.forcing, parts.discharge, period=PERIOD, epochs=0, progress=False)
+    found = run.simulate(outputs=["soil_wetness"])["soil_wetness"]
+    return found.where(np.random.default_rng(2).random(found.shape) < 0.4)
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1.0, 0.0), (0.4, 0.1)])
+def test_a_target_is_fitted(scale, offset):
+    parts = basins()
+    fixed = {n: v for n, v in FIXED.items() if n != "LP"}
+    observed = (offset + scale * wetness(FC=160.0, beta=4.5, LP=0.9)).assign_attrs(units="1")
+    target = gh.Target("soil_wetness", observed, scale=scale, offset=offset)
+    run = gh.calibrate(
+        parts.domain, "hbv", parts.forcing, target=target, period=PERIOD, spinup=366,
+        fixed=fixed, complexes=2, max_runs=700, unit_hydrograph="mean", progress=False,
+    )  # fmt: skip
+    scores = run.evaluate_target(target, PERIOD)
+    np.testing.assert_allclose(scores["rmse"], run.search.lowest[-1], rtol=1e-4, atol=1e-6)
+    assert scores["rmse"].max() < 0.01 * scale
+    found = run.parameters
+    np.testing.assert_allclose(found["FC"].median(), 160, rtol=0.05)
+    # discharge's own parameters have no say
+    assert len(run.rows) == 4 and (found["route_a"] == found["route_a"][0]).all()
+    assert run.about["target"] == target.about() and run.about["fitted"] == ["soil_wetness"]
+
+
+def test_cells_of_a_raster_are_searched_for_a_target():
+    forcing, discharge = small_world()[2:]
+    model = small_model()
+    options = dict(period=RASTER, spinup=181, progress=False)
+    truth = gh.train(model, forcing, discharge, epochs=0, **options)
+    observed = truth.simulate(outputs=["soil_wetness"])["soil_wetness"]
+    observed[:, :, ::2] = np.nan
+    target = gh.Target("soil_wetness", observed)
+    run = gh.calibrate(
+        model.domain, "hbv", forcing, target=target, fixed=FIXED, complexes=2, max_runs=300,
+        **options,
+    )  # fmt: skip
+    seen = np.isfinite(model.domain.pack(observed)).any(0)
+    assert run.cells.tolist() == np.flatnonzero(seen).tolist() and not seen.all()
+    scores = run.evaluate_target(target, RASTER)
+    assert len(scores) == seen.sum()
+    assert scores["rmse"].median() < 0.1
+    with pytest.raises(ValueError, match="the water of all cells above it"):
+        gh.calibrate(model.domain, "hbv", forcing, discharge, **options)
+    with pytest.raises(ValueError, match="either discharge or a target"):
+        gh.calibrate(model.domain, "hbv", forcing, **options)
+
+
+def test_rivers_are_refused_before_a_folder_is_made(data, tmp_path, capsys):
+    folder = str(data("mhm_moselle").parent)
+    out = tmp_path / "run"
+    assert main(["calibrate", "moselle", "--data", folder, "--out", str(out)]) == 1
+    assert "water of all cells above it" in capsys.readouterr().err
+    assert not out.exists()

@@ -1,0 +1,252 @@
+"""Training on minibatches of lumped basins: every kind of network, splits of gauges, new basins."""
+
+import numpy as np
+import pytest
+import torch
+
+import gridhydro as gh
+from gridhydro.columns import column
+from gridhydro.inputs.basins import of_dataset
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.nets import WEIGHT
+from gridhydro.training.batches import Batches, minibatches
+from tests.support.lumped import BATCHES, KINDS, basins, fit, model, weights
+from tests.support.small_basins import NAMES, PERIOD, small_basins
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_network_learns_and_comes_back_from_disk(kind, tmp_path):
+    run = fit(kind, epochs=12, learning_rate=0.02, loss="nse")
+    losses = run.history["loss"]
+    assert losses.iloc[-3:].mean() < 0.8 * losses.iloc[0]
+    run.save_model(tmp_path)
+    again = gh.load(tmp_path, basins().forcing)
+    assert again.discharge().equals(run.discharge())
+    assert set(again.parameters) == set(run.parameters)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "lstm"])
+def test_interrupted_and_resumed_equals_unbroken(kind, tmp_path):
+    first = tmp_path / "first"
+
+    class Stop(Exception):
+        pass
+
+    def stopping(simulated, observed):
+        if stopping.left == 0:
+            raise Stop
+        stopping.left -= 1
+        return ((simulated - observed).nan_to_num() ** 2).mean()
+
+    def same(simulated, observed):
+        return ((simulated - observed).nan_to_num() ** 2).mean()
+
+    stopping.__name__ = same.__name__ = "mse"
+    stopping.left = 2 * 14
+    options = dict(epochs=4, out=first, checkpoint_every=0)
+    with pytest.raises(Stop):
+        fit(kind, loss=stopping, **options)
+    resumed = fit(kind, loss=same, resume=True, **options)
+    assert torch.equal(weights(resumed), weights(fit(kind, loss=same, epochs=4)))
+
+
+def test_an_epoch_sees_every_gauge_alike_and_only_its_days():
+    parts = basins()
+    forcing = Forcing.read(parts.forcing, parts.domain, column("hbv"))
+    days = forcing.between("2001", "2002")
+    seen = []
+
+    def observed(starts, length, cells):
+        assert (starts >= days.start).all() and (starts + length <= days.stop).all()
+        seen.extend(cells.tolist())
+        return torch.zeros(length, len(cells))
+
+    columns = torch.tensor([0, 2, 3, 5, 7, 8])
+    batches = list(minibatches(BATCHES, forcing, observed, days, columns, seed=1))
+    assert len(batches) == round(6 * 730 / (5 * 120))
+    counts = np.bincount(seen, minlength=12)
+    assert set(np.flatnonzero(counts)) == set(columns.tolist())
+    assert counts[columns].max() - counts[columns].min() <= 1
+    for batch in batches:
+        for place, (cell, first) in enumerate(zip(batch.cells, batch.first, strict=True)):
+            whole = torch.cat([batch.before, batch.forcing], dim=1)[:, :, place]
+            assert torch.equal(whole, forcing.values[:, first : first + 220, cell])
+
+
+def test_the_seed_decides():
+    assert torch.equal(weights(fit(seed=4)), weights(fit(seed=4)))
+    assert not torch.equal(weights(fit(seed=4)), weights(fit(seed=5)))
+
+
+@pytest.mark.parametrize("optimizer, rate", [("adam", 0.01), ("adadelta", 1.0)])
+def test_optimizers(optimizer, rate):
+    run = fit(optimizer=optimizer, learning_rate=rate, epochs=6, loss="rmse_lowflow")
+    assert run.history["loss"].iloc[-1] < run.history["loss"].iloc[0]
+
+
+def test_gauges_held_out_have_no_say():
+    changed = small_basins().copy(deep=True)
+    changed["discharge"].loc[{"gauge": NAMES[3]}] *= 5
+    changed["slope"].loc[{"gauge": NAMES[3]}] *= 5
+    parts = of_dataset(changed, column("hbv"), pet="given")
+    other = gh.Model(
+        parts.domain, "hbv", parts.attributes, hidden=(16,), components=3, unit_hydrograph="mean"
+    )
+    options = dict(period=PERIOD, epochs=2, batches=BATCHES, progress=False, held_out=[NAMES[3]])
+    run = gh.train(other, parts.forcing, parts.discharge, **options)
+    assert torch.equal(weights(run), weights(fit(held_out=[NAMES[3]])))
+
+
+@pytest.mark.parametrize("kind", ["lstm", "departures"])
+def test_daily_parameters_and_the_dropout_of_their_change(kind):
+    lstm = model(kind, dynamic=["beta", "gamma"])
+    forcing = Forcing.read(basins().forcing, lstm.domain, lstm.column).values[:, :60]
+    lstm.eval()
+    values = lstm.cell_parameters(forcing)
+    assert values["beta"].shape == (60, 12, 3) and values["FC"].shape == (12, 3)
+    assert (values["beta"].std(0) > 0).all()
+    lstm.train()
+    torch.manual_seed(0)
+    held = (lstm.cell_parameters(forcing)["gamma"].std(0) < 1e-6).all(-1)
+    assert 0 < held.sum() < 12
+    # in training the days before go without gradient, and change nothing
+    lstm.eval()
+    split = lstm.cell_parameters(forcing[:, 20:], None, forcing[:, :20])
+    torch.testing.assert_close(split["beta"], values["beta"], rtol=1e-5, atol=1e-5)
+
+
+def test_weights_of_components_are_positive_and_one():
+    found = model("weighted").cell_parameters()[WEIGHT]
+    assert (found > 0).all()
+    torch.testing.assert_close(found.sum(-1), torch.ones(12))
+
+
+def test_new_basins_are_predicted_by_name():
+    run = fit("lstm")
+    data = small_basins()
+    new = data.isel(gauge=[4, 9])
+    predicted = run.predict(new, outputs=["actual_evapotranspiration"])
+    own = run.discharge()[[NAMES[4], NAMES[9]]]
+    np.testing.assert_allclose(predicted["discharge"].values, own.values, rtol=1e-4)
+    assert predicted["actual_evapotranspiration"].dims == ("time", "gauge")
+    with pytest.raises(ValueError, match="no attribute slope"):
+        run.predict(new.drop_vars("slope"))
+    gap = new.copy(deep=True)
+    gap["slope"][0] = np.nan
+    with pytest.warns(UserWarning, match="'slope' is missing in 1 of 2 basins"):
+        run.predict(gap)
+
+
+def test_a_warm_up_longer_than_the_record_is_refused():
+    with pytest.raises(ValueError, match="leaves nothing of the period"):
+        fit(batches=Batches(basins=5, days=30, warmup=5000))
+
+
+def test_attributes_are_taken_by_name_not_by_place():
+    parts = basins()
+    values = {name: parts.attributes[name] for name in ("sand", "slope")}
+    own = gh.Model(parts.domain, "hbv", values, hidden=(16,))
+    run = gh.train(
+        own, parts.forcing, parts.discharge, period=PERIOD, epochs=1, batches=BATCHES,
+        progress=False,
+    )  # fmt: skip
+    data = small_basins()
+    turned = data[["slope", "sand", *[n for n in data if n not in ("slope", "sand")]]]
+    predicted = run.predict(turned)["discharge"].values
+    np.testing.assert_allclose(predicted, run.discharge().values, rtol=1e-5)
+
+
+def test_the_evapotranspiration_of_the_training_is_that_of_a_prediction():
+    data = small_basins()
+    parts = of_dataset(data, pet="oudin")
+    run = gh.train(
+        model(), parts.forcing, parts.discharge, period=PERIOD, epochs=1, batches=BATCHES,
+        progress=False,
+    )  # fmt: skip
+    own = run.discharge().values
+    np.testing.assert_allclose(run.predict(data)["discharge"].values, own, rtol=1e-4)
+    given = run.predict(data, pet="given")["discharge"].values
+    assert np.abs(given - own).max() > 0.05
+
+
+def test_a_column_of_ones_own_goes_along_to_new_basins():
+    class Leaky(type(column("hbv"))):
+        def recharge(self, s, p, liquid):
+            return 0.5 * liquid
+
+    parts = basins()
+    own = gh.Model(parts.domain, Leaky(), parts.attributes, hidden=(16,))
+    options = dict(period=PERIOD, epochs=1, batches=BATCHES, progress=False)
+    run = gh.train(own, parts.forcing, parts.discharge, **options)
+    predicted = run.predict(small_basins())["discharge"].values
+    np.testing.assert_allclose(predicted, run.discharge().values, rtol=1e-5)
+
+
+def test_a_second_training_stays_on_the_first_scale():
+    run = fit("lstm", held_out=NAMES[6:])
+    before = run.discharge()
+    parts = basins()
+    again = gh.train(
+        run.model, parts.forcing, parts.discharge, period=PERIOD, epochs=1, batches=BATCHES,
+        learning_rate=0.0, progress=False,
+    )  # fmt: skip
+    assert again.discharge().equals(before)
+
+
+def test_dropout_is_for_training_only(tmp_path):
+    fit("weighted").save_model(tmp_path)
+    run = gh.load(tmp_path)
+    assert run.parameters.equals(run.parameters)
+
+
+def test_what_cannot_be_learned_from_is_refused_or_passed_over():
+    with pytest.raises(ValueError, match="leave spinup_cycles out"):
+        fit(spinup_cycles=1)
+    parts = basins()
+    with pytest.raises(ValueError, match="'route_a' is no parameter of the column"):
+        gh.Model(
+            parts.domain, "hbv", parts.attributes, network="lstm", dynamic=["route_a"],
+            unit_hydrograph="mean",
+        )  # fmt: skip
+    early = parts.discharge.where(parts.discharge["time"] < np.datetime64("2000-03-01"))
+    with pytest.raises(ValueError, match="have no observation from"):
+        gh.train(
+            model(), parts.forcing, early, period=("2000", "2002"), epochs=1, batches=BATCHES,
+            progress=False,
+        )  # fmt: skip
+    still = parts.discharge * 0 + 1.0  # nothing varies: no window says anything
+    with pytest.raises(ValueError, match="no minibatch of epoch 1"):
+        gh.train(
+            model(), parts.forcing, still, period=PERIOD, epochs=1, batches=BATCHES, loss="kge",
+            progress=False,
+        )  # fmt: skip
+
+
+def test_signatures_of_the_discharge_are_no_attributes_unless_named():
+    data = small_basins().assign(baseflow_index=("gauge", np.linspace(0, 1, 12)))
+    assert "baseflow_index" not in of_dataset(data, pet="given").attributes
+    named = of_dataset(data, attributes=("baseflow_index", "sand"), pet="given")
+    assert list(named.attributes) == ["baseflow_index", "sand"]
+
+
+def test_scales_of_one_day_and_of_no_rain_are_numbers():
+    lstm, rival = model("lstm"), model("rival")
+    forcing = Forcing.read(basins().forcing, lstm.domain, lstm.column).values
+    lstm.fit_inputs(forcing[:, :1, :1])
+    assert torch.isfinite(lstm.network.trunk.std).all() and (lstm.network.trunk.std > 0.1).all()
+    dry = forcing.clone()
+    dry[0] = 0.0
+    rival.fit_inputs(dry)
+    assert (rival(forcing).discharge > 0).all()
+
+
+def test_gaps_of_attributes_are_filled_from_what_is_trained_on():
+    data = small_basins().copy(deep=True)
+    data["slope"][5] = np.nan
+    data["slope"][3] = 1e4
+    trained = [name for name in NAMES if name != NAMES[3]]
+    with pytest.warns(UserWarning, match="'slope' is missing in 1 of 12 basins"):
+        filled = of_dataset(data, pet="given", trained=trained).attributes["slope"]
+    assert filled[5] == pytest.approx(data["slope"].drop_sel(gauge=NAMES[3]).mean().item())
+    with pytest.raises(ValueError, match="trained: there is no basin b99"):
+        of_dataset(data, pet="given", trained=["b99"])

@@ -1,0 +1,138 @@
+"""A training killed at any moment goes on to the numbers of an unbroken one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from gridhydro import train
+from gridhydro.base import files
+from gridhydro.training import checkpoint
+from tests.support.small_world import PERIOD, small_model, small_world
+
+TRAINING = """
+import sys
+sys.path.insert(0, {tests!r})
+from tests.support.small_world import PERIOD, small_model, small_world
+from gridhydro import train
+_, _, forcing, discharge = small_world()
+train(small_model(), forcing, discharge, period=PERIOD, spinup=100, epochs=40, out={out!r},
+      resume=True, checkpoint_every=0, progress=False)
+"""
+
+
+def start(out: Path) -> subprocess.Popen:
+    code = TRAINING.format(tests=str(Path(__file__).parents[2]), out=str(out))
+    return subprocess.Popen([sys.executable, "-c", code])
+
+
+def epoch(out: Path) -> int:
+    index = out / "checkpoint" / checkpoint.INDEX
+    return json.loads(index.read_text())["epoch"] if index.exists() else 0
+
+
+def numbers(out: Path) -> dict:
+    index = json.loads((out / "checkpoint" / checkpoint.INDEX).read_text())
+    return load_file(out / "checkpoint" / index["numbers"])
+
+
+def test_killed_and_resumed_equals_unbroken(tmp_path):
+    broken, whole = tmp_path / "broken", tmp_path / "whole"
+    for target in (3, 11):  # killed twice, at whatever it is doing then
+        process = start(broken)
+        deadline = time.monotonic() + 120
+        while epoch(broken) < target and time.monotonic() < deadline:
+            assert process.poll() is None, "the training ended by itself"
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert target <= epoch(broken) < 40
+    assert start(broken).wait(timeout=120) == 0
+    assert start(whole).wait(timeout=120) == 0
+    ours, theirs = numbers(broken), numbers(whole)
+    assert ours.keys() == theirs.keys()
+    for name in set(ours) - {"random"}:  # the generator was not seeded, and nothing drew from it
+        assert torch.equal(ours[name], theirs[name]), name
+    assert len(list((broken / "checkpoint").glob("*.safetensors"))) == 1
+
+
+def short(out, **options):
+    _, _, forcing, discharge = small_world()
+    options = dict(period=PERIOD, spinup=100, epochs=2, progress=False) | options
+    return train(small_model(), forcing, discharge, out=out, **options)
+
+
+def test_another_training_is_not_resumed(tmp_path):
+    short(tmp_path)
+    with pytest.raises(ValueError, match=r"another training \(learning_rate was 0.005, is 0.1\)"):
+        short(tmp_path, learning_rate=0.1, resume=True)
+
+
+def test_resume_without_a_checkpoint_starts_anew(tmp_path):
+    run = short(tmp_path, resume=True)
+    assert list(run.history["epoch"]) == [1, 2]
+
+
+def test_a_crash_between_the_two_files_leaves_the_old_checkpoint(tmp_path, monkeypatch):
+    short(tmp_path, epochs=2)
+    replace = os.replace
+
+    def crash(source, target):
+        if str(target).endswith(checkpoint.INDEX):
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", crash)
+    with pytest.raises(KeyboardInterrupt):
+        short(tmp_path, epochs=2)
+    monkeypatch.undo()
+    assert epoch(tmp_path) == 2
+    assert numbers(tmp_path)
+
+
+def test_what_killed_processes_left_is_removed(tmp_path):
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    for name in (".checkpoint.json.17", ".checkpoint-000009.safetensors.17"):
+        (folder / name).touch()
+    short(tmp_path)
+    names = {path.name for path in folder.iterdir()}
+    assert names == {checkpoint.INDEX, "checkpoint-000002.safetensors"}
+
+
+def test_nothing_stays_of_a_file_that_could_not_be_written(tmp_path):
+    def fail(path):
+        path.write_text("half")
+        raise KeyboardInterrupt
+
+    (tmp_path / "a.csv").write_text("whole")
+    with pytest.raises(KeyboardInterrupt):
+        files.replace(tmp_path / "a.csv", fail)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+    assert (tmp_path / "a.csv").read_text() == "whole"
+
+
+def test_ctrl_c_keeps_the_last_whole_epoch(tmp_path):
+    process = start(tmp_path)
+    while epoch(tmp_path) < 3:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) != 0
+    reached = epoch(tmp_path)
+    assert 3 <= reached < 40
+    history = json.loads((tmp_path / "checkpoint" / checkpoint.INDEX).read_text())["history"]
+    assert len(history) == reached
+
+
+def test_a_folder_that_cannot_be_written_is_noticed_before_the_work(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"nothing can be written to the folder .*file/checkpoint"):
+        short(tmp_path / "file")

@@ -107,7 +107,7 @@ def subset(base, names):
     """The same setup for some of its basins."""
     places = [list(base.domain.gauges.index).index(name) for name in names]
     gauges = base.domain.gauges.loc[names]
-    domain = gh.Domain.lumped(gauges["area_km2"], names, gauges["y"], gauges["x"])
+    domain = gh.Domain.of_basins(gauges["area_km2"], names, gauges["y"], gauges["x"])
     return replace(
         base, domain=domain, attributes={k: v[places] for k, v in base.attributes.items()},
         forcing=base.forcing.isel(gauge=places).load(),

@@ -30,7 +30,7 @@ class Step:
         weather = columns.Problem(basins, 1, 2 * days, device).weather
         self.before, self.weather = (part.contiguous() for part in weather.split(days, dim=1))
         random = np.random.default_rng(4)
-        domain = Domain.lumped(np.full(basins, 500.0), [f"b{i}" for i in range(basins)])
+        domain = Domain.of_basins(np.full(basins, 500.0), [f"b{i}" for i in range(basins)])
         attributes = {f"a{k}": random.standard_normal(basins) for k in range(ATTRIBUTES)}
         self.model = Model(
             domain, attributes=attributes, network="lstm", hidden=size, components=components,

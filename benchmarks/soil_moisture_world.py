@@ -75,7 +75,7 @@ class World:
         """The cells as sites of a domain without rivers."""
         lon, lat = self.land.lon[cells], self.land.lat[cells]
         area = (CELL * 111.2) ** 2 * np.cos(np.radians(lat))
-        return gh.Domain.lumped(area, self.names(cells), latitude=lat, longitude=lon)
+        return gh.Domain.of_basins(area, self.names(cells), latitude=lat, longitude=lon)
 
     def attributes(self, cells) -> xr.Dataset:
         """(gauge,) each."""

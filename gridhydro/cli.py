@@ -268,7 +268,7 @@ def _analyse(options) -> None:
     out = options.out or options.folder / "analyses"
     storage = None
     if options.grace is not None:
-        domain = None if setup.domain.grid is None else setup.domain
+        domain = None if setup.domain.lumped else setup.domain
         storage = read_grace(options.grace, domain=domain)
     found = analyse(
         run, out, options.period or setup.training.period, discharge=setup.discharge,

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from gridhydro.analysis.regions import Regions
 from gridhydro.base.arguments import period as period_of
 from gridhydro.columns.column import Column
-from gridhydro.model.blocks import stretches
+from gridhydro.model.blocks import blocks
 from gridhydro.model.river import SECONDS
 from gridhydro.model.run import Run
 
@@ -62,8 +62,8 @@ def water_budget(
     shape = len(parts), len(regions.names)
     found = {name: np.zeros(shape) for name in (*list(TERMS)[:3], *_EDGES)}
     area = run.model.domain.area
-    walk = stretches(run, record, parts, losses)
-    total = len(parts) if run.model.domain.grid is not None else None
+    walk = blocks(run, record, parts, losses)
+    total = len(parts) if not run.model.domain.lumped else None
     for part in tqdm(walk, "water budget", total, unit="month", disable=not progress):
         fallen = part.forcing[rain].double().sum((0, 1)).cpu().numpy()
         lost = sum(part.simulation.outputs[n].double().sum(0) for n in losses).cpu().numpy()
@@ -76,7 +76,7 @@ def water_budget(
         for name, volume in volumes.items():
             found[name][part.index] += regions.depth(volume, part.cells)
         flow = part.simulation.discharge.double().sum(0).cpu().numpy() * SECONDS
-        at = part.cells if run.model.domain.grid is None else slice(None)
+        at = part.cells if run.model.domain.lumped else slice(None)
         found["discharge"][part.index] += regions.outflow(flow, at)
     return _dataset(found, regions, starts, days)
 

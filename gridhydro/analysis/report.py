@@ -76,7 +76,7 @@ def analyse(
 
 def _nested(domain, gauges) -> bool:
     """Whether one of the gauges lies upstream of another, and none in its cell."""
-    if domain.grid is None:
+    if domain.lumped:
         return False
     chosen = domain.gauges if gauges is None else domain.gauges.loc[list(gauges)]
     cells = chosen["cell"].to_numpy()
@@ -116,7 +116,7 @@ def _write_pet(run, folder, weather, pet, gauges, period, forcing, progress) -> 
     write_dataset(folder / "pet.nc", compared, "potential evapotranspiration by method")
     _csv(folder / "pet.csv", pet_comparison.table(compared))
     plots.save(plot_analyses.pet(compared), folder / "pet.png")
-    if domain.grid is not None:
+    if not domain.lumped:
         plots.save(plot_analyses.pet_maps(compared, domain), folder / "pet_maps.png")
     return compared
 

@@ -24,7 +24,7 @@ def whole(name: str, value, least: int) -> int:
     return number
 
 
-def share(name: str, value) -> float:
+def fraction(name: str, value) -> float:
     """A number from 0 to 1; ValueError for any other."""
     if not 0 <= value <= 1:  # NaN is none either
         raise ValueError(f"{name} is a number from 0 to 1, not {value!r}")

@@ -40,7 +40,7 @@ def build_model(setup: Setup, seed: int):
     else:
         options["river"] = River(**options["river"])
     attributes = setup.attributes
-    if setup.domain.grid is None:  # gaps are filled without a look at what is held out
+    if setup.domain.lumped:  # gaps are filled without a look at what is held out
         attributes = filled_for(setup.domain, attributes, _trained(setup))
     if setup.model.network == "gz":
         options["history"] = _history(setup)
@@ -66,10 +66,10 @@ def _history(setup: Setup) -> History:
         unit = column.output(target.name).unit
         observed = series_of(target, setup.domain, unit)
         observed = observed.assign_attrs({"units": unit} | observed.attrs)
-        if setup.domain.grid is None:
+        if setup.domain.lumped:
             observed = observed.where(~observed["gauge"].isin(held_out))
         series.append(observed.to_dataset(name=f"observed_{target.name}"))
-    if setup.domain.grid is None and setup.training.fit_discharge:
+    if setup.domain.lumped and setup.training.fit_discharge:
         gauges = setup.domain.gauges
         flow = discharge_table(setup.discharge, setup.domain).reindex(columns=gauges.index)
         depth = flow * depth_of_flow(gauges["network_area_km2"])

@@ -60,7 +60,7 @@ def calibrate_domain(
         setup.discharge if chosen is None else None, target=chosen,
         loss=settings.loss if chosen is None else None, period=period, spinup=spinup,
         method=method, complexes=complexes, max_runs=max_runs,
-        gauges=gauges if setup.domain.grid is None else None, fixed=options.fixed,
+        gauges=gauges if setup.domain.lumped else None, fixed=options.fixed,
         unit_hydrograph=options.unit_hydrograph, scheme=options.scheme, device=device, out=out,
         properties=None if setup.land is None else setup.land.properties, resume=resume,
         seed=settings.seed if seed is None else seed, progress=progress,

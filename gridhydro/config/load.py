@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base.arguments import one_of, share
+from gridhydro.base.arguments import fraction, one_of
 from gridhydro.columns import HBV
 from gridhydro.columns import column as column_named
 from gridhydro.config.domain import GAUGES
@@ -123,7 +123,7 @@ def _training(source: Path, content: dict) -> TrainingOptions:
     with named(place):
         one_of("start", training.start, STARTS)
         if weight is not None:
-            share("storage_weight", weight)
+            fraction("storage_weight", weight)
     if weight and "grace" not in content:
         raise ValueError(
             f"{place}: storage_weight is {weight:g}, but there is no section [grace] with observed "

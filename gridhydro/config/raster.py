@@ -141,7 +141,7 @@ def read_storage(
         raise ValueError(f"{place}: give either a 'folder' or 'files'")
     key = "folder" if options.folder is not None else "files"
     paths = data / options.folder if key == "folder" else [data / file for file in options.files]
-    raster = domain.grid is not None
+    raster = not domain.lumped
     with named(f"{place}: baseline"):
         baseline = days_of(options.baseline)
     with named(f"{place}: tile_size, minimum"):

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from gridhydro.base import files
-from gridhydro.base.arguments import share
+from gridhydro.base.arguments import fraction
 from gridhydro.config.train_domain import train_domain, train_ensemble
 from gridhydro.evaluation import plots
 from gridhydro.evaluation.plot_scores import COLOURS, DASHES
@@ -32,7 +32,7 @@ def train_weights(
     storage_weight, period, gauge_use, discharge_nse, storage_nse, storage_correlation,
     storage_rmse (mm).
     """
-    weights = [share("storage_weight", weight) for weight in weights]
+    weights = [fraction("storage_weight", weight) for weight in weights]
     out, tables = Path(out), []
     changes = options.pop("changes", None) or {}
     for weight in dict.fromkeys(weights):

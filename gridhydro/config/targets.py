@@ -26,7 +26,7 @@ def read_targets(
             column_named(column).output(options.name)
         path = locate(data, options.file, f"{place}: file")
         with named(f"{place}: file"):
-            if domain.grid is None:
+            if domain.lumped:
                 series = read_variable(path, options.variable)
             else:
                 series = read_series(path, options.variable, crs=options.crs)

@@ -118,7 +118,7 @@ def _weight(setup: Setup) -> float:
 def _along_the_way(setup: Setup) -> tuple[str, str] | None:
     """The validation period of a raster, if it follows the training: scored while training."""
     training, later = setup.training.period, setup.training.validation
-    if later is None or setup.domain.grid is None or not setup.training.fit_discharge:
+    if later is None or setup.domain.lumped or not setup.training.fit_discharge:
         return None
     return later if days(later)[0] > days(training)[1] else None
 

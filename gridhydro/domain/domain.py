@@ -79,14 +79,19 @@ class Domain:
         )
 
     @classmethod
-    def lumped(cls, area_km2, names, latitude=None, longitude=None) -> Domain:
+    def of_basins(cls, area_km2, names, latitude=None, longitude=None) -> Domain:
         """Basins without a raster: every basin is a network of one cell, and a gauge."""
         return builders.lumped(cls, area_km2, names, latitude, longitude)
 
     def __repr__(self) -> str:
-        crs = "lumped basins" if self.grid is None else f"{self.shape} raster, {self.crs.name}"
+        crs = "lumped basins" if self.lumped else f"{self.shape} raster, {self.crs.name}"
         km2, gauges = self.area.sum() / 1e6, len(self.gauges)
         return f"Domain of {self.size} cells, {km2:.0f} km2, {gauges} gauges ({crs})"
+
+    @property
+    def lumped(self) -> bool:
+        """Whether these are basins without a raster, each a network of one cell, and a gauge."""
+        return self.grid is None
 
     @property
     def size(self) -> int:
@@ -96,22 +101,22 @@ class Domain:
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the raster; (1, N) for lumped basins."""
-        return (1, self.size) if self.grid is None else self.grid.shape
+        return (1, self.size) if self.lumped else self.grid.shape
 
     @property
     def x(self) -> np.ndarray | None:
         """Cell centres along the columns of the raster; None for lumped basins."""
-        return None if self.grid is None else self.grid.x
+        return None if self.lumped else self.grid.x
 
     @property
     def y(self) -> np.ndarray | None:
         """Cell centres along the rows of the raster; None for lumped basins."""
-        return None if self.grid is None else self.grid.y
+        return None if self.lumped else self.grid.y
 
     @property
     def crs(self) -> pyproj.CRS | None:
         """The reference system of x and y; None for lumped basins."""
-        return None if self.grid is None else self.grid.crs
+        return None if self.lumped else self.grid.crs
 
     @property
     def gauge_cells(self) -> np.ndarray:
@@ -121,13 +126,13 @@ class Domain:
     @property
     def lonlat(self) -> tuple[np.ndarray, np.ndarray]:
         """Longitude and latitude of every cell, (N,) each, degrees; NaN where not known."""
-        if self.grid is None:
+        if self.lumped:
             return self.gauges["x"].to_numpy(), self.gauges["y"].to_numpy()
         return transform(self.x[self.col], self.y[self.row], self.crs, "EPSG:4326")
 
     def name_cell(self, cell: int) -> str:
         """A cell for a message: row, column and coordinates, or the basin's name."""
-        if self.grid is None:
+        if self.lumped:
             return f"basin '{self.gauges.index[cell]}'"
         return self.grid.name_cell(self.row[cell], self.col[cell])
 
@@ -159,7 +164,7 @@ class Domain:
         Opened without decode_coords="all", files have the reference system and the bounds of the
         axes among their variables.
         """
-        dims = {"gauge"} if self.grid is None else set(spatial_dims(dataset))
+        dims = {"gauge"} if self.lumped else set(spatial_dims(dataset))
         names = [name for name, values in dataset.data_vars.items() if dims <= set(values.dims)]
         systems = {dataset[name].attrs.get("grid_mapping") for name in names}
         return dataset.set_coords(systems & set(dataset.data_vars))[names]

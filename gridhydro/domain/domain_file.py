@@ -46,7 +46,7 @@ def write(domain, path) -> None:
     for column, (long_name, unit) in _GAUGES.items():
         attrs = {"long_name": long_name, "units": unit}
         data[f"gauge_{column}"] = ("gauge", domain.gauges[column].to_numpy(), attrs)
-    if domain.grid is None:
+    if domain.lumped:
         data["area"] = ("cell", domain.area, {"standard_name": "cell_area", "units": "m2"})
     else:
         data = data.assign_coords(axes(domain.grid)).rio.write_crs(domain.crs)

@@ -64,7 +64,7 @@ def on_grid(raster, grid, name="raster") -> np.ndarray:
 
 def pack(domain, raster, gaps: bool = False) -> np.ndarray:
     """See `Domain.pack`."""
-    if domain.grid is None:
+    if domain.lumped:
         return _pack_lumped(domain, raster)
     if not isinstance(raster, xr.DataArray):
         return on_grid(raster, domain.grid)[..., domain.row, domain.col]
@@ -111,7 +111,7 @@ def unpack(domain, values, name=None, attrs=None, dims=None, coords=None) -> xr.
     if dims is None:
         dims = ("time",) if len(lead) == 1 else tuple(f"axis_{i}" for i in range(len(lead)))
     coords = dict(coords or {})
-    if domain.grid is None:
+    if domain.lumped:
         coords["gauge"] = np.asarray(domain.gauges.index, dtype=str)
         return xr.DataArray(values, coords, (*dims, "gauge"), name, attrs)
     kind = values.dtype if values.dtype.kind == "f" else np.float64

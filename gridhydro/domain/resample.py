@@ -140,5 +140,5 @@ def _stencil(domain, source, method, gaps=False):
 
 
 def _need_grid(domain, what):
-    if domain.grid is None:
+    if domain.lumped:
         raise ValueError(f"lumped basins have no raster to {what} to: give one value per basin")

@@ -40,7 +40,7 @@ class Tiles:
         A cell on the edge between tiles belongs to both in parts. Weights are those of
         `domain.area`. ValueError if no tile is left, or the size does not divide the globe.
         """
-        if domain.grid is None:
+        if domain.lumped:
             raise ValueError("lumped basins lie in no raster: use Tiles.of_basins")
         size = float(size_degrees)
         counts = (180 / size, 360 / size) if size > 0 else (0.5, 0.5)
@@ -70,7 +70,7 @@ class Tiles:
     @classmethod
     def of_basins(cls, domain: Domain) -> Tiles:
         """A tile for every basin of a lumped domain, named as the basin is."""
-        if domain.grid is not None:
+        if not domain.lumped:
             raise ValueError("the domain is a raster: use Tiles.of")
         names = np.array(domain.gauges.index, dtype=str)
         matrix = scipy.sparse.eye_array(domain.size, format="csr")

@@ -64,7 +64,7 @@ def flow_share(part, discharge):
 
 
 def _pieces(missing: np.ndarray, padding: int):
-    """(sites, slice of days) of all stretches without a gap that are longer than `padding`.
+    """(sites, slice of days) of all blocks without a gap that are longer than `padding`.
 
     Sites without any gap go together: most records have none.
     """

@@ -229,7 +229,7 @@ def _height(longitude, latitude) -> float:
 
 
 def _middle(values: np.ndarray) -> tuple[float, float]:
-    """Limits that a few outliers do not stretch: the middle 96 %, or around a constant."""
+    """Limits that a few outliers do not block: the middle 96 %, or around a constant."""
     low, high = np.quantile(values, [0.02, 0.98])
     if low == high:
         low, high = values.min(), values.max()

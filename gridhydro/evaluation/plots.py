@@ -41,7 +41,7 @@ def parameter_maps(
     truth  the true values, name -> (N,): drawn beside the learned with the same colours, and the
            correlation of both in the title
     """
-    if domain.grid is None:
+    if domain.lumped:
         raise ValueError("lumped basins have no maps: plot their parameters as a table")
     pair = 1 if truth is None else 2
     across = min(len(fields), 5 if truth is None else 3)

@@ -115,7 +115,7 @@ def _one(domain: Domain, name: str, values) -> np.ndarray:
         values = values.to_series()
     if isinstance(values, xr.DataArray):
         return domain.pack(values)
-    if isinstance(values, pd.Series) and domain.grid is None:
+    if isinstance(values, pd.Series) and domain.lumped:
         basins = list(domain.gauges.index)
         values = values.set_axis(values.index.map(str))
         missing = [b for b in basins if b not in values.index]

@@ -166,4 +166,6 @@ def lumped_domain(basins: xr.Dataset) -> Domain:
     place = {
         name: basins[name].values for name in ("latitude", "longitude") if name in basins.coords
     }
-    return Domain.lumped(basins["area"].values, [str(g) for g in basins["gauge"].values], **place)
+    return Domain.of_basins(
+        basins["area"].values, [str(g) for g in basins["gauge"].values], **place
+    )

@@ -73,7 +73,7 @@ class Forcing:
         rows = [_variable(dataset, field, times, domain) for field in column.forcings]
         tensors = [torch.as_tensor(np.ascontiguousarray(row), dtype=dtype) for row in rows]
         values = torch.stack(tensors).to(device)
-        return cls(times, values if domain.grid is not None else by_cell(values))
+        return cls(times, values if not domain.lumped else by_cell(values))
 
     @property
     def size(self) -> int:

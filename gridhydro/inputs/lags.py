@@ -101,7 +101,7 @@ def river_way(domain: Domain, elevation, area) -> tuple[np.ndarray, np.ndarray]:
     last = domain.network.downstream < 0
     to = np.where(last, here, domain.network.downstream)
     diameter = 2 * np.sqrt(np.asarray(area, float) / np.pi)
-    if domain.grid is None:
+    if domain.lumped:
         distance = diameter
     else:
         x, y = domain.x[domain.col], domain.y[domain.row]

@@ -110,7 +110,7 @@ def write_parameters(
         for field in fields
     }
     write_dataset(folder / "parameters.nc", xr.Dataset(maps), "parameters of the column model")
-    if domain.grid is None:
+    if domain.lumped:
         columns = {f"{name} [{v.attrs['units']}]": v.values for name, v in maps.items()}
         table = pd.DataFrame(columns, index=domain.gauges.index.rename("gauge"))
         replace(folder / "parameters.csv", table.to_csv)

@@ -149,7 +149,7 @@ def _cut(data: xr.Dataset, domain: Domain | None) -> xr.Dataset:
     lies across the date line."""
     lat, lon = (data[name].values.astype(np.float64) for name in _BOX)
     west = -180.0
-    if domain is not None and domain.grid is not None:
+    if domain is not None and not domain.lumped:
         x, y = domain.lonlat
         if np.ptp(x % 360) < np.ptp((x + 180) % 360):
             west = 0.0

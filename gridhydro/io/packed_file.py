@@ -25,7 +25,7 @@ def packed(
     """A float32 tensor (F, T, N) that lives in a file of `folder` and goes with the process.
 
     rows(days) gives (F, days, N), read piece by piece. On disk the days of a cell lie together, so
-    that a window of a basin is one stretch.
+    that a window of a basin is one block.
     """
     variables, days, cells = shape
     folder = Path(folder)

@@ -1,4 +1,4 @@
-"""A run taken a stretch of days at a time, the state carried on: daily series are never whole."""
+"""A run taken a block of days at a time, the state carried on: daily series are never whole."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _YEAR = 366  # days that are passed over at a time
 
 
 @dataclass(frozen=True, eq=False)
-class Stretch:
+class Block:
     """T days of B cells.
 
-    index       which of the stretches asked for
+    index       which of the blocks asked for
     cells       (B,) int64, the cells of the domain
     forcing     (F, T, B), in the order of the column's forcings, as it sees them
     simulation  discharge (T, G) and outputs (T, B); of lumped basins G is B
@@ -41,9 +41,9 @@ class Stretch:
 
 
 @torch.no_grad()
-def stretches(
+def blocks(
     run: Run, forcing: Forcing, parts: Sequence[slice], outputs: Sequence[str] = ()
-) -> Iterator[Stretch]:
+) -> Iterator[Block]:
     """The days of each part, in order and one after another, as `Run.simulate` has them.
 
     parts  slices of the days of the forcing, each where the one before ends. The days before the
@@ -67,7 +67,7 @@ def stretches(
             weather, simulation = march.go(days, state, outputs)
             state = simulation.state
             after = march.storage(state)
-            yield Stretch(index, places, weather, simulation, before, after)
+            yield Block(index, places, weather, simulation, before, after)
             before = after
 
 

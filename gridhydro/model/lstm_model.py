@@ -83,7 +83,7 @@ class LSTMModel(torch.nn.Module):
         seed: int = 0,
     ):
         super().__init__()
-        if domain.grid is not None:
+        if not domain.lumped:
             raise ValueError("the LSTM knows no rivers: it is for lumped basins")
         self.domain, self.column = domain, Streamflow()
         hidden, seed = whole("hidden", hidden, 1), whole("seed", seed, 0)

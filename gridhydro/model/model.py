@@ -9,7 +9,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from gridhydro.base.arguments import names, one_of, share, whole
+from gridhydro.base.arguments import fraction, names, one_of, whole
 from gridhydro.base.quantities import SERIES
 from gridhydro.columns import column as column_named
 from gridhydro.columns.column import Column, Field
@@ -100,7 +100,7 @@ class Model(torch.nn.Module):
         self.river, self.storage, self.backend = river or River(), storage, backend
         components, seed = whole("components", components, 1), whole("seed", seed, 0)
         dynamic, log_attributes = names("dynamic", dynamic), names("log_attributes", log_attributes)
-        dynamic_dropout = share("dynamic_dropout", dynamic_dropout)
+        dynamic_dropout = fraction("dynamic_dropout", dynamic_dropout)
         self.components, self.unit_hydrograph = components, unit_hydrograph
         self.scheme = Scheme.of(scheme)
         fixed = {name: float(value) for name, value in (fixed or {}).items()}
@@ -117,7 +117,7 @@ class Model(torch.nn.Module):
                 f"the history is of {history.size} cells, the domain has {domain.size}: make it "
                 "with History.of(domain, ...)"
             )
-        of_river = () if domain.grid is None else self.river.properties
+        of_river = () if domain.lumped else self.river.properties
         of_cells = (*self.column.properties, *of_river)
         properties = property_values(domain, properties, of_cells)
         self.options = dict(
@@ -162,7 +162,7 @@ class Model(torch.nn.Module):
 
     def _routing_fields(self, fixed: dict[str, float]) -> list[Field]:
         """What the way to the gauge adds to the parameters."""
-        if self.domain.grid is not None:
+        if not self.domain.lumped:
             if self.unit_hydrograph is not None:
                 raise ValueError("the unit hydrograph is for lumped basins: rasters have rivers")
             if self.river.velocity is not None:
@@ -300,7 +300,7 @@ class Model(torch.nn.Module):
         averages    periods over which the water in all stores and rivers is averaged
         routed      False: rivers of a raster are left out, and there is no discharge
         """
-        if cells is not None and self.domain.grid is not None:
+        if cells is not None and not self.domain.lumped:
             raise ValueError("cells of a raster belong together: only lumped basins can be chosen")
         if parameters is None:
             parameters = self.cell_parameters(forcing, cells, before)
@@ -347,9 +347,9 @@ class Model(torch.nn.Module):
         runoff = fluxes.get(f"{ROUTED}{flow}", fluxes.get(flow))
         area = self.area if cells is None else self.area[cells]
         if flow is None:  # nothing to be known of any gauge
-            gauges = forcing.shape[2] if self.domain.grid is None else len(self.gauge_cells)
+            gauges = forcing.shape[2] if self.domain.lumped else len(self.gauge_cells)
             discharge, river = forcing.new_full((forcing.shape[1], gauges), torch.nan), None
-        elif self.domain.grid is None:  # a basin is its own gauge
+        elif self.domain.lumped:  # a basin is its own gauge
             discharge, river = runoff * (area / 1000) / SECONDS, None
         elif not routed:
             discharge = river = None

@@ -92,7 +92,7 @@ def flow_length(domain: Domain) -> np.ndarray:
     Where water leaves, the side of a square of the cell's area; 0 for lumped basins, whose river
     is part of the column.
     """
-    if domain.grid is None:
+    if domain.lumped:
         return np.zeros(domain.size)
     downstream = domain.network.downstream
     target = np.where(downstream < 0, np.arange(domain.size), downstream)

@@ -24,7 +24,7 @@ from gridhydro.nets import SequenceParameterization
 from gridhydro.observations import targets
 from gridhydro.observations.discharge import discharge_table
 from gridhydro.observations.storage import StorageObservations
-from gridhydro.observations.targets import Seen, Target
+from gridhydro.observations.targets import Target, TargetSeries
 
 # days x basins that a run of lumped basins holds at once
 _BASIN_DAYS = 2**20
@@ -90,7 +90,7 @@ class Run:
     @property
     def whole(self) -> bool:
         """Whether all cells are run at once; otherwise lumped basins come a few at a time."""
-        return bool(self.cycles) or self.balanced or self.model.domain.grid is not None
+        return bool(self.cycles) or self.balanced or not self.model.domain.lumped
 
     def trained_until(self, forcing: Forcing) -> int:
         """Days of the record up to the end of the training, all where it has none of them: those
@@ -231,7 +231,7 @@ class Run:
             )
         simulated = simulated.loc[first:last, sites]
         observed = observed[sites].reindex(simulated.index)
-        if self.model.domain.grid is None:  # basins are compared by depth of water
+        if self.model.domain.lumped:  # basins are compared by depth of water
             depth = depth_of_flow(self.model.domain.gauges.loc[sites, "network_area_km2"])
             simulated, observed = simulated * depth, observed * depth
         table = metrics.table(simulated, observed, name or f"{first} to {last}")
@@ -276,15 +276,15 @@ class Run:
         days = seen.series.between(first, last)
         label = name or f"{first} to {last}"
         table = targets.scores(seen, values, self.model.domain, days, label)
-        if self.model.domain.grid is None:
+        if self.model.domain.lumped:
             table.insert(2, "gauge_use", self._use(table["site"], target.name))
         return table
 
-    def target_series(self, target: Target) -> tuple[Seen, np.ndarray]:
+    def target_series(self, target: Target) -> tuple[TargetSeries, np.ndarray]:
         """The observations of a target on the days of the forcing, and the column's output at the
         same cells, (T, K)."""
         forcing = self._forcing(None)
-        seen = Seen.read(target, self.model, forcing.times)
+        seen = TargetSeries.read(target, self.model, forcing.times)
         _, run = self._simulation(forcing, (target.name,))
         return seen, run.outputs[target.name].cpu()[:, seen.cells].numpy()
 

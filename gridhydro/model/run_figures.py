@@ -29,7 +29,7 @@ def draw(
 ) -> None:
     """All figures that there is something to draw of: parameters, training, hydrographs, scores."""
     fields = [f for f in fields if np.ptp(maps[f.name]) > 0 or domain.size == 1]  # not the fixed
-    if fields and domain.grid is not None:
+    if fields and not domain.lumped:
         plots.save(plots.parameter_maps(domain, maps, fields), folder / "parameters.png")
     elif fields and _placed(domain) and domain.size > FEW:
         longitude, latitude = domain.lonlat

@@ -16,7 +16,7 @@ def carried_over(model, basins: xr.Dataset, pet: str, history: History | xr.Data
 
     basins, history  see `gridhydro.Run.predict`; pet: method, or "given"
     """
-    if model.domain.grid is not None:
+    if not model.domain.lumped:
         raise ValueError("a run on a raster is not carried over to lumped basins")
     domain, network = lumped_domain(basins), model.network
     means = dict(zip(network.names, network.inputs.typical().tolist(), strict=True))

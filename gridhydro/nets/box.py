@@ -20,7 +20,7 @@ class Box(torch.nn.Module):
 
     def __init__(self, domain: Domain):
         super().__init__()
-        if domain.grid is None:
+        if domain.lumped:
             raise ValueError("lumped basins have no neighbours to convolve: take a raster domain")
         row = torch.as_tensor(domain.row - domain.row.min())
         col = torch.as_tensor(domain.col - domain.col.min())

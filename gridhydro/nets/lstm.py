@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from gridhydro.base.arguments import share
+from gridhydro.base.arguments import fraction
 from gridhydro.columns.column import Field
 from gridhydro.nets.base import Attributes, Ranges, last_layer
 from gridhydro.nets.mlp import Parameterization
@@ -31,7 +31,7 @@ class Trunk(torch.nn.Module):
         self.from_forcing = torch.nn.Linear(len(forcings), hidden)
         self.from_attributes = torch.nn.Linear(len(self.attributes.names), hidden, bias=False)
         self.lstm = torch.nn.LSTM(hidden, hidden)
-        self.dropout = torch.nn.Dropout(share("dropout", dropout))
+        self.dropout = torch.nn.Dropout(fraction("dropout", dropout))
         with torch.no_grad():  # remember at first: floods are far from their rain
             self.lstm.bias_hh_l0[hidden : 2 * hidden] = 3.0
 
@@ -103,7 +103,7 @@ class SequenceParameterization(Parameterization):
         self.ranges = Ranges(fields, components, fixed, log)
         self.trunk = Trunk(attributes, forcings, hidden, dropout, log_attributes)
         self.weighted = weighted
-        self.dynamic_dropout = share("dynamic_dropout", dynamic_dropout)
+        self.dynamic_dropout = fraction("dynamic_dropout", dynamic_dropout)
         known = [field.name for field in self.learned]
         unknown = [name for name in dynamic if name not in known]
         if unknown:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import torch
 
-from gridhydro.base.arguments import share
+from gridhydro.base.arguments import fraction
 from gridhydro.columns.column import Field
 from gridhydro.nets.base import WEIGHT, Attributes, Ranges, last_layer
 
@@ -111,5 +111,5 @@ def layers(
     sizes, found = [inputs, *hidden], []
     for before, after in pairwise(sizes):
         found += [torch.nn.Linear(before, after), torch.nn.SiLU()]
-        found += [torch.nn.Dropout(dropout)] if share("dropout", dropout) else []
+        found += [torch.nn.Dropout(dropout)] if fraction("dropout", dropout) else []
     return torch.nn.Sequential(*found, last_layer(sizes[-1], outputs, components))

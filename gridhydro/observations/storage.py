@@ -103,7 +103,7 @@ class StorageObservations:
         unit = str(series.attrs.get("units", ""))
         if spelled(unit) != "mm":
             raise ValueError(f"'twsa' is in '{unit}', not mm: read it with io.read_grace")
-        if domain.grid is None:
+        if domain.lumped:
             if "gauge" not in series.dims:
                 raise ValueError(
                     f"'twsa' has the axes {series.dims}: lumped basins need a series for each "

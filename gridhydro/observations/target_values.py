@@ -21,7 +21,7 @@ def series_of(target, domain: Domain, unit: str) -> xr.DataArray:
     """
     observed = target.observed
     if isinstance(observed, pd.DataFrame):
-        if domain.grid is not None:
+        if not domain.lumped:
             raise ValueError(
                 f"'{target.name}' is a table, but cells of a raster are found by their "
                 "coordinates: give a DataArray (time, y, x)"
@@ -36,7 +36,7 @@ def series_of(target, domain: Domain, unit: str) -> xr.DataArray:
     if not isinstance(observed.indexes.get("time"), pd.DatetimeIndex):
         raise ValueError(f"the times of '{target.name}' are no dates: decode them first")
     observed = observed.rename(observed.name or target.name)
-    if domain.grid is not None:
+    if not domain.lumped:
         return observed
     other = [dim for dim in observed.dims if dim != "time"]
     if len(other) != 1:
@@ -100,7 +100,7 @@ def values_on(name: str, array: xr.DataArray, domain: Domain, times: pd.Datetime
             "it is stamped with, not with a mean or a sum over the days between",
             stacklevel=4,
         )
-    cells = np.arange(domain.size) if domain.grid is None else np.flatnonzero(seen.any(0))
+    cells = np.arange(domain.size) if domain.lumped else np.flatnonzero(seen.any(0))
     values = np.full((len(times), len(cells)), np.nan, np.float32)
     values[place[inside]] = rows[:, cells]
     return values, cells
@@ -109,7 +109,7 @@ def values_on(name: str, array: xr.DataArray, domain: Domain, times: pd.Datetime
 def per_cell(target, key: str, domain: Domain, cells: np.ndarray) -> np.ndarray:
     """Scale or offset of these cells, (K,); what has names of sites is found by them."""
     given = getattr(target, key)
-    if domain.grid is not None and isinstance(given, xr.DataArray):
+    if not domain.lumped and isinstance(given, xr.DataArray):
         given = domain.pack(given, gaps=True)
     elif isinstance(given, pd.Series | xr.DataArray):
         by_site = given if isinstance(given, pd.Series) else given.to_series()

@@ -86,7 +86,7 @@ class Target:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class TargetSeries:
     """A target on the days of a record: of all cells of lumped basins, of rasters of those that
     are observed.
 
@@ -110,7 +110,7 @@ class Seen:
         return self.series.values[0]
 
     @classmethod
-    def read(cls, target: Target, model, times: pd.DatetimeIndex, device=None) -> Seen:
+    def read(cls, target: Target, model, times: pd.DatetimeIndex, device=None) -> TargetSeries:
         """The observations on these days; ValueError where they do not fit model or days."""
         field, domain = model.output(target.name), model.domain
         array = series_of(target, domain, field.unit)
@@ -126,7 +126,7 @@ class Seen:
         chosen = torch.as_tensor(cells).to(device)
         return cls(target, chosen, Forcing(times, tensor), scale, offset, unit)
 
-    def only(self, columns: Tensor) -> Seen:
+    def only(self, columns: Tensor) -> TargetSeries:
         """The same where the other columns are not observed."""
         values = torch.full_like(self.series.values, torch.nan)
         values[:, :, columns] = self.series.values[:, :, columns]
@@ -162,7 +162,7 @@ class Seen:
         return scored
 
 
-def read_all(targets: Sequence[Target], model, times, device=None) -> list[Seen]:
+def read_all(targets: Sequence[Target], model, times, device=None) -> list[TargetSeries]:
     """All targets on the days of a record."""
     for target in targets:
         if not isinstance(target, Target):
@@ -170,10 +170,10 @@ def read_all(targets: Sequence[Target], model, times, device=None) -> list[Seen]
                 "targets is a list of gridhydro.Target(name, observed), not of "
                 f"{type(target).__name__}"
             )
-    return [Seen.read(target, model, times, device) for target in targets]
+    return [TargetSeries.read(target, model, times, device) for target in targets]
 
 
-def scores(seen: Seen, simulated: np.ndarray, domain: Domain, days: slice, period: str):
+def scores(seen: TargetSeries, simulated: np.ndarray, domain: Domain, days: slice, period: str):
     """Table of `SCORES` (bias, ubrmse and rmse in the unit of the observations), a row a cell with
     observations in these days.
 
@@ -187,7 +187,7 @@ def scores(seen: Seen, simulated: np.ndarray, domain: Domain, days: slice, perio
         o, s = observed[:, k], modelled[:, k].astype(np.float64)
         if np.isnan(o).all():
             continue
-        site = domain.gauges.index[cell] if domain.grid is None else domain.name_cell(cell)
+        site = domain.gauges.index[cell] if domain.lumped else domain.name_cell(cell)
         row = {"site": site, "period": period, "target": seen.name, "unit": seen.unit}
         row |= {"lon": float(lon[cell]), "lat": float(lat[cell])}
         rows.append(

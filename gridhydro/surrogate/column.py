@@ -143,10 +143,10 @@ class Surrogate(Column):
         real = net.head.weight.dtype
         rows = [[f.name for f in self.fluxes].index(name) for name in wanted]
         days = weather.shape[1]
-        stretch = max(1, days if torch.is_grad_enabled() else _LANE_DAYS // theta.shape[1])
+        block = max(1, days if torch.is_grad_enabled() else _LANE_DAYS // theta.shape[1])
         parts = []
-        for first in range(0, days, stretch):
-            part = weather[:, first : first + stretch].repeat_interleave(components, dim=2)
+        for first in range(0, days, block):
+            part = weather[:, first : first + block].repeat_interleave(components, dim=2)
             values, state = net(part.to(real), theta.to(real), state)
             parts.append(values[..., rows])
         values = torch.cat(parts).to(weather.dtype)

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from gridhydro.base.arguments import names, share, whole
+from gridhydro.base.arguments import fraction, names, whole
 from gridhydro.inputs.forcing import Forcing, by_cell
 from gridhydro.surrogate.column import Surrogate
 from gridhydro.surrogate.emulator import Emulator
@@ -60,7 +60,7 @@ def fit(
     runs = _usable(runs, days + warmup)
     fields = _chosen(runs, outputs)
     learned, scored = (runs, None)
-    if share("held_out", held_out) > 0:
+    if fraction("held_out", held_out) > 0:
         try:
             learned, scored = runs.split(held_out, seed)
         except ValueError as error:

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base.arguments import names, one_of, share
+from gridhydro.base.arguments import fraction, names, one_of
 from gridhydro.base.files import replace
 from gridhydro.base.quantities import SERIES
 from gridhydro.base.units import spelled, to_unit
@@ -133,7 +133,7 @@ class Runs:
         sites = one_of("by", by, ("run", "site")) == "site"
         groups = self.site if sites else np.arange(self.size)
         kinds = np.unique(groups)
-        count = round(share("held_out", held_out) * len(kinds))
+        count = round(fraction("held_out", held_out) * len(kinds))
         if not 0 < count < len(kinds):
             raise ValueError(
                 f"{held_out:g} of {len(kinds)} {by}s are {count}: a split needs some on both sides"

@@ -11,7 +11,7 @@ from gridhydro.base.arguments import period as period_of
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.model import Model
 from gridhydro.observations.discharge import refuse_empty
-from gridhydro.observations.targets import Seen
+from gridhydro.observations.targets import TargetSeries
 from gridhydro.training.batches import Batch, minibatches
 from gridhydro.training.objective import Validation
 from gridhydro.training.splits import Split
@@ -38,14 +38,14 @@ def method_of(forcing) -> str | None:
 
 def epochs(
     model, forcing, observed, places, days, spinup, batches, seed, through=False,
-    seen: Sequence[Seen] = (),
+    seen: Sequence[TargetSeries] = (),
 ) -> Callable:  # fmt: skip
     """Number of the epoch -> its batches; `through`: gradients pass through the spin-up as well.
 
     observed  discharge (1, T, G), or None; seen: the targets
     """
     if batches is not None:
-        if model.domain.grid is not None:
+        if not model.domain.lumped:
             raise ValueError("minibatches are for lumped basins: cells of a raster belong together")
 
         def windows(starts, length, cells):
@@ -92,7 +92,7 @@ def validation(validation, model, forcing, observed, days, spinup, places, stora
             f"the validation begins on {forcing.times[scored.start]:%Y-%m-%d}, before the training "
             f"ends on {forcing.times[days.stop - 1]:%Y-%m-%d}: take a later one"
         )
-    if model.domain.grid is None and model.options["network"] == "lstm":
+    if model.domain.lumped and model.options["network"] == "lstm":
         raise ValueError("validation along the way is not for networks that read the weather")
     known = list(model.domain.gauges.index)
     refuse_empty([observed], scored, places, [known[place] for place in places.tolist()])

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gridhydro.base.arguments import share
+from gridhydro.base.arguments import fraction
 from gridhydro.evaluation import metrics
 from gridhydro.evaluation.losses import NothingObserved, nse_loss
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.state import Simulation
 from gridhydro.observations.discharge import per_area, variance
 from gridhydro.observations.storage import StorageObservations
-from gridhydro.observations.targets import Seen
+from gridhydro.observations.targets import TargetSeries
 from gridhydro.training.batches import Batch
 
 
@@ -36,10 +36,10 @@ class Objective:
     def __init__(
         self, model, score: Callable, observed: Forcing | None, times, run: slice, days: slice,
         batches, storage: StorageObservations | None = None, weight: float = 0.5,
-        targets: Sequence[Seen] = (),
+        targets: Sequence[TargetSeries] = (),
     ):  # fmt: skip
         self.score, self.storage, self.targets = score, storage, targets
-        weight = share("storage_weight", weight) if storage is not None else 0.0
+        weight = fraction("storage_weight", weight) if storage is not None else 0.0
         weights = {"discharge": 1 - weight if observed is not None else 0.0, "storage": weight}
         for target in targets:
             if target.name in weights:

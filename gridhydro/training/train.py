@@ -118,7 +118,7 @@ def train(
         forcing, model.domain, model, device=device, cache=cache, progress=progress
     )
     days = forcing.between(*period)
-    lumped = model.domain.grid is None
+    lumped = model.domain.lumped
     if discharge is None and not lumped:
         if gauges is not None or held_out:
             raise ValueError("there is no discharge: leave gauges and held_out out")

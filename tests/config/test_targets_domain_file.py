@@ -13,7 +13,7 @@ from gridhydro.config.load import load
 from gridhydro.config.train_domain import build_model
 from gridhydro.inputs.basins import of_dataset
 from gridhydro.io import write_basins
-from gridhydro.observations.targets import Seen
+from gridhydro.observations.targets import TargetSeries
 from tests.support.small_basins import FILE, small_basins
 from tests.support.small_world import small_world
 
@@ -151,7 +151,7 @@ def test_targets_of_a_raster_are_brought_onto_it(data, tmp_path):
     assert cells.shape == (48, setup.domain.size)
     assert 0 < cells[5].mean() < 150
     with pytest.warns(UserWarning, match="observed every 31 days"):
-        Seen.read(setup.targets[0], build_model(setup, 0), setup.forcing.indexes["time"])
+        TargetSeries.read(setup.targets[0], build_model(setup, 0), setup.forcing.indexes["time"])
 
 
 @pytest.mark.parametrize("finer", [True, False])

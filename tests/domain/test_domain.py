@@ -173,7 +173,7 @@ def test_forcing_opened_plainly_is_checked(tmp_path):
 
 
 def test_basins_take_only_what_every_basin_has():
-    domain = Domain.lumped([10.0, 20], ["a", "b"])
+    domain = Domain.of_basins([10.0, 20], ["a", "b"])
     table = {"slope": ("gauge", [2.0, 1]), "crs": 0, "time_bnds": (("time", "bnds"), np.eye(2))}
     attributes = xr.Dataset(table, {"gauge": ["b", "a"]})
     model = Model(domain, attributes=attributes, hidden=(4,))
@@ -254,7 +254,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 def test_lumped_basins(tmp_path):
-    domain = Domain.lumped([10.0, 20], ["a", "b"], latitude=[45.0, 46], longitude=[7.0, 8])
+    domain = Domain.of_basins([10.0, 20], ["a", "b"], latitude=[45.0, 46], longitude=[7.0, 8])
     assert domain.gauge_cells.tolist() == [0, 1]
     assert domain.network.downstream.tolist() == [-1, -1]
     assert domain.area.tolist() == [1e7, 2e7]
@@ -265,7 +265,7 @@ def test_lumped_basins(tmp_path):
     with pytest.raises(ValueError, match=r"no values for basin 'b'"):
         domain.pack(raster.isel(gauge=[0]))
     with pytest.raises(ValueError, match=r"area of basin 'b' is not above zero"):
-        Domain.lumped([1, np.nan], ["a", "b"])
+        Domain.of_basins([1, np.nan], ["a", "b"])
     domain.to_file(tmp_path / "domain.nc")
     same(domain, Domain.from_file(tmp_path / "domain.nc"))
     assert domain.crop("b").area.tolist() == [2e7]

@@ -67,7 +67,7 @@ def test_across_the_date_line_and_on_a_projected_raster():
 
 
 def test_lumped_basins_are_their_own_tiles():
-    domain = Domain.lumped([10.0, 20], ["a", "b"])
+    domain = Domain.of_basins([10.0, 20], ["a", "b"])
     tiles = Tiles.of_basins(domain)
     values = torch.tensor([[1.0, 2], [3, 4]])
     assert torch.equal(tiles.mean(values), values)
@@ -97,6 +97,6 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match="tiles of 0 degrees"):
         Tiles.of(domain, 0)
     with pytest.raises(ValueError, match=r"use Tiles\.of_basins"):
-        Tiles.of(Domain.lumped([1.0], ["a"]))
+        Tiles.of(Domain.of_basins([1.0], ["a"]))
     with pytest.raises(ValueError, match=r"is a raster: use Tiles\.of"):
         Tiles.of_basins(domain)

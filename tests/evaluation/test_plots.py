@@ -80,7 +80,7 @@ def test_constant_maps_have_no_correlation():
 
 
 def test_lumped_basins_have_no_maps():
-    domain = Domain.lumped([10.0], ["a"])
+    domain = Domain.of_basins([10.0], ["a"])
     with pytest.raises(ValueError, match="lumped basins have no maps"):
         plots.parameter_maps(domain, values(domain), FIELDS)
 

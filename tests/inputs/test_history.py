@@ -226,7 +226,7 @@ def test_it_finds_what_no_attribute_tells():
     data, trait = small_basins(), random.random(count)
     weather = data[list(parts().forcing)].isel(gauge=np.arange(count) % 12)
     weather = weather.assign_coords(gauge=[f"s{i}" for i in range(count)])
-    domain = gh.Domain.lumped(np.full(count, 100.0), list(weather["gauge"].values))
+    domain = gh.Domain.of_basins(np.full(count, 100.0), list(weather["gauge"].values))
     forcing = gh.Forcing.read(weather, domain, column("hbv"))
     truth = {f.name: torch.full((count,), sum(f.bounds) / 2) for f in column("hbv").parameters}
     truth["FC"] = torch.tensor(100 + 700 * trait)

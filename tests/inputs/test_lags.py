@@ -191,7 +191,7 @@ def test_drops():
 
 
 def test_basins_without_a_raster_have_their_own_size():
-    domain = Domain.lumped([100.0, 400.0], ["a", "b"])
+    domain = Domain.of_basins([100.0, 400.0], ["a", "b"])
     distance, drop = river_way(domain, np.array([10.0, 20.0]), domain.area)
     np.testing.assert_allclose(distance, 2 * np.sqrt(np.array([1e8, 4e8]) / np.pi))
     np.testing.assert_allclose(drop, 0.1)

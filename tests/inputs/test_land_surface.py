@@ -118,7 +118,7 @@ def test_land_is_what_depths_are_over():
 def test_land_of_a_gauge():
     from gridhydro.domain.domain import Domain
 
-    basins = Domain.lumped([100.0, 200.0], ["a", "b"], latitude=[1.0, 2.0])
+    basins = Domain.of_basins([100.0, 200.0], ["a", "b"], latitude=[1.0, 2.0])
     land = flat_land([0.5], [0.5, 1.5], lsm=0.5).isel(lat=0, drop=True)
     land = land.drop_vars("lon").rename(lon="gauge").assign_coords(gauge=["a", "b"])
     found = land_surface(basins, land).land_domain()
@@ -189,7 +189,7 @@ def test_latitudes_must_be_known(data):
     basins, land = reference_land(data("hydropy_reference/columns_2001.npz"))
     from gridhydro.domain.domain import Domain
 
-    nowhere = Domain.lumped(basins.area / 1e6, list(basins.gauges.index))
+    nowhere = Domain.of_basins(basins.area / 1e6, list(basins.gauges.index))
     found = land_surface(nowhere, land)
     with pytest.raises(ValueError, match="latitude of basin 'column 00' is not known"):
         found.forcing(pd.date_range("2001", periods=3))

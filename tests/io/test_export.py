@@ -109,7 +109,7 @@ def test_series(tmp_path, kind, suffix):
 
 
 def test_lumped_basins(tmp_path):
-    domain = Domain.lumped([10.0, 20.0], ["a", "b"], latitude=[1.0, 2.0], longitude=[3.0, 4.0])
+    domain = Domain.of_basins([10.0, 20.0], ["a", "b"], latitude=[1.0, 2.0], longitude=[3.0, 4.0])
     values, discharge, data = series(domain)
     export.write_dataset(tmp_path / "fluxes.nc", data)
     export.write_parameters(tmp_path, domain, HBV.parameters[:1], {"beta": np.array([2.0, 3.0])})

@@ -155,4 +155,4 @@ def test_refusals():
     with pytest.raises(ValueError, match="one day at least, not 0"):
         correction(chunk=0)
     with pytest.raises(ValueError, match="no neighbours"):
-        PETCorrection(Domain.lumped([1.0], ["a"]), {"sand": [1.0]}, SERIES)
+        PETCorrection(Domain.of_basins([1.0], ["a"]), {"sand": [1.0]}, SERIES)

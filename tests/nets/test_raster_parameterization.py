@@ -134,6 +134,6 @@ def test_refusals():
     with pytest.raises(ValueError, match="form is one of 'conv2d', 'conv3d', not 'conv4d'"):
         network(form="conv4d")
     with pytest.raises(ValueError, match="no neighbours"):
-        network(Domain.lumped([1.0], ["a"]))
+        network(Domain.of_basins([1.0], ["a"]))
     with pytest.raises(ValueError, match="one free field"):
         network(fields=FIELDS[:1], fixed={"drainage_max": 1}, log=[])

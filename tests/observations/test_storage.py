@@ -85,7 +85,7 @@ def test_a_model_that_holds_what_was_observed_fits():
     truth = rng.normal(0, 50, (len(start), 2))
     values = truth + np.array([300, -70])
     values[rng.random(values.shape) < 0.3] = np.nan
-    tiles = Tiles.of_basins(Domain.lumped([1.0, 2], ["a", "b"]))
+    tiles = Tiles.of_basins(Domain.of_basins([1.0, 2], ["a", "b"]))
     observations = StorageObservations(tiles, start, end, values, ("2002-01-01", "2002-12-31"))
     times = pd.date_range("2001-01-01", "2003-11-30")
     windows = observations.windows(times)
@@ -160,7 +160,7 @@ def test_sea_in_a_tile():
 def test_basins(data):
     twsa = read_grace(data("camels_us_400/grace_twsa.nc"))
     names = ["14400000", "01022500"]
-    domain = Domain.lumped([700.0, 574.0], names)
+    domain = Domain.of_basins([700.0, 574.0], names)
     tiles = Tiles.of_basins(domain)
     observations = StorageObservations.on(tiles, domain, twsa, ("2004", "2009"))
     assert observations.baseline == ("2004-01-01", "2009-12-31")
@@ -168,7 +168,7 @@ def test_basins(data):
     windows = observations.windows(pd.date_range("2001-01-01", "2014-12-31"))
     assert windows.covered.all()
     assert observations.observed(windows).isfinite().all()
-    other = Domain.lumped([1.0], ["x"])
+    other = Domain.of_basins([1.0], ["x"])
     with pytest.raises(ValueError, match="no values for basin 'x'"):
         StorageObservations.on(Tiles.of_basins(other), other, twsa)
     raster_twsa = twsa.rename(gauge="lat")

@@ -20,7 +20,7 @@ def reference_land(path) -> tuple[Domain, xr.Dataset]:
         if f"para_{name}" in columns
     }
     land = xr.Dataset(fields, coords={"gauge": NAMES})
-    domain = Domain.lumped(columns["para_area"] / 1e6, NAMES, latitude=columns["lat"])
+    domain = Domain.of_basins(columns["para_area"] / 1e6, NAMES, latitude=columns["lat"])
     return domain, land
 
 

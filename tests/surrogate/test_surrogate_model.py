@@ -17,7 +17,7 @@ from tests.support.small_world import small_world
 
 
 def domain(sites=4):
-    return gh.Domain.lumped(np.full(sites, 50.0), [f"g{k}" for k in range(sites)])
+    return gh.Domain.of_basins(np.full(sites, 50.0), [f"g{k}" for k in range(sites)])
 
 
 def attributes(sites=4):

@@ -233,7 +233,7 @@ def test_a_run_with_a_column_of_ones_own_comes_back_too(tmp_path):
 
 
 def test_attributes_of_basins_go_by_name_not_by_place():
-    domain = Domain.lumped([100.0, 200.0, 300.0], ["a", "b", "c"])
+    domain = Domain.of_basins([100.0, 200.0, 300.0], ["a", "b", "c"])
     table = pd.DataFrame({"slope": [1.0, 2.0, 3.0]}, index=["a", "b", "c"])
     models = [Model(domain, attributes=t, hidden=(4,)) for t in (table, table.iloc[::-1])]
     assert torch.equal(models[0].attributes, models[1].attributes)

@@ -14,7 +14,7 @@ from gridhydro.model.model import Model
 from gridhydro.model.simulate import simulate
 from gridhydro.nets.base import MARGIN
 from gridhydro.observations.discharge import observations, refuse_empty
-from gridhydro.observations.targets import Seen, Target
+from gridhydro.observations.targets import Target, TargetSeries
 from gridhydro.training.calibration.losses import RELATIVE, misfit
 from gridhydro.training.data import places_of, training_gauges
 
@@ -37,7 +37,7 @@ class Observed:
     cells: Tensor
     values: Tensor
     gauges: tuple[str, ...] = ()
-    seen: Seen | None = None
+    seen: TargetSeries | None = None
     columns: Tensor | None = None
 
     @classmethod
@@ -58,9 +58,9 @@ class Observed:
             )
         if target.name.startswith(hydrograph.ROUTED):
             raise ValueError(f"'{target.name}' is the way of discharge: give it as discharge")
-        seen = Seen.read(target, model, forcing.times, model.area.device)
+        seen = TargetSeries.read(target, model, forcing.times, model.area.device)
         values = seen.values[days]
-        if model.domain.grid is None:
+        if model.domain.lumped:
             names, columns = _chosen(model, gauges)
             refuse_empty([seen.series], days, columns, names)
         elif gauges is not None:
@@ -93,7 +93,7 @@ def _chosen(model: Model, gauges) -> tuple[list[str], Tensor]:
 
 def refuse_rivers(domain: Domain) -> None:
     """ValueError for a raster, where discharge is of many cells."""
-    if domain.grid is not None:
+    if not domain.lumped:
         raise ValueError(
             "discharge at a gauge of a raster is the water of all cells above it: no cell's "
             "parameters can be searched alone. Take gridhydro.train, lumped basins, or a target "

@@ -8,10 +8,10 @@ import pytest
 import rioxarray
 import xarray as xr
 
+from gridhydro.base import files
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.check import check
 from gridhydro.model.model import Model
-from gridhydro.training import checkpoint
 
 
 def esri(codes, step=1000.0):
@@ -238,7 +238,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     domain, path = Domain.from_d8(esri(VALLEY), "esri"), tmp_path / "domain.nc"
     domain.to_file(path)
     synced = []
-    monkeypatch.setattr(checkpoint.os, "fsync", synced.append)
+    monkeypatch.setattr(files.os, "fsync", synced.append)
     domain.to_file(path)
     assert len(synced) == 1
 

@@ -1,56 +1,95 @@
 """Gridded, differentiable hydrology with fused CPU and GPU kernels."""
 
-from importlib import import_module
+from typing import TYPE_CHECKING
 
-from gridhydro.columns import COLUMNS
-from gridhydro.columns.column import Column, Embedded, Field, fields
-from gridhydro.kernels import OutsideVocabulary
-from gridhydro.model.simulate import simulate
+from gridhydro.base.lazy import loader
 
+# the only place of the version: pyproject.toml reads it from here
 __version__ = "0.1.0"
 
-# the rest loads when it is first asked for: a script that only runs columns need not wait for the
-# libraries of rasters and plots. No module here may carry the name that it is to provide
+# Every name is loaded when it is first asked for: a script that runs columns need not wait for the
+# libraries of rasters and plots, nor the command line for torch.
+# No module or folder of gridhydro/ may carry a name that is provided here.
 _HOMES = {
     "Averages": "observations.averages",
     "Batches": "training.batches",
+    "COLUMNS": "columns",
+    "Column": "columns.column",
     "Domain": "domain.domain",
-    "Ensemble": "model.ensemble",
+    "Embedded": "columns.column",
     "EmbeddedNetwork": "nets.embedded",
+    "Ensemble": "model.ensemble",
+    "Field": "columns.column",
     "Forcing": "inputs.forcing",
     "History": "inputs.history",
     "LSTMModel": "model.lstm_model",
     "LandSurface": "inputs.land_surface",
     "Model": "model.model",
     "Network": "domain.network",
+    "OutsideVocabulary": "kernels.trace",
     "River": "model.river",
     "Run": "model.run",
     "StorageObservations": "observations.storage",
     "Target": "observations.targets",
     "Tiles": "domain.tiles",
-    "check": "inputs.check",
     "calibrate": "training.calibration.calibrate",
+    "check": "inputs.check",
+    "fields": "columns.column",
     "land_surface": "inputs.land_surface",
     "load": "model.run",
     "route": "model.routing",
+    "simulate": "model.simulate",
     "train": "training.train",
 }
 
 # public as a whole
-_MODULES = {"basins": "inputs.basins", "splits": "training.splits"}
+_MODULES = {
+    "basins": "inputs.basins",
+    "io": "io",
+    "nets": "nets",
+    "splits": "training.splits",
+    "surrogate": "surrogate",
+}
 
 __all__ = [
-    "COLUMNS", "Column", "Embedded", "Field", "OutsideVocabulary", "fields", "simulate", *_HOMES,
-    *_MODULES,
+    "COLUMNS", "Averages", "Batches", "Column", "Domain", "Embedded", "EmbeddedNetwork",
+    "Ensemble", "Field", "Forcing", "History", "LSTMModel", "LandSurface", "Model", "Network",
+    "OutsideVocabulary", "River", "Run", "StorageObservations", "Target", "Tiles", "basins",
+    "calibrate", "check", "fields", "io", "land_surface", "load", "nets", "route", "simulate",
+    "splits", "surrogate", "train",
 ]  # fmt: skip
 
-
-def __getattr__(name: str):
-    if name in _MODULES:
-        return import_module(f"gridhydro.{_MODULES[name]}")
-    if name not in _HOMES:
-        raise AttributeError(f"gridhydro has no '{name}'; it has {', '.join(__all__)}")
-    return getattr(import_module(f"gridhydro.{_HOMES[name]}"), name)
+# type checkers and editors, which read without running, see the same names
+if TYPE_CHECKING:
+    from gridhydro import io, nets, surrogate
+    from gridhydro.columns import COLUMNS
+    from gridhydro.columns.column import Column, Embedded, Field, fields
+    from gridhydro.domain.domain import Domain
+    from gridhydro.domain.network import Network
+    from gridhydro.domain.tiles import Tiles
+    from gridhydro.inputs import basins
+    from gridhydro.inputs.check import check
+    from gridhydro.inputs.forcing import Forcing
+    from gridhydro.inputs.history import History
+    from gridhydro.inputs.land_surface import LandSurface, land_surface
+    from gridhydro.kernels.trace import OutsideVocabulary
+    from gridhydro.model.ensemble import Ensemble
+    from gridhydro.model.lstm_model import LSTMModel
+    from gridhydro.model.model import Model
+    from gridhydro.model.river import River
+    from gridhydro.model.routing import route
+    from gridhydro.model.run import Run, load
+    from gridhydro.model.simulate import simulate
+    from gridhydro.nets.embedded import EmbeddedNetwork
+    from gridhydro.observations.averages import Averages
+    from gridhydro.observations.storage import StorageObservations
+    from gridhydro.observations.targets import Target
+    from gridhydro.training import splits
+    from gridhydro.training.batches import Batches
+    from gridhydro.training.calibration.calibrate import calibrate
+    from gridhydro.training.train import train
+else:
+    __getattr__ = loader("gridhydro", _HOMES, _MODULES)
 
 
 def __dir__():

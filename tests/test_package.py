@@ -2,13 +2,17 @@
 
 import ast
 import importlib.util
+import inspect
 import os
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+
+import gridhydro
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = {"gridhydro": "gridhydro", "kernels": "gridhydro/kernels", "domains": "gridhydro/domains"}
@@ -39,11 +43,48 @@ def test_the_wheel_holds_everything(tmp_path):
     build = "from setuptools import build_meta; print(build_meta.build_wheel('dist'))"
     done = subprocess.run([sys.executable, "-c", build], cwd=tree, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    (wheel,) = (tree / "dist").glob("gridhydro-*.whl")
+    (wheel,) = (tree / "dist").glob(f"gridhydro-{gridhydro.__version__}-*.whl")
     held = set(zipfile.ZipFile(wheel).namelist())
     assert set(sources()) <= held, sorted(set(sources()) - held)
     tops = {name.split("/")[0] for name in held if ".dist-info" not in name}
     assert tops == {"gridhydro"}
+
+
+def test_the_version_stands_in_one_place():
+    content = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert content["project"]["dynamic"] == ["version"] and "version" not in content["project"]
+    assert content["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "gridhydro.__version__"}
+    text = (ROOT / "gridhydro" / "__init__.py").read_text()
+    assert text.count(gridhydro.__version__) == 1
+
+
+@pytest.mark.parametrize("package", ["gridhydro", "gridhydro.nets"])
+def test_names_that_load_lazily_are_those_that_type_checkers_see(package):
+    """One list for python, one for readers of the code, one for `import *`: all the same."""
+    face = importlib.import_module(package)
+    tree = ast.parse(Path(face.__file__).read_text())
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    shown = {
+        alias.name: f"{node.module}.{alias.name}" if node.module == "gridhydro" else node.module
+        for node in block.body
+        for alias in node.names
+    }
+    assert set(shown) == set(face.__all__) == set(dir(face))
+    for name, module in shown.items():
+        found = getattr(face, name)
+        if f"{module}.{name}" in sys.modules:  # public as a whole
+            assert found is sys.modules[f"{module}.{name}"]
+        elif module in sys.modules and not inspect.ismodule(found):
+            assert found is vars(sys.modules[module])[name]
+        else:
+            assert found is sys.modules[module]
+    with pytest.raises(AttributeError, match=f"{package} has no 'nothing'; it has"):
+        face.nothing  # noqa: B018
+
+
+def test_no_module_carries_the_name_of_something_public():
+    for name in set(gridhydro.__all__) - {"io", "nets", "surrogate"}:
+        assert importlib.util.find_spec(f"gridhydro.{name}") is None, name
 
 
 def test_imports_from_another_folder(tmp_path):

@@ -1,13 +1,23 @@
 """Networks that give a column its parameters, and those inside its step."""
 
-from gridhydro.nets.base import WEIGHT, Attributes
-from gridhydro.nets.correction import Correction, PETCorrection
-from gridhydro.nets.embedded import EmbeddedNetwork
-from gridhydro.nets.free import FreeParameters
-from gridhydro.nets.history import HistoryParameterization
-from gridhydro.nets.lstm import SequenceParameterization, Trunk
-from gridhydro.nets.mlp import Parameterization
-from gridhydro.nets.raster import RasterParameterization
+from typing import TYPE_CHECKING
+
+from gridhydro.base.lazy import loader
+
+# loaded when they are first asked for: a column with a small network inside its step needs no other
+_HOMES = {
+    "WEIGHT": "base",
+    "Attributes": "base",
+    "Correction": "correction",
+    "EmbeddedNetwork": "embedded",
+    "FreeParameters": "free",
+    "HistoryParameterization": "history",
+    "PETCorrection": "correction",
+    "Parameterization": "mlp",
+    "RasterParameterization": "raster",
+    "SequenceParameterization": "lstm",
+    "Trunk": "lstm",
+}
 
 __all__ = [
     "WEIGHT",
@@ -22,3 +32,19 @@ __all__ = [
     "SequenceParameterization",
     "Trunk",
 ]
+
+if TYPE_CHECKING:
+    from gridhydro.nets.base import WEIGHT, Attributes
+    from gridhydro.nets.correction import Correction, PETCorrection
+    from gridhydro.nets.embedded import EmbeddedNetwork
+    from gridhydro.nets.free import FreeParameters
+    from gridhydro.nets.history import HistoryParameterization
+    from gridhydro.nets.lstm import SequenceParameterization, Trunk
+    from gridhydro.nets.mlp import Parameterization
+    from gridhydro.nets.raster import RasterParameterization
+else:
+    __getattr__ = loader("gridhydro.nets", _HOMES)
+
+
+def __dir__():
+    return sorted(__all__)

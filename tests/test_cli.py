@@ -1,12 +1,39 @@
 """The command line, as a newcomer types it."""
 
+import argparse
+import re
+import shlex
 import subprocess
 import sys
 
 import pandas as pd
 import pytest
 
+import gridhydro
 from gridhydro.cli import main
+from gridhydro.cli.program import parser
+from gridhydro.config.find import find
+
+# what no answer of the command line itself may wait for
+LARGE = ("torch", "numba", "numpy", "pandas", "xarray", "matplotlib")
+
+
+def pages(one: argparse.ArgumentParser, words: str = "gridhydro"):
+    """(command, parser) of the whole and of every command below it."""
+    yield words, one
+    for action in one._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, below in action.choices.items():
+                yield from pages(below, f"{words} {name}")
+
+
+PAGES = dict(pages(parser()))
+
+
+def examples(page: argparse.ArgumentParser) -> list[str]:
+    """The command lines of a page's examples, without the remarks behind some of them."""
+    lines = page.epilog.partition("examples:\n")[2].splitlines()
+    return [re.split(r"\s{2,}", line.strip())[0] for line in lines if " gridhydro " in f" {line}"]
 
 
 def call(*arguments, capsys):
@@ -18,7 +45,7 @@ def call(*arguments, capsys):
 def test_info_names_versions_devices_and_backends(capsys):
     code, out, _ = call("info", capsys=capsys)
     assert code == 0
-    assert "gridhydro 0.1.0" in out and "numba backend" in out and "hbv" in out
+    assert f"gridhydro {gridhydro.__version__}" in out and "numba backend" in out and "hbv" in out
 
 
 @pytest.mark.parametrize("target", ["triton", "numba"])
@@ -51,13 +78,102 @@ def test_errors_are_one_line_without_a_traceback(tmp_path, capsys, monkeypatch):
     assert code == 1 and "holds no run" in err
 
 
-def test_the_command_is_installed():
+def test_help_lists_every_command_with_a_line_each():
     run = subprocess.run(
         [sys.executable, "-m", "gridhydro.cli", "--help"], capture_output=True, text=True
     )
     assert run.returncode == 0
-    for command in ("demo", "train", "run", "check", "evaluate", "export", "info", "kernels"):
-        assert command in run.stdout
+    listed = re.findall(r"^  ([a-z]+)  +(\S.*)$", run.stdout, re.MULTILINE)
+    commands = {words.split()[1] for words in PAGES if words.count(" ") == 1}
+    assert {name for name, _ in listed} == commands
+    assert commands == {
+        "demo", "check", "train", "calibrate", "evaluate", "run", "export", "analyse", "synthetic",
+        "kernels", "info",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("words", PAGES)
+def test_a_manual_page_says_what_it_does_and_shows_how(words, capsys):
+    with pytest.raises(SystemExit) as left:
+        main([*words.split()[1:], "--help"])
+    assert left.value.code == 0
+    shown, page = capsys.readouterr().out, PAGES[words]
+    assert shown.startswith(f"usage: {words}")
+    assert page.description in shown and page.epilog in shown
+    assert len(page.description.splitlines()) > 2
+    if words.count(" ") and words not in ("gridhydro info", "gridhydro synthetic"):
+        assert re.search(r"^Needs\s", page.description, re.MULTILINE)
+        assert re.search(r"^Writes\s", page.description, re.MULTILINE)
+    assert examples(page)
+    assert max(map(len, [*page.description.splitlines(), *page.epilog.splitlines()])) <= 80
+    for action in page._actions:
+        assert action.help, f"{action.dest} is not explained"
+
+
+@pytest.mark.parametrize("words", PAGES)
+def test_every_example_is_a_command_line(words):
+    for line in examples(PAGES[words]):
+        arguments = shlex.split(line)[1:]
+        if arguments[-1] == "--help":
+            with pytest.raises(SystemExit) as left:
+                parser().parse_args(arguments)
+            assert left.value.code == 0
+            continue
+        options = parser().parse_args(arguments)
+        assert callable(options.run)
+        domain = vars(options).get("domain", "a.toml")
+        assert domain.endswith(".toml") or find(domain).is_file(), line
+
+
+def test_an_example_of_its_own_is_on_every_page():
+    for words, page in PAGES.items():
+        assert any(line.startswith(words) for line in examples(page)), words
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "told"),
+    [
+        ("--help", 0, "usage: gridhydro"),
+        ("--version", 0, f"gridhydro {gridhydro.__version__}\n"),
+        ("train --help", 0, "usage: gridhydro train"),
+        ("", 2, "required: COMMAND"),
+        ("train moselle --epoch 3", 2, "unrecognized arguments: --epoch 3"),
+        ("tran moselle", 2, "invalid choice: 'tran'"),
+        ("train atlantis", 1, "no domain file atlantis; those that come with gridhydro are amaz"),
+        ("calibrate atlantis", 1, "no domain file atlantis"),
+        ("check moselle", 1, "where is the data? give --data FOLDER"),
+        ("train moselle --data nowhere", 1, "nowhere is not there"),
+        ("train moselle --seed 1 --seeds 2", 1, "--seeds is how many runs to train"),
+        ("synthetic amazon --out new", 1, "where is the data?"),
+    ],
+)
+def test_help_and_wrong_command_lines_are_answered_without_large_libraries(
+    line, code, told, tmp_path
+):
+    script = (
+        "import sys\nfrom gridhydro.cli import main\n"
+        "try:\n    code = main(sys.argv[1:])\nexcept SystemExit as left:\n    code = left.code\n"
+        f"print([name for name in {LARGE} if name in sys.modules], file=sys.stderr)\n"
+        "sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *line.split()], cwd=tmp_path, env={"PATH": ""},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert told in done.stdout + done.stderr
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_the_catchment_is_written_and_checked(tmp_path, capsys):
+    out = tmp_path / "catchment"
+    code, text, err = call("synthetic", "catchment", "--out", out, capsys=capsys)
+    assert code == 0, err
+    assert f"gridhydro train {out / 'domain.toml'} --data {out}" in text
+    code, text, err = call("check", out / "domain.toml", "--data", out, capsys=capsys)
+    assert code == 0 and "1011 cells" in text, err
+    code, _, err = call("synthetic", "catchment", "--out", out, capsys=capsys)
+    assert code == 1 and "is not empty: choose another folder" in err
 
 
 def test_from_a_domain_file_to_a_run_and_back(data, tmp_path, capsys):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from importlib import resources
 from pathlib import Path
 
 import pandas as pd
@@ -16,10 +14,11 @@ from gridhydro.base.arguments import fraction, one_of
 from gridhydro.columns import HBV
 from gridhydro.columns import column as column_named
 from gridhydro.config.domain import GAUGES
+from gridhydro.config.find import data_folder, find
 from gridhydro.config.parse import named, read_options, refuse_unknown, refuse_unused
 from gridhydro.config.presets import configured
 from gridhydro.config.raster import read_rasters, read_storage
-from gridhydro.config.sections import ModelOptions, RehearsalOptions, TrainingOptions
+from gridhydro.config.sections import ModelOptions, TrainingOptions
 from gridhydro.config.targets import read_targets
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs import basins
@@ -30,10 +29,9 @@ from gridhydro.observations.targets import Target
 from gridhydro.training.batches import Batches
 from gridhydro.training.train import STARTS
 
-DATA = "GRIDHYDRO_DATA"
 SECTIONS = (
-    "rehearsal", "domain", *GAUGES, "landsurface", "attributes", "forcing", "weather", "grace",
-    "targets", "model", "training",
+    "domain", *GAUGES, "landsurface", "attributes", "forcing", "weather", "grace", "targets",
+    "model", "training",
 )  # fmt: skip
 BASIN_SECTIONS = ("basins", "grace", "targets", "model", "training")
 # sections that are written as several, [[name]]
@@ -79,7 +77,7 @@ def load(
     Raises ValueError naming file and key, and FileNotFoundError naming the file.
     """
     source = find(name)
-    data = _data_folder(data)
+    data = data_folder(data)
     content = _changed(source, _sections(source), changes or {})
     network = content["model"].get("network", ModelOptions.network)
     if network != "gz":
@@ -89,15 +87,8 @@ def load(
         return _basins(source, content, data)
     model = _model(source, content["model"])
     training = _training(source, content)
-    inputs = data
-    if "rehearsal" in content:
-        from gridhydro.synthetic.amazon_cache import rehearsal_folder
-
-        options = read_options(source, "rehearsal", RehearsalOptions, content["rehearsal"])
-        with named(f"{source}, [rehearsal]"):
-            inputs = rehearsal_folder(data, options.seed, options.years)
-    found = read_rasters(source, content, inputs, model, training)
-    targets = read_targets(source, content, inputs, found["domain"], model.column)
+    found = read_rasters(source, content, data, model, training)
+    targets = read_targets(source, content, data, found["domain"], model.column)
     return Setup(
         model=model, training=training, source=source, data=data, targets=tuple(targets), **found
     )
@@ -184,29 +175,6 @@ def _refuse_unused(source: Path, content: dict, model: ModelOptions, options) ->
         unused = of_formats - set(basins.FORMATS[options.format][1])
         by = f'format = "{options.format}"'
         refuse_unused(f"{source}, [basins]", content["basins"], unused, by)
-
-
-def find(name: str | Path) -> Path:
-    """The domain file at a path, or the packaged one of this name."""
-    if Path(name).is_file():
-        return Path(name)
-    folder = resources.files("gridhydro.domains")
-    packaged = {Path(f.name).stem: f for f in folder.iterdir() if f.name.endswith(".toml")}
-    stem = str(name).removesuffix(".toml").removeprefix("domains/")
-    if stem in packaged:
-        return Path(str(packaged[stem]))
-    raise FileNotFoundError(
-        f"there is no domain file {name}; those that come along are {', '.join(sorted(packaged))}"
-    )
-
-
-def _data_folder(data: str | Path | None) -> Path:
-    given = data or os.environ.get(DATA)
-    if not given:
-        raise ValueError(f"where is the data? give --data FOLDER, or set the variable {DATA}")
-    if not Path(given).is_dir():
-        raise FileNotFoundError(f"the data folder {Path(given).resolve()} is not there")
-    return Path(given)
 
 
 def _sections(source: Path) -> dict:

@@ -112,14 +112,6 @@ class TargetOptions:
 
 
 @dataclass(frozen=True)
-class RehearsalOptions:
-    """Section [rehearsal]: a generated world, in whose folder the paths of the file start."""
-
-    seed: int = 0
-    years: tuple[int, int] = (2001, 2016)
-
-
-@dataclass(frozen=True)
 class AttributeOptions:
     """One [attributes.NAME]: see `gridhydro.config.attributes`."""
 

@@ -13,7 +13,8 @@ import torch
 from gridhydro.base import files
 from gridhydro.base.arguments import days
 from gridhydro.config.build_model import build_model, make_split
-from gridhydro.config.load import CHANGES, Setup, find, load
+from gridhydro.config.find import find
+from gridhydro.config.load import CHANGES, Setup, load
 from gridhydro.evaluation.tables import SHOWN, summary
 from gridhydro.model import storage_scores
 from gridhydro.model.ensemble import Ensemble

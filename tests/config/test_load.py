@@ -6,7 +6,8 @@ import pytest
 import rioxarray  # noqa: F401, gives arrays their .rio
 import xarray as xr
 
-from gridhydro.config.load import find, load
+from gridhydro.config.find import find
+from gridhydro.config.load import load
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.check import check
 from gridhydro.io import read_raster, read_series

@@ -1,0 +1,178 @@
+"""`gridhydro train` and `gridhydro calibrate`: from a domain file to a run in a folder."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from gridhydro.cli.manual import Parser, page, takes_device, takes_domain
+from gridhydro.config.find import data_folder, find
+
+_TRAIN = """
+Reads the domain file and its data, trains the model that the file describes on
+the observations in its training period, scores the training and the validation
+period, and writes the run.
+
+Needs a domain file and the data folder in which its paths start. Training may
+be stopped at any moment (Ctrl-C): --resume goes on from the last checkpoint, to
+the same numbers as without a stop.
+
+Writes into the folder of the run:
+  metrics.csv             NSE, KGE and more, of every gauge and period
+  storage_metrics.csv     of water storage, where the file has [grace]
+  target_metrics.csv      of other observations, where it has [[targets]]
+  parameters.nc, *.tif    maps of the parameters
+  fluxes.nc               daily runoff, discharge and more
+  figures/                maps, hydrographs, scores, the course of training
+  model.safetensors, run.json, domain.nc, domain.toml, checkpoint/
+and prints the scores.
+"""
+_TRAIN_EXAMPLES = """
+gridhydro train moselle --data FOLDER --out run
+gridhydro train moselle --data FOLDER --out run --resume
+gridhydro train my_basin.toml --data FOLDER --epochs 50 --fold 2
+gridhydro train camels_us --data CAMELS_US --out ensemble --seeds 5
+gridhydro train amazon --data FOLDER --configuration 'Hybrid(Q)'
+gridhydro train amazon --data FOLDER --storage-weights 0 0.25 0.5 0.75
+"""
+_CALIBRATE = """
+Calibrates the column model of a domain file at each basin by itself, without
+gradients and without attributes: by the shuffled complex evolution (SCE-UA) of
+Duan et al. (1992), all basins side by side. It is what training is compared
+with.
+
+Needs a domain file of lumped basins, or with --target one of its [[targets]] on
+basins or cells, and the data folder. The column, its scheme, fixed parameters,
+the unit hydrograph, the loss, the periods and the gauges are those of the file;
+networks, attributes and components are not used.
+
+Writes into the folder of the run: metrics.csv, parameters.nc, search.nc (the
+loss of every basin by the number of runs), fluxes.nc and figures/, and prints
+the scores.
+"""
+_CALIBRATE_EXAMPLES = """
+gridhydro calibrate camels_us --data CAMELS_US --out calibrated
+gridhydro calibrate camels_us --data CAMELS_US --runs 20000 --complexes 14
+gridhydro calibrate my_basins.toml --data FOLDER --target soil_wetness
+"""
+
+
+def add_train(commands) -> None:
+    """`gridhydro train`."""
+    parser = page(
+        commands, "train", "train the model of a domain file and write what it has learned",
+        _TRAIN, _TRAIN_EXAMPLES, _train,
+    )  # fmt: skip
+    takes_domain(parser)
+    _takes_out(parser)
+    parser.add_argument("--epochs", type=int, metavar="N", help="instead of the file's")
+    parser.add_argument("--seed", type=int, metavar="N", help="instead of the file's")
+    parser.add_argument(
+        "--seeds", type=int, metavar="N",
+        help="train N times, with the seeds 0 to N-1, and score the mean discharge of them all",
+    )  # fmt: skip
+    parser.add_argument(
+        "--configuration", metavar="NAME",
+        help="a named set of options instead of the file's, of Wang et al. (2024): HydroPyNN, "
+        "'HydroPyNN(Q,S)', 'Hybrid(Q)', 'Hybrid(Q,S)' or 'Hybrid(Q,S)+'",
+    )  # fmt: skip
+    parser.add_argument(
+        "--storage-weights", type=float, nargs="+", metavar="WEIGHT",
+        help="weight of water storage in the loss, 0 to 1, the rest being that of discharge, "
+        "instead of the file's; of several, a run for each and a table of all (weights.csv)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fold", type=int, metavar="N",
+        help="the fold of the file's split of gauges, from 0, that is left out of training and "
+        "scored, instead of the file's",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cache", action="store_true",
+        help="read the series from a packed file in the folder of the run, for records larger "
+        "than memory",
+    )  # fmt: skip
+    takes_device(parser)
+
+
+def add_calibrate(commands) -> None:
+    """`gridhydro calibrate`."""
+    parser = page(
+        commands, "calibrate", "calibrate each basin by itself, without gradients (SCE-UA)",
+        _CALIBRATE, _CALIBRATE_EXAMPLES, _calibrate,
+    )  # fmt: skip
+    takes_domain(parser)
+    _takes_out(parser)
+    parser.add_argument(
+        "--method", choices=["sceua"], default="sceua", help="how to calibrate: sceua, the default"
+    )
+    parser.add_argument(
+        "--target", metavar="NAME", help="fit this one of the file's targets instead of discharge"
+    )
+    parser.add_argument(
+        "--complexes", type=int, default=7, metavar="N",
+        help="complexes into which the population is shuffled; 7 if left out",
+    )  # fmt: skip
+    parser.add_argument(
+        "--runs", type=int, default=5000, metavar="N",
+        help="most runs of the model at each basin; 5000 if left out",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, metavar="N", help="instead of the file's")
+    takes_device(parser)
+
+
+def _takes_out(parser: Parser) -> None:
+    parser.add_argument(
+        "--out", type=Path, metavar="RUN",
+        help="the folder of the run; gridhydro-DOMAIN, in this folder, if left out",
+    )  # fmt: skip
+    parser.add_argument(
+        "--resume", action="store_true",
+        help="go on with a run that was stopped, from its last checkpoint",
+    )  # fmt: skip
+
+
+def _place(options: Namespace) -> tuple[Path, Path, Path]:
+    """Domain file, data folder and run folder; what is not there is told before all imports."""
+    out = options.out or Path(f"gridhydro-{Path(options.domain).stem}")
+    return find(options.domain), data_folder(options.data), out
+
+
+def _train(options: Namespace) -> None:
+    if options.seeds is not None and (options.seed is not None or options.seeds < 1):
+        raise ValueError("--seeds is how many runs to train, from seed 0 on: no --seed with it")
+    place = _place(options)
+
+    from gridhydro.cli.tables import print_scores
+    from gridhydro.config.sweep import train_weights
+    from gridhydro.config.train_domain import train_domain, train_ensemble
+
+    changes = dict(configuration=options.configuration, fold=options.fold)
+    more = dict(
+        resume=options.resume, epochs=options.epochs, device=options.device, cache=options.cache,
+        changes=changes,
+    )  # fmt: skip
+    weights, out = options.storage_weights or [None], place[-1]
+    if len(weights) > 1:
+        table = train_weights(*place, weights, options.seeds, seed=options.seed, **more)
+        print(f"{table.to_string(index=False)}\n\nwritten to {out}: weights.csv, figures")
+        return
+    changes["storage_weight"] = weights[0]
+    if options.seeds is not None:
+        scores, files = train_ensemble(*place, options.seeds, **more), "a run in each seed-N"
+    else:
+        scores = train_domain(*place, seed=options.seed, **more)
+        files = "parameters.nc, fluxes.nc, figures"
+    print_scores(out, scores, files)
+
+
+def _calibrate(options: Namespace) -> None:
+    place = _place(options)
+
+    from gridhydro.cli.tables import print_scores
+    from gridhydro.config.calibrate_domain import calibrate_domain
+
+    scores = calibrate_domain(
+        *place, method=options.method, complexes=options.complexes, max_runs=options.runs,
+        target=options.target, resume=options.resume, seed=options.seed, device=options.device,
+    )  # fmt: skip
+    print_scores(place[-1], scores, "parameters.nc, search.nc, figures")

@@ -1,0 +1,130 @@
+"""What there is: check a domain file, print kernels, and say what the machine offers."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from gridhydro.cli.manual import page, takes_domain
+from gridhydro.config.find import data_folder, find
+
+_CHECK = """
+Builds the domain of a domain file and tells what stops a run or deserves a
+look: faults of the flow directions, gauges whose upstream area is not the
+reported one, days or cells without forcing or with implausible values of it.
+Run it before train.
+
+Needs a domain file and the data folder in which its paths start.
+
+Writes nothing; prints the report.
+"""
+_CHECK_EXAMPLES = """
+gridhydro check moselle --data FOLDER
+gridhydro check my_basin.toml --data FOLDER
+"""
+_KERNELS = """
+Prints the source code of the kernel that is compiled from a column model: the
+daily step of the column inside a loop over days and cells, or its adjoint.
+
+Needs no data and no GPU.
+
+Writes nothing; prints the code.
+"""
+_KERNELS_EXAMPLES = """
+gridhydro kernels show hbv
+gridhydro kernels show hbv --target triton --pass adjoint
+gridhydro kernels show hbv_improved --target numba --scheme implicit
+"""
+_INFO = """
+Prints the versions of gridhydro and of what it stands on, the CPU and GPUs, the
+column models, and the folder that keeps compiled kernels. Put it into a report
+of an error.
+"""
+
+
+def add_check(commands) -> None:
+    """`gridhydro check`."""
+    summary = "read a domain file and its data, and report on the domain"
+    takes_domain(page(commands, "check", summary, _CHECK, _CHECK_EXAMPLES, _check))
+
+
+def add_kernels(commands) -> None:
+    """`gridhydro kernels`."""
+    parser = page(
+        commands, "kernels", "print the compiled code of a column model",
+        _KERNELS, _KERNELS_EXAMPLES, _kernels,
+    )  # fmt: skip
+    parser.add_argument("action", choices=["show"], help="print the code")
+    parser.add_argument("column", metavar="COLUMN", help="name of the column model, such as hbv")
+    parser.add_argument(
+        "--target", choices=["triton", "numba"], default="triton",
+        help="code for GPUs (triton, the default) or for CPUs (numba)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--pass", dest="direction", choices=["forward", "adjoint"], default="forward",
+        help="the simulation (forward, the default) or its gradients (adjoint)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--outputs", nargs="+", metavar="NAME",
+        help="fluxes and states that the kernel writes; the runoff if left out",
+    )  # fmt: skip
+    parser.add_argument(
+        "--dynamic", nargs="*", default=[], metavar="NAME", help="parameters that change by day"
+    )
+    parser.add_argument(
+        "--components", type=int, default=1, metavar="N",
+        help="parallel parameter sets in each cell; 1 if left out",
+    )  # fmt: skip
+    parser.add_argument(
+        "--scheme", default="sequential",
+        help="time stepping within the day: sequential (the default), implicit, explicit, rk4, "
+        "with sub-steps as in explicit:24",
+    )  # fmt: skip
+    parser.add_argument(
+        "--dtype", choices=["float32", "float64"], default="float32", help="float32 if left out"
+    )
+
+
+def add_info(commands) -> None:
+    """`gridhydro info`."""
+    summary = "versions, devices and backends on this machine"
+    page(commands, "info", summary, _INFO, "gridhydro info", _info)
+
+
+def _check(options: Namespace) -> None:
+    source, data = find(options.domain), data_folder(options.data)
+
+    from gridhydro.config.load import load
+    from gridhydro.inputs.check import check
+
+    setup = load(source, data)
+    column = "hbv" if setup.model.column == "lstm" else setup.model.column
+    print(setup.domain, check(setup.domain, setup.forcing, column), sep="\n")
+    if setup.storage is not None:
+        print(setup.storage)
+
+
+def _info(options: Namespace) -> None:
+    from gridhydro.cli.info import info
+
+    print(info())
+
+
+def _kernels(options: Namespace) -> None:
+    from gridhydro.columns import column
+    from gridhydro.kernels import Scheme, emit_numba, emit_triton
+    from gridhydro.model.simulate import spec_of
+
+    chosen = column(options.column)
+    outputs = tuple(options.outputs or [chosen.runoff])
+    for name in outputs:
+        chosen.output(name)
+    known = [f.name for f in chosen.parameters]
+    unknown = [name for name in options.dynamic if name not in known]
+    if unknown:
+        raise ValueError(f"'{unknown[0]}' is no parameter of {chosen.name}: {', '.join(known)}")
+    dynamic = tuple(options.dynamic)
+    scheme = Scheme.of(options.scheme)
+    dtype = options.dtype
+    spec = spec_of(chosen, outputs, dynamic, options.components, True, dtype, scheme=scheme)
+    emitter = {"numba": emit_numba, "triton": emit_triton}[options.target]
+    print(getattr(emitter, options.direction)(spec), end="")

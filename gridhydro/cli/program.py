@@ -1,0 +1,85 @@
+"""The command line as a whole: all commands, the version, and how errors are told."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from gridhydro import __version__
+from gridhydro.cli import fitting, inspection, runs, worlds
+from gridhydro.cli.manual import Parser, listing
+
+_ABOUT = """
+gridhydro fits hydrological models, on rasters with rivers or on lumped basins,
+to observed discharge, water storage and other data: by training networks
+through the model's gradients, or by calibration. It simulates with what it has
+found, scores it and draws its maps.
+
+A domain file (TOML) names the data, the model and the training; the paths in it
+start in a data folder, given by --data or by the variable GRIDHYDRO_DATA. What
+is found is written to the folder of a run, which the later commands read.
+"""
+_EXAMPLES = """
+commands (gridhydro COMMAND --help is the manual page of each):
+{commands}
+
+examples:
+  gridhydro demo                            a minute, without any data
+  gridhydro check moselle --data FOLDER     what a domain file and its data hold
+  gridhydro train moselle --data FOLDER --out run
+  gridhydro evaluate run --period 1993 1993
+  gridhydro train --help                    the manual page of a command
+
+exit status: 0 done, 1 an error of the input, 2 an error of the command line,
+130 interrupted
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; errors of the user's input are printed in one line, without a traceback.
+
+    Returns the exit status: 0, 1 for an error, 130 for an interrupt. Errors of the command line
+    itself leave with 2, as is usual.
+    """
+    options = parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except KeyboardInterrupt:
+        goes_on = "resume" in vars(options)
+        kept = "; the same command with --resume goes on" if goes_on else ""
+        print(f"interrupted{kept}", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, ArithmeticError, TypeError) as error:
+        if options.debug:
+            raise
+        print(f"gridhydro {options.command}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    whole = Parser("gridhydro", description=_ABOUT.strip())
+    version = f"gridhydro {__version__}"
+    whole.add_argument("--version", action="version", version=version, help="print the version")
+    whole.add_argument(
+        "--debug", action="store_true", help="with an error, show where it comes from"
+    )
+    commands = whole.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=Parser,
+        help=argparse.SUPPRESS,
+    )  # fmt: skip
+    worlds.add_demo(commands)
+    inspection.add_check(commands)
+    fitting.add_train(commands)
+    fitting.add_calibrate(commands)
+    runs.add_evaluate(commands)
+    runs.add_run(commands)
+    runs.add_export(commands)
+    runs.add_analyse(commands)
+    worlds.add_synthetic(commands)
+    inspection.add_kernels(commands)
+    inspection.add_info(commands)
+    whole.usage = "gridhydro [--help] [--version] [--debug] COMMAND ..."
+    whole.epilog = _EXAMPLES.strip().format(commands=listing(commands))
+    return whole

@@ -1,0 +1,196 @@
+"""What is done with the folder of a run: evaluate, run, export and analyse."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from gridhydro.cli.manual import page, takes_period, takes_run
+
+_EVALUATE = """
+Simulates the record with a run, compares it with the observations that its
+domain file names, and prints the scores of every gauge, or of many gauges their
+medians.
+
+Needs the folder of a run and the data that it was trained on.
+
+Writes into the folder of the run metrics.csv, or with --period
+metrics-FIRST-LAST.csv, and in figures/ the distribution and the map of the
+scores; without --period the scores of water storage and of other targets too,
+where the domain file has them.
+"""
+_EVALUATE_EXAMPLES = """
+gridhydro evaluate run
+gridhydro evaluate run --period 1993-10 1994-09
+gridhydro evaluate run --data /elsewhere/data
+"""
+_RUN = """
+Simulates every day of the record with the parameters of a run, and writes
+fluxes and states of all cells, and the discharge at the gauges.
+
+Needs the folder of a run and the data that it was trained on.
+
+Writes one file: NetCDF if its name ends in .nc, Zarr if it ends in .zarr.
+"""
+_RUN_EXAMPLES = """
+gridhydro run run --out series.nc
+gridhydro run run --out series.zarr --outputs runoff soil_moisture
+"""
+_EXPORT = """
+For a run whose results were deleted or whose scores or figures are to be made
+again: simulates the record and writes what train writes at its end.
+
+Needs the folder of a run and the data that it was trained on.
+
+Writes into the folder of the run: maps of the parameters (NetCDF and GeoTIFF),
+daily series, scores and figures.
+"""
+_EXPORT_EXAMPLES = """
+gridhydro export run
+gridhydro export run --data /elsewhere/data
+"""
+_ANALYSE = """
+Says where the water of a run goes and what its network has learned.
+
+Needs the folder of a run and the data that it was trained on; for the
+importance of attributes the package captum (pip install 'gridhydro[analyses]').
+
+Writes tables (CSV), series (NetCDF) and figures, as far as there is data for
+them:
+  water_budget*           precipitation, evapotranspiration, discharge and
+                          storage upstream of each gauge, and between gauges
+  evapotranspiration.csv  by year, against the observed water balance
+  pet*                    potential evapotranspiration by several equations
+  importance*             how much each attribute changes each parameter
+                          (expected gradients)
+and says what was left out, and why.
+"""
+_ANALYSE_EXAMPLES = """
+gridhydro analyse run
+gridhydro analyse run --period 2003 2012 --grace FOLDER/grace --out budgets
+"""
+
+
+def add_evaluate(commands) -> None:
+    """`gridhydro evaluate`."""
+    parser = page(
+        commands, "evaluate", "score a run against the observations",
+        _EVALUATE, _EVALUATE_EXAMPLES, _evaluate,
+    )  # fmt: skip
+    takes_run(parser)
+    takes_period(parser, "training and validation period of the domain file")
+
+
+def add_run(commands) -> None:
+    """`gridhydro run`."""
+    parser = page(
+        commands, "run", "simulate with a run: fluxes, states and discharge by day",
+        _RUN, _RUN_EXAMPLES, _simulate,
+    )  # fmt: skip
+    takes_run(parser)
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="file to write, .nc or .zarr"
+    )
+    parser.add_argument(
+        "--outputs", nargs="+", metavar="NAME",
+        help="fluxes and states of the column, such as runoff soil_moisture; its runoff if left "
+        "out",
+    )  # fmt: skip
+
+
+def add_export(commands) -> None:
+    """`gridhydro export`."""
+    parser = page(
+        commands, "export", "write maps, series, scores and figures of a run",
+        _EXPORT, _EXPORT_EXAMPLES, _export,
+    )  # fmt: skip
+    takes_run(parser)
+
+
+def add_analyse(commands) -> None:
+    """`gridhydro analyse`."""
+    parser = page(
+        commands, "analyse", "water budgets, evapotranspiration, importance of attributes",
+        _ANALYSE, _ANALYSE_EXAMPLES, _analyse,
+    )  # fmt: skip
+    takes_run(parser)
+    takes_period(parser, "the training period")
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER",
+        help="folder to write; analyses, in the folder of the run, if left out",
+    )  # fmt: skip
+    parser.add_argument(
+        "--grace", type=Path, metavar="PATH",
+        help="file or folder of GRACE anomalies, for the change of storage in the water balance",
+    )  # fmt: skip
+
+
+def _evaluate(options: Namespace) -> None:
+    from gridhydro.base import files
+    from gridhydro.cli.tables import storage_table, target_table
+    from gridhydro.config.train_domain import (
+        evaluate,
+        load_run,
+        report,
+        score_storage,
+        score_targets,
+    )
+    from gridhydro.model import run_figures
+
+    run, setup = load_run(options.folder, options.data)
+    scores = evaluate(run, setup, options.period)
+    name = "metrics.csv" if options.period is None else f"metrics-{'-'.join(options.period)}.csv"
+    files.replace(options.folder / name, lambda p: scores.to_csv(p, index=False))
+    run_figures.draw_scores(options.folder / "figures", setup.domain, scores)
+    tables = [report(scores)]
+    if options.period is None and score_storage(run, setup, options.folder) is not None:
+        tables.append(storage_table(options.folder / "storage_metrics.csv"))
+    if options.period is None and score_targets(run, setup, options.folder) is not None:
+        tables.append(target_table(options.folder / "target_metrics.csv"))
+    print("\n\n".join([*tables, f"written: {options.folder / name}, and figures beside it"]))
+
+
+def _simulate(options: Namespace) -> None:
+    from gridhydro.io import export
+
+    run, _ = _one_run(options)
+    export.write_dataset(options.out, run.simulate(outputs=options.outputs))
+    print(f"written: {options.out}")
+
+
+def _export(options: Namespace) -> None:
+    from gridhydro.config.train_domain import evaluate, save
+
+    run, setup = _one_run(options)
+    save(run, setup, options.folder, evaluate(run, setup))
+    print(f"written: {options.folder}")
+
+
+def _analyse(options: Namespace) -> None:
+    from gridhydro.analysis.report import analyse
+    from gridhydro.io import read_grace
+
+    run, setup = _one_run(options)
+    out = options.out or options.folder / "analyses"
+    storage = None
+    if options.grace is not None:
+        domain = None if setup.domain.lumped else setup.domain
+        storage = read_grace(options.grace, domain=domain)
+    found = analyse(
+        run, out, options.period or setup.training.period, discharge=setup.discharge,
+        storage=storage, weather=setup.forcing,
+    )  # fmt: skip
+    left = "".join(f"\nleft out: {name}: {why}" for name, why in found["left_out"].items())
+    print(f"written: {out}{left}")
+
+
+def _one_run(options: Namespace):
+    """The run of the folder and its setup; ValueError for an ensemble of runs."""
+    from gridhydro.config.train_domain import load_run
+    from gridhydro.model.ensemble import Ensemble
+
+    run, setup = load_run(options.folder, options.data)
+    if isinstance(run, Ensemble):
+        first = options.folder / "seed-0"
+        raise ValueError(f"{options.folder} holds an ensemble: name one of its runs, {first}")
+    return run, setup

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import xarray as xr
@@ -36,6 +37,27 @@ def replace_zarr(path: Path, data: xr.Dataset) -> None:
             os.replace(old, path)
         for left in (beside, old):
             shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def new_folder(folder: str | Path) -> Iterator[Path]:
+    """A folder beside `folder` to write into, which takes its place whole when all is written.
+
+    ValueError, before any work, if there is a file of this name or a folder that is not empty;
+    OSError where nothing can be written. Nothing stays on failure.
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} is there already and is not empty: choose another folder")
+    beside = folder.with_name(f".{folder.resolve().name}.{os.getpid()}")
+    try:
+        writable(beside)
+        yield beside
+        if folder.exists():
+            folder.rmdir()
+        os.replace(beside, folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def writable(folder: Path) -> None:

@@ -1,18 +1,19 @@
-"""A full-size rehearsal: the Amazon's real river network below generated weather and land.
+"""A synthetic Amazon: the real river network below generated weather and land.
 
 The network and the dates of the GRACE solutions are real. Weather, land surface and the truth that
-a model is to find are generated (`rehearsal_weather`, `rehearsal_land`, `rehearsal_truth`), from
-one seed.
+a model is to find are generated (`amazon_weather`, `amazon_land`, `amazon_truth`), from one seed.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base import files
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.climate import climate_means
 from gridhydro.inputs.land_surface import land_surface
@@ -26,17 +27,17 @@ from gridhydro.synthetic.amazon_weather import (
     reference_evapotranspiration,
     weather,
 )
-from gridhydro.synthetic.amazon_world import Rehearsal
+from gridhydro.synthetic.amazon_world import SyntheticAmazon
 from gridhydro.synthetic.catchment import gauge_cells
 
 YEARS = (2001, 2016)
-GAUGES, MAIN_RIVER = 24, (0.79, 0.37, 0.22, 0.12, 0.05)  # shares of the basin
+GAUGES, MAIN_RIVER = 24, (0.79, 0.37, 0.22, 0.12, 0.05)  # fractions of the basin
 DDM30 = "ddm30/ddm30_global_30min.nc"
 GRACE = "grace/twsa_csr_rl06_1deg_south_america.nc"
 
 
-def make_rehearsal(data: str | Path, seed: int = 0, years: tuple[int, int] = YEARS) -> Rehearsal:
-    """The rehearsal of this seed, from the first to the last of `years`.
+def make_amazon(data: str | Path, seed: int = 0, years: tuple[int, int] = YEARS) -> SyntheticAmazon:
+    """The synthetic Amazon of this seed, from the first to the last of `years`.
 
     `data` is the folder that holds `DDM30` and `GRACE`; FileNotFoundError naming what it lacks.
     """
@@ -56,7 +57,7 @@ def make_rehearsal(data: str | Path, seed: int = 0, years: tuple[int, int] = YEA
     reference = reference_evapotranspiration(series)
     attributes = land.attributes(_climate_means(domain, times, series, reference))
     told = {name: domain.pack(raster) for name, raster in attributes.items()}
-    return Rehearsal(
+    return SyntheticAmazon(
         domain, file, times, series, attributes,
         parameters=parameters(domain, told, hidden),
         pet_error=pet_error(series, told, reference),
@@ -93,42 +94,76 @@ def _grace(path: Path, times: pd.DatetimeIndex) -> pd.DataFrame:
     return dates[(dates["time_start"] >= times[0]) & (dates["time_end"] <= end)]
 
 
-def generate(
-    folder: str | Path, data: str | Path, seed: int = 0, years: tuple[int, int] = YEARS
-) -> Rehearsal:
-    """Make the rehearsal and write it: all that a training run takes as input, and the truth.
+def write_amazon(
+    out: str | Path,
+    data: str | Path,
+    seed: int = 0,
+    years: tuple[int, int] = YEARS,
+    progress: bool = False,
+) -> SyntheticAmazon:
+    """Make the synthetic Amazon and write it as a data folder, which it returns too.
 
-    domain.nc              network, cells, areas of land, gauges
+    out       a new or empty folder, which is there when it is whole
+    data      the folder that holds `DDM30` and `GRACE`
+    progress  say on the error stream what is done
+
     landsurface.nc         HydroPy's fields (lat, lon); no land outside the basin
     weather.nc             daily precipitation and what Penman-Monteith takes (time, y, x)
-    attributes.nc          21 rasters (y, x)
     gauges.csv             name, lon, lat, area_km2
+    discharge.csv          m3 s-1, days by gauges: of the true model, with errors and gaps
+    twsa.nc                anomalies of its storage (time, y, x) mm, by solution, with errors
+    domain.nc              network, cells, areas of land, gauges
+    attributes.nc          21 rasters (y, x), with means of the climate over all years
     grace_dates.csv        time_start, time_end of each solution
     truth_parameters.nc    nine rasters (y, x)
     truth_pet_error.nc     pet_error (time, y, x) mm d-1
-    discharge.csv          m3 s-1, days by gauges: of the true model, with errors and gaps
-    twsa.nc                anomalies of its storage (time, y, x) mm, by solution, with errors
+
+    Raises ValueError for years that end before they begin and for a folder that holds something,
+    and FileNotFoundError for what `data` lacks.
     """
-    world = make_rehearsal(data, seed, years)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    domain = world.domain
-    domain.to_file(folder / "domain.nc")
-    # whole: outside the basin there is no land, but nothing is missing
-    _write(world.file, folder / "landsurface.nc", _FillValue=None)
-    _write(world.attributes.astype(np.float32), folder / "attributes.nc")
-    world.gauges.to_csv(folder / "gauges.csv")
-    world.grace.to_csv(folder / "grace_dates.csv", index=False)
-    _write_days(world, world.weather, folder / "weather.nc")
-    _write(_truth(world), folder / "truth_parameters.nc")
-    _write_days(world, {"pet_error": world.pet_error}, folder / "truth_pet_error.nc")
-    discharge, storage = observations(world, seed)
-    discharge.to_csv(folder / "discharge.csv", float_format="%.6g")
-    _write(storage, folder / "twsa.nc")
+    first, last = years
+    if first > last:
+        raise ValueError(f"years: the last, {last}, is before the first, {first}")
+    with files.new_folder(out) as folder:
+        say = _say if progress else _silent
+        say(f"generating weather, land and truth of {first} to {last} (seed {seed})")
+        world = make_amazon(data, seed, years)
+        say("simulating discharge and storage with the true parameters")
+        observed = observations(world, seed)
+        say(f"writing {out}")
+        _write_land(world, folder)
+        _write_days(world, world.weather, folder / "weather.nc")
+        _write_days(world, {"pet_error": world.pet_error}, folder / "truth_pet_error.nc")
+        _write_observed(world, *observed, folder)
     return world
 
 
-def _truth(world: Rehearsal) -> xr.Dataset:
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _silent(text: str) -> None:
+    pass
+
+
+def _write_land(world: SyntheticAmazon, folder: Path) -> None:
+    world.domain.to_file(folder / "domain.nc")
+    # whole: outside the basin there is no land, but nothing is missing
+    _write(world.file, folder / "landsurface.nc", _FillValue=None)
+    _write(world.attributes.astype(np.float32), folder / "attributes.nc")
+    _write(_truth(world), folder / "truth_parameters.nc")
+
+
+def _write_observed(
+    world: SyntheticAmazon, discharge: pd.DataFrame, storage: xr.Dataset, folder: Path
+) -> None:
+    world.gauges.to_csv(folder / "gauges.csv")
+    discharge.to_csv(folder / "discharge.csv", float_format="%.6g")
+    world.grace.to_csv(folder / "grace_dates.csv", index=False)
+    _write(storage, folder / "twsa.nc")
+
+
+def _truth(world: SyntheticAmazon) -> xr.Dataset:
     maps = {}
     for name, values in world.parameters.items():
         units, long_name, *_ = PARAMETERS[name]
@@ -137,7 +172,7 @@ def _truth(world: Rehearsal) -> xr.Dataset:
     return xr.Dataset(maps)
 
 
-def _write_days(world: Rehearsal, series: dict[str, np.ndarray], path: Path) -> None:
+def _write_days(world: SyntheticAmazon, series: dict[str, np.ndarray], path: Path) -> None:
     """One variable after the other, as rasters take more than twice the memory of cells."""
     error = ("", "mm d-1", "what Penman-Monteith lacks of the true potential evapotranspiration")
     mode = "w"

@@ -1,4 +1,4 @@
-"""What is measured in the rehearsal: discharge at its gauges, and storage as GRACE would see it.
+"""Observations in the synthetic Amazon: discharge at its gauges, and storage as GRACE would see it.
 
 Both come from the column "hydropy_ramp" under the true parameters and the true potential
 evapotranspiration, and both have errors.
@@ -18,8 +18,8 @@ from gridhydro.model.model import Model
 from gridhydro.model.river import River
 from gridhydro.observations.storage import StorageObservations
 from gridhydro.synthetic.amazon_weather import VARIABLES, reference_evapotranspiration
-from gridhydro.synthetic.amazon_world import Rehearsal
-from gridhydro.synthetic.catchment import observe
+from gridhydro.synthetic.amazon_world import SyntheticAmazon
+from gridhydro.synthetic.catchment_observations import observe
 from gridhydro.synthetic.random_fields import smooth_map
 
 COLUMN = "hydropy_ramp"
@@ -27,12 +27,12 @@ SPINUP = 730  # days, in which the stores find their equilibrium
 STORAGE_ERROR = 12.0  # mm, of a solution, smooth over hundreds of kilometres
 
 
-def surface(world: Rehearsal) -> LandSurface:
+def surface(world: SyntheticAmazon) -> LandSurface:
     """The land surface as a model is told of it."""
     return land_surface(world.domain, world.file)
 
 
-def forcing(world: Rehearsal, land: LandSurface, demand: np.ndarray | None = None) -> Forcing:
+def forcing(world: SyntheticAmazon, land: LandSurface, demand: np.ndarray | None = None) -> Forcing:
     """Forcing of the column, followed by the further series that Penman-Monteith takes.
 
     demand  potential evapotranspiration (T, N) mm d-1; that of Penman-Monteith if left out
@@ -46,7 +46,7 @@ def forcing(world: Rehearsal, land: LandSurface, demand: np.ndarray | None = Non
 
 
 @torch.no_grad()
-def observations(world: Rehearsal, seed: int = 0) -> tuple[pd.DataFrame, xr.Dataset]:
+def observations(world: SyntheticAmazon, seed: int = 0) -> tuple[pd.DataFrame, xr.Dataset]:
     """Discharge (days by gauges, m3 s-1) with errors of 5 % and gaps, and anomalies of storage.
 
     The second has `twsa` (time, y, x) mm and the days of each solution, `time_start` and
@@ -73,7 +73,7 @@ def observations(world: Rehearsal, seed: int = 0) -> tuple[pd.DataFrame, xr.Data
     return observe(discharge, seed, noise=0.05), _grace(world, storage, seed)
 
 
-def _grace(world: Rehearsal, storage: np.ndarray, seed: int) -> xr.Dataset:
+def _grace(world: SyntheticAmazon, storage: np.ndarray, seed: int) -> xr.Dataset:
     """Storage (S, N) mm as anomalies with errors, (time, y, x)."""
     rng, domain = np.random.default_rng(seed), world.domain
     anomalies = storage - storage.mean(0)

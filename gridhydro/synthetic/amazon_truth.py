@@ -1,4 +1,4 @@
-"""What the rehearsal hides from a model: its true parameters and the error of Penman-Monteith.
+"""What the synthetic Amazon hides: its true parameters and the error of Penman-Monteith.
 
 Both are smooth nonlinear functions of what a model is shown; a little of the parameters is told by
 nothing.
@@ -56,12 +56,12 @@ def parameters(domain: Domain, attributes: dict[str, np.ndarray], rng) -> dict[s
     truth = {}
     for name, score in scores.items():
         untold = smooth_map(domain.shape, rng, power=1.5)[domain.row, domain.col]
-        share = logistic(score + _UNTOLD * untold)
+        fraction = logistic(score + _UNTOLD * untold)
         unit, _, low, high = PARAMETERS[name]
         if unit == "d":
-            truth[name] = low * (high / low) ** share
+            truth[name] = low * (high / low) ** fraction
         else:
-            truth[name] = low + (high - low) * share
+            truth[name] = low + (high - low) * fraction
     return truth
 
 

@@ -12,13 +12,13 @@ from gridhydro.domain.domain import Domain
 
 
 @dataclass(frozen=True, eq=False)
-class Rehearsal:
-    """The basin of N cells and T days, as `generate` writes it.
+class SyntheticAmazon:
+    """The basin of N cells and T days, as `write_amazon` writes it.
 
     domain      with gauges; areas are of land
     file        fields of HydroPy's land-surface file, (lat, lon) and (month, lat, lon)
     times       (T,) days
-    weather     name -> (T, N) float32, units as in `rehearsal_weather.VARIABLES`
+    weather     name -> (T, N) float32, units as in `amazon_weather.VARIABLES`
     attributes  21 rasters (y, x)
     parameters  the true ones, name -> (N,)
     pet_error   (T, N) float32, mm d-1: true potential evapotranspiration less Penman-Monteith

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from gridhydro.base import files
-from gridhydro.columns import column as column_named
 from gridhydro.columns.column import Field
 from gridhydro.domain.domain import Domain
 from gridhydro.evaluation import plots
-from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.model import Model
-from gridhydro.model.river import SECONDS, VELOCITY, River, flow_length
-from gridhydro.model.routing import route
+from gridhydro.model.river import SECONDS, VELOCITY, flow_length
 from gridhydro.model.run import Run
-from gridhydro.model.simulate import simulate
-from gridhydro.synthetic.catchment import World, make_world, observe
+from gridhydro.synthetic.catchment import SyntheticCatchment, make_catchment
+from gridhydro.synthetic.catchment_observations import (
+    KNOWN,
+    RIVER,
+    observe,
+    simplified,
+    true_discharge,
+)
 from gridhydro.training.train import train
 
 TRAINING, VALIDATION = ("2002", "2004"), ("2005", "2006")
 # the hidden function is smooth: a small network finds it sooner than a large one
 HIDDEN, LEARNING_RATE = (32,), 0.01
-RIVER = River(reservoirs=1, substeps=4, delay=0)
-# discharge says next to nothing of refreezing, of the water that snow holds and of capillary rise;
-# gamma and beta shape the same curve, so one of them is given: what is left is plain HBV
-KNOWN = {"C": 0.0, "CFR": 0.05, "CWH": 0.1, "gamma": 1.0}
 
 
 def demo(
@@ -44,7 +41,7 @@ def demo(
     out = Path(out)
     if (out / "checkpoint").exists():
         shutil.rmtree(out / "checkpoint")  # the demo always starts anew
-    world = _simplified(make_world(seed))
+    world = simplified(make_catchment(seed))
     domain = Domain.from_d8(world.ldd, "ldd", gauges=world.gauges)
     discharge = observe(true_discharge(domain, world), seed)
     model = Model(
@@ -62,34 +59,7 @@ def demo(
     return run, scores, recovery
 
 
-def _simplified(world: World) -> World:
-    """The world with the known parameters at their constants everywhere."""
-    truth = world.truth.copy()
-    for name, value in KNOWN.items():
-        truth[name] = truth[name].where(truth[name].isnull(), value)
-    return replace(world, truth=truth)
-
-
-def true_discharge(domain: Domain, world: World) -> pd.DataFrame:
-    """Discharge at the gauges, m3 s-1, of the catchment with its true parameters."""
-    column = column_named("hbv")
-    forcing = Forcing.read(world.forcing, domain, column)
-    truth = {
-        f.name: torch.as_tensor(domain.pack(world.truth[f.name]), dtype=torch.float32)
-        for f in column.parameters
-    }
-    runoff = simulate(column, forcing.values, truth)[0][column.runoff]
-    lag = torch.as_tensor(domain.pack(world.truth["river_lag"]), dtype=torch.float32)
-    volume = runoff * torch.as_tensor(domain.area / 1000, dtype=torch.float32)
-    outflow, _ = route(
-        volume, domain.network, lag, RIVER.reservoirs, substeps=RIVER.substeps, delay=RIVER.delay
-    )
-    cells = torch.as_tensor(domain.gauge_cells.copy())
-    values = outflow[:, cells].numpy() / SECONDS
-    return pd.DataFrame(values, forcing.times, domain.gauges.index)
-
-
-def _recovery(run: Run, world: World, out: Path) -> pd.DataFrame:
+def _recovery(run: Run, world: SyntheticCatchment, out: Path) -> pd.DataFrame:
     """How well the learned maps resemble the true ones; recovery.csv and a figure of pairs."""
     domain, learned = run.model.domain, run.parameters
     truth = {name: domain.pack(world.truth[name]) for name in world.truth if name in learned}

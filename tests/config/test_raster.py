@@ -7,13 +7,12 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from gridhydro.config.load import find, load
+from gridhydro.config.find import find
+from gridhydro.config.load import load
 from gridhydro.config.presets import CONFIGURATIONS
 from gridhydro.inputs.pet import penman_monteith_of_six, pet_of
 from gridhydro.model.river import River
 from gridhydro.nets.correction import SIX
-from gridhydro.synthetic import amazon_cache
-from gridhydro.synthetic.amazon import DDM30, GRACE
 from tests.support import small_amazon
 
 
@@ -188,49 +187,6 @@ def test_the_packaged_amazon(change, folder):
     np.testing.assert_allclose(setup.storage.values, plain.storage.values, rtol=1e-6)
     (folder / "amazon.toml").write_text(text.replace('crop_to = "rivers"', ""))
     assert load(folder / "amazon.toml", folder).domain.size == 24  # to the gauge
-
-
-def test_the_packaged_rehearsal(data, tmp_path, monkeypatch):
-    """Generated at the first call, found again at the second, and made anew with other options."""
-    root = data(DDM30).parents[1]
-    data(GRACE)
-    monkeypatch.setattr(amazon_cache, "cache_folder", lambda: tmp_path / "kernels")
-    monkeypatch.delenv("GRIDHYDRO_CACHE", raising=False)
-    text = find("amazon-rehearsal").read_text()
-    for old, new in (
-        ("[2001, 2016]", "[2003, 2004]"), ('"2003", "2012"', '"2004-01", "2004-06"'),
-        ('"2013", "2016"', '"2004-07", "2004-12"'), ('"2004", "2009"', '"2004", "2004"'),
-        ("spinup = 730", "spinup = 365"),
-    ):  # fmt: skip
-        assert old in text
-        text = text.replace(old, new)
-    (tmp_path / "file.toml").write_text(text)
-    setup = load(tmp_path / "file.toml", root)
-    assert setup.domain.size == 1946 and len(setup.domain.gauges) == 24
-    assert setup.storage.tiles.size == 56 and len(setup.attributes) == 21
-    assert not setup.domain.report.warnings
-    (folder,) = tmp_path.glob("rehearsal-*")
-    assert (folder / "truth_parameters.nc").exists()
-    assert setup.data == root  # as a run keeps it: the world is found again by the options
-
-    def again(*options):
-        raise RuntimeError("generated again")
-
-    monkeypatch.setattr(amazon_cache.rehearsal, "generate", again)
-    load(tmp_path / "file.toml", root)
-    (tmp_path / "file.toml").write_text(text.replace("seed = 0\nyears", "seed = 1\nyears"))
-    with pytest.raises(RuntimeError, match="generated again"):
-        load(tmp_path / "file.toml", root)
-    assert list(tmp_path.glob("rehearsal-*")) == [folder]
-    (tmp_path / "file.toml").write_text(text.replace("[2003, 2004]", "[2004, 2003]"))
-    with pytest.raises(ValueError, match=r"\[rehearsal\]: years end"):
-        load(tmp_path / "file.toml", root)
-    (tmp_path / "file.toml").write_text(text)
-    monkeypatch.undo()
-    monkeypatch.setattr(amazon_cache, "cache_folder", lambda: tmp_path / "new" / "kernels")
-    monkeypatch.delenv("GRIDHYDRO_CACHE", raising=False)
-    with pytest.raises(FileNotFoundError, match=r"\[rehearsal\]: there is no file .*ddm30"):
-        load(tmp_path / "file.toml", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from functools import cache
 
 from gridhydro.domain.domain import Domain
 from gridhydro.model.model import Model
-from gridhydro.synthetic.catchment import make_world, observe
-from gridhydro.synthetic.demo import true_discharge
+from gridhydro.synthetic.catchment import make_catchment
+from gridhydro.synthetic.catchment_observations import observe, true_discharge
 
 PERIOD = ("2001-07", "2001-12")
 OUTLET = "G03"
@@ -14,7 +14,7 @@ OUTLET = "G03"
 @cache
 def small_world():
     """Domain of a few hundred cells with nested gauges, attributes, forcing, discharge."""
-    world = make_world(seed=7, years=2)
+    world = make_catchment(seed=7, years=2)
     whole = Domain.from_d8(world.ldd, "ldd", gauges=world.gauges)
     discharge = observe(true_discharge(whole, world), seed=1)
     domain = whole.crop(OUTLET)

@@ -1,14 +1,19 @@
 """The generated Amazon: real rivers and dates, a plausible climate, a truth within bounds."""
 
+import tomllib
+
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 
+from gridhydro.config.find import find
+from gridhydro.config.load import load
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.land_surface import ATTRIBUTES, land_surface
 from gridhydro.io import next_cells, read_land_surface
-from gridhydro.synthetic.amazon import DDM30, GRACE, generate, make_rehearsal
+from gridhydro.synthetic import amazon
+from gridhydro.synthetic.amazon import DDM30, GRACE, make_amazon, write_amazon
 from gridhydro.synthetic.amazon_truth import LARGEST_ERROR
 from gridhydro.synthetic.amazon_weather import (
     VARIABLES,
@@ -40,12 +45,12 @@ def folder(data):
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
-    return tmp_path_factory.mktemp("rehearsal")
+    return tmp_path_factory.mktemp("amazon")
 
 
 @pytest.fixture(scope="module")
 def world(folder, out):
-    return generate(out, folder, years=YEARS)
+    return write_amazon(out, folder, years=YEARS)
 
 
 def monthly(world, values, where):
@@ -157,14 +162,14 @@ def test_truth_is_in_bounds_and_told_by_the_attributes(world):
         assert 0.6 < 1 - rest.var() / values.var() < 0.999, name
 
 
-def test_pet_error_is_a_share_that_varies(world):
+def test_pet_error_is_a_fraction_that_varies(world):
     reference = reference_evapotranspiration(world.weather)
-    share = world.pet_error / reference
-    assert np.abs(share).max() < LARGEST_ERROR * 1.001
-    assert share.min() < -0.15 and share.max() > 0.2
-    assert share.mean(0).std() > 0.03  # from place to place
-    assert share.std(0).mean() > 0.03  # from day to day
-    assert 0.02 < share.mean() < 0.15
+    fraction = world.pet_error / reference
+    assert np.abs(fraction).max() < LARGEST_ERROR * 1.001
+    assert fraction.min() < -0.15 and fraction.max() > 0.2
+    assert fraction.mean(0).std() > 0.03  # from place to place
+    assert fraction.std(0).mean() > 0.03  # from day to day
+    assert 0.02 < fraction.mean() < 0.15
 
 
 def test_files_are_read_by_the_readers(world, out):
@@ -206,20 +211,48 @@ def test_files_are_read_by_the_readers(world, out):
 
 
 def test_a_seed_is_a_world(world, folder):
-    again = make_rehearsal(folder, years=YEARS)
+    again = make_amazon(folder, years=YEARS)
     for name, values in world.weather.items():
         assert np.array_equal(values, again.weather[name]), name
     for name, values in world.parameters.items():
         assert np.array_equal(values, again.parameters[name]), name
     assert np.array_equal(world.pet_error, again.pet_error)
-    other = make_rehearsal(folder, seed=1, years=(2002, 2002))
+    other = make_amazon(folder, seed=1, years=(2002, 2002))
     assert not np.array_equal(other.parameters["river_lag"], world.parameters["river_lag"])
     assert other.gauges.equals(world.gauges)  # the rivers are real
 
 
-def test_missing_data_is_named(tmp_path):
+def test_the_domain_file_that_comes_with_gridhydro_reads_the_folder(world, out, tmp_path):
+    text = find("amazon-synthetic").read_text()
+    for old, new in (
+        ('"2003", "2012"', '"2003-01", "2003-06"'), ('"2013", "2016"', '"2003-07", "2003-12"'),
+        ('"2004", "2009"', '"2003", "2003"'), ("spinup = 730", "spinup = 365"),
+    ):  # fmt: skip
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "file.toml").write_text(text)
+    setup = load(tmp_path / "file.toml", out)
+    assert np.array_equal(setup.domain.network.downstream, world.domain.network.downstream)
+    assert list(setup.domain.gauges.index) == list(world.gauges.index)
+    assert setup.storage.tiles.size == 56 and tuple(setup.attributes) == ATTRIBUTES
+    assert not setup.domain.report.warnings
+
+
+def test_the_default_years_are_those_of_the_domain_file():
+    training = tomllib.loads(find("amazon-synthetic").read_text())["training"]
+    begin = pd.Timestamp(training["period"][0]) - pd.Timedelta(training["spinup"], "D")
+    assert (begin.year, int(training["validation"][1])) == amazon.YEARS
+
+
+def test_what_is_missing_or_in_the_way_is_told_before_any_work(tmp_path):
     with pytest.raises(FileNotFoundError, match="ddm30_global_30min"):
-        make_rehearsal(tmp_path)
+        write_amazon(tmp_path / "new", tmp_path)
+    with pytest.raises(ValueError, match="years: the last, 2003, is before the first, 2004"):
+        write_amazon(tmp_path / "new", tmp_path, years=(2004, 2003))
+    (tmp_path / "kept").touch()
+    with pytest.raises(ValueError, match="is not empty: choose another folder"):
+        write_amazon(tmp_path, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
 def test_persistent_noise_keeps_its_variance():

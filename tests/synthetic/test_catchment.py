@@ -10,14 +10,16 @@ import torch
 import xarray as xr
 
 from gridhydro.columns import column
-from gridhydro.synthetic.catchment import NOWHERE, SHAPE, make_world, observe
+from gridhydro.synthetic.catchment import make_catchment
+from gridhydro.synthetic.catchment_grid import NOWHERE, SHAPE
+from gridhydro.synthetic.catchment_observations import observe
 
 HBV = column("hbv")
 
 
 @pytest.fixture(scope="module")
 def world():
-    return make_world()
+    return make_catchment()
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def test_every_raster_is_labelled_and_on_one_grid(world):
 
 @pytest.mark.parametrize("seed", [7, 1, 2])
 def test_one_catchment_with_one_outlet(seed):
-    world = make_world(seed, years=1)
+    world = make_catchment(seed, years=1)
     inside = world.ldd.values != NOWHERE
     assert 300 < inside.sum() < 1400
     assert (world.ldd.values == 5).sum() == 1
@@ -137,7 +139,7 @@ def test_true_model_gives_plausible_runoff_and_snow(world, inside):
 
 
 def test_a_seed_is_a_world(world):
-    again, other = make_world(), make_world(seed=8, years=1)
+    again, other = make_catchment(), make_catchment(seed=8, years=1)
     for one, two in zip(rasters(world), rasters(again), strict=True):
         xr.testing.assert_identical(one, two)
     pd.testing.assert_frame_equal(world.gauges, again.gauges)
@@ -147,15 +149,15 @@ def test_a_seed_is_a_world(world):
 def test_observations_are_noisy_and_gappy():
     days = pd.date_range("2001-01-01", periods=2000)
     true = pd.DataFrame({"a": np.linspace(1, 5, 2000), "b": 20.0}, days)
-    seen = observe(true, seed=3)
-    error = (seen / true - 1).to_numpy()
+    observed = observe(true, seed=3)
+    error = (observed / true - 1).to_numpy()
     kept = ~np.isnan(error)
     assert 0.02 < 1 - kept.mean() < 0.06
     assert error[kept].std() == pytest.approx(0.03, abs=0.002)
     assert abs(error[kept].mean()) < 0.005
-    assert (seen.isna().rolling(10).sum() == 10).any().all()  # a spell at every gauge
-    assert seen.index.equals(days)
-    pd.testing.assert_frame_equal(seen, observe(true, seed=3))
-    assert not seen.equals(observe(true, seed=4))
+    assert (observed.isna().rolling(10).sum() == 10).any().all()  # a spell at every gauge
+    assert observed.index.equals(days)
+    pd.testing.assert_frame_equal(observed, observe(true, seed=3))
+    assert not observed.equals(observe(true, seed=4))
     exact = observe(true, noise=0, missing=0)
     assert (exact.isna() | (exact == true)).all().all()

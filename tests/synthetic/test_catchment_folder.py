@@ -1,0 +1,46 @@
+"""The generated catchment as a data folder: trained on as any other, with the demo's results."""
+
+import pandas as pd
+import pytest
+import xarray as xr
+
+from gridhydro.config.train_domain import train_domain
+from gridhydro.synthetic.catchment_folder import write_catchment
+from gridhydro.synthetic.demo import demo
+
+EPOCHS = 3
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("catchment")
+    assert write_catchment(out, seed=3) == out / "domain.toml"
+    return out
+
+
+def test_training_on_the_folder_is_the_demo(folder, tmp_path):
+    trained = train_domain(
+        folder / "domain.toml", folder, tmp_path / "run", epochs=EPOCHS, progress=False
+    )
+    _, shown, _ = demo(tmp_path / "demo", epochs=EPOCHS, seed=3, progress=False)
+    pd.testing.assert_frame_equal(trained, shown.reset_index(drop=True))
+
+
+def test_the_truth_lies_beside_the_data_with_units(folder):
+    with xr.open_dataset(folder / "truth_parameters.nc", decode_coords="all") as truth:
+        assert truth.rio.crs.to_epsg() == 3035
+        assert truth["FC"].attrs["units"] == "mm" and truth["river_lag"].attrs["units"] == "d"
+    assert list(pd.read_csv(folder / "gauges.csv")) == ["name", "x", "y", "area_km2"]
+
+
+def test_a_folder_with_files_is_refused_before_any_work(tmp_path, monkeypatch):
+    def work(*_):
+        raise RuntimeError("generated")
+
+    monkeypatch.setattr("gridhydro.synthetic.catchment_folder.make_catchment", work)
+    (tmp_path / "kept").touch()
+    with pytest.raises(ValueError, match="is there already and is not empty"):
+        write_catchment(tmp_path)
+    with pytest.raises(RuntimeError, match="generated"):
+        write_catchment(tmp_path / "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]  # nothing stays on failure

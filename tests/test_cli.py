@@ -165,6 +165,23 @@ def test_help_and_wrong_command_lines_are_answered_without_large_libraries(
     assert done.stderr.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize(("command", "goes_on"), [("train", True), ("check", False)])
+def test_an_interrupt_is_told_without_a_traceback(command, goes_on, capsys, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    for module in ("fitting", "inspection"):
+        monkeypatch.setattr(f"gridhydro.cli.{module}.find", interrupted)
+    code, _, err = call(command, "moselle", capsys=capsys)
+    assert code == 130 and err.startswith("interrupted")
+    assert ("--resume goes on" in err) == goes_on
+
+
+def test_debug_shows_where_an_error_comes_from():
+    with pytest.raises(FileNotFoundError, match="no domain file atlantis"):
+        main(["--debug", "train", "atlantis"])
+
+
 def test_the_catchment_is_written_and_checked(tmp_path, capsys):
     out = tmp_path / "catchment"
     code, text, err = call("synthetic", "catchment", "--out", out, capsys=capsys)

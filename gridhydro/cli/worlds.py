@@ -171,7 +171,7 @@ def _catchment(options: Namespace) -> None:
 def _amazon(options: Namespace) -> None:
     data = data_folder(options.data)
 
-    from gridhydro.synthetic.amazon import write_amazon
+    from gridhydro.synthetic.amazon_folder import write_amazon
 
     write_amazon(options.out, data, options.seed, tuple(options.years), progress=True)
     print(

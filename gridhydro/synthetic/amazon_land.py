@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 from gridhydro.domain.domain import Domain
 from gridhydro.io.hydropy import FIELDS
-from gridhydro.synthetic.amazon_weather import Climate, wetness
+from gridhydro.synthetic.amazon_climate import Climate, wetness
 from gridhydro.synthetic.random_fields import logistic, smooth_map
 
 NORTH, SOUTH, WEST, EAST = 7, -23, -83, -47  # 60 rows and 72 columns

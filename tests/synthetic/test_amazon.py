@@ -13,14 +13,11 @@ from gridhydro.domain.domain import Domain
 from gridhydro.inputs.land_surface import ATTRIBUTES, land_surface
 from gridhydro.io import next_cells, read_land_surface
 from gridhydro.synthetic import amazon
-from gridhydro.synthetic.amazon import DDM30, GRACE, make_amazon, write_amazon
+from gridhydro.synthetic.amazon import DDM30, GRACE, make_amazon
+from gridhydro.synthetic.amazon_climate import el_nino
+from gridhydro.synthetic.amazon_folder import write_amazon
 from gridhydro.synthetic.amazon_truth import LARGEST_ERROR
-from gridhydro.synthetic.amazon_weather import (
-    VARIABLES,
-    el_nino,
-    reference_evapotranspiration,
-    rounded,
-)
+from gridhydro.synthetic.amazon_weather import VARIABLES, reference_evapotranspiration, rounded
 from gridhydro.synthetic.random_fields import persistent, smooth_days
 
 YEARS = (2002, 2003)
@@ -93,9 +90,9 @@ def test_climate_is_plausible(world):
     series, domain = world.weather, world.domain
     assert set(series) == set(VARIABLES)
     assert all(v.dtype == np.float32 and np.isfinite(v).all() for v in series.values())
-    share = domain.area / domain.area.sum()
+    weight = domain.area / domain.area.sum()
     rain, demand = series["precipitation"], reference_evapotranspiration(series)
-    assert 1900 < (rain.mean(0) * share).sum() * 365.25 < 2400
+    assert 1900 < (rain.mean(0) * weight).sum() * 365.25 < 2400
     low = domain.pack(world.attributes["srftopo"]) < 800
     annual = rain[:, low].mean(0) * 365.25
     assert 1000 < annual.min() < annual.max() < 4000  # the far south is the edge of the Chaco

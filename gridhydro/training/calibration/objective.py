@@ -15,7 +15,7 @@ from gridhydro.model.simulate import simulate
 from gridhydro.nets.base import MARGIN
 from gridhydro.observations.discharge import observations, refuse_empty
 from gridhydro.observations.targets import Target, TargetSeries
-from gridhydro.training.calibration.losses import RELATIVE, misfit
+from gridhydro.training.calibration.losses import RELATIVE, loss_of
 from gridhydro.training.data import places_of, training_gauges
 
 # simulated values that are held at once
@@ -144,7 +144,7 @@ class Sites:
             shares = hydrograph.ordinates(*(parameters[f.name] for f in hydrograph.SHAPE))
             series, spinup = hydrograph.convolve(series[first:], shares)[0], spinup - first
         series = self.seen.of(series[spinup:], places)
-        return misfit(self.loss, series, self.seen.values[:, places])
+        return loss_of(self.loss, series, self.seen.values[:, places])
 
     def refuse_infinite(self, lowest: Tensor) -> None:
         """ValueError naming the sites (K,) at which nothing finite was found."""

@@ -12,7 +12,7 @@ import torch
 import xarray as xr
 
 from gridhydro.base import files
-from gridhydro.base.arguments import period as period_of
+from gridhydro.base.periods import as_texts as period_of
 from gridhydro.base.units import depth_of_flow
 from gridhydro.evaluation import metrics
 from gridhydro.inputs.forcing import Forcing

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from gridhydro.base.arguments import names as names_of
-from gridhydro.base.arguments import period as period_of
+from gridhydro.base.periods import as_texts as period_of
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.model import Model
 from gridhydro.observations.discharge import refuse_empty

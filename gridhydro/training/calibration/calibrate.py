@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from gridhydro.base import files
 from gridhydro.base.arguments import one_of, whole
-from gridhydro.base.arguments import period as period_of
 from gridhydro.base.interrupt import Interrupt
+from gridhydro.base.periods import as_texts as period_of
 from gridhydro.columns.column import Column
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.forcing import Forcing

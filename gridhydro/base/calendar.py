@@ -21,9 +21,10 @@ def dates(axis, where) -> pd.DatetimeIndex:
 
     ValueError for numbers and texts, for another calendar, a time zone, and missing dates.
     """
-    index = axis.to_index() if isinstance(axis, xr.DataArray) else pd.Index(axis)
+    index = axis.to_index() if isinstance(axis, xr.DataArray) else axis
+    index = index if isinstance(index, pd.Index) else pd.Index(index)
     if not isinstance(index, pd.DatetimeIndex):
-        calendar = getattr(index, "calendar", index.dtype)
+        calendar = index.calendar if isinstance(index, xr.CFTimeIndex) else index.dtype
         raise ValueError(
             f"{where} is no axis of dates of our calendar ({calendar}): decode the times, or "
             "bring them to it with .convert_calendar('standard')"

@@ -11,6 +11,7 @@ import xarray as xr
 from gridhydro.base import refuse
 from gridhydro.base.quantities import Quantity
 from gridhydro.base.units import conversion
+from gridhydro.domain.d8 import NEXTXY_NO_CELL, NEXTXY_OUTLET
 from gridhydro.domain.grid import read_values, spatial_dims
 from gridhydro.io.lazy import opened
 from gridhydro.io.raster import existing
@@ -160,6 +161,8 @@ def next_cells(land: xr.Dataset) -> xr.Dataset:
     row = row if land[y][0] > land[y][-1] else rows - 1 - row
     found = {}
     for name, place in (("nextx", col), ("nexty", row)):
-        values = np.where(inside, np.where(leaves, -9, place + 1), -9999).astype(np.int32)
+        values = np.where(
+            inside, np.where(leaves, NEXTXY_OUTLET, place + 1), NEXTXY_NO_CELL
+        ).astype(np.int32)
         found[name] = _like(land["lsm"].transpose(y, x), values, {"units": "1"})
     return xr.Dataset(found)

@@ -15,7 +15,7 @@ from gridhydro.base.quantities import OBSERVED
 from gridhydro.base.units import spelled
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.grid import read_values, spatial_dims
-from gridhydro.domain.resample import _stencil
+from gridhydro.domain.resample import stencil
 from gridhydro.domain.tiles import Tiles
 from gridhydro.observations.averages import Averages
 
@@ -114,7 +114,7 @@ class StorageObservations:
                 )
             values, weights = domain.pack(series.transpose("time", "gauge")), tiles.matrix
         else:
-            rows, cols, parts = _stencil(domain, series, "linear")
+            rows, cols, parts = stencil(domain, series, "linear")
             values = read_values(series.transpose("time", *spatial_dims(series)))
             width = values.shape[-1]
             values = values.reshape(len(values), -1)

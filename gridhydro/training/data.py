@@ -11,7 +11,7 @@ from gridhydro.base.periods import as_texts as period_of
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.model import Model
 from gridhydro.observations.discharge import refuse_empty
-from gridhydro.observations.targets import TargetSeries
+from gridhydro.observations.target_series import TargetSeries
 from gridhydro.training.batches import Batch, minibatches
 from gridhydro.training.objective import Validation
 from gridhydro.training.splits import Split

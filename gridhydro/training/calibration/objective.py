@@ -14,7 +14,8 @@ from gridhydro.model.model import Model
 from gridhydro.model.simulate import simulate
 from gridhydro.nets.base import MARGIN
 from gridhydro.observations.discharge import observations, refuse_empty
-from gridhydro.observations.targets import Target, TargetSeries
+from gridhydro.observations.target_series import TargetSeries
+from gridhydro.observations.targets import Target
 from gridhydro.training.calibration.losses import RELATIVE, loss_of
 from gridhydro.training.data import places_of, training_gauges
 

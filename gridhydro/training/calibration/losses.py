@@ -18,7 +18,7 @@ from gridhydro.evaluation.losses import least_spread, low_flow
 from gridhydro.training.calibration.sceua import fold
 
 
-def loss_of(name: str, simulated: Tensor, observed: Tensor) -> Tensor:
+def loss_by_cell(name: str, simulated: Tensor, observed: Tensor) -> Tensor:
     """The loss called `name`, (N, M); NaN where a gauge lacks the observations it takes."""
     valid = ~observed.isnan()
     observed = torch.where(valid, observed, 0.0).to(simulated)[..., None]

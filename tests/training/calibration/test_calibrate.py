@@ -8,7 +8,7 @@ import torch
 import gridhydro as gh
 from gridhydro.cli import main
 from gridhydro.evaluation import losses, metrics
-from gridhydro.training.calibration.losses import LOSSES, loss_of
+from gridhydro.training.calibration.losses import LOSSES, loss_by_cell
 from tests.support.lumped import basins
 from tests.support.small_basins import FILE, small_basins
 from tests.support.small_world import PERIOD as RASTER
@@ -35,7 +35,7 @@ def test_losses_of_a_calibration_are_those_of_training(name):
     simulated[:, 1, 2] = 2.0  # constant
     observed = torch.rand(60, 3, generator=random) * 5
     observed[torch.rand(60, 3, generator=random) < 0.3] = torch.nan
-    found = loss_of(name, simulated, observed)
+    found = loss_by_cell(name, simulated, observed)
     for site in range(3):
         for member in range(4):
             expected = losses.LOSSES[name](simulated[:, [site], member], observed[:, [site]])
@@ -46,7 +46,7 @@ def test_losses_of_a_calibration_are_those_of_training(name):
 def test_rmse_is_that_of_the_metrics():
     simulated, observed = torch.rand(50, 2, 1), torch.rand(50, 2)
     observed[3:20, 1] = torch.nan
-    found = loss_of("rmse", simulated, observed)
+    found = loss_by_cell("rmse", simulated, observed)
     expected = [metrics.rmse(simulated[:, k, 0].numpy(), observed[:, k].numpy()) for k in (0, 1)]
     np.testing.assert_allclose(found[:, 0], expected, rtol=1e-6)
 

@@ -26,7 +26,7 @@ import xarray as xr
 import gridhydro as gh
 from benchmarks.camels import PERIODS
 from benchmarks.machine import describe
-from gridhydro.base.arguments import days
+from gridhydro.base.periods import days
 from gridhydro.config.load import Setup, load
 from gridhydro.training import splits
 from gridhydro.training.batches import Batches

@@ -16,7 +16,7 @@ import xarray as xr
 from tqdm import tqdm
 
 from gridhydro.analysis.regions import Regions
-from gridhydro.base.arguments import period as period_of
+from gridhydro.base.periods import as_texts as period_of
 from gridhydro.columns.column import Column
 from gridhydro.model.blocks import blocks
 from gridhydro.model.river import SECONDS

@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from gridhydro.analysis.budget import YEAR
 from gridhydro.analysis.regions import Regions
-from gridhydro.base.arguments import period as period_of
+from gridhydro.base import calendar
+from gridhydro.base.periods import as_texts as period_of
 from gridhydro.base.units import to_unit
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.pet import pet_of
@@ -58,7 +59,7 @@ def compare_pet(
     sources, left_out = _sources(weather, methods, others or {}, options)
     regions = Regions.of(domain, gauges)
     weights = regions.tiles(domain).matrix
-    times = weather.indexes["time"].floor("D")
+    times = calendar.daily(weather["time"], "the weather")
     months = times.to_period("M").unique()
     sums = np.zeros((len(sources), len(months), len(regions.names)))
     cells = np.zeros((len(sources), domain.size))
@@ -92,7 +93,7 @@ def _sources(weather: xr.Dataset, methods, others, options):
             left_out.append(str(error).split(";")[0])
             continue
         found[method] = lambda span, m=method: pet_of(weather.isel(time=span), m, **options)
-    times = weather.indexes["time"].floor("D")
+    times = calendar.daily(weather["time"], "the weather")
     for name, other in others.items():
         if isinstance(other, xr.DataArray):
             other = _reindexed(to_unit(other, "mm d-1"))
@@ -103,7 +104,7 @@ def _sources(weather: xr.Dataset, methods, others, options):
 
 
 def _reindexed(array: xr.DataArray) -> Of:
-    array = array.assign_coords(time=array.indexes["time"].floor("D"))
+    array = array.assign_coords(time=calendar.days(array["time"], f"'{array.name}'"))
     return lambda times: array.reindex(time=times)
 
 

@@ -16,7 +16,7 @@ from gridhydro.analysis.budget import OBSERVED, per_year
 from gridhydro.analysis.importance import table
 from gridhydro.domain.domain import Domain
 from gridhydro.evaluation.plot_scores import COLOURS, DASHES
-from gridhydro.evaluation.plots import PANELS, _extent
+from gridhydro.evaluation.plots import PANELS, map_extent
 
 TERMS = {
     "precipitation": ("P", "#0072b2"),
@@ -174,7 +174,7 @@ def pet(comparison: xr.Dataset) -> Figure:
 
 def pet_maps(comparison: xr.Dataset, domain: Domain) -> Figure:
     """Maps of the annual totals of every method, in the same colours."""
-    names, extent, window = comparison["estimate"].values, *_extent(domain)
+    names, extent, window = comparison["estimate"].values, *map_extent(domain)
     aspect = min(max((extent[3] - extent[2]) / (extent[1] - extent[0]), 0.4), 1.8)
     across = min(len(names), 3)
     down = -(-len(names) // across)

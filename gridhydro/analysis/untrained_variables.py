@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base.calendar import checked, interval_means, intervals, lengths
+from gridhydro.base import periods
+from gridhydro.base.calendar import DAY
+from gridhydro.base.intervals import checked, interval_means, intervals, lengths
 from gridhydro.base.units import to_unit
 from gridhydro.evaluation import metrics
 
@@ -39,7 +41,7 @@ def compare(
     simulated  (time, sites) with every day once
     reference  (time, sites); NaN where there is none. Where both are DataArrays with units it is
                converted to the unit of the simulation, else it has to be in it
-    frequency  its intervals: "month", "8D" or another number of days, see `gridhydro.base.calendar`
+    frequency  its intervals: "month", "8D" or another number of days, see `base.intervals`
     stamp      where in its interval the time of a reference lies: start, middle or end
     bounds     its intervals one by one: (K, 2), first moment of each and the first after it. With
                neither, the coordinates time_start and time_end of the reference
@@ -157,8 +159,8 @@ def _own_bounds(reference) -> np.ndarray | None:
 
 
 def _anomalies(wanted, means, bounds, baseline):
-    first, last = (np.datetime64(day, "ns") for day in baseline)
-    within = (bounds[:, 0] >= first) & (bounds[:, 1] <= last + np.timedelta64(1, "D"))
+    first, last = (np.datetime64(day, "ns") for day in periods.days(baseline, "baseline"))
+    within = (bounds[:, 0] >= first) & (bounds[:, 1] <= last + DAY)
     known = within[:, None] & ~np.isnan(wanted)
     if not known.any():
         raise ValueError(f"no interval of both lies in the baseline {' to '.join(baseline)}")

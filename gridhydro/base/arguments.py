@@ -4,13 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
-from datetime import date
-
-import numpy as np
-import pandas as pd
-
-# numbers that files write where there is none
-MISSING = (-999.0, -9999.0, -99999.0)
 
 
 def whole(name: str, value, least: int) -> int:
@@ -43,21 +36,3 @@ def one_of(name: str, value, known: Iterable):
     if value not in known:
         raise ValueError(f"{name} is one of {', '.join(map(repr, known))}, not {value!r}")
     return value
-
-
-def period(given) -> tuple[str, str]:
-    """First and last day, month or year as texts; dates and Timestamps become days."""
-    ends = () if isinstance(given, str) else tuple(given)
-    if len(ends) != 2 or any(pd.isna(end) for end in ends):
-        raise ValueError(f"a period is two dates, months or years, not {given!r}")
-    first, last = (
-        f"{pd.Timestamp(end):%Y-%m-%d}" if isinstance(end, (date, np.datetime64)) else str(end)
-        for end in ends
-    )
-    return first, last
-
-
-def days(period: tuple[str, str]) -> tuple[str, str]:
-    """First and last day, YYYY-MM-DD, of a period given in days, months or years."""
-    first, last = (pd.Period(part) for part in period)
-    return str(first.start_time.date()), str(last.end_time.date())

@@ -1,17 +1,39 @@
-"""The series and coordinates of a basins dataset: names, units, spellings in files, bounds."""
+"""The table of quantities: what comes in by any door, its unit, its names, the values it can have.
+
+Every reader, forcing, history, target and series of storage or discharge finds here the unit that
+it is brought to, the range in which values are believed, and the codes that files write where there
+is no value. `gridhydro.base.refuse` refuses what is outside, `gridhydro.base.units` converts.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gridhydro.base.units import conversions, spelled
+# numbers that files write where there is no value
+CODES = (-999.0, -9999.0, -99999.0)
+# those that a format defines
+GRDC_MISSING = CAMELS_US_MISSING = -999.0
+# and more, either sign: a code for missing values that a file does not state exactly
+FILL = 1e19
+# below zero by no more than this, a rate is zero with the rounding of packed data
+ROUNDING = -1e-3
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A series: its unit, CF names, the names that files give it, the values it can have."""
+    """A quantity of the engine or of a data set.
+
+    unit           what it is brought to
+    names          spellings of its name in files, in lower case
+    low, high      the range in which a value is believed
+    as_input       the lowest value that a column takes of it, where that is above `low`: zero but
+                   for rounding, of a flux that a column has in one direction only
+    spread         the range of its standard deviation over time at most places; none is looked at
+    codes          numbers that stand for missing values
+    """
 
     unit: str
     long_name: str
@@ -19,13 +41,33 @@ class Quantity:
     names: tuple[str, ...] = ()
     low: float = -np.inf
     high: float = np.inf
+    as_input: float = -np.inf
+    spread: tuple[float, float] | None = None
+    codes: tuple[float, ...] = CODES
+
+    @property
+    def attrs(self) -> dict[str, str]:
+        """CF attributes: units, long name, and the standard name where there is one."""
+        found = {"units": self.unit, "long_name": self.long_name}
+        return found | ({"standard_name": self.standard_name} if self.standard_name else {})
+
+    @property
+    def taken(self) -> Quantity:
+        """The same with the range that a column takes as its forcing."""
+        return replace(self, low=max(self.low, self.as_input))
+
+    @property
+    def never_negative(self) -> bool:
+        """Whether what is below zero, in its range, is the rounding of zero."""
+        return self.low == ROUNDING
 
 
-SERIES = {
+# the series of a basins dataset (see `io.schema`)
+SERIES: dict[str, Quantity] = {
     "precipitation": Quantity(
         "mm d-1", "precipitation", "lwe_precipitation_rate",
         ("precip", "prcp", "pr", "p", "rain", "rainfall", "total_precipitation_sum",
-         "hland_96_input_p"), -1e-3, 5000,
+         "hland_96_input_p"), ROUNDING, 5000,
     ),
     "temperature": Quantity(
         "degC", "daily mean air temperature", "air_temperature",
@@ -50,11 +92,11 @@ SERIES = {
     ),
     "potential_evapotranspiration": Quantity(
         "mm d-1", "potential evapotranspiration", "", ("pet", "e0", "et0", "evspsblpot"),
-        -50, 500,
+        -50, 500, as_input=ROUNDING,
     ),
     "potential_evapotranspiration_normal": Quantity(
         "mm d-1", "long-term mean potential evapotranspiration of the day of the year", "",
-        ("evap_pet_hbv96_input_normalevapotranspiration",), -50, 500,
+        ("evap_pet_hbv96_input_normalevapotranspiration",), -50, 500, as_input=ROUNDING,
     ),
     "shortwave_radiation": Quantity(
         "W m-2", "downwelling shortwave radiation, mean of the day",
@@ -108,7 +150,8 @@ SERIES = {
     ),
 }  # fmt: skip
 
-COORDINATES = {
+# of the gauges of a basins dataset
+COORDINATES: dict[str, Quantity] = {
     "latitude": Quantity("degrees_north", "latitude of the gauge", "latitude",
                          ("lat", "gauge_lat"), -90, 90),
     "longitude": Quantity("degrees_east", "longitude of the gauge", "longitude",
@@ -119,17 +162,47 @@ COORDINATES = {
                            ("name", "station_names", "station_name")),
 }  # fmt: skip
 
+# what a model is compared with, beside the discharge of a basins dataset
+OBSERVED: dict[str, Quantity] = {
+    "river_discharge": Quantity(
+        "m3 s-1", "river discharge at the gauge", "water_volume_transport_in_river_channel",
+        (), 0,
+    ),
+    "twsa": Quantity(
+        "mm", "anomaly of terrestrial water storage",
+        "lwe_thickness_of_terrestrial_water_storage_anomaly",
+        ("lwe_thickness", "twsa", "tws", "ewh"), spread=(1.0, 1000.0),
+    ),
+}  # fmt: skip
 
-def conversion(name: str, units: str | None, target: str, where) -> tuple[float, float]:
-    """(factor, offset) from a unit as a file spells it to `target`; ValueError if it has none."""
-    if units is None or not str(units).strip():
-        raise ValueError(
-            f"{where}: '{name}' has no units: say which, for example units={{'{name}': '{target}'}}"
-        )
-    known, normal = conversions(target), spelled(str(units))
-    if normal not in known:
-        raise ValueError(
-            f"{where}: '{name}' is in '{units}', which is not known as a unit for '{target}'; "
-            f"known are {', '.join(known)}. If the file is wrong, units={{'{name}': ...}} says so"
-        )
-    return known[normal]
+# what columns give, as far as CF has a name for it (a depth of water, not a mass)
+OUTPUTS: dict[str, Quantity] = {
+    "runoff": Quantity("mm d-1", "runoff"),
+    "rainfall": Quantity("mm d-1", "rainfall", "rainfall_rate"),
+    "snowfall": Quantity("mm d-1", "snowfall", "lwe_snowfall_rate"),
+    "actual_evapotranspiration": Quantity(
+        "mm d-1", "actual evapotranspiration", "lwe_water_evaporation_rate"
+    ),
+    "soil_moisture": Quantity("mm", "soil moisture", "lwe_thickness_of_soil_moisture_content"),
+}  # fmt: skip
+
+# where the name says nothing: the forcing of a column that is not ours
+OF_UNIT: dict[str, Quantity] = {
+    "mm d-1": Quantity("mm d-1", "flux of water", low=ROUNDING, high=5000),
+    "degC": Quantity("degC", "temperature", low=-100, high=70),
+}
+
+
+def quantity(name: str, unit: str) -> Quantity:
+    """What is known of a variable: by its name, where the table has it in this unit, else by its
+    unit; with no bounds where neither is known."""
+    for table in (SERIES, OBSERVED, OUTPUTS):
+        if name in table and table[name].unit == unit:
+            return table[name]
+    return OF_UNIT.get(unit, Quantity(unit, name.replace("_", " ")))
+
+
+def entries() -> Iterator[tuple[str, Quantity]]:
+    """Every quantity of the table with its name."""
+    for table in (SERIES, COORDINATES, OBSERVED, OUTPUTS):
+        yield from table.items()

@@ -32,12 +32,16 @@ _CONVERSIONS: dict[str, dict[str, tuple[float, float]]] = {
         "km3 yr-1": (1e9 / (365.25 * 86400), 0),
     },
     "mm": {"mm": (1, 0), "cm": (10, 0), "m": (1000, 0), "kg m-2": (1, 0)},
+    "m": {"m": (1, 0), "km": (1000, 0), "cm": (1e-2, 0)},
+    "mm d-1 K-1": {"mm d-1 K-1": (1, 0), "mm K-1 d-1": (1, 0)},
     "W m-2": {"W m-2": (1, 0), "MJ m-2 d-1": (1e6 / 86400, 0), "J m-2 d-1": (1 / 86400, 0)},
     "Pa": {"Pa": (1, 0), "hPa": (100, 0), "mbar": (100, 0), "kPa": (1000, 0)},
+    "m2": {"m2": (1, 0), "km2": (1e6, 0)},
     "km2": {"km2": (1, 0), "m2": (1e-6, 0), "ha": (1e-2, 0), "mi2": (1.609344**2, 0)},
     "s": {"s": (1, 0), "h": (3600, 0)},
     "%": {"%": (1, 0), "1": (100, 0)},
-    "1": {"1": (1, 0), "%": (1e-2, 0), "kg kg-1": (1, 0), "g kg-1": (1e-3, 0)},
+    "1": {"%": (1e-2, 0), "percent": (1e-2, 0), "g kg-1": (1e-3, 0)}
+    | dict.fromkeys(("1", "-", "fraction", "kg kg-1", "m2 m-2", "m m-1"), (1, 0)),
     "degrees_north": {n: (1, 0) for n in ("degrees_north", "degree_north", *_DEGREES)},
     "degrees_east": {n: (1, 0) for n in ("degrees_east", "degree_east", *_DEGREES)},
 }
@@ -73,22 +77,34 @@ def to_unit(array: xr.DataArray, target: str, units: str | None = None) -> xr.Da
     given = units or array.attrs.get("units")
     if given is None or not str(given).strip():
         given = _guess(array, target)
-    if given is None:
-        raise ValueError(
-            f"'{name}' has no units and could be anything: set them, for example "
-            f"dataset['{name}'].attrs['units'] = '{target}'"
-        )
-    known = conversions(target)
-    normal = spelled(str(given))
-    if normal not in known:
-        raise ValueError(
-            f"'{name}' is in '{given}', which is not known as a unit for '{target}'; "
-            f"known are {', '.join(known)}"
-        )
-    factor, offset = known[normal]
+    factor, offset = conversion(str(name), given, target)
     converted = array if (factor, offset) == (1, 0) else array * factor + offset
     _refuse_implausible(converted, name, str(given), target)
     return converted.assign_attrs(array.attrs | {"units": target})
+
+
+def conversion(name: str, units: str | None, target: str, where="") -> tuple[float, float]:
+    """(factor, offset) from a unit, however spelt, to `target`; ValueError if it has none.
+
+    where  the file that the variable is of, whose readers take units=
+    """
+    begin = f"{where}: " if where else ""
+    if units is None or not str(units).strip():
+        mend = (
+            f"say which, for example units={{'{name}': '{target}'}}"
+            if where
+            else "and could be anything: set them, for example "
+            f"dataset['{name}'].attrs['units'] = '{target}'"
+        )
+        raise ValueError(f"{begin}'{name}' has no units{':' if where else ''} {mend}")
+    known, normal = conversions(target), spelled(str(units))
+    if normal not in known:
+        mend = f". If the file is wrong, units={{'{name}': ...}} says so" if where else ""
+        raise ValueError(
+            f"{begin}'{name}' is in '{units}', which is not known as a unit for '{target}'; "
+            f"known are {', '.join(known)}{mend}"
+        )
+    return known[normal]
 
 
 def conversions(target: str) -> dict[str, tuple[float, float]]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 import xarray as xr
 
-from gridhydro.base.arguments import days
+from gridhydro.base.periods import days
 from gridhydro.base.units import depth_of_flow
 from gridhydro.columns import column as column_named
 from gridhydro.config.load import LSTM_OPTIONS, Setup

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base.arguments import days as days_of
+from gridhydro.base import periods
 from gridhydro.base.quantities import SERIES
 from gridhydro.columns import column as column_named
 from gridhydro.columns.column import Field
@@ -113,10 +113,12 @@ def _forcing(
 
 def _days_needed(training: TrainingOptions) -> tuple[pd.Timestamp, pd.Timestamp]:
     """The first and the last day that the file's training sees."""
-    periods = [p for p in (training.period, training.validation) if p is not None]
-    first = min(pd.Period(p[0]).start_time for p in periods)
-    begin = pd.Period(training.period[0]).start_time - pd.Timedelta(training.spinup, "D")
-    return min(first, begin), max(pd.Period(p[1]).end_time.floor("D") for p in periods)
+    first, last = periods.ends(training.period)
+    begin = first - pd.Timedelta(training.spinup, "D")
+    if training.validation is None:
+        return begin, last
+    scored = periods.ends(training.validation, "validation period")
+    return min(begin, scored[0]), max(last, scored[1])
 
 
 def _of_land(
@@ -143,7 +145,7 @@ def read_storage(
     paths = data / options.folder if key == "folder" else [data / file for file in options.files]
     raster = not domain.lumped
     with named(f"{place}: baseline"):
-        baseline = days_of(options.baseline)
+        baseline = periods.days(options.baseline, "baseline")
     with named(f"{place}: tile_size, minimum"):
         size = options.tile_size, options.minimum
         tiles = Tiles.of(domain, *size) if raster else Tiles.of_basins(domain)

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from gridhydro.base import files
-from gridhydro.base.arguments import days
+from gridhydro.base.periods import days
 from gridhydro.config.build_model import build_model, make_split
 from gridhydro.config.find import find
 from gridhydro.config.load import CHANGES, Setup, load

@@ -54,7 +54,8 @@ CODINGS = {
 }
 # CaMa-Flood: not a code but the one-based column and row of the next cell
 NEXTXY = "nextxy"
-_NEXTXY_ENDS = (-9, -10)
+NEXTXY_OUTLET, NEXTXY_NO_CELL = -9, -9999
+_NEXTXY_ENDS = (NEXTXY_OUTLET, -10)
 NAMES = (*CODINGS, NEXTXY)
 
 
@@ -119,7 +120,7 @@ def _next_cell(codes, y_down, x_right):
         )
     _, rows, cols = codes.shape
     gone = np.isnan(codes).any(0) if codes.dtype.kind == "f" else np.zeros((rows, cols), bool)
-    next_col, next_row = np.where(gone, -9999, codes).astype(np.int64)
+    next_col, next_row = np.where(gone, NEXTXY_NO_CELL, codes).astype(np.int64)
     # the numbers are counted from the north-west corner, however the raster is stored
     row = next_row - 1 if y_down else rows - next_row
     col = next_col - 1 if x_right else cols - next_col
@@ -127,7 +128,7 @@ def _next_cell(codes, y_down, x_right):
     target = np.where(inside, row * cols + col, _OUTSIDE)
     target[(next_col < 0) | (next_row < 0)] = UNKNOWN
     target[np.isin(next_col, _NEXTXY_ENDS)] = LEAVES
-    target[next_col == -9999] = NO_CELL
+    target[next_col == NEXTXY_NO_CELL] = NO_CELL
     return target.ravel()
 
 

@@ -86,7 +86,7 @@ def regrid(domain, dataset, method: str = "linear", gaps: bool = False):
     if isinstance(dataset, xr.Dataset):
         maps = {name: regrid(domain, v, method, gaps) for name, v in domain.maps(dataset).items()}
         return xr.Dataset(maps, attrs=dataset.attrs)
-    rows, cols, weights = _stencil(domain, dataset, method, gaps)
+    rows, cols, weights = stencil(domain, dataset, method, gaps)
     values = read_values(dataset)
     kind = np.result_type(values.dtype, np.float32)
     total = np.zeros((*values.shape[:-2], domain.size), dtype=kind)
@@ -110,7 +110,7 @@ def regrid(domain, dataset, method: str = "linear", gaps: bool = False):
     return domain.unpack(total, dataset.name, dataset.attrs, dims, coords)
 
 
-def _stencil(domain, source, method, gaps=False):
+def stencil(domain, source, method, gaps=False):
     """Four neighbours of every cell in the source, (4, N) rows, columns and weights; with gaps no
     weight where it does not reach."""
     grid = read_grid(source, crs_or(source, domain.crs))

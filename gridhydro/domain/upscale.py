@@ -11,6 +11,7 @@ from gridhydro.domain import d8
 from gridhydro.domain.grid import Grid, spacing
 from gridhydro.domain.network import Network
 
+_NO_AREA = -9999.0  # how pyflwdir has cells without one
 _INT32_CELLS = 2**31 - 1  # rasters of this size or more are numbered in 64 bits
 
 
@@ -61,7 +62,7 @@ def upscale(target, grid: Grid, fine_area, upstream_area, factor: int, method="i
         ftype="d8",
         idxs_pit=np.flatnonzero(target == d8.LEAVES).astype(index),
     )
-    area = np.where(target == d8.NO_CELL, -9999.0, upstream_area).reshape(grid.shape)
+    area = np.where(target == d8.NO_CELL, _NO_AREA, upstream_area).reshape(grid.shape)
     coarse, outlets = fine.upscale(factor, method=method, uparea=area)
     outlets = outlets.astype(np.int64).ravel()
     ends = coarse.idxs_ds.astype(np.int64)

@@ -1,22 +1,31 @@
-"""Training losses: simulated against observed series with gaps, of gauges or of other sites.
+"""Training losses: simulated against observed series with gaps, of gauges or of cells.
 
 All take `simulated` and `observed`, tensors of shape (time, gauge) in one unit, and give a scalar
 that is 0 for a perfect fit. NaN in `observed` is a missing day and counts nowhere. Gradients stay
 finite where the formulas have a corner: at a perfect fit, at zero or constant simulated flow.
-These are what training follows; `training.calibration.losses` has the same formulas for a
-calibration, which asks for those of each site and parameter set by itself, without gradients.
+These are what training follows; `training.calibration.losses` has those of each gauge and
+parameter set by itself, without gradients, for a calibration. The formulas of both are those of
+`evaluation.formulas`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
+
+from gridhydro.evaluation import formulas
 
 LOW_FLOW_OFFSET = 1e-6
 # the correlation divides by the simulated spread: below this share of the observed spread a
 # simulation is as good as constant, and the gradient of the plain formula would explode
 LEAST_SPREAD = 1e-3
+
+
+def least_spread(simulated, observed):
+    """The simulated spread, or the least of the observed one that a correlation is divided by."""
+    return torch.maximum(simulated, LEAST_SPREAD * observed)
 
 
 def nse_loss(simulated, observed, variance=None) -> torch.Tensor:
@@ -31,13 +40,14 @@ def nse_loss(simulated, observed, variance=None) -> torch.Tensor:
     days = valid.sum(0)
     if variance is None:
         used = _varies(observed, valid)
-        variance = _mean((observed - _mean(observed, valid)) ** 2, valid)
+        variance = formulas.variance(observed, partial(_mean, valid=valid))
     else:
         variance = torch.as_tensor(variance, dtype=simulated.dtype, device=simulated.device)
         used = (days > 0) & (variance > 0)
     _require(used, "an observation and a variance above zero")
-    error = _mean((simulated - observed) ** 2, valid)
-    return (error[used] / variance[used]).mean()
+    variance = torch.where(used, variance, 1.0)  # nothing is divided by zero
+    mean = partial(_mean, valid=valid)
+    return formulas.unexplained(simulated, observed, mean, variance)[used].mean()
 
 
 def rmse_loss(simulated, observed) -> torch.Tensor:
@@ -47,7 +57,7 @@ def rmse_loss(simulated, observed) -> torch.Tensor:
     """
     simulated, observed, valid = _masked(simulated, observed)
     _require(valid, "an observation")
-    return _root(((simulated - observed) ** 2).sum() / valid.sum())
+    return _rmse(simulated, observed, valid)
 
 
 def rmse_lowflow_loss(simulated, observed, alpha: float = 0.25) -> torch.Tensor:
@@ -58,12 +68,8 @@ def rmse_lowflow_loss(simulated, observed, alpha: float = 0.25) -> torch.Tensor:
     """
     simulated, observed, valid = _masked(simulated, observed)
     _require(valid, "an observation")
-
-    def rmse(a, b):
-        return _root(((a - b)[valid] ** 2).mean())
-
-    low = rmse(low_flow(simulated), low_flow(observed))
-    return (1 - alpha) * rmse(simulated, observed) + alpha * low
+    low = _rmse(low_flow(simulated), low_flow(observed), valid)
+    return (1 - alpha) * _rmse(simulated, observed, valid) + alpha * low
 
 
 def kge_loss(simulated, observed) -> torch.Tensor:
@@ -77,14 +83,8 @@ def kge_loss(simulated, observed) -> torch.Tensor:
     _require(used, "two different observations")
     simulated, observed, valid = simulated[:, used], observed[:, used], valid[:, used]
 
-    mean_s, mean_o = _mean(simulated, valid), _mean(observed, valid)
-    from_mean_s, from_mean_o = simulated - mean_s, observed - mean_o
-    spread_s = _root(_mean(from_mean_s**2, valid))
-    spread_o = _root(_mean(from_mean_o**2, valid))
-    divisor = torch.maximum(spread_s, LEAST_SPREAD * spread_o) * spread_o
-    correlation = _mean(from_mean_s * from_mean_o, valid) / divisor
-    distance = (correlation - 1) ** 2 + (spread_s / spread_o - 1) ** 2 + (mean_s / mean_o - 1) ** 2
-    return _root(distance).mean()
+    moments = formulas.Moments.of(simulated, observed, partial(_mean, valid=valid), _root)
+    return formulas.kge_distance(moments, _root, least_spread).mean()
 
 
 LOSSES: dict[str, Callable] = {
@@ -126,6 +126,13 @@ def _mean(values, valid):
     return torch.where(valid, values, 0.0).sum(0) / valid.sum(0).clamp(min=1)
 
 
+def _rmse(simulated, observed, valid):
+    """Root mean square error over all gauges and valid days."""
+    return formulas.rmse(
+        simulated, observed, lambda v: torch.where(valid, v, 0).sum() / valid.sum(), _root
+    )
+
+
 def _varies(observed, valid):
     """Gauges with two different observations, found without rounding."""
     infinity = torch.inf
@@ -151,6 +158,6 @@ class NothingObserved(ValueError):
 def _require(used, what: str) -> None:
     if not used.any():
         raise NothingObserved(
-            f"nothing to train on: no site has {what} in these days; "
+            f"nothing to train on: no gauge has {what} in these days; "
             "check the period and the names of the observations"
         )

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from gridhydro.evaluation import formulas
+
 LOW, HIGH = 0.3, 0.02  # shares of the days called low and high flow
 
 
@@ -18,7 +20,7 @@ def nse(simulated, observed) -> float:
     s, o = _pairs(simulated, observed)
     if not _varies(o):
         return np.nan
-    return float(1 - np.sum((s - o) ** 2) / np.sum((o - o.mean()) ** 2))
+    return float(1 - formulas.unexplained(s, o, np.mean))
 
 
 def kge(simulated, observed) -> float:
@@ -26,7 +28,7 @@ def kge(simulated, observed) -> float:
     s, o = _pairs(simulated, observed)
     if not _varies(o) or o.mean() == 0:
         return np.nan
-    return _kge(correlation(s, o), s.std() / o.std(), s.mean() / o.mean())
+    return float(1 - formulas.kge_distance(_moments(s, o), np.sqrt)) if _varies(s) else np.nan
 
 
 def kge_2012(simulated, observed) -> float:
@@ -34,8 +36,7 @@ def kge_2012(simulated, observed) -> float:
     s, o = _pairs(simulated, observed)
     if not _varies(o) or o.mean() == 0 or s.mean() == 0:
         return np.nan
-    ratio = s.mean() / o.mean()
-    return _kge(correlation(s, o), s.std() / o.std() / ratio, ratio)
+    return float(1 - formulas.kge_2012_distance(_moments(s, o), np.sqrt)) if _varies(s) else np.nan
 
 
 def correlation(simulated, observed) -> float:
@@ -43,8 +44,7 @@ def correlation(simulated, observed) -> float:
     s, o = _pairs(simulated, observed)
     if not _varies(s) or not _varies(o):
         return np.nan
-    s, o = s - s.mean(), o - o.mean()
-    return float(np.sum(s * o) / np.sqrt(np.sum(s**2) * np.sum(o**2)))
+    return float(formulas.correlation(_moments(s, o)))
 
 
 def bias(simulated, observed) -> float:
@@ -55,7 +55,7 @@ def bias(simulated, observed) -> float:
 def rmse(simulated, observed) -> float:
     """Root mean square error, unit of the series."""
     s, o = _pairs(simulated, observed)
-    return float(np.sqrt(np.mean((s - o) ** 2))) if o.size else np.nan
+    return float(formulas.rmse(s, o, np.mean, np.sqrt)) if o.size else np.nan
 
 
 def ubrmse(simulated, observed) -> float:
@@ -190,5 +190,5 @@ def _percent_bias(s, o, absolute: bool = False) -> float:
     return float(100 * difference.sum() / o.sum())
 
 
-def _kge(r: float, spread: float, mean: float) -> float:
-    return float(1 - np.sqrt((r - 1) ** 2 + (spread - 1) ** 2 + (mean - 1) ** 2))
+def _moments(s, o) -> formulas.Moments:
+    return formulas.Moments.of(s, o, np.mean, np.sqrt)

@@ -46,7 +46,7 @@ def parameter_maps(
     pair = 1 if truth is None else 2
     across = min(len(fields), 5 if truth is None else 3)
     down = -(-len(fields) // across)
-    extent, window = _extent(domain)
+    extent, window = map_extent(domain)
     aspect = (extent[3] - extent[2]) / (extent[1] - extent[0])
     high = 2.4 * min(max(aspect, 0.5), 1.6) + 0.55
     figure = Figure(
@@ -87,7 +87,7 @@ def parameter_maps(
     return figure
 
 
-def _extent(domain: Domain):
+def map_extent(domain: Domain):
     """Outer edges (left, right, bottom, top) of the active cells, and their window, north up."""
     scale = 1e-3 if domain.grid.unit == "m" else 1.0
     edges, window = [], []

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import xarray as xr
 
+from gridhydro.base import calendar, periods
 from gridhydro.base.units import to_unit
-from gridhydro.io.schema import days_between
 
 CLIMATE = {
     "temp_avg": ("temperature", "degC", "mean"),
@@ -32,8 +31,8 @@ def climate_means(weather: xr.Dataset, period=None) -> xr.Dataset:
         raise ValueError(
             f"the weather lacks {', '.join(sorted(lacking))}; it has {', '.join(map(str, weather))}"
         )
-    days = days_between(pd.DatetimeIndex(weather["time"].values), period, "the weather")
-    weather = weather.isel(time=days)
+    times = calendar.daily(weather["time"], "the weather")
+    weather = weather.isel(time=periods.within(times, period, "the weather"))
     found = {}
     for name, (source, unit, word) in CLIMATE.items():
         series = to_unit(weather[source], unit)

@@ -10,22 +10,13 @@ import pandas as pd
 import torch
 import xarray as xr
 
+from gridhydro.base import calendar, periods, refuse
+from gridhydro.base.quantities import quantity
 from gridhydro.base.units import to_unit
 from gridhydro.columns.column import Column, Field
 from gridhydro.domain.check import Report
 from gridhydro.domain.domain import Domain
 from gridhydro.io import packed_file
-
-# below zero by no more than this, a rate is zero with the rounding of packed data
-_ROUNDING = -1e-3
-_PLAUSIBLE = {
-    "mm d-1": (
-        _ROUNDING,
-        5000.0,
-        "is it a code for missing values, or a flux whose sign is the other way round?",
-    ),
-    "degC": (-100.0, 70.0, "is it a code for missing values?"),
-}
 
 
 @dataclass(frozen=True)
@@ -107,21 +98,7 @@ class Forcing:
 
         ValueError if the forcing does not have all of them.
         """
-        try:
-            first = pd.Period(str(start)).start_time
-            last = pd.Period(str(stop)).end_time.floor("D")
-        except ValueError as error:
-            raise ValueError(
-                f"a period is two dates, months or years such as ('1990', '1992-06'): {error}"
-            ) from None
-        if first > last:
-            raise ValueError(f"the period {start} to {stop} ends before it begins")
-        if first < self.times[0] or last > self.times[-1]:
-            raise ValueError(
-                f"the period {start} to {stop} is not all in the forcing, which goes from "
-                f"{self.times[0]:%Y-%m-%d} to {self.times[-1]:%Y-%m-%d}"
-            )
-        return slice((first - self.times[0]).days, (last - self.times[0]).days + 1)
+        return periods.within(self.times, (start, stop), "the forcing")
 
 
 def by_cell(values: torch.Tensor) -> torch.Tensor:
@@ -145,7 +122,7 @@ def _times(dataset) -> pd.DatetimeIndex:
         )
     if "time" not in dataset.coords:
         raise ValueError("the forcing has no coordinate 'time': rename the one that holds the days")
-    return _daily(dataset["time"])
+    return calendar.daily(dataset["time"], "the forcing")
 
 
 def _variable(dataset, field: Field, times, domain: Domain) -> np.ndarray:
@@ -156,32 +133,11 @@ def _variable(dataset, field: Field, times, domain: Domain) -> np.ndarray:
             f"the forcing lacks {name}; it has {', '.join(map(str, dataset))}: rename the variable "
             "with Dataset.rename"
         )
-    values = domain.pack(to_unit(dataset[name], field.unit))
-    remedy = "fill them, or mask the cells out"
-    _refuse(~np.isfinite(values), values, "missing", remedy, name, times, domain)
-    low, high, remedy = _PLAUSIBLE.get(field.unit, (-np.inf, np.inf, ""))
-    outside = (values < low) | (values > high)
-    _refuse(outside, values, "out of range", remedy, name, times, domain)
-    return np.maximum(values, 0) if low == _ROUNDING else values
-
-
-def _daily(time: xr.DataArray) -> pd.DatetimeIndex:
-    times = pd.DatetimeIndex(time.to_index()).floor("D")
-    steps = np.diff(times.to_numpy()) / np.timedelta64(1, "D")
-    wrong = np.flatnonzero(steps != 1)
-    if wrong.size:
-        after = times[wrong[0]]
-        raise ValueError(
-            f"the forcing is not daily without gaps: {after:%Y-%m-%d} is followed by "
-            f"{times[wrong[0] + 1]:%Y-%m-%d} ({wrong.size} such places): resample or fill it"
-        )
-    return times
-
-
-def _refuse(wrong, values, what: str, remedy: str, name: str, times, domain: Domain) -> None:
-    if wrong.any():
-        day, cell = np.argwhere(wrong)[0]
-        raise ValueError(
-            f"{name} is {what} ({values[day, cell]:g}) on {times[day]:%Y-%m-%d} in "
-            f"{domain.name_cell(cell)}; {wrong.sum()} of {wrong.size} values in all: {remedy}"
-        )
+    series = domain.pack(to_unit(dataset[name], field.unit))
+    place = refuse.at(times, lambda cell: f"in {domain.name_cell(cell)}")
+    refuse.missing(name, series, place, "fill them, or mask the cells out")
+    taken = quantity(name, field.unit).taken
+    other = ", or a flux whose sign is the other way round?" if taken.never_negative else "?"
+    mend = f"is it a code for missing values{other}"
+    refuse.outside(name, series, place, taken, mend)
+    return np.maximum(series, 0) if taken.never_negative else series

@@ -1,4 +1,4 @@
-"""What was seen of every cell over a period: daily series with gaps, as a network reads them."""
+"""The history of every cell over a period: daily series with gaps, as a network reads them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 import numpy as np
-import pandas as pd
 import torch
 import xarray as xr
 
-from gridhydro.base.arguments import days, whole
-from gridhydro.base.arguments import period as period_of
+from gridhydro.base import calendar, periods
+from gridhydro.base.arguments import whole
 from gridhydro.columns.column import Field
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.history_series import by_name, daily, means_of, unit_of
@@ -22,8 +21,8 @@ from gridhydro.inputs.history_series import by_name, daily, means_of, unit_of
 class History:
     """V daily series of N cells over one period, as P means of `every` days.
 
-    values  (V + G, P, N) float32: the series in their units, NaN where no day of a mean was seen;
-            then, of the G series with gaps, the share of days that were
+    values  (V + G, P, N) float32: the series in their units, NaN where no day of a mean has a
+            value; then, of the G series with gaps, the fraction of days that have one
     names   of the series, (V,), and their units
     gaps    names of those with gaps, (G,)
     period  first and last day
@@ -70,8 +69,8 @@ class History:
     def fields(self) -> tuple[Field, ...]:
         """What each row of the values is."""
         series = [Field(n, u, f"past {n}") for n, u in zip(self.names, self.units, strict=True)]
-        seen = [Field(f"{n}_seen", "1", f"share of days with {n}") for n in self.gaps]
-        return (*series, *seen)
+        known = [Field(f"{n}_observed", "1", f"fraction of days with {n}") for n in self.gaps]
+        return (*series, *known)
 
     @classmethod
     def of(
@@ -100,9 +99,9 @@ class History:
         period = like.period if like is not None and period is None else period
         if period is None:
             raise ValueError("a history is of a period: give its first and last day or year")
-        period = days(period_of(period))
-        calendar = pd.date_range(*period)
-        if len(calendar) < every:
+        period = periods.days(period)
+        days = periods.every_day(period)
+        if len(days) < every:
             raise ValueError(
                 f"the history from {period[0]} to {period[1]} has no {every} days: take a longer "
                 "period, or a smaller `every`"
@@ -117,19 +116,19 @@ class History:
             )
         arrays = [found[name] for name in names]
         units = tuple(map(unit_of, arrays)) if like is None else like.units
-        means, seen = [], {}
+        means, observed = [], {}
         for name, array, unit in zip(names, arrays, units, strict=True):
-            mean, share = means_of(daily(domain, array, unit, calendar), every)
-            if like is None and not share.any():
+            mean, fraction = means_of(daily(domain, array, unit, days), every)
+            if like is None and not fraction.any():
                 raise ValueError(
                     f"the series '{name}' is missing everywhere from {period[0]} to {period[1]}: "
                     "leave it out of the history, or take another period"
                 )
             means.append(mean)
-            if (share < 1).any() if like is None else name in like.gaps:
-                seen[name] = share
-        values = torch.from_numpy(np.stack([*means, *seen.values()]))
-        return cls(values, names, units, tuple(seen), every, period)
+            if (fraction < 1).any() if like is None else name in like.gaps:
+                observed[name] = fraction
+        values = torch.from_numpy(np.stack([*means, *observed.values()]))
+        return cls(values, names, units, tuple(observed), every, period)
 
     def matching(self, like: History) -> History:
         """The same with the rows of another history; ValueError where it has other series."""
@@ -165,7 +164,7 @@ def of_others(
         return History.of(domain, forcing, like=known)
     if not isinstance(given, xr.Dataset):
         raise ValueError(f"history is a Dataset or a History, not a {type(given).__name__}")
-    times = pd.DatetimeIndex(forcing["time"].to_index()).floor("D")
+    times = calendar.dates(forcing["time"], "the forcing").floor("D")
     if not ((times >= known.period[0]) & (times <= known.period[1])).any():
         return History.of(domain, given, like=known)
     # as in the training, potential evapotranspiration is not always that of the data

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from gridhydro.base.arguments import MISSING
-from gridhydro.base.quantities import SERIES
+from gridhydro.base import calendar, refuse
+from gridhydro.base.quantities import SERIES, quantity
 from gridhydro.base.units import to_unit
 from gridhydro.domain.domain import Domain
 
@@ -38,38 +37,29 @@ def unit_of(array: xr.DataArray) -> str:
     if not unit:
         raise ValueError(
             f"the series '{array.name}' of the history has no units: set "
-            f"dataset['{array.name}'].attrs['units'], '1' for a share"
+            f"dataset['{array.name}'].attrs['units'], '1' for a fraction"
         )
     return unit
 
 
-def daily(domain: Domain, array: xr.DataArray, unit: str, calendar) -> np.ndarray:
-    """A series (D, N) on the days of the calendar, NaN where it has none."""
-    name, times = array.name, pd.DatetimeIndex(array["time"].to_index()).floor("D")
-    place = calendar.get_indexer(times)
+def daily(domain: Domain, array: xr.DataArray, unit: str, days) -> np.ndarray:
+    """A series (D, N) on the days of the history, NaN where it has none."""
+    name, series = array.name, f"the series '{array.name}'"
+    times = calendar.dates(array["time"], series).floor("D")
+    place = days.get_indexer(times)
     inside = np.flatnonzero(place >= 0)
     if not inside.size:
         span = f"{times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}" if len(times) else "none"
         raise ValueError(
-            f"the series '{name}' (days: {span}) has no day of the history, which goes from "
-            f"{calendar[0]:%Y-%m-%d} to {calendar[-1]:%Y-%m-%d}"
+            f"{series} (days: {span}) has no day of the history, which goes from "
+            f"{days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"
         )
-    if times[inside].has_duplicates:
-        twice = times[inside][times[inside].duplicated()][0]
-        raise ValueError(
-            f"the series '{name}' has several values on {twice:%Y-%m-%d}: average them to one a day"
-        )
+    calendar.once(times[inside], series)
     part = array.isel(time=inside).transpose("time", ...)
     given = domain.pack(part).astype(np.float32)
-    wrong = np.argwhere(np.isinf(given) | np.isin(given, MISSING))
-    if wrong.size:
-        day, cell = wrong[0]
-        raise ValueError(
-            f"{name} is {given[day, cell]:g} on {times[inside[day]]:%Y-%m-%d} in "
-            f"{domain.name_cell(cell)}, as are {len(wrong)} of {given.size} values: set what is "
-            "missing to NaN"
-        )
-    values = np.full((len(calendar), domain.size), np.nan, dtype=np.float32)
+    where = refuse.at(times[inside], lambda cell: f"in {domain.name_cell(cell)}")
+    refuse.codes(str(name), given, where, quantity(str(name), unit))
+    values = np.full((len(days), domain.size), np.nan, dtype=np.float32)
     if np.isnan(given).all():
         return values
     packed = xr.DataArray(given, dims=("time", "cell"), name=name, attrs=array.attrs)
@@ -78,7 +68,7 @@ def daily(domain: Domain, array: xr.DataArray, unit: str, calendar) -> np.ndarra
 
 
 def means_of(values: np.ndarray, every: int) -> tuple[np.ndarray, np.ndarray]:
-    """Means (P, N) of `every` days of a series (D, N), and the share of days that were seen."""
+    """Means (P, N) of `every` days of a series (D, N), and the fraction that was observed."""
     values = values[len(values) % every :]  # what counts is the end
     values = values.reshape(-1, every, values.shape[1])
     there = np.isfinite(values)

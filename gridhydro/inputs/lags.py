@@ -20,7 +20,7 @@ DAY = 86400.0
 
 _COVERED = 0.5  # fraction of lakes or wetlands from which they govern the flow
 _LAKE, _WETLAND = 0.01, 0.06  # m s-1, velocity of the river where a cell is nothing else
-_OVERLAND = 0.1  # velocity of overland flow in them, as a share of the river's
+_OVERLAND = 0.1  # velocity of overland flow in them, as a fraction of the river's
 
 
 @dataclass(frozen=True)

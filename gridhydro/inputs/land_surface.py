@@ -193,7 +193,7 @@ def orographic_shape(deviation) -> np.ndarray:
 
 
 def _over_permafrost(raw, frozen):
-    """wcap, wava, wmin and wmax, mm, where a share of the cell has a shallow root zone."""
+    """wcap, wava, wmin and wmax, mm, where a part of the cell has a shallow root zone."""
     capacity = raw["wcap"]
     whole = np.where(capacity > 0, capacity, 1.0)
     left = np.minimum(capacity, PERMAFROST_CAPACITY) * frozen + capacity * (1 - frozen)

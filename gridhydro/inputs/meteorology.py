@@ -45,17 +45,17 @@ def net_radiation(
 ) -> Tensor:
     """Net radiation of grass from the downwelling shortwave radiation, W m-2; eq. 37 to 40.
 
-    The share of the clear sky's radiation counts as 0.3 at least, as in ASCE (2005), The ASCE
+    The fraction of the clear sky's radiation counts as 0.3 at least, as in ASCE (2005), The ASCE
     standardized reference evapotranspiration equation; the polar night, which has no clear sky to
     compare with, counts as clear.
     """
     top = extraterrestrial_radiation(latitude, day_of_year)
     clear = (0.75 + 2e-5 * elevation) * top
-    share = torch.where(clear > 1, shortwave_radiation / clear.clamp(min=1), 1.0).clamp(0.3, 1)
+    fraction = torch.where(clear > 1, shortwave_radiation / clear.clamp(min=1), 1.0).clamp(0.3, 1)
     emitted = ((temperature_min + 273.16) ** 4 + (temperature_max + 273.16) ** 4) / 2
     # the root has no slope at 0
     moisture = 0.34 - 0.14 * (vapour_pressure / 1000).clamp(min=1e-6).sqrt()
-    longwave = _STEFAN_BOLTZMANN * emitted * moisture * (1.35 * share - 0.35)
+    longwave = _STEFAN_BOLTZMANN * emitted * moisture * (1.35 * fraction - 0.35)
     return (1 - albedo) * shortwave_radiation - longwave
 
 
@@ -76,7 +76,7 @@ def net_radiation_of_both(
 
 
 def vapour_pressure_of_humidity(specific_humidity: Tensor, pressure: Tensor) -> Tensor:
-    """Vapour pressure from the share of vapour in the mass of air (kg kg-1) and pressure, Pa.
+    """Vapour pressure from the fraction of vapour in the mass of air (kg kg-1) and pressure, Pa.
 
     Dalton's law, with 0.622 the ratio of the molar masses of water and dry air.
     """

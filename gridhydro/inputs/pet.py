@@ -125,7 +125,7 @@ def pet_of(
     wind_height  the height that wind_speed is of, m
     albedo       of the ground, where only downwelling radiation is given
 
-    Variables by the names of the form (`io.quantities`), with units. What is lacking is made from
+    Variables by the names of `base.quantities`, with units. What is lacking is made from
     others: temperature from minimum and maximum; net_radiation from net_shortwave_radiation and
     net_longwave_radiation, or from shortwave_radiation and longwave_radiation, or without it from
     shortwave_radiation, moisture, minimum and maximum temperature; vapour_pressure from

@@ -27,11 +27,11 @@ def monthly_weights(times) -> np.ndarray:
         middles = np.concatenate([middles[-1:] - 365, middles, middles[:1] + 365])
         day = times[days].day_of_year.to_numpy() - 1.0
         after = np.searchsorted(middles, day, side="right")
-        share = (day - middles[after - 1]) / (middles[after] - middles[after - 1])
+        weight = (day - middles[after - 1]) / (middles[after] - middles[after - 1])
         weights = np.zeros((days.size, 12))
         row = np.arange(days.size)
-        weights[row, (after - 2) % 12] = 1 - share
-        weights[row, (after - 1) % 12] = share
+        weights[row, (after - 2) % 12] = 1 - weight
+        weights[row, (after - 1) % 12] = weight
         found[days] = weights
     return found
 

@@ -1,4 +1,4 @@
-"""The weather in a Dataset, of basins or of a grid, as tensors in the units of the form."""
+"""The weather in a Dataset, of basins or of a grid, as tensors in our units."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from gridhydro.base.quantities import SERIES, conversion
+from gridhydro.base.quantities import SERIES
+from gridhydro.base.units import conversion
 from gridhydro.domain.grid import read_crs, spatial_dims, transform
 from gridhydro.inputs import meteorology as met
 
 
 class Weather:
-    """Variables by the names of the form as tensors that broadcast over (time, cells or y, x).
+    """Variables by our names (`base.quantities`) as tensors over (time, cells or y, x).
 
     What the Dataset lacks is made from others where that is possible, else NaN and noted in
     `lacking`.
@@ -33,7 +34,7 @@ class Weather:
         return all(name in self.data.variables for name in names)
 
     def get(self, name: str, unit: str | None = None) -> Tensor:
-        """A variable, in the unit of the form."""
+        """A variable, in its unit of `base.quantities`, or in another."""
         if not self.has(name):
             return self.lack(name)
         array = self.data[name]

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base import periods
 from gridhydro.base.files import replace, replace_zarr
-from gridhydro.base.quantities import COORDINATES, SERIES, conversion
-from gridhydro.base.units import depth_of_flow
+from gridhydro.base.quantities import COORDINATES, SERIES
+from gridhydro.base.units import conversion, depth_of_flow
 from gridhydro.io.basins_file import BasinsFile, stated_units
 from gridhydro.io.lazy import LazySeries
 from gridhydro.io.raster import existing
-from gridhydro.io.schema import attribute, coordinate, days_between, series_attrs, wanted_basins
+from gridhydro.io.schema import attribute, coordinate, series_attrs, wanted_basins
 from gridhydro.io.tables import read_attributes
 
 # of a chunk of what is written: little is unpacked in vain for a window of a few years
@@ -34,21 +35,21 @@ def read_basins(
     attributes: str | Path | None = None,
     shift: str | None = None,
 ) -> xr.Dataset:
-    """Basins from NetCDF or Zarr, as a basins dataset (see `io.form`) whose series stay on disk.
+    """Basins from NetCDF or Zarr, as a basins dataset (see `io.schema`) whose series stay on disk.
 
     path        a file (.nc) or store (.zarr), several, or a pattern with *; each series in one
                 of them, over days and gauges in either order
-    names       our name -> the file's, where it is not among those in `io.quantities`
+    names       our name -> the file's, where it is not among those in `base.quantities`
     units       our name -> unit, where a file has none or states it wrongly
     basins      None (all), ids, or a text file of ids
     period      two dates, months or years, both included; None: all days
     area        gauge -> km2; discharge in m3 s-1 needs it where the files do not have it
     attributes  a CSV table, its first column the gauges; its columns become attributes
-    shift       added to the stamps to bring them to midnight ("1h"), see `io.days.daily`
+    shift       added to the stamps to bring them to midnight ("1h"), see `base.calendar.stamped`
 
     A window is read when it is asked for: data.sel(gauge=..., time=...).load(); in between no file
     is open, and one that has changed is refused. Values that a
-    quantity cannot have are refused then; what is missing is NaN. Series that the form does not
+    quantity cannot have are refused then; what is missing is NaN. Series that the schema does not
     know come under their own names and in their own units. Files with different identifiers are
     joined by any other of their names of gauges that agree. A table (gauge, column) with a text
     coordinate gives an attribute a column; where the CSV table has that name too, it is preceded
@@ -119,7 +120,7 @@ def _joined(files: list[BasinsFile], names, units, basins, period, area, attribu
     lead = next((f for f in files if "discharge" in f.series), files[0])
     files = [lead, *(f for f in files if f is not lead)]
     gauges = wanted_basins(basins, lead.labels[0].tolist(), lead.path)
-    days = lead.days[days_between(lead.days, period, lead.path)]
+    days = lead.days[periods.within(lead.days, period, lead.path)]
     for file in files:
         if file.rows(gauges) is None or (basins is None and len(file.labels[0]) != len(gauges)):
             raise ValueError(
@@ -175,12 +176,7 @@ def _variable(name: str, file: BasinsFile, gauges, days, units, area) -> xr.Vari
         )
     elif name in SERIES:
         factor, offset = conversion(name, given, SERIES[name].unit, file.path)
-    first_day = file.days.get_loc(days[0]) if days[0] in file.days else None
-    if first_day is None or days[-1] not in file.days:
-        raise ValueError(
-            f"{file.path} has the days {file.days[0]:%Y-%m-%d} to {file.days[-1]:%Y-%m-%d}, not "
-            f"all of {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"
-        )
+    first_day = periods.within(file.days, (days[0], days[-1]), file.path).start
     rows = file.rows(gauges)
     lazy = LazySeries(name, file.series[name], days, first_day, gauges, rows, factor, offset)
     attrs = file.attrs[name] if name not in SERIES else {}

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base.quantities import COORDINATES, conversion
-from gridhydro.io.days import daily, gauge_names
+from gridhydro.base.calendar import stamped
+from gridhydro.base.quantities import COORDINATES
+from gridhydro.base.units import conversion
 from gridhydro.io.lazy import Place, opened
-from gridhydro.io.schema import attribute, coordinate, recognise, text
+from gridhydro.io.schema import attribute, coordinate, gauge_names, recognise, text
 
 
 @dataclass
@@ -57,7 +58,7 @@ class BasinsFile:
             for ours, theirs in series.items()
         }  # fmt: skip
         attrs = {ours: data[theirs].attrs for ours, theirs in series.items()}
-        days = daily(data[day_dim], path, said, shift)
+        days = stamped(data[day_dim], path, said, shift)
         rest = data.drop_vars([v for v in data.data_vars if day_dim in data[v].dims]).load()
         labels = gauge_names(rest, gauge_dim, path)
         return cls(path, rest, places, attrs, gauge_dim, days, labels)
@@ -71,7 +72,7 @@ class BasinsFile:
         return None
 
     def coordinates(self, gauges: Sequence[str], names: Mapping, units: Mapping) -> dict:
-        """The coordinates of the form that the file has, of these gauges."""
+        """The coordinates of the schema that the file has, of these gauges."""
         found = {}
         for ours, theirs in self._coordinate_names(names).items():
             values = self.data[theirs].values[self.rows(gauges)]

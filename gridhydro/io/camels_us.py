@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base.calendar import DAY
+from gridhydro.base.periods import common_days
+from gridhydro.base.quantities import CAMELS_US_MISSING
 from gridhydro.base.units import depth_of_flow
 from gridhydro.io.schema import (
     attribute,
-    common_days,
     coordinate,
     refuse_outside,
     series_attrs,
@@ -44,7 +46,7 @@ def read_camels_us(
     period: tuple[str, str] | None = None,
     flags: Iterable[str] = ("A", "A:e"),
 ) -> xr.Dataset:
-    """Basins of CAMELS-US with one of its forcings, as a basins dataset (see `io.form`), in memory.
+    """Basins of CAMELS-US with one of its forcings, a basins dataset (see `io.schema`) in memory.
 
     folder   holds basin_mean_forcing/ and usgs_streamflow/ (or has basin_dataset_public_v1p2/
              with them), files directly in them or in folders 01 to 18; tables of attributes
@@ -162,7 +164,7 @@ def _weather(path: Path) -> tuple[dict, pd.DataFrame]:
             )
     columns = read_columns(lines, list(units), 4, path)
     days = dates(columns, _DATE[:3], 5, path)
-    gap = np.flatnonzero(np.diff(days) != np.timedelta64(1, "D"))
+    gap = np.flatnonzero(np.diff(days) != DAY)
     if gap.size:
         raise ValueError(
             f"{path}, line {gap[0] + 6}: {days[gap[0] + 1]:%Y-%m-%d} follows "
@@ -184,7 +186,10 @@ def _flow(path: Path, gauge: str, flags: set[str]) -> pd.Series:
     for wrong, problem in (
         (columns["gauge"] != gauge, f"is not of basin {gauge}"),
         (~np.isin(flag, FLAGS), f"has a flag that is none of {', '.join(FLAGS)}"),
-        ((flow < 0) & (flow != -999), "has a negative flow, which only -999 (missing) may be"),
+        (
+            (flow < 0) & (flow != CAMELS_US_MISSING),
+            "has a negative flow, which only -999 (missing) may be",
+        ),
     ):
         if wrong.any():
             line = int(np.flatnonzero(wrong)[0])

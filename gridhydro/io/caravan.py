@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base.quantities import COORDINATES, SERIES, conversion
+from gridhydro.base import calendar
+from gridhydro.base.periods import common_days
+from gridhydro.base.quantities import COORDINATES, SERIES
+from gridhydro.base.units import conversion
 from gridhydro.io.basins import read_basins
 from gridhydro.io.basins_file import stated_units
-from gridhydro.io.days import daily
 from gridhydro.io.lazy import opened
 from gridhydro.io.raster import existing
 from gridhydro.io.schema import (
     attribute,
-    common_days,
     coordinate,
     recognise,
     refuse_outside,
@@ -47,7 +48,7 @@ def read_caravan(
     pet: str | None = None,
     names: Mapping[str, str] | None = None,
 ) -> xr.Dataset:
-    """Basins of Caravan, as a basins dataset (see `io.form`).
+    """Basins of Caravan, as a basins dataset (see `io.schema`).
 
     path     the folder with timeseries/netcdf/<source>/<gauge>.nc, or timeseries/csv/ and .csv,
              and attributes/<source>/attributes_*_<source>.csv; or a NetCDF file of many gauges
@@ -60,7 +61,7 @@ def read_caravan(
     names    our name -> Caravan's, for further series
 
     Precipitation, temperature (minimum, maximum), discharge and the weather that PET needs come in
-    the units of the form, from the units in the files or, where these are lost, from Caravan's
+    the units of the schema, from the units in the files or, where these are lost, from Caravan's
     description. Radiation is net, wind the daily mean of each component at 10 m. A folder is read
     into memory: convert large ones by parts with basins= and `write_basins`. A single file stays
     on disk, as with `read_basins`.
@@ -136,7 +137,7 @@ def _series(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
         if "date" not in file.coords:
             raise ValueError(f"{path} has no coordinate 'date', but {', '.join(map(str, file))}")
         found = recognise(file.data_vars, names, path)
-        days = daily(file["date"], path)
+        days = calendar.stamped(file["date"], path)
         table = {}
         for ours, theirs in found.items():
             units = stated_units(file[theirs].attrs) or _UNITS.get(ours)
@@ -155,18 +156,14 @@ def _from_csv(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
         raise ValueError(f"{path}, line {(wrong or 0) + 1}: {problem}")
     table = pd.read_csv(StringIO("\n".join(lines)))
     found = recognise(table.columns, names, path)
-    # pandas takes "now" and "today" for dates
-    written = table["date"].astype(str)
-    dates = pd.to_datetime(
-        written.where(written.str.match(r"\d{4}-")), format="ISO8601", errors="coerce"
-    )
+    dates = calendar.written(table["date"])
     wrong = np.flatnonzero(dates.isna())
     if wrong.size:
         raise ValueError(
             f"{path}, line {wrong[0] + 2}, column 'date': '{table['date'].iloc[wrong[0]]}' "
             "is no date"
         )
-    days = daily(xr.DataArray(dates.to_numpy(), dims="date", name="date"), path)
+    days = calendar.stamped(xr.DataArray(dates, dims="date", name="date"), path)
     columns = {}
     for ours, theirs in found.items():
         numbers = pd.to_numeric(table[theirs], errors="coerce").to_numpy(float)

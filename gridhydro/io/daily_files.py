@@ -13,10 +13,9 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from gridhydro.base.quantities import SERIES
+from gridhydro.base import calendar, periods, refuse
+from gridhydro.base.quantities import FILL, SERIES
 from gridhydro.io.lazy import opened
-
-_FILL = 1e19  # and more: a code for missing values that the file does not state exactly
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Piece:
         window = {self.time: hours, self.space[0]: rows, self.space[1]: cols}
         with opened(self.path, decode_times=False) as data:
             values = data[self.variable].isel(window).transpose(self.time, *self.space).values
-        values = np.where(np.abs(values) < _FILL, values, np.nan) * self.factor + self.offset
+        values = np.where(np.abs(values) < FILL, values, np.nan) * self.factor + self.offset
         return values.reshape(-1, self.steps, *values.shape[1:])
 
 
@@ -59,34 +58,18 @@ def days_of(data: xr.Dataset, dim: str, path: Path) -> tuple[pd.Timestamp, int, 
     if not dated:
         first, count = _named_span(path, data.sizes[dim])
         return first, count, data.sizes[dim] // count
-    try:
-        times = pd.DatetimeIndex(xr.decode_cf(data[[dated[0]]])[dated[0]].values)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise ValueError(f"{path}: the times of '{dated[0]}' cannot be read: {error}") from None
-    days = times.floor("D")
-    every = pd.date_range(days[0], days[-1])
-    counts = days.value_counts().reindex(every, fill_value=0)
-    uneven = counts[counts != counts.iloc[0]]
-    if len(uneven):
-        raise ValueError(
-            f"{path} has {counts.iloc[0]} times on {every[0]:%Y-%m-%d}, but {uneven.iloc[0]} on "
-            f"{uneven.index[0]:%Y-%m-%d} ({len(uneven)} such days): complete the days"
-        )
-    if not times.is_monotonic_increasing or times.has_duplicates:
-        raise ValueError(
-            f"{path}: the times of '{dated[0]}' are not in order, each once: sort them"
-        )
-    return every[0], len(every), int(counts.iloc[0])
+    axis, where = data[dated[0]], f"{path}: '{dated[0]}'"
+    return calendar.steps_of_days(calendar.counted(axis.values, axis.attrs, where), where)
 
 
 def _named_span(path: Path, size: int) -> tuple[pd.Timestamp, int]:
     """First day and number of days of the month or year in a file's name."""
     found = re.search(r"(?<!\d)(\d{4})-?(0[1-9]|1[0-2])?(?!\d)", path.stem)
     if found:
-        span = pd.Period(f"{found[1]}-{found[2]}" if found[2] else found[1])
-        first, days = span.start_time, (span.end_time.floor("D") - span.start_time).days + 1
-        if size and size % days == 0:
-            return first, days
+        named = f"{found[1]}-{found[2]}" if found[2] else found[1]
+        days = periods.every_day((named, named))
+        if size and size % len(days) == 0:
+            return days[0], len(days)
     raise ValueError(
         f"{path} does not say when its {size} times are: neither counts 'time' from a date, nor do "
         "they fill the month or year in the file's name"
@@ -113,7 +96,7 @@ def joined(pieces: list[Piece], name: str) -> list[Piece]:
 
 
 class DailyArray(BackendArray):
-    """A series (time, y, x), float32, in the units of the form: the sum of one or more variables.
+    """A series (time, y, x), float32, in the units of the schema: the sum of one or more variables.
 
     parts   for each variable its pieces, without gaps
     times   days, all of them in the pieces
@@ -154,17 +137,12 @@ class DailyArray(BackendArray):
         return np.concatenate(found)
 
     def _refuse(self, values, piece: Piece, first: int, rows: slice, cols: slice) -> None:
-        quantity = SERIES[self.name]
-        wrong = (values < quantity.low) | (values > quantity.high)
-        if wrong.any():
-            at = tuple(int(i) for i in np.argwhere(wrong)[0])
-            day = piece.first + pd.Timedelta(first + at[0], "D")
-            raise ValueError(
-                f"{piece.path}: {piece.variable} would be {values[at]:g} {quantity.unit} on "
-                f"{day:%Y-%m-%d} at row {rows.start + at[2]}, column {cols.start + at[3]} "
-                f"({wrong.sum()} such values): is it a code for missing values, or are the units "
-                "not those that the file states?"
-            )
+        def place(day: int, _, row: int, col: int) -> str:
+            date = piece.first + pd.Timedelta(first + day, "D")
+            return f"on {date:%Y-%m-%d} at row {rows.start + row}, column {cols.start + col}"
+
+        variable = f"{piece.path}: {piece.variable}"
+        refuse.outside(variable, values, place, SERIES[self.name])
 
     def variable(self, dims, attrs: dict) -> xr.Variable:
         # what has been read once, of all days or of a part, is not read again

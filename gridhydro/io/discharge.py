@@ -8,8 +8,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base import calendar, refuse
+from gridhydro.base.quantities import OBSERVED
 from gridhydro.base.units import to_unit
 from gridhydro.io.raster import NETCDF, existing, read_variable
+
+_RIVER = OBSERVED["river_discharge"]
 
 
 def read_discharge(
@@ -26,24 +30,17 @@ def read_discharge(
     if path.suffix.lower() in NETCDF:
         series = _netcdf(path, gauge, variable, units)
     elif path.suffix.lower() == ".csv":
-        series = _csv(path, gauge, units or "m3 s-1")
+        series = _csv(path, gauge, units or _RIVER.unit)
     elif path.suffix.lower() == ".txt":
         series = _mhm(path)
     else:
         raise ValueError(f"{path}: discharge is read from .txt (mHM), .csv and .nc files")
-    series = series.sort_index()
-    twice = series.index[series.index.duplicated()]
-    if len(twice):
-        raise ValueError(
-            f"{path}: {twice[0]:%Y-%m-%d} is given twice ({len(twice)} such times): "
-            "discharge is one value a day"
-        )
-    negative = series.index[series < 0]
-    if len(negative):
-        raise ValueError(
-            f"{path}: discharge of {gauge} is negative on {negative[0]:%Y-%m-%d} "
-            f"({len(negative)} days): is it a code for missing values?"
-        )
+    variable = f"{path}: discharge"
+    series = series.set_axis(calendar.dates(series.index, variable)).sort_index()
+    calendar.once(series.index, variable)
+    place = refuse.at(series.index, lambda _: f"at gauge {gauge}")
+    mend = "is it a code for missing values?"
+    refuse.outside(variable, series.to_numpy()[:, None], place, _RIVER, mend)
     return series.rename(gauge)
 
 
@@ -68,15 +65,18 @@ def _mhm(path: Path) -> pd.Series:
     if not rows:
         raise ValueError(f"{path} has no values below its five lines of header")
     times, values = zip(*rows, strict=True)
-    return pd.Series(values, pd.DatetimeIndex(times)).replace(missing, np.nan)
+    return pd.Series(values, times).replace(missing, np.nan)
 
 
 def _csv(path: Path, gauge: str, units: str) -> pd.Series:
     table = pd.read_csv(path, index_col=0)
-    try:
-        table.index = pd.to_datetime(table.index.astype(str), format="ISO8601")
-    except ValueError as error:
-        raise ValueError(f"{path}: the first column is not all dates: {error}") from None
+    dates = calendar.written(table.index)
+    if dates.hasnans:
+        text = table.index[int(np.argmax(dates.isna()))]
+        raise ValueError(
+            f"{path}: the first column is not all dates, written year first: there is '{text}'"
+        )
+    table.index = dates
     if gauge not in table:
         raise ValueError(f"{path} has no column '{gauge}', but {', '.join(table.columns)}")
     numbers = pd.to_numeric(table[gauge], errors="coerce")
@@ -87,7 +87,7 @@ def _csv(path: Path, gauge: str, units: str) -> pd.Series:
             f"column '{gauge}' is no number; leave missing days empty"
         )
     values = xr.DataArray(numbers.to_numpy(float), dims="time", name=gauge)
-    return pd.Series(to_unit(values, "m3 s-1", units).values, table.index)
+    return pd.Series(to_unit(values, _RIVER.unit, units).values, table.index)
 
 
 def _netcdf(path: Path, gauge: str, variable: str, units: str | None) -> pd.Series:
@@ -102,5 +102,5 @@ def _netcdf(path: Path, gauge: str, variable: str, units: str | None) -> pd.Seri
         if gauge not in names:
             raise ValueError(f"{path} has no gauge '{gauge}', but {', '.join(names)}")
         array = array.isel({others[0]: names.index(gauge)})
-    array = to_unit(array, "m3 s-1", units)
-    return pd.Series(array.values.astype(float), pd.DatetimeIndex(array["time"].values))
+    times = calendar.dates(array["time"], f"{path}: 'time'")
+    return pd.Series(to_unit(array, _RIVER.unit, units).values.astype(float), times)

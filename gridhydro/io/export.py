@@ -17,27 +17,13 @@ import rasterio
 import xarray as xr
 
 from gridhydro.base.files import replace, replace_zarr
+from gridhydro.base.quantities import OBSERVED, quantity
 from gridhydro.columns.column import Field
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.packing import gauge_coordinates
 from gridhydro.io.monthly import monthly, too_long
 
-# CF standard names, where one fits quantity and unit (a depth of water, not a mass)
-STANDARD_NAMES = {
-    "precipitation": "lwe_precipitation_rate",
-    "rainfall": "rainfall_rate",
-    "snowfall": "lwe_snowfall_rate",
-    "temperature": "air_temperature",
-    "actual_evapotranspiration": "lwe_water_evaporation_rate",
-    "snow_water_equivalent": "lwe_thickness_of_surface_snow_amount",
-    "soil_moisture": "lwe_thickness_of_soil_moisture_content",
-}
-DISCHARGE = {
-    "standard_name": "water_volume_transport_in_river_channel",
-    "long_name": "river discharge at the gauge",
-    "units": "m3 s-1",
-    "cell_methods": "time: mean",
-}
+DISCHARGE = OBSERVED["river_discharge"].attrs | {"cell_methods": "time: mean"}
 GAUGE_AREA = {"long_name": "area upstream of the gauge in the river network", "units": "km2"}
 # a chunk is at most a year long and a few megabytes large: the map of a day and the year of a cell
 # both read few of them
@@ -85,8 +71,8 @@ def dataset(
 def field_attrs(field: Field) -> dict:
     """CF attributes of a quantity: units, long name, standard name and bounds if it has them."""
     attrs = dict(field.attrs)
-    if field.name in STANDARD_NAMES:
-        attrs["standard_name"] = STANDARD_NAMES[field.name]
+    if standard_name := quantity(field.name, field.unit).standard_name:
+        attrs["standard_name"] = standard_name
     if field.bounds is not None:
         # of the type of the numbers, as CF wants it
         attrs["valid_min"], attrs["valid_max"] = np.asarray(field.bounds, np.float32)

@@ -21,21 +21,20 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from gridhydro.base.quantities import conversion
+from gridhydro.base.quantities import OBSERVED
+from gridhydro.base.units import conversion
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.grid import spacing, spatial_dims
-from gridhydro.io.days import gauge_names
 from gridhydro.io.grace_mean import mean_of_products
 from gridhydro.io.grace_native import NATIVE, read_native
 from gridhydro.io.grace_times import attribute, solutions
 from gridhydro.io.lazy import opened
 from gridhydro.io.raster import NETCDF, existing
+from gridhydro.io.schema import gauge_names
 
-_SERIES = ("lwe_thickness", "twsa", "tws", "ewh")
+_STORAGE = OBSERVED["twsa"]
 _MASKS = ("land_mask", "LO_val")
 _BOX = ("lat", "lon")
-# the spread of storage over time (mm) at the middle one of many places: less or more is no water
-_SPREAD = (1.0, 1000.0)
 
 
 def read_grace(
@@ -69,11 +68,7 @@ def read_grace(
     if not products:
         raise ValueError(f"{', '.join(map(str, files))} holds a land mask, but no storage")
     one = products[0] if len(products) == 1 else mean_of_products(products, baseline)
-    one["twsa"].attrs |= {
-        "units": "mm",
-        "standard_name": "lwe_thickness_of_terrestrial_water_storage_anomaly",
-        "long_name": "anomaly of terrestrial water storage",
-    }
+    one["twsa"].attrs |= _STORAGE.attrs
     one.attrs = {
         "baseline": one.attrs["baseline"],
         "source": ", ".join(file.name for file in files),
@@ -95,16 +90,18 @@ def _files(path) -> list[Path]:
 
 
 def _read(path: Path, domain, units, windows) -> xr.Dataset:
-    """One file in the form of `read_grace`, or a land mask (lat, lon) alone."""
+    """One file as `read_grace` gives it, or a land mask (lat, lon) alone."""
     if path.suffix.lower() in NATIVE:
         return _cut(read_native(path), domain)
     with opened(path, decode_times=False) as data:
-        name = next((n for n in _SERIES if n in data), None)
+        name = next((n for n in _STORAGE.names if n in data), None)
         masks = [data[n] for n in _MASKS if n in data]
         mask = masks[0].rename("land_mask") if masks else None
         if name is None and mask is None:
             there = ", ".join(map(str, data.data_vars))
-            raise ValueError(f"{path} has none of {', '.join(_SERIES + _MASKS)}, but {there}")
+            raise ValueError(
+                f"{path} has none of {', '.join(_STORAGE.names + _MASKS)}, but {there}"
+            )
         if name is None:
             return _cut(_boxed(mask.to_dataset(), path), domain)
         series = data[name]
@@ -123,7 +120,7 @@ def _read(path: Path, domain, units, windows) -> xr.Dataset:
             names = gauge_names(data, str(other), path)[0]
             cut = xr.Dataset({"twsa": series.transpose("time", other).rename({other: "gauge"})})
             cut = cut.drop_vars("gauge", errors="ignore").assign_coords(gauge=names).load()
-        factor, _ = conversion(name, given, "mm", path)
+        factor, _ = conversion(name, given, _STORAGE.unit, path)
         values = cut["twsa"].values.astype(np.float32) * np.float32(factor)
         said = attribute(data, "time_mean_removed") or attribute(series, "long_name") or ""
     _refuse_implausible(values, path, name, given)
@@ -195,7 +192,8 @@ def _refuse_implausible(values: np.ndarray, path, name, units) -> None:
     if not flat.size:
         raise ValueError(f"{path}: '{name}' has no values at all where they are wanted")
     spread = float(np.median(np.nanstd(flat, axis=0)))
-    if not _SPREAD[0] <= spread <= _SPREAD[1]:
+    low, high = _STORAGE.spread
+    if not low <= spread <= high:
         raise ValueError(
             f"{path}: '{name}' says '{units}', but would vary by {spread:.3g} mm over time at most "
             "places: mend its units"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from gridhydro.base import periods
 from gridhydro.base.calendar import DAY
 from gridhydro.domain.grid import find, nearest, spacing
 from gridhydro.io.grace_times import coordinates
@@ -15,7 +16,7 @@ _SAME = 8 * DAY
 
 
 def mean_of_products(products: list[xr.Dataset], baseline: tuple[str, str]) -> xr.Dataset:
-    """The mean of products in the form of `read_grace`, on the coarsest of their grids.
+    """The mean of products as `read_grace` gives them, on the coarsest of their grids.
 
     Every product is first put relative to its mean over the solutions of the baseline that all
     have, place by place. Where one lacks a solution, or a value, the mean is that of the others.
@@ -25,7 +26,7 @@ def mean_of_products(products: list[xr.Dataset], baseline: tuple[str, str]) -> x
     target = _coarsest(products)
     groups = _matched([p["time"].values for p in products])
     values = [_onto(p, target)["twsa"].values for p in products]
-    first, last = (np.datetime64(str(day), "D") for day in baseline)
+    first, last = (np.datetime64(day) for day in periods.days(baseline, "baseline"))
     middle = _mean_time([p["time"].values for p in products], groups)
     common = (groups >= 0).all(axis=1) & (middle >= first) & (middle < last + DAY)
     if not common.any():

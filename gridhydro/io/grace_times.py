@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base.calendar import DAY, checked
+from gridhydro.base.calendar import DAY, counted
+from gridhydro.base.intervals import checked
 
 _BOUNDS = ("time_bounds", "time_bnds")
 # what mascon files count in, should their time axis not say so
@@ -68,17 +69,7 @@ def _dates(data: xr.Dataset, name: str, path, like: str | None = None) -> np.nda
     sources = (variable, *([data[like].variable] if like else []))
     said = {key: next(filter(None, (attribute(s, key) for s in sources)), None) for key in _TIME}
     attrs = {key: said[key] or default for key, default in _TIME.items()}
-    values = np.asarray(variable.values, np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError(f"{path}: '{name}' has missing dates")
-    try:
-        decoded = xr.decode_cf(xr.Dataset({"when": (variable.dims, values, attrs)}))["when"]
-        return decoded.values.astype("datetime64[ns]")
-    except (ValueError, TypeError, OverflowError):
-        raise ValueError(
-            f"{path}: '{name}' cannot be read as dates in '{attrs['units']}': days since a date "
-            "are needed"
-        ) from None
+    return counted(variable.values, attrs, f"{path}: '{name}'")
 
 
 def _whole_days(bounds: np.ndarray) -> np.ndarray:

@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from gridhydro.base import calendar
+from gridhydro.base.quantities import COORDINATES, GRDC_MISSING, OBSERVED
 from gridhydro.io.raster import existing
 
-_MISSING = -999.0
+_MISSING = GRDC_MISSING
 # the flags of older exports: what the column "Calculated" holds is to be used, or nothing is
 _CORRECTED, _NOT_RECOMMENDED = (1.0, 900.0), 99.0
 _FACTS = {
@@ -98,7 +100,8 @@ def _facts(lines: list[str], file: Path) -> dict:
             raise ValueError(
                 f"{file}: the header does not say '# {called}': is this GRDC's format?"
             )
-    if not -90 <= found["lat"] <= 90 or not -180 <= found["lon"] <= 360:
+    places = {"lat": COORDINATES["latitude"], "lon": COORDINATES["longitude"]}
+    if any(not q.low <= found[name] <= q.high for name, q in places.items()):
         raise ValueError(f"{file}: lat {found['lat']:g}, lon {found['lon']:g} is no place on Earth")
     if not (found.get("area_km2") or 0) > 0:
         found["area_km2"] = np.nan
@@ -131,7 +134,7 @@ def _values(lines: list[str], fact: dict, file: Path) -> pd.Series:
     if not rows:
         raise ValueError(f"{file} has no days below line {head + 1}")
     cells = dict(zip(columns, zip(*rows, strict=True), strict=True))
-    days = pd.to_datetime(pd.Series(cells["YYYY-MM-DD"]), format="%Y-%m-%d", errors="coerce")
+    days = calendar.written(cells["YYYY-MM-DD"], day_only=True)
     wrong = np.flatnonzero(days.isna())
     if wrong.size:
         text = cells["YYYY-MM-DD"][wrong[0]]
@@ -147,13 +150,13 @@ def _values(lines: list[str], fact: dict, file: Path) -> pd.Series:
         values = np.where(np.isin(flag, _CORRECTED) & (calculated != _MISSING), calculated, values)
         values = np.where(flag == _NOT_RECOMMENDED, _MISSING, values)
     values = np.where(values == _MISSING, np.nan, values)
-    below = np.flatnonzero(values < 0)
+    below = np.flatnonzero(values < OBSERVED["river_discharge"].low)
     if below.size:
         raise ValueError(
             f"{file}, line {numbers[below[0]]}: discharge is {values[below[0]]:g} m3 s-1; missing "
             f"is {_MISSING:g}"
         )
-    return pd.Series(values, pd.DatetimeIndex(days), name=fact["name"]).sort_index()
+    return pd.Series(values, days, name=fact["name"]).sort_index()
 
 
 def _numbers(texts, file: Path, numbers, column: str) -> np.ndarray:

@@ -8,55 +8,51 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from gridhydro.base.units import spelled
+from gridhydro.base import refuse
+from gridhydro.base.quantities import Quantity
+from gridhydro.base.units import conversion
+from gridhydro.domain.d8 import NEXTXY_NO_CELL, NEXTXY_OUTLET
 from gridhydro.domain.grid import read_values, spatial_dims
 from gridhydro.io.lazy import opened
 from gridhydro.io.raster import existing
 
-_UNITS = {
-    "1": {"%": 0.01, "percent": 0.01} | dict.fromkeys(("-", "fraction", "m2 m-2", "m m-1"), 1.0),
-    "mm": {"kg m-2": 1.0, "cm": 10.0, "m": 1000.0},
-    "m": {"km": 1000.0, "cm": 0.01},
-    "m2": {"km2": 1e6},
-    "mm d-1 K-1": {"mm K-1 d-1": 1.0},
-}
 _SLACK = 1e-4  # of what single precision and packing leave beyond a bound
 
 
 @dataclass(frozen=True)
-class LandField:
-    """A field of the land surface: its unit, what values it can have, and whether it is needed.
+class LandField(Quantity):
+    """A field of the land surface: a quantity, whether it is needed, and of which kind it is.
 
     A field with `zero` has nothing where it is missing: no lakes, no glaciers.
     """
 
-    long_name: str
-    unit: str
-    high: float
-    low: float = 0.0
     needed: bool = True
     zero: bool = False
     monthly: bool = False
 
 
+def _field_of(long_name: str, unit: str, high: float, low: float = 0.0, **kind: bool) -> LandField:
+    return LandField(unit, long_name, low=low, high=high, **kind)
+
+
 FIELDS = {
-    "lsm": LandField("land fraction of the cell", "1", 1),
-    "area": LandField("area of the cell", "m2", 1e14, needed=False),
-    "glacier": LandField("glacier fraction of the land", "1", 1, needed=False, zero=True),
-    "srftopo": LandField("mean elevation", "m", 9000, -1000),
-    "topo_std": LandField("standard deviation of the elevation", "m", 9000),
-    "slope_avg": LandField("mean slope", "1", 20),
-    "wcap": LandField("water holding capacity of the root zone", "mm", 20000),
-    "wava": LandField("plant-available water of the root zone", "mm", 20000),
-    "wmin": LandField("smallest soil capacity in the cell", "mm", 20000),
-    "wmax": LandField("largest soil capacity in the cell", "mm", 20000),
-    "beta": LandField("shape of the distribution of soil capacity", "1", 100),
-    "fveg": LandField("vegetation fraction", "1", 1, monthly=True),
-    "lai": LandField("leaf area index", "1", 30, monthly=True),
-    "flake": LandField("lake fraction", "1", 1, zero=True),
-    "fwetl": LandField("wetland fraction", "1", 1, zero=True),
-    "perm": LandField("permafrost fraction", "1", 1, needed=False, zero=True),
-    "ddfac": LandField("orographic melt factor", "mm d-1 K-1", 50, needed=False),
+    "lsm": _field_of("land fraction of the cell", "1", 1),
+    "area": _field_of("area of the cell", "m2", 1e14, needed=False),
+    "glacier": _field_of("glacier fraction of the land", "1", 1, needed=False, zero=True),
+    "srftopo": _field_of("mean elevation", "m", 9000, -1000),
+    "topo_std": _field_of("standard deviation of the elevation", "m", 9000),
+    "slope_avg": _field_of("mean slope", "1", 20),
+    "wcap": _field_of("water holding capacity of the root zone", "mm", 20000),
+    "wava": _field_of("plant-available water of the root zone", "mm", 20000),
+    "wmin": _field_of("smallest soil capacity in the cell", "mm", 20000),
+    "wmax": _field_of("largest soil capacity in the cell", "mm", 20000),
+    "beta": _field_of("shape of the distribution of soil capacity", "1", 100),
+    "fveg": _field_of("vegetation fraction", "1", 1, monthly=True),
+    "lai": _field_of("leaf area index", "1", 30, monthly=True),
+    "flake": _field_of("lake fraction", "1", 1, zero=True),
+    "fwetl": _field_of("wetland fraction", "1", 1, zero=True),
+    "perm": _field_of("permafrost fraction", "1", 1, needed=False, zero=True),
+    "ddfac": _field_of("orographic melt factor", "mm d-1 K-1", 50, needed=False),
 }
 ROUTES = ("rout_lat", "rout_lon")
 
@@ -107,27 +103,22 @@ def _field(name: str, array: xr.DataArray, where) -> xr.DataArray:
     if field.monthly:
         array = array.rename({array.dims[0]: "month"}).assign_coords(month=np.arange(1, 13))
 
-    given = spelled(str(array.attrs.get("units", field.unit))) or field.unit
-    known = {field.unit: 1.0} | _UNITS[field.unit]
-    if given not in known:
-        raise ValueError(
-            f"{where}: '{name}' is in '{array.attrs['units']}', known are {', '.join(known)}: "
-            "convert it, or mend its units"
-        )
+    given = str(array.attrs.get("units", field.unit)).strip() or field.unit
+    try:
+        factor, _ = conversion(name, given, field.unit)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}: convert it, or mend its units") from None
     values = array.values if "gauge" in space else read_values(array)
-    values = values.astype(np.float64) * known[given]
-    slack = _SLACK * field.high
-    wrong = (values < field.low - slack) | (values > field.high + slack)
-    if wrong.any():
-        first = tuple(int(i) for i in np.argwhere(wrong)[0])
-        place = ", ".join(f"{dim} {i}" for dim, i in zip(array.dims, first, strict=True))
-        raise ValueError(
-            f"{where}: '{name}' ({field.long_name}) is {values[first]:g} {field.unit} at {place}, "
-            f"but {field.low:g} to {field.high:g} is possible ({wrong.sum()} such values): is it "
-            "a code for missing values, or in another unit?"
-        )
-    attrs = {"units": field.unit, "long_name": field.long_name}
-    return _like(array, np.clip(values, field.low, field.high), attrs)
+    values = values.astype(np.float64) * factor
+    slack, clipped = _SLACK * field.high, np.clip(values, field.low, field.high)
+    values = np.where(np.abs(values - clipped) <= slack, clipped, values)
+
+    def place(*index: int) -> str:
+        at = ", ".join(f"{dim} {i}" for dim, i in zip(array.dims, index, strict=True))
+        return f"at {at}"
+
+    refuse.outside(f"{where}: '{name}' ({field.long_name})", values, place, field)
+    return _like(array, values, {"units": field.unit, "long_name": field.long_name})
 
 
 def _like(array: xr.DataArray, values: np.ndarray, attrs: dict[str, str]) -> xr.DataArray:
@@ -170,6 +161,8 @@ def next_cells(land: xr.Dataset) -> xr.Dataset:
     row = row if land[y][0] > land[y][-1] else rows - 1 - row
     found = {}
     for name, place in (("nextx", col), ("nexty", row)):
-        values = np.where(inside, np.where(leaves, -9, place + 1), -9999).astype(np.int32)
+        values = np.where(
+            inside, np.where(leaves, NEXTXY_OUTLET, place + 1), NEXTXY_NO_CELL
+        ).astype(np.int32)
         found[name] = _like(land["lsm"].transpose(y, x), values, {"units": "1"})
     return xr.Dataset(found)

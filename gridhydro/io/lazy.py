@@ -57,7 +57,7 @@ class Place:
 
 
 class LazySeries(BackendArray):
-    """A variable of a file as (time, gauge), float32, in the units of the form.
+    """A variable of a file as (time, gauge), float32, in the units of the schema.
 
     first_day  the place of the first of `times` in the file
     rows       the places of `gauges`

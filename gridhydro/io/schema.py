@@ -1,8 +1,9 @@
-"""The form in which every data set of basins arrives: its series, their units, days and gauges.
+"""The schema in which every data set of basins arrives: series, units, days and gauges.
 
 A "basins dataset" is an xarray.Dataset with the dimensions time (daily, at midnight) and gauge
 (names), the coordinates latitude, longitude (degrees) and area (km2) of the gauges as far as the
-source has them, series (time, gauge) in the units of `quantities.SERIES`, and attributes (gauge,).
+source has them, series (time, gauge) in the units of `base.quantities.SERIES`, and attributes
+(gauge,).
 """
 
 from __future__ import annotations
@@ -14,7 +15,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base import refuse
 from gridhydro.base.quantities import COORDINATES, SERIES, Quantity
+
+# what files call the variable that names their gauges
+_GAUGE_NAMES = (
+    "station_id", "gauge_id", "basin_id", "catchment_id", "gauge", "basin", "station", "id",
+)  # fmt: skip
 
 
 def recognise(variables: Iterable[str], names: Mapping[str, str], where) -> dict[str, str]:
@@ -40,14 +47,12 @@ def recognise(variables: Iterable[str], names: Mapping[str, str], where) -> dict
 
 
 def series_attrs(name: str, units: str | None = None) -> dict:
-    """CF attributes of a series of the form; `units` for one that is not of it."""
-    quantity = SERIES.get(name, Quantity(units or "1", name.replace("_", " ")))
-    attrs = {"units": quantity.unit, "long_name": quantity.long_name}
-    return attrs | ({"standard_name": quantity.standard_name} if quantity.standard_name else {})
+    """CF attributes of a series of the schema; `units` for one that is not of it."""
+    return SERIES.get(name, Quantity(units or "1", name.replace("_", " "))).attrs
 
 
 def coordinate(name: str, values, gauges, where) -> xr.DataArray:
-    """A coordinate (gauge,) of the form; ValueError for values that it cannot have."""
+    """A coordinate (gauge,) of the schema; ValueError for values that it cannot have."""
     quantity = COORDINATES[name]
     if name == "gauge_name":
         return xr.DataArray(text(values), dims="gauge", attrs={"long_name": quantity.long_name})
@@ -57,9 +62,7 @@ def coordinate(name: str, values, gauges, where) -> xr.DataArray:
     if wrong.any():
         first = int(np.flatnonzero(wrong)[0])
         raise ValueError(f"{where}: {name} of {gauges[first]} is {values[first]:g} {quantity.unit}")
-    attrs = {"units": quantity.unit, "long_name": quantity.long_name}
-    attrs |= {"standard_name": quantity.standard_name} if quantity.standard_name else {}
-    return xr.DataArray(values, dims="gauge", attrs=attrs)
+    return xr.DataArray(values, dims="gauge", attrs=quantity.attrs)
 
 
 def attribute(values, name: str, units: str | None = None, long_name: str = "") -> xr.DataArray:
@@ -73,17 +76,9 @@ def attribute(values, name: str, units: str | None = None, long_name: str = "") 
 
 def refuse_outside(name: str, values: np.ndarray, times, gauges, where) -> None:
     """ValueError for the first value (time, gauge) that a series cannot have; NaN may be."""
-    quantity = SERIES.get(name)
-    if quantity is None:
-        return
-    outside = (values < quantity.low) | (values > quantity.high)
-    if outside.any():
-        day, gauge = np.argwhere(outside)[0]
-        raise ValueError(
-            f"{where}: {name} of {gauges[gauge]} is {values[day, gauge]:g} {quantity.unit} on "
-            f"{pd.Timestamp(times[day]):%Y-%m-%d} ({outside.sum()} such values): is it a code for "
-            "missing values, or are the units not those that the file states?"
-        )
+    if name in SERIES:
+        place = refuse.at(times, lambda gauge: f"at gauge {gauges[gauge]}")
+        refuse.outside(f"{where}: {name}", values, place, SERIES[name])
 
 
 def text(values) -> np.ndarray:
@@ -122,41 +117,24 @@ def wanted_basins(basins, found: Iterable[str], where) -> list[str]:
     return names
 
 
-def days_between(times: pd.DatetimeIndex, period, where) -> slice:
-    """The days of ("1990", "1992-06"), both ends included, or of None, all; ValueError if some
-    are not among the daily `times`."""
-    if period is None:
-        return slice(0, len(times))
-    try:
-        first = pd.Period(str(period[0])).start_time
-        last = pd.Period(str(period[1])).end_time.floor("D")
-    except (ValueError, IndexError, TypeError):
-        raise ValueError(
-            f"a period is two dates, months or years such as ('1990', '1992-06'), not {period!r}"
-        ) from None
-    if not times[0] <= first <= last <= times[-1]:
-        raise ValueError(
-            f"{where} has the days {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}, not all of the "
-            f"period {first:%Y-%m-%d} to {last:%Y-%m-%d}"
-        )
-    return slice((first - times[0]).days, (last - times[0]).days + 1)
+def gauge_names(file: xr.Dataset, dim: str, where) -> list[np.ndarray]:
+    """What names the gauges along `dim`: first the identifiers, then other unique names.
 
-
-def common_days(days: Mapping[str, pd.DatetimeIndex], period, where) -> pd.DatetimeIndex:
-    """The days of the period, which every basin must have, or without one those that all have.
-
-    `days` are daily, by gauge; `where` names the file of each.
+    Identifiers are the coordinate of the dimension, or the variable with the cf_role timeseries_id,
+    or one of a common name. ValueError if there are none, or one twice.
     """
-    if period is not None:
-        for gauge, own in days.items():
-            chosen = own[days_between(own, period, where[gauge])]
-        return chosen
-    begins = max(days, key=lambda gauge: days[gauge][0])
-    ends = min(days, key=lambda gauge: days[gauge][-1])
-    first, last = days[begins][0], days[ends][-1]
-    if first > last:
+    along = [str(v) for v in file.variables if file[v].dims == (dim,)]
+    chosen = [v for v in along if v == dim]
+    chosen += [v for v in along if file[v].attrs.get("cf_role") == "timeseries_id"]
+    chosen += [v for name in _GAUGE_NAMES for v in along if v.lower() == name]
+    if not chosen:
         raise ValueError(
-            f"the basins have no day in common: {where[begins]} begins on {first:%Y-%m-%d}, "
-            f"{where[ends]} ends on {last:%Y-%m-%d}: choose basins="
+            f"{where} does not name the gauges along '{dim}': give it a coordinate or one of the "
+            f"variables {', '.join(_GAUGE_NAMES)}"
         )
-    return pd.date_range(first, last)
+    names = text(file[chosen[0]].values)
+    twice = pd.Index(names)[pd.Index(names).duplicated()]
+    if len(twice):
+        raise ValueError(f"{where}: '{chosen[0]}' names {twice[0]} twice")
+    others = [file[v].values for v in along if file[v].dtype.kind in "SUOT" and v != chosen[0]]
+    return [names, *(found for found in map(text, others) if len(set(found)) == len(found))]

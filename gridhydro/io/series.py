@@ -10,7 +10,7 @@ import xarray as xr
 from gridhydro.domain.grid import spacing, spatial_dims
 from gridhydro.io.raster import existing, read_variable
 
-# where within its cell a coordinate of the file lies, as shares of the cell to the right and down
+# where within its cell a coordinate of the file lies, as fractions of it to the right and down
 REFERENCES = {
     "center": (0.0, 0.0),
     "upper_left": (-0.5, -0.5),

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from gridhydro.base import calendar
 from gridhydro.io.raster import existing
 
 _MISSING = {"", "NA", "NaN", "nan"}
@@ -76,15 +77,11 @@ def _is_number(cell: str) -> bool:
 def dates(columns: dict, names: Sequence[str], first_line: int, path) -> pd.DatetimeIndex:
     """Days in rising order from columns year, month, day; ValueError naming the line that breaks
     off."""
-    parts = (columns[name] for name in names)
-    table = pd.DataFrame(dict(zip(("year", "month", "day"), parts, strict=True)))
-    whole = (table % 1 == 0).all(axis=1)
-    days = pd.to_datetime(table.where(whole), errors="coerce")
+    days = calendar.of_columns(*(columns[name] for name in names))
     wrong = np.flatnonzero(days.isna())
     if wrong.size:
         found = " ".join(f"{columns[name][wrong[0]]:g}" for name in names)
         raise ValueError(f"{path}, line {first_line + wrong[0]}: '{found}' is no date")
-    days = pd.DatetimeIndex(days)
     back = np.flatnonzero(np.diff(days) <= np.timedelta64(0))
     if back.size:
         before, after = days[back[0]], days[back[0] + 1]

@@ -14,12 +14,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base.quantities import COORDINATES, SERIES, conversion
+from gridhydro.base import periods
+from gridhydro.base.quantities import COORDINATES, SERIES
+from gridhydro.base.units import conversion
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.grid import find, read_grid, spacing, spatial_dims
 from gridhydro.io.daily_files import DailyArray, Piece, days_of, joined
 from gridhydro.io.lazy import opened
-from gridhydro.io.schema import days_between, series_attrs
+from gridhydro.io.schema import series_attrs
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,14 @@ def read_wfdei(
     files: Mapping[str, str] | None = None,
     units: Mapping[str, str] | None = None,
 ) -> xr.Dataset:
-    """Daily series (time, lat, lon), float32, by the names of the form, read when they are used.
+    """Daily series (time, lat, lon), float32, by the names of the schema, read when they are used.
 
     folder  searched with all below it for NetCDF files whose names begin with Tair, Qair, PSurf,
             Wind, SWdown, LWdown, Rainf and Snowf, or CF's tas, huss, ps, sfcWind, rsds, rlds, prrn
             and prsn, or with rain and snow in one Precip or pr; of months, years or any other
             spans, daily or several times a day
     domain  only the rows and columns around it
-    series  names of the form; what the folder has if None: precipitation (rain and snow),
+    series  names of the schema; what the folder has if None: precipitation (rain and snow),
             temperature, specific_humidity, surface_pressure, wind_speed, shortwave_radiation,
             longwave_radiation, and where files are not daily temperature_min, temperature_max
     period  two dates, months or years, both ends included; needed if files of the variables cover
@@ -199,11 +201,8 @@ def _common_days(pieces, period, folder: Path) -> pd.DatetimeIndex:
     if period is None and len(set(spans.values())) > 1:
         covered = ", ".join(f"{p} {a:%Y-%m-%d} to {b:%Y-%m-%d}" for p, (a, b) in spans.items())
         raise ValueError(f"the files of {folder} cover different days ({covered}): choose a period")
-    days = {part: pd.date_range(*span, name="time") for part, span in spans.items()}
-    if period is None:
-        return next(iter(days.values()))
-    chosen = [own[days_between(own, period, f"{folder}, {part}")] for part, own in days.items()]
-    return chosen[0]
+    days = {part: periods.every_day(span) for part, span in spans.items()}
+    return periods.common_days(days, period, {part: f"{folder}, {part}" for part in days})
 
 
 def _around(data: xr.Dataset, domain: Domain) -> xr.Dataset:

@@ -12,7 +12,7 @@ import torch
 import xarray as xr
 
 from gridhydro.base import files
-from gridhydro.base.arguments import period as period_of
+from gridhydro.base.periods import as_texts as period_of
 from gridhydro.base.units import depth_of_flow
 from gridhydro.evaluation import metrics
 from gridhydro.inputs.forcing import Forcing
@@ -21,10 +21,11 @@ from gridhydro.io import export
 from gridhydro.model import run_figures, run_folder, storage_scores, transfer
 from gridhydro.model.model import Model, Simulation
 from gridhydro.nets import SequenceParameterization
-from gridhydro.observations import targets
+from gridhydro.observations import target_scores
 from gridhydro.observations.discharge import discharge_table
 from gridhydro.observations.storage import StorageObservations
-from gridhydro.observations.targets import Target, TargetSeries
+from gridhydro.observations.target_series import TargetSeries
+from gridhydro.observations.targets import Target
 
 # days x basins that a run of lumped basins holds at once
 _BASIN_DAYS = 2**20
@@ -275,7 +276,7 @@ class Run:
         first, last = period_of(period)
         days = seen.series.between(first, last)
         label = name or f"{first} to {last}"
-        table = targets.scores(seen, values, self.model.domain, days, label)
+        table = target_scores.scores(seen, values, self.model.domain, days, label)
         if self.model.domain.lumped:
             table.insert(2, "gauge_use", self._use(table["site"], target.name))
         return table

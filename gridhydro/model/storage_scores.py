@@ -11,7 +11,7 @@ import torch
 import xarray as xr
 
 from gridhydro.base import files
-from gridhydro.base.arguments import days
+from gridhydro.base.periods import days
 from gridhydro.evaluation import metrics, plot_storage, plots
 from gridhydro.io import export
 from gridhydro.observations.storage import DAY, StorageObservations

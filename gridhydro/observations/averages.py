@@ -11,33 +11,33 @@ import torch
 
 @dataclass(frozen=True, eq=False)
 class Averages:
-    """Disjoint periods of days; the average of period r is the sum of share * value over its days.
+    """Disjoint periods of days; the average of period r is the sum of weight * value over its days.
 
     row    (T,) int32, the period that each day belongs to, in [0, count)
-    share  (T,) float64, the weight of the day in the average of its period; 0 leaves the day out
+    weight  (T,) float64, the weight of the day in the average of its period; 0 leaves the day out
     count  R, the number of periods; one without days averages to 0
 
     Raises ValueError naming the first day that does not fit.
     """
 
     row: torch.Tensor
-    share: torch.Tensor
+    weight: torch.Tensor
     count: int
 
     def __post_init__(self):
-        if self.row.ndim != 1 or self.row.shape != self.share.shape:
+        if self.row.ndim != 1 or self.row.shape != self.weight.shape:
             raise ValueError(
-                "averages have one row and one share for each day, (T,) both, not "
-                f"{tuple(self.row.shape)} and {tuple(self.share.shape)}"
+                "averages have one row and one weight for each day, (T,) both, not "
+                f"{tuple(self.row.shape)} and {tuple(self.weight.shape)}"
             )
-        if self.row.dtype != torch.int32 or self.share.dtype != torch.float64:
+        if self.row.dtype != torch.int32 or self.weight.dtype != torch.float64:
             raise ValueError(
-                f"the rows of averages are int32 and their shares float64, not {self.row.dtype} "
-                f"and {self.share.dtype}: use .to()"
+                f"the rows of averages are int32 and their weights float64, not {self.row.dtype} "
+                f"and {self.weight.dtype}: use .to()"
             )
         self._refuse((self.row < 0) | (self.row >= self.count), self.row, "row", f"{self.count}")
-        wrong = ~torch.isfinite(self.share) | (self.share < 0)
-        self._refuse(wrong, self.share, "share", "infinity")
+        wrong = ~torch.isfinite(self.weight) | (self.weight < 0)
+        self._refuse(wrong, self.weight, "weight", "infinity")
 
     def _refuse(self, wrong, values, what, limit):
         if wrong.any():
@@ -47,12 +47,12 @@ class Averages:
             )
 
     def __repr__(self) -> str:
-        used = int((self.share > 0).sum())
+        used = int((self.weight > 0).sum())
         return f"Averages over {self.count} periods, of {used} of {len(self.row)} days"
 
     def __iter__(self):
-        """Row, share and count, as the kernels take them."""
-        return iter((self.row, self.share, self.count))
+        """Row, weight and count, as the kernels take them."""
+        return iter((self.row, self.weight, self.count))
 
     @classmethod
     def of_labels(cls, label, count: int) -> Averages:
@@ -63,11 +63,11 @@ class Averages:
             raise ValueError(f"day {wrong} has the label {label[wrong]}, of {count} periods")
         wanted = label >= 0
         days = np.bincount(label[wanted], minlength=count)
-        share = np.where(wanted, 1 / np.maximum(days, 1)[label], 0.0)
+        weight = np.where(wanted, 1 / np.maximum(days, 1)[label], 0.0)
         # a day that is left out stays in the row of the day before it: rows change seldom then
         last = np.maximum.accumulate(np.where(wanted, np.arange(label.size), -1))
         row = np.where(last >= 0, label[last], 0)
-        return cls(torch.from_numpy(row.astype(np.int32)), torch.from_numpy(share), count)
+        return cls(torch.from_numpy(row.astype(np.int32)), torch.from_numpy(weight), count)
 
     @classmethod
     def monthly(cls, times) -> Averages:
@@ -86,12 +86,12 @@ class Averages:
         """The averages (R, ...) of daily values (T, ...): the reference of what the kernels do."""
         if len(daily) != len(self.row):
             raise ValueError(f"{len(daily)} days of values for averages of {len(self.row)} days")
-        share = self.share.to(daily).reshape(-1, *[1] * (daily.ndim - 1))
+        weight = self.weight.to(daily).reshape(-1, *[1] * (daily.ndim - 1))
         out = daily.new_zeros(self.count, *daily.shape[1:])
         # 0 x NaN is NaN: a day that is left out must not matter
-        kept = torch.where(share > 0, daily, 0) * share
+        kept = torch.where(weight > 0, daily, 0) * weight
         return out.index_add(0, self.row.to(daily.device), kept)
 
     def to(self, device) -> Averages:
         """The same on another device."""
-        return Averages(self.row.to(device), self.share.to(device), self.count)
+        return Averages(self.row.to(device), self.weight.to(device), self.count)

@@ -1,4 +1,4 @@
-"""Observed discharge as people hold it, made one table, and the depths that training sees."""
+"""Observed discharge as people hold it, made one table, and the depths that a training reads."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from gridhydro.base.units import depth_of_flow, to_unit
+from gridhydro.base import calendar, refuse
+from gridhydro.base.quantities import OBSERVED, SERIES
+from gridhydro.base.units import conversions, depth_of_flow, spelled, to_unit
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.forcing import Forcing, by_cell
 from gridhydro.io import packed_file
 
+_RIVER, _DEPTH = OBSERVED["river_discharge"], SERIES["discharge"]
 _GAUGES = 256  # whose whole records are in memory at once
 
 
@@ -25,28 +28,21 @@ def discharge_table(discharge, domain: Domain | None = None) -> pd.DataFrame:
     naming gauge and day.
     """
     if isinstance(discharge, xr.DataArray):
-        if domain is not None and str(discharge.attrs.get("units")).split()[:1] == ["mm"]:
+        if domain is not None and _is_depth(discharge):
             discharge = _volume(discharge, domain)
         if "units" in discharge.attrs:
-            discharge = to_unit(discharge, "m3 s-1")
+            discharge = to_unit(discharge, _RIVER.unit)
         other = [d for d in discharge.dims if d != "time"]
         discharge = discharge.transpose("time", *other).to_pandas()
     table = pd.DataFrame(discharge).copy()
-    table.index = _dates(table.index).floor("D")
+    days = calendar.of_table(table.index, "discharge").floor("D")
+    table.index = calendar.once(days, "discharge")
     table.columns = [str(c) for c in table.columns]
-    twice = table.index[table.index.duplicated()]
-    if len(twice):
-        raise ValueError(
-            f"discharge has several values on {twice[0]:%Y-%m-%d}: average them to one a day, "
-            "for example with .resample('D').mean()"
-        )
-    for gauge, values in table.items():
-        wrong = values.index[(values < 0) | np.isinf(values)]
-        if len(wrong):
-            raise ValueError(
-                f"discharge of {gauge} is {values[wrong[0]]:g} m3 s-1 on {wrong[0]:%Y-%m-%d} "
-                f"({len(wrong)} such days): set codes for missing values to NaN"
-            )
+    values = table.to_numpy(float)
+    place = refuse.at(days, lambda gauge: f"at gauge {table.columns[gauge]}")
+    mend = "set codes for missing values to NaN"
+    refuse.codes("discharge", values, place, _RIVER, mend)
+    refuse.outside("discharge", values, place, _RIVER, mend)
     return table
 
 
@@ -61,7 +57,8 @@ def observations(discharge, times, model, names: list[str], device, cache, progr
         )
     known, to_depth = list(model.domain.gauges.index), per_area(model).cpu()
     if isinstance(discharge, xr.DataArray) and "time" in discharge.coords:
-        discharge = discharge.assign_coords(time=discharge.indexes["time"].floor("D"))
+        days = calendar.dates(discharge["time"], "discharge").floor("D")
+        discharge = discharge.assign_coords(time=days)
         if not discharge.indexes["time"].is_monotonic_increasing:
             discharge = discharge.sortby("time")
 
@@ -126,22 +123,11 @@ def _volume(depth: xr.DataArray, domain: Domain) -> xr.DataArray:
     names = [str(n) for n in depth[other].values]
     known = [n in domain.gauges.index for n in names]
     area = domain.gauges["network_area_km2"].reindex(names).to_numpy()[known]
-    depth = to_unit(depth, "mm d-1").isel({other: known}).astype(np.float64)
+    depth = to_unit(depth, _DEPTH.unit).isel({other: known}).astype(np.float64)
     volume = depth / xr.DataArray(depth_of_flow(area), dims=other)
-    return volume.assign_attrs(units="m3 s-1")
+    return volume.assign_attrs(units=_RIVER.unit)
 
 
-def _dates(index: pd.Index) -> pd.DatetimeIndex:
-    """Dates as they are, or written year first; nothing is guessed."""
-    if isinstance(index, pd.DatetimeIndex):
-        return index
-    try:
-        if not all(isinstance(day, str) for day in index):
-            raise ValueError(f"they are of type {type(index[0]).__name__}")
-        return pd.to_datetime(index, format="ISO8601")
-    except ValueError as error:
-        raise ValueError(
-            "the index of the discharge table should be dates: read it with "
-            "pandas.read_csv(..., index_col=0, parse_dates=True), and with dayfirst=True or "
-            f"date_format= where they are not written year first ({error})"
-        ) from None
+def _is_depth(discharge: xr.DataArray) -> bool:
+    """Whether the unit is one of depths in a time, not of volumes."""
+    return spelled(str(discharge.attrs.get("units"))) in conversions(_DEPTH.unit)

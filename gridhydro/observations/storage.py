@@ -5,21 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import scipy.sparse
 import torch
 import xarray as xr
 
+from gridhydro.base import calendar, periods
+from gridhydro.base.calendar import DAY
+from gridhydro.base.quantities import OBSERVED
 from gridhydro.base.units import spelled
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.grid import read_values, spatial_dims
-from gridhydro.domain.resample import _stencil
+from gridhydro.domain.resample import stencil
 from gridhydro.domain.tiles import Tiles
 from gridhydro.observations.averages import Averages
 
-DAY = np.timedelta64(1, "D")
 BASELINE = ("2004-01-01", "2009-12-31")
-_COVERED = 0.5  # a tile with data on a smaller share of its area has no value
+_COVERED = 0.5  # a tile with data on a smaller fraction of its area has no value
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,7 @@ class Windows:
     """How the days of a run make the means over S solutions of K tiles.
 
     averages   over R disjoint periods, for the kernels
-    matrix     (S, R) float64, the share of each period in a solution: solutions may share days
+    matrix     (S, R) float64, the weight of each period in a solution: solutions may share days
     covered    (S,) bool, solutions that lie in the run
     reference  (S, K) float64, the weight of each solution in the mean that anomalies are taken
                from: equal over those that are covered, observed and in the baseline; 0 elsewhere
@@ -101,8 +102,10 @@ class StorageObservations:
                 raise ValueError(f"the observations have no '{name}': read them with io.read_grace")
         series = twsa["twsa"]
         unit = str(series.attrs.get("units", ""))
-        if spelled(unit) != "mm":
-            raise ValueError(f"'twsa' is in '{unit}', not mm: read it with io.read_grace")
+        if spelled(unit) != OBSERVED["twsa"].unit:
+            raise ValueError(
+                f"'twsa' is in '{unit}', not {OBSERVED['twsa'].unit}: read it with io.read_grace"
+            )
         if domain.lumped:
             if "gauge" not in series.dims:
                 raise ValueError(
@@ -111,7 +114,7 @@ class StorageObservations:
                 )
             values, weights = domain.pack(series.transpose("time", "gauge")), tiles.matrix
         else:
-            rows, cols, parts = _stencil(domain, series, "linear")
+            rows, cols, parts = stencil(domain, series, "linear")
             values = read_values(series.transpose("time", *spatial_dims(series)))
             width = values.shape[-1]
             values = values.reshape(len(values), -1)
@@ -122,11 +125,12 @@ class StorageObservations:
         start, end = (
             twsa[name].values.astype("datetime64[D]") for name in ("time_start", "time_end")
         )
-        return cls(tiles, start, end, _means(values, weights), _period(baseline))
+        baseline = periods.days(baseline, "baseline")
+        return cls(tiles, start, end, _means(values, weights), baseline)
 
     def within(self, first, last) -> StorageObservations:
         """Those of solutions that lie wholly between two days, both included."""
-        first, last = (np.datetime64(pd.Timestamp(day), "D") for day in (first, last))
+        first, last = (np.datetime64(day) for day in periods.days((first, last)))
         kept = (self.start >= first) & (self.end <= last + DAY)
         return StorageObservations(
             self.tiles, self.start[kept], self.end[kept], self.values[kept], self.baseline
@@ -137,9 +141,9 @@ class StorageObservations:
 
         ValueError if no solution lies in the run, or none of a tile in both run and baseline.
         """
-        days = pd.DatetimeIndex(times).to_numpy().astype("datetime64[D]")
-        if not days.size or (np.diff(days) != DAY).any():
-            raise ValueError("the times of a run are days, each once and in order")
+        days = calendar.daily(times, "the run").to_numpy().astype("datetime64[D]")
+        if not days.size:
+            raise ValueError("the run has no days")
         run = f"the run from {days[0]} to {days[-1]}"
         covered = (self.start >= days[0]) & (self.end <= days[-1] + DAY)
         if not covered.any():
@@ -199,16 +203,5 @@ def _means(values: np.ndarray, weights) -> np.ndarray:
     """Means (S, K) of the values (S, G) that are there, by sparse weights (K, G)."""
     there = np.isfinite(values)
     total = weights @ np.where(there, values, 0).astype(np.float64).T
-    share = weights @ there.T.astype(np.float64)
-    return np.where(share >= _COVERED, total / np.maximum(share, _COVERED), np.nan).T
-
-
-def _period(baseline) -> tuple[str, str]:
-    try:
-        first = pd.Period(str(baseline[0])).start_time
-        last = pd.Period(str(baseline[1])).end_time
-    except (ValueError, IndexError, TypeError):
-        raise ValueError(f"a baseline is two dates, such as {BASELINE}, not {baseline!r}") from None
-    if first > last:
-        raise ValueError(f"the baseline ends ({last:%Y-%m-%d}) before it begins ({first:%Y-%m-%d})")
-    return f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"
+    covered = weights @ there.T.astype(np.float64)
+    return np.where(covered >= _COVERED, total / np.maximum(covered, _COVERED), np.nan).T

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base.arguments import MISSING
+from gridhydro.base import calendar, refuse
+from gridhydro.base.quantities import quantity
 from gridhydro.domain.domain import Domain
 
 _APART = 5  # days: rates that are observed less often are hardly those of single days
@@ -33,8 +34,6 @@ def series_of(target, domain: Domain, unit: str) -> xr.DataArray:
             f"the observations of '{target.name}' are over {', '.join(map(str, observed.dims))}: "
             "they need the dimension 'time'"
         )
-    if not isinstance(observed.indexes.get("time"), pd.DatetimeIndex):
-        raise ValueError(f"the times of '{target.name}' are no dates: decode them first")
     observed = observed.rename(observed.name or target.name)
     if not domain.lumped:
         return observed
@@ -42,12 +41,12 @@ def series_of(target, domain: Domain, unit: str) -> xr.DataArray:
     if len(other) != 1:
         raise ValueError(
             f"the observations of '{target.name}' are over {', '.join(map(str, observed.dims))}: "
-            "sites are seen over time and gauge"
+            "basins are observed over time and gauge"
         )
     observed = observed.transpose("time", *other).rename({other[0]: "gauge"})
     names = [str(name) for name in observed["gauge"].values]
     if len(set(names)) < len(names):
-        raise ValueError(f"'{target.name}' has a site twice: {max(names, key=names.count)}")
+        raise ValueError(f"'{target.name}' has a gauge twice: {max(names, key=names.count)}")
     known = list(domain.gauges.index)
     if not set(names) & set(known):
         raise ValueError(
@@ -64,16 +63,7 @@ def values_on(name: str, array: xr.DataArray, domain: Domain, times: pd.Datetime
     ValueError for two on a day, none on these days, codes for missing values and infinite ones; a
     warning for observed rates that are days apart, as means or sums over several days are.
     """
-    days = array.indexes["time"]
-    if days.tz is not None:
-        raise ValueError(f"the times of '{name}' are in the zone {days.tz}: take it off, UTC say")
-    days = days.floor("D")
-    twice = days[days.duplicated()]
-    if len(twice):
-        raise ValueError(
-            f"'{name}' is observed twice on {twice[0]:%Y-%m-%d}: average to one a day, "
-            "for example with .resample(time='D').mean()"
-        )
+    days = calendar.days(array["time"], f"the target '{name}'")
     place = times.get_indexer(days)
     inside = place >= 0
     if not inside.any():
@@ -82,42 +72,37 @@ def values_on(name: str, array: xr.DataArray, domain: Domain, times: pd.Datetime
             f"forcing from {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}"
         )
     rows = domain.pack(array.isel(time=inside), gaps=True).astype(np.float32)
-    wrong = np.argwhere(np.isinf(rows) | np.isin(rows, MISSING))
-    if len(wrong):
-        day, cell = wrong[0]
-        raise ValueError(
-            f"'{name}' is {rows[day, cell]:g} in {domain.name_cell(int(cell))} on "
-            f"{days[inside][day]:%Y-%m-%d}, as are {len(wrong)} of {rows.size} values: set what is "
-            "missing to NaN"
-        )
-    seen = np.isfinite(rows)
-    if not seen.any():
+    where = refuse.at(days[inside], lambda cell: f"in {domain.name_cell(cell)}")
+    refuse.codes(f"'{name}'", rows, where, quantity(name, array.attrs.get("units", "")))
+    observed = np.isfinite(rows)
+    if not observed.any():
         raise ValueError(f"no cell of the domain has an observation of '{name}'")
-    apart = np.median(np.diff(np.sort(place[inside][seen.any(1)]))) if seen.any(1).sum() > 1 else 1
+    steps = np.diff(np.sort(place[inside][observed.any(1)]))
+    apart = np.median(steps) if steps.size else 1
     if apart >= _APART and array.attrs.get("units", "").endswith("d-1"):
         warnings.warn(
             f"'{name}' is observed every {apart:g} days: each value is compared with the day that "
             "it is stamped with, not with a mean or a sum over the days between",
             stacklevel=4,
         )
-    cells = np.arange(domain.size) if domain.lumped else np.flatnonzero(seen.any(0))
+    cells = np.arange(domain.size) if domain.lumped else np.flatnonzero(observed.any(0))
     values = np.full((len(times), len(cells)), np.nan, np.float32)
     values[place[inside]] = rows[:, cells]
     return values, cells
 
 
 def per_cell(target, key: str, domain: Domain, cells: np.ndarray) -> np.ndarray:
-    """Scale or offset of these cells, (K,); what has names of sites is found by them."""
+    """Scale or offset of these cells, (K,); what has names of gauges is found by them."""
     given = getattr(target, key)
     if not domain.lumped and isinstance(given, xr.DataArray):
         given = domain.pack(given, gaps=True)
     elif isinstance(given, pd.Series | xr.DataArray):
-        by_site = given if isinstance(given, pd.Series) else given.to_series()
-        by_site.index = by_site.index.astype(str)
-        missing = [name for name in domain.gauges.index if name not in by_site.index]
+        by_gauge = given if isinstance(given, pd.Series) else given.to_series()
+        by_gauge = by_gauge.set_axis(by_gauge.index.astype(str))
+        missing = [name for name in domain.gauges.index if name not in by_gauge.index]
         if missing:
-            raise ValueError(f"the {key} of '{target.name}' lacks the site {missing[0]}")
-        given = by_site[list(domain.gauges.index)]
+            raise ValueError(f"the {key} of '{target.name}' lacks the gauge {missing[0]}")
+        given = by_gauge[list(domain.gauges.index)]
     values = np.asarray(given, np.float64)
     if values.shape not in ((), (domain.size,)):
         raise ValueError(

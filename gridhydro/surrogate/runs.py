@@ -24,17 +24,19 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base import calendar
 from gridhydro.base.arguments import fraction, names, one_of
 from gridhydro.base.files import replace
-from gridhydro.base.quantities import SERIES
+from gridhydro.base.quantities import OUTPUTS, SERIES
 from gridhydro.base.units import spelled, to_unit
 from gridhydro.columns.column import Field
-from gridhydro.inputs.forcing import _daily
 
 RANGE = "sampled_range"
 SITE_OF_RUN, FAILURE = "site_of_run", "failure"
 SAMPLING = "gridhydro_sampling"  # attribute of a file: which sampling all of these runs are
-UNITS = {"runoff": "mm d-1"} | {name: quantity.unit for name, quantity in SERIES.items()}
+UNITS = {name: quantity.unit for name, quantity in SERIES.items()} | {
+    "runoff": OUTPUTS["runoff"].unit
+}
 _KINDS = {"forcing": ("time", "site"), "parameter": ("run",), "output": ("time", "run")}
 
 
@@ -175,7 +177,8 @@ def _checked(data: xr.Dataset) -> xr.Dataset:
         data = data.assign_coords(site=[str(k) for k in range(data.sizes["site"])])
     if "run" not in data.coords:
         data = data.assign_coords(run=np.arange(data.sizes["run"]))
-    data = data.assign_coords(time=_daily(data["time"]), site=data["site"].values.astype(str))
+    times = calendar.daily(data["time"], "the forcing of the runs")
+    data = data.assign_coords(time=times, site=data["site"].values.astype(str))
     data = data.assign({FAILURE: ("run", _failures(data)), SITE_OF_RUN: ("run", _sites(data))})
     for kind, dims in _KINDS.items():
         found = _of_kind(data, kind)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import torch
 
 from gridhydro.base.arguments import names as names_of
-from gridhydro.base.arguments import period as period_of
+from gridhydro.base.periods import as_texts as period_of
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.model import Model
 from gridhydro.observations.discharge import refuse_empty
-from gridhydro.observations.targets import TargetSeries
+from gridhydro.observations.target_series import TargetSeries
 from gridhydro.training.batches import Batch, minibatches
 from gridhydro.training.objective import Validation
 from gridhydro.training.splits import Split

@@ -18,7 +18,7 @@ from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.state import Simulation
 from gridhydro.observations.discharge import per_area, variance
 from gridhydro.observations.storage import StorageObservations
-from gridhydro.observations.targets import TargetSeries
+from gridhydro.observations.target_series import TargetSeries
 from gridhydro.training.batches import Batch
 
 

@@ -11,15 +11,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from gridhydro.base import periods
 from gridhydro.base.files import replace
-
-Period = tuple[str, str]
+from gridhydro.base.periods import Period
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,10 @@ class Split:
         for use in ("train", "test"):
             gauges = _distinct(getattr(self, f"{use}_gauges"), f"the split '{self.name}', {use}")
             object.__setattr__(self, f"{use}_gauges", tuple(sorted(gauges)))
-            period = _period(getattr(self, f"{use}_period"), f"{use} period")
+            period = periods.days(getattr(self, f"{use}_period"), f"{use} period", by_day=True)
             object.__setattr__(self, f"{use}_period", period)
         both = set(self.train_gauges) & set(self.test_gauges)
-        if both and _overlap(self.train_period, self.test_period):
+        if both and periods.overlap(self.train_period, self.test_period):
             raise ValueError(
                 f"the split '{self.name}' would test on what it trains on: {len(both)} gauges, "
                 f"such as {min(both)}, are in both, and {_text(self.train_period)} overlaps "
@@ -82,8 +81,9 @@ def spatiotemporal(
     gauges: Sequence, train: Period, test: Period, folds: int = 10, seed: int = 0
 ) -> list[Split]:
     """Unseen gauges in an unseen period: the folds of `pub`, and periods that do not overlap."""
-    train, test = _period(train, "train period"), _period(test, "test period")
-    if _overlap(train, test):
+    train = periods.days(train, "train period", by_day=True)
+    test = periods.days(test, "test period", by_day=True)
+    if periods.overlap(train, test):
         raise ValueError(
             f"{_text(train)} and {_text(test)} overlap: a spatiotemporal split tests in another "
             "period, `pub` in the same"
@@ -210,28 +210,6 @@ def _distinct(gauges: Iterable, what: str = "the list") -> tuple[str, ...]:
     if seen.has_duplicates:
         raise ValueError(f"{what} has the gauge {seen[seen.duplicated()][0]} twice")
     return gauges
-
-
-def _period(period, what: str) -> Period:
-    try:
-        first, last = map(_day, period)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"the {what} is {period!r}, not a first and a last day: {error}") from None
-    if last < first:
-        raise ValueError(f"the {what} ends on {last}, before it begins on {first}")
-    return first, last
-
-
-def _day(day) -> str:
-    if not isinstance(day, (str, date, np.datetime64)):
-        raise ValueError(f"write {day!r} as YYYY-MM-DD")
-    # by this format only: a year alone would be its first day at both ends
-    stamp = pd.to_datetime(day, format="%Y-%m-%d")
-    return stamp.strftime("%Y-%m-%d")  # ValueError where it is no time
-
-
-def _overlap(a: Period, b: Period) -> bool:
-    return a[0] <= b[1] and b[0] <= a[1]
 
 
 def _text(period: Period) -> str:

@@ -23,7 +23,8 @@ from gridhydro.model.model import Model
 from gridhydro.model.run import Run
 from gridhydro.observations.discharge import observations, refuse_empty
 from gridhydro.observations.storage import StorageObservations
-from gridhydro.observations.targets import Target, read_all
+from gridhydro.observations.target_series import read_all
+from gridhydro.observations.targets import Target
 from gridhydro.training import checkpoint, data, divergence
 from gridhydro.training.batches import Batch, Batches
 from gridhydro.training.objective import Objective

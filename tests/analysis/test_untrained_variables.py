@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from gridhydro.analysis.untrained_variables import COLUMNS, compare, read_storage, spatial
-from gridhydro.base.calendar import interval_means, intervals, lengths
+from gridhydro.base.intervals import interval_means, intervals, lengths
 from gridhydro.evaluation.baseflow import baseflow_index
 
 DAYS = pd.date_range("2001-01-01", "2002-12-31", name="time")

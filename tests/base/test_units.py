@@ -70,24 +70,24 @@ def test_units_given_override_those_of_the_array():
 def test_a_temperature_without_units_is_told_from_its_values_unless_it_could_be_either():
     np.testing.assert_allclose(to_unit(array([280.0, 290.0]), "degC"), [6.85, 16.85])
     np.testing.assert_allclose(to_unit(array([-5.0, 15.0]), "degC"), [-5, 15])
-    with pytest.raises(ValueError, match="has no units"):
+    with pytest.raises(ValueError, match=r"has no units"):
         to_unit(array([60.0, 70.0]), "degC")  # could be Fahrenheit
 
 
 @pytest.mark.parametrize(("units", "value"), [("degC", 280.0), ("K", 10.0)])
 def test_temperatures_that_cannot_be_in_their_unit_are_refused(units, value):
-    with pytest.raises(ValueError, match=f"'t2m' says '{units}'.*median.*mend its units"):
+    with pytest.raises(ValueError, match=rf"'t2m' says '{units}'.*median.*mend its units"):
         to_unit(array([value, value + 1], units, "t2m"), "degC")
 
 
 def test_rain_that_cannot_be_in_its_unit_is_refused():
-    with pytest.raises(ValueError, match="says 'm'"):
+    with pytest.raises(ValueError, match=r"says 'm'"):
         to_unit(array([2.0, 3.0], "m"), "mm d-1")
 
 
 @pytest.mark.parametrize("units", ["mm/month", "W m-2", "inches"])
 def test_unknown_units_are_refused_with_those_that_are_known(units):
-    with pytest.raises(ValueError, match=f"'precip' is in '{units}'.*known are mm d-1"):
+    with pytest.raises(ValueError, match=rf"'precip' is in '{units}'.*known are mm d-1"):
         to_unit(array([1.0], units), "mm d-1")
 
 

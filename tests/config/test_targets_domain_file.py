@@ -13,7 +13,7 @@ from gridhydro.config.load import load
 from gridhydro.config.train_domain import build_model
 from gridhydro.inputs.basins import of_dataset
 from gridhydro.io import write_basins
-from gridhydro.observations.targets import TargetSeries
+from gridhydro.observations.target_series import TargetSeries
 from tests.support.small_basins import FILE, small_basins
 from tests.support.small_world import small_world
 

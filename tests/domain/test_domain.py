@@ -128,7 +128,7 @@ def test_what_training_would_refuse_of_the_forcing_is_reported():
     del forcing["potential_evapotranspiration"].attrs["units"]
     report = check(domain, forcing)
     assert len(report.errors) == 2
-    assert "precipitation is missing (nan) on 2001-01-03 in row 1, col 1" in str(report)
+    assert "precipitation is missing on 2001-01-03 in row 1, col 1" in str(report)
     assert "'potential_evapotranspiration' has no units" in str(report)
     with pytest.raises(ValueError, match=r"fill them"):
         report.raise_if_bad()

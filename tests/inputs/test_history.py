@@ -77,7 +77,7 @@ def test_units_are_converted_and_codes_refused():
     found = gh.History.of(parts().domain, kelvin, PERIOD, 10)
     torch.testing.assert_close(found.values, past().values[:3], rtol=0, atol=1e-4)
     data["precipitation"][500, 3] = -9999
-    with pytest.raises(ValueError, match=r"precipitation is -9999 on 2001-05-15 in basin 'b03'"):
+    with pytest.raises(ValueError, match=r"is -9999 mm d-1 on 2001-05-15 in basin 'b03'"):
         gh.History.of(parts().domain, data, PERIOD)
 
 

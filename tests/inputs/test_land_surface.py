@@ -161,7 +161,7 @@ def test_the_21_attributes():
     np.testing.assert_allclose(first["prec_avg"], 5)
     with pytest.raises(ValueError, match="lacks precipitation; it has temperature"):
         climate_means(weather[["temperature", "potential_evapotranspiration"]])
-    with pytest.raises(ValueError, match="not all of the period 1990-01-01"):
+    with pytest.raises(ValueError, match="1990 to 1991 is not all in the weather"):
         climate_means(weather, ("1990", "1991"))
     assert set(CLIMATE) < set(ATTRIBUTES)
 

@@ -14,7 +14,7 @@ def test_monthly_means_are_those_of_pandas():
     averages = Averages.monthly(times)
     expected = pd.DataFrame(values, times).resample("MS").mean().to_numpy()
     assert averages.count == 4
-    assert averages.row.dtype == torch.int32 and averages.share.dtype == torch.float64
+    assert averages.row.dtype == torch.int32 and averages.weight.dtype == torch.float64
     np.testing.assert_allclose(averages.means(torch.from_numpy(values)), expected, rtol=1e-13)
     assert repr(averages) == "Averages over 4 periods, of 64 of 64 days"
 
@@ -38,9 +38,9 @@ def test_what_does_not_fit_is_refused():
     row, share = torch.tensor([0, 2], dtype=torch.int32), torch.ones(2, dtype=torch.float64)
     with pytest.raises(ValueError, match="row of day 1 is 2: it lies from 0 to below 2"):
         Averages(row, share, 2)
-    with pytest.raises(ValueError, match="share of day 0 is nan"):
+    with pytest.raises(ValueError, match="weight of day 0 is nan"):
         Averages(row, torch.tensor([torch.nan, 1], dtype=torch.float64), 3)
-    with pytest.raises(ValueError, match=r"int32 and their shares float64, not torch\.int64"):
+    with pytest.raises(ValueError, match=r"int32 and their weights float64, not torch\.int64"):
         Averages(row.long(), share, 3)
     with pytest.raises(ValueError, match=r"\(2,\) and \(3,\)"):
         Averages(row, torch.ones(3, dtype=torch.float64), 3)

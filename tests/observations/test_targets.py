@@ -165,7 +165,7 @@ def test_a_part_in_which_nothing_varies_does_not_take_the_others_with_it():
         model(), basins().forcing, basins().discharge, epochs=2, progress=False, **options
     )
     assert torch.equal(weights(both), weights(alone))
-    with pytest.raises(ValueError, match=r"snow water equivalent: .*no site has two different"):
+    with pytest.raises(ValueError, match=r"snow water equivalent: .*no gauge has two different"):
         fit([target], basins().discharge)
 
 
@@ -179,7 +179,7 @@ def test_scales_are_found_by_the_names_of_sites():
     for scale in (porosity, porosity[::-1], porosity.to_series()[::-1], porosity.values):
         table = run.evaluate_target(gh.Target("soil_wetness", content, scale=scale), PERIOD)
         np.testing.assert_allclose(table["rmse"], porosity * direct_errors(run), rtol=1e-4)
-    with pytest.raises(ValueError, match="lacks the site b11"):
+    with pytest.raises(ValueError, match="lacks the gauge b11"):
         fit([gh.Target("soil_wetness", content, scale=porosity[:-1])])
 
 
@@ -264,13 +264,13 @@ def changed(**changes):
     [
         ("soil_wetnes", lambda o: o, "no output 'soil_wetnes'"),
         ("soil_wetness", changed(units="kg"), "not known as a unit for '1'"),
-        ("soil_wetness", lambda o: xr.concat([o, o[:1]], "time"), "observed twice on"),
+        ("soil_wetness", lambda o: xr.concat([o, o[:1]], "time"), "several values on"),
         ("soil_wetness", lambda o: o.assign_coords(time=o["time"] + pd.Timedelta("9000D")),
          "the forcing from"),
         ("soil_wetness", lambda o: o.where(o["time"] != o["time"][150], np.inf),
-         r"is inf in basin 'b00' on 2000-05-30, as are 12 of"),
+         r"is inf on 2000-05-30 in basin 'b00', 12 of"),
         ("soil_wetness", lambda o: o.where(o["gauge"] != "b05", -9999),
-         "is -9999 in basin .* set what is missing"),
+         r"is -9999 on .* in basin 'b05', .* set what is missing"),
         ("soil_wetness", changed(units="m3 m-3"), "not known as a unit for '1'"),
         ("soil_wetness", lambda o: o.assign_coords(time=o.indexes["time"].tz_localize("CET")),
          "in the zone CET"),

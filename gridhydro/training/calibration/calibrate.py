@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from gridhydro.base import files
 from gridhydro.base.arguments import one_of, whole
-from gridhydro.base.arguments import period as period_of
 from gridhydro.base.interrupt import Interrupt
+from gridhydro.base.periods import as_texts as period_of
 from gridhydro.columns.column import Column
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.forcing import Forcing
@@ -26,7 +26,7 @@ from gridhydro.model.model import Model
 from gridhydro.model.run import Run
 from gridhydro.observations.targets import Target
 from gridhydro.training import checkpoint
-from gridhydro.training.calibration.losses import MISFITS
+from gridhydro.training.calibration.losses import LOSSES
 from gridhydro.training.calibration.objective import Observed, Sites, put
 from gridhydro.training.calibration.sceua import STOPS, Search, search
 from gridhydro.training.data import method_of
@@ -104,7 +104,7 @@ def calibrate(
         seen = Observed.discharge(discharge, model, forcing, days, gauges)
     else:
         seen = Observed.target(target, model, forcing, days, gauges)
-    loss = one_of("loss", loss or ("nse" if target is None else target.loss), MISFITS)
+    loss = one_of("loss", loss or ("nse" if target is None else target.loss), LOSSES)
     sites = Sites(model, forcing, seen, days, spinup, loss)
     about = model.options | dict(
         method=method, period=list(period), spinup=spinup, loss=loss, target=seen.about,

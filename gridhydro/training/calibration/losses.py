@@ -1,6 +1,6 @@
-"""What a search makes small at each site and for each of many parameter sets.
+"""Losses of each gauge or cell and of each of many parameter sets, for a calibration.
 
-The formulas of `evaluation.losses`, which training follows, before any mean over sites and
+The formulas of `evaluation.formulas`, which training follows too, before any mean over gauges and
 without a care for gradients: simulated (T, N, M) against observed (T, N) in one unit, NaN where
 there is no observation, gives (N, M), 0 for a perfect fit.
 """
@@ -13,55 +13,46 @@ import torch
 from torch import Tensor
 
 from gridhydro.base.arguments import one_of
-from gridhydro.evaluation.losses import LEAST_SPREAD, low_flow
+from gridhydro.evaluation import formulas
+from gridhydro.evaluation.losses import least_spread, low_flow
 from gridhydro.training.calibration.sceua import fold
 
 
-def misfit(name: str, simulated: Tensor, observed: Tensor) -> Tensor:
-    """The misfit called `name`, (N, M); NaN where a site lacks the observations it takes."""
+def loss_by_cell(name: str, simulated: Tensor, observed: Tensor) -> Tensor:
+    """The loss called `name`, (N, M); NaN where a gauge lacks the observations it takes."""
     valid = ~observed.isnan()
     observed = torch.where(valid, observed, 0.0).to(simulated)[..., None]
-    return MISFITS[one_of("loss", name, MISFITS)](simulated, observed, valid[..., None])
+    valid = valid[..., None]
+
+    def mean(values: Tensor) -> Tensor:
+        """Over the observed days, (N, M) or (N, 1)."""
+        return fold(torch.where(valid, values, 0.0), 0) / valid.sum(0)
+
+    return LOSSES[one_of("loss", name, LOSSES)](simulated, observed, mean)
 
 
-def _nse(simulated, observed, valid) -> Tensor:
-    """1 - NSE (Nash & Sutcliffe 1970)."""
-    departure = observed - _mean(observed, valid)
-    return _mean((simulated - observed) ** 2, valid) / _mean(departure**2, valid)
+def _kge(simulated, observed, mean) -> Tensor:
+    """1 - KGE; a constant simulation counts as uncorrelated."""
+    moments = formulas.Moments.of(simulated, observed, mean, torch.sqrt)
+    return formulas.kge_distance(moments, torch.sqrt, least_spread)
 
 
-def _kge(simulated, observed, valid) -> Tensor:
-    """1 - KGE (Gupta et al. 2009); a constant simulation counts as uncorrelated."""
-    mean_s, mean_o = _mean(simulated, valid), _mean(observed, valid)
-    from_mean_s, from_mean_o = simulated - mean_s, observed - mean_o
-    spread_s, spread_o = (_mean(v**2, valid).sqrt() for v in (from_mean_s, from_mean_o))
-    divisor = torch.maximum(spread_s, LEAST_SPREAD * spread_o) * spread_o
-    correlation = _mean(from_mean_s * from_mean_o, valid) / divisor
-    distance = (correlation - 1) ** 2 + (spread_s / spread_o - 1) ** 2 + (mean_s / mean_o - 1) ** 2
-    return distance.sqrt()
-
-
-def _rmse(simulated, observed, valid) -> Tensor:
+def _rmse(simulated, observed, mean) -> Tensor:
     """Root mean square error, in the unit of the series."""
-    return _mean((simulated - observed) ** 2, valid).sqrt()
+    return formulas.rmse(simulated, observed, mean, torch.sqrt)
 
 
-def _rmse_lowflow(simulated, observed, valid, alpha=0.25) -> Tensor:
-    """As `gridhydro.evaluation.losses.rmse_lowflow_loss`, of each site."""
-    low = _rmse(low_flow(simulated), low_flow(observed), valid)
-    return (1 - alpha) * _rmse(simulated, observed, valid) + alpha * low
+def _rmse_lowflow(simulated, observed, mean, alpha=0.25) -> Tensor:
+    """As `gridhydro.evaluation.losses.rmse_lowflow_loss`, of each gauge."""
+    low = _rmse(low_flow(simulated), low_flow(observed), mean)
+    return (1 - alpha) * _rmse(simulated, observed, mean) + alpha * low
 
 
-MISFITS: dict[str, Callable] = {
-    "nse": _nse,
+LOSSES: dict[str, Callable] = {
+    "nse": formulas.unexplained,
     "kge": _kge,
     "rmse": _rmse,
     "rmse_lowflow": _rmse_lowflow,
 }
 # those that divide by the variance of the observations
 RELATIVE = ("nse", "kge")
-
-
-def _mean(values, valid):
-    """Over the observed days, (N, M) or (N, 1)."""
-    return fold(torch.where(valid, values, 0.0), 0) / valid.sum(0)

@@ -14,8 +14,9 @@ from gridhydro.model.model import Model
 from gridhydro.model.simulate import simulate
 from gridhydro.nets.base import MARGIN
 from gridhydro.observations.discharge import observations, refuse_empty
-from gridhydro.observations.targets import Target, TargetSeries
-from gridhydro.training.calibration.losses import RELATIVE, misfit
+from gridhydro.observations.target_series import TargetSeries
+from gridhydro.observations.targets import Target
+from gridhydro.training.calibration.losses import RELATIVE, loss_by_cell
 from gridhydro.training.data import places_of, training_gauges
 
 # simulated values that are held at once
@@ -144,7 +145,7 @@ class Sites:
             shares = hydrograph.ordinates(*(parameters[f.name] for f in hydrograph.SHAPE))
             series, spinup = hydrograph.convolve(series[first:], shares)[0], spinup - first
         series = self.seen.of(series[spinup:], places)
-        return misfit(self.loss, series, self.seen.values[:, places])
+        return loss_by_cell(self.loss, series, self.seen.values[:, places])
 
     def refuse_infinite(self, lowest: Tensor) -> None:
         """ValueError naming the sites (K,) at which nothing finite was found."""

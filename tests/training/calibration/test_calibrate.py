@@ -8,7 +8,7 @@ import torch
 import gridhydro as gh
 from gridhydro.cli import main
 from gridhydro.evaluation import losses, metrics
-from gridhydro.training.calibration.losses import MISFITS, misfit
+from gridhydro.training.calibration.losses import LOSSES, loss_by_cell
 from tests.support.lumped import basins
 from tests.support.small_basins import FILE, small_basins
 from tests.support.small_world import PERIOD as RASTER
@@ -29,24 +29,24 @@ def search(**options):
 
 
 @pytest.mark.parametrize("name", ["nse", "kge", "rmse_lowflow"])
-def test_misfits_are_the_losses_of_each_site_and_member(name):
+def test_losses_of_a_calibration_are_those_of_training(name):
     random = torch.Generator().manual_seed(1)
     simulated = torch.rand(60, 3, 4, generator=random) * 5
     simulated[:, 1, 2] = 2.0  # constant
     observed = torch.rand(60, 3, generator=random) * 5
     observed[torch.rand(60, 3, generator=random) < 0.3] = torch.nan
-    found = misfit(name, simulated, observed)
+    found = loss_by_cell(name, simulated, observed)
     for site in range(3):
         for member in range(4):
             expected = losses.LOSSES[name](simulated[:, [site], member], observed[:, [site]])
             torch.testing.assert_close(found[site, member], expected, rtol=1e-5, atol=1e-6)
-    assert set(losses.LOSSES) <= set(MISFITS)
+    assert set(losses.LOSSES) <= set(LOSSES)
 
 
 def test_rmse_is_that_of_the_metrics():
     simulated, observed = torch.rand(50, 2, 1), torch.rand(50, 2)
     observed[3:20, 1] = torch.nan
-    found = misfit("rmse", simulated, observed)
+    found = loss_by_cell("rmse", simulated, observed)
     expected = [metrics.rmse(simulated[:, k, 0].numpy(), observed[:, k].numpy()) for k in (0, 1)]
     np.testing.assert_allclose(found[:, 0], expected, rtol=1e-6)
 

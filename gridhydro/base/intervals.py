@@ -1,0 +1,87 @@
+"""Intervals that values of a reference stand for, and means of daily series over them.
+
+An interval is its first moment and the first one after it, as the bounds of CF are; a day belongs
+to the interval that its midnight lies in.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from gridhydro.base.calendar import DAY, without_gaps
+
+
+def intervals(times: pd.DatetimeIndex, frequency: str | None, stamp: str = "start") -> np.ndarray:
+    """(K, 2) datetime64: the intervals of a length that belong to K times.
+
+    "month" is the calendar month that the time lies in. A number of days such as "1D" or "8D"
+    begins at midnight of the time (`stamp` "start"), ends with its day ("end"), or is centred on
+    the time itself ("middle"). "8D" from the start begins anew on 1 January, as the composites of
+    MODIS do. ValueError for other frequencies and for months with several times.
+    """
+    times = pd.DatetimeIndex(times)
+    if frequency == "month":
+        months = times.to_period("M")
+        if months.has_duplicates:
+            twice = months[months.duplicated()][0]
+            raise ValueError(
+                f"several times of the reference lie in {twice}: give their bounds, or a length "
+                "and where the time lies, for example frequency='30D', stamp='middle'"
+            )
+        return np.stack([months.to_timestamp(), (months + 1).to_timestamp()], axis=1)
+    count = str(frequency).removesuffix("D")
+    if not count.isdecimal() or int(count) == 0 or count == frequency:
+        raise ValueError(
+            f"frequency {frequency!r} is not known: 'month', or days such as '1D' and '8D'; or "
+            "give the bounds of the intervals"
+        )
+    length, day = pd.Timedelta(int(count), "D"), times.floor("D")
+    starts = {"start": day, "middle": times - length / 2, "end": day + pd.Timedelta(DAY) - length}
+    if stamp not in starts:
+        raise ValueError(f"stamp is one of {', '.join(starts)}, not {stamp!r}")
+    first = starts[stamp]
+    after = first + length
+    if frequency == "8D" and stamp == "start":
+        new_year = (first.to_period("Y") + 1).to_timestamp()
+        after = after.where(after < new_year, new_year)
+    return np.stack([first, after], axis=1)
+
+
+def checked(bounds, count: int) -> np.ndarray:
+    """(K, 2) datetime64[ns]; ValueError where they are not `count`, or end before they begin."""
+    bounds = np.asarray(bounds, "datetime64[ns]")
+    if bounds.shape != (count, 2):
+        raise ValueError(f"bounds of {count} intervals are ({count}, 2), not {bounds.shape}")
+    wrong = np.flatnonzero(~(bounds[:, 0] < bounds[:, 1]))
+    if wrong.size:
+        first, after = bounds[wrong[0]]
+        raise ValueError(f"interval {wrong[0]} goes from {first} to {after}: it has no length")
+    return bounds
+
+
+def lengths(bounds: np.ndarray) -> np.ndarray:
+    """(K,) lengths in days."""
+    return (bounds[:, 1] - bounds[:, 0]) / DAY
+
+
+def interval_means(days: pd.DataFrame, bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which intervals lie in the days, (K,) bool, and the means of those, (intervals, gauges).
+
+    days  every day once, in order, by gauges or cells. A NaN makes the means of its intervals NaN
+    """
+    dates = without_gaps(days.index.floor("D"), "simulated")
+    begin, end = dates[0].to_datetime64(), dates[-1].to_datetime64() + DAY
+    inside = (bounds[:, 0] >= begin) & (bounds[:, 1] <= end)
+    span = f"{dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}"
+    if not inside.any():
+        raise ValueError(
+            f"no interval of the reference ({bounds.min()} to {bounds.max()}) lies in the "
+            f"simulated days ({span})"
+        )
+    first, after = (dates.searchsorted(bounds[inside, side]) for side in (0, 1))
+    if (first == after).any():
+        raise ValueError("an interval of the reference is shorter than the days simulated")
+    values = days.to_numpy(float)
+    pairs = zip(first, after, strict=True)
+    return inside, np.stack([values[i:j].mean(0) for i, j in pairs])

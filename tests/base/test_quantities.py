@@ -11,6 +11,7 @@ from gridhydro.base.quantities import CODES, OBSERVED, OF_UNIT, SERIES, entries,
 from gridhydro.base.units import conversions
 from gridhydro.columns import column
 from gridhydro.columns.column import Column, Field
+from gridhydro.io.hydropy import FIELDS
 from gridhydro.io.schema import refuse_outside, series_attrs
 from gridhydro.observations.discharge import discharge_table
 from tests.support.lumped import basins
@@ -26,6 +27,8 @@ def test_every_entry_has_a_unit_a_name_and_a_range():
         assert name == "gauge_name" or one.unit in conversions(one.unit), name
         assert one.names == tuple(n.lower() for n in one.names), name
         assert one.codes == CODES, name
+    for one in (*(q for _, q in entries() if q.unit), *FIELDS.values()):
+        assert conversions(one.unit)[one.unit] == (1, 0), one
     spellings = [n for one in SERIES.values() for n in one.names]
     assert len(set(spellings)) == len(spellings) and not set(spellings) & set(SERIES)
 

@@ -144,6 +144,8 @@ def test_an_example_of_its_own_is_on_every_page():
         ("check moselle", 1, "where is the data? give --data FOLDER"),
         ("train moselle --data nowhere", 1, "nowhere is not there"),
         ("train moselle --seed 1 --seeds 2", 1, "--seeds is how many runs to train"),
+        ("evaluate nowhere", 1, "nowhere, so no run in it"),
+        ("export nowhere", 1, "there is no folder"),
         ("synthetic amazon --out new", 1, "where is the data?"),
     ],
 )

@@ -6,6 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from gridhydro.cli.manual import page, takes_period, takes_run
+from gridhydro.config.find import run_folder
 
 _EVALUATE = """
 Simulates the record with a run, compares it with the observations that its
@@ -126,6 +127,8 @@ def add_analyse(commands) -> None:
 
 
 def _evaluate(options: Namespace) -> None:
+    folder = run_folder(options.folder)
+
     from gridhydro.base import files
     from gridhydro.cli.tables import storage_table, target_table
     from gridhydro.config.train_domain import (
@@ -137,40 +140,43 @@ def _evaluate(options: Namespace) -> None:
     )
     from gridhydro.model import run_figures
 
-    run, setup = load_run(options.folder, options.data)
+    run, setup = load_run(folder, options.data)
     scores = evaluate(run, setup, options.period)
     name = "metrics.csv" if options.period is None else f"metrics-{'-'.join(options.period)}.csv"
-    files.replace(options.folder / name, lambda p: scores.to_csv(p, index=False))
-    run_figures.draw_scores(options.folder / "figures", setup.domain, scores)
+    files.replace(folder / name, lambda p: scores.to_csv(p, index=False))
+    run_figures.draw_scores(folder / "figures", setup.domain, scores)
     tables = [report(scores)]
-    if options.period is None and score_storage(run, setup, options.folder) is not None:
-        tables.append(storage_table(options.folder / "storage_metrics.csv"))
-    if options.period is None and score_targets(run, setup, options.folder) is not None:
-        tables.append(target_table(options.folder / "target_metrics.csv"))
-    print("\n\n".join([*tables, f"written: {options.folder / name}, and figures beside it"]))
+    if options.period is None and score_storage(run, setup, folder) is not None:
+        tables.append(storage_table(folder / "storage_metrics.csv"))
+    if options.period is None and score_targets(run, setup, folder) is not None:
+        tables.append(target_table(folder / "target_metrics.csv"))
+    print("\n\n".join([*tables, f"written: {folder / name}, and figures beside it"]))
 
 
 def _simulate(options: Namespace) -> None:
+    run, _ = _one_run(options)
+
     from gridhydro.io import export
 
-    run, _ = _one_run(options)
     export.write_dataset(options.out, run.simulate(outputs=options.outputs))
     print(f"written: {options.out}")
 
 
 def _export(options: Namespace) -> None:
+    run, setup = _one_run(options)
+
     from gridhydro.config.train_domain import evaluate, save
 
-    run, setup = _one_run(options)
     save(run, setup, options.folder, evaluate(run, setup))
     print(f"written: {options.folder}")
 
 
 def _analyse(options: Namespace) -> None:
+    run, setup = _one_run(options)
+
     from gridhydro.analysis.report import analyse
     from gridhydro.io import read_grace
 
-    run, setup = _one_run(options)
     out = options.out or options.folder / "analyses"
     storage = None
     if options.grace is not None:
@@ -186,11 +192,12 @@ def _analyse(options: Namespace) -> None:
 
 def _one_run(options: Namespace):
     """The run of the folder and its setup; ValueError for an ensemble of runs."""
+    folder = run_folder(options.folder)
+
     from gridhydro.config.train_domain import load_run
     from gridhydro.model.ensemble import Ensemble
 
-    run, setup = load_run(options.folder, options.data)
+    run, setup = load_run(folder, options.data)
     if isinstance(run, Ensemble):
-        first = options.folder / "seed-0"
-        raise ValueError(f"{options.folder} holds an ensemble: name one of its runs, {first}")
+        raise ValueError(f"{folder} holds an ensemble: name one of its runs, {folder / 'seed-0'}")
     return run, setup

@@ -1,5 +1,7 @@
-"""Where domain files and data folders are. Standard library only: the command line asks it first,
-so that a wrong name is told before anything large is imported.
+"""Where domain files, data folders and runs are.
+
+Standard library only: the command line asks here first, so that a wrong name is told before
+anything large is imported.
 """
 
 from __future__ import annotations
@@ -45,3 +47,10 @@ def data_folder(data: str | Path | None) -> Path:
     if not Path(given).is_dir():
         raise FileNotFoundError(f"the data folder {Path(given).resolve()} is not there")
     return Path(given)
+
+
+def run_folder(folder: str | Path) -> Path:
+    """The folder of a run; FileNotFoundError where there is no such folder."""
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f"there is no folder {Path(folder).resolve()}, so no run in it")
+    return Path(folder)

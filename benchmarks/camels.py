@@ -19,8 +19,8 @@ import torch
 
 import gridhydro as gh
 from benchmarks.machine import describe
+from gridhydro.config.build_model import build_model, make_split
 from gridhydro.config.load import Setup, load
-from gridhydro.config.train_domain import build_model, make_split
 from gridhydro.io import export
 from gridhydro.training.batches import Batches
 

@@ -20,8 +20,8 @@ import torch
 import gridhydro as gh
 from benchmarks.camels import PERIODS
 from benchmarks.machine import describe
+from gridhydro.config.build_model import build_model
 from gridhydro.config.load import load
-from gridhydro.config.train_domain import build_model
 from gridhydro.model.model import Simulation, State
 from gridhydro.model.river import SECONDS
 from gridhydro.training.batches import Batches

@@ -23,8 +23,8 @@ import torch
 
 import gridhydro as gh
 from benchmarks.machine import describe
+from gridhydro.config.build_model import build_model
 from gridhydro.config.load import load
-from gridhydro.config.train_domain import build_model
 from gridhydro.evaluation import metrics
 from gridhydro.io import read_grace
 

@@ -28,8 +28,8 @@ import xarray as xr
 import gridhydro as gh
 from benchmarks import moselle_land
 from benchmarks.machine import describe
+from gridhydro.config.build_model import build_model
 from gridhydro.config.load import load
-from gridhydro.config.train_domain import build_model
 from gridhydro.evaluation import plots
 from gridhydro.evaluation.tables import to_markdown
 from gridhydro.io import export

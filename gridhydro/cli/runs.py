@@ -126,28 +126,18 @@ def add_analyse(commands) -> None:
 
 
 def _evaluate(options: Namespace) -> None:
-    from gridhydro.base import files
     from gridhydro.cli.tables import storage_table, target_table
-    from gridhydro.config.train_domain import (
-        evaluate,
-        load_run,
-        report,
-        score_storage,
-        score_targets,
-    )
-    from gridhydro.model import run_figures
+    from gridhydro.config.score_domain import load_run, report, score, scores_file
 
     run, setup = load_run(options.folder, options.data)
-    scores = evaluate(run, setup, options.period)
-    name = "metrics.csv" if options.period is None else f"metrics-{'-'.join(options.period)}.csv"
-    files.replace(options.folder / name, lambda p: scores.to_csv(p, index=False))
-    run_figures.draw_scores(options.folder / "figures", setup.domain, scores)
-    tables = [report(scores)]
-    if options.period is None and score_storage(run, setup, options.folder) is not None:
+    tables = [report(score(run, setup, options.folder, options.period))]
+    if options.period is None and setup.storage is not None:
         tables.append(storage_table(options.folder / "storage_metrics.csv"))
-    if options.period is None and score_targets(run, setup, options.folder) is not None:
-        tables.append(target_table(options.folder / "target_metrics.csv"))
-    print("\n\n".join([*tables, f"written: {options.folder / name}, and figures beside it"]))
+    others = options.folder / "target_metrics.csv"
+    if options.period is None and setup.targets and others.exists():
+        tables.append(target_table(others))
+    name = options.folder / scores_file(options.period)
+    print("\n\n".join([*tables, f"written: {name}, and figures beside it"]))
 
 
 def _simulate(options: Namespace) -> None:
@@ -159,10 +149,10 @@ def _simulate(options: Namespace) -> None:
 
 
 def _export(options: Namespace) -> None:
-    from gridhydro.config.train_domain import evaluate, save
+    from gridhydro.config.score_domain import finish
 
     run, setup = _one_run(options)
-    save(run, setup, options.folder, evaluate(run, setup))
+    finish(run, setup, options.folder)
     print(f"written: {options.folder}")
 
 
@@ -186,7 +176,7 @@ def _analyse(options: Namespace) -> None:
 
 def _one_run(options: Namespace):
     """The run of the folder and its setup; ValueError for an ensemble of runs."""
-    from gridhydro.config.train_domain import load_run
+    from gridhydro.config.score_domain import load_run
     from gridhydro.model.ensemble import Ensemble
 
     run, setup = load_run(options.folder, options.data)

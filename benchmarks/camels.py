@@ -102,9 +102,8 @@ def run(job: Job, setup: Setup, out: Path) -> None:
     trained.save_model(folder)
     untrained = () if setup.model.column == "lstm" else UNTRAINED
     series = trained.simulate(outputs=untrained)
-    simulated = series["discharge"].transpose("time", "gauge").to_pandas()
     for name, period in PERIODS.items():
-        scores = trained.evaluate(setup.discharge, period, name=name, simulated=simulated)
+        scores = trained.evaluate(setup.discharge, period, name=name)
         scores.to_csv(folder / f"scores-{name}.csv", index=False)
     test = series.sel(time=slice(*PERIODS["test"]))
     export.write_dataset(folder / "discharge.nc", test[["discharge"]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 
@@ -106,8 +107,10 @@ def write_discharge(path: str | Path, discharge: pd.DataFrame, what: str) -> Non
 
     `pandas.read_csv(path, comment="#", index_col=0, parse_dates=True)` reads it again.
     """
+    marked = any("#" in str(name) for name in discharge.columns)  # within quotes it is no comment
+    quoting = csv.QUOTE_NONNUMERIC if marked else csv.QUOTE_MINIMAL
     write_table(
-        path, discharge.rename_axis("date"), index=True, date_format="%Y-%m-%d",
+        path, discharge.rename_axis("date"), index=True, quoting=quoting, date_format="%Y-%m-%d",
         float_format="%.6g", comment=f"{what} discharge at the gauges, means of the day, m3 s-1",
         rest=("(name of a gauge)", "m3 s-1", f"{what} discharge, mean of the day"),
     )  # fmt: skip

@@ -22,7 +22,7 @@ from gridhydro.evaluation import metrics, plot_scores, plots
 from gridhydro.evaluation.baseflow import baseflow_index
 from gridhydro.evaluation.tables import compare, to_markdown
 
-METRICS = ("nse", "kge", "correlation", "bias", "fhv", "flv", "rmse_low", "rmse_high")
+METRICS = ("nse", "kge", "correlation", "percent_bias", "fhv", "flv", "rmse_low", "rmse_high")
 MAPPED = ("beta", "FC", "K2", "gamma", "route_a", "route_b")
 RESULTS = Path(__file__).parent / "results" / "camels_us_400"
 
@@ -34,7 +34,7 @@ def folders(runs: Path, study: str, variant: str) -> list[Path]:
 
 
 def scores(folder: Path, period: str) -> pd.DataFrame:
-    return pd.read_csv(folder / f"scores-{period}.csv", dtype={"site": str})
+    return pd.read_csv(folder / f"scores-{period}.csv", dtype={"gauge": str})
 
 
 def wet(setup) -> list[str]:
@@ -134,7 +134,7 @@ def nobody_trained_on(runs: Path, out: Path, setup, data: Path) -> str:
             et = untrained_variables.spatial(means["actual_evapotranspiration"], lost[lost > 0])
             row = {
                 "BFI correlation": bfi["correlation"], "BFI rmse": bfi["rmse"],
-                "ET correlation": et["correlation"], "ET error mm d-1": et["mean_error"],
+                "ET correlation": et["correlation"], "ET error mm d-1": et["bias"],
             }  # fmt: skip
             if grace is not None:
                 row["TWSA correlation"] = storage(folder, grace)

@@ -23,8 +23,8 @@ import torch
 
 import gridhydro as gh
 from benchmarks.machine import describe
+from gridhydro.config.build_model import build_model
 from gridhydro.config.load import load
-from gridhydro.config.train_domain import build_model
 from gridhydro.evaluation import metrics
 from gridhydro.io import read_grace
 
@@ -97,18 +97,16 @@ def score(run, setup, storage):
     each basin its mean flows of the test period (mm d-1) and its parameters."""
     windows = storage.windows(run.forcing.times)
     names = list(setup.domain.gauges.index)
-    _, simulation = run._simulation(None, MEANS, windows.averages)
+    simulation = run.simulation(MEANS, windows.averages)
     index = pd.DatetimeIndex(run.forcing.times, name="time")
-    simulated = pd.DataFrame(simulation.discharge.numpy(), index, names)
     gauges = pd.concat(
-        run.evaluate(setup.discharge, period, name=name, simulated=simulated)
-        for name, period in PERIODS.items()
+        run.evaluate(setup.discharge, period, name=name) for name, period in PERIODS.items()
     )
     found = storage.anomalies(simulation.storage.double(), windows).numpy()
     series = pd.DataFrame(found, middles(storage).rename("time"), names)
     days = slice(*index.slice_locs(*PERIODS["test"]))
     means = {name: values[days].mean(0) for name, values in simulation.outputs.items()}
-    return gauges, series, pd.DataFrame(means | run._mean_parameters(), names).rename_axis("site")
+    return gauges, series, pd.DataFrame(means | run.mean_parameters(), names).rename_axis("gauge")
 
 
 def observed(setup, storage) -> pd.DataFrame:
@@ -128,15 +126,15 @@ def score_storage(simulated: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
     for name, period in PERIODS.items():
         a, b = (frame.loc[slice(*period)] for frame in (simulated, seen))
         away = [f - f.groupby(f.index.month).transform("mean") for f in (a, b)]
-        for site in b:
-            s, o = a[site].to_numpy(), b[site].to_numpy()
+        for gauge in b:
+            s, o = a[gauge].to_numpy(), b[gauge].to_numpy()
             rows.append(
                 {
-                    "site": site, "period": name, "nse": metrics.nse(s, o),
+                    "gauge": gauge, "period": name, "nse": metrics.nse(s, o),
                     "centred": metrics.nse(s - s.mean(), o - o.mean()),
                     "correlation": metrics.correlation(s, o), "rmse": metrics.rmse(s, o),
                     "spread": s.std() / o.std(),
-                    "departures": metrics.correlation(away[0][site], away[1][site]),
+                    "departures": metrics.correlation(away[0][gauge], away[1][gauge]),
                 }
             )  # fmt: skip
     return pd.DataFrame(rows)

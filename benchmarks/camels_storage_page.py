@@ -59,11 +59,11 @@ def collect(runs: Path, seen: pd.DataFrame) -> dict[tuple[float, int], dict]:
     found = {}
     for file in sorted(runs.glob("weight-*/seed-*/job.json")):
         about = json.loads(file.read_text())
-        tables = [pd.read_csv(file.parent / "scores-discharge.csv", dtype={"site": str})]
+        tables = [pd.read_csv(file.parent / "scores-discharge.csv", dtype={"gauge": str})]
         simulated = pd.read_csv(file.parent / "storage.csv", index_col=0, parse_dates=True)
         tables.append(score_storage(simulated, seen))
-        discharge, stored = (t.set_index(["period", "site"]) for t in tables)
-        means = pd.read_csv(file.parent / "means.csv", dtype={"site": str}).set_index("site")
+        discharge, stored = (t.set_index(["period", "gauge"]) for t in tables)
+        means = pd.read_csv(file.parent / "means.csv", dtype={"gauge": str}).set_index("gauge")
         found[about["weight"], about["seed"]] = dict(
             about=about, discharge=discharge, storage=stored, series=simulated, means=means
         )
@@ -153,7 +153,7 @@ def beside(jobs, setup) -> str:
         taken = untrained_variables.spatial(means["actual_evapotranspiration"], lost[lost > 0])
         row = {"trained on": label(weight), "seed": str(seed)}
         row |= {"BFI correlation": flow["correlation"], "ET correlation": taken["correlation"]}
-        row |= {"ET error mm d-1": taken["mean_error"]}
+        row |= {"ET error mm d-1": taken["bias"]}
         rows.append(row | {name: means[name].median() for name in SHAPES})
     return to_markdown(pd.DataFrame(rows))
 

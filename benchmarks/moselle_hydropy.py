@@ -28,8 +28,8 @@ import xarray as xr
 import gridhydro as gh
 from benchmarks import moselle_land
 from benchmarks.machine import describe
+from gridhydro.config.build_model import build_model
 from gridhydro.config.load import load
-from gridhydro.config.train_domain import build_model
 from gridhydro.evaluation import plots
 from gridhydro.evaluation.tables import to_markdown
 from gridhydro.io import export
@@ -82,7 +82,8 @@ def parts(kind: str, setup, seed: int):
     else:
         whole = {"river_lag": land.defaults["river_lag"] * land.reservoirs}
         options |= dict(network="none", defaults=land.defaults | whole)
-    forcing = setup.forcing.assign(land.forcing(setup.forcing["time"].values).data_vars)
+    weather = setup.forcing.dataset(setup.domain)
+    forcing = weather.assign(land.forcing(setup.times).data_vars)
     return gh.Model(setup.domain, **options), forcing
 
 
@@ -100,14 +101,14 @@ def run_job(job: Path, kind: str, setup, seed: int, epochs: int | None) -> None:
     series = run.simulate(outputs=BUDGET)
     simulated = series["discharge"].transpose("time", "gauge").to_pandas()
     scores = [
-        run.evaluate(setup.discharge, period, name=name, simulated=simulated)
+        run.evaluate(setup.discharge, period, name=name)
         for name, period in (("training", given.period), ("validation", given.validation))
     ]
     pd.concat(scores).to_csv(job / "scores.csv", index=False)
     simulated.round(3).to_csv(job / "discharge.csv")
     weights = setup.domain.area / setup.domain.area.sum()
     means = {name: setup.domain.pack(series[name]) @ weights for name in BUDGET}
-    means["precipitation"] = setup.domain.pack(setup.forcing["precipitation"]) @ weights
+    means["precipitation"] = setup.forcing.by_field()["precipitation"].values @ weights
     pd.DataFrame(means, simulated.index).round(4).to_csv(job / "budget.csv")
     run.history.to_csv(job / "history.csv", index=False)
     export.write_dataset(job / "parameters.nc", run.parameters)
@@ -131,7 +132,7 @@ def page(runs: Path, out: Path, setup) -> None:
         rows.append(
             {"column": kind, "seed": str(about["seed"]), "epochs": about["epochs"]}
             | {f"{m.upper()} {p}": scores.loc[p, m] for p in scores.index for m in ("kge", "nse")}
-            | {f"bias {p} %": scores.loc[p, "bias"] for p in scores.index}
+            | {f"bias {p} %": scores.loc[p, "percent_bias"] for p in scores.index}
             | {"seconds": about["seconds"]}
         )
         label = {"column": kind, "seed": str(about["seed"])}

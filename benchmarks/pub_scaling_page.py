@@ -48,7 +48,7 @@ def main() -> None:
     for period, days in PERIODS.items():
         some = scores[scores["period"] == period]
         sections[f"Basins held out, {'-'.join(days)}"] = curves(some)
-    without = scores[(scores["period"] == "training") & ~scores["site"].isin(excess)]
+    without = scores[(scores["period"] == "training") & ~scores["gauge"].isin(excess)]
     sections[f"The first without the {len(excess)} basins with more flow than rain"] = curves(
         without
     )
@@ -74,7 +74,7 @@ def collect(runs: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         _, fold, _, draw = place.split("-")
         name = next(v for v in ORDER if v.replace(" ", "-") == variant)
         job = dict(zip(KEYS, (name, float(share.split("-")[1]), int(fold), int(draw)), strict=True))
-        table = pd.read_csv(file.parent / "scores.csv", dtype={"site": str})
+        table = pd.read_csv(file.parent / "scores.csv", dtype={"gauge": str})
         tables.append(table.assign(**job))
         content = json.loads(file.read_text())
         about.append(job | {k: content.get(k) for k in ("basins", "steps", "seconds", "loss")})
@@ -115,7 +115,7 @@ def pooled(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def told(scores: pd.DataFrame, folds: list[int]) -> str:
-    sites = scores["site"].nunique()
+    sites = scores["gauge"].nunique()
     draws = "; ".join(f"{share:g} %: {number}" for share, number in SHARES.items())
     return f"{len(folds)} folds, {sites} basins held out. Draws of the basins trained on: {draws}."
 
@@ -163,11 +163,11 @@ def differences(scores: pd.DataFrame) -> str:
 
 def at_sites(runs: Path) -> pd.DataFrame | None:
     file = runs / "calibrated" / "scores.csv"
-    return pd.read_csv(file, dtype={"site": str}) if file.exists() else None
+    return pd.read_csv(file, dtype={"gauge": str}) if file.exists() else None
 
 
 def own(site: pd.DataFrame, scores: pd.DataFrame) -> str:
-    site = site[site["site"].isin(scores["site"])]
+    site = site[site["gauge"].isin(scores["gauge"])]
     table = site.groupby("period", sort=False)[list(METRICS)].median()
     table.insert(0, "basins", site.groupby("period").size())
     return to_markdown(table.rename(columns=METRICS))
@@ -225,7 +225,7 @@ def scaling(scores: pd.DataFrame, site: pd.DataFrame | None) -> Figure:
                 marker="o", ms=4,
             )  # fmt: skip
         if site is not None:
-            here = site[site["site"].isin(scores["site"]) & (site["period"] == "training")]
+            here = site[site["gauge"].isin(scores["gauge"]) & (site["period"] == "training")]
             axis.axhline(here[metric].median(), color="0.45", lw=1, label="calibrated there")
         if metric == "kge_2012":
             axis.plot(

@@ -119,14 +119,8 @@ def run_job(job: Path, name: str, world, land, weather, folder: Path, options) -
 def score(run, discharge, storage) -> dict[str, pd.DataFrame]:
     """NSE of each gauge and each tile in both periods."""
     windows = storage.windows(run.forcing.times)
-    _, simulation = run._simulation(None, (), windows.averages)
-    times = run.forcing.times
-    index = pd.DatetimeIndex(times, name="time")
-    simulated = pd.DataFrame(simulation.discharge.numpy(), index, list(discharge.columns))
-    gauges = [
-        run.evaluate(discharge, period, name=name, simulated=simulated)
-        for name, period in PERIODS.items()
-    ]
+    simulation = run.simulation((), windows.averages)
+    gauges = [run.evaluate(discharge, period, name=name) for name, period in PERIODS.items()]
     found, seen = storage.anomalies(simulation.storage, windows), storage.observed(windows)
     middle = pd.DatetimeIndex(storage.start + (storage.end - storage.start) / 2)
     tiles = []

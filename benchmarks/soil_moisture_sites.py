@@ -81,7 +81,7 @@ class Sites:
         """Of the test period, a row a cell: scores of soil wetness, and the mean of
         evapotranspiration beside that of the truth, mm yr-1."""
         run, test = self.run(parameters), slice(*TEST)
-        table = run.evaluate_target(self.target, TEST).set_index("site")
+        table = run.evaluate_target(self.target, TEST).set_index("gauge")
         modelled = run.simulate(outputs="actual_evapotranspiration")["actual_evapotranspiration"]
         for name, series in (("et", modelled), ("et_truth", self.evapotranspiration)):
             table[name] = 365.25 * series.sel(time=test).mean("time").to_series()

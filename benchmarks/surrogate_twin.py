@@ -183,7 +183,7 @@ def scores(box: BlackBox, twin: Twin, simulated: xr.Dataset) -> pd.DataFrame:
             ]
             pairs = [(s.sel(gauge=g).values, o.sel(gauge=g).values) for g in chosen]
             row = {"output": field.name, "sites": where}
-            for name in ("nse", "correlation", "rmse", "bias"):
+            for name in ("nse", "correlation", "rmse", "percent_bias"):
                 row[name] = np.nanmedian([metrics.METRICS[name](*pair) for pair in pairs])
             rows.append(row)
     return pd.DataFrame(rows)

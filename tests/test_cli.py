@@ -203,7 +203,7 @@ def test_from_a_domain_file_to_a_run_and_back(data, tmp_path, capsys):
     arguments = ("train", "lez", "--data", folder, "--out", out)
     code, text, err = call(*arguments, "--epochs", 3, capsys=capsys)
     assert code == 0, err
-    scores = pd.read_csv(out / "metrics.csv").set_index("site")
+    scores = pd.read_csv(out / "metrics.csv").set_index("gauge")
     assert scores.loc["Y3204030", "gauge_use"] == "held out"
     for name in ("parameters.nc", "fluxes.nc", "domain.nc", "domain.toml", "run.json"):
         assert (out / name).exists(), name

@@ -57,7 +57,7 @@ def water_budget(
     """
     column, regions = run.model.column, Regions.of(run.model.domain, gauges, between)
     rain, losses = _balance(column)
-    record = run._forcing(forcing)
+    record = run.record(forcing)
     parts, starts, days = _months(record.times, record.between(*period_of(period)))
     shape = len(parts), len(regions.names)
     found = {name: np.zeros(shape) for name in (*list(TERMS)[:3], *_EDGES)}

@@ -102,7 +102,8 @@ def against_observed(budget: xr.Dataset) -> pd.DataFrame:
     """Scores of discharge, ET and storage change, a row for each site and term.
 
     Over the periods of the budget (months, or years as `total` makes them) that are observed:
-    simulated and observed mean, bias and rmse in mm yr-1, correlation, and the number of periods.
+    simulated and observed mean, bias (simulated minus observed) and rmse in mm yr-1, as the column
+    `unit` says, correlation, and the number of periods.
     ValueError where nothing is observed.
     """
     terms = [term for term in COMPARED if OBSERVED + term in budget]
@@ -117,6 +118,6 @@ def against_observed(budget: xr.Dataset) -> pd.DataFrame:
             s, o, days = s[known], o[known], budget["days"].values[known]
             means = [float((v * days).sum() / days.sum()) if o.size else np.nan for v in (s, o)]
             scores = metrics.rmse(s, o), metrics.correlation(s, o)
-            rows.append((site, term, *means, means[0] - means[1], *scores, o.size))
-    columns = ("site", "term", "simulated", "observed", "bias", "rmse", "correlation", "periods")
-    return pd.DataFrame(rows, columns=list(columns))
+            rows.append((site, term, "mm yr-1", *means, means[0] - means[1], *scores, o.size))
+    columns = ["site", "term", "unit", "simulated", "observed", "bias", "rmse", "correlation"]
+    return pd.DataFrame(rows, columns=[*columns, "periods"])

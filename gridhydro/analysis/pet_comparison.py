@@ -111,7 +111,7 @@ def _reindexed(array: xr.DataArray) -> Of:
 def seen_by(run: Run, forcing=None) -> Of:
     """Potential evapotranspiration as the column of a run sees it, with the correction of a network
     if it has one; for the `others` of `compare_pet`."""
-    record, model = run._forcing(forcing), run.model.eval()
+    record, model = run.record(forcing), run.model.eval()
     row = [field.name for field in model.column.forcings].index(PET)
 
     def of(times: pd.DatetimeIndex) -> xr.DataArray:

@@ -11,8 +11,9 @@ import xarray as xr
 from gridhydro.analysis import budget, evapotranspiration, importance, pet_comparison, plot_analyses
 from gridhydro.analysis.budget import OBSERVED
 from gridhydro.analysis.pet_comparison import PET
-from gridhydro.base.files import replace
 from gridhydro.evaluation import plots
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.io.csv_tables import write_table
 from gridhydro.io.export import write_dataset
 from gridhydro.model.run import Run
 from gridhydro.nets import Parameterization
@@ -25,7 +26,7 @@ def analyse(
     *,
     discharge=None,
     storage: xr.Dataset | None = None,
-    weather: xr.Dataset | None = None,
+    weather: xr.Dataset | Forcing | None = None,
     pet: Mapping[str, xr.DataArray] | None = None,
     gauges: Sequence[str] | None = None,
     forcing=None,
@@ -48,6 +49,8 @@ def analyse(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(weather, Forcing):
+        weather = weather.dataset(run.model.domain)
     found: dict[str, object] = {"left_out": {}}
     observed = discharge is not None or storage is not None
     if not observed:
@@ -89,7 +92,7 @@ def _write_budget(folder: Path, name: str, months: xr.Dataset) -> None:
     write_dataset(folder / f"{name}.nc", months, "water budget by month")
     years, whole = budget.total(months, "YS"), budget.total(months)
     for ending, values in (("monthly", months), ("yearly", years), ("whole", whole)):
-        _csv(folder / f"{name}_{ending}.csv", budget.table(values))
+        write_table(folder / f"{name}_{ending}.csv", budget.table(values))
     plots.save(plot_analyses.budget(years), folder / f"{name}.png")
     plots.save(plot_analyses.budget(months), folder / f"{name}_monthly.png")
 
@@ -97,7 +100,7 @@ def _write_budget(folder: Path, name: str, months: xr.Dataset) -> None:
 def _write_scores(folder: Path, ending: str, months: xr.Dataset) -> pd.DataFrame:
     years = budget.total(months, "YS")
     scores = evapotranspiration.against_observed(years)
-    _csv(folder / f"evapotranspiration{ending}.csv", scores)
+    write_table(folder / f"evapotranspiration{ending}.csv", scores)
     plots.save(plot_analyses.biases(scores), folder / f"biases{ending}.png")
     if f"{OBSERVED}evapotranspiration" in years:
         figure = plot_analyses.evapotranspiration(years)
@@ -114,7 +117,7 @@ def _write_pet(run, folder, weather, pet, gauges, period, forcing, progress) -> 
         weather, domain, gauges, period=period, others=others, progress=progress
     )
     write_dataset(folder / "pet.nc", compared, "potential evapotranspiration by method")
-    _csv(folder / "pet.csv", pet_comparison.table(compared))
+    write_table(folder / "pet.csv", pet_comparison.table(compared))
     plots.save(plot_analyses.pet(compared), folder / "pet.png")
     if not domain.lumped:
         plots.save(plot_analyses.pet_maps(compared, domain), folder / "pet_maps.png")
@@ -132,9 +135,7 @@ def _importance(run, folder, found, draws, seed, progress) -> None:
         return
     found["importance"] = values
     write_dataset(folder / "importance.nc", values, "expected gradients")
-    _csv(folder / "importance.csv", importance.table(values).reset_index())
+    part = ("(name of a parameter)", "1", "mean absolute expected gradient, fraction of its range")
+    table = importance.table(values).reset_index()
+    write_table(folder / "importance.csv", table, rest=part)
     plots.save(plot_analyses.importance(values), folder / "importance.png")
-
-
-def _csv(path: Path, table: pd.DataFrame) -> None:
-    replace(path, lambda p: table.to_csv(p, index=False))

@@ -21,7 +21,7 @@ from gridhydro.base.units import to_unit
 from gridhydro.evaluation import metrics
 
 COLUMNS = (
-    "site", "simulated_mean", "reference_mean", "correlation", "rmse", "mean_error",
+    "site", "simulated_mean", "reference_mean", "correlation", "rmse", "bias",
     "cv_residuals", "intervals", "outside",
 )  # fmt: skip
 
@@ -49,7 +49,7 @@ def compare(
     baseline   two days: both lose their mean over the intervals between them that both have, as
                storage anomalies do
 
-    Columns: site, simulated_mean, reference_mean, rmse, mean_error (simulated minus reference; unit
+    Columns: site, simulated_mean, reference_mean, rmse, bias (simulated minus reference; unit
     of the simulation), correlation, cv_residuals (standard deviation of the residuals over the mean
     of the reference, Feng et al. 2024; NaN for anomalies), intervals compared, and outside: those
     that reach beyond the simulated days and count nowhere. A NaN simulated on a day of an interval
@@ -88,7 +88,7 @@ def compare(
 def spatial(simulated: Mapping | pd.Series, reference: Mapping | pd.Series) -> dict[str, float]:
     """Agreement over sites of one value each (a baseflow index, a mean), both by site id.
 
-    correlation, rmse and mean_error over the sites where both have a value, and two numbers:
+    correlation, rmse and bias over the sites where both have a value, and two numbers:
     sites compared, and undefined, the sites of both that lack a value in one of them.
     """
     series = [
@@ -104,7 +104,7 @@ def spatial(simulated: Mapping | pd.Series, reference: Mapping | pd.Series) -> d
     return {
         "correlation": metrics.correlation(s, r),
         "rmse": metrics.rmse(s, r),
-        "mean_error": float(np.mean(s - r)) if s.size else np.nan,
+        "bias": metrics.bias(s, r),
         "sites": len(known),
         "undefined": len(both) - len(known),
     }

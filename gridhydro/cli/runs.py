@@ -129,28 +129,18 @@ def add_analyse(commands) -> None:
 def _evaluate(options: Namespace) -> None:
     folder = run_folder(options.folder)
 
-    from gridhydro.base import files
     from gridhydro.cli.tables import storage_table, target_table
-    from gridhydro.config.train_domain import (
-        evaluate,
-        load_run,
-        report,
-        score_storage,
-        score_targets,
-    )
-    from gridhydro.model import run_figures
+    from gridhydro.config.score_domain import load_run, report, score, scores_file
 
     run, setup = load_run(folder, options.data)
-    scores = evaluate(run, setup, options.period)
-    name = "metrics.csv" if options.period is None else f"metrics-{'-'.join(options.period)}.csv"
-    files.replace(folder / name, lambda p: scores.to_csv(p, index=False))
-    run_figures.draw_scores(folder / "figures", setup.domain, scores)
-    tables = [report(scores)]
-    if options.period is None and score_storage(run, setup, folder) is not None:
+    tables = [report(score(run, setup, folder, options.period))]
+    if options.period is None and setup.storage is not None:
         tables.append(storage_table(folder / "storage_metrics.csv"))
-    if options.period is None and score_targets(run, setup, folder) is not None:
-        tables.append(target_table(folder / "target_metrics.csv"))
-    print("\n\n".join([*tables, f"written: {folder / name}, and figures beside it"]))
+    others = folder / "target_metrics.csv"
+    if options.period is None and setup.targets and others.exists():
+        tables.append(target_table(others))
+    name = folder / scores_file(options.period)
+    print("\n\n".join([*tables, f"written: {name}, and figures beside it"]))
 
 
 def _simulate(options: Namespace) -> None:
@@ -163,11 +153,10 @@ def _simulate(options: Namespace) -> None:
 
 
 def _export(options: Namespace) -> None:
+    from gridhydro.config.score_domain import finish
+
     run, setup = _one_run(options)
-
-    from gridhydro.config.train_domain import evaluate, save
-
-    save(run, setup, options.folder, evaluate(run, setup))
+    finish(run, setup, options.folder)
     print(f"written: {options.folder}")
 
 
@@ -194,7 +183,7 @@ def _one_run(options: Namespace):
     """The run of the folder and its setup; ValueError for an ensemble of runs."""
     folder = run_folder(options.folder)
 
-    from gridhydro.config.train_domain import load_run
+    from gridhydro.config.score_domain import load_run
     from gridhydro.model.ensemble import Ensemble
 
     run, setup = load_run(folder, options.data)

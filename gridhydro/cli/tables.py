@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from gridhydro.config.train_domain import report
+from gridhydro.config.score_domain import report
+from gridhydro.evaluation.tables import place_of
 
 
 def print_scores(out: Path, scores: pd.DataFrame, files: str) -> None:
@@ -35,8 +36,9 @@ def target_table(path: Path) -> str:
     """Medians over cells or gauges of target_metrics.csv, by target and period."""
     table = pd.read_csv(path)
     keys = ["target", "unit", "period", *(["gauge_use"] if "gauge_use" in table else [])]
+    places = f"{place_of(table)}s"
     table = table.groupby(keys, sort=False)
     scores = ["rmse", "ubrmse", "bias", "correlation", "nse", "kge"]
-    medians = table[scores].median().assign(cells=table.size())
+    medians = table[scores].median().assign(**{places: table.size()})
     text = medians.to_string(float_format=lambda v: f"{v:.3f}")
-    return f"other targets, median over the cells (rmse, ubrmse and bias in their unit)\n{text}"
+    return f"other targets, median over the {places} (rmse, ubrmse and bias in their unit)\n{text}"

@@ -12,7 +12,7 @@ from gridhydro.config.parse import locate
 from gridhydro.config.sections import AttributeOptions
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.grid import crs_or, read_grid, same_crs, spatial_dims
-from gridhydro.domain.packing import OtherGrid
+from gridhydro.domain.packing import OtherGrid, matching
 from gridhydro.io import read_raster
 
 HOWS = ("mean", "fraction", "direction")
@@ -76,15 +76,31 @@ def on_domain(raster: xr.DataArray, domain: Domain, gaps: bool = False) -> xr.Da
     A coarser one may be in another reference system; a finer one in another is refused. Cells
     without data are refused too, unless it may have gaps.
     """
-    if same_crs(raster, domain.crs):
-        try:
-            values = domain.pack(raster, gaps)
-        except OtherGrid:
-            pass
-        else:
-            lead = [dim for dim in raster.dims if dim not in spatial_dims(raster)]
-            coords = {dim: raster[dim] for dim in lead if dim in raster.coords}
-            return domain.unpack(values, raster.name, raster.attrs, lead, coords)
+    if not _same_grid(raster, domain):
+        return _brought(raster, domain, gaps)
+    lead = [dim for dim in raster.dims if dim not in spatial_dims(raster)]
+    coords = {dim: raster[dim] for dim in lead if dim in raster.coords}
+    return domain.unpack(domain.pack(raster, gaps), raster.name, raster.attrs, lead, coords)
+
+
+def values_on(raster: xr.DataArray, domain: Domain) -> np.ndarray:
+    """Values (..., N) of the domain's cells, as `on_domain` brings them there."""
+    return domain.pack(raster if _same_grid(raster, domain) else _brought(raster, domain))
+
+
+def _same_grid(raster: xr.DataArray, domain: Domain) -> bool:
+    """Whether the cells of a raster are those of the domain."""
+    if not same_crs(raster, domain.crs):
+        return False
+    try:
+        matching(raster, domain.grid)
+    except OtherGrid:
+        return False
+    return True
+
+
+def _brought(raster: xr.DataArray, domain: Domain, gaps: bool = False) -> xr.DataArray:
+    """A raster of another grid on the domain."""
     grid = read_grid(raster, crs_or(raster, domain.crs))
     fine = np.median(grid.cell_area()) < 0.6 * np.median(domain.area)
     return domain.aggregate(raster, gaps=gaps) if fine else domain.regrid(raster, gaps=gaps)

@@ -13,6 +13,7 @@ from gridhydro.columns import column as column_named
 from gridhydro.config.load import LSTM_OPTIONS, Setup
 from gridhydro.config.parse import named, refuse_unknown
 from gridhydro.inputs.basins import filled_for
+from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.history import History
 from gridhydro.model.lstm_model import make_model
 from gridhydro.model.river import River
@@ -59,7 +60,10 @@ def _history(setup: Setup) -> History:
     discharge where it is fitted. Of gauges held out it reads the forcing only: they are scored.
     """
     column = column_named(setup.model.column)
-    series = [setup.forcing[[f.name for f in column.forcings]]]
+    if isinstance(setup.forcing, Forcing):
+        series = [setup.forcing.chosen(setup.domain, column)]
+    else:
+        series = [setup.forcing[[f.name for f in column.forcings]]]
     trained = set(_trained(setup))
     held_out = [gauge for gauge in setup.domain.gauges.index if gauge not in trained]
     for target in setup.targets:

@@ -9,7 +9,8 @@ import torch
 
 from gridhydro.config.build_model import make_split
 from gridhydro.config.load import Setup, load
-from gridhydro.config.train_domain import announce, begin, behind_warmup, evaluate, save
+from gridhydro.config.score_domain import behind_warmup, finish
+from gridhydro.config.train_domain import announce, begin
 from gridhydro.observations.targets import Target
 from gridhydro.training.batches import Batches
 from gridhydro.training.calibration.calibrate import calibrate
@@ -48,8 +49,7 @@ def calibrate_domain(
     spinup = settings.spinup
     if settings.batches is not None:
         spinup = Batches(**settings.batches).warmup
-        times = pd.DatetimeIndex(setup.forcing["time"].to_index())
-        period = behind_warmup(setup, period, times)
+        period = behind_warmup(setup, period, setup.times)
     out = Path(out)
     begin(out, setup, {}, resume)
     if progress:
@@ -65,9 +65,7 @@ def calibrate_domain(
         properties=None if setup.land is None else setup.land.properties, resume=resume,
         seed=settings.seed if seed is None else seed, progress=progress,
     )  # fmt: skip
-    scores = evaluate(run, setup)
-    save(run, setup, out, scores)
-    return scores
+    return finish(run, setup, out)
 
 
 def _named(setup: Setup, name: str) -> Target:

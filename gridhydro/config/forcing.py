@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from dataclasses import fields as keys_of
 from pathlib import Path
 
@@ -9,20 +10,21 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base import calendar
 from gridhydro.base.arguments import one_of
 from gridhydro.base.quantities import SERIES
 from gridhydro.base.units import to_unit
 from gridhydro.columns.column import Field
-from gridhydro.config.attributes import on_domain
+from gridhydro.config.attributes import values_on
 from gridhydro.config.parse import locate, named, read_options, refuse_unknown, refuse_unused
 from gridhydro.config.sections import ForcingOptions, WeatherOptions
 from gridhydro.domain.domain import Domain
+from gridhydro.inputs.forcing import DEMAND, checked
 from gridhydro.inputs.pet import pet_of
 from gridhydro.io import read_series, read_wfdei
 from gridhydro.io.lazy import opened
 from gridhydro.nets.correction import SIX
 
-DEMAND = "potential_evapotranspiration"
 # what a folder of weather is read for; files say by themselves what they hold
 READ = {
     "oudin": ("temperature",),
@@ -35,10 +37,22 @@ READ = {
 _DAYS = 366  # whose evapotranspiration is computed at once
 
 
+@dataclass(frozen=True)
+class Cells:
+    """Series that are read, checked and on the cells: rows name -> (T, N) float32 of these days.
+
+    method  of the potential evapotranspiration, where it is computed
+    """
+
+    times: pd.DatetimeIndex
+    rows: dict[str, np.ndarray]
+    method: str | None = None
+
+
 def read_forcing(
     source: Path, content: dict, wanted: list[Field], domain: Domain, data: Path, days
-) -> xr.Dataset:
-    """The `wanted` series of [forcing] or [weather], (time, y, x) on the domain.
+) -> Cells:
+    """The `wanted` series of [forcing] or [weather] on the cells of the domain.
 
     days  first and last day that the training needs
     """
@@ -61,8 +75,8 @@ def read_forcing(
     }
     with named(f"{place}: pet"):
         one_of("pet", options.pet, (*READ, "given"))
-    ways = [options.folder is not None, options.file is not None, bool(files)]
-    if sum(ways) != 1:
+    origins = [options.folder is not None, options.file is not None, bool(files)]
+    if sum(origins) != 1:
         raise ValueError(
             f"{place}: give either a 'folder', or a 'file', or a [weather.NAME] for each variable"
         )
@@ -71,19 +85,34 @@ def read_forcing(
         refuse_unused(place, unused, unused, "a file: it goes with 'folder'")
     days = options.period or days
     names = [f.name for f in wanted if f.name != DEMAND or options.pet == "given"]
-    series = {}
+    found: Cells | None = None
     for name, raster, where in _rasters(source, options, files, names, data, domain, days):
         with named(where):
-            series[name] = on_domain(to_unit(raster, SERIES[name].unit), domain)
-            _whole(series[name], domain)
-    lacking = [name for name in names if name not in series]
+            found = _joined(found, Field(name, SERIES[name].unit, name), raster, domain)
+    rows = {} if found is None else found.rows
+    lacking = [name for name in names if name not in rows]
     if lacking:
-        raise ValueError(f"{place}: lacks {', '.join(lacking)}, and has {', '.join(series)}")
-    weather = xr.Dataset(series)
-    if options.pet != "given":
-        with named(f"{place}: pet"):
-            series[DEMAND] = evapotranspiration(weather, options)
-    return xr.Dataset({f.name: series[f.name] for f in wanted})
+        raise ValueError(f"{place}: lacks {', '.join(lacking)}, and has {', '.join(rows)}")
+    if options.pet == "given" or DEMAND not in [f.name for f in wanted]:
+        return found
+    with named(f"{place}: pet"):
+        demand = evapotranspiration(found, domain, options)
+    return Cells(found.times, rows | {DEMAND: demand}, options.pet)
+
+
+def _joined(found: Cells | None, field: Field, raster: xr.DataArray, domain: Domain) -> Cells:
+    """What is read so far with another series: converted, brought onto the cells and checked."""
+    raster = to_unit(raster, field.unit)
+    times = calendar.daily(raster["time"], f"'{field.name}'")
+    if found is not None and not times.equals(found.times):
+        raise ValueError(
+            f"'{field.name}' goes from {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}, other series "
+            f"from {found.times[0]:%Y-%m-%d} to {found.times[-1]:%Y-%m-%d}: give all of the same "
+            "days"
+        )
+    values = values_on(raster.transpose("time", ...), domain)
+    values = checked(values, field, times, domain).astype(np.float32, copy=False)
+    return Cells(times, ({} if found is None else found.rows) | {field.name: values})
 
 
 def _rasters(source, options: WeatherOptions, files, names, data: Path, domain, days):
@@ -116,55 +145,51 @@ def _rasters(source, options: WeatherOptions, files, names, data: Path, domain, 
             yield name, _series(given, data, where).sel(time=span), where
 
 
-def evapotranspiration(weather: xr.Dataset, options: WeatherOptions) -> xr.DataArray:
-    """Potential evapotranspiration mm d-1 by the method of the options, some days at a time."""
+def evapotranspiration(weather: Cells, domain: Domain, options: WeatherOptions) -> np.ndarray:
+    """Potential evapotranspiration (T, N) mm d-1 by the method of the options, some days at a
+    time."""
+    coords = {"time": weather.times, "latitude": ("gauge", domain.lonlat[1])}
+    series = {
+        name: (("time", "gauge"), values, {"units": SERIES[name].unit})
+        for name, values in weather.rows.items()
+    }
+    cells = xr.Dataset(series, coords)  # each cell as a place of its own
     parts = [
         pet_of(
-            weather.isel(time=slice(first, first + _DAYS)), options.pet,
+            cells.isel(time=slice(first, first + _DAYS)), options.pet,
             wind_height=options.wind_height, albedo=options.albedo,
-        )
-        for first in range(0, weather.sizes["time"], _DAYS)
+        ).values
+        for first in range(0, len(weather.times), _DAYS)
     ]  # fmt: skip
-    whole = xr.concat(parts, "time")
-    return whole.assign_attrs(parts[0].attrs | {"method": options.pet})
+    return np.concatenate(parts)
 
 
-def _whole(series: xr.DataArray, domain: Domain) -> None:
-    """ValueError naming the first day and cell without a value."""
-    values = domain.pack(series)
-    gaps = ~np.isfinite(values)
-    if gaps.any():
-        day, cell = np.argwhere(gaps)[0]
-        raise ValueError(
-            f"'{series.name}' is missing on {pd.Timestamp(series['time'].values[day]):%Y-%m-%d} in "
-            f"{domain.name_cell(cell)}, {gaps.any(0).sum()} of {domain.size} cells and "
-            f"{gaps.any(1).sum()} of {len(values)} days in all: fill it, or mask the cells out"
-        )
-
-
-def _of_files(options, wanted: list[Field], domain: Domain, data: Path, source: Path):
+def _of_files(options, wanted: list[Field], domain: Domain, data: Path, source: Path) -> Cells:
     """The series of [forcing]."""
     names = [f.name for f in wanted]
     refuse_unknown(f"{source}, [forcing]", options, names)
     missing = [name for name in names if name not in options]
     if missing:
         raise ValueError(f"{source}: [forcing] lacks {', '.join(missing)} (file or constant)")
-    series = {}
+    found: Cells | None = None
     for one in wanted:
         given, place = options[one.name], f"{source}, [forcing.{one.name}]"
         if (given.file is None) == (given.constant is None):
             raise ValueError(f"{place}: give either a 'file' or a 'constant'")
         if given.file is not None:
-            series[one.name] = on_domain(to_unit(_series(given, data, place), one.unit), domain)
-    if not series:
+            raster = _series(given, data, place).rename(one.name)
+            with named(place):
+                found = _joined(found, one, raster, domain)
+    if found is None:
         raise ValueError(f"{source}: [forcing] has constants only; one file has to give the days")
-    pattern = next(iter(series.values()))
-    for one in wanted:
-        if one.name not in series:
-            constant = xr.zeros_like(pattern) + options[one.name].constant
-            attrs = {"units": options[one.name].units or one.unit}
-            series[one.name] = to_unit(constant.assign_attrs(attrs).rename(one.name), one.unit)
-    return xr.Dataset({f.name: series[f.name].assign_attrs(long_name=f.long_name) for f in wanted})
+    constants = {}
+    for one in (one for one in wanted if one.name not in found.rows):
+        given = xr.DataArray(options[one.name].constant, name=one.name)
+        given.attrs["units"] = options[one.name].units or one.unit
+        with named(f"{source}, [forcing.{one.name}]"):
+            value = np.full((len(found.times), domain.size), float(to_unit(given, one.unit)))
+            constants[one.name] = checked(value, one, found.times, domain).astype(np.float32)
+    return Cells(found.times, found.rows | constants)
 
 
 def _series(given: ForcingOptions, data: Path, place: str) -> xr.DataArray:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base import calendar
 from gridhydro.base.arguments import fraction, one_of
 from gridhydro.columns import HBV
 from gridhydro.columns import column as column_named
@@ -22,6 +23,7 @@ from gridhydro.config.sections import ModelOptions, TrainingOptions
 from gridhydro.config.targets import read_targets
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs import basins
+from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.land_surface import LandSurface
 from gridhydro.model.river import River
 from gridhydro.observations.storage import StorageObservations
@@ -46,8 +48,9 @@ LSTM_OPTIONS = {"column", "hidden", "dropout", "log_attributes"}
 class Setup:
     """A domain file read with its data.
 
-    attributes  rasters (y, x) on the domain; forcing: (time, y, x) on the domain, in engine units;
-                of lumped basins name -> (N,), NaN where missing, and (time, gauge)
+    attributes  rasters (y, x) on the domain; of lumped basins name -> (N,), NaN where missing
+    forcing     of rasters checked and on the cells, all series that the file asks for, of which a
+                model takes its own; of lumped basins (time, gauge), which are read by the window
     discharge   table of days by gauges, m3 s-1, or an array with units; NaN: no observation
     land        the land surface, storage observed anomalies, and targets other observations, where
                 the file has these sections
@@ -55,7 +58,7 @@ class Setup:
 
     domain: Domain
     attributes: xr.Dataset | dict | None
-    forcing: xr.Dataset
+    forcing: Forcing | xr.Dataset
     discharge: pd.DataFrame | xr.DataArray
     model: ModelOptions
     training: TrainingOptions
@@ -64,6 +67,13 @@ class Setup:
     land: LandSurface | None = None
     storage: StorageObservations | None = None
     targets: tuple[Target, ...] = ()
+
+    @property
+    def times(self) -> pd.DatetimeIndex:
+        """The days of the forcing."""
+        if isinstance(self.forcing, Forcing):
+            return self.forcing.times
+        return calendar.days(self.forcing["time"], "the forcing")
 
 
 def load(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import torch
 import xarray as xr
 
 from gridhydro.base import periods
@@ -25,6 +26,7 @@ from gridhydro.config.sections import (
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.tiles import Tiles
 from gridhydro.inputs.climate import climate_means
+from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.land_attributes import ATTRIBUTES
 from gridhydro.inputs.land_surface import LandSurface
 from gridhydro.io import read_grace
@@ -88,16 +90,20 @@ def _refuse_lacking(source: Path, content: dict, model: ModelOptions) -> None:
 def _forcing(
     source: Path, content: dict, data: Path, model: ModelOptions, training: TrainingOptions,
     domain: Domain, options: LandSurfaceOptions | None, land: LandSurface | None,
-) -> xr.Dataset:  # fmt: skip
-    """The forcings of the column and of the correction: read, computed, or of the land surface."""
+) -> Forcing:  # fmt: skip
+    """The forcings of the column and of the correction: read, computed, or of the land surface.
+
+    On the cells and checked once, for all that is done with them.
+    """
     forcings = {f.name: f for f in column_named(model.column).forcings}
     climatic = options is not None and "21" in options.attributes
     for name in (*(SIX if model.correction else ()), *(CLIMATIC if climatic else ())):
         forcings.setdefault(name, Field(name, SERIES[name].unit, SERIES[name].long_name))
     wanted = [f for f in forcings.values() if land is None or f.name not in SEASONAL]
     first, last = _days_needed(training)
-    forcing = read_forcing(source, content, wanted, domain, data, (str(first), str(last)))
-    times = pd.DatetimeIndex(forcing["time"].values)
+    found = read_forcing(source, content, wanted, domain, data, (str(first), str(last)))
+    times, rows, method = found.times, dict(found.rows), found.method
+    del found  # its rows go one by one
     if times[0] > first or times[-1] < last:
         section = "[weather]" if "weather" in content else "[forcing]"
         raise ValueError(
@@ -107,8 +113,11 @@ def _forcing(
         )
     if land is not None and set(SEASONAL) & set(forcings):
         with named(f"{source}, [landsurface]: melt"):
-            forcing = forcing.assign(land.forcing(times, melt=options.melt).data_vars)
-    return forcing
+            rows |= land.daily(times, melt=options.melt)
+    values = torch.empty(len(forcings), len(times), domain.size)
+    for row, name in zip(values, forcings, strict=True):
+        row.copy_(torch.from_numpy(rows.pop(name)))
+    return Forcing(times, values, fields=tuple(forcings.values()), method=method)
 
 
 def _days_needed(training: TrainingOptions) -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -122,12 +131,17 @@ def _days_needed(training: TrainingOptions) -> tuple[pd.Timestamp, pd.Timestamp]
 
 
 def _of_land(
-    source: Path, options: LandSurfaceOptions, land: LandSurface, forcing, training
+    source: Path, options: LandSurfaceOptions, land: LandSurface, forcing: Forcing, training
 ) -> xr.Dataset:
     """Attributes of the land surface, with the climate of the training period."""
     names = [n for given in options.attributes for n in (ATTRIBUTES if given == "21" else (given,))]
     with named(f"{source}, [landsurface]: attributes"):
-        climate = None if set(CLIMATIC) - set(forcing) else climate_means(forcing, training.period)
+        series, climate = forcing.by_field(), None
+        if set(CLIMATIC) <= set(series):
+            means = climate_means(series, training.period)
+            climate = xr.Dataset(
+                {n: land.domain.unpack(v.values, n, v.attrs) for n, v in means.items()}
+            )
         return land.attributes(climate, list(dict.fromkeys(names)))
 
 

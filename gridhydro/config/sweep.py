@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from gridhydro.base import files
 from gridhydro.base.arguments import fraction
 from gridhydro.config.train_domain import train_domain, train_ensemble
 from gridhydro.evaluation import plots
 from gridhydro.evaluation.plot_scores import COLOURS, DASHES
+from gridhydro.io.csv_tables import write_table
 
 
 def train_weights(
@@ -47,7 +47,7 @@ def train_weights(
             raise ValueError(f"{domain} has no [grace]: there is nothing to weigh beside discharge")
         tables.append(_medians(weight, pd.read_csv(folder / "metrics.csv"), pd.read_csv(storage)))
     table = pd.concat(tables, ignore_index=True)
-    files.replace(out / "weights.csv", lambda p: table.to_csv(p, index=False))
+    write_table(out / "weights.csv", table)
     plots.save(figure(table), out / "figures" / "weights.png")
     return table
 

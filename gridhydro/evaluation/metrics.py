@@ -12,7 +12,7 @@ import pandas as pd
 
 from gridhydro.evaluation import formulas
 
-LOW, HIGH = 0.3, 0.02  # shares of the days called low and high flow
+LOW, HIGH = 0.3, 0.02  # fractions of the days called low and high flow
 
 
 def nse(simulated, observed) -> float:
@@ -48,6 +48,12 @@ def correlation(simulated, observed) -> float:
 
 
 def bias(simulated, observed) -> float:
+    """Mean error: simulated minus observed, unit of the series."""
+    s, o = _pairs(simulated, observed)
+    return float(np.mean(s - o)) if o.size else np.nan
+
+
+def percent_bias(simulated, observed) -> float:
     """Simulated minus observed volume, percent of the observed."""
     return _percent_bias(*_pairs(simulated, observed))
 
@@ -107,6 +113,7 @@ METRICS = {
     "kge_2012": kge_2012,
     "correlation": correlation,
     "bias": bias,
+    "percent_bias": percent_bias,
     "rmse": rmse,
     "ubrmse": ubrmse,
     "fhv": fhv,
@@ -118,15 +125,22 @@ METRICS = {
 }
 
 
-def table(simulated: pd.DataFrame, observed: pd.DataFrame, period: str = "all") -> pd.DataFrame:
-    """All scores, a row per observed site: site, period, the scores, days with an observation.
+# of `METRICS` that are in the unit of the series, and in percent; the others have no unit
+IN_UNIT = ("bias", "rmse", "ubrmse", "rmse_low", "rmse_high")
+PERCENT = ("percent_bias", "fhv", "flv", "fhv_abs", "flv_abs")
 
-    Both frames have time as the index and a column per site, in one unit; they are compared on the
-    times they share, and sites only simulated are left out. bias, fhv, flv and their absolute
-    variants are in percent, the errors in the unit of the series, the others have none.
-    ValueError if an observed site is not simulated or no time is shared.
+
+def table(
+    simulated: pd.DataFrame, observed: pd.DataFrame, period: str = "all", unit: str | None = None
+) -> pd.DataFrame:
+    """All scores, a row per observed gauge: gauge, period, scores, days with an observation.
+
+    Both frames have time as the index and a column per gauge, in one unit, which the column `unit`
+    tells if it is given; they are compared on the times they share, and gauges only simulated are
+    left out. Those of `IN_UNIT` are in the unit of the series, those of `PERCENT` in percent.
+    ValueError if an observed gauge is not simulated or no time is shared.
     """
-    unknown = [str(site) for site in observed.columns if site not in simulated.columns]
+    unknown = [str(gauge) for gauge in observed.columns if gauge not in simulated.columns]
     if unknown:
         raise ValueError(
             f"observed but not simulated: {', '.join(unknown)}; "
@@ -138,14 +152,15 @@ def table(simulated: pd.DataFrame, observed: pd.DataFrame, period: str = "all") 
             f"simulated {_span(simulated.index)} and observed {_span(observed.index)} share "
             "no time; check the period and the time of day of both"
         )
-    rows = []
-    sites = observed.columns
-    # once for all sites: the look-up of times would cost as much as the scores
-    series = (f.loc[times, sites].to_numpy(float).T for f in (simulated, observed))
-    for site, s, o in zip(sites, *series, strict=True):
+    gauges, rows = observed.columns, []
+    said = {} if unit is None else {"unit": unit}
+    # once for all gauges: the look-up of times would cost as much as the scores
+    series = (f.loc[times, gauges].to_numpy(float).T for f in (simulated, observed))
+    for gauge, s, o in zip(gauges, *series, strict=True):
         scores = {name: metric(s, o) for name, metric in METRICS.items()}
-        rows.append({"site": site, "period": period, **scores, "days": int((~np.isnan(o)).sum())})
-    return pd.DataFrame(rows, columns=["site", "period", *METRICS, "days"])
+        days = int((~np.isnan(o)).sum())
+        rows.append({"gauge": gauge, "period": period, **said, **scores, "days": days})
+    return pd.DataFrame(rows, columns=["gauge", "period", *said, *METRICS, "days"])
 
 
 def _span(index) -> str:

@@ -1,6 +1,6 @@
-"""Figures of many sites: distributions of scores, maps of points, simulated against reference.
+"""Figures of many gauges: distributions of scores, maps of points, simulated against reference.
 
-As in `gridhydro.evaluation.plots`, every function returns a Figure that `plot.save` writes.
+As in `gridhydro.evaluation.plots`, every function returns a Figure that `plots.save` writes.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from gridhydro.columns.column import Field
 from gridhydro.evaluation import metrics
+from gridhydro.evaluation.tables import place_of
 
 # told apart by colour-blind readers, and by their dashes in black and white
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 DASHES = ("-", "--", "-.", ":")
 LABELS = {
     "nse": "NSE", "kge": "KGE", "kge_2012": "KGE (2012)", "correlation": "correlation",
-    "bias": "bias", "fhv": "FHV", "flv": "FLV", "fhv_abs": "absolute FHV",
-    "flv_abs": "absolute FLV", "rmse": "RMSE", "ubrmse": "ubRMSE",
+    "bias": "bias", "percent_bias": "percent bias", "fhv": "FHV", "flv": "FLV",
+    "fhv_abs": "absolute FHV", "flv_abs": "absolute FLV", "rmse": "RMSE", "ubrmse": "ubRMSE",
     "rmse_low": "RMSE of low flows", "rmse_high": "RMSE of high flows",
 }  # fmt: skip
-UNITS = {name: "%" for name in ("bias", "fhv", "flv", "fhv_abs", "flv_abs")}
+UNITS = dict.fromkeys(metrics.PERCENT, "%")
 EFFICIENCIES = ("nse", "kge", "kge_2012")
 SHOWN = (-0.5, 1.0)  # of efficiencies: they have no lower bound
 
@@ -36,55 +37,66 @@ def cdf(
     unit: str | None = None,
     limits: tuple[float, float] | None = None,
 ) -> Figure:
-    """Share of the sites whose score is at most a value, a curve per model with its median.
+    """Fraction of the gauges (tiles, cells) whose score is at most a value, a curve per model with
+    its median.
 
-    unit    of scores in the unit of the flow (rmse, ...), such as "mm d-1"
-    limits  of the axis: -0.5 to 1 for efficiencies, else the middle 96 % of all; the shares that
-            lie beyond stand in the legend. Sites without a score are left out and counted there
+    unit    of scores in the unit of the flow (rmse, ...), such as "mm d-1"; the table's own unit
+            if left out
+    limits  of the axis: -0.5 to 1 for efficiencies, else the middle 96 % of all; the fractions that
+            lie beyond stand in the legend. Those without a score are left out and counted there
     """
-    scores = {}
+    scores, what = {}, place_of(next(iter(tables.values())))
+    unit = unit or _unit_of(metric, *tables.values())
     for name, table in tables.items():
         if metric not in table:
             raise ValueError(f"the table of {name} has no column '{metric}'")
         scores[name] = table[metric].to_numpy(float)
     values = np.concatenate([v[np.isfinite(v)] for v in scores.values()])
     if not values.size:
-        raise ValueError(f"no site has a {metric}: there is nothing to draw")
+        raise ValueError(f"no {what} has a {metric}: there is nothing to draw")
     low, high = limits or (SHOWN if metric in EFFICIENCIES else _middle(values))
     figure = Figure(figsize=(5.6, 4.0), layout="constrained")
     axis = figure.subplots()
     for i, (name, given) in enumerate(scores.items()):
         known = np.sort(given[~np.isnan(given)])
-        share = np.arange(1, known.size + 1) / known.size if known.size else known
+        fraction = np.arange(1, known.size + 1) / known.size if known.size else known
         axis.step(
-            np.concatenate([[-np.inf], known]), np.concatenate([[0.0], share]), where="post",
+            np.concatenate([[-np.inf], known]), np.concatenate([[0.0], fraction]), where="post",
             color=COLOURS[i % len(COLOURS)], ls=DASHES[i % len(DASHES)], lw=1.6,
-            label=_told(name, given, low, high),
+            label=_told(name, given, low, high, what),
         )  # fmt: skip
     axis.set_xlim(low, high)
     axis.set_ylim(0, 1)
     axis.axhline(0.5, color="0.75", lw=0.8, zorder=0)
     axis.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
-    axis.set_xlabel(_label(LABELS.get(metric, metric), unit or UNITS.get(metric, "1")))
-    axis.set_ylabel("sites / %")
+    axis.set_xlabel(_label(LABELS.get(metric, metric), unit))
+    axis.set_ylabel(f"{what}s / %")
     axis.grid(alpha=0.25)
     figure.legend(loc="outside upper left", fontsize=8.5, frameon=False)
     return figure
 
 
-def _told(name: str, given: np.ndarray, low: float, high: float) -> str:
+def _told(name: str, given: np.ndarray, low: float, high: float, what: str) -> str:
     known = given[~np.isnan(given)]
     if not known.size:
-        return f"{name}: no score at {given.size} sites"
-    text = f"{name}: median {np.median(known):.3g}, {known.size} sites"
-    for share, side in ((known < low, f"below {low:.3g}"), (known > high, f"above {high:.3g}")):
-        if share.any():
-            text += f", {100 * share.mean():.2g} % {side}"
+        return f"{name}: no score at {given.size} {what}s"
+    text = f"{name}: median {np.median(known):.3g}, {known.size} {what}s"
+    for beyond, side in ((known < low, f"below {low:.3g}"), (known > high, f"above {high:.3g}")):
+        if beyond.any():
+            text += f", {100 * beyond.mean():.2g} % {side}"
     missing = given.size - known.size
     return f"{text}, {missing} without" if missing else text
 
 
-def site_map(
+def _unit_of(metric: str, *tables: pd.DataFrame) -> str:
+    """Unit of a score: percent, that of the tables' series where they say it, or none."""
+    units = {unit for table in tables if "unit" in table for unit in table["unit"]}
+    if metric in metrics.IN_UNIT and len(units) == 1:
+        return units.pop()
+    return UNITS.get(metric, "1")
+
+
+def point_map(
     longitude,
     latitude,
     values,
@@ -94,12 +106,12 @@ def site_map(
     limits: tuple[float, float] | None = None,
     centre: float | None = None,
 ) -> Figure:
-    """Sites as points at their longitude and latitude (N,) in degrees, coloured by values (N,).
+    """Points at longitude and latitude (N,) in degrees, coloured by values (N,): gauges or cells.
 
     limits  of the colours: the middle 96 % of the values if left out, with arrows at the end of
             the colour bar that is exceeded
     centre  makes the colours diverge from this value, both ways as far: 0 for biases
-    Sites without a value are hollow.
+    Those without a value are hollow.
     """
     figure = Figure(figsize=(7.0, 5.4 * _height(longitude, latitude) + 0.7), layout="constrained")
     axis = figure.subplots()
@@ -110,21 +122,21 @@ def site_map(
 
 
 def score_map(longitude, latitude, table: pd.DataFrame, metric: str = "nse", unit=None) -> Figure:
-    """Map of one score; positions as Series by site, or in the order of the rows of the table.
+    """Map of one score; positions as Series by gauge, or in the order of the rows of the table.
 
-    Efficiencies from 0 to 1, percent biases diverge from 0.
+    Efficiencies from 0 to 1, biases diverge from 0.
     """
     place = []
     for name, given in (("longitude", longitude), ("latitude", latitude)):
         if isinstance(given, pd.Series):
-            given = given.rename(index=str).reindex(table["site"].astype(str))
+            given = given.rename(index=str).reindex(table[place_of(table)].astype(str))
             if given.isna().any():
                 raise ValueError(f"the {name} of {given.index[given.isna()][0]} is not given")
         place.append(given)
     limits = (0.0, 1.0) if metric in (*EFFICIENCIES, "correlation") else None
-    centre = 0.0 if metric in ("bias", "fhv", "flv") else None
-    name, unit = LABELS.get(metric, metric), unit or UNITS.get(metric, "1")
-    return site_map(*place, table[metric], name, unit, limits=limits, centre=centre)
+    centre = 0.0 if metric in ("bias", "percent_bias", "fhv", "flv") else None
+    name, unit = LABELS.get(metric, metric), unit or _unit_of(metric, table)
+    return point_map(*place, table[metric], name, unit, limits=limits, centre=centre)
 
 
 def parameter_points(
@@ -132,7 +144,7 @@ def parameter_points(
 ) -> Figure:
     """Parameters of lumped basins, name -> (N,), as points: a panel each, with its unit.
 
-    What `plot.parameter_maps` is for grids.
+    What `plots.parameter_maps` is for grids.
     """
     across = min(len(fields), 3)
     down = -(-len(fields) // across)
@@ -153,16 +165,16 @@ def parameter_points(
 
 
 def against(simulated: pd.Series, reference: pd.Series, long_name: str, unit: str = "1") -> Figure:
-    """Simulated over reference, a point per site of both, with the line of equality.
+    """Simulated over reference, a point for each gauge of both, with the line of equality.
 
-    The title tells correlation, root mean square error and the number of sites.
+    The title tells correlation, root mean square error and the number of gauges.
     """
     both = pd.concat(
         [simulated.rename(index=str), reference.rename(index=str)],
         axis=1, join="inner", keys=["simulated", "reference"],
     ).dropna()  # fmt: skip
     if both.empty:
-        raise ValueError("no site has both a simulated and a reference value")
+        raise ValueError("no gauge has both a simulated and a reference value")
     s, r = both["simulated"].to_numpy(float), both["reference"].to_numpy(float)
     figure = Figure(figsize=(4.4, 4.4), layout="constrained")
     axis = figure.subplots()
@@ -178,7 +190,7 @@ def against(simulated: pd.Series, reference: pd.Series, long_name: str, unit: st
     axis.set_xlabel(_label(f"{long_name}, reference", unit))
     axis.set_ylabel(_label(f"{long_name}, simulated", unit))
     error = f"{metrics.rmse(s, r):.3g}" + (f" {unit}" if unit != "1" else "")
-    title = f"r = {metrics.correlation(s, r):.3f}, RMSE {error}, {s.size} sites"
+    title = f"r = {metrics.correlation(s, r):.3f}, RMSE {error}, {s.size} gauges"
     axis.set_title(title, fontsize=10, loc="left")
     axis.grid(alpha=0.25)
     return figure
@@ -192,7 +204,7 @@ def _points(figure, axis, longitude, latitude, values, label, limits=None, centr
         )
     known = np.isfinite(v)
     if not known.any():
-        raise ValueError(f"no site has a value to draw: {label}")
+        raise ValueError(f"there is no value to draw: {label}")
     low, high = limits or _middle(v[known])
     if centre is not None:
         reach = max(centre - low, high - centre)

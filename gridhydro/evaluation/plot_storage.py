@@ -1,6 +1,6 @@
 """Figures of water storage: how well it fits on every tile, and the series of some of them.
 
-As in `gridhydro.evaluation.plots`, every function returns a Figure that `plot.save` writes.
+As in `gridhydro.evaluation.plots`, every function returns a Figure that `plots.save` writes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TILES = 8  # series on one figure, at most
 def tile_map(pairs: xr.Dataset, table: pd.DataFrame, metric: str = "nse") -> Figure:
     """Tiles coloured by a score from 0 to 1; those without a score are hollow.
 
-    pairs  Dataset of `Run.storage`; table: scores of one period, by site
+    pairs  Dataset of `Run.storage`; table: scores of one period, by tile
     """
     edges = [pairs[n].values for n in ("west", "south", "east", "north")]
     west, south, east, north = edges
@@ -31,7 +31,7 @@ def tile_map(pairs: xr.Dataset, table: pd.DataFrame, metric: str = "nse") -> Fig
         figsize=(7.0, 5.6 * min(max(height / width, 0.4), 1.4) + 0.8), layout="constrained"
     )
     axis = figure.subplots()
-    values = table.set_index("site")[metric].reindex(pairs["tile"].values.astype(str)).to_numpy()
+    values = table.set_index("tile")[metric].reindex(pairs["tile"].values.astype(str)).to_numpy()
     colours, norm = "viridis", Normalize(0, 1)
     image = axis.scatter([], [], c=[], cmap=colours, norm=norm)
     for *corners, value in zip(*edges, values, strict=True):
@@ -64,7 +64,7 @@ def tile_series(pairs: xr.Dataset, tables: pd.DataFrame | None = None) -> Figure
     """
     names = [str(name) for name in pairs["tile"].values]
     if tables is not None:
-        last = tables[tables["period"] == tables["period"].iloc[-1]].set_index("site")["nse"]
+        last = tables[tables["period"] == tables["period"].iloc[-1]].set_index("tile")["nse"]
         names.sort(key=lambda name: -np.nan_to_num(last.get(name, np.nan), nan=-np.inf))
     chosen = np.unique(np.linspace(0, len(names) - 1, min(TILES, len(names))).round().astype(int))
     drawn = [names[place] for place in chosen]
@@ -94,6 +94,6 @@ def tile_series(pairs: xr.Dataset, tables: pd.DataFrame | None = None) -> Figure
 def _title(name: str, tables: pd.DataFrame | None) -> str:
     if tables is None:
         return name
-    rows = tables[tables["site"] == name]
+    rows = tables[tables["tile"] == name]
     parts = [f"{row.period}: NSE {row.nse:.2f}" for row in rows.itertuples()]
     return f"{name}   {'   '.join(parts)}"

@@ -157,7 +157,7 @@ def one_legend(figure: Figure, panels, drawn: int) -> None:
 def _title(name: str, scores: pd.DataFrame | None) -> str:
     if scores is None:
         return name
-    parts, rows = [], scores[scores["site"].astype(str) == str(name)]
+    parts, rows = [], scores[scores["gauge"].astype(str) == str(name)]
     for row in rows.to_dict("records"):
         parts.append(f"{row['period']}: NSE {row['nse']:.2f}, KGE {row['kge']:.2f}")
     use = set(rows["gauge_use"]) if "gauge_use" in rows else set()

@@ -1,6 +1,7 @@
-"""Tables of scores of many sites made short: by group, and one model beside another.
+"""Tables of scores of many gauges, tiles or cells made short: by group, model beside model.
 
-The tables are those of `metrics.table` and `Run.evaluate`: a row per site and period.
+The tables are those of `Run.evaluate`, `Run.evaluate_storage` and `Run.evaluate_target`: a row per
+gauge, tile or cell and period.
 """
 
 from __future__ import annotations
@@ -11,19 +12,33 @@ import numpy as np
 import pandas as pd
 
 SHOWN = ("nse", "kge", "fhv", "flv", "rmse_low", "rmse_high")
-_KEYS = ("site", "period", "gauge_use", "days")  # columns of a table that are no scores
+# what a row of a table is of, one of them
+PLACES = ("gauge", "tile", "cell")
+# columns of a table that are no scores
+_KEYS = (*PLACES, "period", "gauge_use", "target", "unit", "lon", "lat", "days", "solutions")
+
+
+def place_of(table: pd.DataFrame, whose: str = "") -> str:
+    """The column that names what each row is of: gauge, tile or cell."""
+    for name in PLACES:
+        if name in table:
+            return name
+    raise ValueError(
+        f"the table{whose} has no column {' or '.join(map(repr, PLACES))}; it has "
+        f"{', '.join(map(str, table.columns))}"
+    )
 
 
 def summary(
     table: pd.DataFrame, by: Sequence[str] = ("period",), exclude: Iterable | None = None
 ) -> pd.DataFrame:
-    """Distribution over the sites: a row per group and score.
+    """Distribution over the gauges, tiles or cells: a row per group and score.
 
     by       columns of the table to group by, such as period, gauge_use or a climate class that
              was joined to it; a group of the rows without a class is kept. () for one group
-    exclude  sites left out
+    exclude  names of gauges, tiles or cells left out
 
-    Columns: those of `by`, metric, median, mean, q25, q75 (unit of the score), sites (rows of
+    Columns: those of `by`, metric, median, mean, q25, q75 (unit of the score), count (rows of
     the group) and undefined (those of them whose score is NaN, which the statistics pass over).
     """
     by = [by] if isinstance(by, str) else list(by)
@@ -41,7 +56,7 @@ def summary(
         mean="mean",
         q25=lambda v: v.quantile(0.25),
         q75=lambda v: v.quantile(0.75),
-        sites="size",
+        count="size",
         undefined=lambda v: v.isna().sum(),
     )
     return statistics.reset_index()
@@ -52,36 +67,38 @@ def compare(
     metrics: Sequence[str] = SHOWN,
     exclude: Iterable | None = None,
 ) -> pd.DataFrame:
-    """Medians over the sites, a row per model, from tables model -> scores with one row per site.
+    """Medians, a row per model, from tables model -> scores with one row per gauge, tile or cell.
 
-    Columns: sites, the scores, and failed: the sites at which the model has no score although
-    another one has, which its medians pass over. ValueError if the sites of the models differ.
+    Columns: count, the scores, and failed: the rows in which the model has no score although
+    another one has, which its medians pass over. ValueError if the models are scored at different
+    places.
     """
     if not tables:
         raise ValueError("no tables to compare")
     chosen = {}
     for name, table in tables.items():
-        _require(table, ["site", *metrics], f" of {name}")
-        table = _without(table, exclude).assign(site=lambda t: t["site"].astype(str))
-        twice = table["site"][table["site"].duplicated()]
+        place = place_of(table, f" of {name}")
+        _require(table, metrics, f" of {name}")
+        table = _without(table, exclude).astype({place: str})
+        twice = table[place][table[place].duplicated()]
         if len(twice):
             raise ValueError(
                 f"the table of {name} has several rows for {twice.iloc[0]}: choose one period "
                 "first, for example table[table['period'] == 'validation']"
             )
-        chosen[name] = table.set_index("site")[list(metrics)].sort_index()
+        chosen[name] = table.set_index(place)[list(metrics)].sort_index()
     first, *others = chosen
     for name in others:
         differ = chosen[first].index.symmetric_difference(chosen[name].index)
         if len(differ):
             raise ValueError(
-                f"{first} and {name} are scored at other sites ({len(differ)} at only one of "
+                f"{first} and {name} are scored at different places ({len(differ)} at only one of "
                 f"them, such as {differ[0]}): medians compare only over the same"
             )
     scored = np.any([table.notna() for table in chosen.values()], axis=0)
     rows = {
         name: {
-            "sites": len(table),
+            "count": len(table),
             **table.median(),
             "failed": int((scored & table.isna().to_numpy()).any(axis=1).sum()),
         }
@@ -121,11 +138,12 @@ def _require(table: pd.DataFrame, columns: Sequence[str], whose: str = "") -> No
 def _without(table: pd.DataFrame, exclude: Iterable | None) -> pd.DataFrame:
     if exclude is None:
         return table
-    sites = {exclude} if isinstance(exclude, str) else {str(site) for site in exclude}
-    out = table["site"].astype(str).isin(sites)
-    if sites and not out.any():
+    place = place_of(table)
+    names = {exclude} if isinstance(exclude, str) else {str(name) for name in exclude}
+    out = table[place].astype(str).isin(names)
+    if names and not out.any():
         raise ValueError(
-            f"none of the {len(sites)} sites to exclude, such as {min(sites)}, is in the table, "
-            f"whose sites read like {table['site'].iloc[0]}"
+            f"none of the {len(names)} to exclude, such as {min(names)}, is in the table, whose "
+            f"column '{place}' reads like {table[place].iloc[0]}"
         )
     return table[~out]

@@ -11,9 +11,10 @@ from gridhydro.domain.domain import Domain
 from gridhydro.inputs.forcing import Forcing
 
 
-def check(domain: Domain, forcing: xr.Dataset, column: str | Column = "hbv") -> Report:
+def check(domain: Domain, forcing: xr.Dataset | Forcing, column: str | Column = "hbv") -> Report:
     """What was found when the domain was built, and what a run of the column refuses of `forcing`.
 
-    forcing  Dataset (time, y, x), of lumped basins (time, gauge), as for `gridhydro.train`
+    forcing  Dataset (time, y, x), of lumped basins (time, gauge), as for `gridhydro.train`; or a
+             `Forcing`, whose values were checked when it was read
     """
     return domain.report + Forcing.check(forcing, domain, column_named(column))

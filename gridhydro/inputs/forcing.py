@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +18,27 @@ from gridhydro.domain.check import Report
 from gridhydro.domain.domain import Domain
 from gridhydro.io import packed_file
 
+DEMAND = "potential_evapotranspiration"
+
 
 @dataclass(frozen=True)
 class Forcing:
-    """values (F, T, N) in the order and units of the column's forcings; times (T,), daily.
+    """Daily series of the cells, checked and in the units of the engine.
 
-    Those of a record that is packed on disk stay on the CPU: only windows go to a device.
+    times   (T,), daily
+    values  (F, T, N); those of a record that is packed on disk stay on the CPU: only windows go to
+            a device
+    packed  whether they are on disk
+    fields  names and units of the F series; () where nothing says so: they are then those of the
+            column or model that they are given to, in its order
+    method  how the potential evapotranspiration was computed, where that is known
     """
 
     times: pd.DatetimeIndex
     values: torch.Tensor
     packed: bool = False
+    fields: tuple[Field, ...] = ()
+    method: str | None = None
 
     @classmethod
     def read(
@@ -46,13 +56,14 @@ class Forcing:
         For lumped basins (time, gauge). Units are converted; a variable that is missing, a day
         that is missing and a value that is missing each raise ValueError saying which. With a
         folder `cache` the series are not held in memory but packed into a file there, piece by
-        piece, and read by the window.
+        piece, and read by the window. A `Forcing` is taken as it is, see `chosen`.
         """
-        if isinstance(dataset, Forcing) and dataset.packed:
-            return dataset
         if isinstance(dataset, Forcing):
-            return cls(dataset.times, dataset.values.to(device=device, dtype=dtype))
+            found = dataset.chosen(domain, column)
+            values = found.values if found.packed else found.values.to(device=device, dtype=dtype)
+            return found if values is found.values else replace(found, values=values)
         times = _times(dataset)
+        told = tuple(column.forcings), method_of(dataset)
         if cache is not None:
 
             def rows(days: slice) -> np.ndarray:
@@ -60,11 +71,75 @@ class Forcing:
                 return np.stack([_variable(part, f, times[days], domain) for f in column.forcings])
 
             shape = (len(column.forcings), len(times), domain.size)
-            return cls(times, packed_file.packed(cache, shape, rows, progress=progress), True)
+            return cls(
+                times, packed_file.packed(cache, shape, rows, progress=progress), True, *told
+            )
         rows = [_variable(dataset, field, times, domain) for field in column.forcings]
         tensors = [torch.as_tensor(np.ascontiguousarray(row), dtype=dtype) for row in rows]
         values = torch.stack(tensors).to(device)
-        return cls(times, values if not domain.lumped else by_cell(values))
+        return cls(times, by_cell(values) if domain.lumped else values, False, *told)
+
+    def chosen(self, domain: Domain, column: Column) -> Forcing:
+        """The series that a column or model takes, in its order, without a copy where they lead.
+
+        ValueError for another number of cells, and for series that are lacking or in other units.
+        """
+        wanted, again = column.forcings, "read it anew with gridhydro.Forcing.read"
+        if self.size != domain.size:
+            raise ValueError(
+                f"the forcing is of {self.size} cells, the domain has {domain.size}: {again}"
+            )
+        if not self.fields:
+            if len(self.values) != len(wanted):
+                raise ValueError(
+                    f"the forcing has {len(self.values)} series, {len(wanted)} are taken: "
+                    f"{', '.join(f.name for f in wanted)}"
+                )
+            return self
+        names = [field.name for field in self.fields]
+        lacking = [field.name for field in wanted if field.name not in names]
+        if lacking:
+            raise ValueError(
+                f"the forcing lacks {', '.join(lacking)}; it has {', '.join(names)}: {again}, for "
+                "this column"
+            )
+        places = [names.index(field.name) for field in wanted]
+        for field, place in zip(wanted, places, strict=True):
+            if field.unit != self.fields[place].unit:
+                raise ValueError(
+                    f"the forcing has {field.name} in {self.fields[place].unit}, not in "
+                    f"{field.unit}: {again}, for this column"
+                )
+        if places == list(range(len(names))):
+            return self
+        leading = places == list(range(len(places)))
+        values = self.values[: len(places)] if leading else self.values[places]
+        return replace(self, values=values, fields=tuple(self.fields[place] for place in places))
+
+    def by_field(self) -> xr.Dataset:
+        """The series by name, (time, cell), with units; nothing is copied on the CPU."""
+        series = {
+            field.name: (("time", "cell"), values.cpu().numpy(), dict(field.attrs))
+            for field, values in zip(self.fields, self.values, strict=True)
+        }
+        return xr.Dataset(series, {"time": self.times})
+
+    def dataset(self, domain: Domain) -> xr.Dataset:
+        """The series by name, (time, y, x) on the domain, or (time, gauge) with latitudes."""
+        time = {"time": self.times}
+        found = xr.Dataset(
+            {
+                field.name: domain.unpack(
+                    values.cpu().numpy(), field.name, field.attrs, ("time",), time
+                )
+                for field, values in zip(self.fields, self.values, strict=True)
+            }
+        )
+        if domain.lumped:
+            found = found.assign_coords(latitude=("gauge", domain.lonlat[1]))
+        if DEMAND in found and self.method is not None:
+            found[DEMAND].attrs["method"] = self.method
+        return found
 
     @property
     def size(self) -> int:
@@ -83,6 +158,9 @@ class Forcing:
         """Everything that `read` would refuse, one error a variable."""
         report = Report()
         try:
+            if isinstance(dataset, Forcing):  # its values were checked when it was made
+                dataset.chosen(domain, column)
+                return report
             times = _times(dataset)
         except ValueError as error:
             return Report(errors=[str(error)])
@@ -133,11 +211,20 @@ def _variable(dataset, field: Field, times, domain: Domain) -> np.ndarray:
             f"the forcing lacks {name}; it has {', '.join(map(str, dataset))}: rename the variable "
             "with Dataset.rename"
         )
-    series = domain.pack(to_unit(dataset[name], field.unit))
+    return checked(domain.pack(to_unit(dataset[name], field.unit)), field, times, domain)
+
+
+def checked(values: np.ndarray, field: Field, times, domain: Domain) -> np.ndarray:
+    """Values (T, N) of a series in its unit, as they may be taken; ValueError naming day and cell
+    of the first that is missing or out of reason."""
     place = refuse.at(times, lambda cell: f"in {domain.name_cell(cell)}")
-    refuse.missing(name, series, place, "fill them, or mask the cells out")
-    taken = quantity(name, field.unit).taken
+    refuse.missing(field.name, values, place, "fill them, or mask the cells out")
+    taken = quantity(field.name, field.unit).taken
     other = ", or a flux whose sign is the other way round?" if taken.never_negative else "?"
-    mend = f"is it a code for missing values{other}"
-    refuse.outside(name, series, place, taken, mend)
-    return np.maximum(series, 0) if taken.never_negative else series
+    refuse.outside(field.name, values, place, taken, f"is it a code for missing values{other}")
+    return np.maximum(values, 0) if taken.never_negative else values
+
+
+def method_of(dataset: xr.Dataset) -> str | None:
+    """How the potential evapotranspiration was computed, where the Dataset says so."""
+    return dataset[DEMAND].attrs.get("method") if DEMAND in dataset else None

@@ -14,6 +14,7 @@ from gridhydro.base import calendar, periods
 from gridhydro.base.arguments import whole
 from gridhydro.columns.column import Field
 from gridhydro.domain.domain import Domain
+from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.history_series import by_name, daily, means_of, unit_of
 
 
@@ -76,7 +77,7 @@ class History:
     def of(
         cls,
         domain: Domain,
-        series: xr.Dataset | Sequence[xr.Dataset],
+        series: xr.Dataset | Forcing | Sequence[xr.Dataset | Forcing],
         period: tuple[str, str] | None = None,
         every: int = 5,
         *,
@@ -85,8 +86,8 @@ class History:
         """The history of a domain's cells.
 
         series  Dataset of daily series (time, y, x), or (time, gauge) of lumped basins: forcing and
-                observations, missing days and values allowed; or several Datasets, each with days
-                of its own. Variables without time are passed over
+                observations, missing days and values allowed; or a `Forcing`; or several of them,
+                each with days of its own. Variables without time are passed over
         period  first and last day, month or year, both included; days that are left over from means
                 of `every` days are left out at its beginning
         like    the history of other cells: its series and units, `every`, and its period where none

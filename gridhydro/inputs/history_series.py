@@ -9,18 +9,23 @@ from gridhydro.base import calendar, refuse
 from gridhydro.base.quantities import SERIES, quantity
 from gridhydro.base.units import to_unit
 from gridhydro.domain.domain import Domain
+from gridhydro.inputs.forcing import Forcing
+
+CELL = "cell"  # the dimension of what is of the domain's cells already
 
 
 def by_name(domain: Domain, series) -> dict[str, xr.DataArray]:
     """Every series with a value for each cell, by name."""
     found: dict[str, xr.DataArray] = {}
-    for one in [series] if isinstance(series, xr.Dataset) else series:
-        if not isinstance(one, xr.Dataset):
+    for one in [series] if isinstance(series, xr.Dataset | Forcing) else series:
+        if isinstance(one, Forcing):
+            one = one.by_field()
+        elif not isinstance(one, xr.Dataset):
             raise ValueError(
                 f"a history is made of xarray Datasets, not of a {type(one).__name__}: of a "
                 "DataArray make one with .to_dataset(name=...)"
             )
-        maps = domain.maps(one)
+        maps = one if CELL in one.dims else domain.maps(one)
         daily = {str(name): maps[name] for name in maps if "time" in maps[name].dims}
         twice = sorted(set(daily) & set(found))
         if twice:
@@ -56,7 +61,7 @@ def daily(domain: Domain, array: xr.DataArray, unit: str, days) -> np.ndarray:
         )
     calendar.once(times[inside], series)
     part = array.isel(time=inside).transpose("time", ...)
-    given = domain.pack(part).astype(np.float32)
+    given = (part.values if CELL in part.dims else domain.pack(part)).astype(np.float32)
     where = refuse.at(times[inside], lambda cell: f"in {domain.name_cell(cell)}")
     refuse.codes(str(name), given, where, quantity(str(name), unit))
     values = np.full((len(days), domain.size), np.nan, dtype=np.float32)

@@ -84,6 +84,23 @@ class LandSurface:
         of a cell. ValueError for latitudes that are not known, and a scheme that lacks its field.
         """
         times = pd.DatetimeIndex(times)
+        daily = self.daily(times, latitude, melt)
+        return xr.Dataset(
+            {
+                name: self.domain.unpack(
+                    daily[name],
+                    name,
+                    {"units": unit, "long_name": long_name},
+                    ["time"],
+                    {"time": times},
+                )
+                for name, (unit, long_name) in _DAILY.items()
+            }
+        )
+
+    def daily(self, times, latitude=None, melt: str = "temporal") -> dict[str, np.ndarray]:
+        """As `forcing`, name -> (T, N) of the cells, float32."""
+        times = pd.DatetimeIndex(times)
         latitude = self.domain.lonlat[1] if latitude is None else np.asarray(latitude, float)
         unknown = np.flatnonzero(~(np.abs(latitude) <= 90))
         if unknown.size:
@@ -99,18 +116,7 @@ class LandSurface:
             np.maximum(leaves, 0),
             melt_factor(times, latitude, melt, self.raw.get("ddfac")),
         )
-        return xr.Dataset(
-            {
-                name: self.domain.unpack(
-                    values.astype(np.float32),
-                    name,
-                    {"units": unit, "long_name": long_name},
-                    ["time"],
-                    {"time": times},
-                )
-                for (name, (unit, long_name)), values in zip(_DAILY.items(), daily, strict=True)
-            }
-        )
+        return {name: v.astype(np.float32) for name, v in zip(_DAILY, daily, strict=True)}
 
     def attributes(self, climate: xr.Dataset | None = None, names=ATTRIBUTES) -> xr.Dataset:
         """What a network is told of the cells: rasters (y, x), or (gauge) for lumped basins.

@@ -11,6 +11,7 @@ import xarray as xr
 from gridhydro.base import calendar, refuse
 from gridhydro.base.quantities import OBSERVED
 from gridhydro.base.units import to_unit
+from gridhydro.io.csv_tables import comment_lines
 from gridhydro.io.raster import NETCDF, existing, read_variable
 
 _RIVER = OBSERVED["river_discharge"]
@@ -22,7 +23,8 @@ def read_discharge(
     """Daily discharge of a gauge in m3 s-1, NaN where it was not observed.
 
     .txt    mHM's gauge file: five lines of header, then year month day hour minute value, m3 s-1
-    .csv    first column the date, one column per gauge; m3 s-1 unless `units` says otherwise
+    .csv    first column the date, one column per gauge; m3 s-1 unless `units` says otherwise; lines
+            at the top that begin with # are passed over
     .nc     a variable (time, gauge) with units
     Raises ValueError naming file and line or column.
     """
@@ -69,7 +71,7 @@ def _mhm(path: Path) -> pd.Series:
 
 
 def _csv(path: Path, gauge: str, units: str) -> pd.Series:
-    table = pd.read_csv(path, index_col=0)
+    table = pd.read_csv(path, index_col=0, skiprows=comment_lines(path))
     dates = calendar.written(table.index)
     if dates.hasnans:
         text = table.index[int(np.argmax(dates.isna()))]

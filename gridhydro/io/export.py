@@ -21,6 +21,7 @@ from gridhydro.base.quantities import OBSERVED, quantity
 from gridhydro.columns.column import Field
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.packing import gauge_coordinates
+from gridhydro.io.csv_tables import write_table
 from gridhydro.io.monthly import monthly, too_long
 
 DISCHARGE = OBSERVED["river_discharge"].attrs | {"cell_methods": "time: mean"}
@@ -99,7 +100,7 @@ def write_parameters(
     if domain.lumped:
         columns = {f"{name} [{v.attrs['units']}]": v.values for name, v in maps.items()}
         table = pd.DataFrame(columns, index=domain.gauges.index.rename("gauge"))
-        replace(folder / "parameters.csv", table.to_csv)
+        write_table(folder / "parameters.csv", table, index=True)
         return
     (folder / "parameters").mkdir(exist_ok=True)
     for name, raster in maps.items():

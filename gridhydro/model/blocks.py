@@ -12,8 +12,9 @@ from torch import Tensor
 from gridhydro.columns.components import over_components
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model import unit_hydrograph as hydrograph
+from gridhydro.model.basin_groups import basin_groups
 from gridhydro.model.model import REACH, Model
-from gridhydro.model.run import Run, _chunks
+from gridhydro.model.run import Run
 from gridhydro.model.state import Simulation, State
 from gridhydro.nets import WEIGHT, SequenceParameterization
 
@@ -50,11 +51,11 @@ def blocks(
            first only fill the stores. Lumped basins come in groups, each through all parts.
     """
     model = run.model.eval()
-    groups = [(None, forcing.values)] if run.whole else _chunks(model, forcing)
-    until = run.trained_until(forcing)
+    groups = [(None, forcing.values)] if run.whole else basin_groups(model, forcing)
     for cells, values in groups:
         state = None
         if run.cycles:
+            until = run.trained_until(forcing)
             for _ in range(run.cycles):
                 state = _passed(_March(model, values[:, :until], cells), until, state)
         elif run.balanced:
@@ -77,8 +78,8 @@ class _March:
     def __init__(self, model: Model, values: Tensor, cells: Tensor | None):
         self.model, self.values, self.cells = model, values, cells
         daily = isinstance(model.network, SequenceParameterization)
-        seen = values.to(model.area) if daily else None
-        self.parameters = model.cell_parameters(seen, cells)
+        weather = values.to(model.area) if daily else None
+        self.parameters = model.cell_parameters(weather, cells)
 
     def go(self, days: slice, state: State | None, outputs=()) -> tuple[Tensor, Simulation]:
         """The weather of these days as the column sees it, and what comes of it."""
@@ -141,7 +142,7 @@ def _under_way(model: Model, state: State, parameters) -> Tensor:
     shapes = [parameters[field.name].double() for field in hydrograph.SHAPE]
     if model.unit_hydrograph == "mean":
         shapes = [over_components(shape[None], weights)[0] for shape in shapes]
-    # of what fell k days ago, the shares of the days after k are still to come
+    # of what fell k days ago, the fractions of the days after k are still to come
     left = 1 - hydrograph.ordinates(*shapes).cumsum(0)[:-1]
     tail = state.hydrograph[model.column.runoff].double()
     return over_components((tail.flip(0) * left).sum(0)[None], weights)[0]

@@ -6,20 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import xarray as xr
 
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.model.model import Model
 from gridhydro.model.run import Run
-from gridhydro.model.storage_scores import mean_of, scores
-from gridhydro.observations.storage import StorageObservations
-from gridhydro.observations.targets import Target
+from gridhydro.model.scored import Scored
+from gridhydro.model.state import Simulation
+from gridhydro.observations.averages import Averages
 
 
-@dataclass(frozen=True)
-class Ensemble:
+@dataclass
+class Ensemble(Scored):
     """Runs of one model: their mean discharge is better than most of them.
 
-    ValueError for no runs, and for runs with other gauges than the first.
+    What it gives (`discharge`, `evaluate`, `storage`, ...) is of the mean of the runs, each of
+    which is simulated once. ValueError for no runs, and for runs with other gauges than the first.
     """
 
     runs: Sequence[Run]
@@ -33,41 +35,66 @@ class Ensemble:
                 raise ValueError("the runs of an ensemble have the same gauges in one order")
 
     @classmethod
-    def load(cls, folder: str | Path, forcing: xr.Dataset | None = None) -> Ensemble:
+    def load(cls, folder: str | Path, forcing: xr.Dataset | Forcing | None = None) -> Ensemble:
         """The runs in the folders seed-0, seed-1, ... below `folder`."""
         folders = seeds(Path(folder))
         if not folders:
             raise FileNotFoundError(f"{folder} holds no finished runs seed-0, seed-1, ...")
-        return cls([Run.load(one, forcing) for one in folders])
+        first = Run.load(folders[0], forcing)
+        # read and checked once for all
+        return cls([first, *(Run.load(one, first.forcing) for one in folders[1:])])
 
-    def discharge(self, forcing: xr.Dataset | None = None) -> pd.DataFrame:
-        """Mean discharge at every gauge, m3 s-1, from the first day of the forcing on."""
-        return sum(run.discharge(forcing) for run in self.runs) / len(self.runs)
+    @property
+    def model(self) -> Model:
+        """That of the first run: all have its domain and column."""
+        return self.runs[0].model
 
-    def evaluate(self, discharge, period: tuple[str, str], name: str = "", simulated=None):
-        """Scores of the mean; see `Run.evaluate`."""
-        simulated = self.discharge() if simulated is None else simulated
-        return self.runs[0].evaluate(discharge, period, name=name, simulated=simulated)
+    @property
+    def forcing(self) -> Forcing | None:
+        """That of the first run."""
+        return self.runs[0].forcing
 
-    def storage(self, observations: StorageObservations, forcing=None) -> xr.Dataset:
-        """Anomalies of water storage, the mean of the runs; see `Run.storage`."""
-        return mean_of([run.storage(observations, forcing) for run in self.runs])
+    @property
+    def about(self) -> dict:
+        """Settings of the first run."""
+        return self.runs[0].about
 
-    def evaluate_storage(self, observations, period, name: str = "", pairs=None) -> pd.DataFrame:
-        """Scores of the mean; see `Run.evaluate_storage`."""
-        return scores(self.storage(observations) if pairs is None else pairs, period, name)
+    def record(self, forcing: xr.Dataset | Forcing | None = None) -> Forcing:
+        """As `Run.record`, of the first run."""
+        return self.runs[0].record(forcing)
 
-    def target_series(self, target: Target):
-        """Observations and the mean of the runs; see `Run.target_series`."""
-        series = [run.target_series(target) for run in self.runs]
-        return series[0][0], sum(simulated for _, simulated in series) / len(series)
+    def mark(self) -> tuple:
+        """What a simulation depends on."""
+        return tuple(run.mark() for run in self.runs)
 
-    def evaluate_target(
-        self, target: Target, period: tuple[str, str], name: str = "", simulated=None
-    ) -> pd.DataFrame:
-        """Scores of the mean; see `Run.evaluate_target`."""
-        simulated = self.target_series(target) if simulated is None else simulated
-        return self.runs[0].evaluate_target(target, period, name, simulated)
+    def simulate_anew(
+        self, outputs: Sequence[str], averages: Averages | None, forcing: Forcing | None
+    ) -> Simulation:
+        """The mean of the runs, one after the other: what none of them has kept it lets go."""
+        weight, total = 1 / len(self.runs), None
+        for run in self.runs:
+            fresh = run.kept.simulation is None
+            one = run.simulation(outputs, averages, forcing)
+            if fresh:
+                run.forget()
+            total = _plus(total, one, weight)
+        return total
+
+
+def _plus(total: Simulation | None, one: Simulation, weight: float) -> Simulation:
+    """total + weight x one, of discharge, outputs and storage; the total is added to in place."""
+
+    def added(before, values):
+        return values * weight if before is None else before.add_(values, alpha=weight)
+
+    if total is None:
+        total = Simulation(None, dict.fromkeys(one.outputs), None)
+    return Simulation(
+        added(total.discharge, one.discharge),
+        {name: added(total.outputs[name], values) for name, values in one.outputs.items()},
+        None,
+        None if one.storage is None else added(total.storage, one.storage),
+    )
 
 
 def seeds(folder: Path) -> list[Path]:

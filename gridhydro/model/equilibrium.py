@@ -24,7 +24,7 @@ def spin_up(
 
     Flows that are to be routed afterwards are named in `outputs`, as there. With `until`, such
     as HydroPy's 0.001, it ends as soon as the stores change no more: of each, the cell that
-    gains most gains less than this share in a run (or is empty, or gains exactly as in the run
+    gains most gains less than this fraction in a run (or is empty, or gains exactly as in the run
     before, as eternal snow does).
     """
     if forcing.shape[1] == 0:

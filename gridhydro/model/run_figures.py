@@ -7,14 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from gridhydro.columns.column import Field
 from gridhydro.domain.domain import Domain
 from gridhydro.evaluation import plot_scores, plots
-from gridhydro.observations.discharge import discharge_table
 
-FEW = 12  # sites up to which a table of all of them is read at a glance
+FEW = 12  # gauges up to which a table of all of them is read at a glance
 
 
 def draw(
@@ -22,12 +20,15 @@ def draw(
     domain: Domain,
     fields: Sequence[Field],
     maps: Mapping[str, np.ndarray],
-    series: xr.Dataset,
+    simulated: pd.DataFrame,
     history: pd.DataFrame,
     scores: pd.DataFrame | None = None,
-    discharge=None,
+    observed: pd.DataFrame | None = None,
 ) -> None:
-    """All figures that there is something to draw of: parameters, training, hydrographs, scores."""
+    """All figures that there is something to draw of: parameters, training, hydrographs, scores.
+
+    maps  parameter -> (N,); simulated, observed: discharge, the same days by gauges, m3 s-1
+    """
     fields = [f for f in fields if np.ptp(maps[f.name]) > 0 or domain.size == 1]  # not the fixed
     if fields and not domain.lumped:
         plots.save(plots.parameter_maps(domain, maps, fields), folder / "parameters.png")
@@ -37,17 +38,15 @@ def draw(
         plots.save(figure, folder / "parameters.png")
     if len(history):
         plots.save(plots.training_curve(history), folder / "training.png")
-    if discharge is not None:
-        simulated = series["discharge"].transpose("time", "gauge").to_pandas()
-        observed = discharge_table(discharge, domain).reindex(simulated.index)
+    if observed is not None:
         plots.save(plots.hydrographs(observed, simulated, scores), folder / "hydrographs.png")
     if scores is not None:
         draw_scores(folder, domain, scores)
 
 
 def draw_scores(folder: Path, domain: Domain, scores: pd.DataFrame, metric: str = "nse") -> None:
-    """Distribution over the sites and map of the last period's scores, where there are many."""
-    if scores["site"].nunique() <= FEW:
+    """Distribution over the gauges and map of the last period's scores, where there are many."""
+    if scores["gauge"].nunique() <= FEW:
         return
     tables = dict(list(scores.groupby("period", sort=False)))
     plots.save(plot_scores.cdf(tables, metric), folder / "scores.png")

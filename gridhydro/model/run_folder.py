@@ -1,9 +1,10 @@
-"""The folder of a trained model: weights, domain, settings and versions."""
+"""The folder of a run: weights, domain, settings and versions, and what came of it."""
 
 from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,8 +16,12 @@ from gridhydro.base.files import replace
 from gridhydro.columns import COLUMNS
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.history import History
+from gridhydro.io import export
+from gridhydro.io.csv_tables import write_discharge, write_table
+from gridhydro.model import run_figures
 from gridhydro.model.lstm_model import make_model
 from gridhydro.model.river import River
+from gridhydro.observations.discharge import discharge_table
 from gridhydro.surrogate import Surrogate
 from gridhydro.surrogate.folder import kept
 
@@ -69,6 +74,32 @@ def read(folder: Path, column=None) -> tuple[torch.nn.Module, pd.DataFrame, dict
     history = folder / "history.csv"
     table = pd.read_csv(history) if history.exists() else pd.DataFrame()
     return model, table, content["training"]
+
+
+def write_results(
+    run, folder: Path, scores: pd.DataFrame | None, discharge, outputs: Sequence[str] | None
+) -> None:
+    """See `Run.save`."""
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    run.save_model(folder)
+    domain, fields, history = run.model.domain, run.model.fields, run.history
+    maps = run.mean_parameters() if fields else {}
+    if fields:
+        export.write_parameters(folder, domain, fields, maps)
+    series = run.simulate(outputs=outputs)
+    export.write_series(folder, series)
+    simulated = series["discharge"].transpose("time", "gauge").to_pandas()
+    write_discharge(folder / "discharge.csv", simulated, "simulated")
+    observed = None
+    if discharge is not None:
+        observed = discharge_table(discharge, domain).reindex(simulated.index)
+        write_discharge(folder / "discharge_observed.csv", observed, "observed")
+    if scores is not None:
+        write_table(folder / "metrics.csv", scores)
+    if len(history):  # without columns there would be nothing to read again
+        part = ("(name of a part)", "1", "loss of this part of what is fitted, or what `each` gave")
+        write_table(folder / "history.csv", history, rest=part)
+    run_figures.draw(folder / "figures", domain, fields, maps, simulated, history, scores, observed)
 
 
 def properties_of(model) -> tuple[str, ...]:

@@ -33,5 +33,5 @@ class Simulation:
 
     discharge: Tensor | None
     outputs: dict[str, Tensor]
-    state: State
+    state: State | None
     storage: Tensor | None = field(default=None)

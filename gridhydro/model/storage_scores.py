@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 import xarray as xr
 
-from gridhydro.base import files
 from gridhydro.base.periods import days
 from gridhydro.evaluation import metrics, plot_storage, plots
 from gridhydro.io import export
+from gridhydro.io.csv_tables import write_table
 from gridhydro.observations.storage import DAY, StorageObservations
 
 SCORES = ("nse", "correlation", "rmse")
 
 
-@torch.no_grad()
 def anomalies(run, observations: StorageObservations, forcing=None) -> xr.Dataset:
     """See `Run.storage`."""
     model, tiles = run.model, observations.tiles
     tiles.check(model.domain)
-    record = run._forcing(forcing)
+    record = run.record(forcing)
     windows = observations.windows(record.times)
-    _, simulation = run._simulation(record, (), windows.averages.to(model.area.device))
+    given = None if forcing is None else record
+    simulation = run.simulation((), windows.averages, given)
     pairs = {
-        "modelled": observations.anomalies(simulation.storage.cpu().double(), windows),
+        "modelled": observations.anomalies(simulation.storage.double(), windows),
         "observed": observations.observed(windows),
     }
     kept = windows.covered.numpy()
@@ -41,7 +39,11 @@ def anomalies(run, observations: StorageObservations, forcing=None) -> xr.Datase
         "time_start": ("solution", start, {"long_name": "first day of the solution"}),
         "time_end": ("solution", end, {"long_name": "first day after the solution"}),
         "tile": ("tile", tiles.names),
-        "share": ("tile", tiles.share, {"long_name": "share inside the domain", "units": "1"}),
+        "fraction": (
+            "tile",
+            tiles.share,
+            {"long_name": "fraction of the tile inside the domain", "units": "1"},
+        ),
     }
     for place, edge in enumerate(("west", "south", "east", "north")):
         attrs = {"long_name": f"{edge}ern edge of the tile", "units": "degree"}
@@ -59,7 +61,7 @@ def anomalies(run, observations: StorageObservations, forcing=None) -> xr.Datase
 
 
 def scores(pairs: xr.Dataset, period: tuple[str, str], name: str = "") -> pd.DataFrame:
-    """Columns site (the tile), period, nse, correlation, rmse (mm), solutions; one row per tile.
+    """Columns tile, period, nse, correlation, rmse (mm), solutions; one row per tile.
 
     pairs  of `anomalies`; the solutions that lie wholly in the period count. ValueError without any
     """
@@ -78,7 +80,7 @@ def scores(pairs: xr.Dataset, period: tuple[str, str], name: str = "") -> pd.Dat
         modelled, observed = (part[n].values[there] for n in ("modelled", "observed"))
         found = {s: getattr(metrics, s)(modelled, observed) for s in SCORES}
         label = name or f"{first} to {last}"
-        rows.append({"site": str(tile), "period": label, **found, "solutions": int(there.sum())})
+        rows.append({"tile": str(tile), "period": label, **found, "solutions": int(there.sum())})
     return pd.DataFrame(rows)
 
 
@@ -94,19 +96,12 @@ def _days(pairs: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     return tuple(pairs[n].values.astype("datetime64[D]") for n in ("time_start", "time_end"))
 
 
-def mean_of(pairs: Sequence[xr.Dataset]) -> xr.Dataset:
-    """The mean of several runs' anomalies, beside the same observations."""
-    modelled = sum(one["modelled"] for one in pairs) / len(pairs)
-    return pairs[0].assign(modelled=modelled.assign_attrs(pairs[0]["modelled"].attrs))
-
-
 def write(folder: str | Path, pairs: xr.Dataset, tables: pd.DataFrame) -> None:
     """storage.nc, storage_metrics.csv, and figures: a map of the tiles' NSE, series of some."""
     folder = Path(folder)
     file = pairs.rename(solution="time")
     export.write_dataset(folder / "storage.nc", file, "anomalies of water storage on tiles")
-    path = folder / "storage_metrics.csv"
-    files.replace(path, lambda p: tables.to_csv(p, index=False))
+    write_table(folder / "storage_metrics.csv", tables)
     last = tables[tables["period"] == tables["period"].iloc[-1]]
     if np.isfinite(pairs["west"].values).all():
         figure = plot_storage.tile_map(pairs, last)

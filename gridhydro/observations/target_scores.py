@@ -10,21 +10,14 @@ from gridhydro.domain.domain import Domain
 from gridhydro.evaluation import metrics
 from gridhydro.observations.target_series import TargetSeries
 
-SCORES = {
-    "bias": lambda s, o: float(np.nanmean(s - o)),
-    "correlation": metrics.correlation,
-    "ubrmse": metrics.ubrmse,
-    "rmse": metrics.rmse,
-    "nse": metrics.nse,
-    "kge": metrics.kge,
-}
+SCORES = ("bias", "percent_bias", "correlation", "ubrmse", "rmse", "nse", "kge")
 
 
 def scores(
     target: TargetSeries, simulated: np.ndarray, domain: Domain, days: slice, period: str
 ) -> pd.DataFrame:
-    """Table of `SCORES` (bias, ubrmse and rmse in the unit of the observations), a row a cell with
-    observations in these days.
+    """Table of `SCORES` (bias, ubrmse and rmse in the unit of the observations), a row for each
+    cell with observations in these days, named in the column `cell`, or `gauge` of lumped basins.
 
     simulated  (T, K) of the column, on the cells and days of the target
     """
@@ -36,12 +29,13 @@ def scores(
         o, s = observed[:, k], modelled[:, k].astype(np.float64)
         if np.isnan(o).all():
             continue
-        site = domain.gauges.index[cell] if domain.lumped else domain.name_cell(cell)
-        row = {"site": site, "period": period, "target": target.name, "unit": target.unit}
+        named = {"gauge": domain.gauges.index[cell]}
+        if not domain.lumped:
+            named = {"cell": domain.name_cell(cell)}
+        row = named | {"period": period, "target": target.name, "unit": target.unit}
         row |= {"lon": float(lon[cell]), "lat": float(lat[cell])}
-        rows.append(
-            row | {n: f(s, o) for n, f in SCORES.items()} | {"days": int((~np.isnan(o)).sum())}
-        )
+        row |= {name: metrics.METRICS[name](s, o) for name in SCORES}
+        rows.append(row | {"days": int((~np.isnan(o)).sum())})
     if not rows:
         raise ValueError(f"'{target.name}' is not observed from {period}: choose another period")
     return pd.DataFrame(rows)

@@ -225,8 +225,8 @@ class Surrogate(Column):
     def fidelity(self, runs: Runs) -> pd.DataFrame:
         """How well it stands for the model in runs it has not seen, one row an output.
 
-        Medians over the runs, after the first `warmup` days: correlation, NSE, RMSE (in the
-        output's unit), bias (percent); and NSE that 90 % of the runs reach.
+        Medians over the runs, after the first `warmup` days: correlation, NSE, RMSE and bias (in
+        the output's unit), percent_bias; and NSE that 90 % of the runs reach.
         """
         self._check(runs)
         return table(self.fluxes, runs, self.predict(runs), self.warmup)

@@ -12,7 +12,7 @@ from gridhydro.columns.column import Field
 from gridhydro.evaluation import metrics
 from gridhydro.surrogate.runs import Runs
 
-SCORES = ("correlation", "nse", "rmse", "bias")
+SCORES = ("correlation", "nse", "rmse", "bias", "percent_bias")
 
 
 def table(outputs: Sequence[Field], runs: Runs, found: xr.Dataset, warmup: int) -> pd.DataFrame:

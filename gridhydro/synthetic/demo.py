@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gridhydro.base import files
 from gridhydro.columns.column import Field
 from gridhydro.domain.domain import Domain
 from gridhydro.evaluation import plots
+from gridhydro.io.csv_tables import write_table
 from gridhydro.model.model import Model
 from gridhydro.model.river import SECONDS, VELOCITY, flow_length
 from gridhydro.model.run import Run
@@ -74,7 +74,7 @@ def _recovery(run: Run, world: SyntheticCatchment, out: Path) -> pd.DataFrame:
         maps[field.name] = values
         shown.append(field)
     table = pd.DataFrame(rows)
-    files.replace(out / "recovery.csv", lambda p: table.to_csv(p, index=False))
+    write_table(out / "recovery.csv", table)
     figure = plots.parameter_maps(domain, maps, shown, truth=truth)
     plots.save(figure, out / "figures" / "recovery.png")
     return table
@@ -83,7 +83,7 @@ def _recovery(run: Run, world: SyntheticCatchment, out: Path) -> pd.DataFrame:
 def _compare(field: Field, learned: np.ndarray, true: np.ndarray) -> dict:
     return {
         "parameter": field.name,
-        "units": field.unit,
+        "unit": field.unit,
         "correlation": np.corrcoef(learned, true)[0, 1],
         "mean_learned": learned.mean(),
         "mean_true": true.mean(),

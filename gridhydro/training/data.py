@@ -9,6 +9,7 @@ import torch
 from gridhydro.base.arguments import names as names_of
 from gridhydro.base.periods import as_texts as period_of
 from gridhydro.inputs.forcing import Forcing
+from gridhydro.inputs.forcing import method_of as forcing_method
 from gridhydro.model.model import Model
 from gridhydro.observations.discharge import refuse_empty
 from gridhydro.observations.target_series import TargetSeries
@@ -30,10 +31,7 @@ def period_and_gauges(period, gauges, split: Split | None):
 
 def method_of(forcing) -> str | None:
     """How the potential evapotranspiration was computed, where the Dataset says so."""
-    demand = "potential_evapotranspiration"
-    return (
-        forcing[demand].attrs.get("method") if demand in getattr(forcing, "data_vars", ()) else None
-    )
+    return forcing.method if isinstance(forcing, Forcing) else forcing_method(forcing)
 
 
 def epochs(

@@ -57,7 +57,7 @@ def test_errors_by_hand():
     reference = pd.DataFrame({"a": [3.0, 3, 6]}, DAYS[:6:2])  # residuals: -1, 0, 1
     (row,) = compare(days, reference, "2D").to_dict("records")
     assert tuple(row) == COLUMNS
-    assert row["simulated_mean"] == row["reference_mean"] == 4 and row["mean_error"] == 0
+    assert row["simulated_mean"] == row["reference_mean"] == 4 and row["bias"] == 0
     assert row["rmse"] == pytest.approx(np.sqrt(2 / 3))
     assert row["cv_residuals"] == pytest.approx(np.sqrt(2 / 3) / 4)
     assert row["correlation"] == pytest.approx(np.corrcoef([2, 3, 7], [3, 3, 6])[0, 1])
@@ -94,7 +94,7 @@ def test_anomalies_lose_the_mean_of_the_baseline():
     reference = simulated.resample(time="MS").mean()
     shifted = (reference + 100).assign_attrs(units="mm")
     result = compare(simulated, shifted, "month", baseline=("2001-03-01", "2002-02-28"))
-    np.testing.assert_allclose(result[["rmse", "mean_error"]], 0, atol=1e-12)
+    np.testing.assert_allclose(result[["rmse", "bias"]], 0, atol=1e-12)
     expected = reference.mean("time") - reference.sel(time=slice("2001-03", "2002-02")).mean("time")
     np.testing.assert_allclose(result["reference_mean"], expected, atol=1e-12)
     assert result["cv_residuals"].isna().all()
@@ -122,7 +122,7 @@ def test_spatial_agreement_by_site():
     result = spatial(simulated, {"c": 3.0, "b": 3.0, "a": 1.0, "d": 0.5})
     assert result.pop("correlation") == pytest.approx(np.corrcoef([1, 2, 4], [1, 3, 3])[0, 1])
     assert result.pop("rmse") == pytest.approx(np.sqrt(2 / 3))
-    assert result == {"mean_error": 0, "sites": 3, "undefined": 1}
+    assert result == {"bias": 0, "sites": 3, "undefined": 1}
     with pytest.raises(ValueError, match="read like 01 and 1"):
         spatial({"01": 1.0}, {1: 1.0})
 

@@ -56,7 +56,7 @@ def test_a_job_scores_what_is_held_out_and_is_not_done_again(setup, tmp_path, ca
     assert len(capsys.readouterr().out.splitlines()) == 1
     scores, jobs = pub_scaling_page.collect(tmp_path / "held-out")
     split = job.split(list(setup.domain.gauges.index), setup.training.period)
-    assert set(scores["site"]) == set(split.test_gauges) and len(scores) == 2 * 40
+    assert set(scores["gauge"]) == set(split.test_gauges) and len(scores) == 2 * 40
     assert jobs.loc[("8 linear", 2.0, 0, 0), "basins"] == 8
     assert scores["kge_2012"].median() > -0.5
 
@@ -85,7 +85,7 @@ def table(medians) -> pd.DataFrame:
             site = f"{fold}-{i}"
             job = dict(zip(pub_scaling_page.KEYS, (variant, share, fold, draw), strict=True))
             scores = dict.fromkeys(pub_scaling.SCORES[2:], value + away)
-            rows.append(job | {"site": site, "period": "training"} | scores)
+            rows.append(job | {"gauge": site, "period": "training"} | scores)
     return pd.DataFrame(rows)
 
 

@@ -41,7 +41,7 @@ def test_scores_of_storage_tell_an_offset_from_a_wrong_season():
     wet_years = np.repeat(np.random.default_rng(0).normal(0, 20, 12), 13)[: len(times)]
     seen = pd.DataFrame({"same": season + wet_years, "moved": season + wet_years}, times)
     simulated = seen.assign(moved=seen["moved"] + 40 * (times.year >= 2009))
-    scores = camels_storage.score_storage(simulated, seen).set_index(["period", "site"])
+    scores = camels_storage.score_storage(simulated, seen).set_index(["period", "gauge"])
     assert scores.loc[("test", "same"), "nse"] == 1
     assert scores.loc[("training", "moved"), "nse"] == 1
     assert scores.loc[("test", "moved"), "nse"] < 0.7
@@ -49,7 +49,7 @@ def test_scores_of_storage_tell_an_offset_from_a_wrong_season():
         [1, 1]
     )
     seasonal = pd.DataFrame({name: season for name in seen}, times)
-    scores = camels_storage.score_storage(seasonal, seen).set_index(["period", "site"])
+    scores = camels_storage.score_storage(seasonal, seen).set_index(["period", "gauge"])
     assert scores.loc[("test", "same"), "departures"] < 0.5 < scores.loc[("test", "same"), "nse"]
 
 

@@ -31,7 +31,7 @@ def test_moselle(moselle):
         ("temperature", "degC", 8, 11),
         ("potential_evapotranspiration", "mm d-1", 1.8, 2.5),
     ):
-        series = moselle.forcing[name]
+        series = moselle.forcing.dataset(domain)[name]
         assert series.attrs["units"] == unit
         assert series.dims == ("time", "y", "x")
         packed = domain.pack(series)
@@ -73,7 +73,7 @@ def test_moselle_soil_is_looked_up(moselle, data):
 def test_moselle_weather_is_where_it_belongs(moselle, data):
     """Interpolated between the centres of the 24 km cells, which the file's axes do not name."""
     domain = moselle.domain
-    packed = domain.pack(moselle.forcing["precipitation"]).mean(0)
+    packed = domain.pack(moselle.forcing.dataset(domain)["precipitation"]).mean(0)
     path = data("mhm_moselle/meteo/pre/pre.nc")
     x, y = (xr.DataArray(v, dims="cell") for v in (domain.x[domain.col], domain.y[domain.row]))
 
@@ -91,14 +91,15 @@ def test_moselle_weather_is_where_it_belongs(moselle, data):
 
 def test_lez(data):
     setup = load("lez", data("lez").parent)
+    series = setup.forcing.dataset(setup.domain)
     assert list(setup.domain.gauges.index) == ["Y3204040", "Y3204030", "Y3204010"]
     gauges = setup.domain.gauges
     np.testing.assert_allclose(gauges["network_area_km2"], gauges["area_km2"], rtol=0.03)
     assert setup.training.held_out == ("Y3204030",)
     assert setup.training.spinup_cycles > 0
-    assert set(np.unique(setup.domain.pack(setup.forcing["temperature"]))) == {10.0}
-    assert setup.forcing["temperature"].attrs["units"] == "degC"
-    assert setup.forcing["precipitation"].shape[1:] == setup.domain.shape
+    assert set(np.unique(setup.domain.pack(series["temperature"]))) == {10.0}
+    assert series["temperature"].attrs["units"] == "degC"
+    assert series["precipitation"].shape[1:] == setup.domain.shape
     assert setup.discharge["Y3204040"].isna().sum() == 4
 
 
@@ -184,8 +185,12 @@ def test_a_small_domain(small):
     assert setup.training.period == ("2001-01-02", "2001-01-03")  # a TOML date is as good
     np.testing.assert_array_equal(setup.attributes["height"], [[1, 2, 3], [4, 5, 6]])
     np.testing.assert_array_equal(setup.attributes["cover_9"], [[1, 0, 0], [0, 0, 0]])
-    assert list(setup.forcing) == ["precipitation", "temperature", "potential_evapotranspiration"]
-    values = {name: series.values for name, series in setup.forcing.items()}
+    assert [f.name for f in setup.forcing.fields] == [
+        "precipitation",
+        "temperature",
+        "potential_evapotranspiration",
+    ]
+    values = {name: series.values for name, series in setup.forcing.dataset(setup.domain).items()}
     np.testing.assert_allclose(values["precipitation"], 24)
     np.testing.assert_allclose(values["temperature"], 10)
     np.testing.assert_allclose(values["potential_evapotranspiration"], 2)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gridhydro.cli import main
+from gridhydro.config.build_model import build_model
 from gridhydro.config.load import load
-from gridhydro.config.train_domain import build_model
 from gridhydro.io import write_basins
 from tests.support.small_basins import FILE, small_basins
 

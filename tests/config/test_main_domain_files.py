@@ -5,7 +5,8 @@ import pytest
 import rioxarray
 import xarray as xr
 
-from gridhydro.config.train_domain import load_run, train_domain
+from gridhydro.config.score_domain import load_run
+from gridhydro.config.train_domain import train_domain
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_the_run_folder_holds_maps_series_scores_and_what_repeats_them(moselle):
 
 def test_the_middle_gauge_of_the_lez_is_simulated_without_its_data(data, tmp_path):
     folder = data("lez/lez_2012_2013.nc").parents[1]
-    scores = train_domain("lez", folder, tmp_path, progress=False).set_index("site")
+    scores = train_domain("lez", folder, tmp_path, progress=False).set_index("gauge")
     assert scores.loc["Y3204030", "gauge_use"] == "held out"
     assert scores.loc["Y3204030", "kge"] > 0.65
     assert scores.loc["Y3204030", "nse"] > 0.7

@@ -46,11 +46,12 @@ def test_a_file_with_everything(change):
     assert list(domain.gauges.index) == list(setup.discharge) == ["out", "east", "west"]
     np.testing.assert_allclose(domain.gauges["network_area_km2"] / 12321, [36, 24, 5], rtol=0.01)
     assert len(setup.attributes) == 21
-    training = setup.forcing.sel(time="2004")
+    series = setup.forcing.dataset(domain)
+    training = series.sel(time="2004")
     rain = training["precipitation"].mean("time")
     np.testing.assert_allclose(setup.attributes["prec_avg"], rain, rtol=1e-5)
     # only the days that training and validation need are read
-    times = pd.DatetimeIndex(setup.forcing["time"])
+    times = setup.times
     assert times[0] == pd.Timestamp("2004-01-01") - pd.Timedelta(300, "D")
     assert times[-1] == pd.Timestamp("2005-12-31")
     assert setup.storage.tiles.size == 4 and setup.storage.values.shape == (36, 4)
@@ -70,7 +71,7 @@ def test_evapotranspiration_is_that_of_the_method(change, folder):
     expected = penman_monteith_of_six(*six).numpy()
     for method in ("priestley_taylor", "oudin", "penman_monteith"):
         setup = change(('file = "weather.nc"', f'file = "weather.nc"\npet = "{method}"'))
-        found = setup.forcing["potential_evapotranspiration"]
+        found = setup.forcing.dataset(setup.domain)["potential_evapotranspiration"]
         assert found.attrs["method"] == method and found.attrs["units"] == "mm d-1"
         own = pet_of(weather, method).sel(time=found["time"])
         np.testing.assert_allclose(setup.domain.pack(found), setup.domain.pack(own), rtol=1e-5)
@@ -90,7 +91,11 @@ def test_configurations(change, name):
     network = {"HydroPyNN": "none", "HydroPyNN(Q,S)": "free"}.get(name, "mlp")
     assert model.network == network
     assert model.hidden == ((8,) if network == "mlp" else ())
-    assert (model.correction == "conv3d") == name.endswith("+") == (set(SIX) <= set(setup.forcing))
+    assert (
+        (model.correction == "conv3d")
+        == name.endswith("+")
+        == (set(SIX) <= {f.name for f in setup.forcing.fields})
+    )
     assert training.epochs == 2
     assert training.storage_weight == (0 if name == "Hybrid(Q)" else 0.5)
     without = change(("epochs = 2", ""), configuration=name)
@@ -125,8 +130,9 @@ variable = "precipitation"
         ),
     )
     assert (first.domain.network.downstream == second.domain.network.downstream).all()
-    for name in first.forcing:
-        pair = [one.domain.pack(one.forcing[name]) for one in (first, second)]
+    assert first.forcing.fields == second.forcing.fields
+    for name in first.forcing.by_field():
+        pair = [one.forcing.by_field()[name] for one in (first, second)]
         np.testing.assert_allclose(*pair, rtol=1e-4, atol=1e-4)
 
 
@@ -181,8 +187,8 @@ def test_the_packaged_amazon(change, folder):
     assert list(setup.discharge) == ["3629000"] and setup.domain.size == 36
     assert (setup.training.epochs, setup.training.learning_rate) == (300, 0.0005)
     assert setup.model.hidden == (256, 64, 16) and setup.model.correction == "conv3d"
-    for name in plain.forcing:
-        pair = [one.domain.pack(one.forcing[name]) for one in (setup, plain)]
+    for name in plain.forcing.by_field():
+        pair = [one.forcing.by_field()[name] for one in (setup, plain)]
         np.testing.assert_allclose(*pair, rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(setup.storage.values, plain.storage.values, rtol=1e-6)
     (folder / "amazon.toml").write_text(text.replace('crop_to = "rivers"', ""))
@@ -246,7 +252,7 @@ def test_faults_of_the_data(change, folder):
     gap = sky.copy(deep=True)
     gap["wind_speed"][600, 2, 3] = np.nan
     written("gap.nc", gap)
-    message = r"\[weather\]: file: 'wind_speed' is missing on 2004-08-23 in .*1 of 36 cells and 1"
+    message = r"\[weather\]: file: wind_speed is missing .* on 2004-08-23 in .*1 of 37116 values"
     with pytest.raises(ValueError, match=message):
         change(('"weather.nc"', '"gap.nc"'))
     written("dry.nc", sky.drop_vars("precipitation"))
@@ -294,4 +300,8 @@ def test_sections_that_are_needed(change):
         change(fold=1)
     # another column on the same land
     setup = change(("hidden", 'column = "hbv"\nriver = {}\nhidden'))
-    assert list(setup.forcing) == ["precipitation", "temperature", "potential_evapotranspiration"]
+    assert [f.name for f in setup.forcing.fields] == [
+        "precipitation",
+        "temperature",
+        "potential_evapotranspiration",
+    ]

@@ -9,8 +9,8 @@ import xarray as xr
 import gridhydro as gh
 from gridhydro.cli import main
 from gridhydro.config.attributes import on_domain
+from gridhydro.config.build_model import build_model
 from gridhydro.config.load import load
-from gridhydro.config.train_domain import build_model
 from gridhydro.inputs.basins import of_dataset
 from gridhydro.io import write_basins
 from gridhydro.observations.target_series import TargetSeries
@@ -62,7 +62,7 @@ def test_from_a_domain_file_to_scores_of_targets(folder, capsys):
     assert "fitted to soil_wetness (0.5) and snow_water_equivalent (1)" in said.err
     assert "other targets" in said.out and "discharge" not in pd.read_csv(out / "history.csv")
     table = pd.read_csv(out / "target_metrics.csv")
-    counts = table.groupby(["target", "period"])["site"].count()
+    counts = table.groupby(["target", "period"])["gauge"].count()
     assert counts["soil_wetness"].index.tolist() == ["training", "validation"]
     assert counts["snow_water_equivalent"].index.tolist() == ["training"]  # seen in 2001 only
     assert (counts == 12).all() and set(table["unit"]) == {"1", "mm"}
@@ -151,7 +151,7 @@ def test_targets_of_a_raster_are_brought_onto_it(data, tmp_path):
     assert cells.shape == (48, setup.domain.size)
     assert 0 < cells[5].mean() < 150
     with pytest.warns(UserWarning, match="observed every 31 days"):
-        TargetSeries.read(setup.targets[0], build_model(setup, 0), setup.forcing.indexes["time"])
+        TargetSeries.read(setup.targets[0], build_model(setup, 0), setup.times)
 
 
 @pytest.mark.parametrize("finer", [True, False])

@@ -11,7 +11,8 @@ import xarray as xr
 from gridhydro.cli import main
 from gridhydro.config.build_model import build_model, make_split
 from gridhydro.config.load import load
-from gridhydro.config.train_domain import load_run, train_domain
+from gridhydro.config.score_domain import load_run
+from gridhydro.config.train_domain import train_domain
 from gridhydro.io.monthly import monthly
 from gridhydro.model.ensemble import Ensemble
 from tests.support import small_amazon
@@ -42,7 +43,7 @@ def trained(folder):
 
 def test_a_run_folder(trained):
     scores = pd.read_csv(trained / "storage_metrics.csv")
-    assert list(scores) == ["site", "period", "nse", "correlation", "rmse", "solutions"]
+    assert list(scores) == ["tile", "period", "nse", "correlation", "rmse", "solutions"]
     assert list(scores["period"]) == ["training"] * 4 + ["validation"] * 4
     assert (scores["solutions"] == 12).all() and scores["nse"].notna().all()
     for name in ("metrics.csv", "parameters.nc", "fluxes.nc", "storage.nc"):
@@ -75,14 +76,14 @@ def test_storage_of_a_run_is_that_of_its_cells(trained):
     expected -= expected[9:21].mean(0)  # 2004
     error = pairs["modelled"].values - expected
     assert np.sqrt((error**2).mean()) < 0.15 * expected.std()
-    scores = run.evaluate_storage(setup.storage, ("2005", "2005"), pairs=pairs).set_index("site")
+    scores = run.evaluate_storage(setup.storage, ("2005", "2005")).set_index("tile")
     tile = pairs.isel(tile=2, solution=pairs["solution"].dt.year.values == 2005)
     residual = tile["modelled"] - tile["observed"]
     spread = tile["observed"] - tile["observed"].mean()
     nse = 1 - float((residual**2).sum() / (spread**2).sum())
     np.testing.assert_allclose(scores.loc[str(tile["tile"].values), "nse"], nse, rtol=1e-9)
     with pytest.raises(ValueError, match="no solution of the observed storage lies from 1990-01"):
-        run.evaluate_storage(setup.storage, ("1990", "1991"), pairs=pairs)
+        run.evaluate_storage(setup.storage, ("1990", "1991"))
     ensemble = Ensemble([run, run])
     xr.testing.assert_allclose(ensemble.storage(setup.storage), pairs)
 
@@ -171,7 +172,7 @@ def test_folds_of_gauges_of_a_raster(folder):
         folder / "folds.toml", folder, out, epochs=1, progress=False, changes={"fold": 2}
     )
     (tested,) = split.test_gauges
-    uses = scores.set_index("site")["gauge_use"]
+    uses = scores.set_index("gauge")["gauge_use"]
     assert set(uses[tested]) == {"held out"} and set(uses.drop(tested)) == {"trained"}
 
 

@@ -27,7 +27,8 @@ def test_scores_by_hand():
     assert metrics.kge(SIMULATED, OBSERVED) == pytest.approx(expected)
     expected = 1 - np.sqrt((r - 1) ** 2 + (spread / mean - 1) ** 2 + (mean - 1) ** 2)
     assert metrics.kge_2012(SIMULATED, OBSERVED) == pytest.approx(expected)
-    assert metrics.bias(SIMULATED, OBSERVED) == pytest.approx(100 / 3)
+    assert metrics.percent_bias(SIMULATED, OBSERVED) == pytest.approx(100 / 3)
+    assert metrics.bias(SIMULATED, OBSERVED) == pytest.approx(1)
     assert metrics.rmse(SIMULATED, OBSERVED) == pytest.approx(np.sqrt(5))
     assert metrics.ubrmse(SIMULATED, OBSERVED) == pytest.approx(2)  # 5 = 1 squared + 4
 
@@ -54,7 +55,8 @@ def test_signatures_by_hand():
 def test_correlation_and_bias_against_numpy():
     s, o = flows()
     assert metrics.correlation(s, o) == pytest.approx(np.corrcoef(s, o)[0, 1], rel=1e-12)
-    assert metrics.bias(s, o) == pytest.approx(100 * (s.sum() / o.sum() - 1), rel=1e-10)
+    assert metrics.bias(s, o) == pytest.approx(s.mean() - o.mean(), rel=1e-10)
+    assert metrics.percent_bias(s, o) == pytest.approx(100 * (s.sum() / o.sum() - 1), rel=1e-10)
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -87,7 +89,7 @@ def test_undefined_scores_are_nan(name):
     assert np.isnan(METRICS[name](SIMULATED, empty))
     if name in ("nse", "kge", "kge_2012", "correlation"):
         assert np.isnan(METRICS[name](SIMULATED, np.full(5, 0.1)))
-    if name in ("bias", "fhv", "flv", "fhv_abs", "flv_abs"):
+    if name in metrics.PERCENT:
         assert np.isnan(METRICS[name](SIMULATED, np.zeros(5)))
 
 
@@ -104,10 +106,10 @@ def frames():
     return simulated, observed
 
 
-def test_table_holds_every_score_of_every_site():
+def test_table_holds_every_score_of_every_gauge():
     simulated, observed = frames()
     observed.loc[:"2001-01-10", "upper"] = np.nan
-    scores = table(simulated, observed.loc[:"2002-12-31"], "validation").set_index("site")
+    scores = table(simulated, observed.loc[:"2002-12-31"], "validation").set_index("gauge")
     assert list(scores.columns) == ["period", *METRICS, "days"]
     assert list(scores.index) == ["lower", "upper"]
     assert (scores.period == "validation").all()
@@ -115,6 +117,10 @@ def test_table_holds_every_score_of_every_site():
     s, o = simulated.upper.iloc[10:730], observed.upper.iloc[10:730]
     for name, metric in METRICS.items():
         assert scores.loc["upper", name] == metric(s, o)
+    assert (
+        "unit" not in scores
+        and list(table(simulated, observed, unit="mm d-1")["unit"]) == ["mm d-1"] * 2
+    )
 
 
 def test_table_refuses_what_does_not_fit():

@@ -1,4 +1,4 @@
-"""Figures of many sites: what is on them."""
+"""Figures of many gauges: what is on them."""
 
 import matplotlib
 import numpy as np
@@ -18,7 +18,7 @@ def texts(figure):
 
 
 def scores(**columns):
-    return pd.DataFrame({"site": ["01", "02", "03", "04"], **columns})
+    return pd.DataFrame({"gauge": ["01", "02", "03", "04"], **columns})
 
 
 def drawn(figure, axis=0):
@@ -28,14 +28,14 @@ def drawn(figure, axis=0):
 
 
 def curve(axis, label):
-    """A curve's share of the sites at or below a score."""
+    """A curve's fraction of the gauges at or below a score."""
     (line,) = [line for line in axis.lines if line.get_label().startswith(label)]
-    x, share = line.get_data()
+    x, fraction = line.get_data()
     assert line.get_drawstyle() == "steps-post"
-    return lambda score: share[np.searchsorted(x, score, side="right") - 1]
+    return lambda score: fraction[np.searchsorted(x, score, side="right") - 1]
 
 
-def test_curves_are_the_shares_of_sites(tmp_path):
+def test_curves_are_the_fractions_of_gauges(tmp_path):
     tables = {
         "bucket": scores(nse=[0.5, -3.0, 0.1, 0.3]),
         "lstm": scores(nse=[0.9, 0.7, np.nan, 0.8]),
@@ -45,10 +45,10 @@ def test_curves_are_the_shares_of_sites(tmp_path):
     plots.save(figure, tmp_path / "cdf.png")
     (axis,) = figure.axes
     assert axis.get_xlim() == (-0.5, 1) and axis.get_ylim() == (0, 1)
-    assert {"NSE", "sites / %"} <= texts(figure)
-    assert "bucket: median 0.2, 4 sites, 25 % below -0.5" in texts(figure)
-    assert "lstm: median 0.8, 3 sites, 1 without" in texts(figure)
-    assert "broken: no score at 4 sites" in texts(figure)
+    assert {"NSE", "gauges / %"} <= texts(figure)
+    assert "bucket: median 0.2, 4 gauges, 25 % below -0.5" in texts(figure)
+    assert "lstm: median 0.8, 3 gauges, 1 without" in texts(figure)
+    assert "broken: no score at 4 gauges" in texts(figure)
     bucket = curve(axis, "bucket")
     assert [bucket(x) for x in (-4, -0.5, 0.1, 0.29, 0.5, 1)] == [0, 0.25, 0.5, 0.5, 1, 1]
     assert curve(axis, "lstm")(0.75) == pytest.approx(1 / 3)
@@ -57,17 +57,17 @@ def test_curves_are_the_shares_of_sites(tmp_path):
 def test_curves_of_other_scores_have_units_and_keep_outliers_off():
     table = scores(fhv=[-10.0, 0, 10, 20])
     assert "FHV / %" in texts(plot_scores.cdf({"a": table}, "fhv"))
-    many = pd.DataFrame({"rmse": np.append(np.linspace(1, 2, 99), 1e6)})
+    many = pd.DataFrame({"gauge": range(100), "rmse": np.append(np.linspace(1, 2, 99), 1e6)})
     figure = plot_scores.cdf({"a": many}, "rmse", "mm d-1")
     assert "RMSE / mm d-1" in texts(figure)
     assert figure.axes[0].get_xlim()[1] < 2.1
     with pytest.raises(ValueError, match="table of a has no column 'kge'"):
         plot_scores.cdf({"a": table}, "kge")
-    with pytest.raises(ValueError, match="no site has a nse"):
+    with pytest.raises(ValueError, match="no gauge has a nse"):
         plot_scores.cdf({"a": scores(nse=[np.nan] * 4)})
 
 
-def test_sites_lie_where_they_are_in_the_order_of_the_table(tmp_path):
+def test_gauges_lie_where_they_are_in_the_order_of_the_table(tmp_path):
     table = scores(nse=[0.1, np.nan, -0.4, 0.9])
     index = pd.Index(["04", "02", "03", "01"])  # positions come in another order
     lon, lat = pd.Series(LON, index), pd.Series(LAT, index)
@@ -85,19 +85,19 @@ def test_sites_lie_where_they_are_in_the_order_of_the_table(tmp_path):
 
 
 def test_biases_diverge_from_zero_and_quantities_do_not():
-    figure = plot_scores.score_map(LON, LAT, scores(bias=[-10.0, 30, 0, 5]), "bias")
+    figure = plot_scores.score_map(LON, LAT, scores(percent_bias=[-10.0, 30, 0, 5]), "percent_bias")
     norm = drawn(figure)[2]
     assert norm.vmin == -norm.vmax and norm.vmax > 25
-    assert "bias / %" in texts(figure)
-    figure = plot_scores.site_map(LON, LAT, [1.0, 2, 3, 4], "precipitation", "mm d-1")
+    assert "percent bias / %" in texts(figure)
+    figure = plot_scores.point_map(LON, LAT, [1.0, 2, 3, 4], "precipitation", "mm d-1")
     assert "precipitation / mm d-1" in texts(figure)
     assert drawn(figure)[2].vmin > 0
-    constant = drawn(plot_scores.site_map(LON, LAT, np.full(4, 2.0), "precipitation"))[2]
+    constant = drawn(plot_scores.point_map(LON, LAT, np.full(4, 2.0), "precipitation"))[2]
     assert constant.vmin < 2 < constant.vmax
     with pytest.raises(ValueError, match=r"one length: \(4,\), \(4,\), \(3,\)"):
-        plot_scores.site_map(LON, LAT, [1.0, 2, 3], "precipitation")
-    with pytest.raises(ValueError, match="no site has a value"):
-        plot_scores.site_map(LON, LAT, np.full(4, np.nan), "precipitation")
+        plot_scores.point_map(LON, LAT, [1.0, 2, 3], "precipitation")
+    with pytest.raises(ValueError, match="there is no value to draw"):
+        plot_scores.point_map(LON, LAT, np.full(4, np.nan), "precipitation")
 
 
 def test_parameters_of_lumped_basins_as_points(tmp_path, data):
@@ -118,7 +118,7 @@ def test_parameters_of_lumped_basins_as_points(tmp_path, data):
     assert height < 0.95 * width
 
 
-def test_simulated_against_reference_by_site(tmp_path):
+def test_simulated_against_reference_by_gauge(tmp_path):
     simulated = pd.Series({"a": 0.2, "b": 0.4, "c": 0.9, "d": 0.5})
     reference = pd.Series({"c": 0.7, "a": 0.3, "b": 0.4, "e": 0.1, "d": np.nan})
     figure = plot_scores.against(simulated, reference, "baseflow index")
@@ -129,12 +129,12 @@ def test_simulated_against_reference_by_site(tmp_path):
     )
     r = np.corrcoef([0.2, 0.4, 0.9], [0.3, 0.4, 0.7])[0, 1]
     rmse = np.sqrt((0.01 + 0.04) / 3)
-    assert f"r = {r:.3f}, RMSE {rmse:.3g}, 3 sites" in texts(figure)
+    assert f"r = {r:.3f}, RMSE {rmse:.3g}, 3 gauges" in texts(figure)
     assert axis.get_xlim() == axis.get_ylim()
     figure = plot_scores.against(simulated, reference, "evapotranspiration", "mm d-1")
     expected = {f"evapotranspiration, {what} / mm d-1" for what in ("simulated", "reference")}
-    assert expected <= texts(figure) and f"r = {r:.3f}, RMSE {rmse:.3g} mm d-1, 3 sites" in texts(
+    assert expected <= texts(figure) and f"r = {r:.3f}, RMSE {rmse:.3g} mm d-1, 3 gauges" in texts(
         figure
     )
-    with pytest.raises(ValueError, match="no site has both"):
+    with pytest.raises(ValueError, match="no gauge has both"):
         plot_scores.against(simulated, pd.Series({"x": 1.0}), "baseflow index")

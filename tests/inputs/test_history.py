@@ -11,7 +11,8 @@ import gridhydro as gh
 from gridhydro.columns import column
 from gridhydro.config.build_model import build_model
 from gridhydro.config.load import load
-from gridhydro.config.train_domain import load_run, train_domain
+from gridhydro.config.score_domain import load_run
+from gridhydro.config.train_domain import train_domain
 from gridhydro.inputs.basins import of_dataset
 from gridhydro.io import read_camels_us, write_basins
 from gridhydro.nets import history as nets
@@ -247,7 +248,7 @@ def test_it_finds_what_no_attribute_tells():
         own = gh.Model(domain, "hbv", alike, network=network, hidden=(16,), **more)
         run = gh.train(own, weather, flow, **options)
         errors[network] = (
-            run.evaluate(flow, PERIOD).set_index("site").loc[held_out, "rmse"].median()
+            run.evaluate(flow, PERIOD).set_index("gauge").loc[held_out, "rmse"].median()
         )
         if network == "gz":
             found = run.parameters["FC"].values[36:]

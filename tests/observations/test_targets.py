@@ -51,7 +51,7 @@ def test_soil_wetness_is_learned_without_discharge(batches, loss):
     run = fit([target], epochs=epochs, batches=batches, learning_rate=0.02)
     after = run.evaluate_target(target, PERIOD)
     assert after["rmse"].median() < 0.6 * before["rmse"].median()
-    assert list(after["site"]) == list(basins().domain.gauges.index)
+    assert list(after["gauge"]) == list(basins().domain.gauges.index)
     kept = dict(name="soil_wetness", weight=1.0, loss=loss, scale=1.0, offset=0.0)
     assert run.about["targets"] == [kept] and run.about["fitted"] == ["soil_wetness"]
 
@@ -59,7 +59,7 @@ def test_soil_wetness_is_learned_without_discharge(batches, loss):
 def test_scores_are_those_of_the_series():
     observed = wetness().sel(time=DAYS)
     run = fit([gh.Target("soil_wetness", observed)], epochs=1)
-    table = run.evaluate_target(gh.Target("soil_wetness", observed), PERIOD).set_index("site")
+    table = run.evaluate_target(gh.Target("soil_wetness", observed), PERIOD).set_index("gauge")
     simulated = run.simulate(outputs=["soil_wetness"])["soil_wetness"].sel(time=DAYS)
     site = observed["gauge"].values[2]
     s, o = (v.sel(gauge=site).values.astype(float) for v in (simulated, observed))
@@ -197,7 +197,7 @@ def test_scores_say_what_was_trained_on():
     observed = wetness()
     target, out = gh.Target("soil_wetness", observed), str(observed["gauge"].values[3])
     run = fit([target], held_out=[out])
-    use = run.evaluate_target(target, PERIOD).set_index("site")["gauge_use"]
+    use = run.evaluate_target(target, PERIOD).set_index("gauge")["gauge_use"]
     assert (use == "held out").sum() == 1 and use[out] == "held out"
     assert set(run.evaluate(basins().discharge, PERIOD)["gauge_use"]) == {"held out"}
 
@@ -222,7 +222,7 @@ def test_cells_of_a_raster():
     table = alone.evaluate_target(target, RASTER_PERIOD)
     seen = int(observed.notnull().any("time").sum())
     assert len(table) == seen < alone.model.domain.size
-    assert table["site"].str.contains("row").all()
+    assert table["cell"].str.contains("row").all()
     # rivers, which nothing asks for, are left out: the cells' own runs are the same
     domain, _, forcing, _ = small_world()
     packed = gh.Forcing.read(forcing, domain, alone.model).values[:, :50]

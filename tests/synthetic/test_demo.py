@@ -20,7 +20,7 @@ def result(tmp_path_factory):
 def test_gauges_never_trained_on_are_well_simulated(result):
     _, run, scores, _ = result
     assert not set(run.about["gauges"]) & set(HELD_OUT)
-    later = scores[scores["period"] == "validation"].set_index("site")
+    later = scores[scores["period"] == "validation"].set_index("gauge")
     assert set(later.index[later["gauge_use"] == "held out"]) == set(HELD_OUT)
     assert later.loc[list(HELD_OUT), "kge"].median() > 0.9
     assert later["nse"].median() > 0.9

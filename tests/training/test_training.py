@@ -29,8 +29,8 @@ def test_training_lowers_the_loss_and_raises_the_score():
     _, _, _, discharge = small_world()
     run = fit(epochs=25, learning_rate=0.02)
     assert run.history["loss"].iloc[-1] < 0.6 * run.history["loss"].iloc[0]
-    before = fit(epochs=1, learning_rate=1e-9).evaluate(discharge, PERIOD).set_index("site")
-    after = run.evaluate(discharge, PERIOD).set_index("site")
+    before = fit(epochs=1, learning_rate=1e-9).evaluate(discharge, PERIOD).set_index("gauge")
+    after = run.evaluate(discharge, PERIOD).set_index("gauge")
     assert (after["nse"] > before["nse"]).all()
     assert after.loc[OUTLET, "nse"] > 0.85
 
@@ -56,7 +56,7 @@ def test_a_gauge_held_out_has_no_say():
     runs = [fit(discharge=q, held_out=[out]) for q in (discharge, changed)]
     assert torch.equal(weights(runs[0]), weights(runs[1]))
     assert not torch.equal(weights(runs[0]), weights(fit()))
-    use = runs[0].evaluate(discharge, PERIOD).set_index("site")["gauge_use"]
+    use = runs[0].evaluate(discharge, PERIOD).set_index("gauge")["gauge_use"]
     assert use[out] == "held out" and use[OUTLET] == "trained"
 
 

@@ -99,7 +99,7 @@ def test_a_basin_alone_finds_the_same(found):
     sites = [7, 2]
     assert torch.equal(alone.search.spent, found.search.spent[sites])
     assert torch.equal(alone.search.best[-1], found.search.best[-1, sites])
-    scores = alone.evaluate(basins().discharge, PERIOD).set_index("site")
+    scores = alone.evaluate(basins().discharge, PERIOD).set_index("gauge")
     assert scores.index[scores["gauge_use"] == "trained"].tolist() == ["b02", "b07"]
     middle = alone.parameters["FC"].sel(gauge="b00").item()
     np.testing.assert_allclose(middle, sum(gh.COLUMNS["hbv"].parameters[1].bounds) / 2, rtol=1e-6)

@@ -1,0 +1,170 @@
+"""A finished run of a domain file: found again with its input, scored, written to its folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from gridhydro.base.periods import days
+from gridhydro.config.load import Setup, load
+from gridhydro.evaluation.tables import SHOWN, summary
+from gridhydro.io.csv_tables import write_table
+from gridhydro.model import run_figures, storage_scores
+from gridhydro.model.ensemble import Ensemble
+from gridhydro.model.ensemble import seeds as seeds_of
+from gridhydro.model.run import Run
+from gridhydro.model.run_figures import FEW
+from gridhydro.training.batches import Batches
+
+
+def load_run(folder: str | Path, data: str | Path | None = None) -> tuple[Run | Ensemble, Setup]:
+    """A finished run, or an ensemble of them, with the input it was trained on."""
+    folder = Path(folder)
+    members = seeds_of(folder)
+    if members:
+        first, setup = load_run(members[0], data)
+        return Ensemble([first, *(Run.load(m, first.forcing) for m in members[1:])]), setup
+    changes = {}
+    if (folder / "source.json").exists():
+        changes = json.loads((folder / "source.json").read_text())
+        kept = changes.pop("data")
+        data = kept if data is None else data
+    if not (folder / "domain.toml").exists():
+        raise FileNotFoundError(
+            f"{folder} holds no run of `gridhydro train` (domain.toml is missing)"
+        )
+    setup = load(folder / "domain.toml", data, changes)
+    return Run.load(folder, setup.forcing), setup
+
+
+def finish(run: Run, setup: Setup, out: str | Path) -> pd.DataFrame:
+    """Everything of a run on disk, with the scores of all that is observed; those of discharge.
+
+    The record is simulated once, for all of it.
+    """
+    _simulate(run, setup, run.usual_outputs)
+    scores = evaluate(run, setup)
+    run.save(out, scores=scores, discharge=setup.discharge)
+    score_storage(run, setup, out)
+    score_targets(run, setup, out)
+    return scores
+
+
+def score(
+    run: Run | Ensemble, setup: Setup, out: str | Path, period: tuple[str, str] | None = None
+) -> pd.DataFrame:
+    """Scores of discharge over one period, or those of the file, written to `out` with figures.
+
+    Without a period, those of storage and of targets too, where the file has them.
+    """
+    out = Path(out)
+    if period is None:
+        _simulate(run, setup)
+    scores = evaluate(run, setup, period)
+    write_table(out / scores_file(period), scores)
+    run_figures.draw_scores(out / "figures", setup.domain, scores)
+    if period is None:
+        score_storage(run, setup, out)
+        score_targets(run, setup, out)
+    return scores
+
+
+def scores_file(period: tuple[str, str] | None = None) -> str:
+    """The file of a run folder that has the scores over a period, or over those of the file."""
+    return "metrics.csv" if period is None else f"metrics-{'-'.join(period)}.csv"
+
+
+def _simulate(run: Run | Ensemble, setup: Setup, outputs: tuple[str, ...] = ()) -> None:
+    """One simulation of all that is scored and exported afterwards, which the run keeps."""
+    outputs = (*outputs, *(target.name for target in setup.targets))
+    storage = setup.storage
+    averages = None if storage is None else storage.windows(run.record().times).averages
+    run.simulation(outputs, averages)
+
+
+def evaluate(
+    run: Run | Ensemble, setup: Setup, period: tuple[str, str] | None = None
+) -> pd.DataFrame:
+    """Scores over one period, or over the training and the validation period of the file.
+
+    Where the forcing begins with the training period, its warm-up is not scored.
+    """
+    if period is not None:
+        return run.evaluate(setup.discharge, tuple(period))
+    periods = _periods(setup)
+    if setup.training.batches is not None:
+        periods["training"] = behind_warmup(setup, periods["training"], run.forcing.times)
+    tables = [run.evaluate(setup.discharge, p, name=name) for name, p in periods.items()]
+    return pd.concat(tables, ignore_index=True)
+
+
+def score_storage(run: Run | Ensemble, setup: Setup, out: str | Path) -> pd.DataFrame | None:
+    """Scores of storage over the periods of the file, written to `out` with series and figures.
+
+    None where no storage is given. A period without a whole solution is left out.
+    """
+    if setup.storage is None:
+        return None
+    pairs = run.storage(setup.storage)
+    tables = [
+        storage_scores.scores(pairs, period, name)
+        for name, period in _periods(setup).items()
+        if storage_scores.within(pairs, period).any()
+    ]
+    found = pd.concat(tables, ignore_index=True)
+    storage_scores.write(out, pairs, found)
+    return found
+
+
+def score_targets(run: Run | Ensemble, setup: Setup, out: str | Path) -> pd.DataFrame | None:
+    """Scores of all targets over the periods of the file, written to target_metrics.csv.
+
+    None where there are none. A period without an observation is left out.
+    """
+    tables = []
+    for target in setup.targets:
+        observed, _ = run.target_series(target)
+        for name, period in _periods(setup).items():
+            if observed.within(*period):
+                tables.append(run.evaluate_target(target, period, name))
+    if not tables:
+        return None
+    found = pd.concat(tables, ignore_index=True)
+    write_table(Path(out) / "target_metrics.csv", found)
+    return found
+
+
+def _periods(setup: Setup) -> dict[str, tuple[str, str]]:
+    both = {"training": setup.training.period, "validation": setup.training.validation}
+    return {name: period for name, period in both.items() if period is not None}
+
+
+def behind_warmup(setup: Setup, period, times: pd.DatetimeIndex) -> tuple[str, str]:
+    """The period without the days on which a record that begins with it is still warming up.
+
+    ValueError, naming the file, where no day is left.
+    """
+    warmup = Batches(**setup.training.batches).warmup
+    start, end = days(period)
+    scored = times[warmup:]
+    if not len(scored) or str(scored[0].date()) > end:
+        raise ValueError(
+            f"{setup.source}, [training]: batches: a warm-up of {warmup} days leaves nothing of "
+            "the period to score: take a shorter one, or begin the forcing earlier"
+        )
+    return max(start, str(scored[0].date())), end
+
+
+def report(scores: pd.DataFrame) -> str:
+    """The scores for the terminal: of each gauge, or where there are many their medians."""
+    if scores["gauge"].nunique() <= FEW:
+        columns = [c for c in ("gauge", "period", "gauge_use", "nse", "kge", "days") if c in scores]
+        return scores[columns].to_string(index=False, float_format=lambda v: f"{v:.3f}")
+    groups = ["period", "gauge_use"]
+    table = summary(scores, groups)
+    medians = table.pivot_table("median", groups, "metric", sort=False)[list(SHOWN)]
+    gauges = table.groupby(groups, sort=False)["count"].first()
+    text = medians.assign(gauges=gauges).to_string(float_format=lambda v: f"{v:.3f}")
+    return f"median over the gauges (fhv, flv in percent, rmse of flows)\n{text}"

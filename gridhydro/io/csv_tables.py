@@ -1,0 +1,156 @@
+"""Tables of a run folder as CSV, and beside them columns.csv: unit and meaning of every column."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from gridhydro.base.files import replace
+
+NOTE = "columns.csv"
+_AS_SAID = "that of the column 'unit'"
+
+# column -> unit and meaning, the same in every file
+COLUMNS = {
+    "gauge": ("", "name of the gauge, or of the lumped basin"),
+    "cell": ("", "row, column and coordinates of the cell"),
+    "tile": ("", "name of the tile"),
+    "site": ("", "gauge that the region drains to"),
+    "period": ("", "name of the period that is scored, or its first and last day"),
+    "gauge_use": ("", "whether the gauge was trained on or held out"),
+    "target": ("", "flux or state that is observed"),
+    "unit": ("", "unit of the values in this row"),
+    "lon": ("degrees_east", "longitude of the cell"),
+    "lat": ("degrees_north", "latitude of the cell"),
+    "days": ("d", "days with an observation"),
+    "nse": ("1", "Nash-Sutcliffe efficiency"),
+    "kge": ("1", "Kling-Gupta efficiency (2009)"),
+    "kge_2012": ("1", "Kling-Gupta efficiency (2012)"),
+    "correlation": ("1", "Pearson's correlation coefficient"),
+    "bias": (_AS_SAID, "mean error: simulated minus observed"),
+    "percent_bias": ("%", "simulated minus observed volume, of the observed volume"),
+    "rmse": (_AS_SAID, "root mean square error"),
+    "ubrmse": (_AS_SAID, "root mean square error of the departures from the mean"),
+    "fhv": ("%", "bias of the top 2 % of the flow duration curve"),
+    "flv": ("%", "bias of the bottom 30 % of the flow duration curve"),
+    "fhv_abs": ("%", "magnitude of the differences in the top 2 % of the flow duration curve"),
+    "flv_abs": ("%", "magnitude of the differences in the bottom 30 % of the flow duration curve"),
+    "rmse_low": (_AS_SAID, "root mean square error of the bottom 30 % of the flow duration curve"),
+    "rmse_high": (_AS_SAID, "root mean square error of the top 2 % of the flow duration curve"),
+    "solutions": ("1", "solutions of the observed storage that are compared"),
+    "epoch": ("1", "number of the epoch; of a calibration runs of every site"),
+    "loss": ("1", "loss that is made small"),
+    "seconds": ("s", "time that the epoch took"),
+    "searching": ("1", "sites whose calibration has not ended"),
+    "storage_weight": ("1", "weight of storage beside discharge"),
+    "discharge_nse": ("1", "median Nash-Sutcliffe efficiency of discharge over the gauges"),
+    "storage_nse": ("1", "median Nash-Sutcliffe efficiency of storage over the tiles"),
+    "storage_correlation": ("1", "median correlation of storage over the tiles"),
+    "storage_rmse": ("mm", "median root mean square error of storage over the tiles"),
+    "parameter": ("", "name of the parameter"),
+    "mean_learned": (_AS_SAID, "mean of the learned map"),
+    "mean_true": (_AS_SAID, "mean of the true map"),
+    "start": ("", "first day"),
+    "end": ("", "last day"),
+    "term": ("", "term of the water budget"),
+    "simulated": (_AS_SAID, "mean of the simulation"),
+    "observed": (_AS_SAID, "mean of the observations"),
+    "periods": ("1", "months or years that are compared"),
+    "estimate": ("", "method of the potential evapotranspiration"),
+    "attribute": ("", "name of the attribute"),
+    "date": ("", "day"),
+}
+# where a column of one file is in a unit of its own
+OF_FILES = {("storage_metrics.csv", "rmse"): ("mm", "root mean square error of the anomalies")}
+# columns that are called by something else: the loss of a part, the score of a part
+PATTERNS = {
+    r"validation_(\w+)_nse": ("1", r"median Nash-Sutcliffe efficiency of \1 in the validation"),
+    r"(.+) \[(.+)\]": (r"\2", r"\1"),
+}
+
+
+def write_table(
+    path: str | Path,
+    table: pd.DataFrame,
+    *,
+    rest: tuple[str, str, str] | None = None,
+    comment: str | None = None,
+    **options,
+) -> None:
+    """A table as CSV, whole or not at all, with its columns in the columns.csv of its folder.
+
+    rest     what stands in columns.csv for columns that are not among `COLUMNS`: what they are
+             called there, their unit and their meaning, such as ("(gauge)", "m3 s-1", "discharge")
+    comment  a first line, behind "# "
+    options  for `DataFrame.to_csv`; index=False if left out
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    options = {"index": False} | options
+
+    def write(place: Path) -> None:
+        with open(place, "w", encoding="utf-8", newline="") as file:
+            if comment is not None:
+                file.write(f"# {comment}\n")
+            table.to_csv(file, lineterminator="\n", **options)
+
+    replace(path, write)
+    names = [table.index.name] if options["index"] else []
+    _note(path, [str(name) for name in (*names, *table.columns)], rest)
+
+
+def write_discharge(path: str | Path, discharge: pd.DataFrame, what: str) -> None:
+    """Days by gauges, m3 s-1, a column `date` and one for each gauge, below a line of comment.
+
+    `pandas.read_csv(path, comment="#", index_col=0, parse_dates=True)` reads it again.
+    """
+    marked = any("#" in str(name) for name in discharge.columns)  # within quotes it is no comment
+    quoting = csv.QUOTE_NONNUMERIC if marked else csv.QUOTE_MINIMAL
+    write_table(
+        path, discharge.rename_axis("date"), index=True, quoting=quoting, date_format="%Y-%m-%d",
+        float_format="%.6g", comment=f"{what} discharge at the gauges, means of the day, m3 s-1",
+        rest=("(name of a gauge)", "m3 s-1", f"{what} discharge, mean of the day"),
+    )  # fmt: skip
+
+
+def comment_lines(path: Path) -> int:
+    """How many lines at the top of a text file begin with "#"."""
+    count = 0
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            if not line.startswith("#"):
+                break
+            count += 1
+    return count
+
+
+def meaning_of(file: str, column: str) -> tuple[str, str] | None:
+    """Unit and meaning of a column; None where it is not known."""
+    found = OF_FILES.get((file, column)) or COLUMNS.get(column)
+    for pattern, (unit, meaning) in PATTERNS.items():
+        if found is None and (match := re.fullmatch(pattern, column)):
+            found = match.expand(unit), match.expand(meaning)
+    return found
+
+
+def _note(path: Path, columns: list[str], rest) -> None:
+    rows, others = [], False
+    for column in columns:
+        known = meaning_of(path.name, column)
+        if known is None and rest is not None:
+            others = True
+            continue
+        unit, meaning = known or ("", "of the table that was given")
+        rows.append((path.name, column, unit, meaning))
+    if others:
+        rows.append((path.name, *rest))
+    note, head = path.with_name(NOTE), ["file", "column", "unit", "meaning"]
+    table = pd.DataFrame(rows, columns=head)
+    if note.exists():
+        before = pd.read_csv(note, dtype=str, keep_default_na=False)
+        table = pd.concat([before[before["file"] != path.name], table])
+    table = table.sort_values("file", kind="stable")
+    replace(note, lambda place: table.to_csv(place, index=False))

@@ -1,0 +1,177 @@
+"""What a run and an ensemble have in common: one simulation, compared with all that is observed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gridhydro.base.periods import as_texts as period_of
+from gridhydro.base.units import depth_of_flow
+from gridhydro.evaluation import metrics
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.model import storage_scores
+from gridhydro.model.kept_simulation import Kept
+from gridhydro.model.state import Simulation
+from gridhydro.observations import target_scores
+from gridhydro.observations.averages import Averages
+from gridhydro.observations.discharge import discharge_table
+from gridhydro.observations.storage import StorageObservations
+from gridhydro.observations.target_series import TargetSeries
+from gridhydro.observations.targets import Target
+
+
+@dataclass
+class Scored:
+    """A run, or the mean of several: simulated once, and compared with what is observed.
+
+    A class of it has `model`, `forcing`, `about`, `record`, `mark` and `simulate_anew`.
+    """
+
+    kept: Kept = field(default_factory=Kept, init=False, repr=False, compare=False)
+
+    def record(self, forcing: xr.Dataset | Forcing | None = None) -> Forcing:
+        """The forcing to simulate with: its own, or another one as its model takes it."""
+        raise NotImplementedError
+
+    def mark(self) -> tuple:
+        """What a simulation of its own forcing depends on."""
+        raise NotImplementedError
+
+    def simulate_anew(
+        self, outputs: Sequence[str], averages: Averages | None, forcing: Forcing | None
+    ) -> Simulation:
+        """A simulation on the CPU of which nothing is kept; see `simulation`."""
+        raise NotImplementedError
+
+    def simulation(
+        self,
+        outputs: Sequence[str] = (),
+        averages: Averages | None = None,
+        forcing: xr.Dataset | Forcing | None = None,
+    ) -> Simulation:
+        """Discharge (T, G) m3 s-1 and `outputs` (T, N) from the first day of the forcing on, and
+        with `averages` the water stored as means over their periods, (R, N) mm; on the CPU.
+
+        Of its own forcing all is kept until the weights change, or `forget`: what is asked for
+        again is not simulated again, what is asked for beside is simulated once more and kept too.
+        Ask for all at once where several things are wanted. Of storage the last periods are kept.
+        """
+        outputs = tuple(dict.fromkeys(outputs))
+        if forcing is not None:
+            return self.simulate_anew(outputs, averages, self.record(forcing))
+        kept = self.kept.at(self.mark())
+        lacking, known = kept.lacking(outputs), kept.has_means(averages)
+        if kept.simulation is None or lacking or not known:
+            wanted = None if known else averages
+            kept.add(self.simulate_anew(lacking, wanted, None), wanted)
+        return kept.part(outputs, averages)
+
+    def forget(self) -> None:
+        """Let go of what was simulated, and of the scores of it."""
+        self.kept = Kept()
+
+    def discharge(self, forcing: xr.Dataset | Forcing | None = None) -> pd.DataFrame:
+        """Discharge at every gauge, m3 s-1, from the first day of the forcing on."""
+        record = self.record(forcing)
+        found = self.simulation(forcing=None if forcing is None else record)
+        index = pd.DatetimeIndex(record.times, name="time")
+        return pd.DataFrame(found.discharge.numpy(), index, list(self.model.domain.gauges.index))
+
+    @property
+    def scores(self) -> pd.DataFrame | None:
+        """All tables of `evaluate` so far, of the run as it is; None without any."""
+        tables = list(self.kept.at(self.mark()).scores.values())
+        return pd.concat(tables, ignore_index=True) if tables else None
+
+    def evaluate(
+        self,
+        discharge,
+        period: tuple[str, str],
+        forcing: xr.Dataset | Forcing | None = None,
+        name: str = "",
+    ) -> pd.DataFrame:
+        """Scores of every gauge with observations in the period, one row each.
+
+        Errors are in the `unit` of the table: m3 s-1, of lumped basins mm d-1. bias is simulated
+        minus observed, percent_bias that in percent of what is observed.
+
+        The simulation starts on the first day of the forcing, with the column's initial stores
+        (or after the `spinup_cycles` of the training): leave a year or so before the period for
+        them to fill. The column `gauge_use` says whether a gauge was trained on. `name` is that of
+        the period in the table. With its own forcing the scores are kept for `Run.save`.
+        """
+        domain = self.model.domain
+        observed = discharge_table(discharge, domain)
+        gauges = [gauge for gauge in domain.gauges.index if gauge in observed]
+        if not gauges:
+            raise ValueError(
+                f"none of the gauges {', '.join(domain.gauges.index)} has observed discharge, "
+                f"which is given for {', '.join(observed)}"
+            )
+        first, last = period_of(period)
+        times = self.record(forcing).times
+        if times[slice(*times.slice_locs(first, last))].empty:
+            raise ValueError(
+                f"nothing is simulated from {first} to {last}: the forcing goes from "
+                f"{times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}"
+            )
+        simulated, unit = self.discharge(forcing).loc[first:last, gauges], "m3 s-1"
+        observed = observed[gauges].reindex(simulated.index)
+        if domain.lumped:  # basins are compared by depth of water
+            depth, unit = depth_of_flow(domain.gauges.loc[gauges, "network_area_km2"]), "mm d-1"
+            simulated, observed = simulated * depth, observed * depth
+        label = name or f"{first} to {last}"
+        table = metrics.table(simulated, observed, label, unit)
+        table.insert(2, "gauge_use", self.gauge_use(table["gauge"], "discharge"))
+        if forcing is None:
+            self.kept.note(label, table)
+        return table
+
+    def gauge_use(self, gauges, fitted: str) -> list[str]:
+        """Whether each gauge was "trained" on what is called `fitted`, or "held out"."""
+        parts = self.about.get("fitted", ("discharge",))
+        trained = set(self.about.get("gauges", ())) if fitted in parts else set()
+        return ["trained" if gauge in trained else "held out" for gauge in gauges]
+
+    def storage(self, observations: StorageObservations, forcing=None) -> xr.Dataset:
+        """`modelled` and `observed` anomalies of water storage (solution, tile), mm.
+
+        All solutions within the forcing; both relative to their mean over the baseline.
+        """
+        return storage_scores.anomalies(self, observations, forcing)
+
+    def evaluate_storage(
+        self, observations: StorageObservations, period: tuple[str, str], name: str = ""
+    ) -> pd.DataFrame:
+        """NSE, correlation and RMSE (mm) of every tile over the solutions in the period."""
+        return storage_scores.scores(self.storage(observations), period, name)
+
+    def target_series(self, target: Target) -> tuple[TargetSeries, np.ndarray]:
+        """The observations of a target on the days of the forcing, and the column's output at the
+        same cells, (T, K)."""
+        observed = TargetSeries.read(target, self.model, self.record().times)
+        found = self.simulation((target.name,)).outputs[target.name]
+        return observed, found[:, observed.cells].numpy()
+
+    def evaluate_target(
+        self, target: Target, period: tuple[str, str], name: str = ""
+    ) -> pd.DataFrame:
+        """Scores of one target in the period, one row for each cell that is observed there.
+
+        bias (simulated minus observed), ubrmse and rmse are in the unit of the observations (column
+        `unit`), percent_bias in percent of their mean; correlation, nse and kge have none. The
+        column `cell` names the cells of a raster, `gauge` lumped basins, of which `gauge_use` says
+        whether the target was trained on there.
+        """
+        observed, values = self.target_series(target)
+        first, last = period_of(period)
+        days = observed.series.between(first, last)
+        label = name or f"{first} to {last}"
+        table = target_scores.scores(observed, values, self.model.domain, days, label)
+        if self.model.domain.lumped:
+            table.insert(2, "gauge_use", self.gauge_use(table["gauge"], target.name))
+        return table

@@ -15,6 +15,7 @@ _HOMES = {
     "Batches": "training.batches",
     "COLUMNS": "columns",
     "Column": "columns.column",
+    "Components": "columns.components",
     "Domain": "domain.domain",
     "Embedded": "columns.column",
     "EmbeddedNetwork": "nets.embedded",
@@ -27,11 +28,15 @@ _HOMES = {
     "Model": "model.model",
     "Network": "domain.network",
     "OutsideVocabulary": "kernels.trace",
+    "ParameterNetwork": "nets.options",
+    "PeriodMeans": "model.stepping",
     "River": "model.river",
     "Run": "model.run",
+    "Stepping": "model.stepping",
     "StorageObservations": "observations.storage",
     "Target": "observations.targets",
     "Tiles": "domain.tiles",
+    "UnitHydrograph": "model.unit_hydrograph",
     "calibrate": "training.calibration.calibrate",
     "check": "inputs.check",
     "fields": "columns.column",
@@ -52,11 +57,12 @@ _MODULES = {
 }
 
 __all__ = [
-    "COLUMNS", "Averages", "Batches", "Column", "Domain", "Embedded", "EmbeddedNetwork",
-    "Ensemble", "Field", "Forcing", "History", "LSTMModel", "LandSurface", "Model", "Network",
-    "OutsideVocabulary", "River", "Run", "StorageObservations", "Target", "Tiles", "basins",
-    "calibrate", "check", "fields", "io", "land_surface", "load", "nets", "route", "simulate",
-    "splits", "surrogate", "train",
+    "COLUMNS", "Averages", "Batches", "Column", "Components", "Domain", "Embedded",
+    "EmbeddedNetwork", "Ensemble", "Field", "Forcing", "History", "LSTMModel", "LandSurface",
+    "Model", "Network", "OutsideVocabulary", "ParameterNetwork", "PeriodMeans", "River", "Run",
+    "Stepping", "StorageObservations", "Target", "Tiles", "UnitHydrograph", "basins", "calibrate",
+    "check", "fields", "io", "land_surface", "load", "nets", "route", "simulate", "splits",
+    "surrogate", "train",
 ]  # fmt: skip
 
 # type checkers and editors, which read without running, see the same names
@@ -64,6 +70,7 @@ if TYPE_CHECKING:
     from gridhydro import io, nets, surrogate
     from gridhydro.columns import COLUMNS
     from gridhydro.columns.column import Column, Embedded, Field, fields
+    from gridhydro.columns.components import Components
     from gridhydro.domain.domain import Domain
     from gridhydro.domain.network import Network
     from gridhydro.domain.tiles import Tiles
@@ -80,7 +87,10 @@ if TYPE_CHECKING:
     from gridhydro.model.routing import route
     from gridhydro.model.run import Run, load
     from gridhydro.model.simulate import simulate
+    from gridhydro.model.stepping import PeriodMeans, Stepping
+    from gridhydro.model.unit_hydrograph import UnitHydrograph
     from gridhydro.nets.embedded import EmbeddedNetwork
+    from gridhydro.nets.options import ParameterNetwork
     from gridhydro.observations.averages import Averages
     from gridhydro.observations.storage import StorageObservations
     from gridhydro.observations.targets import Target

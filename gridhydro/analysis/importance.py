@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from gridhydro.base.arguments import whole
 from gridhydro.model.model import Model
-from gridhydro.nets import Parameterization, SequenceParameterization
+from gridhydro.nets import Parameterization
 
 # rows that a network sees at once: cells x draws
 _ROWS = 2**18
@@ -85,7 +85,7 @@ def _captum():
 
 
 def _refuse_others(network) -> None:
-    if isinstance(network, SequenceParameterization):
+    if network.reads_weather:
         raise ValueError(
             "this network reads its parameters off the weather too: expected gradients are of "
             "networks that read attributes alone"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -10,14 +10,14 @@ import xarray as xr
 from gridhydro.base.periods import days
 from gridhydro.base.units import depth_of_flow
 from gridhydro.columns import column as column_named
-from gridhydro.config.load import LSTM_OPTIONS, Setup
+from gridhydro.config.load import Setup
 from gridhydro.config.parse import named, refuse_unknown
 from gridhydro.inputs.basins import filled_for
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.history import History
-from gridhydro.model.lstm_model import make_model
+from gridhydro.model.lstm_model import LSTMModel
+from gridhydro.model.model import Model
 from gridhydro.model.river import River
-from gridhydro.nets.choice import PER_CELL
 from gridhydro.observations.discharge import discharge_table
 from gridhydro.observations.target_values import series_of
 from gridhydro.training import splits
@@ -32,27 +32,32 @@ _SPLITS = {
 
 def build_model(setup: Setup, seed: int):
     """The model that a domain file describes."""
-    options = asdict(setup.model)
-    del options["configuration"], options["history_days"]
-    options |= {"hidden": options["hidden"] or None, "seed": seed}
-    if options["column"] == "lstm":
-        options = {name: options[name] for name in (*LSTM_OPTIONS, "seed")}
-        options["hidden"] = (options["hidden"] or (64,))[0]
-    else:
-        options["river"] = River(**options["river"])
+    options = setup.model
+    network = replace(options.network, seed=seed)
     attributes = setup.attributes
     if setup.domain.lumped:  # gaps are filled without a look at what is held out
         attributes = filled_for(setup.domain, attributes, _trained(setup))
-    if setup.model.network == "gz":
-        options["history"] = _history(setup)
-    if setup.model.network in PER_CELL and setup.model.correction is None:
+    if options.column == "lstm":
+        return LSTMModel(setup.domain, attributes, network)
+    if network.kind == "gz":
+        network = replace(network, history=_history(setup))
+    if network.per_cell and options.correction is None:
         attributes = None
-    if setup.land is not None:
-        known = [f.name for f in column_named(options["column"]).parameters]
-        known.append(options["river"].parameter.name)
-        defaults = {n: v for n, v in setup.land.defaults.items() if n in known}
-        options |= {"properties": setup.land.properties, "defaults": defaults}
-    return make_model(setup.domain, attributes, **options)
+    return Model(
+        setup.domain, options.column, attributes, fixed=options.fixed, network=network,
+        components=options.components, routing=options.routing, correction=options.correction,
+        scheme=options.scheme, **_of_land(setup),
+    )  # fmt: skip
+
+
+def _of_land(setup: Setup) -> dict:
+    """Properties of the cells, and where values per cell start, as the land surface has them."""
+    if setup.land is None:
+        return {}
+    known = [f.name for f in column_named(setup.model.column).parameters]
+    known.append((setup.model.routing or River()).parameter.name)
+    defaults = {n: v for n, v in setup.land.defaults.items() if n in known}
+    return {"properties": setup.land.properties, "defaults": defaults}
 
 
 def _history(setup: Setup) -> History:

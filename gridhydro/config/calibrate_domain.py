@@ -33,7 +33,7 @@ def calibrate_domain(
 ) -> pd.DataFrame:
     """Search every basin of a domain file by itself, score both periods, export into `out`.
 
-    Of the file count the data, the column and its scheme, `fixed`, `unit_hydrograph`, the loss, the
+    Of the file count the data, the column and its scheme, `fixed`, the routing, the loss, the
     periods, the warm-up, and which gauges are trained on; networks, attributes and components do
     not. It is discharge that is fitted, or the file's `target` of this name, by its own loss. A
     seed takes the place of the file's. Returns the scores of discharge.
@@ -61,7 +61,8 @@ def calibrate_domain(
         loss=settings.loss if chosen is None else None, period=period, spinup=spinup,
         method=method, complexes=complexes, max_runs=max_runs,
         gauges=gauges if setup.domain.lumped else None, fixed=options.fixed,
-        unit_hydrograph=options.unit_hydrograph, scheme=options.scheme, device=device, out=out,
+        unit_hydrograph=options.routing.of if options.routing and setup.domain.lumped else None,
+        scheme=options.scheme, device=device, out=out,
         properties=None if setup.land is None else setup.land.properties, resume=resume,
         seed=settings.seed if seed is None else seed, progress=progress,
     )  # fmt: skip

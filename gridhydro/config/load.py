@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +16,7 @@ from gridhydro.columns import HBV
 from gridhydro.columns import column as column_named
 from gridhydro.config.domain import GAUGES
 from gridhydro.config.find import data_folder, find
+from gridhydro.config.model import read_model
 from gridhydro.config.parse import named, read_options, refuse_unknown, refuse_unused
 from gridhydro.config.presets import configured
 from gridhydro.config.raster import read_rasters, read_storage
@@ -25,7 +26,6 @@ from gridhydro.domain.domain import Domain
 from gridhydro.inputs import basins
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.land_surface import LandSurface
-from gridhydro.model.river import River
 from gridhydro.observations.storage import StorageObservations
 from gridhydro.observations.targets import Target
 from gridhydro.training.batches import Batches
@@ -40,8 +40,6 @@ BASIN_SECTIONS = ("basins", "grace", "targets", "model", "training")
 SEVERAL = ("gauges", "targets")
 # what may take the place of what a file says
 CHANGES = ("configuration", "storage_weight", "fold")
-# keys of [model] that column = "lstm" takes
-LSTM_OPTIONS = {"column", "hidden", "dropout", "log_attributes"}
 
 
 @dataclass(frozen=True)
@@ -89,13 +87,9 @@ def load(
     source = find(name)
     data = data_folder(data)
     content = _changed(source, _sections(source), changes or {})
-    network = content["model"].get("network", ModelOptions.network)
-    if network != "gz":
-        by = f'network = "{network}"'
-        refuse_unused(f"{source}, [model]", content["model"], ("history_days",), by)
     if "basins" in content:
         return _basins(source, content, data)
-    model = _model(source, content["model"])
+    model = read_model(source, content["model"], lumped=False)
     training = _training(source, content)
     found = read_rasters(source, content, data, model, training)
     targets = read_targets(source, content, data, found["domain"], model.column)
@@ -133,25 +127,14 @@ def _training(source: Path, content: dict) -> TrainingOptions:
     return training
 
 
-def _model(source: Path, given: dict) -> ModelOptions:
-    """Section [model], its river as keys of a `River`."""
-    preset = given.get("river") == "hydropy"
-    model = read_options(source, "model", ModelOptions, given | ({"river": {}} if preset else {}))
-    if preset:
-        return replace(model, river=asdict(River.hydropy()))
-    with named(f"{source}, [model.river]"):
-        read_options(source, "model.river", River, model.river)
-    return model
-
-
 def _basins(source: Path, content: dict, data: Path) -> Setup:
     """Setup of a domain file of lumped basins."""
-    model = read_options(source, "model", ModelOptions, content.get("model", {}))
+    model = read_model(source, content["model"], lumped=True)
     training = _training(source, content)
     if training.batches is not None:
         read_options(source, "training.batches", Batches, training.batches)
     options = read_options(source, "basins", basins.BasinsOptions, content["basins"])
-    _refuse_unused(source, content, model, options)
+    _refuse_unused(source, content, options)
     column = HBV() if model.column == "lstm" else column_named(model.column)
     found = basins.read(options, column, data, f"{source}, [basins]")
     storage = read_storage(source, content, data, found.domain)
@@ -166,20 +149,8 @@ def _basins(source: Path, content: dict, data: Path) -> Setup:
     )  # fmt: skip
 
 
-def _refuse_unused(source: Path, content: dict, model: ModelOptions, options) -> None:
-    """ValueError for keys of [model] and [basins] that what is chosen there passes over."""
-    given, place = content.get("model", {}), f"{source}, [model]"
-    refuse_unused(place, given, ("river",), "lumped basins")
-    if model.column == "lstm":
-        unused = {f.name for f in fields(ModelOptions)} - LSTM_OPTIONS
-        unused -= {"network"} if model.network == "lstm" else set()
-        refuse_unused(place, given, unused, 'column = "lstm"')
-        if len(model.hidden) > 1:
-            raise ValueError(
-                f'{place}: hidden is one size with column = "lstm", not {model.hidden}'
-            )
-    elif model.network != "lstm":
-        refuse_unused(place, given, ("dynamic_dropout",), f'network = "{model.network}"')
+def _refuse_unused(source: Path, content: dict, options) -> None:
+    """ValueError for keys of [basins] that its format passes over."""
     if options.format in basins.FORMATS:
         of_formats = {key for _, keys in basins.FORMATS.values() for key in keys}
         unused = of_formats - set(basins.FORMATS[options.format][1])

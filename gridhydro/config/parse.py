@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType, UnionType
@@ -12,7 +12,8 @@ from typing import get_args, get_origin, get_type_hints
 
 
 def read_options(source: Path, section: str, kind: type, values):
-    """One section of a domain file as its dataclass.
+    """One section of a domain file as its dataclass; a key whose type is a dataclass is a table of
+    its own, [section.key], or in short the value of its first key.
 
     Raises ValueError naming file, section and key: of a key that is not known (and the nearest
     that is), of one that is missing, and of a value of another type.
@@ -26,7 +27,20 @@ def read_options(source: Path, section: str, kind: type, values):
     missing = [key for key in needed if key not in values]
     if missing:
         raise ValueError(f"{place}: missing '{missing[0]}'")
-    return kind(**{key: _typed(v, hints[key], f"{place}: {key}") for key, v in values.items()})
+    given = {}
+    for key, value in values.items():
+        hint = _hint(hints[key], value)
+        if is_dataclass(hint):
+            given[key] = read_options(source, f"{section}.{key}", hint, as_table(hint, value))
+        else:
+            given[key] = _typed(value, hint, f"{place}: {key}")
+    with named(place):
+        return kind(**given)
+
+
+def as_table(kind: type, value) -> dict:
+    """The keys of a dataclass of options: as they are given, or from the value of the first."""
+    return value if isinstance(value, dict) else {fields(kind)[0].name: value}
 
 
 def refuse_unknown(place: str, given, known) -> None:
@@ -36,6 +50,13 @@ def refuse_unknown(place: str, given, known) -> None:
             near = get_close_matches(key, known, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
             raise ValueError(f"{place}: unknown key '{key}'; {hint}")
+
+
+def refuse_renamed(place: str, given, renamed: Mapping[str, str]) -> None:
+    """ValueError for the first of the keys `given` that has another name now."""
+    for key in given:
+        if key in renamed:
+            raise ValueError(f"{place}: '{key}' is written {renamed[key]} now")
 
 
 def refuse_unused(place: str, given, unused, by: str) -> None:
@@ -68,10 +89,17 @@ def named(place: str) -> Iterator[None]:
 _WORDS = {str: "a text in quotes", int: "a whole number", float: "a number", bool: "true or false"}
 
 
+def _hint(hint, value):
+    """The type that a value is to have, None aside: of several its own, or the first."""
+    if not isinstance(hint, UnionType):
+        return hint
+    kinds = [one for one in get_args(hint) if one is not NoneType]
+    own = tuple if isinstance(value, list) else type(value)
+    return next((one for one in kinds if (get_origin(one) or one) is own), kinds[0])
+
+
 def _typed(value, hint, place: str):
     """A value as its type; dates and numbers of TOML are taken as texts where one is wanted."""
-    if isinstance(hint, UnionType):
-        hint = next(one for one in get_args(hint) if one is not NoneType)
     if get_origin(hint) is tuple:
         kinds = get_args(hint)
         size = None if kinds[-1] is Ellipsis else len(kinds)

@@ -7,10 +7,11 @@ a domain file, or `gridhydro train --configuration`. What the file gives itself 
 from __future__ import annotations
 
 from gridhydro.base.arguments import one_of
-from gridhydro.nets.choice import PER_CELL
+from gridhydro.config.parse import as_table
+from gridhydro.nets.options import PER_CELL, ParameterNetwork
 
-_HYDROPY = {"column": "hydropy_ramp", "river": "hydropy"}
-_NETWORK = _HYDROPY | {"network": "mlp", "hidden": [256, 64, 16]}
+_HYDROPY = {"column": "hydropy_ramp", "routing": "hydropy"}
+_NETWORK = _HYDROPY | {"network": {"kind": "mlp", "hidden": [256, 64, 16]}}
 _ADAM = {"epochs": 300, "learning_rate": 0.0005, "start": "equilibrium", "loss": "nse"}
 
 # name -> what it sets in [model] and in [training]
@@ -36,14 +37,25 @@ def configured(model: dict, training: dict, chosen: str | None = None) -> tuple[
     """The keys of [model] and [training] with those of the configuration that they name.
 
     chosen  takes the place of the one that [model] names
-    Hidden layers that are given are left out where the configuration has no network.
+    Of the network that a file describes only the attributes in logarithm, which a correction reads
+    too, are kept where the configuration has none.
     """
     name = chosen if chosen is not None else model.get("configuration")
     if name is None:
         return model, training
     one_of("configuration", name, CONFIGURATIONS)
     of_model, of_training = CONFIGURATIONS[name]
-    given = model | {"configuration": name}
-    if "network" not in model and of_model["network"] in PER_CELL:
-        given.pop("hidden", None)
+    network = _network(of_model["network"], model.get("network", {}))
+    given = model | {"configuration": name, "network": network}
     return of_model | given, of_training | training
+
+
+def _network(preset, given) -> dict:
+    """The network of the configuration with the keys that the file gives, or one of another kind
+    that the file names."""
+    preset, given = as_table(ParameterNetwork, preset), as_table(ParameterNetwork, given)
+    if given.get("kind", preset["kind"]) != preset["kind"]:
+        return given
+    if "kind" not in given and preset["kind"] in PER_CELL:
+        given = {key: value for key, value in given.items() if key == "log_attributes"}
+    return preset | given

@@ -30,7 +30,6 @@ from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.land_attributes import ATTRIBUTES
 from gridhydro.inputs.land_surface import LandSurface
 from gridhydro.io import read_grace
-from gridhydro.nets.choice import PER_CELL
 from gridhydro.nets.correction import SIX
 from gridhydro.observations.storage import StorageObservations
 
@@ -76,9 +75,9 @@ def _refuse_lacking(source: Path, content: dict, model: ModelOptions) -> None:
                 f"{place}: column = '{model.column}' needs {', '.join(needs)} of every cell: add a "
                 "section [landsurface] with HydroPy's land-surface file"
             )
-        if model.river.get("reservoirs", 1) is None:
-            raise ValueError(f"{place}: river = 'hydropy' needs a section [landsurface]")
-    reads = model.network not in PER_CELL or model.correction is not None
+        if model.routing is not None and model.routing.properties:
+            raise ValueError(f"{place}: routing = 'hydropy' needs a section [landsurface]")
+    reads = not model.network.per_cell or model.correction is not None
     given = content.get("landsurface", {}).get("attributes")
     if reads and not content.get("attributes") and not given:
         raise ValueError(

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from gridhydro.columns.components import Components
+from gridhydro.model.river import River
+from gridhydro.model.stepping import Stepping
+from gridhydro.model.unit_hydrograph import UnitHydrograph
+from gridhydro.nets.options import ParameterNetwork
+
 
 @dataclass(frozen=True)
 class DomainOptions:
@@ -143,6 +149,11 @@ class ForcingOptions:
 class ModelOptions:
     """Section [model]: see `gridhydro.Model`.
 
+    network, components and scheme are tables with the keys of `gridhydro.ParameterNetwork`,
+    `Components` and `Stepping`, or in short `network = "lstm"`, `components = 16` and
+    `scheme = "implicit"`; routing has the keys of `River`, of lumped basins those of
+    `UnitHydrograph`, or is "hydropy" or "unit_hydrograph".
+
     configuration  one of `gridhydro.config.presets`, which sets what is not given here and in
                    [training]
     history_days   of network = "gz": its history, forcing, targets and for lumped basins observed
@@ -152,20 +163,13 @@ class ModelOptions:
 
     configuration: str | None = None
     column: str = "hbv"
-    scheme: str = "sequential"
-    network: str = "mlp"
+    scheme: Stepping = Stepping()
+    network: ParameterNetwork = ParameterNetwork()
     correction: str | None = None
-    hidden: tuple[int, ...] = ()
     history_days: int = 5
-    components: int = 1
-    weights: str = "mean"
-    dynamic: tuple[str, ...] = ()
-    dynamic_dropout: float = 0.0
-    dropout: float = 0.0
-    log_attributes: tuple[str, ...] = ()
-    unit_hydrograph: str | None = None
+    components: Components = Components()
     fixed: dict = field(default_factory=dict)
-    river: dict = field(default_factory=dict)
+    routing: River | UnitHydrograph | None = None
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,8 @@ def _what(setup: Setup) -> str:
         parts.append(f"water storage on {setup.storage.tiles.size} tiles ({weight:g})")
     parts += [f"{target.name} ({target.weight:g})" for target in setup.targets]
     name = f"{model.configuration}: " if model.configuration else ""
-    network = {"none": "nothing learned", "free": "free values"}.get(model.network, model.network)
+    kind = model.network.kind
+    network = {"none": "nothing learned", "free": "free values"}.get(kind, kind)
     corrected = f" and {model.correction}" if model.correction else ""
     return f"{name}{model.column}, {network}{corrected}; fitted to {' and '.join(parts)}"
 

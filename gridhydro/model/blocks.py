@@ -13,10 +13,11 @@ from gridhydro.columns.components import over_components
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model import unit_hydrograph as hydrograph
 from gridhydro.model.basin_groups import basin_groups
-from gridhydro.model.model import REACH, Model
+from gridhydro.model.corrected import REACH
+from gridhydro.model.model import Model
 from gridhydro.model.run import Run
 from gridhydro.model.state import Simulation, State
-from gridhydro.nets import WEIGHT, SequenceParameterization
+from gridhydro.nets import WEIGHT
 
 _YEAR = 366  # days that are passed over at a time
 
@@ -77,8 +78,7 @@ class _March:
 
     def __init__(self, model: Model, values: Tensor, cells: Tensor | None):
         self.model, self.values, self.cells = model, values, cells
-        daily = isinstance(model.network, SequenceParameterization)
-        weather = values.to(model.area) if daily else None
+        weather = values.to(model.area) if model.network.reads_weather else None
         self.parameters = model.cell_parameters(weather, cells)
 
     def go(self, days: slice, state: State | None, outputs=()) -> tuple[Tensor, Simulation]:
@@ -140,7 +140,7 @@ def _under_way(model: Model, state: State, parameters) -> Tensor:
     """Runoff (B,) mm of the last days that the unit hydrograph has not yet let through."""
     weights = parameters.get(WEIGHT)
     shapes = [parameters[field.name].double() for field in hydrograph.SHAPE]
-    if model.unit_hydrograph == "mean":
+    if model.unit_hydrograph.of == "mean":
         shapes = [over_components(shape[None], weights)[0] for shape in shapes]
     # of what fell k days ago, the fractions of the days after k are still to come
     left = 1 - hydrograph.ordinates(*shapes).cumsum(0)[:-1]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
-from gridhydro.base.arguments import names, whole
 from gridhydro.columns import HBV
 from gridhydro.columns.column import Column, Field, fields
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.attributes import attribute_values
-from gridhydro.model.model import Model, Simulation, State
+from gridhydro.model import options
+from gridhydro.model.base import CellModel
+from gridhydro.model.model import Model
 from gridhydro.model.river import SECONDS
+from gridhydro.model.state import Simulation, State
 from gridhydro.nets import Attributes, Trunk
+from gridhydro.nets.options import ParameterNetwork
 
 
 class Streamflow(Column):
@@ -34,10 +35,12 @@ class _Network(torch.nn.Module):
 
     daily: tuple[Field, ...] = ()
     learned: tuple[Field, ...] = ()
+    reads_weather = True
 
-    def __init__(self, values, forcings, hidden, dropout, log_attributes):
+    def __init__(self, values, forcings, network: ParameterNetwork):
         super().__init__()
-        self.trunk = Trunk(values, forcings, hidden, dropout, log_attributes)
+        (hidden,) = network.sizes
+        self.trunk = Trunk(values, forcings, hidden, network.dropout, network.log_attributes)
         self.head = torch.nn.Linear(hidden, 1)
         self.rain = [field.name for field in forcings].index("precipitation")
         self.register_buffer("scale", torch.ones(()))
@@ -62,74 +65,39 @@ class _Network(torch.nn.Module):
         return runoff * self.scale
 
 
-class LSTMModel(torch.nn.Module):
+class LSTMModel(CellModel):
     """An LSTM that gives the runoff of lumped basins; trained, scored and kept like a `Model`.
 
     Kratzert et al. (2019, doi:10.5194/hess-23-5089-2019), with attributes and forcing as inputs of
-    every day. domain, attributes, hidden, dropout, log_attributes and seed as for `Model`.
+    every day.
+
+    domain, attributes  as for `Model`
+    network             "lstm", or a `ParameterNetwork` of this kind with one hidden size, of which
+                        dropout, attributes in logarithm and the seed count as well
+    ValueError for a raster, and for options that it has no use for.
     """
 
-    components = 1
-    unit_hydrograph = None
-
-    def __init__(
-        self,
-        domain: Domain,
-        attributes,
-        *,
-        hidden: int = 64,
-        dropout: float = 0.0,
-        log_attributes: Sequence[str] = (),
-        seed: int = 0,
-    ):
-        super().__init__()
+    def __init__(self, domain: Domain, attributes, network: str | ParameterNetwork = "lstm"):
         if not domain.lumped:
             raise ValueError("the LSTM knows no rivers: it is for lumped basins")
-        self.domain, self.column = domain, Streamflow()
-        hidden, seed = whole("hidden", hidden, 1), whole("seed", seed, 0)
-        log_attributes = names("log_attributes", log_attributes)
+        network = ParameterNetwork.of(network)
+        refuse_unfit(network)
+        super().__init__(domain, Streamflow())
         values = attribute_values(domain, attributes)
-        self.options = dict(
-            column="lstm", network="lstm", hidden=hidden, dropout=dropout,
-            log_attributes=log_attributes, seed=seed,
-        )  # fmt: skip
+        self.options = options.to_json("lstm", network)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.network = _Network(values, self.column.forcings, hidden, dropout, log_attributes)
+            torch.manual_seed(network.seed)
+            self.network = _Network(values, self.column.forcings, network)
         self.embedded = torch.nn.ModuleDict()  # there is no step to be inside of
-        self.register_buffer("fitted", torch.tensor(False))
         self.register_buffer("attributes", self.network.inputs.matrix(values))
-        self.register_buffer("area", torch.as_tensor(domain.area, dtype=torch.float32))
 
     def __repr__(self) -> str:
         inputs = len(self.network.names) + len(self.column.forcings)
-        return f"LSTM of size {self.options['hidden']}, {inputs} inputs, for {self.domain!r}"
+        return f"LSTM of size {self.network.head.in_features}, {inputs} inputs, for {self.domain!r}"
 
-    @property
-    def forcings(self) -> tuple[Field, ...]:
-        """What a forcing is made of."""
-        return self.column.forcings
-
-    @property
-    def fields(self) -> tuple[Field, ...]:
-        """It has no parameters with a meaning."""
-        return ()
-
-    def output(self, name: str) -> Field:
-        """The field called `name`."""
-        return self.column.output(name)
-
-    def fit_inputs(self, forcing: Tensor, cells: Tensor | None = None) -> None:
-        """Scale the inputs by the attributes of these cells and a sample of forcing."""
-        if self.fitted:
-            return
-        self.fitted.fill_(True)
-        self.network.inputs.fit(self.attributes if cells is None else self.attributes[cells])
+    def _fit(self, forcing: Tensor, cells: Tensor | None) -> None:
+        self.network.inputs.fit(self._attributes(cells))
         self.network.fit(forcing)
-
-    def cell_parameters(self, forcing=None, cells=None, before=None) -> dict[str, Tensor]:
-        """None; for what goes over any model."""
-        return {}
 
     def forward(
         self, forcing, state=None, outputs=(), parameters=None, *, cells=None, before=None,
@@ -140,21 +108,36 @@ class LSTMModel(torch.nn.Module):
             raise ValueError("an LSTM starts from no stores: give it the days before instead")
         if averages is not None:
             raise ValueError("an LSTM holds no water to be averaged: train it on discharge alone")
-        attributes, area = self.attributes, self.area
-        if cells is not None:
-            attributes, area = attributes[cells], area[cells]
-        runoff = self.network(attributes, forcing, before)
+        area = self.area if cells is None else self.area[cells]
+        runoff = self.network(self._attributes(cells), forcing, before)
         kept = {name: runoff for name in outputs}
         return Simulation(runoff * (area / 1000 / SECONDS), kept, State({}, None))
 
-    def spin_up(self, forcing, cycles=1, state=None, outputs=()) -> None:
+    def run(self, forcing, state, outputs, parameters, cells, averages=None, routed=True):
+        """As `forward`; parameters there are none."""
+        return self(forcing, state, outputs, cells=cells, averages=averages)
+
+    def spin_up(self, forcing, cycles=1, state=None, outputs=(), until=None) -> None:
         """Refused: what an LSTM remembers is no water."""
         raise ValueError("an LSTM has no stores to spin up: give a warm-up instead")
 
+    def near_equilibrium(self, forcing) -> State:
+        """Refused, as `spin_up`."""
+        return self.spin_up(forcing)
 
-def make_model(domain: Domain, attributes, column="hbv", **options):
-    """An `LSTMModel` where the column is called "lstm", else a `Model`."""
-    if column != "lstm":
-        return Model(domain, column, attributes, **options)
-    options.pop("network", None)
-    return LSTMModel(domain, attributes, **options)
+
+def refuse_unfit(network: ParameterNetwork) -> None:
+    """ValueError for options of a network that the LSTM has no use for."""
+    if network.kind != "lstm":
+        raise ValueError(f"LSTMModel is of network='lstm', not network='{network.kind}'")
+    if network.dynamic or network.dynamic_dropout:
+        raise ValueError("LSTMModel has no parameters: leave dynamic and dynamic_dropout out")
+    if len(network.sizes) > 1:
+        raise ValueError(f"hidden is one size of an LSTMModel, not {network.sizes}")
+
+
+def make_model(domain: Domain, attributes, column="hbv", **arguments) -> CellModel:
+    """An `LSTMModel` where the column is called "lstm", else a `Model`, of the same arguments."""
+    if column == "lstm":
+        return LSTMModel(domain, attributes, **arguments)
+    return Model(domain, column, attributes, **arguments)

@@ -3,70 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
 import torch
 import xarray as xr
 from torch import Tensor
 
-from gridhydro.base.arguments import fraction, names, one_of, whole
-from gridhydro.base.quantities import SERIES
+from gridhydro.base.arguments import one_of
 from gridhydro.columns import column as column_named
 from gridhydro.columns.column import Column, Field
-from gridhydro.columns.components import over_components
+from gridhydro.columns.components import Components, over_components
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.attributes import attribute_values, property_values
 from gridhydro.inputs.history import History
 from gridhydro.kernels import Scheme
-from gridhydro.model import equilibrium
+from gridhydro.model import corrected, equilibrium, options
 from gridhydro.model import unit_hydrograph as hydrograph
+from gridhydro.model.base import CellModel
 from gridhydro.model.river import SECONDS, River, flow_length
 from gridhydro.model.simulate import simulate
 from gridhydro.model.state import Simulation, State
-from gridhydro.model.unit_hydrograph import ROUTED
-from gridhydro.nets import WEIGHT, EmbeddedNetwork, SequenceParameterization
-from gridhydro.nets.choice import PER_CELL, parameterization, sizes
+from gridhydro.model.stepping import PeriodMeans, Stepping
+from gridhydro.model.unit_hydrograph import ROUTED, UnitHydrograph
+from gridhydro.nets import WEIGHT, EmbeddedNetwork
+from gridhydro.nets.choice import parameterization
 from gridhydro.nets.correction import Correction, PETCorrection
+from gridhydro.nets.options import ParameterNetwork
 from gridhydro.observations.averages import Averages
 
 STORAGE = "total_storage"  # the output of a column that is all its water
-# days on both sides that a correction may look at, in a run cut in two
-REACH = 8
 
 
-class Model(torch.nn.Module):
+class Model(CellModel):
     """A domain with a column in every cell, whose parameters a network reads off attributes.
 
     domain      the cells, their river network and gauges
     column      "hbv" or a Column
     attributes  Dataset of rasters (y, x) on the domain's grid, or name -> (N,) values
     properties  Dataset or name -> (N,) of what the column and the river have to know of a cell
-    network     "mlp" reads attributes; "conv2d" and "conv3d" those of the cells around as well, see
-                `nets.raster`; "lstm" attributes and forcing; "gz" attributes and `history`, see
-                `nets.history`; "free" has no network but a value for each cell to learn, and "none"
-                nothing to learn: both start at `defaults`
-    history     of "gz": what was seen of every cell, such as its forcing and observations of the
-                training period. Parameters come from it whatever days are run. That of a gauge held
-                out is read as well: it is gauged, though not trained on
-    defaults    parameter -> (N,) or one value, of "free" and "none"; mid-range where left out
-    hidden      sizes of the hidden layers of the network, or size of the LSTM; two or more sizes
-                with "lstm": the LSTM's, and those of the layers that give the static parameters
-                from attributes alone, of which the daily ones then are departures
-    components  parallel parameter sets in each cell; fluxes are their mean
-    weights     "mean", or "learned": the network gives each component a weight
-    dynamic     names of parameters that change by day (with "lstm")
-    dynamic_dropout  probability of a cell's daily parameter to be held constant in training
-    dropout     share of hidden values dropped in training
-    log_attributes  names of attributes that the network sees in logarithm
+    defaults    parameter -> (N,) or one value, of the networks "free" and "none"; mid-range where
+                left out
     fixed       parameters held at a constant, such as {"C": 0.0}
-    river       routing options, for rasters
+    network     what gives the parameters: a kind, such as "mlp", or a `ParameterNetwork` with more
+                options
+    components  parallel parameter sets in each cell, whose fluxes are averaged: a number, or
+                `Components`, which may have learned weights
+    routing     of rasters a `River` (None: the usual one); of lumped basins a `UnitHydrograph`, or
+                None, and their discharge is the runoff of the day
     correction  network that changes a forcing before the column sees it: "conv3d" for the error of
                 Penman-Monteith from the six variables that it takes, or a `nets.Correction`
-    unit_hydrograph  for lumped basins: None, "mean" (the mean of the components is routed by the
-                gamma unit hydrograph) or "components" (each with its own)
-    scheme      how time is stepped within the day: "sequential", "implicit", "explicit:24", ...
-    storage, backend  see `gridhydro.simulate`
-    seed        of the network's first weights
+    scheme      how time is stepped within the day: "sequential", "implicit", "explicit:24", ..., or
+                a `Stepping` that also says what is kept for the gradient and which backend runs
+
+    ValueError names what is missing, or does not fit the domain, the column or the network.
     """
 
     def __init__(
@@ -77,101 +65,73 @@ class Model(torch.nn.Module):
         *,
         properties: xr.Dataset | Mapping[str, object] | None = None,
         defaults: Mapping[str, object] | None = None,
-        network: str = "mlp",
-        history: History | None = None,
-        hidden: int | Sequence[int] | None = None,
-        components: int = 1,
-        weights: str = "mean",
-        dynamic: Sequence[str] = (),
-        dynamic_dropout: float = 0.0,
-        dropout: float = 0.0,
-        log_attributes: Sequence[str] = (),
         fixed: Mapping[str, float] | None = None,
-        river: River | None = None,
+        network: str | ParameterNetwork = "mlp",
+        components: int | Components = 1,
+        routing: River | UnitHydrograph | None = None,
         correction: str | Correction | None = None,
-        unit_hydrograph: str | None = None,
-        scheme: str = "sequential",
-        storage: str | int = "auto",
-        backend: str | None = None,
-        seed: int = 0,
+        scheme: str | Scheme | Stepping = "sequential",
     ):
-        super().__init__()
-        self.domain, self.column = domain, column_named(column)
-        self.river, self.storage, self.backend = river or River(), storage, backend
-        components, seed = whole("components", components, 1), whole("seed", seed, 0)
-        dynamic, log_attributes = names("dynamic", dynamic), names("log_attributes", log_attributes)
-        dynamic_dropout = fraction("dynamic_dropout", dynamic_dropout)
-        self.components, self.unit_hydrograph = components, unit_hydrograph
-        self.scheme = Scheme.of(scheme)
-        fixed = {name: float(value) for name, value in (fixed or {}).items()}
-        self.column.refuse({**(defaults or {}), **fixed})
-        unknown = [n for n in dynamic if n not in [f.name for f in self.column.parameters]]
-        if unknown:
-            raise ValueError(f"'{unknown[0]}' is no parameter of the column '{self.column.name}'")
-        fields = [*self.column.parameters, *self._routing_fields(fixed)]
-        hidden = sizes(network, hidden)
-        per_cell = network in PER_CELL and attributes is None
-        values = {} if per_cell else attribute_values(domain, attributes)
-        if history is not None and history.size != domain.size:
-            raise ValueError(
-                f"the history is of {history.size} cells, the domain has {domain.size}: make it "
-                "with History.of(domain, ...)"
-            )
-        of_river = () if domain.lumped else self.river.properties
-        of_cells = (*self.column.properties, *of_river)
-        properties = property_values(domain, properties, of_cells)
-        self.options = dict(
-            column=self.column.name, network=network, hidden=hidden, components=components,
-            weights=weights, dynamic=dynamic, dynamic_dropout=dynamic_dropout,
-            dropout=dropout, log_attributes=log_attributes, fixed=fixed,
-            river=asdict(self.river), unit_hydrograph=unit_hydrograph, scheme=str(self.scheme),
-            seed=seed, correction=correction if isinstance(correction, str | None) else "own",
-            history=None if history is None else history.about,
-        )  # fmt: skip
-        weighted = one_of("weights", weights, ("mean", "learned")) == "learned"
+        super().__init__(domain, column_named(column))
+        network, components = ParameterNetwork.of(network), Components.of(components)
+        self.components, self.stepping = components.count, Stepping.of(scheme)
+        self.routing, defaults = _routing(domain, routing), defaults or {}
+        fixed = self._fixed(fixed or {}, defaults)
+        _refuse_unfit(network, self.column, domain)
+        values = {}
+        if attributes is not None or not network.per_cell:
+            values = attribute_values(domain, attributes)
+        self._take_properties(properties)
+        self.options = options.to_json(
+            self.column.name, network, components, fixed, self.routing, correction, self.stepping
+        )
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.manual_seed(network.seed)
             self.network = parameterization(
-                network, domain, values, fields, hidden=hidden, components=components, fixed=fixed,
-                defaults=defaults or {}, forcings=self.column.forcings, dynamic=dynamic,
-                dynamic_dropout=dynamic_dropout, weighted=weighted, dropout=dropout,
-                log_attributes=log_attributes, past=None if history is None else history.fields,
+                domain, values, self._fields_of_cells(), network, components, fixed=fixed,
+                defaults=defaults, forcings=self.column.forcings,
             )  # fmt: skip
             networks = {n.name: EmbeddedNetwork(n) for n in self.column.networks}
             if isinstance(correction, str):
                 one_of("correction", correction, ("conv3d",))
-                correction = PETCorrection(domain, values, log_attributes=log_attributes)
-        self.correction = correction
+                log = network.log_attributes
+                correction = PETCorrection(domain, values, log_attributes=log)
         self.embedded = torch.nn.ModuleDict(networks)  # inside the column's step, if it has any
-        self.register_buffer("fitted", torch.tensor(False))
-        self.register_buffer("attributes", self.network.matrix(values))
-        self.register_buffer("history", None if history is None else history.values)
-        if history is not None:
-            self.network.trunk.fit(self.history)
-        self.property_names = tuple(properties)
-        rows = [torch.as_tensor(row, dtype=torch.float32) for row in properties.values()]
-        self.register_buffer(
-            "properties", torch.stack(rows) if rows else torch.empty(0, domain.size)
-        )
-        if correction is not None:
-            self.register_buffer("correction_attributes", correction.inputs.matrix(values))
-        self.register_buffer("area", torch.as_tensor(domain.area, dtype=torch.float32))
-        length = torch.as_tensor(flow_length(domain), dtype=torch.float32)
-        self.register_buffer("flow_length", length)
-        self.register_buffer("gauge_cells", torch.as_tensor(domain.gauge_cells.copy()))
+        self.correction = correction
+        self._take_inputs(values, network.history)
 
-    def _routing_fields(self, fixed: dict[str, float]) -> list[Field]:
-        """What the way to the gauge adds to the parameters."""
-        if not self.domain.lumped:
-            if self.unit_hydrograph is not None:
-                raise ValueError("the unit hydrograph is for lumped basins: rasters have rivers")
-            if self.river.velocity is not None:
-                fixed[self.river.parameter.name] = self.river.velocity
-            return [self.river.parameter]
-        if self.unit_hydrograph is None:
-            return []
-        one_of("unit_hydrograph", self.unit_hydrograph, hydrograph.WAYS)
-        return list(hydrograph.SHAPE)
+    def _fixed(self, fixed: Mapping[str, float], defaults: Mapping[str, object]) -> dict:
+        """The parameters that are held, a river's velocity among them."""
+        fixed = {name: float(value) for name, value in fixed.items()}
+        self.column.refuse({**defaults, **fixed})
+        if self.river is not None and self.river.velocity is not None:
+            fixed[self.river.parameter.name] = self.river.velocity
+        return fixed
+
+    def _fields_of_cells(self) -> list[Field]:
+        """Those of the column, and what the way to the gauge adds."""
+        return [*self.column.parameters, *(self.routing.parameters if self.routing else ())]
+
+    def _take_properties(self, properties) -> None:
+        """Keep what the column and the river have to know of the cells."""
+        wanted = (*self.column.properties, *(self.routing.properties if self.routing else ()))
+        found = property_values(self.domain, properties, wanted)
+        self.property_names = tuple(found)
+        rows = [torch.as_tensor(row, dtype=torch.float32) for row in found.values()]
+        nothing = torch.empty(0, self.domain.size)
+        self.register_buffer("properties", torch.stack(rows) if rows else nothing)
+
+    def _take_inputs(self, values: Mapping[str, object], history: History | None) -> None:
+        """Keep what the networks read of the cells, and where the gauges are."""
+        self.register_buffer("attributes", self.network.matrix(values))
+        if history is not None:
+            self.history = history.values
+            self.network.trunk.fit(self.history)
+        if self.correction is not None:
+            self.register_buffer("correction_attributes", self.correction.inputs.matrix(values))
+        length = torch.as_tensor(flow_length(self.domain), dtype=torch.float32)
+        self.register_buffer("flow_length", length)
+        self.register_buffer("gauge_cells", torch.as_tensor(self.domain.gauge_cells.copy()))
 
     def __repr__(self) -> str:
         inputs, outputs = len(self.network.names), len(self.network.learned)
@@ -185,15 +145,12 @@ class Model(torch.nn.Module):
     @property
     def forcings(self) -> tuple[Field, ...]:
         """What a forcing is made of: that of the column, then what a correction reads."""
-        series = self.correction.series if self.correction is not None else ()
-        own = [f.name for f in self.column.forcings]
-        more = [n for n in series if n not in own]
-        return (*self.column.forcings, *(_series(name) for name in more))
+        return corrected.forcings_of(self.column, self.correction)
 
     @property
     def known(self) -> History | None:
         """The history of the cells, of a network that reads one."""
-        about = self.options["history"]
+        about = self.options["network"]["history"]
         return None if self.history is None else History.again(self.history, about)
 
     @property
@@ -210,20 +167,15 @@ class Model(torch.nn.Module):
             raise ValueError(f"'{name}' needs a model with a unit hydrograph")
         return Field(name, source.unit, f"{source.long_name}, routed by the unit hydrograph")
 
-    def fit_inputs(self, forcing: Tensor, cells: Tensor | None = None) -> None:
-        """Scale the network's inputs by the attributes of these cells and a sample of forcing."""
-        attributes = self.attributes if cells is None else self.attributes[cells]
-        if self.fitted:  # what was learned on one scale stays on it
-            return
-        self.fitted.fill_(True)
-        self.network.inputs.fit(attributes)
-        if isinstance(self.network, SequenceParameterization):
+    def _fit(self, forcing: Tensor, cells: Tensor | None) -> None:
+        self.network.inputs.fit(self._attributes(cells))
+        if self.network.reads_weather:
             self.network.trunk.fit(forcing[: len(self.column.forcings)])
         if self.history is not None:
             self.network.trunk.fit(self._past(cells))
         if self.correction is not None:
             self.correction.inputs.fit(self.correction_attributes)
-            self.correction.fit(self._read_by_correction(forcing))
+            self.correction.fit(corrected.read_by(self.correction, self.forcings, forcing))
 
     def cell_parameters(
         self,
@@ -236,7 +188,7 @@ class Model(torch.nn.Module):
         A network that reads the weather needs the forcing (F, T, N) of the same cells; `before`
         (F, W, N) is that of the days before, which pass without gradient.
         """
-        attributes = self.attributes if cells is None else self.attributes[cells]
+        attributes = self._attributes(cells)
         if self.history is not None:
             return self.network(attributes, self._past(cells))
         own = len(self.column.forcings)
@@ -254,28 +206,11 @@ class Model(torch.nn.Module):
 
     def weather(self, forcing: Tensor) -> Tensor:
         """Forcing (F + V, T, N) as the column sees it, (F, T, N): with the correction."""
-        own = forcing[: len(self.column.forcings)]
+        own = len(self.column.forcings)
         if self.correction is None:
-            return own
-        place = [f.name for f in self.column.forcings].index(self.correction.forcing)
-        series = self._read_by_correction(forcing)
-        changed = self.correction.changed(own[place], series, self.correction_attributes)
-        return torch.stack([changed if k == place else row for k, row in enumerate(own)])
-
-    def _read_by_correction(self, forcing: Tensor) -> Tensor:
-        places = [f.name for f in self.forcings]
-        return forcing[[places.index(name) for name in self.correction.series]]
-
-    def _weather_in_parts(self, before: Tensor | None, forcing: Tensor):
-        """The same of the days before, without gradient, and of the days that follow."""
-        if self.correction is None or before is None:
-            early = None if before is None else self.weather(before)
-            return early, self.weather(forcing)
-        days, reach = before.shape[1], min(REACH, before.shape[1])
-        with torch.no_grad():
-            early = self.weather(torch.cat([before, forcing[:, :REACH]], dim=1))[:, :days]
-        late = self.weather(torch.cat([before[:, days - reach :], forcing], dim=1))[:, reach:]
-        return early.contiguous(), late.contiguous()
+            return forcing[:own]
+        attributes = self.correction_attributes
+        return corrected.corrected(self.correction, self.forcings, own, forcing, attributes)
 
     def forward(
         self,
@@ -304,7 +239,7 @@ class Model(torch.nn.Module):
             raise ValueError("cells of a raster belong together: only lumped basins can be chosen")
         if parameters is None:
             parameters = self.cell_parameters(forcing, cells, before)
-        early, weather = self._weather_in_parts(before, forcing)
+        early, weather = corrected.in_parts(self, before, forcing)
         if early is not None:
             days = early.shape[1]
             first = {n: p[:days] if p.ndim == 3 else p for n, p in parameters.items()}
@@ -317,33 +252,10 @@ class Model(torch.nn.Module):
         self, forcing, state, outputs, parameters, cells, averages=None, routed=True
     ) -> Simulation:
         """As `forward`, with the forcing as the column sees it and its parameters given."""
-        own = {f.name: parameters[f.name] for f in self.column.parameters}
+        fluxes, storage, stores, tails = self._in_columns(
+            forcing, state, outputs, parameters, cells, averages
+        )
         flow = self.column.runoff
-        flowing = [flow] if flow else []
-        flowing += [n.removeprefix(ROUTED) for n in outputs if n.startswith(ROUTED)]
-        wanted = [*flowing, *(n for n in outputs if not n.startswith(ROUTED))]
-        weights, separate = parameters.get(WEIGHT), self.unit_hydrograph == "components"
-        properties = self.cell_properties(cells)
-        stored = () if averages is None or STORAGE in wanted else (STORAGE,)
-        fluxes, stores = simulate(
-            self.column, forcing, own,
-            properties={f.name: properties[f.name] for f in self.column.properties},
-            initial=state.column if state else None, outputs=tuple(dict.fromkeys(wanted)),
-            averages=averages, averaged=stored, storage=self.storage, backend=self.backend,
-            scheme=self.scheme, mean=not separate, weights=None if separate else weights,
-            networks=self.embedded,
-        )  # fmt: skip
-        flows, tails = {}, None
-        if self.unit_hydrograph is not None:
-            flows, tails = hydrograph.route(
-                {name: fluxes[name] for name in flowing}, parameters, weights,
-                self.unit_hydrograph, state.hydrograph if state else None,
-            )  # fmt: skip
-        averaged = {n: over_components(v, weights) for n, v in fluxes.items()}
-        fluxes = averaged | flows
-        storage = None
-        if averages is not None:
-            storage = fluxes[STORAGE] if stored else averages.means(fluxes[STORAGE])
         runoff = fluxes.get(f"{ROUTED}{flow}", fluxes.get(flow))
         area = self.area if cells is None else self.area[cells]
         if flow is None:  # nothing to be known of any gauge
@@ -355,13 +267,47 @@ class Model(torch.nn.Module):
             discharge = river = None
         else:
             outflow, river, in_rivers = self.river.discharge(
-                runoff, self.domain, area, self.flow_length, parameters, properties,
-                state.river if state else None, self.backend, averages,
+                runoff, self.domain, area, self.flow_length, parameters,
+                self.cell_properties(cells), state.river if state else None,
+                self.stepping.backend, averages,
             )  # fmt: skip
             discharge = outflow[:, self.gauge_cells]
             storage = None if averages is None else storage + in_rivers
         kept = {name: fluxes[name] for name in outputs}
         return Simulation(discharge, kept, State(stores, river, tails), storage)
+
+    def _in_columns(self, forcing, state, outputs, parameters, cells, averages):
+        """Fluxes and states by name, averaged over the components and routed by the unit
+        hydrograph; total storage as means over the periods of `averages`, if given; the stores at
+        the end, and what the unit hydrograph still holds."""
+        flow = self.column.runoff
+        flowing = [flow] if flow else []
+        flowing += [n.removeprefix(ROUTED) for n in outputs if n.startswith(ROUTED)]
+        wanted = [*flowing, *(n for n in outputs if not n.startswith(ROUTED))]
+        stored = averages is not None and STORAGE not in wanted
+        weights, hydrograph_of = parameters.get(WEIGHT), self.unit_hydrograph
+        together = "mean" if weights is None else weights
+        separate = hydrograph_of is not None and hydrograph_of.of == "components"
+        properties = self.cell_properties(cells)
+        fluxes, stores = simulate(
+            self.column, forcing, {f.name: parameters[f.name] for f in self.column.parameters},
+            properties={f.name: properties[f.name] for f in self.column.properties},
+            initial=state.column if state else None, outputs=tuple(dict.fromkeys(wanted)),
+            means=PeriodMeans((STORAGE,), averages) if stored else None,
+            components="separate" if separate else together,
+            networks=self.embedded, scheme=self.stepping,
+        )  # fmt: skip
+        flows, tails = {}, None
+        if hydrograph_of is not None:
+            flows, tails = hydrograph.route(
+                {name: fluxes[name] for name in flowing}, parameters, weights,
+                hydrograph_of.of, state.hydrograph if state else None,
+            )  # fmt: skip
+        fluxes = {n: over_components(v, weights) for n, v in fluxes.items()} | flows
+        storage = None
+        if averages is not None:  # averaged in the kernel, unless it is wanted by day as well
+            storage = fluxes[STORAGE] if stored else averages.means(fluxes[STORAGE])
+        return fluxes, storage, stores, tails
 
     def spin_up(
         self,
@@ -379,8 +325,29 @@ class Model(torch.nn.Module):
         return equilibrium.near(self, forcing)
 
 
-def _series(name: str) -> Field:
-    """A daily series of weather that a correction reads."""
-    if name not in SERIES:
-        raise ValueError(f"no weather is called '{name}'; there is {', '.join(SERIES)}")
-    return Field(name, SERIES[name].unit, SERIES[name].long_name)
+def _routing(domain: Domain, routing) -> River | UnitHydrograph | None:
+    """The routing of the domain; ValueError for one that is of the other kind of domain."""
+    if not isinstance(routing, River | UnitHydrograph | None):
+        raise ValueError(
+            "routing is a gridhydro.River(...) of a raster or a gridhydro.UnitHydrograph(...) of "
+            f"lumped basins, not {routing!r}"
+        )
+    if domain.lumped and isinstance(routing, River):
+        raise ValueError(
+            "lumped basins have no rivers: leave routing out, or take a gridhydro.UnitHydrograph()"
+        )
+    if not domain.lumped and isinstance(routing, UnitHydrograph):
+        raise ValueError("the unit hydrograph is for lumped basins: rasters have rivers")
+    return routing if domain.lumped else routing or River()
+
+
+def _refuse_unfit(network: ParameterNetwork, column: Column, domain: Domain) -> None:
+    """ValueError for daily parameters that the column lacks, and a history of other cells."""
+    unknown = [n for n in network.dynamic if n not in [f.name for f in column.parameters]]
+    if unknown:
+        raise ValueError(f"'{unknown[0]}' is no parameter of the column '{column.name}'")
+    if network.history is not None and network.history.size != domain.size:
+        raise ValueError(
+            f"the history is of {network.history.size} cells, the domain has {domain.size}: make "
+            "it with History.of(domain, ...)"
+        )

@@ -59,6 +59,11 @@ class River:
         return LEARNED[self.learned]
 
     @property
+    def parameters(self) -> tuple[Field, ...]:
+        """The same, as of any routing."""
+        return (self.parameter,)
+
+    @property
     def properties(self) -> tuple[Field, ...]:
         """What has to be known of the cells."""
         return (RESERVOIRS,) if self.reservoirs is None else ()

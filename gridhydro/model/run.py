@@ -20,7 +20,6 @@ from gridhydro.model.kept_simulation import mark_of, simulate_record
 from gridhydro.model.model import Model
 from gridhydro.model.scored import Scored
 from gridhydro.model.state import Simulation, State
-from gridhydro.nets import SequenceParameterization
 from gridhydro.observations.averages import Averages
 
 # what is exported unless other fluxes or states are named
@@ -61,7 +60,7 @@ class Run(Scored):
     def mean_parameters(self) -> dict[str, np.ndarray]:
         """Name -> (N,), as `parameters`."""
         model = self.model.eval()
-        if not isinstance(model.network, SequenceParameterization):
+        if not model.network.reads_weather:
             with torch.no_grad():
                 values = model.cell_parameters()
             return {f.name: values[f.name].mean(-1).cpu().numpy() for f in model.fields}

@@ -18,9 +18,9 @@ from gridhydro.domain.domain import Domain
 from gridhydro.inputs.history import History
 from gridhydro.io import export
 from gridhydro.io.csv_tables import write_discharge, write_table
+from gridhydro.model import options as model_options
 from gridhydro.model import run_figures
 from gridhydro.model.lstm_model import make_model
-from gridhydro.model.river import River
 from gridhydro.observations.discharge import discharge_table
 from gridhydro.surrogate import Surrogate
 from gridhydro.surrogate.folder import kept
@@ -38,7 +38,7 @@ def write(folder: Path, model, about: dict) -> None:
         model.column.save(folder)
     content = {
         "model": model.options
-        | {"attributes": list(model.network.names), "properties": list(properties_of(model))},
+        | {"attributes": list(model.network.names), "properties": list(model.property_names)},
         "training": about,
         "versions": {name: version(name) for name in _PACKAGES},
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
@@ -55,9 +55,10 @@ def read(folder: Path, column=None) -> tuple[torch.nn.Module, pd.DataFrame, dict
             "of an ensemble load one of its runs, or all with gridhydro.Ensemble.load"
         )
     content = json.loads((folder / "run.json").read_text())
-    options = options_of(content["model"])
     domain = Domain.from_file(folder / "domain.nc")
     tensors = load_file(folder / "model.safetensors")
+    past = _history(content["model"], tensors)
+    options = model_options.from_json(content["model"], past, lumped=domain.lumped)
     names = content["model"]["attributes"]
     values = dict(zip(names, tensors["attributes"].numpy().T, strict=True)) if names else None
     if column is None and options["column"] not in (*COLUMNS, "lstm") and kept(folder):
@@ -66,8 +67,6 @@ def read(folder: Path, column=None) -> tuple[torch.nn.Module, pd.DataFrame, dict
         options["column"] = column
     if properties := content["model"].get("properties"):
         options["properties"] = dict(zip(properties, tensors["properties"].numpy(), strict=True))
-    if about := options.get("history"):
-        options["history"] = History.again(tensors["history"], about)
     model = make_model(domain, values, **options)
     model.load_state_dict(tensors)
     model.eval()
@@ -102,14 +101,7 @@ def write_results(
     run_figures.draw(folder / "figures", domain, fields, maps, simulated, history, scores, observed)
 
 
-def properties_of(model) -> tuple[str, ...]:
-    """Names of the properties that a model holds for its cells."""
-    return getattr(model, "property_names", ())
-
-
-def options_of(kept: dict) -> dict:
-    """The options of a model as they were kept, for making it again."""
-    options = {k: v for k, v in kept.items() if k not in ("attributes", "properties")}
-    if "river" in options:
-        options["river"] = River(**options["river"])
-    return options
+def _history(kept: dict, tensors: dict) -> History | None:
+    """The history that a network reads, of whose values the tensors are."""
+    about = model_options.history_of(kept)
+    return None if about is None else History.again(tensors["history"], about)

@@ -8,11 +8,16 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from gridhydro.base.arguments import one_of
 from gridhydro.columns import column as column_named
 from gridhydro.columns.column import Column, Embedded, Field
 from gridhydro.kernels import Scheme, Spec, column_op, embedded
 from gridhydro.kernels.schemes import SEQUENTIAL
+from gridhydro.model.stepping import PeriodMeans, Stepping
 from gridhydro.nets.embedded import EmbeddedNetwork
+
+# what comes of the components: their mean, or the series of each; else it is a weighted mean
+COMPONENTS = ("mean", "separate")
 
 
 def simulate(
@@ -23,14 +28,10 @@ def simulate(
     properties: Mapping[str, Tensor] | None = None,
     initial: Mapping[str, Tensor] | None = None,
     outputs: Sequence[str] | None = None,
-    averages: tuple[Tensor, Tensor, int] | None = None,
-    averaged: Sequence[str] = (),
-    mean: bool = True,
-    weights: Tensor | None = None,
+    means: PeriodMeans | None = None,
+    components: str | Tensor = "mean",
     networks: Mapping[str, EmbeddedNetwork] | None = None,
-    scheme: str | Scheme = "sequential",
-    storage: str | int = "auto",
-    backend: str | None = None,
+    scheme: str | Scheme | Stepping = "sequential",
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Take every cell through the days of the forcing; differentiable in all that goes in.
 
@@ -45,73 +46,69 @@ def simulate(
     properties : of a column that has any, one tensor each: (N,), held through the run; no gradient.
     initial : states at the start, (N,) or (N, M) each; the column's initial values if left out.
     outputs : names of fluxes or end-of-day states to return; the column's runoff if left out.
-    averages, averaged : periods of days (row (T,), share (T,), their number R; see
-        `gridhydro.Averages`) and the names of outputs to return as means over them, which takes
-        no daily series of them.
-    mean : average the outputs over the components.
-    weights : what each component counts in that average, (N, M): positive, with the sum 1 in each
-        cell, which is not checked (take a softmax). Equal weights if left out. The states that a
-        run ends with stay those of each component.
+    means : further outputs, returned as means over periods.
+    components : "mean" averages the outputs over the components, "separate" returns those of each;
+        or what each component counts in the average, (N, M): positive, with the sum 1 in each
+        cell, which is not checked (take a softmax). The states that a run ends with are those of
+        each component in any case.
     networks : an EmbeddedNetwork for each network that the column declares, by its name.
-    scheme : how time is stepped within the day: "sequential" (the column's step), "explicit", "rk4"
-        or "implicit" (of its tendency), with sub-steps such as "explicit:24"; see
-        `gridhydro.kernels.Scheme`. Rates are means over the sub-steps, and where Newton's method
-        of an implicit scheme does not converge there is a `NotConverged` warning.
-    storage, backend : see `gridhydro.kernels.column_op`.
+    scheme : how time is stepped within the day, by name, or a `Stepping` that also says what is
+        kept for the gradient and which backend runs.
 
     Returns
     -------
-    outputs : name -> (T, N), or (T, N, M) with `mean=False`; of those averaged (R, N) or (R, N, M).
+    outputs : name -> (T, N), or (T, N, M) of separate components; of period means (R, N) or
+        (R, N, M).
     final : state -> (N, M), to be handed in as `initial` of a run that goes on from here.
     """
     column = column_named(column)
-    averaged = tuple(averaged)
+    averaged, averages = ((), None) if means is None else (tuple(means.outputs), means.averages)
+    mean, weights = _over(components)
+    stepping = Stepping.of(scheme)
     usual = () if averaged or column.runoff is None else (column.runoff,)
     outputs = tuple(dict.fromkeys(outputs or usual))
     for name in (*outputs, *averaged):
         column.output(name)
     if twice := set(outputs) & set(averaged):
         raise ValueError(f"'{min(twice)}' is asked for by day and averaged: choose one")
-    if averaged and averages is None:
-        raise ValueError(
-            f"{', '.join(averaged)} is to be averaged, but over what is not said: give averages="
-        )
     weather = _forcing(column, forcing)
     _check_names("parameters", column.parameters, parameters)
     if column.advance is not None:
-        if Scheme.of(scheme) != SEQUENTIAL:
-            raise ValueError(f"'{column.name}' has no scheme '{scheme}': it takes whole days")
+        if stepping.scheme != SEQUENTIAL:
+            raise ValueError(
+                f"'{column.name}' has no scheme '{stepping.scheme}': it takes whole days"
+            )
         return column.advance(
             weather, parameters, initial, outputs, averages, averaged, mean, weights
         )
     days, cells = weather.shape[1:]
-    components = max((p.shape[-1] for p in parameters.values() if p.ndim > 1), default=1)
+    count = max((p.shape[-1] for p in parameters.values() if p.ndim > 1), default=1)
     daily = [f for f in column.parameters if parameters[f.name].ndim == 3]
     _check_names("properties", column.properties, properties or {})
     held = [(f, parameters[f.name]) for f in column.parameters if f not in daily]
     held += [(f, properties[f.name].detach()) for f in column.properties]
-    static = [_lanes(f, value, (cells, components), weather) for f, value in held]
-    dynamic = [_lanes(f, parameters[f.name], (days, cells, components), weather) for f in daily]
+    static = [_lanes(f, value, (cells, count), weather) for f, value in held]
+    dynamic = [_lanes(f, parameters[f.name], (days, cells, count), weather) for f in daily]
     if weights is not None:
-        static.append(_component_weights(weights, cells, components, mean, weather))
+        static.append(_component_weights(weights, cells, count, weather))
     spec = spec_of(
-        column, outputs, tuple(f.name for f in daily), components, mean, str(weather.dtype)[6:],
-        weights is not None, Scheme.of(scheme), averaged,
+        column, outputs, tuple(f.name for f in daily), count, mean, str(weather.dtype)[6:],
+        weights is not None, stepping.scheme, averaged,
     )  # fmt: skip
     values, final = column_op(
         spec,
         weather,
-        torch.stack(static) if static else weather.new_empty(0, cells * components),
-        torch.stack(dynamic) if dynamic else weather.new_empty(0, days, cells * components),
-        _initial(column, initial, cells, components, weather),
-        storage,
-        backend,
+        torch.stack(static) if static else weather.new_empty(0, cells * count),
+        torch.stack(dynamic) if dynamic else weather.new_empty(0, days, cells * count),
+        _initial(column, initial, cells, count, weather),
+        stepping.storage,
+        stepping.backend,
         _network_weights(column, networks, weather),
         averages,
     )
     if not mean:
-        values = [value.unflatten(-1, (cells, components)) for value in values]
-    final = final.unflatten(-1, (cells, components))
+        values = [value.unflatten(-1, (cells, count)) for value in values]
+    final = final.unflatten(-1, (cells, count))
     return (
         dict(zip((*outputs, *averaged), values, strict=True)),
         dict(zip((f.name for f in column.states), final, strict=True)),
@@ -173,9 +170,14 @@ def _lanes(field: Field, value: Tensor, shape: tuple[int, ...], like: Tensor) ->
         ) from None
 
 
-def _component_weights(weights: Tensor, cells: int, components: int, mean: bool, like: Tensor):
-    if not mean:
-        raise ValueError("component weights make a mean: leave them out, or mean=False")
+def _over(components: str | Tensor) -> tuple[bool, Tensor | None]:
+    """Whether outputs are averaged over the components, and by what weights."""
+    if isinstance(components, Tensor):
+        return True, components
+    return one_of("components", components, COMPONENTS) == "mean", None
+
+
+def _component_weights(weights: Tensor, cells: int, components: int, like: Tensor):
     if tuple(weights.shape) != (cells, components):
         raise ValueError(
             f"component weights have the shape {tuple(weights.shape)}; it must be (N, M), here "

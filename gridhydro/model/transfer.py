@@ -7,7 +7,7 @@ import xarray as xr
 from gridhydro.inputs.attributes import attribute_values, without_gaps
 from gridhydro.inputs.basins import lumped_domain, with_pet
 from gridhydro.inputs.history import History, of_others
-from gridhydro.model import run_folder
+from gridhydro.model import options
 from gridhydro.model.lstm_model import make_model
 
 
@@ -21,15 +21,16 @@ def carried_over(model, basins: xr.Dataset, pet: str, history: History | xr.Data
     domain, network = lumped_domain(basins), model.network
     means = dict(zip(network.names, network.inputs.typical().tolist(), strict=True))
     values = attribute_values(domain, basins, network.names)
-    options = run_folder.options_of(model.options)
-    if options["column"] != "lstm":
-        options |= dict(column=model.column, storage=model.storage, backend=model.backend)
     weather = with_pet(basins, model.column, pet)
-    if getattr(model, "history", None) is not None:
-        options["history"] = of_others(model.known, domain, weather, history)
+    past = None
+    if model.history is not None:
+        past = of_others(model.known, domain, weather, history)
     elif history is not None:
         raise ValueError("the network of this run reads no history: leave it out")
-    other = make_model(domain, without_gaps(values, means), **options)
+    arguments = options.from_json(model.options, past)
+    if arguments["column"] != "lstm":
+        arguments |= dict(column=model.column, scheme=model.stepping)
+    other = make_model(domain, without_gaps(values, means), **arguments)
     other.network.load_state_dict(network.state_dict())
     other.embedded.load_state_dict(model.embedded.state_dict())
     return other.eval(), weather

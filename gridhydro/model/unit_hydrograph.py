@@ -7,15 +7,17 @@ Equations: Feng et al. (2022, doi:10.1029/2022WR032404): u(t) = t^(aa-1) exp(-t/
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from gridhydro.columns.column import fields
+from gridhydro.base.arguments import one_of
+from gridhydro.columns.column import Field, fields
 from gridhydro.columns.components import over_components
 
-# what is routed, the mean of the components or each of them; None: nothing is
-WAYS = ("mean", "components")
+# what is routed: the mean of the components, or each of them
+METHODS = ("mean", "components")
 # flows of the column behind the unit hydrograph go by their name with this in front
 ROUTED = "routed_"
 DAYS = 15
@@ -25,8 +27,31 @@ ROUTE_A, ROUTE_B = SHAPE = fields(
 )
 
 
+@dataclass(frozen=True)
+class UnitHydrograph:
+    """Routing of lumped basins by the gamma unit hydrograph, whose two parameters are learned.
+
+    of  "mean": the mean of the components is routed; "components": each has its own hydrograph
+    """
+
+    of: str = "mean"
+
+    def __post_init__(self):
+        one_of("of", self.of, METHODS)
+
+    @property
+    def parameters(self) -> tuple[Field, ...]:
+        """What of it is a parameter of the basins."""
+        return SHAPE
+
+    @property
+    def properties(self) -> tuple[Field, ...]:
+        """Nothing else has to be known of a basin."""
+        return ()
+
+
 def ordinates(a: Tensor, b: Tensor) -> Tensor:
-    """Shares of the runoff that leave after 0, 1, ... 14 days, (15, ...), of a and b (...)."""
+    """Fractions of the runoff that leave after 0, 1, ... 14 days, (15, ...), of a and b (...)."""
     shape, scale = a + 0.1, b + 0.5
     t = torch.arange(DAYS, dtype=a.dtype, device=a.device) + 0.5
     t = t.view(-1, *[1] * a.ndim)
@@ -35,17 +60,19 @@ def ordinates(a: Tensor, b: Tensor) -> Tensor:
     return torch.softmax(logarithm, dim=0)
 
 
-def convolve(runoff: Tensor, shares: Tensor, before: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def convolve(
+    runoff: Tensor, fractions: Tensor, before: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Routed runoff, and the last 14 days of what came in, to be handed on as `before`.
 
-    runoff (T, ...) in any unit, shares (15, ...), before (14, ...) the days before the first one
+    runoff (T, ...) in any unit, fractions (15, ...), before (14, ...) the days before the first one
     (none if left out). Differentiable in all three.
     """
     if before is None:
         before = runoff.new_zeros(DAYS - 1, *runoff.shape[1:])
     whole = torch.cat([before, runoff])
     days = runoff.shape[0]
-    routed = sum(whole[DAYS - 1 - k : DAYS - 1 - k + days] * shares[k] for k in range(DAYS))
+    routed = sum(whole[DAYS - 1 - k : DAYS - 1 - k + days] * fractions[k] for k in range(DAYS))
     return routed, whole[days:]
 
 
@@ -53,7 +80,7 @@ def route(
     flows: Mapping[str, Tensor],
     parameters: Mapping[str, Tensor],
     weights: Tensor | None,
-    way: str,
+    method: str,
     before: Mapping[str, Tensor] | None,
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Flows behind the unit hydrograph, ROUTED + name -> (T, N), and the tails, for `before`.
@@ -61,17 +88,17 @@ def route(
     flows       name -> (T, N), or (T, N, M) where each of the components is routed
     parameters  route_a and route_b (N, M)
     weights     of the components (N, M); None: all alike
-    way         one of WAYS
+    method      one of METHODS
     ValueError where `before` is given and lacks one of the flows.
     """
     shapes = [parameters[field.name] for field in SHAPE]
-    if way == "mean":  # one shape, averaged as the flow is
+    if method == "mean":  # one shape, averaged as the flow is
         shapes = [over_components(shape[None], weights)[0] for shape in shapes]
-    shares = ordinates(*shapes)
+    fractions = ordinates(*shapes)
     found, tails = {}, {}
     for name, flow in flows.items():
         if before and name not in before:
             raise ValueError(f"the state does not carry '{name}': ask for '{ROUTED}{name}' before")
-        flow, tails[name] = convolve(flow, shares, before[name] if before else None)
+        flow, tails[name] = convolve(flow, fractions, before[name] if before else None)
         found[ROUTED + name] = over_components(flow, weights)
     return found, tails

@@ -13,6 +13,7 @@ _HOMES = {
     "FreeParameters": "free",
     "HistoryParameterization": "history",
     "PETCorrection": "correction",
+    "ParameterNetwork": "options",
     "Parameterization": "mlp",
     "RasterParameterization": "raster",
     "SequenceParameterization": "lstm",
@@ -27,6 +28,7 @@ __all__ = [
     "FreeParameters",
     "HistoryParameterization",
     "PETCorrection",
+    "ParameterNetwork",
     "Parameterization",
     "RasterParameterization",
     "SequenceParameterization",
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from gridhydro.nets.history import HistoryParameterization
     from gridhydro.nets.lstm import SequenceParameterization, Trunk
     from gridhydro.nets.mlp import Parameterization
+    from gridhydro.nets.options import ParameterNetwork
     from gridhydro.nets.raster import RasterParameterization
 else:
     __getattr__ = loader("gridhydro.nets", _HOMES)

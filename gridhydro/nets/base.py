@@ -9,7 +9,7 @@ import torch
 
 from gridhydro.columns.column import Field
 
-# share of the range kept free at both bounds, which a saturated sigmoid would touch
+# fraction of the range kept free at both bounds, which a saturated sigmoid would touch
 MARGIN = 1e-6
 # the name under which a network hands out the weights of the components
 WEIGHT = "component_weight"

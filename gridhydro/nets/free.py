@@ -9,10 +9,11 @@ import numpy as np
 import torch
 
 from gridhydro.columns.column import Field
+from gridhydro.columns.components import Components
 from gridhydro.nets.base import Ranges
 from gridhydro.nets.mlp import Parameterization
 
-# share of the range at both ends where the sigmoid is too flat for a start
+# fraction of the range at both ends where the sigmoid is too flat for a start
 FLAT = 1e-3
 
 
@@ -23,10 +24,10 @@ class FreeParameters(Parameterization):
     defaults    name -> (N,) values or one value, where the parameters start; those not named start
                 at mid-range
     cells       number of cells N
-    components  M parallel parameter sets per cell, which start apart
+    components  M parallel parameter sets per cell, which start apart; of learned weights these are
+                handed out as well
     fixed       mapping name -> constant, for parameters that are not learned
     log         names of the parameters that are uniform in their logarithm
-    weighted    hand out weights of the components as well
 
     Untrained, these are the defaults; a default outside its bounds is brought inside, with a
     warning. What the network reads as attributes (`matrix`) are numbers of cells, so that a choice
@@ -39,27 +40,25 @@ class FreeParameters(Parameterization):
         fields: Sequence[Field],
         defaults: Mapping[str, object],
         cells: int,
-        components: int = 1,
+        components: Components = Components(),
         fixed: Mapping[str, float] | None = None,
         log: Sequence[str] = (),
-        *,
-        weighted: bool = False,
     ):
         torch.nn.Module.__init__(self)
         self.inputs = CellNumbers(cells)
-        self.ranges = Ranges(fields, components, fixed, log)
-        self.weighted = weighted
+        self.ranges = Ranges(fields, components.count, fixed, log)
+        self.weighted = components.weighted
         if not self.learned:
             raise ValueError("there is no free field: all parameters are fixed")
         unknown = [name for name in defaults if name not in [f.name for f in self.fields]]
         if unknown:
             raise ValueError(f"the default '{unknown[0]}' is of no parameter of the model")
-        raw = torch.zeros(cells, len(self.learned) + weighted, components)
+        raw = torch.zeros(cells, self.rows, self.components)
         for row, field in enumerate(self.learned):
             if field.name in defaults:
-                start = _share(field, defaults[field.name], cells, field.name in log)
+                start = _fraction(field, defaults[field.name], cells, field.name in log)
                 raw[:, row] = torch.logit(start)[:, None]
-        if components > 1:
+        if self.components > 1:
             raw += torch.randn_like(raw)
         self.raw = torch.nn.Parameter(raw)
 
@@ -93,7 +92,7 @@ class CellNumbers(torch.nn.Module):
         return torch.zeros(0)
 
 
-def _share(field: Field, values, cells: int, logarithmic: bool) -> torch.Tensor:
+def _fraction(field: Field, values, cells: int, logarithmic: bool) -> torch.Tensor:
     """Where in its range each default is, (N,), in (0, 1)."""
     values = np.asarray(values, dtype=np.float64)
     if values.shape not in ((), (cells,)):
@@ -118,5 +117,5 @@ def _share(field: Field, values, cells: int, logarithmic: bool) -> torch.Tensor:
         )
     scale = np.log if logarithmic else np.asarray
     low, high = scale(field.bounds[0]), scale(field.bounds[1])
-    share = (scale(np.clip(values, *field.bounds)) - low) / (high - low)
-    return torch.from_numpy(np.clip(share, FLAT, 1 - FLAT)).float()
+    fraction = (scale(np.clip(values, *field.bounds)) - low) / (high - low)
+    return torch.from_numpy(np.clip(fraction, FLAT, 1 - FLAT)).float()

@@ -1,4 +1,4 @@
-"""The network that reads what was seen of a cell: an LSTM over attributes and past series."""
+"""The network that reads what was observed of a cell: an LSTM over attributes and past series."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from gridhydro.columns.column import Field
+from gridhydro.columns.components import Components
 from gridhydro.nets.base import Attributes, Ranges
 from gridhydro.nets.lstm import Trunk
 from gridhydro.nets.mlp import Parameterization, layers
+from gridhydro.nets.options import ParameterNetwork
 
 # cells x steps that are run at once where no gradient is wanted
 _CELL_STEPS = 2**19
@@ -23,11 +25,11 @@ class HistoryTrunk(Trunk):
     """
 
     def fit(self, history: torch.Tensor) -> None:
-        """Take mean and standard deviation of every series from what was seen of it (F, P, N)."""
+        """Take mean and standard deviation of every series (F, P, N), where it was observed."""
         for row, values in enumerate(self._shaped(history)):
-            seen = values[values.isfinite()].double()
-            spread = seen.std(correction=0) if len(seen) else seen.new_zeros(())
-            self.mean[row] = seen.mean() if len(seen) else 0.0
+            observed = values[values.isfinite()].double()
+            spread = observed.std(correction=0) if len(observed) else observed.new_zeros(())
+            self.mean[row] = observed.mean() if len(observed) else 0.0
             # what was constant may vary elsewhere, and is not to explode there
             self.std[row] = torch.where(spread > 1e-6, spread, 1.0)
 
@@ -45,33 +47,36 @@ class HistoryParameterization(Parameterization):
     The network g_z of Tsai et al. (2021, doi:10.1038/s41467-021-26107-z): forcing and observations
     of a period say of a cell what its attributes do not. Parameters do not change by day.
 
-    series   what the past is made of, each a Field; see `gridhydro.History`
-    hidden   size of the LSTM, then those of layers behind it, if any
-    The rest as for `Parameterization`.
+    network  has the `gridhydro.History` that is read; its hidden sizes are that of the LSTM, then
+             those of layers behind it, if any
+    The rest as for `Parameterization`. ValueError without a history.
     """
 
     def __init__(
         self,
         attributes: Mapping[str, object],
         fields: Sequence[Field],
-        hidden: Sequence[int] = (64,),
-        components: int = 1,
+        network: ParameterNetwork,
+        components: Components = Components(),
         fixed: Mapping[str, float] | None = None,
         log: Sequence[str] = (),
-        *,
-        series: Sequence[Field],
-        weighted: bool = False,
-        dropout: float = 0.0,
-        log_attributes: Sequence[str] = (),
     ):
         torch.nn.Module.__init__(self)
-        self.ranges = Ranges(fields, components, fixed, log)
-        self.trunk = HistoryTrunk(attributes, series, hidden[0], dropout, log_attributes)
-        self.weighted = weighted
+        if network.history is None:
+            raise ValueError(
+                "network='gz' reads what was observed of the cells: give it history=gridhydro."
+                "History.of(domain, series, period=(first, last))"
+            )
+        self.ranges = Ranges(fields, components.count, fixed, log)
+        size, *layers_behind = network.sizes
+        self.trunk = HistoryTrunk(
+            attributes, network.history.fields, size, network.dropout, network.log_attributes
+        )
+        self.weighted = components.weighted
         if not self.learned:
             raise ValueError("there is no free field: all parameters are fixed")
-        rows = len(self.learned) + weighted
-        self.head = layers(hidden[0], hidden[1:], rows * components, components, dropout)
+        outputs = self.rows * self.components
+        self.head = layers(size, layers_behind, outputs, self.components, network.dropout)
 
     @property
     def inputs(self) -> Attributes:

@@ -8,9 +8,10 @@ import torch
 
 from gridhydro.base.arguments import fraction
 from gridhydro.columns.column import Field
+from gridhydro.columns.components import Components
 from gridhydro.nets.base import Attributes, Ranges, last_layer
-from gridhydro.nets.mlp import Parameterization
-from gridhydro.nets.mlp import layers as fully_connected
+from gridhydro.nets.mlp import Parameterization, layers
+from gridhydro.nets.options import ParameterNetwork
 
 
 class Trunk(torch.nn.Module):
@@ -67,58 +68,53 @@ class Trunk(torch.nn.Module):
 class SequenceParameterization(Parameterization):
     """An LSTM over attributes and forcing: static parameters and daily ones.
 
-    forcings    the forcings, each a Field
-    hidden      size of the LSTM
-    static      where parameters that do not change come from: "last_day" reads them off the LSTM
-                on the last day (Feng et al. 2022, doi:10.1029/2022WR032404); "attributes" has
-                fully connected layers of sizes `layers` for them, and the LSTM gives how far the
-                daily ones depart from their static value
-    dynamic     names of the parameters that change by day
-    dynamic_dropout  probability with which, in training, a cell's daily parameter is held at its
+    network     its first hidden size is that of the LSTM. Without others, parameters that do not
+                change are read off the LSTM on the last day (Feng et al. 2022,
+                doi:10.1029/2022WR032404); with others, fully connected layers of these sizes give
+                them from attributes, and the LSTM how far the daily ones depart from their static
+                value. `dynamic` are the names of those that change by day; `dynamic_dropout` is
+                the probability with which, in training, a cell's daily parameter is held at its
                 static value for the whole series (dropout of dynamism)
+    forcings    the forcings, each a Field
     The rest as for `Parameterization`.
     """
+
+    reads_weather = True
 
     def __init__(
         self,
         attributes: Mapping[str, object],
         fields: Sequence[Field],
-        hidden: int = 64,
-        components: int = 1,
+        network: ParameterNetwork = ParameterNetwork("lstm"),
+        components: Components = Components(),
         fixed: Mapping[str, float] | None = None,
         log: Sequence[str] = (),
         *,
         forcings: Sequence[Field],
-        static: str = "last_day",
-        layers: Sequence[int] = (64, 32),
-        dynamic: Sequence[str] = (),
-        dynamic_dropout: float = 0.0,
-        weighted: bool = False,
-        dropout: float = 0.0,
-        log_attributes: Sequence[str] = (),
     ):
         torch.nn.Module.__init__(self)
-        if static not in ("last_day", "attributes"):
-            raise ValueError(f"static is 'last_day' or 'attributes', not {static!r}")
-        self.ranges = Ranges(fields, components, fixed, log)
-        self.trunk = Trunk(attributes, forcings, hidden, dropout, log_attributes)
-        self.weighted = weighted
-        self.dynamic_dropout = fraction("dynamic_dropout", dynamic_dropout)
+        hidden, *static = network.sizes
+        self.ranges = Ranges(fields, components.count, fixed, log)
+        self.trunk = Trunk(attributes, forcings, hidden, network.dropout, network.log_attributes)
+        self.weighted = components.weighted
+        self.dynamic_dropout, dynamic = network.dynamic_dropout, network.dynamic
         known = [field.name for field in self.learned]
         unknown = [name for name in dynamic if name not in known]
         if unknown:
             raise ValueError(f"'{unknown[0]}' is no learned parameter; these are {known}")
         self.daily = tuple(field for field in self.learned if field.name in dynamic)
-        rows = len(self.learned) + weighted
         self.layers = self.last_day = None
-        if static == "attributes":
-            size = rows * components
-            self.layers = fully_connected(len(self.names), layers, size, components, dropout)
+        if static:
+            self.layers = layers(
+                len(self.names), static, self.rows * self.components, self.components,
+                network.dropout,
+            )  # fmt: skip
         else:
-            self.last_day = last_layer(hidden, (rows - len(self.daily)) * components, components)
+            steady = (self.rows - len(self.daily)) * self.components
+            self.last_day = last_layer(hidden, steady, self.components)
         # departures from a static value begin with none
-        daily = len(self.daily) * components
-        self.daily_head = last_layer(hidden, daily, 1 if self.layers else components)
+        daily = len(self.daily) * self.components
+        self.daily_head = last_layer(hidden, daily, 1 if self.layers else self.components)
 
     @property
     def inputs(self) -> Attributes:

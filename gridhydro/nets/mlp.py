@@ -9,7 +9,9 @@ import torch
 
 from gridhydro.base.arguments import fraction
 from gridhydro.columns.column import Field
+from gridhydro.columns.components import Components
 from gridhydro.nets.base import WEIGHT, Attributes, Ranges, last_layer
+from gridhydro.nets.options import ParameterNetwork
 
 
 class Parameterization(torch.nn.Module):
@@ -17,13 +19,11 @@ class Parameterization(torch.nn.Module):
 
     attributes   mapping name -> (N,) values of the cells (a dict, a DataFrame, a Dataset)
     fields       the parameters, each a Field with bounds
-    hidden       sizes of the hidden layers
-    components   M parallel parameter sets per cell
+    network      sizes of the hidden layers, dropout, and attributes taken in logarithm
+    components   M parallel parameter sets per cell; of learned weights these are handed out as
+                 well, positive and summing to 1
     fixed        mapping name -> constant, for parameters that are not learned
     log          names of the parameters that are uniform in their logarithm
-    weighted     hand out weights of the components as well, positive and summing to 1
-    dropout      share of hidden values dropped in training
-    log_attributes  see `Attributes`
 
     The last layer starts small, so that training starts near mid-range. Weights are drawn from
     torch's global generator: seed it. Raises ValueError naming the attribute and cell of a value
@@ -31,28 +31,27 @@ class Parameterization(torch.nn.Module):
     """
 
     daily: tuple[Field, ...] = ()  # attributes do not change by day
+    reads_weather = False  # whether parameters depend on the forcing of the days that are run
 
     def __init__(
         self,
         attributes: Mapping[str, object],
         fields: Sequence[Field],
-        hidden: Sequence[int] = (256, 64, 16),
-        components: int = 1,
+        network: ParameterNetwork = ParameterNetwork(),
+        components: Components = Components(),
         fixed: Mapping[str, float] | None = None,
         log: Sequence[str] = (),
-        *,
-        weighted: bool = False,
-        dropout: float = 0.0,
-        log_attributes: Sequence[str] = (),
     ):
         super().__init__()
-        self.inputs = Attributes(attributes, log_attributes)
-        self.ranges = Ranges(fields, components, fixed, log)
-        self.weighted = weighted
+        self.inputs = Attributes(attributes, network.log_attributes)
+        self.ranges = Ranges(fields, components.count, fixed, log)
+        self.weighted = components.weighted
         if not self.learned or not self.names:
             raise ValueError("a parameterization needs at least one attribute and one free field")
-        rows = len(self.learned) + weighted
-        self.layers = layers(len(self.names), hidden, rows * components, components, dropout)
+        outputs = self.rows * self.components
+        self.layers = layers(
+            len(self.names), network.sizes, outputs, self.components, network.dropout
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -68,6 +67,11 @@ class Parameterization(torch.nn.Module):
     def learned(self) -> tuple[Field, ...]:
         """The parameters that are not fixed."""
         return self.ranges.learned
+
+    @property
+    def rows(self) -> int:
+        """Numbers that come of a cell for each component: its parameters, and a learned weight."""
+        return len(self.learned) + self.weighted
 
     @property
     def fixed(self) -> dict[str, float]:

@@ -8,25 +8,28 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, silu
 
+from gridhydro.base.arguments import one_of
 from gridhydro.columns.column import Field
+from gridhydro.columns.components import Components
 from gridhydro.domain.domain import Domain
 from gridhydro.nets.base import Attributes, Ranges, last_layer
 from gridhydro.nets.box import Box
 from gridhydro.nets.mlp import Parameterization
+from gridhydro.nets.options import ParameterNetwork
 
-FORMS = ("conv2d", "conv3d")
+KINDS = ("conv2d", "conv3d")
 
 
 class RasterParameterization(Parameterization):
     """Standardised attribute rasters -> masked 3 x 3 convolutions -> theta of every cell.
 
     domain   whose cells these are, a raster
-    filters  of the convolutions, a SiLU after each; then a linear layer in each cell
-    form     "conv2d": attributes are the channels of the first convolution, which mixes them;
-             "conv3d": attributes are the depth, kernels 3 x 3 x 1 are the same for all of them
-             (their order has no meaning, so none reaches from one to the next), and only the
-             linear layer mixes them: it finds gradients and means of any attribute with few
-             weights
+    network  its hidden sizes are the filters of the convolutions, a SiLU after each; then a linear
+             layer in each cell. Kind "conv2d": attributes are the channels of the first
+             convolution, which mixes them; "conv3d": attributes are the depth, kernels 3 x 3 x 1
+             are the same for all of them (their order has no meaning, so none reaches from one to
+             the next), and only the linear layer mixes them: it finds gradients and means of any
+             attribute with few weights
     The rest as for `Parameterization`.
 
     Cells outside the domain never matter: a convolution takes the sum over the cells inside, times
@@ -39,34 +42,27 @@ class RasterParameterization(Parameterization):
         domain: Domain,
         attributes: Mapping[str, object],
         fields: Sequence[Field],
-        filters: Sequence[int] = (64, 32, 16),
-        components: int = 1,
+        network: ParameterNetwork = ParameterNetwork("conv2d"),
+        components: Components = Components(),
         fixed: Mapping[str, float] | None = None,
         log: Sequence[str] = (),
-        *,
-        form: str = "conv2d",
-        weighted: bool = False,
-        dropout: float = 0.0,
-        log_attributes: Sequence[str] = (),
     ):
         torch.nn.Module.__init__(self)
-        if form not in FORMS:
-            raise ValueError(f"form is one of {', '.join(map(repr, FORMS))}, not {form!r}")
-        self.box, self.form = Box(domain), form
-        self.inputs = Attributes(attributes, log_attributes)
-        self.ranges = Ranges(fields, components, fixed, log)
-        self.weighted = weighted
+        self.box, self.kind = Box(domain), one_of("kind", network.kind, KINDS)
+        self.inputs = Attributes(attributes, network.log_attributes)
+        self.ranges = Ranges(fields, components.count, fixed, log)
+        self.weighted = components.weighted
         if not self.learned or not self.names:
             raise ValueError("a parameterization needs at least one attribute and one free field")
-        depth, channels = (len(self.names), 1) if form == "conv3d" else (1, len(self.names))
+        depth, channels = (len(self.names), 1) if self.kind == "conv3d" else (1, len(self.names))
         convolutions = []
-        for size in filters:
+        for size in network.sizes:
             convolutions.append(Partial(channels, size))
             channels = size
         self.convolutions = torch.nn.ModuleList(convolutions)
-        self.dropout = torch.nn.Dropout(dropout)
-        rows = len(self.learned) + weighted
-        self.last = last_layer(depth * channels, rows * components, components)
+        self.dropout = torch.nn.Dropout(network.dropout)
+        outputs = self.rows * self.components
+        self.last = last_layer(depth * channels, outputs, self.components)
 
     def forward(self, attributes, forcing=None, before=None) -> dict[str, Tensor]:
         """Attributes (N, A) in their own units, or a mapping -> name: (N, M), strictly in bounds.
@@ -82,7 +78,7 @@ class RasterParameterization(Parameterization):
             )
         raster = self.box.spread(self.inputs(attributes))
         # (depth, channels, H, W): one convolution over all attributes, or the same over each
-        raster = raster[:, None] if self.form == "conv3d" else raster[None]
+        raster = raster[:, None] if self.kind == "conv3d" else raster[None]
         for convolution in self.convolutions:
             raster = self.dropout(silu(convolution(raster, self.box.inside)))
         features = self.box.gather(raster).movedim(0, 1).flatten(1)

@@ -55,7 +55,7 @@ def observations(world: SyntheticAmazon, seed: int = 0) -> tuple[pd.DataFrame, x
     land = surface(world)
     truth = Model(
         world.domain, COLUMN, properties=land.properties, network="none",
-        defaults=world.parameters, river=River.hydropy(),
+        defaults=world.parameters, routing=River.hydropy(),
     )  # fmt: skip
     demand = reference_evapotranspiration(world.weather) + world.pet_error
     values = forcing(world, land, demand).values[: len(truth.forcings)]

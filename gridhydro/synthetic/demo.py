@@ -15,6 +15,7 @@ from gridhydro.io.csv_tables import write_table
 from gridhydro.model.model import Model
 from gridhydro.model.river import SECONDS, VELOCITY, flow_length
 from gridhydro.model.run import Run
+from gridhydro.nets.options import ParameterNetwork
 from gridhydro.synthetic.catchment import SyntheticCatchment, make_catchment
 from gridhydro.synthetic.catchment_observations import (
     KNOWN,
@@ -45,7 +46,11 @@ def demo(
     domain = Domain.from_d8(world.ldd, "ldd", gauges=world.gauges)
     discharge = observe(true_discharge(domain, world), seed)
     model = Model(
-        domain, attributes=world.attributes, hidden=HIDDEN, fixed=KNOWN, river=RIVER, seed=seed
+        domain,
+        attributes=world.attributes,
+        network=ParameterNetwork(hidden=HIDDEN, seed=seed),
+        fixed=KNOWN,
+        routing=RIVER,
     )
     held_out = list(world.gauges.index[~world.gauges["train"]])
     run = train(

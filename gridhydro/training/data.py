@@ -90,7 +90,7 @@ def validation(validation, model, forcing, observed, days, spinup, places, stora
             f"the validation begins on {forcing.times[scored.start]:%Y-%m-%d}, before the training "
             f"ends on {forcing.times[days.stop - 1]:%Y-%m-%d}: take a later one"
         )
-    if model.domain.lumped and model.options["network"] == "lstm":
+    if model.domain.lumped and model.network.reads_weather:
         raise ValueError("validation along the way is not for networks that read the weather")
     known = list(model.domain.gauges.index)
     refuse_empty([observed], scored, places, [known[place] for place in places.tolist()])

@@ -79,7 +79,7 @@ def _first_in_column(model, batch, times, parameters) -> dict | None:
         today = {name: p[t : t + 1] if p.ndim == 3 else p for name, p in own.items()}
         values, state = simulate(
             model.column, weather[:, t : t + 1], today, properties=properties, initial=state,
-            outputs=names, backend=model.backend, networks=model.embedded, scheme=model.scheme,
+            outputs=names, networks=model.embedded, scheme=model.stepping,
         )  # fmt: skip
         for name in names:
             bad = (~torch.isfinite(values[name][0])).nonzero()

@@ -159,7 +159,7 @@ def train(
     checking = data.validation(validation, model, forcing, observed, days, spinup, places, storage)
     if lumped:
         model.fit_inputs(data.sample(forcing, days, places, device), places)
-    elif model.options["network"] == "lstm" or model.correction is not None:
+    elif model.network.reads_weather or model.correction is not None:
         model.fit_inputs(data.sample(forcing, days, torch.arange(model.domain.size), device))
     history: list[dict] = []
     if optimizer not in OPTIMIZERS:

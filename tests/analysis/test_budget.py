@@ -12,7 +12,9 @@ from gridhydro.analysis.regions import Regions
 from gridhydro.inputs.attributes import attribute_values
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.nets import PETCorrection
+from gridhydro.nets.options import ParameterNetwork
 from tests.support.lumped import basins, fit
+from tests.support.options import grouped
 from tests.support.small_basins import NAMES
 from tests.support.small_world import OUTLET, small_model, small_world
 from tests.support.two_store import TwoStore
@@ -41,7 +43,7 @@ def largest(values):
     [
         {},
         dict(components=3, weights="learned"),
-        dict(river=River(reservoirs=3, delay=1, velocity=0.3)),
+        dict(routing=River(reservoirs=3, delay=1, velocity=0.3)),
         dict(scheme="explicit:4"),
     ],
 )
@@ -134,20 +136,15 @@ def lumped(kind="mlp", way=None):
     parts = basins()
     options = {"mlp": dict(hidden=(8,)), "weighted": dict(hidden=(8,), weights="learned")}
     options["lstm"] = dict(network="lstm", hidden=8, dynamic=["beta"])
-    model = Model(
-        parts.domain,
-        attributes=parts.attributes,
-        components=2,
-        unit_hydrograph=way,
-        **options[kind],
-    )
+    options = grouped(components=2, unit_hydrograph=way, **options[kind])
+    model = Model(parts.domain, attributes=parts.attributes, **options)
     forcing = Forcing.read(parts.forcing, parts.domain, model.column)
     return Run(model, forcing, pd.DataFrame(), {"period": ["2001", "2002"]})
 
 
 def test_a_run_starts_with_the_stores_of_its_column():
     parts = basins()
-    model = Model(parts.domain, TwoStore(), parts.attributes, hidden=(4,))
+    model = Model(parts.domain, TwoStore(), parts.attributes, network=ParameterNetwork(hidden=(4,)))
     forcing = Forcing.read(parts.forcing, parts.domain, model.column)
     run = Run(model, forcing, pd.DataFrame(), {"period": ["2001", "2002"]})
     found = budget(run, ("2000", "2000"), NAMES[:2])

@@ -11,6 +11,7 @@ from tests.support.small_world import small_model
 pytest.importorskip("captum", reason="pip install 'gridhydro[analyses]'")
 
 from gridhydro.analysis.importance import _Position, expected_gradients, table
+from gridhydro.nets.options import ParameterNetwork
 
 
 def linear(scale):
@@ -90,6 +91,8 @@ def test_a_position_is_a_share_of_the_range():
 
 def test_networks_that_read_the_weather_are_refused():
     parts = basins()
-    model = Model(parts.domain, attributes=parts.attributes, network="lstm", hidden=4)
+    model = Model(
+        parts.domain, attributes=parts.attributes, network=ParameterNetwork("lstm", hidden=4)
+    )
     with pytest.raises(ValueError, match="off the weather"):
         expected_gradients(model, progress=False)

@@ -7,6 +7,7 @@ import pytest
 import gridhydro as gh
 from gridhydro.training.batches import Batches
 from tests.support.lumped import basins, fit
+from tests.support.options import grouped
 from tests.support.small_basins import NAMES, PERIOD
 
 
@@ -16,7 +17,7 @@ from tests.support.small_basins import NAMES, PERIOD
         (dict(network="transformer"), "network is one of 'mlp', 'lstm'"),
         (dict(dynamic=["beta"]), "cannot change by day"),
         (dict(network="lstm", dynamic=["beta2"]), "'beta2' is no parameter of the column"),
-        (dict(unit_hydrograph="sum"), "unit_hydrograph is one of"),
+        (dict(unit_hydrograph="sum"), "of is one of 'mean', 'components'"),
         (dict(weights="best"), "weights is one of"),
         (dict(dropout=1.5), "dropout is a number from 0 to 1, not 1.5"),
         (dict(network="lstm", dropout=-0.1), "dropout is a number from 0 to 1"),
@@ -31,7 +32,7 @@ from tests.support.small_basins import NAMES, PERIOD
 def test_options_that_do_not_fit_are_refused(options, text):
     parts = basins()
     with pytest.raises(ValueError, match=text):
-        gh.Model(parts.domain, "hbv", parts.attributes, **options)
+        gh.Model(parts.domain, "hbv", parts.attributes, **grouped(**options))
 
 
 def test_dates_and_numbers_of_pandas_and_numpy_are_kept_with_the_run(tmp_path):
@@ -39,9 +40,12 @@ def test_dates_and_numbers_of_pandas_and_numpy_are_kept_with_the_run(tmp_path):
     two = np.int64(2)
     parts = basins()
     lstm = gh.Model(
-        parts.domain, "hbv", parts.attributes, network="lstm", hidden=np.int64(8), seed=two,
+        parts.domain,
+        "hbv",
+        parts.attributes,
+        network=gh.ParameterNetwork("lstm", hidden=np.int64(8), seed=two),
         components=two,
-    )  # fmt: skip
+    )
     batches = Batches(np.int64(5), np.int64(120), np.int64(100))
     options = dict(batches=batches, epochs=two, seed=two, learning_rate=np.float32(0.01))
     run = gh.train(

@@ -5,6 +5,7 @@ import torch
 
 from gridhydro import COLUMNS, Column, fields, simulate
 from tests.support.column_cases import make_case, names
+from tests.support.options import stepped
 
 DAYS = 3652
 
@@ -53,7 +54,7 @@ def ten_years_close(column, real, tolerance, **choices):
     outputs = [*case.column.water_out, *(f.name for f in case.column.states)]
     values, final = simulate(
         column, case.forcing, case.parameters, properties=case.properties, initial=case.initial,
-        outputs=outputs, networks=case.networks, **choices,
+        outputs=outputs, networks=case.networks, **stepped(**choices),
     )  # fmt: skip
     weather = dict(zip((f.name for f in case.column.forcings), case.forcing, strict=True))
     came = sum(weather[name].double().sum(0) for name in case.column.water_in)

@@ -10,6 +10,7 @@ import torch
 from gridhydro import COLUMNS, land_surface, simulate
 from gridhydro.inputs.land_surface import CONSTANTS
 from gridhydro.inputs.seasons import melt_factor, monthly_weights
+from gridhydro.model.stepping import Stepping
 from tests.support.column_cases import make_case, names, results
 from tests.support.hydropy_land import reference_land
 
@@ -70,7 +71,7 @@ def test_a_year_of_the_published_code(reference, backend, real):
     forcing, parameters, properties = inputs(reference, real)
     found, _ = simulate(
         "hydropy", forcing, parameters, properties=properties, outputs=names(COLUMNS["hydropy"]),
-        backend=backend,
+        scheme=Stepping(backend=backend),
     )  # fmt: skip
     for name in (*FLUXES, *STATES):
         wanted = expected(reference, name)
@@ -94,7 +95,7 @@ def test_days_of_the_published_code_by_triton(reference):
     forcing = {n: v.to(device) for n, v in forcing.items()}
     found, _ = simulate(
         "hydropy", forcing, parameters, properties=properties, outputs=[*FLUXES, *STATES],
-        backend="triton",
+        scheme=Stepping(backend="triton"),
     )  # fmt: skip
     for name, values in found.items():
         wanted = expected(reference, name)[:days, some]

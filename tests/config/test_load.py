@@ -218,7 +218,7 @@ def test_a_small_domain(small):
         ("temperature =", "temperatur =", "did you mean 'temperature'"),
         ("temperature = { constant = 283.15, units =", "#", r"\[forcing\] lacks temperature"),
         ("spinup = 1", 'held_out = ["in"]', "held_out: unknown key 'in'"),
-        ("[training]", "[model.river]\nspeed = 1\n[training]", "unknown key 'speed'"),
+        ("[training]", "[model.routing]\nspeed = 1\n[training]", "unknown key 'speed'"),
         ("[domain]", "[domain", "is not valid TOML"),
     ],
 )

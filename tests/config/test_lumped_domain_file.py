@@ -54,18 +54,39 @@ def test_a_run_folder_is_resumed_with_what_it_was_begun_with(tmp_path, capsys):
     assert json.loads((out / "source.json").read_text()) == {"data": str(other), "fold": 1}
 
 
-LSTM = ("hidden = [8]", 'column = "lstm"')
+NETWORK = "network = { hidden = [8] }"
+LSTM = (NETWORK, 'column = "lstm"')
 BY_LSTM = "'components' is not used by column = \"lstm\""
-TWO_SIZES = ('[8]\ncomponents = 2\nunit_hydrograph = "mean"', '[8, 4]\ncolumn = "lstm"')
+COMPONENTS = '\ncomponents = 2\nrouting = "unit_hydrograph"'
+ONLY_LSTM = (f"{NETWORK}{COMPONENTS}", 'column = "lstm"\nnetwork = ')
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         (*LSTM, rf"\[model\]: {BY_LSTM}: leave it out"),
-        (*TWO_SIZES, r"\[model\]: hidden is one size"),
-        ("[training]", "[model.river]\nspeed = 1\n[training]", r"\[model\]: 'river' is not used"),
-        ("hidden = [8]", "dynamic_dropout = 0.5", "'dynamic_dropout' is not used by network"),
+        (
+            ONLY_LSTM[0],
+            ONLY_LSTM[1] + "{ hidden = [8, 4] }",
+            r"\[model.network\]: hidden is one size",
+        ),
+        (
+            ONLY_LSTM[0],
+            ONLY_LSTM[1] + '"mlp"',
+            r"\[model.network\]: LSTMModel is of network='lstm'",
+        ),
+        (ONLY_LSTM[0], ONLY_LSTM[1] + '{ dynamic = ["beta"] }', "no parameters: leave dynamic"),
+        (
+            COMPONENTS,
+            '\nrouting = "hydropy"',
+            "routing of lumped basins is 'unit_hydrograph', or a",
+        ),
+        (COMPONENTS, "\nrouting = { substeps = 4 }", r"\[model.routing\]: unknown key 'substeps'"),
+        (COMPONENTS, '\nunit_hydrograph = "mean"', "written routing = { of = ... } now"),
+        (COMPONENTS, '\nweights = "learned"', "written components = { weights = ... } now"),
+        (COMPONENTS, "\ncomponents = 0", r"\[model.components\]: components is 0, should be"),
+        (COMPONENTS, "\nscheme = { storage = 'some' }", r"\[model.scheme\]: storage is one of"),
+        ("{ hidden", "{ dynamic_dropout = 0.5, hidden", "'dynamic_dropout' is not used by network"),
         ('pet = "given"', 'forcing = "daymet"', r"\[basins\]: 'forcing' is not used by format"),
         ('"netcdf"', '"caravan"\ntable = "a.csv"', r"\[basins\]: 'table' is not used by format"),
     ],

@@ -13,7 +13,10 @@ from gridhydro.config.presets import CONFIGURATIONS
 from gridhydro.inputs.pet import penman_monteith_of_six, pet_of
 from gridhydro.model.river import River
 from gridhydro.nets.correction import SIX
+from gridhydro.nets.options import ParameterNetwork
 from tests.support import small_amazon
+
+NETWORK = "network = { hidden = [8] }"
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +59,8 @@ def test_a_file_with_everything(change):
     assert times[-1] == pd.Timestamp("2005-12-31")
     assert setup.storage.tiles.size == 4 and setup.storage.values.shape == (36, 4)
     assert setup.storage.baseline == ("2004-01-01", "2004-12-31")
-    assert River(**setup.model.river) == River.hydropy()
-    assert (setup.model.network, setup.model.hidden) == ("mlp", (8,))
+    assert setup.model.routing == River.hydropy()
+    assert setup.model.network == ParameterNetwork("mlp", hidden=(8,))
     assert (setup.training.epochs, setup.training.storage_weight) == (2, 0.5)
     assert setup.training.start == "equilibrium"
 
@@ -89,8 +92,8 @@ def test_configurations(change, name):
     model, training = setup.model, setup.training
     assert (model.configuration, model.column) == (name, "hydropy_ramp")
     network = {"HydroPyNN": "none", "HydroPyNN(Q,S)": "free"}.get(name, "mlp")
-    assert model.network == network
-    assert model.hidden == ((8,) if network == "mlp" else ())
+    assert model.network.kind == network
+    assert model.network.sizes == ((8,) if network == "mlp" else ())
     assert (
         (model.correction == "conv3d")
         == name.endswith("+")
@@ -186,7 +189,7 @@ def test_the_packaged_amazon(change, folder):
     setup, plain = load(folder / "amazon.toml", folder), change()
     assert list(setup.discharge) == ["3629000"] and setup.domain.size == 36
     assert (setup.training.epochs, setup.training.learning_rate) == (300, 0.0005)
-    assert setup.model.hidden == (256, 64, 16) and setup.model.correction == "conv3d"
+    assert setup.model.network.sizes == (256, 64, 16) and setup.model.correction == "conv3d"
     for name in plain.forcing.by_field():
         pair = [one.forcing.by_field()[name] for one in (setup, plain)]
         np.testing.assert_allclose(*pair, rtol=1e-3, atol=1e-3)
@@ -214,8 +217,13 @@ def test_the_packaged_amazon(change, folder):
         ("[grace]", "[grace]\ntile_size = 7.0", r"\[grace\]: tile_size, minimum: tiles of 7"),
         ("[grace]", "[grace]\ntile_size = 6.0\nminimum = 1.0", r"minimum: the domain covers at mo"),
         ('"Hybrid(Q,S)"', '"Hybrid"', r"\[model\]: configuration is one of 'HydroPyNN'"),
-        ("hidden = [8]", 'river = "hydro"', r"\[model\]: river is a table"),
-        ("hidden = [8]", "river = { learned = 'speed' }", r"\[model.river\]: learned is one of"),
+        (NETWORK, 'routing = "hydro"', r"\[model\]: routing of a raster is 'hydropy', or a table"),
+        (NETWORK, "routing = { learned = 'speed' }", r"\[model.routing\]: learned is one of"),
+        (NETWORK, "network = 'cnn'", r"\[model.network\]: network is one of 'mlp'"),
+        (NETWORK, "network = { seed = 1 }", r"\[model.network\]: 'seed' is no key here: the first"),
+        (NETWORK, "network = { history = 5 }", r"'history' is no key here: it is made of the"),
+        (NETWORK, "hidden = [8]", r"\[model\]: 'hidden' is written network = { hidden = ... } now"),
+        (NETWORK, 'river = "hydropy"', r"\[model\]: 'river' is written routing now"),
         ("spinup = 300", "spinup = 400", r"days from 2002-11-27 to 2005-12-31, but \[weather\]"),
         ("2005-12-31", "2006-12-31", r"need days .* to 2006-12-31, but \[weather\] goes from"),
         ("epochs = 2", "storage_weight = 1.5", r"storage_weight is a number from 0 to 1"),
@@ -289,8 +297,8 @@ def test_sections_that_are_needed(change):
     message = r"column = 'hydropy_ramp' needs soil_capacity, .*add a section \[landsurface\]"
     with pytest.raises(ValueError, match=message):
         change((land, domain))
-    with pytest.raises(ValueError, match=r"river = 'hydropy' needs a section \[landsurface\]"):
-        change((land, domain), ("hidden", 'column = "hbv"\nhidden'))
+    with pytest.raises(ValueError, match=r"routing = 'hydropy' needs a section \[landsurface\]"):
+        change((land, domain), ("network", 'column = "hbv"\nnetwork'))
     grace = '[grace]\nfiles = ["twsa.nc"]\nbaseline = ["2004", "2004"]'
     message = r"\[training\]: storage_weight is 0.5, but there is no section \[grace\]"
     with pytest.raises(ValueError, match=message):
@@ -299,7 +307,7 @@ def test_sections_that_are_needed(change):
     with pytest.raises(ValueError, match="a fold is chosen, but there is no 'split'"):
         change(fold=1)
     # another column on the same land
-    setup = change(("hidden", 'column = "hbv"\nriver = {}\nhidden'))
+    setup = change(("network", 'column = "hbv"\nrouting = {}\nnetwork'))
     assert [f.name for f in setup.forcing.fields] == [
         "precipitation",
         "temperature",

@@ -41,7 +41,13 @@ def folder(tmp_path):
     data = small_basins()
     write_basins(data, tmp_path / "basins.nc")
     parts = of_dataset(data, "hbv", attributes=("sand", "slope"), pet="given")
-    model = gh.Model(parts.domain, "hbv", parts.attributes, hidden=(8,), fixed={"FC": 200.0})
+    model = gh.Model(
+        parts.domain,
+        "hbv",
+        parts.attributes,
+        network=gh.ParameterNetwork(hidden=(8,)),
+        fixed={"FC": 200.0},
+    )
     run = gh.train(model, parts.forcing, parts.discharge, period=("2001", "2001"), epochs=0)
     series = run.simulate(outputs=["soil_wetness", "snow_water_equivalent"])
     wetness = (series["soil_wetness"][::3] * 100).assign_attrs(units="%")
@@ -76,7 +82,9 @@ def test_from_a_domain_file_to_scores_of_targets(folder, capsys):
 def test_a_search_for_a_target_tells_its_scores(folder, capsys):
     text = FILE.replace("epochs = 2", "epochs = 2\nfit_discharge = false") + TARGETS
     fixed = "{ " + ", ".join(f"{n} = {v}" for n, v in FIXED.items()) + " }"
-    (folder / "sample.toml").write_text(text.replace("hidden = [8]", f"fixed = {fixed}"))
+    (folder / "sample.toml").write_text(
+        text.replace("network = { hidden = [8] }", f"fixed = {fixed}")
+    )
     out = folder / "run"
     command = ["calibrate", str(folder / "sample.toml"), "--data", str(folder), "--out", str(out)]
     command += ["--complexes", "1", "--runs", "20"]
@@ -94,7 +102,7 @@ def test_a_search_for_a_target_tells_its_scores(folder, capsys):
 
 
 def test_a_network_that_reads_histories_sees_the_targets(folder):
-    text = FILE.replace("hidden = [8]", 'hidden = [8]\nnetwork = "gz"') + TARGETS
+    text = FILE.replace("{ hidden = [8]", '{ kind = "gz", hidden = [8]') + TARGETS
     (folder / "sample.toml").write_text(text)
     model = build_model(load(folder / "sample.toml", folder), seed=0)
     seen = ("observed_soil_wetness", "observed_snow_water_equivalent")
@@ -104,7 +112,7 @@ def test_a_network_that_reads_histories_sees_the_targets(folder):
 def test_what_is_held_out_is_not_read_by_the_network(folder):
     """Neither its discharge nor its targets, of the days that it is scored on."""
     out = str(small_basins()["gauge"].values[4])
-    text = FILE.replace("hidden = [8]", 'hidden = [8]\nnetwork = "gz"') + TARGETS
+    text = FILE.replace("{ hidden = [8]", '{ kind = "gz", hidden = [8]') + TARGETS
     text = text.replace("epochs = 2", f'epochs = 2\nheld_out = ["{out}"]')
     (folder / "sample.toml").write_text(text)
     model = build_model(load(folder / "sample.toml", folder), seed=0)
@@ -126,11 +134,11 @@ def test_what_is_held_out_is_not_read_by_the_network(folder):
         ('"nse"', '"mse"', r"\[\[targets\]\] soil_wetness: loss is one of"),
         ("weight = 0.5", "weigth = 0.5", r"did you mean 'weight'"),
         ('variable = "swe"', 'variable = "snow"', r"snow_water_equivalent: file: .*no variable"),
-        ("hidden = [8]", 'column = "lstm"', "gives discharge only"),
+        ("network = { hidden = [8] }", 'column = "lstm"', "gives discharge only"),
     ],
 )
 def test_faults_name_file_and_section(folder, old, new, message):
-    text = FILE.replace('components = 2\nunit_hydrograph = "mean"', "") + TARGETS
+    text = FILE.replace('components = 2\nrouting = "unit_hydrograph"', "") + TARGETS
     assert old in text
     (folder / "sample.toml").write_text(text.replace(old, new, 1))
     with pytest.raises((ValueError, FileNotFoundError), match=r"sample\.toml.*" + message):

@@ -12,6 +12,7 @@ from gridhydro.base import files
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.check import check
 from gridhydro.model.model import Model
+from gridhydro.nets.options import ParameterNetwork
 
 
 def esri(codes, step=1000.0):
@@ -151,7 +152,7 @@ def test_files_opened_plainly_keep_their_reference_system(tmp_path):
     with xr.open_dataset(tmp_path / "32632.nc") as opened:
         assert set(opened) == {"slope", "spatial_ref"}
         assert set(domain.maps(opened)) == {"slope"}
-        model = Model(domain, attributes=opened, hidden=(4,))
+        model = Model(domain, attributes=opened, network=ParameterNetwork(hidden=(4,)))
         assert model.network.names == ("slope",)
         with pytest.raises(ValueError, match=r"none of spatial_ref has a value for every cell"):
             Model(domain, attributes=opened.drop_vars("slope"))
@@ -176,7 +177,7 @@ def test_basins_take_only_what_every_basin_has():
     domain = Domain.of_basins([10.0, 20], ["a", "b"])
     table = {"slope": ("gauge", [2.0, 1]), "crs": 0, "time_bnds": (("time", "bnds"), np.eye(2))}
     attributes = xr.Dataset(table, {"gauge": ["b", "a"]})
-    model = Model(domain, attributes=attributes, hidden=(4,))
+    model = Model(domain, attributes=attributes, network=ParameterNetwork(hidden=(4,)))
     assert model.network.names == ("slope",)
     with pytest.raises(ValueError, match=r"none of crs has a value for every cell"):
         Model(domain, attributes=attributes[["crs"]])

@@ -18,6 +18,7 @@ from gridhydro.io import read_camels_us, write_basins
 from gridhydro.nets import history as nets
 from gridhydro.training.batches import Batches
 from tests.support.lumped import weights
+from tests.support.options import grouped
 from tests.support.small_basins import DAYS, FILE, NAMES, PERIOD, small_basins
 from tests.support.small_world import small_world
 
@@ -40,7 +41,8 @@ def model(history=None, **options):
     options = dict(hidden=(8,), components=2, unit_hydrograph="mean", seed=1) | options
     history = past() if history is None else history
     given = parts()
-    return gh.Model(given.domain, "hbv", given.attributes, network="gz", history=history, **options)
+    options = grouped(network="gz", history=history, **options)
+    return gh.Model(given.domain, "hbv", given.attributes, **options)
 
 
 def fit(own=None, **options):
@@ -243,9 +245,10 @@ def test_it_finds_what_no_attribute_tells():
         batches=Batches(basins=18, days=365, warmup=365),
     )  # fmt: skip
     errors = {}
-    for network, more in (("gz", {"history": history}), ("mlp", {})):
+    for network, past in (("gz", history), ("mlp", None)):
         alike = {"elevation": np.ones(count)}
-        own = gh.Model(domain, "hbv", alike, network=network, hidden=(16,), **more)
+        options_of = gh.ParameterNetwork(network, hidden=(16,), history=past)
+        own = gh.Model(domain, "hbv", alike, network=options_of)
         run = gh.train(own, weather, flow, **options)
         errors[network] = (
             run.evaluate(flow, PERIOD).set_index("gauge").loc[held_out, "rmse"].median()
@@ -268,9 +271,12 @@ def test_basins_as_they_are(data):
     history = gh.History.of(used.domain, [used.forcing, flow], ("2000", "2001"))
     assert history.gaps == ("discharge",)
     own = gh.Model(
-        used.domain, "hbv", used.attributes, network="gz", history=history, hidden=(8,),
-        unit_hydrograph="mean",
-    )  # fmt: skip
+        used.domain,
+        "hbv",
+        used.attributes,
+        network=gh.ParameterNetwork("gz", hidden=(8,), history=history),
+        routing=gh.UnitHydrograph(),
+    )
     batches = Batches(basins=4, days=180, warmup=180)
     options = dict(period=("2000", "2001"), learning_rate=0.02, progress=False, batches=batches)
     losses, scores = [], []
@@ -288,7 +294,9 @@ def test_a_raster(tmp_path):
     period = ("2001-01", "2001-12")
     history = gh.History.of(domain, [forcing, wetness], period, every=15)
     assert history.gaps == ("soil_wetness",) and history.size == domain.size
-    own = gh.Model(domain, "hbv", attributes, network="gz", history=history, hidden=(8,))
+    own = gh.Model(
+        domain, "hbv", attributes, network=gh.ParameterNetwork("gz", hidden=(8,), history=history)
+    )
     options = dict(period=("2001-07", "2001-12"), spinup=100, epochs=2, progress=False)
     run = gh.train(own, forcing, discharge, learning_rate=0.02, **options)
     assert run.history["loss"].iloc[-1] < run.history["loss"].iloc[0]
@@ -303,7 +311,7 @@ def test_a_history_belongs_to_its_network_and_domain():
     with pytest.raises(ValueError, match=r"give history=gridhydro\.History\.of"):
         gh.Model(given.domain, "hbv", given.attributes, network="gz")
     with pytest.raises(ValueError, match="network='mlp' reads no history"):
-        gh.Model(given.domain, "hbv", given.attributes, history=past())
+        gh.Model(given.domain, "hbv", given.attributes, network=gh.ParameterNetwork(history=past()))
     with pytest.raises(ValueError, match="history is of 2 cells, the domain has 12"):
         model(past_of(small_basins().isel(gauge=[0, 1])))
     with pytest.raises(ValueError, match="beta cannot change by day with network='gz'"):
@@ -313,7 +321,9 @@ def test_a_history_belongs_to_its_network_and_domain():
 def test_a_domain_file(tmp_path):
     write_basins(small_basins(), tmp_path / "basins.nc")
     file = tmp_path / "sample.toml"
-    file.write_text(FILE.replace("[8]", '[8]\nnetwork = "gz"\nhistory_days = 15'))
+    file.write_text(
+        FILE.replace("{ hidden = [8] }", '{ kind = "gz", hidden = [8] }\nhistory_days = 15')
+    )
     known = build_model(load(file, tmp_path), seed=0).known
     assert known.names[-1] == "discharge" and known.values.shape == (5, 24, 12)
     assert known.period == ("2001-01-01", "2001-12-31")  # that of the training
@@ -324,6 +334,6 @@ def test_a_domain_file(tmp_path):
     run, _ = load_run(tmp_path / "run")
     saved = xr.open_dataset(tmp_path / "run" / "parameters.nc")
     np.testing.assert_allclose(run.parameters["FC"], saved["FC"], rtol=1e-5)
-    file.write_text(FILE.replace("[8]", "[8]\nhistory_days = 15"))
+    file.write_text(FILE.replace("components = 2", "components = 2\nhistory_days = 15"))
     with pytest.raises(ValueError, match="'history_days' is not used by network = \"mlp\""):
         load(file, tmp_path)

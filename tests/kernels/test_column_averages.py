@@ -6,9 +6,11 @@ import torch
 from gridhydro import Averages, simulate
 from gridhydro.kernels import column_numba
 from gridhydro.kernels.periods import Periods
+from gridhydro.model.stepping import PeriodMeans, Stepping
 from tests.kernels.test_column_backends import TOLERANCE, numba_or_triton
 from tests.kernels.test_column_weights import some_weights
 from tests.support.column_cases import assert_close, make_case
+from tests.support.options import stepped
 
 DAYS = 13
 AVERAGED = ("total_storage", "melt")  # a value at the end of the day and a rate over it
@@ -31,11 +33,15 @@ def averaged_run(case, averages, weighted=False, outputs=("runoff",), names=AVER
         leaves["d_weights"] = some_weights(case).to(case.forcing.device)
     leaves = {name: value.clone().requires_grad_() for name, value in leaves.items()}
     values, final = simulate(
-        case.column, leaves["d_forcing"], {n: leaves[f"d_{n}"] for n in case.parameters},
-        properties=case.properties, initial={n: leaves[f"d_{n}"] for n in case.initial},
-        outputs=outputs, averages=averages, averaged=names, weights=leaves.get("d_weights"),
-        **choices,
-    )  # fmt: skip
+        case.column,
+        leaves["d_forcing"],
+        {n: leaves[f"d_{n}"] for n in case.parameters},
+        properties=case.properties,
+        initial={n: leaves[f"d_{n}"] for n in case.initial},
+        outputs=outputs,
+        means=PeriodMeans(names, averages),
+        **stepped(**{"components": leaves.get("d_weights", "mean")} | choices),
+    )
     found = values | {f"final_{name}": value for name, value in final.items()}
     random = torch.Generator().manual_seed(1)
     factors = [torch.rand(v.shape, generator=random, dtype=torch.float64) for v in found.values()]
@@ -53,8 +59,8 @@ def on_backend(case, backend, averages=None, **choices):
 @pytest.mark.parametrize(
     "components, choices",
     [
-        (3, dict(mean=True)),
-        (3, dict(mean=False)),
+        (3, dict(components="mean")),
+        (3, dict(components="separate")),
         (3, dict(weighted=True)),
         (1, dict(scheme="implicit:2")),
     ],
@@ -87,7 +93,10 @@ def test_the_loop_against_daily_series():
     found = averaged_run(case, periods(), backend="torch")
     arguments = (case.column, case.forcing, case.parameters)
     daily, _ = simulate(
-        *arguments, initial=case.initial, outputs=("runoff", *AVERAGED), backend="torch"
+        *arguments,
+        initial=case.initial,
+        outputs=("runoff", *AVERAGED),
+        scheme=Stepping(backend="torch"),
     )
     assert torch.equal(found["runoff"], daily["runoff"])
     for name in AVERAGED:
@@ -129,8 +138,8 @@ def test_one_period_of_all_days():
     case = make_case("hbv", 5, DAYS, ties=False)
     arguments = (case.column, case.forcing, case.parameters)
     whole = torch.zeros(DAYS, dtype=torch.int32), torch.full((DAYS,), 1 / DAYS).double(), 1
-    mean, _ = simulate(*arguments, averages=whole, averaged=["total_storage"])
-    daily, _ = simulate(*arguments, outputs=["total_storage"], backend="torch")
+    mean, _ = simulate(*arguments, means=PeriodMeans(["total_storage"], whole))
+    daily, _ = simulate(*arguments, outputs=["total_storage"], scheme=Stepping(backend="torch"))
     assert list(mean) == ["total_storage"] and mean["total_storage"].shape == (1, 5)
     torch.testing.assert_close(mean["total_storage"][0], daily["total_storage"].mean(0))
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from gridhydro.model.simulate import simulate
+from gridhydro.model.stepping import Stepping
 from tests.support.column_cases import TWO_STORE, assert_close, make_case, results
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
@@ -40,7 +41,8 @@ def test_all_of_a_column(backend, real, column):
 )
 def test_components_and_daily_parameters(backend, real, column, components, mean):
     case = make_case(column, 23, 11, components, dynamic=DYNAMIC[column]).to(real)
-    check(case, backend, storages=("all", 4), outputs=SOME, mean=mean, forcing_gradient=mean)
+    over = "mean" if mean else "separate"
+    check(case, backend, storages=("all", 4), outputs=SOME, components=over, forcing_gradient=mean)
 
 
 @numba_or_triton
@@ -78,7 +80,10 @@ def test_nothing_asked_for_but_the_final_states(backend):
         device = "cuda" if choice == "triton" and torch.cuda.is_available() else "cpu"
         moved = case.to(device)
         _, final = simulate(
-            "hbv", moved.forcing, moved.parameters | dict(FC=FC.to(device)), backend=choice
+            "hbv",
+            moved.forcing,
+            moved.parameters | dict(FC=FC.to(device)),
+            scheme=Stepping(backend=choice),
         )
         final["lower_zone"].square().sum().backward()
         found.append({"d_FC": FC.grad})

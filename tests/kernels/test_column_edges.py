@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from gridhydro import Column, OutsideVocabulary, fields, simulate
+from gridhydro.model.stepping import Stepping
 
 backends = pytest.mark.parametrize("backend", ["torch", "numba", "triton"])
 
@@ -47,7 +48,7 @@ def test_a_state_that_does_not_depend_on_itself(backend):
     rain, share = leaf([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), leaf([0.5, 0.25])
     outputs, final = simulate(
         Yesterday(), {"precipitation": rain}, {"share": share}, outputs=["runoff", "fixed"],
-        backend=backend,
+        scheme=Stepping(backend=backend),
     )  # fmt: skip
     expected = torch.tensor([[0.5, 0.25], [0.5, 0.5], [1.5, 1.0]], dtype=torch.float64)
     torch.testing.assert_close(outputs["runoff"], expected)
@@ -63,7 +64,7 @@ def test_outside_their_domain_functions_give_nan_and_infinity(backend, real):
     rain = torch.tensor([[-1.0, -1e-7, 0.0, torch.nan, 4.0]], dtype=real)
     outputs, _ = simulate(
         Root(), {"precipitation": rain}, {"power": torch.full((5,), 0.5, dtype=real)},
-        outputs=["runoff", "logarithm"], backend=backend,
+        outputs=["runoff", "logarithm"], scheme=Stepping(backend=backend),
     )  # fmt: skip
     runoff, logarithm = outputs["runoff"][0], outputs["logarithm"][0]
     assert torch.isnan(runoff).tolist() == [True, True, False, True, False]

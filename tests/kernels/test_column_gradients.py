@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from gridhydro.model.simulate import simulate
+from gridhydro.model.stepping import Stepping
 from tests.support.column_cases import make_case, names
 
 
@@ -20,9 +21,7 @@ def packed(case):
             properties=case.properties,
             initial=dict(zip(case.initial, initial, strict=True)),
             outputs=outputs or names(case.column),
-            backend=backend,
-            storage="all",
-            scheme=scheme,
+            scheme=Stepping(scheme, storage="all", backend=backend),
         )
         return torch.stack(list(values.values())), torch.stack(list(final.values()))
 

@@ -7,6 +7,7 @@ from gridhydro import Column, Embedded, EmbeddedNetwork, fields, simulate
 from gridhydro.columns import column as column_named
 from gridhydro.kernels import Spec, embedded
 from gridhydro.kernels.launch import NETWORK_DAYS
+from gridhydro.model.stepping import Stepping
 from tests.kernels.test_column_backends import (
     DYNAMIC,
     SOME,
@@ -70,7 +71,7 @@ def test_several_calls_and_layers_against_the_loop(backend, real):
 @numba_or_triton
 def test_components_one_by_one(backend):
     case = make_case(SPONGE, cells=5, days=6, components=16, dynamic=("size",), ties=False)
-    check(case, backend, ("all", 4), mean=False, forcing_gradient=False)
+    check(case, backend, ("all", 4), components="separate", forcing_gradient=False)
 
 
 @pytest.mark.parametrize("storage", ["all", 3])
@@ -118,9 +119,13 @@ def test_gradcheck(backend):
 
     def run(size, share, slowness):
         values, final = simulate(
-            SPONGE, case.forcing, case.parameters | dict(size=size), initial=case.initial,
-            networks=dict(share=Flat(share), slowness=Flat(slowness)), backend=backend,
-        )  # fmt: skip
+            SPONGE,
+            case.forcing,
+            case.parameters | dict(size=size),
+            initial=case.initial,
+            networks=dict(share=Flat(share), slowness=Flat(slowness)),
+            scheme=Stepping(backend=backend),
+        )
         return values["runoff"], final["water"]
 
     weights = [module.weights().detach() for module in case.networks.values()]

@@ -5,7 +5,9 @@ import torch
 
 from gridhydro.kernels import Spec, column_op
 from gridhydro.model.simulate import simulate
+from gridhydro.model.stepping import Stepping
 from tests.support.column_cases import assert_close, make_case, names, results
+from tests.support.options import stepped
 
 numba_or_triton = pytest.mark.parametrize("backend", ["numba", "triton"])
 
@@ -30,7 +32,7 @@ def test_cut_in_two_equals_one_to_the_last_bit(backend, real):
 def run(case, backend, initial):
     return simulate(
         case.column, case.forcing, case.parameters,
-        initial=initial, outputs=names(case.column), backend=backend,
+        initial=initial, outputs=names(case.column), scheme=Stepping(backend=backend),
     )  # fmt: skip
 
 
@@ -97,7 +99,7 @@ def test_storage_keeps_the_states_it_promises(backend, storage, rows):
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         simulate(
             "hbv", case.forcing, parameters, initial=case.initial, outputs=names(case.column),
-            storage=storage, backend=backend,
+            scheme=Stepping(storage=storage, backend=backend),
         )  # fmt: skip
     sizes = sorted(t.numel() * t.element_size() for t in kept.values() if t.numel())
     trajectory, forcing, static = 20 * cells * rows, 12 * cells * days, 4 * 14 * cells
@@ -128,7 +130,7 @@ def test_an_output_asked_for_twice_comes_once():
     for backend in ("triton", "torch"):
         values, _ = simulate(
             "hbv", case.forcing.to(device_of(backend)), case.parameters,
-            outputs=("runoff", "melt", "runoff"), backend=backend,
+            outputs=("runoff", "melt", "runoff"), scheme=Stepping(backend=backend),
         )  # fmt: skip
         found[backend] = values
     assert_close(found["triton"], found["torch"], 1e-10)
@@ -139,7 +141,7 @@ def wrong(change):
     weather = {f.name: row for f, row in zip(case.column.forcings, case.forcing, strict=True)}
     arguments = dict(forcing=weather, parameters=case.parameters, initial=case.initial)
     choices = change(arguments) or {}
-    return simulate("hbv", **arguments, **choices)
+    return simulate("hbv", **arguments, **stepped(**choices))
 
 
 @pytest.mark.parametrize(

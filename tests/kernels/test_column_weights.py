@@ -6,6 +6,7 @@ import torch
 from gridhydro.model.simulate import simulate
 from tests.kernels.test_column_backends import TOLERANCE, both_precisions, numba_or_triton
 from tests.support.column_cases import TWO_STORE, assert_close, make_case, names
+from tests.support.options import stepped
 
 SOME = ("runoff", "snowfall", "soil_moisture")  # a flux, one of the forcing alone, a state
 
@@ -16,7 +17,7 @@ def weighted_run(case, weights, outputs=SOME, **choices):
     parameters = {n: p.clone().requires_grad_() for n, p in case.parameters.items()}
     values, final = simulate(
         case.column, case.forcing, parameters, initial=case.initial, outputs=outputs,
-        weights=weights, **choices,
+        components=weights, **stepped(**choices),
     )  # fmt: skip
     random = torch.Generator().manual_seed(1)
     total = sum(final.values()).square().mean()
@@ -58,7 +59,7 @@ def test_it_is_the_weighted_sum_of_the_components(column):
 
     one_by_one, _ = simulate(
         case.column, case.forcing, case.parameters, initial=case.initial, outputs=outputs,
-        mean=False,
+        components="separate",
     )  # fmt: skip
     random, slope = torch.Generator().manual_seed(1), torch.zeros_like(weights)
     for name, value in one_by_one.items():
@@ -72,7 +73,7 @@ def test_equal_weights_are_the_mean():
     case = make_case("hbv", cells=9, days=7, components=4)
     plain, _ = simulate("hbv", case.forcing, case.parameters, outputs=SOME)
     equal, _ = simulate(
-        "hbv", case.forcing, case.parameters, outputs=SOME, weights=torch.full((9, 4), 0.25)
+        "hbv", case.forcing, case.parameters, outputs=SOME, components=torch.full((9, 4), 0.25)
     )
     assert all(torch.equal(plain[name], equal[name]) for name in plain)
 
@@ -83,7 +84,7 @@ def test_gradcheck():
 
     def runoff(weights, K1):
         parameters = case.parameters | dict(K1=K1)
-        values, _ = simulate("hbv", case.forcing, parameters, weights=weights)
+        values, _ = simulate("hbv", case.forcing, parameters, components=weights)
         return values["runoff"]
 
     inputs = (some_weights(case).requires_grad_(), K1)
@@ -91,14 +92,14 @@ def test_gradcheck():
 
 
 @pytest.mark.parametrize(
-    "shape, choices, message",
+    "weights, message",
     [
-        ((6, 3), {}, r"shape \(6, 3\).*6 cells x 2 components"),
-        ((6,), {}, r"shape \(6,\)"),
-        ((6, 2), dict(mean=False), "leave them out"),
+        (torch.ones(6, 3), r"shape \(6, 3\).*6 cells x 2 components"),
+        (torch.ones(6), r"shape \(6,\)"),
+        ("best", "components is one of 'mean', 'separate'"),
     ],
 )
-def test_wrong_weights_are_answered_with_a_sentence(shape, choices, message):
+def test_wrong_weights_are_answered_with_a_sentence(weights, message):
     case = make_case("hbv", cells=6, days=4, components=2)
     with pytest.raises(ValueError, match=message):
-        simulate("hbv", case.forcing, case.parameters, weights=torch.ones(shape), **choices)
+        simulate("hbv", case.forcing, case.parameters, components=weights)

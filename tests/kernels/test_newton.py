@@ -12,6 +12,7 @@ import torch
 from gridhydro import simulate
 from gridhydro.columns import column
 from gridhydro.kernels import NotConverged, Scheme
+from gridhydro.model.stepping import Stepping
 from tests.support.column_cases import make_case
 
 IMPROVED = column("hbv_improved")
@@ -94,9 +95,12 @@ def test_what_does_not_converge_is_counted_and_placed(components):
         moved = case.to("cuda" if backend == "triton" and torch.cuda.is_available() else "cpu")
         with pytest.warns(NotConverged) as caught:
             simulate(
-                "hbv", moved.forcing, moved.parameters, initial=moved.initial, backend=backend,
-                scheme=Scheme("implicit", iterations=1),
-            )  # fmt: skip
+                "hbv",
+                moved.forcing,
+                moved.parameters,
+                initial=moved.initial,
+                scheme=Stepping(Scheme("implicit", iterations=1), backend=backend),
+            )
         (warning,) = [one for one in caught if one.category is NotConverged]
         assert warning.filename == __file__
         messages.add(str(warning.message))

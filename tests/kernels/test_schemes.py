@@ -9,6 +9,7 @@ from gridhydro import Column, fields, simulate
 from gridhydro.cli import main
 from gridhydro.kernels import Scheme
 from gridhydro.kernels.column_op import checkpoint_interval
+from gridhydro.model.stepping import Stepping
 from tests.support.column_cases import TWO_STORE, assert_close, make_case, results
 
 # sub-steps of halves and quarters: 1 / dt is exact, and so are the ties of stores that just empty
@@ -50,7 +51,7 @@ def test_single_precision(backend, scheme):
 @numba_or_triton
 def test_every_component_and_no_forcing_gradient(backend):
     case = make_case("hbv_improved", cells=9, days=6, components=16, ties=False)
-    choices = dict(outputs=SOME, mean=False, forcing_gradient=False)
+    choices = dict(outputs=SOME, components="separate", forcing_gradient=False)
     check(case, backend, ("all", 3), scheme="implicit", **choices)
 
 
@@ -102,10 +103,13 @@ def test_order_on_a_linear_store(name, order, backend):
     errors = []
     for substeps in (4, 8):
         values, final = simulate(
-            Decay(), torch.zeros(1, days, 1, dtype=torch.float64), {"rate": rate},
+            Decay(),
+            torch.zeros(1, days, 1, dtype=torch.float64),
+            {"rate": rate},
             initial={"water": torch.full((1,), water, dtype=torch.float64)},
-            outputs=["runoff", "twice", "water"], scheme=Scheme(name, substeps), backend=backend,
-        )  # fmt: skip
+            outputs=["runoff", "twice", "water"],
+            scheme=Stepping(Scheme(name, substeps), backend=backend),
+        )
         end = water * torch.exp(-rate * days)
         errors.append((final["water"][0] - end).abs())
         assert torch.equal(values["twice"][-1], 2 * final["water"][0])

@@ -15,7 +15,7 @@ def test_fluxes_and_all_gradients(scheme, tolerance, backend):
     torch.manual_seed(0)
     case = make_case("hbv_nn", cells=3, days=4, components=2, dynamic=("beta",), ties=False)
     weights = torch.softmax(torch.randn(3, 2, dtype=torch.float64), dim=-1)
-    options = dict(outputs=OUTPUTS, scheme=scheme, weights=weights, forcing_gradient=False)
+    options = dict(outputs=OUTPUTS, scheme=scheme, components=weights, forcing_gradient=False)
     expected = results(case, backend="torch", **options)
     device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
     for storage in ("all", 2):

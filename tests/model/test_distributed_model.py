@@ -73,7 +73,7 @@ def test_a_property_that_is_missing_is_named():
     with pytest.raises(ValueError, match="river_reservoirs"):
         gh.Model(
             WORLD.domain, "hydropy", WORLD.attributes, properties=lacking,
-            river=gh.River.hydropy(),
+            routing=gh.River.hydropy(),
         )  # fmt: skip
     holes = WORLD.land.properties | {"arno_shape": np.full(WORLD.domain.size, np.nan)}
     with pytest.raises(ValueError, match="arno_shape is missing in row"):

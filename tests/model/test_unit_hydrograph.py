@@ -9,7 +9,15 @@ from gridhydro import Model
 from gridhydro.inputs.attributes import attribute_values
 from gridhydro.inputs.basins import lumped_domain
 from gridhydro.inputs.forcing import Forcing
-from gridhydro.model.unit_hydrograph import DAYS, convolve, ordinates, route
+from gridhydro.model.unit_hydrograph import (
+    DAYS,
+    METHODS,
+    UnitHydrograph,
+    convolve,
+    ordinates,
+    route,
+)
+from gridhydro.nets.options import ParameterNetwork
 from tests.support.small_basins import small_basins
 
 
@@ -54,13 +62,20 @@ def test_the_shape_of_the_mean_is_weighted_like_the_flow():
     torch.testing.assert_close(flows["routed_runoff"], convolve(flow, ordinates(a, b)[..., 0])[0])
 
 
-@pytest.mark.parametrize("way", ["mean", "components"])
-def test_a_restart_carries_the_tail(way):
+@pytest.mark.parametrize("method", METHODS)
+def test_a_restart_carries_the_tail(method):
     data = small_basins()
     domain = lumped_domain(data)
     series = [name for name in data if "time" in data[name].dims]
     values = attribute_values(domain, data.drop_vars(series))
-    model = Model(domain, "hbv", values, hidden=(8,), components=3, unit_hydrograph=way)
+    model = Model(
+        domain,
+        "hbv",
+        values,
+        network=ParameterNetwork(hidden=(8,)),
+        components=3,
+        routing=UnitHydrograph(method),
+    )
     forcing = Forcing.read(data, domain, model.column).values[:, :90]
     names = ("routed_baseflow", "routed_near_surface_flow", "routed_interflow", "runoff")
     with torch.no_grad():

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from gridhydro.columns.column import fields
+from gridhydro.columns.components import Components
 from gridhydro.nets import FreeParameters, Parameterization
 from gridhydro.nets.free import CellNumbers
 
@@ -61,7 +62,7 @@ def test_chosen_cells_find_their_values():
 
 def test_components_start_apart_with_weights():
     torch.manual_seed(2)
-    found = FreeParameters(FIELDS, starts(), 6, 4, log=LAGS, weighted=True)()
+    found = FreeParameters(FIELDS, starts(), 6, Components(4, "learned"), log=LAGS)()
     assert found["groundwater_lag"].shape == (6, 4)
     assert found["groundwater_lag"].std(-1).min() > 10
     torch.testing.assert_close(found["component_weight"].sum(-1), torch.ones(6))

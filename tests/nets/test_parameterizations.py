@@ -7,7 +7,8 @@ import torch
 
 from gridhydro.columns import column
 from gridhydro.columns.column import Field, fields
-from gridhydro.nets import Parameterization
+from gridhydro.columns.components import Components
+from gridhydro.nets import Parameterization, ParameterNetwork
 
 HBV = column("hbv").parameters
 LAG = Field("river_lag", "d", "lag of a river reservoir", bounds=(0.01, 5.0))
@@ -43,7 +44,7 @@ def test_parameters_by_name_in_shape_and_near_mid_range():
 
 
 def test_components_start_apart():
-    parameters = network(attributes(), HBV, components=8)(attributes())
+    parameters = network(attributes(), HBV, components=Components(8))(attributes())
     assert parameters["FC"].shape == (40, 8)
     assert parameters["FC"].std(-1).min() > 50  # of a range of 950
 
@@ -94,7 +95,7 @@ def test_mapping_frame_and_matrix_are_the_same_input():
 
 
 def test_fixed_parameters_are_constant_and_cost_no_weights():
-    net = network(attributes(), HBV, components=2, fixed={"gamma": 1, "C": 0})
+    net = network(attributes(), HBV, components=Components(2), fixed={"gamma": 1, "C": 0})
     parameters = net(attributes())
     assert (parameters["gamma"] == 1).all()
     assert (parameters["C"] == 0).all()
@@ -113,7 +114,7 @@ def test_same_seed_same_network_and_weights_travel_with_standardisation():
 
 def test_learns_a_map_from_attributes():
     given = attributes(200)
-    net = network(given, (*HBV, LAG), hidden=(32, 16), log=["river_lag"])
+    net = network(given, (*HBV, LAG), network=ParameterNetwork(hidden=(32, 16)), log=["river_lag"])
     inputs = net.matrix(given)
     elevation, sand = inputs[:, 0] / 1000, inputs[:, 1]
     target = {"FC": 150 + 600 * sand**2, "river_lag": torch.exp(-elevation)}

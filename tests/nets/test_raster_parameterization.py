@@ -1,13 +1,14 @@
-"""Convolutions over attribute rasters: borders, reach, both forms, refusals."""
+"""Convolutions over attribute rasters: borders, reach, both kinds, refusals."""
 
 import numpy as np
 import pytest
 import torch
 
 from gridhydro.columns.column import Field, fields
+from gridhydro.columns.components import Components
 from gridhydro.domain.domain import Domain
-from gridhydro.nets import Parameterization, RasterParameterization
-from gridhydro.nets.raster import FORMS
+from gridhydro.nets import Parameterization, ParameterNetwork, RasterParameterization
+from gridhydro.nets.raster import KINDS
 from tests.support.raster_cells import attributes_of, holed_domain
 
 DOMAIN = holed_domain()
@@ -19,13 +20,15 @@ FIELDS = (
 
 def network(domain=DOMAIN, seed=0, fields=FIELDS, **options):
     torch.manual_seed(seed)
-    options = {"filters": (8, 6), "log": ["river_lag"]} | options
-    return RasterParameterization(domain, attributes_of(DOMAIN), fields, **options)
+    own = {n: options.pop(n) for n in ("kind", "hidden", "log_attributes") if n in options}
+    own = ParameterNetwork(**{"kind": "conv2d", "hidden": (8, 6)} | own)
+    options = {"log": ["river_lag"]} | options
+    return RasterParameterization(domain, attributes_of(DOMAIN), fields, own, **options)
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_parameters_by_name_in_shape_and_bounds(form):
-    net = network(form=form, components=3, fixed={"shape": 2.0}, weighted=True)
+@pytest.mark.parametrize("kind", KINDS)
+def test_parameters_by_name_in_shape_and_bounds(kind):
+    net = network(kind=kind, components=Components(3, "learned"), fixed={"shape": 2.0})
     parameters = net(attributes_of(DOMAIN))
     assert isinstance(net, Parameterization)
     assert set(parameters) == {field.name for field in FIELDS} | {"component_weight"}
@@ -41,10 +44,10 @@ def test_parameters_by_name_in_shape_and_bounds(form):
         assert weight.grad.any(), name
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_means_over_uniform_land_are_uniform_up_to_the_border(form):
+@pytest.mark.parametrize("kind", KINDS)
+def test_means_over_uniform_land_are_uniform_up_to_the_border(kind):
     """Zeros outside or a dimmed border would show."""
-    net = network(form=form, log_attributes=("elevation",)).double()
+    net = network(kind=kind, log_attributes=("elevation",)).double()
     with torch.no_grad():  # kernels that take means
         for convolution in net.convolutions:
             convolution.weight.copy_(convolution.weight.mean((2, 3), keepdim=True))
@@ -53,9 +56,9 @@ def test_means_over_uniform_land_are_uniform_up_to_the_border(form):
         torch.testing.assert_close(theta, theta[:1].expand_as(theta), rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_cell_reaches_its_neighbours_and_no_further(form):
-    net = network(form=form).double()
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_cell_reaches_its_neighbours_and_no_further(kind):
+    net = network(kind=kind).double()
     inputs = net.matrix(attributes_of(DOMAIN), torch.float64).requires_grad_()
     for cell in (0, DOMAIN.size // 2, DOMAIN.size - 1):
         (slope,) = torch.autograd.grad(net(inputs)["shape"][cell].sum(), inputs)
@@ -66,10 +69,10 @@ def test_a_cell_reaches_its_neighbours_and_no_further(form):
         assert (away > 2).any()
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_first_layer_is_the_sum_over_cells_inside(form):
+@pytest.mark.parametrize("kind", KINDS)
+def test_first_layer_is_the_sum_over_cells_inside(kind):
     """By hand: every neighbour visited in a loop."""
-    net = network(form=form, filters=(4,)).double()
+    net = network(kind=kind, hidden=(4,)).double()
     given = net.inputs(net.matrix(attributes_of(DOMAIN), torch.float64))
     weight, bias = net.convolutions[0].weight, net.convolutions[0].bias
     at = {(r, c): i for i, (r, c) in enumerate(zip(DOMAIN.row, DOMAIN.col, strict=True))}
@@ -80,7 +83,7 @@ def test_first_layer_is_the_sum_over_cells_inside(form):
         for i, j in near:
             values = given[at[row + i - 1, col + j - 1]]
             kernel = weight[:, :, i, j]
-            total += kernel * values if form == "conv3d" else (kernel @ values)[:, None]
+            total += kernel * values if kind == "conv3d" else (kernel @ values)[:, None]
         features.append((total * 9 / len(near) + bias[:, None]).T.flatten())
     raw = net.last(torch.nn.functional.silu(torch.stack(features)))
     expected = net.named(raw.unflatten(-1, (-1, 1)))
@@ -90,9 +93,9 @@ def test_first_layer_is_the_sum_over_cells_inside(form):
 
 
 def test_conv3d_has_few_weights_and_keeps_attributes_apart():
-    counts = {f: sum(p.numel() for p in network(form=f).convolutions.parameters()) for f in FORMS}
+    counts = {f: sum(p.numel() for p in network(kind=f).convolutions.parameters()) for f in KINDS}
     assert counts["conv3d"] == counts["conv2d"] - 2 * 9 * 8
-    net = network(form="conv3d", filters=(4,))
+    net = network(kind="conv3d", hidden=(4,))
     with torch.no_grad():  # only what comes from the second attribute
         net.last.weight.view(-1, 3, 4)[:, [0, 2]] = 0
     given = attributes_of(DOMAIN)
@@ -110,7 +113,7 @@ def test_weights_go_with_another_domain():
 def test_learns_what_lies_in_the_neighbours():
     """A slope is no attribute of the cell itself: fully connected layers cannot find it."""
     given = attributes_of(DOMAIN)
-    net = network(filters=(12,))
+    net = network(hidden=(12,))
     inside = np.full(DOMAIN.shape, np.nan)
     inside[DOMAIN.row, DOMAIN.col] = given["elevation"]
     west = np.roll(inside, 1, axis=1)[DOMAIN.row, DOMAIN.col]
@@ -131,8 +134,8 @@ def test_refusals():
     net, given = network(), attributes_of(DOMAIN)
     with pytest.raises(ValueError, match=r"attributes are \(3, 3\).* every cell of the domain"):
         net(net.matrix(given)[:3])
-    with pytest.raises(ValueError, match="form is one of 'conv2d', 'conv3d', not 'conv4d'"):
-        network(form="conv4d")
+    with pytest.raises(ValueError, match="kind is one of 'conv2d', 'conv3d', not 'mlp'"):
+        network(kind="mlp")
     with pytest.raises(ValueError, match="no neighbours"):
         network(Domain.of_basins([1.0], ["a"]))
     with pytest.raises(ValueError, match="one free field"):

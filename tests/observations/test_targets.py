@@ -11,6 +11,7 @@ import xarray as xr
 import gridhydro as gh
 from gridhydro.training.batches import Batches
 from tests.support.lumped import BATCHES, PERIOD, basins, weights
+from tests.support.options import grouped
 from tests.support.small_world import PERIOD as RASTER_PERIOD
 from tests.support.small_world import small_model, small_world
 
@@ -22,7 +23,9 @@ HIDDEN = {"FC": 160.0, "beta": 4.5, "LP": 0.9}
 
 def model(**options):
     parts = basins()
-    return gh.Model(parts.domain, attributes=parts.attributes, hidden=(16,), **options)
+    return gh.Model(
+        parts.domain, attributes=parts.attributes, **grouped(**{"hidden": (16,)} | options)
+    )
 
 
 @cache

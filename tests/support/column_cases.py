@@ -15,6 +15,7 @@ from gridhydro.columns import column as column_named
 from gridhydro.model.simulate import simulate
 from gridhydro.nets import EmbeddedNetwork
 from tests.support import hydropy_cases
+from tests.support.options import stepped
 from tests.support.two_store import TwoStore
 
 TWO_STORE = TwoStore()
@@ -129,7 +130,7 @@ def names(column) -> tuple[str, ...]:
     return tuple(f.name for f in (*column.fluxes, *column.states))
 
 
-def results(case: Case, outputs=None, *, mean=True, forcing_gradient=True, **choices):
+def results(case: Case, outputs=None, *, forcing_gradient=True, **choices):
     """Outputs, final states and, of a fixed random sum of them all, the gradients: by name."""
     leaves = {f"d_{n}": v for k in _GROUPS for n, v in getattr(case, k).items()}
     leaves = {name: value.clone().requires_grad_() for name, value in leaves.items()}
@@ -142,9 +143,8 @@ def results(case: Case, outputs=None, *, mean=True, forcing_gradient=True, **cho
         properties=case.properties,
         initial={n: leaves[f"d_{n}"] for n in case.initial},
         outputs=outputs or names(case.column),
-        mean=mean,
         networks=modules,
-        **choices,
+        **stepped(**choices),
     )
     found = values | {f"final_{name}": value for name, value in final.items()}
     random = torch.Generator().manual_seed(1)

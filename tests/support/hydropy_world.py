@@ -12,6 +12,7 @@ import gridhydro as gh
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.nets.correction import SIX
 from tests.support.hydropy_land import flat_land
+from tests.support.options import grouped
 
 LAT, LON = np.arange(1.75, -2, -0.5), np.arange(-69.75, -66, 0.5)
 PERIOD, SPINUP = ("2004-01", "2004-12"), 365
@@ -68,7 +69,7 @@ def hydropy_world(seed=0):
 def hydropy_model(domain, land, attributes=None, **options) -> gh.Model:
     return gh.Model(
         domain, "hydropy_ramp", attributes, properties=land.properties,
-        **dict(defaults=land.defaults, river=gh.River.hydropy()) | options,
+        **grouped(**dict(defaults=land.defaults, routing=gh.River.hydropy()) | options),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import gridhydro as gh
 from gridhydro.columns import column
 from gridhydro.inputs.basins import of_dataset
 from gridhydro.training.batches import Batches
+from tests.support.options import grouped
 from tests.support.small_basins import PERIOD, small_basins
 
 BATCHES = Batches(basins=5, days=120, warmup=100)
@@ -29,8 +30,9 @@ def model(kind="mlp", **options):
     options = KINDS[kind] | options
     if options.get("column") == "lstm":
         options.pop("column")
-        return gh.LSTMModel(parts.domain, parts.attributes, **options)
-    options = dict(components=3, unit_hydrograph="mean") | options
+        network = gh.ParameterNetwork("lstm", **options)
+        return gh.LSTMModel(parts.domain, parts.attributes, network)
+    options = grouped(**dict(components=3, unit_hydrograph="mean") | options)
     return gh.Model(parts.domain, attributes=parts.attributes, **options)
 
 

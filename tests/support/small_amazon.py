@@ -33,7 +33,7 @@ baseline = ["2004", "2004"]
 
 [model]
 configuration = "Hybrid(Q,S)"
-hidden = [8]
+network = { hidden = [8] }
 
 [training]
 period = ["2004-01-01", "2004-12-31"]

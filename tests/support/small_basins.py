@@ -22,9 +22,9 @@ pet = "given"
 attributes = ["sand", "slope", "rock"]
 
 [model]
-hidden = [8]
+network = { hidden = [8] }
 components = 2
-unit_hydrograph = "mean"
+routing = "unit_hydrograph"
 
 [training]
 period = ["2001", "2001"]

@@ -6,6 +6,7 @@ from gridhydro.domain.domain import Domain
 from gridhydro.model.model import Model
 from gridhydro.synthetic.catchment import make_catchment
 from gridhydro.synthetic.catchment_observations import observe, true_discharge
+from tests.support.options import grouped
 
 PERIOD = ("2001-07", "2001-12")
 OUTLET = "G03"
@@ -24,4 +25,5 @@ def small_world():
 def small_model(**options) -> Model:
     """A model with a small network on the small catchment."""
     domain, attributes, _, _ = small_world()
-    return Model(domain, attributes=attributes, **{"hidden": (16,), "seed": 3} | options)
+    options = grouped(**{"hidden": (16,), "seed": 3} | options)
+    return Model(domain, attributes=attributes, **options)

@@ -57,14 +57,14 @@ def test_components_are_cells_of_their_own():
         "capacity": torch.tensor([[60.0, 90], [150, 40]]),
         "recession": torch.tensor([0.1, 0.2]),
     }
-    each, _ = gh.simulate(column, days, sets, mean=False)
+    each, _ = gh.simulate(column, days, sets, components="separate")
     for m in range(2):
         one = {"capacity": sets["capacity"][:, m], "recession": sets["recession"]}
         torch.testing.assert_close(
             each["runoff"][..., m], gh.simulate(column, days, one)[0]["runoff"]
         )
     weights = torch.tensor([[0.25, 0.75], [1, 0]])
-    mean, _ = gh.simulate(column, days, sets, weights=weights)
+    mean, _ = gh.simulate(column, days, sets, components=weights)
     torch.testing.assert_close(mean["runoff"], (each["runoff"] * weights).sum(-1))
 
 
@@ -72,7 +72,7 @@ def test_means_over_periods_are_means_of_days():
     column, days = small_surrogate(), weather()
     averages = gh.Averages.of_labels(np.arange(200) // 50, 4)
     means, _ = gh.simulate(
-        column, days, MIDDLE, averages=averages, averaged=("soil_wetness",), outputs=("runoff",)
+        column, days, MIDDLE, means=gh.PeriodMeans(("soil_wetness",), averages), outputs=("runoff",)
     )
     daily, _ = gh.simulate(column, days, MIDDLE, outputs=("soil_wetness",))
     expected = daily["soil_wetness"].unflatten(0, (4, 50)).mean(1)

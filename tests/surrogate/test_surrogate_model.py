@@ -13,6 +13,7 @@ import gridhydro as gh
 from gridhydro import surrogate
 from gridhydro.evaluation.metrics import nse
 from tests.support.black_box import MIDDLE, bucket, forcing, sample, small_surrogate, weather
+from tests.support.options import grouped
 from tests.support.small_world import small_world
 
 
@@ -53,7 +54,9 @@ def test_parameters_outside_what_was_sampled_are_refused(name, values, message):
 
 
 def fitted(column, **options):
-    model = gh.Model(domain(), column, attributes(), hidden=(16,), seed=1)
+    model = gh.Model(
+        domain(), column, attributes(), network=gh.ParameterNetwork(hidden=(16,), seed=1)
+    )
     options = dict(period=("2000-03-01", "2001-05-14"), spinup=60, progress=False) | options
     return gh.train(model, forcing(), truth()[1], **options)
 
@@ -141,7 +144,7 @@ def test_without_runoff_there_is_no_discharge():
         sample(8), ["soil_wetness"], hidden=4, epochs=1, days=100, warmup=0, progress=False
     )
     assert [f.name for f in dry.fluxes] == ["soil_wetness"]
-    model = gh.Model(domain(), dry, attributes(), hidden=(4,))
+    model = gh.Model(domain(), dry, attributes(), network=gh.ParameterNetwork(hidden=(4,)))
     run = model(weather(sites=4), None, ("soil_wetness",))
     assert run.discharge.isnan().all()
     assert run.outputs["soil_wetness"].shape == (200, 4)
@@ -157,7 +160,9 @@ def test_parameters_are_learned_from_a_target_without_discharge():
         wetness, dims=("time", "gauge"), coords=forcing().coords, attrs={"units": "1"}
     )
     target = gh.Target("soil_wetness", observed)
-    model = gh.Model(domain(), small_surrogate(), attributes(), hidden=(16,), seed=1)
+    model = gh.Model(
+        domain(), small_surrogate(), attributes(), network=gh.ParameterNetwork(hidden=(16,), seed=1)
+    )
     run = gh.train(
         model, forcing(), targets=[target], period=("2000-03-01", "2001-05-14"), spinup=60,
         epochs=60, learning_rate=0.02, progress=False,
@@ -174,7 +179,7 @@ def test_every_network_can_stand_before_it(network):
     if network == "gz":
         seen = forcing().assign(runoff=truth()[1])
         given["history"] = gh.History.of(domain(), seen, period=("2000-03", "2000-12"))
-    model = gh.Model(domain(), small_surrogate(), network=network, components=2, **given)
+    model = gh.Model(domain(), small_surrogate(), **grouped(network=network, components=2, **given))
     run = gh.train(
         model, forcing(), truth()[1], period=("2000-03-01", "2001-05-14"), spinup=60,
         epochs=12, learning_rate=0.03, progress=False,
@@ -184,7 +189,7 @@ def test_every_network_can_stand_before_it(network):
 
 def test_its_runoff_goes_through_rivers():
     catchment, maps, weather, _ = small_world()
-    model = gh.Model(catchment, small_surrogate(), maps, hidden=(8,))
+    model = gh.Model(catchment, small_surrogate(), maps, network=gh.ParameterNetwork(hidden=(8,)))
     days = gh.Forcing.read(weather.isel(time=slice(0, 90)), catchment, model)
     with pytest.warns(UserWarning, match="the surrogate was trained on"):
         run = model(days.values, outputs=("runoff",))

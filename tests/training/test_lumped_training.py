@@ -90,7 +90,12 @@ def test_gauges_held_out_have_no_say():
     changed["slope"].loc[{"gauge": NAMES[3]}] *= 5
     parts = of_dataset(changed, column("hbv"), pet="given")
     other = gh.Model(
-        parts.domain, "hbv", parts.attributes, hidden=(16,), components=3, unit_hydrograph="mean"
+        parts.domain,
+        "hbv",
+        parts.attributes,
+        network=gh.ParameterNetwork(hidden=(16,)),
+        components=3,
+        routing=gh.UnitHydrograph(),
     )
     options = dict(period=PERIOD, epochs=2, batches=BATCHES, progress=False, held_out=[NAMES[3]])
     run = gh.train(other, parts.forcing, parts.discharge, **options)
@@ -145,7 +150,7 @@ def test_a_warm_up_longer_than_the_record_is_refused():
 def test_attributes_are_taken_by_name_not_by_place():
     parts = basins()
     values = {name: parts.attributes[name] for name in ("sand", "slope")}
-    own = gh.Model(parts.domain, "hbv", values, hidden=(16,))
+    own = gh.Model(parts.domain, "hbv", values, network=gh.ParameterNetwork(hidden=(16,)))
     run = gh.train(
         own, parts.forcing, parts.discharge, period=PERIOD, epochs=1, batches=BATCHES,
         progress=False,
@@ -175,7 +180,9 @@ def test_a_column_of_ones_own_goes_along_to_new_basins():
             return 0.5 * liquid
 
     parts = basins()
-    own = gh.Model(parts.domain, Leaky(), parts.attributes, hidden=(16,))
+    own = gh.Model(
+        parts.domain, Leaky(), parts.attributes, network=gh.ParameterNetwork(hidden=(16,))
+    )
     options = dict(period=PERIOD, epochs=1, batches=BATCHES, progress=False)
     run = gh.train(own, parts.forcing, parts.discharge, **options)
     predicted = run.predict(small_basins())["discharge"].values
@@ -205,9 +212,12 @@ def test_what_cannot_be_learned_from_is_refused_or_passed_over():
     parts = basins()
     with pytest.raises(ValueError, match="'route_a' is no parameter of the column"):
         gh.Model(
-            parts.domain, "hbv", parts.attributes, network="lstm", dynamic=["route_a"],
-            unit_hydrograph="mean",
-        )  # fmt: skip
+            parts.domain,
+            "hbv",
+            parts.attributes,
+            network=gh.ParameterNetwork("lstm", dynamic=["route_a"]),
+            routing=gh.UnitHydrograph(),
+        )
     early = parts.discharge.where(parts.discharge["time"] < np.datetime64("2000-03-01"))
     with pytest.raises(ValueError, match="have no observation from"):
         gh.train(

@@ -9,6 +9,7 @@ import xarray as xr
 from gridhydro import Column, Domain, Model, Run, fields, train
 from gridhydro.inputs.check import check
 from gridhydro.inputs.forcing import Forcing
+from gridhydro.nets.options import ParameterNetwork
 from gridhydro.observations.discharge import discharge_table
 from tests.support.small_world import OUTLET, PERIOD, small_model, small_world
 
@@ -235,7 +236,10 @@ def test_a_run_with_a_column_of_ones_own_comes_back_too(tmp_path):
 def test_attributes_of_basins_go_by_name_not_by_place():
     domain = Domain.of_basins([100.0, 200.0, 300.0], ["a", "b", "c"])
     table = pd.DataFrame({"slope": [1.0, 2.0, 3.0]}, index=["a", "b", "c"])
-    models = [Model(domain, attributes=t, hidden=(4,)) for t in (table, table.iloc[::-1])]
+    models = [
+        Model(domain, attributes=t, network=ParameterNetwork(hidden=(4,)))
+        for t in (table, table.iloc[::-1])
+    ]
     assert torch.equal(models[0].attributes, models[1].attributes)
     with pytest.raises(ValueError, match="the attribute 'slope' lacks the basins c: index the"):
         Model(domain, attributes=table.rename({"c": "d"}))
@@ -247,7 +251,7 @@ def test_files_with_a_grid_mapping_are_read_as_they_are(tmp_path):
         dataset.rio.write_crs(3035).to_netcdf(tmp_path / f"{name}.nc")
     with xr.open_dataset(tmp_path / "attributes.nc") as maps:
         assert "spatial_ref" in maps.data_vars
-        model = Model(domain, attributes=maps, hidden=(4,))
+        model = Model(domain, attributes=maps, network=ParameterNetwork(hidden=(4,)))
     assert set(model.network.names) == set(attributes)
     with xr.open_dataset(tmp_path / "forcing.nc") as series:
         assert check(domain, series).good

@@ -24,6 +24,8 @@ from gridhydro.domain.domain import Domain
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.model import Model
 from gridhydro.model.run import Run
+from gridhydro.model.unit_hydrograph import UnitHydrograph
+from gridhydro.nets.options import ParameterNetwork
 from gridhydro.observations.targets import Target
 from gridhydro.training import checkpoint
 from gridhydro.training.calibration.losses import LOSSES
@@ -81,9 +83,10 @@ def calibrate(
     one_of("method", method, METHODS)
     spinup, seed = whole("spinup", spinup, 0), whole("seed", seed, 0)
     complexes, max_runs = whole("complexes", complexes, 1), whole("max_runs", max_runs, 1)
+    routing = None if unit_hydrograph is None else UnitHydrograph(unit_hydrograph)
     model = Model(
-        domain, column, network="free", fixed=fixed, unit_hydrograph=unit_hydrograph,
-        properties=properties, scheme=scheme, seed=seed,
+        domain, column, network=ParameterNetwork("free", seed=seed), fixed=fixed, routing=routing,
+        properties=properties, scheme=scheme,
     ).to(device_named(device))  # fmt: skip
     if model.column.networks:
         raise ValueError(

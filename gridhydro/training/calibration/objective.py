@@ -136,8 +136,7 @@ class Sites:
         outputs, _ = simulate(
             model.column, weather, {f.name: parameters[f.name] for f in model.column.parameters},
             properties={f.name: properties[f.name] for f in model.column.properties},
-            outputs=(name,), mean=False, scheme=model.scheme, storage=model.storage,
-            backend=model.backend,
+            outputs=(name,), components="separate", scheme=model.stepping,
         )  # fmt: skip
         series, spinup = outputs[name], self.spinup
         if self.routed:

@@ -170,7 +170,7 @@ def test_refusals():
 
 def test_command(tmp_path, capsys):
     small_basins().to_netcdf(tmp_path / "basins.nc")
-    text = FILE.replace("hidden = [8]", f"hidden = [8]\nfixed = {toml(FIXED)}")
+    text = FILE.replace("components = 2", f"components = 2\nfixed = {toml(FIXED)}")
     (tmp_path / "domain.toml").write_text(text)
     out = tmp_path / "run"
     command = ["calibrate", str(tmp_path / "domain.toml"), "--data", str(tmp_path)]

@@ -1,0 +1,68 @@
+"""How a column is taken through time, and what of it is handed out as means over periods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from gridhydro.base.arguments import names, one_of, whole
+from gridhydro.kernels import BACKENDS, Scheme
+
+if TYPE_CHECKING:
+    from gridhydro.observations.averages import Averages
+
+
+@dataclass(frozen=True)
+class Stepping:
+    """How a column is taken through time, and by what.
+
+    scheme   "sequential" (the column's step), "explicit", "rk4" or "implicit" (of its tendency),
+             with sub-steps such as "explicit:24"; see `gridhydro.kernels.Scheme`. Rates are means
+             over the sub-steps, and where Newton's method of an implicit scheme does not converge
+             there is a `NotConverged` warning
+    storage  the states that are kept for the gradient: "all" (every day's), a number of days (those
+             of every so many days, the days between are computed again), or "auto", the quickest
+    backend  "numba", "triton" or "torch" (plain loops); None: Triton for CUDA tensors, else numba
+    """
+
+    scheme: str | Scheme = "sequential"
+    storage: str | int = "auto"
+    backend: str | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "scheme", Scheme.of(self.scheme))
+        if isinstance(self.storage, str):
+            one_of("storage", self.storage, ("auto", "all"))
+        else:
+            object.__setattr__(self, "storage", whole("storage", self.storage, 1))
+        if self.backend is not None and self.backend not in BACKENDS:
+            known = ", ".join(BACKENDS)
+            raise ValueError(f"there is no backend '{self.backend}'; there is {known}")
+
+    @classmethod
+    def of(cls, given: str | Scheme | Stepping) -> Stepping:
+        """This, or a scheme with all else as usual."""
+        return given if isinstance(given, Stepping) else cls(given)
+
+
+@dataclass(frozen=True, eq=False)
+class PeriodMeans:
+    """Outputs that are wanted as means over periods of days, of which no daily series is made.
+
+    outputs   names of fluxes or states
+    averages  the periods: a `gridhydro.Averages`, or its row (T,), share (T,) and their number R
+    """
+
+    outputs: Sequence[str]
+    averages: Averages | tuple[Tensor, Tensor, int]
+
+    def __post_init__(self):
+        object.__setattr__(self, "outputs", tuple(names("outputs", self.outputs)))
+        if self.averages is None:
+            raise ValueError(
+                f"{', '.join(self.outputs)} is to be averaged, but over what is not said: give "
+                "averages, a gridhydro.Averages"
+            )

@@ -38,7 +38,7 @@ units = "m3 s-1"
 
 [model]
 column = "hbv"
-network = {{ hidden = {hidden} }} # small: the true parameters are smooth functions of the attributes
+network = {{ hidden = {hidden} }} # small: true parameters are smooth functions of the attributes
 fixed = {fixed} # discharge says little of these
 
 [training]

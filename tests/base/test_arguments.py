@@ -65,7 +65,7 @@ def test_dates_and_numbers_of_pandas_and_numpy_are_kept_with_the_run(tmp_path):
     "options, text",
     [
         (dict(batches={"basins": 5}), "batches is a gridhydro.Batches"),
-        (dict(period="2001"), "a period is two dates, months or years, not '2001'"),
+        (dict(period="2001"), "a period is two dates, months or years such as .*, not '2001'"),
         (dict(period=("2001", None)), "a period is two dates"),
         (dict(held_out="b03"), r"held_out is a list of names, such as \['b03'\]"),
         (dict(gauges="b03"), "gauges is a list of names"),

@@ -50,7 +50,7 @@ def test_codes_for_missing_values_stand_in_the_table_only(file):
     assert not (found & CODES) - OTHER_CODES.get(file, set())
 
 
-@pytest.mark.parametrize("file", [f for f in FILES if not f.startswith("model/")])
+@pytest.mark.parametrize("file", FILES)
 def test_no_private_name_of_another_file_is_used(file):
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gridhydro"):

@@ -260,7 +260,7 @@ def test_files_with_a_grid_mapping_are_read_as_they_are(tmp_path):
 
 def test_a_period_without_simulation_cannot_be_scored():
     _, _, _, discharge = small_world()
-    with pytest.raises(ValueError, match="is not all in the forcing, which goes from 2001"):
+    with pytest.raises(ValueError, match="the forcing goes from 2001-01-01 to 2002-12-31"):
         fit().evaluate(discharge, ("2020", "2021"))
 
 

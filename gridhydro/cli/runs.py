@@ -153,9 +153,10 @@ def _simulate(options: Namespace) -> None:
 
 
 def _export(options: Namespace) -> None:
+    run, setup = _one_run(options)
+
     from gridhydro.config.score_domain import finish
 
-    run, setup = _one_run(options)
     finish(run, setup, options.folder)
     print(f"written: {options.folder}")
 

@@ -11,7 +11,7 @@ from gridhydro.columns import column
 from gridhydro.inputs import pet, pet_lazy
 from gridhydro.inputs.basins import with_pet
 from gridhydro.inputs.forcing import Forcing
-from gridhydro.io import write_basins
+from gridhydro.io import packed_file, write_basins
 from tests.support.lumped import BATCHES, basins, fit, model, weights
 from tests.support.small_basins import FILE, PERIOD, small_basins
 
@@ -77,13 +77,13 @@ def test_evapotranspiration_is_computed_by_the_window(monkeypatch):
 @pytest.mark.parametrize("where", ["file", "flag"])
 def test_a_domain_file_or_a_flag_asks_for_the_cache(where, tmp_path, monkeypatch):
     folders = []
-    packed = gh.on_disk.packed
+    packed = packed_file.packed
 
     def watched(folder, *args, **options):
         folders.append(folder)
         return packed(folder, *args, **options)
 
-    monkeypatch.setattr(gh.on_disk, "packed", watched)
+    monkeypatch.setattr(packed_file, "packed", watched)
     write_basins(small_basins(), tmp_path / "basins.nc")
     text = FILE.replace("epochs = 2", "epochs = 1" + ("\ncache = true" if where == "file" else ""))
     (tmp_path / "sample.toml").write_text(text.replace('"given"', '"oudin"'))

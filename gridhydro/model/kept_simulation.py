@@ -99,7 +99,7 @@ class Kept:
             mine is not None
             and mine.count == averages.count
             and torch.equal(mine.row, averages.row.cpu())
-            and torch.equal(mine.share, averages.share.cpu())
+            and torch.equal(mine.weight, averages.weight.cpu())
         )
 
     def add(self, more: Simulation, averages: Averages | None) -> None:

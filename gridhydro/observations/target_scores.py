@@ -29,10 +29,9 @@ def scores(
         o, s = observed[:, k], modelled[:, k].astype(np.float64)
         if np.isnan(o).all():
             continue
-        named = {"gauge": domain.gauges.index[cell]}
-        if not domain.lumped:
-            named = {"cell": domain.name_cell(cell)}
-        row = named | {"period": period, "target": target.name, "unit": target.unit}
+        name = domain.gauges.index[cell] if domain.lumped else domain.name_cell(cell)
+        row = {"gauge" if domain.lumped else "cell": name}
+        row |= {"period": period, "target": target.name, "unit": target.unit}
         row |= {"lon": float(lon[cell]), "lat": float(lat[cell])}
         row |= {name: metrics.METRICS[name](s, o) for name in SCORES}
         rows.append(row | {"days": int((~np.isnan(o)).sum())})

@@ -1,6 +1,7 @@
 """A second parser of periods, reader of times or list of codes cannot come back unnoticed."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -54,5 +55,5 @@ def test_codes_for_missing_values_stand_in_the_table_only(file):
 def test_no_private_name_of_another_file_is_used(file):
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gridhydro"):
-            private = [a.name for a in node.names if a.name.startswith("_") and a.name[1] != "_"]
+            private = [a.name for a in node.names if re.match("_(?!_)", a.name)]
             assert not private, f"{file}:{node.lineno} imports {', '.join(private)}"

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from gridhydro.analysis.budget import YEAR
 from gridhydro.analysis.regions import Regions
-from gridhydro.base import calendar
+from gridhydro.base import calendar, refuse
 from gridhydro.base.periods import as_texts as period_of
 from gridhydro.base.units import to_unit
 from gridhydro.domain.domain import Domain
@@ -136,13 +136,8 @@ def _years(times: pd.DatetimeIndex) -> Iterator[slice]:
 
 
 def _refuse_missing(depth: np.ndarray, name: str, times, domain: Domain) -> None:
-    wrong = np.argwhere(~np.isfinite(depth))
-    if wrong.size:
-        day, cell = wrong[0]
-        raise ValueError(
-            f"{name} is missing on {times[day]:%Y-%m-%d} in {domain.name_cell(cell)} "
-            f"({len(wrong)} values that year): choose a period that has all days, or fill it"
-        )
+    place = refuse.at(times, lambda cell: f"in {domain.name_cell(cell)}")
+    refuse.missing(name, depth, place, "choose a period that has all days, or fill it")
 
 
 def _result(domain, regions, names, months, sums, cells, days, left_out) -> xr.Dataset:

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import torch
 
-from benchmarks import peers_columns, startup
-from benchmarks.contest import Contestant, contest
+from benchmarks.speed import measure, peers_columns, startup
+from benchmarks.speed.contest import Contestant, contest
 from gridhydro.columns import column
 from gridhydro.kernels.column_op import checkpoint_interval
 from gridhydro.model.simulate import simulate
@@ -48,8 +48,8 @@ class Problem:
         return torch.stack([rain, 7 + 11 * season + 8 * (warmth - 0.5), 4 * demand])
 
     @cached_property
-    def share(self) -> torch.Tensor:
-        """Where between its bounds each parameter lies: (14, N, M)."""
+    def fractions(self) -> torch.Tensor:
+        """Where between its bounds each parameter lies, 0 to 1: (14, N, M)."""
         generator = torch.Generator(self.device).manual_seed(2)
         shape = (len(HBV.parameters), self.cells, self.components)
         random = torch.rand(shape, generator=generator, device=self.device, dtype=self.dtype)
@@ -60,8 +60,8 @@ class Problem:
         """Name -> (N, M), leaves that ask for a gradient."""
         bounds = [f.bounds for f in HBV.parameters]
         return {
-            f.name: (low + (high - low) * share).requires_grad_()
-            for f, (low, high), share in zip(HBV.parameters, bounds, self.share, strict=True)
+            f.name: (low + (high - low) * fraction).requires_grad_()
+            for f, (low, high), fraction in zip(HBV.parameters, bounds, self.fractions, strict=True)
         }
 
     @cached_property
@@ -82,20 +82,21 @@ def ours(problem: Problem, storage: str | int = "auto") -> Contestant:
             problem.runoff(storage=storage)
 
     kind = str(problem.dtype)[6:]
-    every = _interval(problem, storage)
+    every = interval(problem, storage)
     return Contestant(
         "gridhydro", problem.size, problem.steps,
-        forward, lambda: problem.gradient(storage=storage), bytes=_bytes(problem, every),
+        forward, lambda: problem.gradient(storage=storage), bytes=bytes_moved(problem, every),
         note=f"{kind}, mean runoff of the components, states stored every {every} d",
     )  # fmt: skip
 
 
-def _interval(problem, storage):
+def interval(problem: Problem, storage: str | int) -> int:
+    """Days from one stored state to the next."""
     lanes = problem.weather.new_empty(len(HBV.states), problem.cells * problem.components)
     return checkpoint_interval(storage, problem.weather, lanes)
 
 
-def _bytes(problem: Problem, every: int) -> tuple[float, float]:
+def bytes_moved(problem: Problem, every: int) -> tuple[float, float]:
     """What has to pass through memory once: forward, and forward + adjoint."""
     lanes = problem.cells * problem.components
     series = problem.cells * problem.days
@@ -127,14 +128,15 @@ def check(device: str) -> None:
 def run(device: str, quick: bool, bandwidth: float) -> Iterator[dict]:
     check(device)
     few = dict(repeats=2, budget=5.0) if quick else {}
-    for case, problem, storages, rivals in _cases(device, quick):
+    for case, problem, storages, rivals in cases(device, quick):
         contestants = [ours(problem, storage) for storage in storages]
         contestants += [peers_columns.invite(rival, problem) for rival in rivals]
         yield from contest(case, contestants, bandwidth, device, **few)
     yield from startup.run(device)
 
 
-def _cases(device: str, quick: bool):
+def cases(device: str, quick: bool):
+    """Name of each case, its problem, how states are stored, and the other codes."""
     peers = peers_columns
     if quick:
         basins, cells = Problem(20, 4, 60, device), Problem(2000, 1, 90, device)
@@ -147,3 +149,7 @@ def _cases(device: str, quick: bool):
     yield "double", Problem(10_000, 1, 365, device, torch.float64), ["auto"], []
     many = 1_000_000 if device == "cuda" else 100_000
     yield "many", Problem(many, 1, 365, device), ["auto", 32] if device == "cuda" else ["auto"], []
+
+
+arguments = measure.arguments
+main = measure.measurement("columns", run)

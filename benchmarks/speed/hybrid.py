@@ -15,8 +15,8 @@ import torch
 import xarray as xr
 
 import gridhydro as gh
-from benchmarks import columns, routing
-from benchmarks.contest import Contestant, contest, refuse_no_gradient
+from benchmarks.speed import columns, measure, routing
+from benchmarks.speed.contest import Contestant, contest, refuse_no_gradient
 from gridhydro.evaluation.losses import nse_loss
 
 ROWS, COLS, CELLS, DAYS = 60, 72, 1950, 4383
@@ -69,7 +69,7 @@ def iteration(domain: gh.Domain, days: int, correction: str | None, device: str)
     averages = gh.Averages.monthly(times).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-4)
 
-    def misfit(observed=None):
+    def objective(observed=None):
         run = model(weather, averages=averages)
         found = run.discharge, tiles.mean(run.storage)
         if observed is None:
@@ -77,15 +77,15 @@ def iteration(domain: gh.Domain, days: int, correction: str | None, device: str)
         return sum(nse_loss(a, b) for a, b in zip(found, observed, strict=True)) / 2
 
     with torch.no_grad():
-        observed = misfit()
+        observed = objective()
 
     def forward():
         with torch.no_grad():
-            misfit(observed)
+            objective(observed)
 
     def optimise():
         optimizer.zero_grad()
-        misfit(observed).backward()
+        objective(observed).backward()
         optimizer.step()
 
     def learns():
@@ -108,3 +108,7 @@ def run(device: str, quick: bool, bandwidth: float) -> Iterator[dict]:
     domain = basin(*size)
     contestants = [iteration(domain, days, c, device) for c in (None, "conv3d")]
     yield from contest("iteration", contestants, bandwidth, device, **options)
+
+
+arguments = measure.arguments
+main = measure.measurement("hybrid", run)

@@ -1,7 +1,7 @@
 """A step of training daily parameters of lumped basins, and the column's part of it.
 
 The row "the column alone" does what the step does between parameters and unrouted runoff: its
-ratio is its share of the step.
+ratio is its fraction of the step.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from benchmarks import columns
-from benchmarks.contest import Contestant, contest
+from benchmarks.speed import columns, measure
+from benchmarks.speed.contest import Contestant, contest
 from gridhydro.domain.domain import Domain
 from gridhydro.evaluation.losses import loss
 from gridhydro.model.model import Model
@@ -92,6 +92,10 @@ def run(device: str, quick: bool, bandwidth: float) -> Iterator[dict]:
             Contestant("gridhydro", shape, steps, step.forward, step.optimise, step.learns,
                        note=f"{weights:,} weights, {', '.join(DYNAMIC)} by day"),
             Contestant("the column alone", shape, steps, step.column_forward, step.column_only,
-                       note="the same days; ratio: its share of the step"),
+                       note="the same days; ratio: its fraction of the step"),
         ]  # fmt: skip
         yield from contest(case, contestants, bandwidth, device, **few)
+
+
+arguments = measure.arguments
+main = measure.measurement("lumped", run)

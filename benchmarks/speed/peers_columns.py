@@ -9,7 +9,7 @@ from importlib import import_module
 import numpy as np
 import torch
 
-from benchmarks.contest import Contestant
+from benchmarks.speed.contest import Contestant
 from gridhydro.base.units import depth_of_flow
 from gridhydro.columns import column
 
@@ -86,7 +86,7 @@ def hydrodl2(problem) -> Contestant:
     count = len(HBV.parameters)
     config = {"dynamic_params": {}, "nmul": problem.components}
     model = module.Hbv_1_1p(config, device=torch.device(problem.device))
-    raw = torch.logit(problem.share).permute(1, 0, 2).reshape(problem.cells, -1)
+    raw = torch.logit(problem.fractions).permute(1, 0, 2).reshape(problem.cells, -1)
     raw = torch.cat([raw, torch.zeros(problem.cells, 2, device=raw.device)], 1).requires_grad_()
     assert model.learnable_param_count == count * problem.components + 2
     weather = problem.weather.permute(1, 2, 0).contiguous()

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numba import njit
 
-from benchmarks.contest import Contestant
+from benchmarks.speed.contest import Contestant
 
 EARTHKIT_DAYS = 30
 
@@ -116,9 +116,9 @@ def diffroute(problem) -> Contestant:
     def check():
         outflow, rain = forward(), runoff.detach().sum()
         mouths = torch.as_tensor(network.downstream[tree.nodes] < 0, device="cuda")
-        share = float(outflow[0, mouths].sum() / rain)
-        if not 0.3 < share < 1.05:
-            raise ValueError(f"{share:.2f} of the runoff reaches the mouths")
+        fraction = float(outflow[0, mouths].sum() / rain)
+        if not 0.3 < fraction < 1.05:
+            raise ValueError(f"{fraction:.2f} of the runoff reaches the mouths")
 
     return Contestant(
         "diffroute", f"{network.size:,} cells x {problem.days} d x 1", problem.steps, forward,

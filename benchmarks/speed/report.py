@@ -27,9 +27,9 @@ def print_rows(rows: Iterable[dict]) -> list[dict]:
         kept.append(row)
         print(f"{row['case']:15}{row['code']:24}{row['size']:27}{_cells(row)}| {row['note']}")
     print(
-        "M/s: million cell-steps a second; MB: most memory held during a run; floor: share of the "
-        "speed at\nwhich the bytes that must move could move; ratio: times that the first row of "
-        "the case is faster"
+        "M/s: million cell-steps a second; MB: most memory held during a run; floor: fraction of "
+        "the speed at\nwhich the bytes that must move could move; ratio: times that the first row "
+        "of the case is faster"
     )
     return kept
 
@@ -38,9 +38,9 @@ def _cells(row: dict) -> str:
     text = ""
     for kind in KINDS:
         text += "|"
-        for measure, form in FORMATS.items():
+        for measure, digits in FORMATS.items():
             value = row.get(f"{kind}_{measure}", math.nan)
-            text += " " + ("" if math.isnan(value) else f"{value:{form}}").rjust(8)
+            text += " " + ("" if math.isnan(value) else f"{value:{digits}}").rjust(8)
         text += " "
     return text
 

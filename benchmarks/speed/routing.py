@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks import peers_routing
-from benchmarks.contest import Contestant, contest
-from benchmarks.peers_columns import invite
+from benchmarks.speed import measure, peers_routing
+from benchmarks.speed.contest import Contestant, contest
+from benchmarks.speed.peers_columns import invite
 from gridhydro.domain.network import Network
 from gridhydro.model.routing import route
 
@@ -49,8 +49,8 @@ class Problem:
 
     @cached_property
     def lag(self) -> torch.Tensor:
-        share = np.random.default_rng(2).random(self.network.size)
-        lag = torch.as_tensor(0.1 + share, dtype=self.dtype, device=self.device)
+        fraction = np.random.default_rng(2).random(self.network.size)
+        lag = torch.as_tensor(0.1 + fraction, dtype=self.dtype, device=self.device)
         return (lag / self.reservoirs).requires_grad_()
 
     @cached_property
@@ -117,11 +117,10 @@ def synthetic(cells: int) -> Network:
 
 
 def global_network() -> tuple[str, Network]:
-    """DDM30 where the test data are, else a synthetic network of its size."""
-    folder = Path(
-        os.environ.get("GRIDHYDRO_TEST_DATA", Path(__file__).parents[1] / "../shared/data")
-    )
-    path = folder / "ddm30/ddm30_global_30min.nc"
+    """DDM30 from the folder of the data sets, or a synthetic network of its size; the note of each
+    row says which."""
+    folder = os.environ.get("GRIDHYDRO_DATA") or os.environ.get("GRIDHYDRO_TEST_DATA", "")
+    path = Path(folder) / "ddm30/ddm30_global_30min.nc"
     if not path.exists():
         return "synthetic", synthetic(CELLS)
     import xarray as xr
@@ -145,3 +144,7 @@ def run(device: str, quick: bool, bandwidth: float) -> Iterator[dict]:
         contestants = [ours(problem), *(invite(rival, problem) for rival in rivals)]
         for row in contest(f"cascade of {reservoirs}", contestants, bandwidth, device, **few):
             yield row | {"note": f"{name} network, {row['note']}" if "runs" in row else row["note"]}
+
+
+arguments = measure.arguments
+main = measure.measurement("routing", run)

@@ -1,16 +1,18 @@
-"""The batched search beside spotpy's SCE-UA: python -m benchmarks.sceua [--data FOLDER] [--out CSV]
+"""Calibration of basins side by side, beside spotpy's SCE-UA of one after another.
 
-HBV with the unit hydrograph on basins of CAMELS-US. spotpy searches one basin after another with
+HBV with the unit hydrograph on basins of CAMELS-US. spotpy calibrates one basin after another with
 the same kernel called for one parameter set at a time; gridhydro all basins side by side. Both make
 the runs of the algorithm; what gridhydro evaluates on speculation is in its time, not in its runs.
+
+    python -m benchmarks sceua --data FOLDER --seeds 2 --compared 3 --basins 20
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import csv
 import io
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from time import perf_counter
 
@@ -18,6 +20,7 @@ import numpy as np
 import torch
 
 import gridhydro as gh
+from benchmarks import options
 from benchmarks.machine import describe
 from gridhydro.inputs.basins import of_dataset
 from gridhydro.inputs.forcing import Forcing
@@ -60,8 +63,8 @@ def theirs(spotpy, parts, place: int, seed: int) -> tuple[float, float, int]:
     forcing = Forcing.read(parts.forcing, parts.domain, model)
     days = forcing.between(*PERIOD)
     name = [parts.domain.gauges.index[place]]
-    seen = Observed.discharge(parts.discharge, model, forcing, days, name)
-    sites = Sites(model, forcing, seen, days, SPINUP, "nse")
+    observed = Observed.discharge(parts.discharge, model, forcing, days, name)
+    sites = Sites(model, forcing, observed, days, SPINUP, "nse")
     asked, here = [], torch.zeros(1, dtype=torch.long)
 
     class Setup:
@@ -73,8 +76,8 @@ def theirs(spotpy, parts, place: int, seed: int) -> tuple[float, float, int]:
         def simulation(self, point):
             if len(asked) == RULES["max_runs"]:
                 raise Enough
-            shares = torch.tensor(list(point), dtype=torch.float64)
-            asked.append(sites(shares[None, None], here).item())
+            fractions = torch.tensor(list(point), dtype=torch.float64)
+            asked.append(sites(fractions[None, None], here).item())
             return [asked[-1]]
 
         def evaluation(self):
@@ -95,17 +98,19 @@ def theirs(spotpy, parts, place: int, seed: int) -> tuple[float, float, int]:
     return perf_counter() - began, min(asked), len(asked)
 
 
-def main(arguments: list[str] | None = None) -> list[dict]:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.sceua", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with camels_us_400")
-    parser.add_argument("--basins", type=int, default=40)
+def arguments(parser: ArgumentParser) -> None:
+    options.data(parser)
+    parser.add_argument("--basins", type=int, default=40, help="how many")
     parser.add_argument("--compared", type=int, default=4, help="of them by spotpy as well")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results/sceua_cpu.csv")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--seeds", type=int, default=3, help="how many")
+    file = options.RESULTS / "sceua_cpu.csv"
+    parser.add_argument("--out", type=Path, default=file, help="CSV to write")
+
+
+def main(given: Namespace) -> list[dict]:
     import spotpy
 
-    parts, rows = basins(options.data, options.basins), []
+    parts, rows = basins(given.data, given.basins), []
     ours(parts, VARIANTS[0], 99, 1)  # the kernel is made outside the times
 
     def note(code, variant, seed, seconds, lowest, runs, count):
@@ -113,28 +118,24 @@ def main(arguments: list[str] | None = None) -> list[dict]:
         line = dict(code=code, variant=variant, seed=seed, basins=count, seconds=seconds)
         line["seconds"] = round(seconds, 2)
         line |= dict(runs=int(runs.sum()), ms_per_run=round(1000 * seconds / runs.sum(), 4))
-        few = np.atleast_1d(lowest)[: options.compared]
+        few = np.atleast_1d(lowest)[: given.compared]
         rows.append(line | {f"nse_{k}": round(float(1 - v), 4) for k, v in enumerate(few)})
         print(", ".join(f"{key} {value}" for key, value in rows[-1].items()))
 
-    for seed in range(options.seeds):
+    for seed in range(given.seeds):
         for variant in VARIANTS:
-            for count in (options.compared, options.basins):
+            for count in (given.compared, given.basins):
                 seconds, run = ours(parts, variant, seed, count)
                 found = run.search
                 note("gridhydro", variant, seed, seconds, found.lowest[-1], found.spent, count)
-        found = [theirs(spotpy, parts, place, seed) for place in range(options.compared)]
+        found = [theirs(spotpy, parts, place, seed) for place in range(given.compared)]
         seconds, lowest, runs = zip(*found, strict=True)
-        note("spotpy", "program", seed, sum(seconds), lowest, runs, options.compared)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    with open(options.out, "w", newline="") as file:
+        note("spotpy", "program", seed, sum(seconds), lowest, runs, given.compared)
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    with open(given.out, "w", newline="") as file:
         header = describe("cpu") | {"spotpy": spotpy.__version__, "rules": f"{RULES} {STOPS}"}
         file.writelines(f"# {key}: {value}\n" for key, value in header.items())
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
     return rows
-
-
-if __name__ == "__main__":
-    main()

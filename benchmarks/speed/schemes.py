@@ -10,9 +10,9 @@ from functools import partial
 
 import torch
 
-from benchmarks import columns
-from benchmarks.columns import HBV, Problem
-from benchmarks.contest import Contestant, contest
+from benchmarks.speed import columns, measure
+from benchmarks.speed.columns import HBV, Problem
+from benchmarks.speed.contest import Contestant, contest
 from gridhydro.model.simulate import simulate
 
 SCHEMES = ("implicit", "explicit:6", "explicit:24", "rk4")
@@ -61,3 +61,7 @@ def run(device: str, quick: bool, bandwidth: float) -> Iterator[dict]:
         contestants = [make("sequential"), *(make(scheme) for scheme in SCHEMES)]
         contestants += [make("implicit", storage="all"), make("implicit", storage=32)]
         yield from contest(case, contestants, bandwidth, device, **few)
+
+
+arguments = measure.arguments
+main = measure.measurement("schemes", run)

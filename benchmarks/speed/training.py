@@ -9,8 +9,8 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from benchmarks import columns, routing
-from benchmarks.contest import Contestant, contest, refuse_no_gradient
+from benchmarks.speed import columns, measure, routing
+from benchmarks.speed.contest import Contestant, contest, refuse_no_gradient
 from gridhydro.domain.domain import Domain
 from gridhydro.evaluation.losses import loss
 from gridhydro.model.model import Model
@@ -75,3 +75,7 @@ def run(device: str, quick: bool, bandwidth: float) -> Iterator[dict]:
     for case, problem in cases.items():
         contestants = [step(*problem, device)]
         yield from contest(case, contestants, bandwidth, device, **few)
+
+
+arguments = measure.arguments
+main = measure.measurement("training", run)

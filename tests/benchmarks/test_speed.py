@@ -6,12 +6,12 @@ import sys
 import pytest
 import torch
 
-from benchmarks import (
-    __main__,
+from benchmarks import commands, machine
+from benchmarks.speed import (
     columns,
     contest,
     lumped,
-    machine,
+    measure,
     peers_columns,
     peers_routing,
     routing,
@@ -31,12 +31,13 @@ def rows_of(path):
 def test_columns_command_writes_table_and_figure(tmp_path, monkeypatch):
     tiny = columns.Problem(5, 2, 8)
     monkeypatch.setattr(
-        columns, "_cases", lambda *_: [("tiny", tiny, ["auto", 3], [peers_columns.torch_loop])]
+        columns, "cases", lambda *_: [("tiny", tiny, ["auto", 3], [peers_columns.torch_loop])]
     )
     monkeypatch.setattr(columns.startup, "run", lambda _: [])
-    monkeypatch.setattr(__main__, "copy_bandwidth", lambda device: machine.copy_bandwidth("cpu", 1))
-    __main__.main(["columns", "--quick", "--out", str(tmp_path)])
+    monkeypatch.setattr(measure, "copy_bandwidth", lambda device: machine.copy_bandwidth("cpu", 1))
+    commands.main(["columns", "--quick", "--out", str(tmp_path)])
     header, rows = rows_of(tmp_path / "columns_cpu_quick.csv")
+    assert header["command"] == f"python -m benchmarks columns --quick --out {tmp_path}"
     assert header["torch"].split("+")[0] == torch.__version__.split("+")[0]
     assert "GB/s" in header["copy bandwidth"]
     assert [row["code"] for row in rows] == ["gridhydro", "gridhydro", "torch loop"]
@@ -84,7 +85,7 @@ def test_wrong_routing_is_not_measured(monkeypatch):
 def test_bytes_that_must_move():
     # 3 forcings, 1 output, 14 parameters and 5 states of 4 bytes; the adjoint reads forcing,
     # parameters and cotangent again, writes gradients, and writes and reads 2 stored states
-    forward, both = columns._bytes(columns.Problem(10, 1, 8), every=4)
+    forward, both = columns.bytes_moved(columns.Problem(10, 1, 8), every=4)
     assert forward == 4 * 10 * (3 * 8 + 14 + 2 * 5 + 8)
     assert both == forward + 4 * 10 * (3 * 8 + 2 * 14 + 8 + 2 * 5 + 2 * 2 * 5)
 
@@ -118,7 +119,7 @@ def test_absent_and_failing_codes_are_named():
     assert rows[0]["runs"] == 2
 
 
-def test_peak_memory_is_seen():
+def test_peak_memory_is_measured():
     if sys.platform != "linux":
         pytest.skip("peak memory is read from /proc")
     _, held = machine.timed(lambda: torch.ones(20 * 2**20).sum(), "cpu")

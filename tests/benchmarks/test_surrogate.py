@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from benchmarks import surrogate_hbv, surrogate_vic
+from benchmarks.studies.surrogate import hbv, vic
 
 DAYS, RUNS = 1500, 3
 
@@ -30,7 +30,7 @@ def middle(parameters):
     }
 
 
-def _checked(box, forcing, sensitive):
+def check(box, forcing, sensitive):
     values = middle(box.parameters)
     found = box.function(forcing, values)
     assert set(found) == {f.name for f in box.outputs}
@@ -48,14 +48,14 @@ def _checked(box, forcing, sensitive):
 
 def test_hbv_as_a_function():
     names = ("precipitation", "temperature", "potential_evapotranspiration")
-    _checked(surrogate_hbv.BOX, weather(*names), "FC")
+    check(hbv.BOX, weather(*names), "FC")
 
 
 @pytest.mark.peers
 def test_vic_as_a_function():
     pytest.importorskip("smash")
     forcing = weather("precipitation", "potential_evapotranspiration")
-    _checked(surrogate_vic.BOX, forcing, "cusl")
+    check(vic.BOX, forcing, "cusl")
     demand = forcing["potential_evapotranspiration"].values
-    found = surrogate_vic.vic(forcing, middle(surrogate_vic.PARAMETERS))
+    found = vic.vic(forcing, middle(vic.PARAMETERS))
     assert (found["actual_evapotranspiration"] <= demand + 2e-3).all()

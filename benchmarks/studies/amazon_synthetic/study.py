@@ -1,26 +1,28 @@
 """The five configurations of Wang et al. (2024) on the generated Amazon: train, score, keep.
 
-    python -m benchmarks.rehearsal --data FOLDER --out OUT --split temporal --configurations ...
+    python -m benchmarks amazon-synthetic --data FOLDER --out RUNS --configurations HydroPyNN
+    python -m benchmarks amazon-synthetic-page --runs RUNS
 
-Every job (split, configuration, seed) has a folder of its own under OUT; a finished one is not
-done again. `python -m benchmarks.rehearsal_page` makes tables and figures of what is there.
+Every job (split, configuration, seed) has a folder of its own under RUNS; a finished one is not
+done again. The generated world goes to RUNS/world.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import resource
 import time
 import warnings
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
 
 import gridhydro as gh
-from benchmarks.machine import describe
+from benchmarks import jobs, options
+from benchmarks.studies.storage import middles
 from gridhydro.evaluation import metrics
 from gridhydro.io import export
 from gridhydro.synthetic.amazon import generate, make_rehearsal
@@ -40,45 +42,47 @@ CONFIGURATIONS = {
 STARTS_FROM = {"Hybrid(Q,S)+": "Hybrid(Q,S)"}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--split", choices=("temporal", "spatial"), default="temporal")
+def arguments(parser: ArgumentParser) -> None:
+    options.data(parser)
+    options.out(parser)
+    parser.add_argument("--split", choices=("temporal", "spatial"), default="temporal",
+                        help="held out: later years, or every fourth gauge too")  # fmt: skip
     parser.add_argument("--fold", type=int, default=0, help=f"of {FOLDS}, of the spatial split")
-    parser.add_argument("--configurations", nargs="+", default=list(CONFIGURATIONS))
-    parser.add_argument("--epochs", type=int)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    every = list(CONFIGURATIONS)
+    parser.add_argument("--configurations", nargs="+", choices=every, default=every, metavar="NAME",
+                        help=", ".join(every))  # fmt: skip
+    parser.add_argument("--epochs", type=int, help="at most, of those of each configuration")
+    parser.add_argument("--seed", type=int, default=0, help="of the networks")
+
+
+def main(given: Namespace) -> None:
     warnings.simplefilter("ignore")
-    folder = options.out / "world"
+    folder = given.out / "world"
     made = (folder / "twsa.nc").exists()
-    world = make_rehearsal(options.data) if made else generate(folder, options.data)
+    world = make_rehearsal(given.data) if made else generate(folder, given.data)
     land = surface(world)
     weather = forcing(world, land)
-    for name in options.configurations:
-        job = _folder(options.out, options.split, name, options.seed, options.fold)
-        if (job / "job.json").exists():
-            continue
-        print(job, flush=True)
-        run_job(job, name, world, land, weather, folder, options)
+    for name in given.configurations:
+        job = job_folder(given.out, given.split, name, given.seed, given.fold)
+        if jobs.due(job):
+            run_job(job, name, world, land, weather, folder, given)
 
 
-def _folder(out: Path, split: str, name: str, seed: int, fold: int) -> Path:
+def job_folder(out: Path, split: str, name: str, seed: int, fold: int) -> Path:
     plain = name.translate(str.maketrans({"(": "-", ")": "", ",": "", "+": "-plus"}))
     return out / split / plain / (f"seed-{seed}" + (f"-fold-{fold}" if split == "spatial" else ""))
 
 
-def run_job(job: Path, name: str, world, land, weather, folder: Path, options) -> None:
+def run_job(job: Path, name: str, world, land, weather, folder: Path, given: Namespace) -> None:
     network, stored, correction, epochs, rate = CONFIGURATIONS[name]
-    epochs = epochs if options.epochs is None else min(options.epochs, epochs)
+    epochs = epochs if given.epochs is None else min(given.epochs, epochs)
     domain = world.domain
     model = gh.Model(
         domain, COLUMN, world.attributes, properties=land.properties, defaults=land.defaults,
-        network=network, correction=correction, river=gh.River.hydropy(), seed=options.seed,
+        network=network, correction=correction, river=gh.River.hydropy(), seed=given.seed,
     )  # fmt: skip
     if name in STARTS_FROM:
-        first = _folder(options.out, options.split, STARTS_FROM[name], options.seed, options.fold)
+        first = job_folder(given.out, given.split, STARTS_FROM[name], given.seed, given.fold)
         model.network.load_state_dict(gh.load(first).model.network.state_dict())
     record = gh.Forcing(weather.times, weather.values[: len(model.forcings)])
     discharge = pd.read_csv(folder / "discharge.csv", index_col=0, parse_dates=True)
@@ -86,16 +90,16 @@ def run_job(job: Path, name: str, world, land, weather, folder: Path, options) -
     with xr.open_dataset(folder / "twsa.nc") as file:
         storage = gh.StorageObservations.on(tiles, domain, file.load())
     names = list(domain.gauges.index)
-    held_out = names[options.fold :: FOLDS] if options.split == "spatial" else []
+    held_out = names[given.fold :: FOLDS] if given.split == "spatial" else []
     began = time.perf_counter()
     run = gh.train(
         model, record, discharge, period=PERIODS["training"], spinup=SPINUP, epochs=epochs,
         learning_rate=rate, held_out=held_out, storage=storage if stored else None,
-        start="equilibrium", seed=options.seed, out=job, resume=True,
+        start="equilibrium", seed=given.seed, out=job, resume=True,
     )  # fmt: skip
     seconds = time.perf_counter() - began
     run.save_model(job)
-    checkpoint = {"epochs": epochs, "seconds": round(seconds), "peak_gb": _peak()}
+    cost = {"epochs": epochs, "seconds": round(seconds), "peak_gb": _peak()}
     tables = score(run, discharge, storage)
     for kind, table in tables.items():
         table.to_csv(job / f"scores-{kind}.csv", index=False)
@@ -108,40 +112,42 @@ def run_job(job: Path, name: str, world, land, weather, folder: Path, options) -
         export.write_dataset(job / "pet_error.nc", maps)
         days = {"corrected": demand.mean(1), "penman_monteith": record.values[2].mean(1)}
         pd.DataFrame(days, index=weather.times).to_csv(job / "pet.csv")
-    content = checkpoint | {
-        "threads": torch.get_num_threads(), "machine": describe("cpu"), "configuration": name,
-        "held_out": held_out, "learning_rate": rate,
-    }  # fmt: skip
-    (job / "job.json").write_text(json.dumps(content, indent=1, default=str))
+    jobs.finish(job, **cost, configuration=name, held_out=held_out, learning_rate=rate)
 
 
 @torch.no_grad()
 def score(run, discharge, storage) -> dict[str, pd.DataFrame]:
     """NSE of each gauge and each tile in both periods."""
     windows = storage.windows(run.forcing.times)
-    simulation = run.simulation((), windows.averages)
-    gauges = [run.evaluate(discharge, period, name=name) for name, period in PERIODS.items()]
-    found, seen = storage.anomalies(simulation.storage, windows), storage.observed(windows)
-    middle = pd.DatetimeIndex(storage.start + (storage.end - storage.start) / 2)
-    tiles = []
+    _, simulation = run._simulation(None, (), windows.averages)
+    times = run.forcing.times
+    index = pd.DatetimeIndex(times, name="time")
+    simulated = pd.DataFrame(simulation.discharge.numpy(), index, list(discharge.columns))
+    gauges = [
+        run.evaluate(discharge, period, name=name, simulated=simulated)
+        for name, period in PERIODS.items()
+    ]
+    found, observed = storage.anomalies(simulation.storage, windows), storage.observed(windows)
+    tiles = score_tiles(storage, found.numpy(), observed.numpy())
+    return {"gauges": pd.concat(gauges, ignore_index=True), "tiles": tiles}
+
+
+def score_tiles(storage, found: np.ndarray, observed: np.ndarray) -> pd.DataFrame:
+    """Scores of anomalies (solutions x tiles) in both periods, a row per tile and period."""
+    rows, year = [], middles(storage).year
     for name, (first, last) in PERIODS.items():
-        inside = (middle.year >= int(first)) & (middle.year <= int(last))
-        a, b = found[inside].numpy(), seen[inside].numpy()
-        tiles += [
-            {
-                "tile": tile, "period": name, "nse": metrics.nse(a[:, k], b[:, k]),
-                "correlation": metrics.correlation(a[:, k], b[:, k]),
-                "rmse": metrics.rmse(a[:, k], b[:, k]),
-            }
-            for k, tile in enumerate(storage.tiles.names)
-        ]  # fmt: skip
-    return {"gauges": pd.concat(gauges, ignore_index=True), "tiles": pd.DataFrame(tiles)}
+        inside = (year >= int(first)) & (year <= int(last))
+        series = zip(storage.tiles.names, found[inside].T, observed[inside].T, strict=True)
+        for tile, a, b in series:
+            rows.append(
+                {
+                    "tile": tile, "period": name, "nse": metrics.nse(a, b),
+                    "correlation": metrics.correlation(a, b), "rmse": metrics.rmse(a, b),
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def _peak() -> float:
     """Largest memory of this process so far, GB."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
-
-
-if __name__ == "__main__":
-    main()

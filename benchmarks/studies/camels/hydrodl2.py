@@ -1,6 +1,6 @@
 """The same static model trained with gridhydro's kernels and with hydrodl2: score and time.
 
-    python -m benchmarks.camels_peer --data FOLDER [--basins 40] [--epochs 4]
+    python -m benchmarks camels-hydrodl2 --data FOLDER --basins 40 --epochs 4
 
 Same basins, minibatches, seed, network, loss and optimizer; only what comes after the parameters
 differs. hydrodl2 (installed from PyPI, see the extra `peers`) is called, never copied.
@@ -8,9 +8,9 @@ differs. hydrodl2 (installed from PyPI, see the extra `peers`) is called, never 
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
+from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -18,15 +18,14 @@ from pathlib import Path
 import torch
 
 import gridhydro as gh
-from benchmarks.camels import PERIODS
+from benchmarks import options
 from benchmarks.machine import describe
-from gridhydro.config.build_model import build_model
+from benchmarks.studies.camels.study import PERIODS
 from gridhydro.config.load import load
+from gridhydro.config.train_domain import build_model
 from gridhydro.model.model import Simulation, State
 from gridhydro.model.river import SECONDS
 from gridhydro.training.batches import Batches
-
-RESULTS = Path(__file__).parent / "results" / "camels_us_400"
 
 
 class PeerModel(gh.Model):
@@ -43,9 +42,9 @@ class PeerModel(gh.Model):
             },
             device=forcing.device,
         )  # fmt: skip
-        shares = {f.name: self._share(theta[f.name], f) for f in self.fields}
-        physics = torch.cat([shares[f.name] for f in self.column.parameters], dim=-1)
-        routing = torch.stack([shares[n].mean(-1) for n in ("route_a", "route_b")], dim=-1)
+        fractions = {f.name: self._fraction(theta[f.name], f) for f in self.fields}
+        physics = torch.cat([fractions[f.name] for f in self.column.parameters], dim=-1)
+        routing = torch.stack([fractions[n].mean(-1) for n in ("route_a", "route_b")], dim=-1)
         raw = torch.logit(torch.cat([physics, routing], dim=-1), eps=1e-6)
         days = weather.shape[1]
         result = column({"x_phy": weather.permute(1, 2, 0)}, raw.expand(days, -1, -1))
@@ -54,7 +53,7 @@ class PeerModel(gh.Model):
         return Simulation(runoff * area / 1000 / SECONDS, {}, State({}, None))
 
     @staticmethod
-    def _share(theta, field):
+    def _fraction(theta, field):
         low, high = field.bounds
         return (theta - low) / (high - low)
 
@@ -71,35 +70,37 @@ def train(base, kind: type, epochs: int, batches: Batches):
     return run, run.history["seconds"]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.camels_peer", description=__doc__)
-    parser.add_argument("--domain", default="camels_us_400")
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--basins", type=int, default=40)
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    options = parser.parse_args()
-    base = load(options.domain, options.data)
-    names = list(base.domain.gauges.index[:: len(base.domain.gauges) // options.basins])
-    base = subset(base, names[: options.basins])
-    batches = Batches(basins=options.basins, days=365, warmup=365)
+def arguments(parser: ArgumentParser) -> None:
+    options.data(parser)
+    options.epochs(parser, 4)
+    parser.add_argument("--domain", default="camels_us_400", help="a domain file of basins")
+    parser.add_argument("--basins", type=int, default=40, help="how many of them")
+    folder = options.RESULTS / "camels_us_400"
+    parser.add_argument("--out", type=Path, default=folder, help="folder for hydrodl2.json")
+
+
+def main(given: Namespace) -> None:
+    base = load(given.domain, given.data)
+    names = list(base.domain.gauges.index[:: len(base.domain.gauges) // given.basins])
+    base = subset(base, names[: given.basins])
+    batches = Batches(basins=given.basins, days=365, warmup=365)
     train(base, gh.Model, 1, batches)  # compiled before it is timed
-    found = {"basins": len(names), "epochs": options.epochs} | describe("cpu")
+    found = {"basins": len(names), "epochs": given.epochs} | describe("cpu")
     for name, kind in (("gridhydro", gh.Model), ("hydrodl2", PeerModel)):
-        run, seconds = train(base, kind, options.epochs, batches)
+        run, seconds = train(base, kind, given.epochs, batches)
         found[name] = {
             "seconds an epoch (median)": round(float(seconds.median()), 3),
             "loss of the epochs": run.history["loss"].round(4).tolist(),
         }
         run.model.__class__ = gh.Model  # both are scored by the same code
-        began = time.monotonic()
-        scores = run.evaluate(base.discharge, PERIODS["test"])
+        began, simulated = time.monotonic(), run.discharge()
+        scores = run.evaluate(base.discharge, PERIODS["test"], simulated=simulated)
         found[name] |= {m: round(float(scores[m].median()), 4) for m in ("nse", "kge")}
         print(name, found[name], f"simulated in {time.monotonic() - began:.1f} s")
     ours, theirs = (found[n]["seconds an epoch (median)"] for n in ("gridhydro", "hydrodl2"))
     found["ratio of time"] = round(theirs / ours, 1)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "hydrodl2.json").write_text(json.dumps(found, indent=1) + "\n")
+    given.out.mkdir(parents=True, exist_ok=True)
+    (given.out / "hydrodl2.json").write_text(json.dumps(found, indent=1) + "\n")
     print(json.dumps(found, indent=1))
 
 
@@ -114,7 +115,3 @@ def subset(base, names):
         discharge=base.discharge.isel(gauge=places).load(),
         model=replace(base.model, fixed={}),  # Hbv_1_1p has capillary rise
     )  # fmt: skip
-
-
-if __name__ == "__main__":
-    main()

@@ -1,31 +1,31 @@
 """The HBV family on a sample of basins: train every variant, score it, keep what a page needs.
 
-    python -m benchmarks.camels --data FOLDER --out OUT --study temporal --variants static lstm
+    python -m benchmarks camels --data FOLDER --out RUNS --study temporal --variants static lstm
+    python -m benchmarks camels-page --data FOLDER --runs RUNS
 
-Every job (study, variant, seed, fold) has a folder of its own under OUT; a finished one is not
+Every job (study, variant, seed, fold) has a folder of its own under RUNS; a finished one is not
 done again, so that the command may be stopped and repeated, or run twice with other variants side
-by side. `python -m benchmarks.camels_page` makes tables and figures of what is there.
+by side.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
+from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 import gridhydro as gh
-from benchmarks.machine import describe
-from gridhydro.config.build_model import build_model, make_split
+from benchmarks import jobs, options
 from gridhydro.config.load import Setup, load
+from gridhydro.config.train_domain import build_model, make_split
 from gridhydro.io import export
 from gridhydro.training.batches import Batches
 
 PERIODS = {"training": ("1982", "1995"), "test": ("1996", "2010")}
-# stores and flows nobody trained on, kept as means of each site
+# stores and flows nobody trained on, kept as means of each basin
 UNTRAINED = (
     "actual_evapotranspiration", "soil_moisture", "upper_zone", "lower_zone",
     "snow_water_equivalent", "total_storage", "runoff", "routed_baseflow",
@@ -86,9 +86,8 @@ class Job:
 def run(job: Job, setup: Setup, out: Path) -> None:
     """Train one job, score it, and keep scores, discharge and untrained variables."""
     folder = job.folder(out)
-    if (folder / "job.json").exists():
-        return print(f"{folder}: done before")
-    print(folder)
+    if not jobs.due(folder):
+        return
     settings, split = setup.training, make_split(setup)
     torch.manual_seed(settings.seed)
     began = time.monotonic()
@@ -102,8 +101,9 @@ def run(job: Job, setup: Setup, out: Path) -> None:
     trained.save_model(folder)
     untrained = () if setup.model.column == "lstm" else UNTRAINED
     series = trained.simulate(outputs=untrained)
+    simulated = series["discharge"].transpose("time", "gauge").to_pandas()
     for name, period in PERIODS.items():
-        scores = trained.evaluate(setup.discharge, period, name=name)
+        scores = trained.evaluate(setup.discharge, period, name=name, simulated=simulated)
         scores.to_csv(folder / f"scores-{name}.csv", index=False)
     test = series.sel(time=slice(*PERIODS["test"]))
     export.write_dataset(folder / "discharge.nc", test[["discharge"]])
@@ -112,36 +112,36 @@ def run(job: Job, setup: Setup, out: Path) -> None:
         storage = test[["total_storage"]].resample(time="MS").mean()
         export.write_dataset(folder / "storage.nc", storage)
         trained.parameters.to_dataframe().to_csv(folder / "parameters.csv")
-    about = dict(
-        seconds=round(seconds), epochs=settings.epochs, threads=torch.get_num_threads(),
-        machine=describe("cpu"), loss=trained.history["loss"].round(4).tolist(),
-    )  # fmt: skip
-    (folder / "job.json").write_text(json.dumps(about, indent=1))
+    losses = trained.history["loss"].round(4).tolist()
+    jobs.finish(folder, seconds=round(seconds), epochs=settings.epochs, loss=losses)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.camels", description=__doc__)
+def arguments(parser: ArgumentParser) -> None:
+    options.data(parser)
+    options.out(parser)
     parser.add_argument("--domain", default="camels_us_400", help="a domain file of basins")
-    parser.add_argument("--data", type=Path, help="data folder (or the variable GRIDHYDRO_DATA)")
-    parser.add_argument("--out", type=Path, required=True, help="folder for runs, resumable")
-    parser.add_argument("--study", choices=("temporal", "pub", "pur"), default="temporal")
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument(
+        "--study", choices=("temporal", "pub", "pur"), default="temporal",
+        help="held out: later years, folds of basins, or regions",
+    )  # fmt: skip
+    parser.add_argument(
+        "--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="VARIANT",
+        help=f"of the model, all by default: {', '.join(VARIANTS)}",
+    )  # fmt: skip
+    options.seeds(parser, 0)
     parser.add_argument("--folds", type=int, default=5, help="parts that the basins are cut into")
     parser.add_argument("--only", type=int, nargs="+", help="some of the folds")
-    parser.add_argument("--epochs", type=int, help="instead of the file's")
-    options = parser.parse_args()
-    base = load(options.domain, options.data)
+    options.epochs(parser)
+
+
+def main(given: Namespace) -> None:
+    base = load(given.domain, given.data)
     base = replace(base, forcing=base.forcing.load(), discharge=base.discharge.load())
     folds = [None]
-    if options.study != "temporal":
-        folds = range(options.folds) if options.only is None else options.only
+    if given.study != "temporal":
+        folds = range(given.folds) if given.only is None else given.only
     for fold in folds:
-        for variant in options.variants:
-            for seed in options.seeds:
-                job = Job(options.study, variant, seed, fold, options.folds)
-                run(job, job.setup(base, options.epochs), options.out)
-
-
-if __name__ == "__main__":
-    main()
+        for variant in given.variants:
+            for seed in given.seeds:
+                job = Job(given.study, variant, seed, fold, given.folds)
+                run(job, job.setup(base, given.epochs), given.out)

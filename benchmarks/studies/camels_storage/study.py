@@ -1,30 +1,29 @@
 """Discharge and GRACE together on a sample of basins: what does training on storage change?
 
-    python -m benchmarks.camels_storage --data FOLDER --out RUNS --weights 0 0.5 1 --seeds 0 1
+    python -m benchmarks camels-storage --data FOLDER --out RUNS --weights 0 0.5 1 --seeds 0 1
+    python -m benchmarks camels-storage-page --data FOLDER --runs RUNS
 
 The same model is trained with the weight w of storage in the loss (1 - w) x (1 - NSE of discharge)
 + w x (1 - NSE of storage anomalies), each a mean over the basins. Basins are domains of one cell;
 what GRACE sees at their gauges is 300 km wide. Every job (weight, seed) has a folder of its own
-under RUNS; a finished one is not done again. `python -m benchmarks.camels_storage_page` makes
-tables and figures of what is there.
+under RUNS; a finished one is not done again.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 import warnings
+from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 import gridhydro as gh
-from benchmarks.machine import describe
-from gridhydro.config.build_model import build_model
+from benchmarks import jobs, options
+from benchmarks.studies.storage import middles
 from gridhydro.config.load import load
+from gridhydro.config.train_domain import build_model
 from gridhydro.evaluation import metrics
 from gridhydro.io import read_grace
 
@@ -36,22 +35,23 @@ EPOCHS, RATE = 200, 0.01
 MEANS = ("actual_evapotranspiration", "runoff", "routed_baseflow")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--weights", type=float, nargs="+", default=[0.0, 0.5, 1.0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    options = parser.parse_args()
+def arguments(parser: ArgumentParser) -> None:
+    options.data(parser)
+    options.out(parser)
+    weights = [0.0, 0.5, 1.0]
+    parser.add_argument("--weights", type=float, nargs="+", default=weights, help="of storage")
+    options.seeds(parser, 0)
+    options.epochs(parser, EPOCHS)
+
+
+def main(given: Namespace) -> None:
     warnings.filterwarnings("ignore", message="the attribute")
-    setup, storage = read(options.data)
-    for seed in options.seeds:
-        for weight in options.weights:
-            job = folder(options.out, weight, seed)
-            if not (job / "job.json").exists():
-                print(job, flush=True)
-                run_job(job, setup, storage, weight, seed, options.epochs)
+    setup, storage = read(given.data)
+    for seed in given.seeds:
+        for weight in given.weights:
+            job = folder(given.out, weight, seed)
+            if jobs.due(job):
+                run_job(job, setup, storage, weight, seed, given.epochs)
 
 
 def folder(out: Path, weight: float, seed: int) -> Path:
@@ -85,11 +85,10 @@ def run_job(job: Path, setup, storage, weight: float, seed: int, epochs: int) ->
     series.round(2).to_csv(job / "storage.csv")
     means.round(5).to_csv(job / "means.csv")
     run.history.to_csv(job / "history.csv", index=False)
-    about = dict(
-        weight=weight, seed=seed, epochs=epochs, learning_rate=RATE, spinup=SPINUP,
-        seconds=round(seconds), threads=torch.get_num_threads(), machine=describe("cpu"),
+    jobs.finish(
+        job, weight=weight, seed=seed, epochs=epochs, learning_rate=RATE, spinup=SPINUP,
+        seconds=round(seconds),
     )  # fmt: skip
-    (job / "job.json").write_text(json.dumps(about, indent=1))
 
 
 def score(run, setup, storage):
@@ -97,26 +96,28 @@ def score(run, setup, storage):
     each basin its mean flows of the test period (mm d-1) and its parameters."""
     windows = storage.windows(run.forcing.times)
     names = list(setup.domain.gauges.index)
-    simulation = run.simulation(MEANS, windows.averages)
+    _, simulation = run._simulation(None, MEANS, windows.averages)
     index = pd.DatetimeIndex(run.forcing.times, name="time")
+    simulated = pd.DataFrame(simulation.discharge.numpy(), index, names)
     gauges = pd.concat(
-        run.evaluate(setup.discharge, period, name=name) for name, period in PERIODS.items()
+        run.evaluate(setup.discharge, period, name=name, simulated=simulated)
+        for name, period in PERIODS.items()
     )
     found = storage.anomalies(simulation.storage.double(), windows).numpy()
     series = pd.DataFrame(found, middles(storage).rename("time"), names)
     days = slice(*index.slice_locs(*PERIODS["test"]))
     means = {name: values[days].mean(0) for name, values in simulation.outputs.items()}
-    return gauges, series, pd.DataFrame(means | run.mean_parameters(), names).rename_axis("gauge")
+    return gauges, series, pd.DataFrame(means | run._mean_parameters(), names).rename_axis("gauge")
 
 
-def observed(setup, storage) -> pd.DataFrame:
+def of_grace(setup, storage) -> pd.DataFrame:
     """Anomalies as GRACE has them (solutions x basins), mm."""
     days = pd.DatetimeIndex(setup.forcing["time"].values)
     values = storage.observed(storage.windows(days)).numpy()
     return pd.DataFrame(values, middles(storage), list(storage.tiles.names))
 
 
-def score_storage(simulated: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
+def score_storage(simulated: pd.DataFrame, observed: pd.DataFrame) -> pd.DataFrame:
     """Scores of anomalies of storage (solutions x basins) in both periods, a row for each basin.
 
     centred NSE, without the mean of the period; spread: the ratio of the standard deviations;
@@ -124,7 +125,7 @@ def score_storage(simulated: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for name, period in PERIODS.items():
-        a, b = (frame.loc[slice(*period)] for frame in (simulated, seen))
+        a, b = (frame.loc[slice(*period)] for frame in (simulated, observed))
         away = [f - f.groupby(f.index.month).transform("mean") for f in (a, b)]
         for gauge in b:
             s, o = a[gauge].to_numpy(), b[gauge].to_numpy()
@@ -138,11 +139,3 @@ def score_storage(simulated: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
                 }
             )  # fmt: skip
     return pd.DataFrame(rows)
-
-
-def middles(storage) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(storage.start + (storage.end - storage.start) / 2)
-
-
-if __name__ == "__main__":
-    main()

@@ -5,7 +5,7 @@ Measured, that is averaged from a map of the domain
   slope_avg          slope.asc, which is in whole percent, rounded down: half a percent is added
   lai                LAI_class.asc with the monthly values of LAI_classdefinition.txt, over the
                      vegetated part of each class
-  fwetl              share of the class "Wetlands"
+  fwetl              fraction of the class "Wetlands"
   wcap, wava         sand, clay and bulk density of two horizons of each soil class
                      (soil_class.asc, soil_classdefinition.txt) by the functions below
 
@@ -89,7 +89,7 @@ def soil(domain: Domain, folder: Path, roots: float) -> dict[str, xr.DataArray]:
 
 
 def water_content(sand, clay, density, suction):
-    """Volume share of water (1) at a suction in m; sand and clay percent, density g cm-3."""
+    """Volume fraction of water (1) at a suction in m; sand and clay percent, density g cm-3."""
     porosity = 1 - density / GRAINS
     entry = 10 ** (1.88 - 0.0131 * sand) / 100  # m
     exponent = 2.91 + 0.159 * clay
@@ -102,18 +102,18 @@ def vegetation(domain: Domain, folder: Path) -> dict[str, xr.DataArray]:
     rows = {int(line.split()[0]): line.split()[2:] for line in lines if line.strip()}
     leaves = pd.DataFrame.from_dict(rows, orient="index").astype(float)
     covered = 1 - np.exp(-EXTINCTION * leaves)
-    shares = domain.aggregate(read_raster(folder / "LAI_class.asc", None, CRS), "fraction")
-    classes = [int(c) for c in shares["class"].values]
+    fractions = domain.aggregate(read_raster(folder / "LAI_class.asc", None, CRS), "fraction")
+    classes = [int(c) for c in fractions["class"].values]
 
     def mean(table):
         weights = xr.DataArray(table.loc[classes].to_numpy(), dims=("class", "month"))
-        return (weights * shares.drop_vars("class")).sum("class", skipna=False)
+        return (weights * fractions.drop_vars("class")).sum("class", skipna=False)
 
     vegetated = mean(covered)
     return {
         "fveg": vegetated,
         "lai": mean(covered * leaves) / vegetated.where(vegetated > 0, 1),
-        "fwetl": shares[classes.index(WETLANDS)].drop_vars("class"),
+        "fwetl": fractions[classes.index(WETLANDS)].drop_vars("class"),
     }
 
 

@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 
 import gridhydro as gh
-from benchmarks.soil_moisture_world import TEST, TRAINING, World
+from benchmarks.studies.soil_moisture.world import TEST, TRAINING, World
 from gridhydro.columns import column
 from gridhydro.inputs.forcing import Forcing
 
@@ -23,7 +23,7 @@ LEARNED = tuple(name for name in MIDDLE if name not in FIXED)
 
 
 @dataclass(frozen=True, eq=False)
-class Sites:
+class Cells:
     """n cells; forcing, observed and evapotranspiration of the truth (time, gauge)."""
 
     world: World
@@ -35,21 +35,21 @@ class Sites:
     evapotranspiration: xr.DataArray
 
     @classmethod
-    def of(cls, world: World, cells: np.ndarray) -> Sites:
+    def of(cls, world: World, cells: np.ndarray) -> Cells:
         truth = world.truth(cells)
         return cls(
             world, cells, world.domain(cells), world.attributes(cells), world.forcing(cells),
             world.observed(cells, truth), truth["actual_evapotranspiration"],
         )  # fmt: skip
 
-    def only(self, cells: np.ndarray) -> Sites:
+    def only(self, cells: np.ndarray) -> Cells:
         """Some of them."""
         places = np.searchsorted(self.cells, cells)
         if not np.array_equal(self.cells[places], cells):
-            raise ValueError("there are cells among these that the sites do not have")
+            raise ValueError("there are cells among these that are not here")
         series = (self.attributes, self.forcing, self.observed, self.evapotranspiration)
         parts = (part.isel(gauge=places) for part in series)
-        return Sites(self.world, cells, self.world.domain(cells), *parts)
+        return Cells(self.world, cells, self.world.domain(cells), *parts)
 
     @property
     def target(self) -> gh.Target:

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from benchmarks.soil_moisture_world import DENSITIES, NOISE
+from benchmarks.studies.soil_moisture.world import DENSITIES, NOISE
 from gridhydro.columns import column
 from gridhydro.evaluation.plot_scores import COLOURS
 

@@ -23,7 +23,7 @@ UNITS = {
     "clay": ("%", "clay in the soil"),
     "soil_depth": ("m", "depth to bedrock"),
     "organic_carbon": ("%", "organic carbon in the topsoil"),
-    "forest_fraction": ("1", "share of the cell under forest"),
+    "forest_fraction": ("1", "fraction of the cell under forest"),
     "leaf_area_index": ("1", "leaf area index of the greenest month"),
     "annual_precipitation": ("mm yr-1", "mean annual precipitation"),
     "annual_temperature": ("degC", "mean annual air temperature"),

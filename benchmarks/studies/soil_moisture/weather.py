@@ -36,8 +36,8 @@ class Weather:
             reach(size, count)[place]
             for size, count, place in zip(self.shape, knots.shape[1:], (row, col), strict=True)
         )
-        share = (down[:, :, None] * across[:, None, :]).reshape(len(cells), -1)
-        return knots.reshape(len(knots), -1) @ share.T
+        weights = (down[:, :, None] * across[:, None, :]).reshape(len(cells), -1)
+        return knots.reshape(len(knots), -1) @ weights.T
 
     def own(self, stream: int, cells) -> np.ndarray:
         """White noise of each cell, (T, n)."""

@@ -1,4 +1,4 @@
-"""A generated world of 160 x 256 cells whose soil moisture is seen from space.
+"""A generated world of 160 x 256 cells whose soil moisture is observed from space.
 
 Truth comes from HydroPy under hidden properties and parameters. The model that is to fit it is
 another one, so that no parameters make it right. One seed gives one world; nothing of the size of
@@ -15,8 +15,8 @@ import xarray as xr
 from scipy.special import ndtri
 
 import gridhydro as gh
-from benchmarks.soil_moisture_land import CELL, UNITS, Land, make_land
-from benchmarks.soil_moisture_weather import TIMES, Weather, forcing, make_weather
+from benchmarks.studies.soil_moisture.land import CELL, UNITS, Land, make_land
+from benchmarks.studies.soil_moisture.weather import TIMES, Weather, forcing, make_weather
 from gridhydro.columns import column
 from gridhydro.inputs.seasons import melt_factor, monthly_weights
 from gridhydro.synthetic.random_fields import persistent
@@ -29,9 +29,9 @@ FIRST = (7, 8)  # row and column of the first cell of the sparsest
 NORTHWARD, EASTWARD = 3, 3  # from a cell to its neighbour, on which nothing is trained
 
 NOISE, MEMORY = 0.035, 0.4  # of what is observed: standard deviation, and from one day to the next
-# of the eight days of an orbit's round, when a cell is seen: every two to three days
-SEEN = (0, 3, 5)
-LOST = 0.05  # share of these that is lost
+# of the eight days of an orbit's round, when a satellite passes: every two to three days
+PASSES = (0, 3, 5)
+LOST = 0.05  # fraction of these that is lost
 TRUE_START = 3  # times that the truth goes through the first year beforehand
 
 
@@ -72,7 +72,7 @@ class World:
         return np.divmod(np.asarray(cells), self.shape[1])
 
     def domain(self, cells) -> gh.Domain:
-        """The cells as sites of a domain without rivers."""
+        """The cells as a domain without rivers."""
         lon, lat = self.land.lon[cells], self.land.lat[cells]
         area = (CELL * 111.2) ** 2 * np.cos(np.radians(lat))
         return gh.Domain.of_basins(area, self.names(cells), latitude=lat, longitude=lon)
@@ -112,7 +112,7 @@ class World:
         return self._dataset({n: v.numpy() for n, v in series.items()}, cells, fields)
 
     def observed(self, cells, truth: xr.Dataset | None = None) -> xr.DataArray:
-        """Soil wetness with errors, on the days when it is seen: neither frozen nor below snow.
+        """Soil wetness with errors, on the days of a pass: neither frozen nor below snow.
 
         truth  that of the cells, where it is there already
         """
@@ -120,14 +120,14 @@ class World:
         truth = self.truth(cells) if truth is None else truth
         weather = forcing(self.sky, self.land, cells)
         days = np.arange(len(TIMES))[:, None]
-        passes = np.isin((days + cells % self.shape[1] // 8) % 8, SEEN)
+        passes = np.isin((days + cells % self.shape[1] // 8) % 8, PASSES)
         frozen = weather["temperature"] < 0
         frozen |= truth["snow_water_equivalent"].values > 1
         lost = self.sky.own(2, cells) < ndtri(LOST)
         error = NOISE * persistent(self.sky.own(3, cells), MEMORY)
-        seen = truth["soil_wetness"].values + error.astype(np.float32)
-        seen[~passes | frozen | lost] = np.nan
-        return truth["soil_wetness"].copy(data=seen)
+        observed = truth["soil_wetness"].values + error.astype(np.float32)
+        observed[~passes | frozen | lost] = np.nan
+        return truth["soil_wetness"].copy(data=observed)
 
     def _dataset(self, series, cells, fields) -> xr.Dataset:
         variables = {f.name: (("time", "gauge"), series[f.name], f.attrs) for f in fields}

@@ -1,18 +1,21 @@
 """HBV as a black box: what is learned through its surrogate, beside its own adjoint.
 
-    python -m benchmarks.surrogate_hbv --data FOLDER --out OUT
+    python -m benchmarks surrogate-hbv --data FOLDER --out RUNS/hbv
+    python -m benchmarks surrogate-page --runs RUNS/hbv RUNS/vic
 
-Everything that is done is kept under OUT and not done again. `python -m
-benchmarks.surrogate_page` makes tables and figures of it.
+Everything that is done is kept under the folder of --out and not done again.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 import torch
 
 import gridhydro as gh
-from benchmarks.surrogate_twin import BlackBox, command
+from benchmarks.studies.surrogate import learning
+from benchmarks.studies.surrogate.twin import BlackBox
 from gridhydro.columns import column
 
 HBV = column("hbv")
@@ -46,5 +49,4 @@ BOX = BlackBox(
 )
 
 
-if __name__ == "__main__":
-    command(BOX, __doc__)
+arguments, main = learning.arguments, partial(learning.command, BOX)

@@ -1,21 +1,23 @@
 """VIC-3L of hydro-smash, a model in Fortran: parameters learned through its surrogate.
 
-    python -m benchmarks.surrogate_vic --data FOLDER --out OUT
+    python -m benchmarks surrogate-vic --data FOLDER --out RUNS/vic
+    python -m benchmarks surrogate-page --runs RUNS/hbv RUNS/vic
 
 Needs `pip install -e .[peers]`. Only its forward run is called, never its adjoint. Cells of its
 own mesh carry one run each, whatever their weather: nothing is routed. It has no snow here, so the
-sites are basins with little of it. Tables and figures: `python -m benchmarks.surrogate_page`.
+basins are those with little of it.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from benchmarks.surrogate_twin import BlackBox, command
+from benchmarks.studies.surrogate import learning
+from benchmarks.studies.surrogate.twin import BlackBox
 from gridhydro import fields
 
 PARAMETERS = fields(
@@ -112,5 +114,4 @@ BOX = BlackBox(
 )  # fmt: skip
 
 
-if __name__ == "__main__":
-    command(BOX, __doc__)
+arguments, main = learning.arguments, partial(learning.command, BOX)

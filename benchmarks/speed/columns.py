@@ -10,6 +10,7 @@ import torch
 
 from benchmarks.speed import measure, peers_columns, startup
 from benchmarks.speed.contest import Contestant, contest
+from benchmarks.speed.torch_loops import torch_compiled, torch_loop
 from gridhydro.columns import column
 from gridhydro.kernels.column_op import checkpoint_interval
 from gridhydro.model.simulate import simulate
@@ -141,9 +142,9 @@ def cases(device: str, quick: bool):
     if quick:
         basins, cells = Problem(20, 4, 60, device), Problem(2000, 1, 90, device)
         yield "basins", basins, ["auto"], [peers.hydrodl2]
-        yield "cells", cells, ["auto"], [peers.torch_loop, peers.jfuse, peers.smash]
+        yield "cells", cells, ["auto"], [torch_loop, peers.jfuse, peers.smash]
         return
-    rivals = [peers.torch_loop, peers.torch_compiled, peers.jfuse, peers.smash, peers.smash_2]
+    rivals = [torch_loop, torch_compiled, peers.jfuse, peers.smash, peers.smash_2]
     yield "basins", Problem(100, 16, 730, device), ["auto"], [peers.hydrodl2]
     yield "cells", Problem(10_000, 1, 730, device), ["auto", "all"], rivals
     yield "double", Problem(10_000, 1, 365, device, torch.float64), ["auto"], []

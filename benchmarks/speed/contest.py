@@ -51,6 +51,13 @@ def refuse_no_gradient(model, what: str) -> None:
         raise ValueError(f"{what} has no finite gradient")
 
 
+def require_close(theirs, ours, tolerance: float, who: str) -> None:
+    """ValueError unless two discharges (mm d-1) agree."""
+    error = float((theirs - ours).detach().abs().max())
+    if not error <= tolerance:
+        raise ValueError(f"discharge is up to {error:.1e} mm d-1 away from {who}")
+
+
 def contest(case, contestants, bandwidth, device, repeats=5, budget=40.0) -> Iterator[dict]:
     """Rows of results, the first contestant's speed divided by each one's as the ratio.
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from collections.abc import Callable
 from importlib import import_module
 
 import numpy as np
 import torch
 
-from benchmarks.speed.contest import Contestant
+from benchmarks.speed.contest import Contestant, require_close
 from gridhydro.base.units import depth_of_flow
 from gridhydro.columns import column
 
 HBV = column("hbv")
-States = namedtuple("States", [f.name for f in HBV.states])
-Forcings = namedtuple("Forcings", [f.name for f in HBV.forcings])
-Parameters = namedtuple("Parameters", [f.name for f in HBV.parameters])
 
 
 def invite(make: Callable, *arguments) -> Contestant:
@@ -27,57 +23,6 @@ def invite(make: Callable, *arguments) -> Contestant:
         absent = isinstance(error, ModuleNotFoundError)
         why = f"not installed ({error.name})" if absent else f"{type(error).__name__}: {error}"
         return Contestant(make.__name__.replace("_", " "), "", 0, absent=why.split("\n")[0][:160])
-
-
-def torch_loop(problem, days: int = 1, advance=None, name="torch loop") -> Contestant:
-    """The column's own step in a Python loop with torch's autograd, a user's plain code."""
-    if problem.components > 1:
-        raise ValueError(f"the plain loop runs one component, not {problem.components}")
-    advance = advance or _advance
-    parameters = list(problem.parameters.values())
-    first = torch.stack([torch.full_like(parameters[0][:, 0], f.initial) for f in HBV.states])
-    whole = problem.days // days * days
-
-    def discharge():
-        states, series = first, []
-        matrix = torch.stack([p[:, 0] for p in parameters])
-        for day in range(0, whole, days):
-            states, flow = advance(states, problem.weather[:, day : day + days], matrix)
-            series.append(flow)
-        return torch.cat(series)
-
-    def forward():
-        with torch.no_grad():
-            return discharge()
-
-    def compare():
-        ours = problem.runoff().detach()[:whole]
-        _close(forward(), ours, 1e-3, "gridhydro")
-
-    return Contestant(
-        name, problem.size, problem.cells * whole, forward,
-        lambda: torch.autograd.grad(discharge(), parameters, problem.cotangent[:whole]),
-        compare, note="the same equations", eager=advance is _advance,
-    )  # fmt: skip
-
-
-def torch_compiled(problem, days: int = 10) -> Contestant:
-    """The same loop, torch.compile taking several days at once."""
-    advance = torch.compile(_advance, dynamic=False)
-    contestant = torch_loop(problem, days, advance, "torch.compile")
-    contestant.note = f"the same equations, {days} days unrolled and compiled together"
-    contestant.patience = 240
-    return contestant
-
-
-def _advance(states, weather, parameters):
-    states, series = States(*states.unbind(0)), []
-    parameters = Parameters(*parameters.unbind(0))
-    for day in range(weather.shape[1]):
-        after, fluxes = HBV.step(states, Forcings(*weather[:, day].unbind(0)), parameters)
-        states = States(**after)
-        series.append(fluxes["runoff"])
-    return torch.stack(states), torch.stack(series)
 
 
 def hydrodl2(problem) -> Contestant:
@@ -103,7 +48,7 @@ def hydrodl2(problem) -> Contestant:
     def compare(days=60):
         days = min(days, problem.days)
         with torch.no_grad():
-            _close(discharge(days), problem.runoff()[:days], 1e-3, "gridhydro")
+            require_close(discharge(days), problem.runoff()[:days], 1e-3, "gridhydro")
 
     return Contestant(
         "hydrodl2", problem.size, problem.steps, forward,
@@ -188,12 +133,6 @@ def smash(problem, threads: int = 1) -> Contestant:
 
 def smash_2(problem) -> Contestant:
     return smash(problem, 2)
-
-
-def _close(theirs, ours, tolerance: float, who: str) -> None:
-    error = float((theirs - ours).detach().abs().max())
-    if not error <= tolerance:
-        raise ValueError(f"discharge is up to {error:.1e} mm d-1 away from {who}")
 
 
 def _plausible(discharge: np.ndarray, problem) -> None:

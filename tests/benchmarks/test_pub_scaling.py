@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.studies.pub_scaling import nearest, page, scores, training
+from benchmarks.studies.pub_scaling import nearest, scores, tables, training
 from benchmarks.studies.pub_scaling.job import FOLDS, FRACTIONS, Job
 from benchmarks.studies.pub_scaling.nearest import NEAREST
 from benchmarks.studies.pub_scaling.training import FEW, MANY, VARIANTS
@@ -116,7 +116,6 @@ def test_folds_that_lack_a_job_are_left_out():
 def test_differences_are_within_folds():
     folds = {("27 attributes", 25.0, fold, 0): 0.5 + 0.2 * fold for fold in range(3)}
     folds |= {("8 attributes", 25.0, fold, 0): 0.4 + 0.2 * fold for fold in range(3)}
-    found = scores.Found(None, table(folds), [0, 1, 2], None, None, [])
-    told = page.differences(found).loc["25 %", "KGE: 27 attributes - 8 attributes"]
+    told = tables.differences(table(folds)).loc["25 %", "KGE: 27 attributes - 8 attributes"]
     assert told == "+0.100 ± 0.000, 3 of 3"
     assert set(VARIANTS) < set(scores.ORDER)

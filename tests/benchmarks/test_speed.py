@@ -15,6 +15,7 @@ from benchmarks.speed import (
     peers_columns,
     peers_routing,
     routing,
+    torch_loops,
 )
 from gridhydro.columns import column
 
@@ -31,7 +32,7 @@ def rows_of(path):
 def test_columns_command_writes_table_and_figure(tmp_path, monkeypatch):
     tiny = columns.Problem(5, 2, 8)
     monkeypatch.setattr(
-        columns, "cases", lambda *_: [("tiny", tiny, ["auto", 3], [peers_columns.torch_loop])]
+        columns, "cases", lambda *_: [("tiny", tiny, ["auto", 3], [torch_loops.torch_loop])]
     )
     monkeypatch.setattr(columns.startup, "run", lambda _: [])
     monkeypatch.setattr(measure, "copy_bandwidth", lambda device: machine.copy_bandwidth("cpu", 1))
@@ -51,7 +52,7 @@ def test_columns_command_writes_table_and_figure(tmp_path, monkeypatch):
 
 def test_torch_loop_is_the_same_column():
     problem = columns.Problem(6, 1, 12)
-    loop = peers_columns.torch_loop(problem)
+    loop = torch_loops.torch_loop(problem)
     loop.check()
     for theirs, ours in zip(loop.adjoint(), problem.gradient(), strict=True):
         torch.testing.assert_close(theirs, ours, rtol=1e-4, atol=1e-6)

@@ -15,7 +15,6 @@ from benchmarks.studies.camels.scores import more_flow_than_rain
 from benchmarks.studies.camels.study import PERIODS
 from benchmarks.studies.pub_scaling import figures
 from benchmarks.studies.pub_scaling.job import FRACTIONS
-from benchmarks.studies.pub_scaling.nearest import NEAREST
 from benchmarks.studies.pub_scaling.scores import (
     KEYS,
     METRICS,
@@ -23,16 +22,10 @@ from benchmarks.studies.pub_scaling.scores import (
     collect,
     finished,
     of_jobs,
-    pooled,
-    present,
 )
+from benchmarks.studies.pub_scaling.tables import curves, differences, in_percent
 from benchmarks.studies.pub_scaling.training import read
 from gridhydro.evaluation.tables import to_markdown
-
-PAIRS = (
-    ("27 attributes", "8 attributes"), ("8 attributes", "8 linear"),
-    ("8 attributes", "no attributes"), ("8 attributes", NEAREST),
-)  # fmt: skip
 
 
 def found_in(given: Namespace) -> Found:
@@ -57,43 +50,6 @@ def held_out(found: Found, period: str) -> pd.DataFrame:
 def without_wet(found: Found) -> str:
     table = curves(found.first[~found.first["site"].isin(found.wet)])
     return f"{len(found.wet)} of all basins.\n\n{to_markdown(table)}"
-
-
-def curves(scores: pd.DataFrame) -> pd.DataFrame:
-    """A row per fraction, a column per variant and metric: median, and its spread over folds."""
-    columns = {}
-    for metric, label in METRICS.items():
-        found = pooled(scores, metric)
-        for variant in present(scores):
-            some = found.xs(variant, level="variant")
-            texts = map(spread, some["median"], some["sd"])
-            columns[f"{label}, {variant}"] = pd.Series(list(texts), some.index)
-    return in_percent(pd.DataFrame(columns))
-
-
-def spread(value: float, sd: float, digits: str = ".3f") -> str:
-    """A value and its spread, without it where there is one fold."""
-    return f"{value:{digits}}" + (f" ± {sd:.3f}" if pd.notna(sd) else "")
-
-
-def in_percent(table: pd.DataFrame) -> pd.DataFrame:
-    return table.set_axis([f"{value:g} %" for value in table.index]).rename_axis("fraction")
-
-
-def differences(found: Found) -> pd.DataFrame | None:
-    """What one variant has more than another in the same fold: mean, standard deviation over the
-    folds, and in how many of them it is above zero."""
-    medians = of_jobs(found.first)
-    rows = {}
-    for metric, label in METRICS.items():
-        table = medians.groupby(["fraction", "fold", "variant"])[metric].mean().unstack("variant")
-        for one, other in PAIRS:
-            if {one, other} <= set(table):
-                gain = (table[one] - table[other]).groupby("fraction")
-                rows[f"{label}: {one} - {other}"] = gain.agg(
-                    lambda g: f"{spread(g.mean(), g.std(), '+.3f')}, {(g > 0).sum()} of {len(g)}"
-                )
-    return in_percent(pd.DataFrame(rows)) if rows else None
 
 
 def own(found: Found) -> pd.DataFrame | None:
@@ -161,7 +117,7 @@ PAGE = Page(
             for period, days in PERIODS.items()
         },
         "The first without the basins with more flow than rain": without_wet,
-        "Differences of the medians of each fold": differences,
+        "Differences of the medians of each fold": lambda found: differences(found.first),
         "Calibrated at the basins themselves": own,
         "Choice of steps, on basins that fold 0 trains on": choices,
         "Cost": costs,

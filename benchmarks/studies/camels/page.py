@@ -31,10 +31,10 @@ def read(given: Namespace) -> Found:
 
 def temporal(found: Found) -> str:
     tables, excluded = found.temporal, more_flow_than_rain(found.setup)
-    title = f"without the {len(excluded)} basins whose flow exceeds their rain"
+    few = f"without the {len(excluded)} basins whose flow exceeds their rain"
     parts = [
-        f"Medians over {which}, {'-'.join(PERIODS['test'])}:\n\n{medians(tables, without)}"
-        for which, without in (("all basins", None), (title, excluded))
+        f"Medians {which}, {'-'.join(PERIODS['test'])}:\n\n{medians(tables, without)}"
+        for which, without in (("over all basins", None), (few, excluded))
     ]
     return "\n\n".join(parts)
 

@@ -59,7 +59,7 @@ def test_a_job_scores_what_is_held_out_and_is_not_done_again(setup, tmp_path, ca
     assert capsys.readouterr().out.splitlines() == [folder, f"{folder}: done before"]
     table, jobs = scores.collect(tmp_path / "held-out")
     split = job.split(list(setup.domain.gauges.index), setup.training.period)
-    assert set(table["site"]) == set(split.test_gauges) and len(table) == 2 * 40
+    assert set(table["gauge"]) == set(split.test_gauges) and len(table) == 2 * 40
     assert jobs.loc[("8 linear", 2.0, 0, 0), "basins"] == 8
     assert table["kge_2012"].median() > -0.5
 
@@ -88,7 +88,7 @@ def table(medians) -> pd.DataFrame:
             gauge = f"{fold}-{i}"
             job = dict(zip(scores.KEYS, (variant, fraction, fold, draw), strict=True))
             values = dict.fromkeys(training.SCORES[2:], value + away)
-            rows.append(job | {"site": gauge, "period": "training"} | values)
+            rows.append(job | {"gauge": gauge, "period": "training"} | values)
     return pd.DataFrame(rows)
 
 

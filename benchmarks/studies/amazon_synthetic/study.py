@@ -25,7 +25,8 @@ from benchmarks import jobs, options
 from benchmarks.studies.storage import middles
 from gridhydro.evaluation import metrics
 from gridhydro.io import export
-from gridhydro.synthetic.amazon import generate, make_rehearsal
+from gridhydro.synthetic.amazon import make_amazon
+from gridhydro.synthetic.amazon_folder import write_amazon
 from gridhydro.synthetic.amazon_observations import COLUMN, SPINUP, forcing, surface
 
 PERIODS = {"training": ("2003", "2012"), "test": ("2013", "2016")}
@@ -59,7 +60,7 @@ def main(given: Namespace) -> None:
     warnings.simplefilter("ignore")
     folder = given.out / "world"
     made = (folder / "twsa.nc").exists()
-    world = make_rehearsal(given.data) if made else generate(folder, given.data)
+    world = make_amazon(given.data) if made else write_amazon(folder, given.data)
     land = surface(world)
     weather = forcing(world, land)
     for name in given.configurations:
@@ -119,14 +120,8 @@ def run_job(job: Path, name: str, world, land, weather, folder: Path, given: Nam
 def score(run, discharge, storage) -> dict[str, pd.DataFrame]:
     """NSE of each gauge and each tile in both periods."""
     windows = storage.windows(run.forcing.times)
-    _, simulation = run._simulation(None, (), windows.averages)
-    times = run.forcing.times
-    index = pd.DatetimeIndex(times, name="time")
-    simulated = pd.DataFrame(simulation.discharge.numpy(), index, list(discharge.columns))
-    gauges = [
-        run.evaluate(discharge, period, name=name, simulated=simulated)
-        for name, period in PERIODS.items()
-    ]
+    simulation = run.simulation((), windows.averages)
+    gauges = [run.evaluate(discharge, period, name=name) for name, period in PERIODS.items()]
     found, observed = storage.anomalies(simulation.storage, windows), storage.observed(windows)
     tiles = score_tiles(storage, found.numpy(), observed.numpy())
     return {"gauges": pd.concat(gauges, ignore_index=True), "tiles": tiles}

@@ -80,7 +80,7 @@ def distribution_held_out(found: Found, study: str) -> Figure | None:
 
 def score_map(found: Found, variant: str) -> Figure | None:
     """Of the first seed; None where it has not been trained."""
-    scores = found.first(variant, "scores-test.csv", dtype={"site": str})
+    scores = found.first(variant, "scores-test.csv", dtype={"gauge": str})
     if scores is None:
         return None
     gauges = found.setup.domain.gauges.index

@@ -16,7 +16,7 @@ from gridhydro.config.load import Setup
 from gridhydro.evaluation import metrics
 from gridhydro.evaluation.tables import compare, to_markdown
 
-METRICS = ("nse", "kge", "correlation", "bias", "fhv", "flv", "rmse_low", "rmse_high")
+METRICS = ("nse", "kge", "correlation", "percent_bias", "fhv", "flv", "rmse_low", "rmse_high")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Found:
 
 
 def scores(folder: Path, period: str) -> pd.DataFrame:
-    return pd.read_csv(folder / f"scores-{period}.csv", dtype={"site": str})
+    return pd.read_csv(folder / f"scores-{period}.csv", dtype={"gauge": str})
 
 
 def medians(tables: dict[str, pd.DataFrame], without: list[str] | None = None) -> str:

@@ -19,8 +19,8 @@ import torch
 
 import gridhydro as gh
 from benchmarks import jobs, options
+from gridhydro.config.build_model import build_model, make_split
 from gridhydro.config.load import Setup, load
-from gridhydro.config.train_domain import build_model, make_split
 from gridhydro.io import export
 from gridhydro.training.batches import Batches
 
@@ -101,9 +101,8 @@ def run(job: Job, setup: Setup, out: Path) -> None:
     trained.save_model(folder)
     untrained = () if setup.model.column == "lstm" else UNTRAINED
     series = trained.simulate(outputs=untrained)
-    simulated = series["discharge"].transpose("time", "gauge").to_pandas()
     for name, period in PERIODS.items():
-        scores = trained.evaluate(setup.discharge, period, name=name, simulated=simulated)
+        scores = trained.evaluate(setup.discharge, period, name=name)
         scores.to_csv(folder / f"scores-{name}.csv", index=False)
     test = series.sel(time=slice(*PERIODS["test"]))
     export.write_dataset(folder / "discharge.nc", test[["discharge"]])

@@ -32,7 +32,7 @@ def against_known(means: pd.DataFrame, index: pd.Series, lost: pd.Series) -> dic
     taken = untrained_variables.spatial(means["actual_evapotranspiration"], lost)
     return {
         "BFI correlation": flow["correlation"], "BFI rmse": flow["rmse"],
-        "ET correlation": taken["correlation"], "ET error mm d-1": taken["mean_error"],
+        "ET correlation": taken["correlation"], "ET error mm d-1": taken["bias"],
     }  # fmt: skip
 
 

@@ -51,12 +51,12 @@ def collect(runs: Path, observed: pd.DataFrame) -> dict[tuple[float, int], dict]
     found = {}
     for folder in jobs.finished(runs, "weight-*/seed-*"):
         about = jobs.about(folder)
-        discharge = pd.read_csv(folder / "scores-discharge.csv", dtype={"site": str})
+        discharge = pd.read_csv(folder / "scores-discharge.csv", dtype={"gauge": str})
         simulated = pd.read_csv(folder / "storage.csv", index_col=0, parse_dates=True)
         stored = score_storage(simulated, observed)
         means = pd.read_csv(folder / "means.csv", dtype={"gauge": str}).set_index("gauge")
         found[about["weight"], about["seed"]] = dict(
-            about=about, discharge=discharge.set_index(["period", "site"]),
+            about=about, discharge=discharge.set_index(["period", "gauge"]),
             storage=stored.set_index(["period", "gauge"]), series=simulated, means=means,
         )  # fmt: skip
     return found

@@ -22,8 +22,8 @@ import pandas as pd
 import gridhydro as gh
 from benchmarks import jobs, options
 from benchmarks.studies.storage import middles
+from gridhydro.config.build_model import build_model
 from gridhydro.config.load import load
-from gridhydro.config.train_domain import build_model
 from gridhydro.evaluation import metrics
 from gridhydro.io import read_grace
 
@@ -96,18 +96,16 @@ def score(run, setup, storage):
     each basin its mean flows of the test period (mm d-1) and its parameters."""
     windows = storage.windows(run.forcing.times)
     names = list(setup.domain.gauges.index)
-    _, simulation = run._simulation(None, MEANS, windows.averages)
+    simulation = run.simulation(MEANS, windows.averages)
     index = pd.DatetimeIndex(run.forcing.times, name="time")
-    simulated = pd.DataFrame(simulation.discharge.numpy(), index, names)
     gauges = pd.concat(
-        run.evaluate(setup.discharge, period, name=name, simulated=simulated)
-        for name, period in PERIODS.items()
+        run.evaluate(setup.discharge, period, name=name) for name, period in PERIODS.items()
     )
     found = storage.anomalies(simulation.storage.double(), windows).numpy()
     series = pd.DataFrame(found, middles(storage).rename("time"), names)
     days = slice(*index.slice_locs(*PERIODS["test"]))
     means = {name: values[days].mean(0) for name, values in simulation.outputs.items()}
-    return gauges, series, pd.DataFrame(means | run._mean_parameters(), names).rename_axis("gauge")
+    return gauges, series, pd.DataFrame(means | run.mean_parameters(), names).rename_axis("gauge")
 
 
 def of_grace(setup, storage) -> pd.DataFrame:

@@ -64,7 +64,7 @@ def scores(found: Found) -> pd.DataFrame:
         table = pd.read_csv(job / "scores.csv").set_index("period")
         row = label | {"epochs": about["epochs"]}
         row |= {f"{m.upper()} {p}": table.loc[p, m] for p in table.index for m in ("kge", "nse")}
-        row |= {f"bias {p} %": table.loc[p, "bias"] for p in table.index}
+        row |= {f"bias {p} %": table.loc[p, "percent_bias"] for p in table.index}
         rows.append(row | {"seconds": about["seconds"]})
     return pd.DataFrame(rows)
 

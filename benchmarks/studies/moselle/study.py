@@ -23,8 +23,8 @@ import pandas as pd
 import gridhydro as gh
 from benchmarks import jobs, options
 from benchmarks.studies.moselle import land
+from gridhydro.config.build_model import build_model
 from gridhydro.config.load import load
-from gridhydro.config.train_domain import build_model
 from gridhydro.io import export
 
 DOMAIN = "moselle"
@@ -69,7 +69,8 @@ def parts(kind: str, setup, seed: int):
     else:
         whole = {"river_lag": surface.defaults["river_lag"] * surface.reservoirs}
         more |= dict(network="none", defaults=surface.defaults | whole)
-    forcing = setup.forcing.assign(surface.forcing(setup.forcing["time"].values).data_vars)
+    weather = setup.forcing.dataset(setup.domain)
+    forcing = weather.assign(surface.forcing(setup.times).data_vars)
     return gh.Model(setup.domain, **more), forcing
 
 
@@ -87,14 +88,14 @@ def run_job(job: Path, kind: str, setup, seed: int, epochs: int | None) -> None:
     series = run.simulate(outputs=BUDGET)
     simulated = series["discharge"].transpose("time", "gauge").to_pandas()
     scores = [
-        run.evaluate(setup.discharge, period, name=name, simulated=simulated)
+        run.evaluate(setup.discharge, period, name=name)
         for name, period in (("training", given.period), ("validation", given.validation))
     ]
     pd.concat(scores).to_csv(job / "scores.csv", index=False)
     simulated.round(3).to_csv(job / "discharge.csv")
     weights = setup.domain.area / setup.domain.area.sum()
     means = {name: setup.domain.pack(series[name]) @ weights for name in BUDGET}
-    means["precipitation"] = setup.domain.pack(setup.forcing["precipitation"]) @ weights
+    means["precipitation"] = setup.forcing.by_field()["precipitation"].values @ weights
     pd.DataFrame(means, simulated.index).round(4).to_csv(job / "budget.csv")
     run.history.to_csv(job / "history.csv", index=False)
     export.write_dataset(job / "parameters.nc", run.parameters)

@@ -22,7 +22,7 @@ def scaling(found: Found) -> Figure:
         _curves(axis, first, metric)
         if found.calibrated is not None:
             own = found.calibrated
-            here = own[own["site"].isin(first["site"]) & (own["period"] == "training")]
+            here = own[own["gauge"].isin(first["gauge"]) & (own["period"] == "training")]
             axis.axhline(here[metric].median(), color="0.45", lw=1, label="calibrated there")
         if metric == "kge_2012":
             axis.plot(

@@ -32,12 +32,12 @@ def found_in(given: Namespace) -> Found:
     scores, jobs = collect(given.runs / "held-out")
     scores, folds = finished(scores)
     file = given.runs / "calibrated" / "scores.csv"
-    calibrated = pd.read_csv(file, dtype={"site": str}) if file.exists() else None
+    calibrated = pd.read_csv(file, dtype={"gauge": str}) if file.exists() else None
     return Found(given.runs, scores, folds, jobs, calibrated, more_flow_than_rain(read(given.data)))
 
 
 def told(found: Found) -> str:
-    basins = found.scores["site"].nunique()
+    basins = found.scores["gauge"].nunique()
     draws = "; ".join(f"{fraction:g} %: {number}" for fraction, number in FRACTIONS.items())
     folds = ", ".join(map(str, found.folds))
     return f"{folds}; {basins} basins held out. Draws of the basins trained on: {draws}."
@@ -48,14 +48,14 @@ def held_out(found: Found, period: str) -> pd.DataFrame:
 
 
 def without_wet(found: Found) -> str:
-    table = curves(found.first[~found.first["site"].isin(found.wet)])
+    table = curves(found.first[~found.first["gauge"].isin(found.wet)])
     return f"{len(found.wet)} of all basins.\n\n{to_markdown(table)}"
 
 
 def own(found: Found) -> pd.DataFrame | None:
     if found.calibrated is None:
         return None
-    here = found.calibrated[found.calibrated["site"].isin(found.scores["site"])]
+    here = found.calibrated[found.calibrated["gauge"].isin(found.scores["gauge"])]
     table = here.groupby("period", sort=False)[list(METRICS)].median()
     table.insert(0, "basins", here.groupby("period").size())
     return table.rename(columns=METRICS)

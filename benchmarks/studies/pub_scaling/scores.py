@@ -45,7 +45,7 @@ def collect(runs: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         name = next(v for v in ORDER if v.replace(" ", "-") == variant)
         values = (name, float(fraction.split("-")[1]), int(fold), int(draw))
         job = dict(zip(KEYS, values, strict=True))
-        table = pd.read_csv(folder / "scores.csv", dtype={"site": str})
+        table = pd.read_csv(folder / "scores.csv", dtype={"gauge": str})
         tables.append(table.assign(**job))
         told = jobs.about(folder)
         about.append(job | {k: told.get(k) for k in ("basins", "steps", "seconds", "loss")})

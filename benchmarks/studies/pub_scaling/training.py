@@ -15,12 +15,12 @@ import gridhydro as gh
 from benchmarks import jobs
 from benchmarks.studies.camels.study import PERIODS
 from benchmarks.studies.pub_scaling.job import Job
-from gridhydro.base.arguments import days
+from gridhydro.base.periods import days
 from gridhydro.config.load import Setup, load
 from gridhydro.training.batches import Batches
 
 DOMAIN = "camels_us_400"
-SCORES = ["site", "period", "kge_2012", "nse", "kge", "correlation", "bias"]
+SCORES = ["gauge", "period", "kge_2012", "nse", "kge", "correlation", "percent_bias"]
 
 # nearest to the predictors of Beck et al. (2020, doi:10.1029/2019JD031485): humidity, mean
 # precipitation, mean potential evaporation, NDVI, open water, slope, sand, clay
@@ -109,11 +109,9 @@ def run_job(job: Job, setup: Setup, out: Path) -> None:
 
 def keep(folder: Path, run, setup: Setup, gauges, **about) -> None:
     """Scores of these gauges in both periods, and last what says that the job is done."""
-    simulated = run.discharge()
     observed = setup.discharge.sel(gauge=list(gauges))
     scores = pd.concat(
-        run.evaluate(observed, period, name=name, simulated=simulated)
-        for name, period in PERIODS.items()
+        run.evaluate(observed, period, name=name) for name, period in PERIODS.items()
     )
     folder.mkdir(parents=True, exist_ok=True)
     scores[SCORES].round(5).to_csv(folder / "scores.csv", index=False)

@@ -105,7 +105,7 @@ def scores(box: BlackBox, twin: Twin, simulated: xr.Dataset) -> pd.DataFrame:
         for group, chosen in groups.items():
             pairs = [(s.sel(gauge=g).values, o.sel(gauge=g).values) for g in chosen]
             row = {"output": field.name, "gauges": group}
-            for name in ("nse", "correlation", "rmse", "bias"):
+            for name in ("nse", "correlation", "rmse", "percent_bias"):
                 row[name] = np.nanmedian([metrics.METRICS[name](*pair) for pair in pairs])
             rows.append(row)
     return pd.DataFrame(rows)

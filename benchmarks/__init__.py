@@ -1,1 +1,1 @@
-"""Speed of the column kernels, of routing and of training, beside other codes in the same run."""
+"""Measurements of speed and studies of what models learn: `python -m benchmarks` names them all."""

@@ -1,0 +1,1 @@
+"""Speed of kernels, routing, training and calibration, beside other codes in the same run."""

@@ -1,0 +1,150 @@
+"""A year of river routing over the global half-degree network, beside other codes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.speed import measure, peers_routing
+from benchmarks.speed.contest import Contestant, contest
+from benchmarks.speed.peers_columns import invite
+from gridhydro.domain.network import Network
+from gridhydro.model.routing import route
+
+SUBSTEPS = 4
+CELLS = 67_420  # of DDM30
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Runoff of a year into a network, a lag and a number of reservoirs in every cell."""
+
+    network: Network
+    days: int
+    reservoirs: int
+    delay: int
+    device: str = "cpu"
+    dtype: torch.dtype = torch.float32
+
+    @property
+    def steps(self) -> int:
+        return self.network.size * self.days
+
+    @property
+    def size(self) -> str:
+        return f"{self.network.size:,} cells x {self.days} d x {SUBSTEPS}"
+
+    @cached_property
+    def runoff(self) -> torch.Tensor:
+        generator = torch.Generator(self.device).manual_seed(1)
+        shape = (self.days, self.network.size)
+        random = torch.rand(shape, generator=generator, device=self.device, dtype=self.dtype)
+        return torch.where(random < 0.4, -6 * torch.log1p(-2.4 * random), 0.0).requires_grad_()
+
+    @cached_property
+    def lag(self) -> torch.Tensor:
+        fraction = np.random.default_rng(2).random(self.network.size)
+        lag = torch.as_tensor(0.1 + fraction, dtype=self.dtype, device=self.device)
+        return (lag / self.reservoirs).requires_grad_()
+
+    @cached_property
+    def cotangent(self) -> torch.Tensor:
+        return torch.full_like(self.runoff, 1 / self.runoff.numel(), requires_grad=False)
+
+    def outflow(self, **options) -> torch.Tensor:
+        return route(
+            self.runoff, self.network, self.lag, self.reservoirs,
+            substeps=SUBSTEPS, delay=self.delay, **options,
+        )[0]  # fmt: skip
+
+    def gradient(self, **options):
+        outflow = self.outflow(**options)
+        return torch.autograd.grad(outflow, (self.runoff, self.lag), self.cotangent)
+
+
+def ours(problem: Problem, **options) -> Contestant:
+    def forward():
+        with torch.no_grad():
+            problem.outflow(**options)
+
+    series = problem.steps * problem.dtype.itemsize
+    # forward: runoff and outflow; for the adjoint the cotangent, the gradient to the runoff, and
+    # the numbers per cell and sub-step kept for the gradient to the lag, written and read
+    adjoint = 2 + 2 + 2 * SUBSTEPS
+    return Contestant(
+        "gridhydro", problem.size, problem.steps, forward, lambda: problem.gradient(**options),
+        bytes=(2 * series, adjoint * series),
+        note=f"delay {problem.delay}, gradient to runoff and lag",
+    )  # fmt: skip
+
+
+def plain_torch(problem: Problem) -> Contestant:
+    """The reference: torch operations level by level in every sub-step."""
+    short = Problem(problem.network, 1, problem.reservoirs, problem.delay, problem.device)
+    contestant = ours(short, backend="torch")
+    contestant.name, contestant.eager, contestant.bytes = "torch loop", True, (np.nan, np.nan)
+    contestant.note = "the same scheme, torch operations level by level"
+    return contestant
+
+
+def check(device: str) -> None:
+    """Refuse to measure kernels that do not agree with the plain loop."""
+    for delay in (0, 1):
+        problem = Problem(synthetic(300), 5, 3, delay, device, torch.float64)
+        pairs = [(problem.outflow(), problem.outflow(backend="torch"))]
+        pairs += zip(problem.gradient(), problem.gradient(backend="torch"), strict=True)
+        for name, pair in zip(("outflow", "d runoff", "d lag"), pairs, strict=True):
+            fast, plain = (values.detach() for values in pair)
+            error = float((fast - plain).abs().max() / plain.abs().max())
+            if not error <= 1e-9:
+                raise SystemExit(
+                    f"refusing to measure: {name} of the {device} kernel is {error:.1e} away from "
+                    f"the plain loop at delay {delay}; run the tests"
+                )
+
+
+def synthetic(cells: int) -> Network:
+    """A random forest of rivers, about as deep as DDM30 where it is as large."""
+    random = np.random.default_rng(3)
+    downstream = np.arange(cells) - random.integers(1, max(2, cells // 100), cells)
+    return Network.from_downstream(np.where(downstream < 0, -1, downstream))[0]
+
+
+def global_network() -> tuple[str, Network]:
+    """DDM30 from the folder of the data sets, or a synthetic network of its size; the note of each
+    row says which."""
+    folder = os.environ.get("GRIDHYDRO_DATA") or os.environ.get("GRIDHYDRO_TEST_DATA", "")
+    path = Path(folder) / "ddm30/ddm30_global_30min.nc"
+    if not path.exists():
+        return "synthetic", synthetic(CELLS)
+    import xarray as xr
+
+    from gridhydro.domain.domain import Domain
+
+    with xr.open_dataset(path) as opened:
+        domain = Domain.from_d8(opened.flow_direction.load(), "watergap", crs="EPSG:4326")
+    return "DDM30", domain.network
+
+
+def run(device: str, quick: bool, bandwidth: float) -> Iterator[dict]:
+    check(device)
+    name, network = ("synthetic", synthetic(3000)) if quick else global_network()
+    days = 30 if quick else 365
+    few = dict(repeats=2, budget=5.0) if quick else {}
+    peers = peers_routing
+    rivals = [peers.numba_loop, plain_torch, peers.earthkit, peers.diffroute]
+    for reservoirs, delay in ((5, 1), (1, 0)):
+        problem = Problem(network, days, reservoirs, delay, device)
+        contestants = [ours(problem), *(invite(rival, problem) for rival in rivals)]
+        for row in contest(f"cascade of {reservoirs}", contestants, bandwidth, device, **few):
+            yield row | {"note": f"{name} network, {row['note']}" if "runs" in row else row["note"]}
+
+
+arguments = measure.arguments
+main = measure.measurement("routing", run)

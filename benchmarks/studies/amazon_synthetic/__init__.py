@@ -1,0 +1,1 @@
+"""A synthetic experiment: the distributed hybrid on a generated Amazon whose truth is known."""

@@ -1,0 +1,1 @@
+"""GRACE on the tiles of the Amazon."""

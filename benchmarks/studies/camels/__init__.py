@@ -1,0 +1,1 @@
+"""The HBV family on 400 basins of CAMELS-US."""

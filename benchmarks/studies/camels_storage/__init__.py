@@ -1,0 +1,1 @@
+"""Discharge and GRACE together on 400 basins of CAMELS-US."""

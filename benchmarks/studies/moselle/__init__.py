@@ -1,0 +1,1 @@
+"""HydroPy's column beside HBV on the upper Moselle."""

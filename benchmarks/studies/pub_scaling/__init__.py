@@ -1,0 +1,1 @@
+"""Ungauged basins against the fraction of basins trained on."""

@@ -1,0 +1,1 @@
+"""A synthetic experiment: soil moisture of a generated region, networks beside calibration."""

@@ -1,0 +1,1 @@
+"""Synthetic experiments: parameters learned through surrogates of models that hide theirs."""

@@ -80,6 +80,14 @@ def test_storage_is_kept_for_the_periods_asked_for_last(run, calls):
     assert run.simulation((), all_days).storage.shape == (1, run.forcing.size)
     again = run.simulation((), months).storage
     assert len(calls) == 4 and torch.equal(again, by_month)
+    # as many periods of other days, other weights, a period more without days
+    label = months.row.numpy().astype(int)
+    later = gh.Averages.of_labels(np.append(label[10:], label[-10:]), months.count)
+    halves = gh.Averages(months.row, months.weight / 2, months.count)
+    longer = gh.Averages(months.row, months.weight, months.count + 1)
+    for count, other in enumerate((later, halves, longer), start=5):
+        found = run.simulation((), other).storage
+        assert len(calls) == count and len(found) == other.count
 
 
 @pytest.mark.parametrize("change", ["weights", "data", "forcing", "start"])
@@ -104,10 +112,13 @@ def test_a_run_that_changes_is_simulated_anew(run, calls, change):
 def test_another_forcing_is_neither_kept_nor_scored_for_the_folder(run, calls):
     warmer = basins().forcing.assign(temperature=basins().forcing["temperature"] + 3)
     warmer["temperature"].attrs["units"] = "degC"
+    own = run.discharge()
     changed = run.discharge(warmer)
     run.evaluate(basins().discharge, PERIOD, forcing=warmer)
-    assert len(calls) == 2 and run.kept.simulation is None and run.scores is None
-    assert not np.allclose(changed, run.discharge())
+    assert len(calls) == 3 and run.scores is None
+    assert not np.allclose(changed, own)
+    pd.testing.assert_frame_equal(run.discharge(), own)
+    assert len(calls) == 3
 
 
 def test_spin_up_cycles_end_with_the_training(forcing):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable
+from numbers import Real
 
 
 def whole(name: str, value, least: int) -> int:
@@ -15,6 +17,13 @@ def whole(name: str, value, least: int) -> int:
     if number is None or isinstance(value, bool) or number < least:
         raise ValueError(f"{name} is {value!r}, should be a whole number, {least} or more")
     return number
+
+
+def number(name: str, value, least: float = -math.inf) -> float:
+    """A number, numpy's too, as a float; ValueError for any other and one below `least`."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not value >= least:
+        raise ValueError(f"{name} is {value!r}, should be a number, {least:g} or more")
+    return float(value)
 
 
 def fraction(name: str, value) -> float:

@@ -46,7 +46,7 @@ basins or cells, and the data folder. The column, its scheme, fixed parameters,
 the unit hydrograph, the loss, the periods and the gauges are those of the file;
 networks, attributes and components are not used.
 
-Writes into the folder of the run: metrics.csv, parameters.nc, search.nc (the
+Writes into the folder of the run: metrics.csv, parameters.nc, calibration.nc (the
 loss of every basin by the number of runs), fluxes.nc and figures/, and prints
 the scores.
 """
@@ -109,12 +109,12 @@ def add_calibrate(commands) -> None:
         "--target", metavar="NAME", help="fit this one of the file's targets instead of discharge"
     )
     parser.add_argument(
-        "--complexes", type=int, default=7, metavar="N",
-        help="complexes into which the population is shuffled; 7 if left out",
+        "--complexes", type=int, metavar="N",
+        help="complexes into which the population is shuffled, instead of the file's",
     )  # fmt: skip
     parser.add_argument(
-        "--runs", type=int, default=5000, metavar="N",
-        help="most runs of the model at each basin; 5000 if left out",
+        "--runs", type=int, metavar="N",
+        help="most runs of the model at each basin, instead of the file's",
     )  # fmt: skip
     parser.add_argument("--seed", type=int, metavar="N", help="instead of the file's")
     takes_device(parser)
@@ -172,7 +172,7 @@ def _calibrate(options: Namespace) -> None:
     from gridhydro.config.calibrate_domain import calibrate_domain
 
     scores = calibrate_domain(
-        *place, method=options.method, complexes=options.complexes, max_runs=options.runs,
+        *place, changes={"complexes": options.complexes, "max_runs": options.runs},
         target=options.target, resume=options.resume, seed=options.seed, device=options.device,
     )  # fmt: skip
-    print_scores(place[-1], scores, "parameters.nc, search.nc, figures")
+    print_scores(place[-1], scores, "parameters.nc, calibration.nc, figures")

@@ -93,21 +93,33 @@ def _history(setup: Setup) -> History:
 
 def _trained(setup: Setup) -> list[str]:
     """The gauges that a domain file trains on."""
-    split, held_out = make_split(setup), setup.training.held_out
-    among = setup.domain.gauges.index if split is None else split.train_gauges
-    return [gauge for gauge in among if gauge not in held_out]
+    split = make_split(setup)
+    return list(setup.domain.gauges.index if split is None else split.train_gauges)
 
 
 def make_split(setup: Setup) -> Split | None:
-    """The split of gauges that the domain file asks for, such as one fold of several.
+    """The split of gauges that the domain file asks for, such as one fold of several; without
+    those that it holds out by name.
 
     [training] split = { kind = "pub", folds = 10, fold = 0, seed = 0 }, of random folds ("spatial"
     is another name of it, "spatiotemporal" tests in the validation period), or
     { kind = "pur", groups = 5, fold = 0 }, of bands of longitude.
     """
+    place, held_out = f"{setup.source}, [training]", list(setup.training.held_out)
+    split = _fold(setup) if setup.training.split is not None else None
+    if not held_out:
+        return split
+    gauges = list(setup.domain.gauges.index)
+    refuse_unknown(f"{place}: held_out", held_out, gauges)
+    with named(f"{place}: held_out"):
+        if split is None:
+            return splits.hold_out(gauges, held_out, setup.training.period)
+        return split.without(held_out)
+
+
+def _fold(setup: Setup) -> Split:
+    """The fold of gauges that key `split` describes."""
     given, settings = setup.training.split, setup.training
-    if given is None:
-        return None
     place = f"{setup.source}, [training]: split"
     options, gauges = dict(given), setup.domain.gauges
     kind, fold = options.pop("kind", None), options.pop("fold", 0)

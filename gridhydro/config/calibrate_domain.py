@@ -1,20 +1,26 @@
-"""From a domain file to parameters searched at every basin: `gridhydro calibrate` from Python."""
+"""From a domain file to parameters of every basin alone: `gridhydro calibrate` from Python."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import torch
 
+from gridhydro.base.periods import days
 from gridhydro.config.build_model import make_split
 from gridhydro.config.load import Setup, load
 from gridhydro.config.score_domain import behind_warmup, finish
 from gridhydro.config.train_domain import announce, begin
+from gridhydro.model.model import Model
+from gridhydro.nets.options import ParameterNetwork
 from gridhydro.observations.targets import Target
-from gridhydro.training.batches import Batches
 from gridhydro.training.calibration.calibrate import calibrate
 from gridhydro.training.calibration.objective import refuse_rivers
+from gridhydro.training.options import Checkpoints, Session
+from gridhydro.training.splits import Split
 
 
 def calibrate_domain(
@@ -22,51 +28,70 @@ def calibrate_domain(
     data: str | Path | None,
     out: str | Path,
     *,
-    method: str = "sceua",
-    complexes: int = 7,
-    max_runs: int = 5000,
+    changes: Mapping[str, object] | None = None,
     target: str | None = None,
     resume: bool = False,
     seed: int | None = None,
     device: str | torch.device | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Search every basin of a domain file by itself, score both periods, export into `out`.
+    """Calibrate every basin of a domain file by itself, score both periods, export into `out`.
 
     Of the file count the data, the column and its scheme, `fixed`, the routing, the loss, the
-    periods, the warm-up, and which gauges are trained on; networks, attributes and components do
-    not. It is discharge that is fitted, or the file's `target` of this name, by its own loss. A
-    seed takes the place of the file's. Returns the scores of discharge.
+    periods, the warm-up, which gauges are trained on, and the section [calibration], with the keys
+    of `gridhydro.SCEUA`; networks, attributes and components do not. `changes` take the place of
+    keys of that section. It is discharge that is fitted, or the file's `target` of this name, by
+    its own loss. A seed takes the place of the file's. Returns the scores of discharge.
     """
     setup = load(domain, data)
     chosen = None if target is None else _named(setup, target)
-    options, settings = setup.model, setup.training
+    settings = setup.training
     _refuse(setup, chosen)
-    split = make_split(setup)
-    period = settings.period if split is None else split.train_period
-    gauges = setup.domain.gauges.index if split is None else split.train_gauges
-    gauges = [gauge for gauge in gauges if gauge not in settings.held_out]
-    spinup = settings.spinup
-    if settings.batches is not None:
-        spinup = Batches(**settings.batches).warmup
-        period = behind_warmup(setup, period, setup.times)
+    changes = {name: value for name, value in (changes or {}).items() if value is not None}
+    method = replace(setup.calibration, **changes)
+    period, spinup = _scored(setup)
     out = Path(out)
     begin(out, setup, {}, resume)
     if progress:
-        fitted = f"each site by itself ({method}), fitted to {target or 'discharge'}"
-        announce(setup, f"{options.column}, {fitted}")
+        fitted = f"fitted to {target or 'discharge'}"
+        announce(setup, f"{setup.model.column}, each basin or cell by itself (SCE-UA), {fitted}")
+    seed = settings.seed if seed is None else seed
     run = calibrate(
-        setup.domain, options.column, setup.forcing,
-        setup.discharge if chosen is None else None, target=chosen,
-        loss=settings.loss if chosen is None else None, period=period, spinup=spinup,
-        method=method, complexes=complexes, max_runs=max_runs,
-        gauges=gauges if setup.domain.lumped else None, fixed=options.fixed,
-        unit_hydrograph=options.routing.of if options.routing and setup.domain.lumped else None,
-        scheme=options.scheme, device=device, out=out,
-        properties=None if setup.land is None else setup.land.properties, resume=resume,
-        seed=settings.seed if seed is None else seed, progress=progress,
-    )  # fmt: skip
+        _model(setup, seed),
+        setup.forcing,
+        setup.discharge if chosen is None else None,
+        target=chosen,
+        period=period,
+        spinup=spinup,
+        loss=settings.loss if chosen is None else None,
+        method=method,
+        checkpoints=Checkpoints(out, resume, **settings.checkpoints),
+        session=Session(seed=seed, device=device or settings.device, progress=progress),
+    )
     return finish(run, setup, out)
+
+
+def _scored(setup: Setup) -> tuple[tuple[str, str] | Split, int]:
+    """The period that is scored, of rasters without a choice of gauges, and the days before it."""
+    settings, split = setup.training, make_split(setup)
+    period = settings.period if split is None else split.train_period
+    spinup = settings.spinup.days
+    if settings.batches is not None:
+        spinup = settings.batches.warmup
+        period = behind_warmup(setup, period, setup.times)
+    if split is None or not setup.domain.lumped:
+        return period, spinup
+    return replace(split, train_period=days(period)), spinup
+
+
+def _model(setup: Setup, seed: int) -> Model:
+    """The model of the file with free parameters in each cell."""
+    options = setup.model
+    return Model(
+        setup.domain, options.column, network=ParameterNetwork("free", seed=seed),
+        fixed=options.fixed, routing=options.routing, scheme=options.scheme,
+        properties=None if setup.land is None else setup.land.properties,
+    )  # fmt: skip
 
 
 def _named(setup: Setup, name: str) -> Target:
@@ -82,20 +107,20 @@ def _refuse(setup: Setup, target: Target | None) -> None:
     if target is None and not setup.training.fit_discharge:
         there = ", ".join(one.name for one in setup.targets) or "none in it"
         raise ValueError(
-            f"{setup.source}, [training]: fit_discharge is false, and a search fits one series: "
-            f"name a target of the file ({there}) with --target, or take fit_discharge out"
+            f"{setup.source}, [training]: fit_discharge is false, and a calibration fits one "
+            f"series: name a target of the file ({there}) with --target, or take fit_discharge out"
         )
     if target is None:
         refuse_rivers(setup.domain)
     wrong = {
         "column": setup.model.column == "lstm" and "lstm",
         "correction": setup.model.correction,
-        "spinup_cycles": setup.training.spinup_cycles,
-        "start": setup.training.start != "empty" and setup.training.start,
+        "spinup: cycles": setup.training.spinup.cycles,
+        "spinup: start": setup.training.spinup.near_equilibrium and setup.training.spinup.start,
     }
     for key, value in wrong.items():
         if value:
             raise ValueError(
-                f"{setup.source}: {key} = {value!r} is not for a search at each site: take it out, "
-                "or train"
+                f"{setup.source}: {key} = {value!r} is not for a calibration of each cell: take it "
+                "out, or train"
             )

@@ -11,13 +11,19 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base import calendar
-from gridhydro.base.arguments import fraction, one_of
+from gridhydro.base.arguments import fraction
 from gridhydro.columns import HBV
 from gridhydro.columns import column as column_named
 from gridhydro.config.domain import GAUGES
 from gridhydro.config.find import data_folder, find
 from gridhydro.config.model import read_model
-from gridhydro.config.parse import named, read_options, refuse_unknown, refuse_unused
+from gridhydro.config.parse import (
+    named,
+    read_options,
+    refuse_renamed,
+    refuse_unknown,
+    refuse_unused,
+)
 from gridhydro.config.presets import configured
 from gridhydro.config.raster import read_rasters, read_storage
 from gridhydro.config.sections import ModelOptions, TrainingOptions
@@ -28,18 +34,24 @@ from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.land_surface import LandSurface
 from gridhydro.observations.storage import StorageObservations
 from gridhydro.observations.targets import Target
-from gridhydro.training.batches import Batches
-from gridhydro.training.train import STARTS
+from gridhydro.training.calibration.sceua import SCEUA
+from gridhydro.training.options import Checkpoints
 
 SECTIONS = (
     "domain", *GAUGES, "landsurface", "attributes", "forcing", "weather", "grace", "targets",
-    "model", "training",
+    "model", "training", "calibration",
 )  # fmt: skip
-BASIN_SECTIONS = ("basins", "grace", "targets", "model", "training")
+BASIN_SECTIONS = ("basins", "grace", "targets", "model", "training", "calibration")
 # sections that are written as several, [[name]]
 SEVERAL = ("gauges", "targets")
 # what may take the place of what a file says
 CHANGES = ("configuration", "storage_weight", "fold")
+# keys of [training] that have another name now
+RENAMED = {
+    "spinup_cycles": "spinup = { cycles = ... }",
+    "start": "spinup = { start = ... }",
+    "learning_rate": "optimizer = { learning_rate = ... }",
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,7 @@ class Setup:
     forcing     of rasters checked and on the cells, all series that the file asks for, of which a
                 model takes its own; of lumped basins (time, gauge), which are read by the window
     discharge   table of days by gauges, m3 s-1, or an array with units; NaN: no observation
+    calibration  rules of `gridhydro calibrate`
     land        the land surface, storage observed anomalies, and targets other observations, where
                 the file has these sections
     """
@@ -65,6 +78,7 @@ class Setup:
     land: LandSurface | None = None
     storage: StorageObservations | None = None
     targets: tuple[Target, ...] = ()
+    calibration: SCEUA = SCEUA()
 
     @property
     def times(self) -> pd.DatetimeIndex:
@@ -87,20 +101,29 @@ def load(
     source = find(name)
     data = data_folder(data)
     content = _changed(source, _sections(source), changes or {})
+    given = content.get("calibration", {})
+    calibration = read_options(source, "calibration", SCEUA, given)
     if "basins" in content:
-        return _basins(source, content, data)
+        return _basins(source, content, data, calibration)
     model = read_model(source, content["model"], lumped=False)
     training = _training(source, content)
     found = read_rasters(source, content, data, model, training)
     targets = read_targets(source, content, data, found["domain"], model.column)
     return Setup(
-        model=model, training=training, source=source, data=data, targets=tuple(targets), **found
+        model=model,
+        training=training,
+        source=source,
+        data=data,
+        targets=tuple(targets),
+        calibration=calibration,
+        **found,
     )
 
 
 def _changed(source: Path, content: dict, changes: Mapping[str, object]) -> dict:
     """The content of a file with the keys of its configuration, and with what takes their place."""
     model, training = content.get("model", {}), dict(content["training"])
+    refuse_renamed(f"{source}, [training]", training, RENAMED)
     if changes.get("storage_weight") is not None:
         training["storage_weight"] = changes["storage_weight"]
     if changes.get("fold") is not None:
@@ -115,8 +138,8 @@ def _changed(source: Path, content: dict, changes: Mapping[str, object]) -> dict
 def _training(source: Path, content: dict) -> TrainingOptions:
     training = read_options(source, "training", TrainingOptions, content["training"])
     place, weight = f"{source}, [training]", training.storage_weight
+    _checkpoints(source, training.checkpoints)
     with named(place):
-        one_of("start", training.start, STARTS)
         if weight is not None:
             fraction("storage_weight", weight)
     if weight and "grace" not in content:
@@ -127,12 +150,16 @@ def _training(source: Path, content: dict) -> TrainingOptions:
     return training
 
 
-def _basins(source: Path, content: dict, data: Path) -> Setup:
+def _checkpoints(source: Path, given: dict) -> None:
+    """ValueError for keys of checkpoints that are not known, or that the command decides."""
+    refuse_unused(f"{source}, [training.checkpoints]", given, ("folder", "resume"), "domain files")
+    read_options(source, "training.checkpoints", Checkpoints, {"folder": "."} | given)
+
+
+def _basins(source: Path, content: dict, data: Path, calibration: SCEUA) -> Setup:
     """Setup of a domain file of lumped basins."""
     model = read_model(source, content["model"], lumped=True)
     training = _training(source, content)
-    if training.batches is not None:
-        read_options(source, "training.batches", Batches, training.batches)
     options = read_options(source, "basins", basins.BasinsOptions, content["basins"])
     _refuse_unused(source, content, options)
     column = HBV() if model.column == "lstm" else column_named(model.column)
@@ -145,7 +172,7 @@ def _basins(source: Path, content: dict, data: Path) -> Setup:
     refuse_unknown(place, training.held_out, list(found.domain.gauges.index))
     return Setup(
         found.domain, found.attributes, found.forcing, found.discharge, model, training, source,
-        data, storage=storage, targets=tuple(targets),
+        data, storage=storage, targets=tuple(targets), calibration=calibration,
     )  # fmt: skip
 
 

@@ -9,10 +9,14 @@ from __future__ import annotations
 from gridhydro.base.arguments import one_of
 from gridhydro.config.parse import as_table
 from gridhydro.nets.options import PER_CELL, ParameterNetwork
+from gridhydro.training.options import Optimizer, SpinUp
 
 _HYDROPY = {"column": "hydropy_ramp", "routing": "hydropy"}
 _NETWORK = _HYDROPY | {"network": {"kind": "mlp", "hidden": [256, 64, 16]}}
-_ADAM = {"epochs": 300, "learning_rate": 0.0005, "start": "equilibrium", "loss": "nse"}
+_ADAM = {
+    "epochs": 300, "optimizer": {"name": "adam", "learning_rate": 0.0005},
+    "spinup": {"start": "equilibrium"}, "loss": "nse",
+}  # fmt: skip
 
 # name -> what it sets in [model] and in [training]
 CONFIGURATIONS: dict[str, tuple[dict, dict]] = {
@@ -22,7 +26,7 @@ CONFIGURATIONS: dict[str, tuple[dict, dict]] = {
     # size that suits a network they would hardly leave where they start
     "HydroPyNN(Q,S)": (
         _HYDROPY | {"network": "free"},
-        _ADAM | {"storage_weight": 0.5, "learning_rate": 0.03},
+        _ADAM | {"storage_weight": 0.5, "optimizer": {"name": "adam", "learning_rate": 0.03}},
     ),
     # a network from attributes to parameters, fitted to discharge
     "Hybrid(Q)": (_NETWORK, _ADAM | {"storage_weight": 0.0}),
@@ -47,7 +51,19 @@ def configured(model: dict, training: dict, chosen: str | None = None) -> tuple[
     of_model, of_training = CONFIGURATIONS[name]
     network = _network(of_model["network"], model.get("network", {}))
     given = model | {"configuration": name, "network": network}
-    return of_model | given, of_training | training
+    tables = {
+        key: _merged(kind, of_training[key], training.get(key, {}))
+        for key, kind in (("spinup", SpinUp), ("optimizer", Optimizer))
+    }
+    return of_model | given, of_training | training | tables
+
+
+def _merged(kind: type, preset: dict, given) -> dict:
+    """A table of the preset with the keys that the file gives; those of the preset's optimizer
+    are not of another one that the file names."""
+    given = as_table(kind, given)
+    same = given.get("name", preset.get("name")) == preset.get("name")
+    return (preset if same else {}) | given
 
 
 def _network(preset, given) -> dict:

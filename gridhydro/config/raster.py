@@ -106,8 +106,8 @@ def _forcing(
     if times[0] > first or times[-1] < last:
         section = "[weather]" if "weather" in content else "[forcing]"
         raise ValueError(
-            f"{source}, [training]: period, validation and spinup = {training.spinup} need days "
-            f"from {first:%Y-%m-%d} to {last:%Y-%m-%d}, but {section} goes from "
+            f"{source}, [training]: period, validation and spinup = {training.spinup.days} need "
+            f"days from {first:%Y-%m-%d} to {last:%Y-%m-%d}, but {section} goes from "
             f"{times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}"
         )
     if land is not None and set(SEASONAL) & set(forcings):
@@ -122,7 +122,7 @@ def _forcing(
 def _days_needed(training: TrainingOptions) -> tuple[pd.Timestamp, pd.Timestamp]:
     """The first and the last day that the file's training sees."""
     first, last = periods.ends(training.period)
-    begin = first - pd.Timedelta(training.spinup, "D")
+    begin = first - pd.Timedelta(training.spinup.days, "D")
     if training.validation is None:
         return begin, last
     scored = periods.ends(training.validation, "validation period")

@@ -16,7 +16,6 @@ from gridhydro.model.ensemble import Ensemble
 from gridhydro.model.ensemble import seeds as seeds_of
 from gridhydro.model.run import Run
 from gridhydro.model.run_figures import FEW
-from gridhydro.training.batches import Batches
 
 
 def load_run(folder: str | Path, data: str | Path | None = None) -> tuple[Run | Ensemble, Setup]:
@@ -146,7 +145,7 @@ def behind_warmup(setup: Setup, period, times: pd.DatetimeIndex) -> tuple[str, s
 
     ValueError, naming the file, where no day is left.
     """
-    warmup = Batches(**setup.training.batches).warmup
+    warmup = setup.training.batches.warmup
     start, end = days(period)
     scored = times[warmup:]
     if not len(scored) or str(scored[0].date()) > end:

@@ -9,6 +9,8 @@ from gridhydro.model.river import River
 from gridhydro.model.stepping import Stepping
 from gridhydro.model.unit_hydrograph import UnitHydrograph
 from gridhydro.nets.options import ParameterNetwork
+from gridhydro.training.batches import Batches
+from gridhydro.training.options import Optimizer, SpinUp
 
 
 @dataclass(frozen=True)
@@ -174,21 +176,24 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """Section [training]: see `gridhydro.train`."""
+    """Section [training]: see `gridhydro.train`.
+
+    spinup, optimizer and batches are tables with the keys of `gridhydro.SpinUp`, `Optimizer` and
+    `Batches`, or in short `spinup = 365` and `optimizer = "adadelta"`; checkpoints has `every`.
+    """
 
     period: tuple[str, str]
     validation: tuple[str, str] | None = None
-    spinup: int = 365
-    spinup_cycles: int = 0
+    spinup: SpinUp = SpinUp()
     epochs: int = 150
-    learning_rate: float = 0.005
-    optimizer: str = "adam"
-    batches: dict | None = None
+    optimizer: Optimizer = Optimizer()
+    batches: Batches | None = None
+    checkpoints: dict = field(default_factory=dict)
     loss: str = "nse"
     seed: int = 0
+    device: str | None = None
     split: dict | None = None
     held_out: tuple[str, ...] = ()
     storage_weight: float | None = None  # a half, with [grace]
     fit_discharge: bool = True  # or only score it
-    start: str = "empty"
     cache: bool = False  # packed copies of the series in the run folder, instead of in memory

@@ -17,8 +17,10 @@ from gridhydro.config.find import find
 from gridhydro.config.load import CHANGES, Setup, load
 from gridhydro.config.score_domain import finish, load_run, score
 from gridhydro.model.ensemble import Ensemble
+from gridhydro.observations.storage_target import StorageTarget
+from gridhydro.observations.targets import Target
 from gridhydro.training import checkpoint
-from gridhydro.training.batches import Batches
+from gridhydro.training.options import Checkpoints, Session
 from gridhydro.training.train import train
 
 
@@ -54,16 +56,25 @@ def train_domain(
     if progress:
         announce(setup, _what(setup))
     run = train(
-        model, setup.forcing, setup.discharge if settings.fit_discharge else None, split=split,
-        targets=setup.targets,
-        period=settings.period if split is None else None, spinup=settings.spinup,
-        spinup_cycles=settings.spinup_cycles, epochs=settings.epochs if epochs is None else epochs,
-        learning_rate=settings.learning_rate, optimizer=settings.optimizer, loss=settings.loss,
-        batches=None if settings.batches is None else Batches(**settings.batches), seed=seed,
-        held_out=settings.held_out, device=device, out=out, resume=resume, progress=progress,
-        cache=out if cache or settings.cache else None, start=settings.start,
-        storage=setup.storage, storage_weight=_weight(setup), validation=_along_the_way(setup),
-    )  # fmt: skip
+        model,
+        setup.forcing,
+        setup.discharge if settings.fit_discharge else None,
+        period=settings.period if split is None else split,
+        targets=_targets(setup),
+        loss=settings.loss,
+        spinup=settings.spinup,
+        epochs=settings.epochs if epochs is None else epochs,
+        optimizer=settings.optimizer,
+        batches=settings.batches,
+        checkpoints=Checkpoints(out, resume, **settings.checkpoints),
+        session=Session(
+            seed=seed,
+            device=device or settings.device,
+            cache=out if cache or settings.cache else None,
+            validation=_along_the_way(setup),
+            progress=progress,
+        ),
+    )
     return finish(run, setup, out)
 
 
@@ -109,6 +120,12 @@ def _what(setup: Setup) -> str:
 def _weight(setup: Setup) -> float:
     given = setup.training.storage_weight
     return 0.5 if given is None else given
+
+
+def _targets(setup: Setup) -> list[Target | StorageTarget]:
+    """What is fitted beside discharge."""
+    storage = [] if setup.storage is None else [StorageTarget(setup.storage, _weight(setup))]
+    return [*setup.targets, *storage]
 
 
 def _along_the_way(setup: Setup) -> tuple[str, str] | None:

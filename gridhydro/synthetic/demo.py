@@ -24,6 +24,8 @@ from gridhydro.synthetic.catchment_observations import (
     simplified,
     true_discharge,
 )
+from gridhydro.training.options import Optimizer, Session
+from gridhydro.training.splits import hold_out
 from gridhydro.training.train import train
 
 TRAINING, VALIDATION = ("2002", "2004"), ("2005", "2006")
@@ -54,9 +56,15 @@ def demo(
     )
     held_out = list(world.gauges.index[~world.gauges["train"]])
     run = train(
-        model, world.forcing, discharge, period=TRAINING, spinup=365, epochs=epochs,
-        learning_rate=LEARNING_RATE, held_out=held_out, out=out, progress=progress,
-    )  # fmt: skip
+        model,
+        world.forcing,
+        discharge,
+        period=hold_out(world.gauges.index, held_out, TRAINING),
+        epochs=epochs,
+        optimizer=Optimizer(learning_rate=LEARNING_RATE),
+        checkpoints=out,
+        session=Session(progress=progress),
+    )
     periods = {"training": TRAINING, "validation": VALIDATION}
     scores = pd.concat([run.evaluate(discharge, p, name=name) for name, p in periods.items()])
     run.save(out, scores=scores, discharge=discharge)

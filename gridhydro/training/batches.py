@@ -1,4 +1,4 @@
-"""What one step of training sees: the whole period, or a minibatch of basins x windows of days."""
+"""What one step of training reads: the whole period, or a minibatch of basins x windows of days."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Batch:
     before    (F, W, B) forcing of the days that only fill the stores
     forcing   (F, L, B) forcing of the days that are scored
     observed  (L, G) mm d-1 with gaps
-    seen      (L, K) with gaps, of each target
+    targets   (L, K) with gaps, observations of each target
     gauges    (G,) which gauges of the domain these are
     cells     (B,) of lumped basins: those that the forcing is for; None: all cells of the domain
     first     (B,) or one number: the day of the record on which `before` begins
@@ -49,7 +49,7 @@ class Batch:
     gauges: Tensor
     cells: Tensor | None
     first: Tensor | int
-    seen: tuple[Tensor, ...] = ()
+    targets: tuple[Tensor, ...] = ()
 
     @property
     def early(self) -> Tensor | None:
@@ -96,8 +96,7 @@ def minibatches(
             continue
         weather = forcing.window(begin, options.warmup + length, cells, gauges.device)
         before, scored = weather.split([options.warmup, length], dim=1)
-        discharge, *seen = (values.to(gauges.device) for values in series)
+        discharge, *targets = (values.to(gauges.device) for values in series)
         cells = cells.to(gauges.device)
-        yield Batch(
-            before.contiguous(), scored.contiguous(), discharge, cells, cells, begin, tuple(seen)
-        )
+        before, scored = before.contiguous(), scored.contiguous()
+        yield Batch(before, scored, discharge, cells, cells, begin, tuple(targets))

@@ -1,32 +1,209 @@
-"""What a training sees: which days, gauges and sites, and what each of its steps is made of."""
+"""What a training reads: forcing and observations, the days that are scored, and its batches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
 
-from gridhydro.base.arguments import names as names_of
 from gridhydro.base.periods import as_texts as period_of
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.forcing import method_of as forcing_method
 from gridhydro.model.model import Model
-from gridhydro.observations.discharge import refuse_empty
-from gridhydro.observations.target_series import TargetSeries
-from gridhydro.training.batches import Batch, minibatches
-from gridhydro.training.objective import Validation
+from gridhydro.model.state import State
+from gridhydro.observations.discharge import observations, refuse_empty
+from gridhydro.observations.storage_target import StorageTarget
+from gridhydro.observations.target_series import TargetSeries, read_all
+from gridhydro.training.batches import Batch, Batches, minibatches
+from gridhydro.training.options import Session, SpinUp
 from gridhydro.training.splits import Split
 
 
-def period_and_gauges(period, gauges, split: Split | None):
-    """The period and the gauges to train on."""
-    if split is None and period is None:
-        raise ValueError("which days to train on? give period=(first, last), or a split")
-    if split is None:
-        return period_of(period), gauges
-    if period is not None or gauges is not None:
-        raise ValueError("a split has its own period and gauges: give either it or these")
-    return split.train_period, split.train_gauges
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """Forcing and observations of a training on one time axis.
+
+    model      on the device to train on
+    forcing    of the whole record, packed
+    period     first and last day, month or year that are scored; days: those of the record
+    split      which `period` was given as, or None
+    gauges     names of those to train on; places (G,): which of the domain's they are, of lumped
+               basins the cells as well
+    discharge  observed at all gauges of the domain, (1, T, G) mm d-1, or None
+    targets    observed series of other outputs of the column; storage: water on tiles, or None
+    pet        method of the potential evapotranspiration, where the forcing says it
+    """
+
+    model: Model
+    forcing: Forcing
+    period: tuple[str, str]
+    days: slice
+    split: Split | None
+    gauges: list[str]
+    places: torch.Tensor
+    discharge: Forcing | None
+    targets: list[TargetSeries]
+    storage: StorageTarget | None
+    spinup: SpinUp
+    batches: Batches | None
+    pet: str | None
+
+    @property
+    def run_days(self) -> slice:
+        """The days of a step through which gradients pass."""
+        through = self.spinup.days if self.spinup.near_equilibrium else 0
+        return slice(self.days.start - through, self.days.stop)
+
+    def epoch(self, number: int, seed: int) -> Iterable[Batch]:
+        """The minibatches of an epoch, which the seed decides."""
+        seed = seed * 1_000_003 + number
+        return minibatches(self.batches, self.forcing, self.window, self.days, self.places, seed)
+
+    def window(self, starts, length: int, cells) -> list[torch.Tensor]:
+        """Observations (length, B) of discharge and of each target, from each cell's start on."""
+        discharge = torch.full((length, len(cells)), torch.nan)
+        if self.discharge is not None:
+            discharge = self.discharge.window(starts, length, cells)[0]
+        return [discharge, *(one.window(starts, length, cells) for one in self.targets)]
+
+    def whole(self) -> Batch:
+        """All days and cells at once, the spin-up before them."""
+        spinup, days = self.spinup.days, self.days
+        start = self._begin()
+        # a record that is packed on disk is on the CPU, whatever the model is on
+        before, scored = (
+            self.forcing.values[:, part].to(self.places.device)
+            for part in (slice(start, days.start), days)
+        )
+        discharge = scored.new_full((days.stop - days.start, len(self.places)), torch.nan)
+        if self.discharge is not None:
+            values = self.discharge.values
+            discharge = values[0, days][:, self.places.to(values.device)]
+        series = [discharge.to(self.places.device), *(one.values[days] for one in self.targets)]
+        if self.spinup.near_equilibrium:  # gradients pass through the spin-up as well
+            series = [torch.cat([v.new_full((spinup, v.shape[1]), torch.nan), v]) for v in series]
+            before, scored = before[:, :0], torch.cat([before, scored], dim=1)
+        before, scored, discharge = before.contiguous(), scored.contiguous(), series[0]
+        return Batch(before, scored, discharge, self.places, None, start, tuple(series[1:]))
+
+    def _begin(self) -> int:
+        """The first day of the spin-up; ValueError where the record begins later."""
+        spinup, first = self.spinup.days, self.days.start
+        if spinup > first:
+            raise ValueError(
+                f"the spin-up needs {spinup} days before {self.forcing.times[first]:%Y-%m-%d}, the "
+                f"forcing has {first}: begin the period later, take spinup={first}, or give "
+                f"spinup=SpinUp({first}, cycles=...) to run over the record beforehand"
+            )
+        return first - spinup
+
+    def state(self, batch: Batch) -> State | None:
+        """What a step over the batch starts from; None: the column's initial stores."""
+        if self.spinup.cycles:
+            record = self.forcing.values[:, : self.days.stop].to(self.places.device)
+            return self.model.spin_up(record, self.spinup.cycles)
+        if self.spinup.near_equilibrium:  # with a gradient: the stores depend on what is learned
+            first = batch.forcing[:, : self.spinup.days].contiguous()
+            return self.model.near_equilibrium(first)
+        return None
+
+    def fit_inputs(self) -> None:
+        """Scale what the model's networks read by the data of the training."""
+        model, everywhere = self.model, torch.arange(self.forcing.size)
+        if model.domain.lumped:
+            model.fit_inputs(self._sample(self.places), self.places)
+        elif model.network.reads_weather or model.correction is not None:
+            model.fit_inputs(self._sample(everywhere))
+
+    def _sample(self, cells: torch.Tensor) -> torch.Tensor:
+        """Forcing (F, T, n) of the days that are scored, of 100 of the cells at most."""
+        some = cells[torch.linspace(0, len(cells) - 1, min(len(cells), 100)).long()]
+        starts = torch.full_like(some, self.days.start)
+        length = self.days.stop - self.days.start
+        return self.forcing.window(starts, length, some, self.places.device)
+
+
+def read_data(
+    model: Model, forcing, discharge, targets, period, spinup: SpinUp, batches, session: Session
+) -> TrainingData:
+    """The data of a training as people give them, packed and checked; moves the model to its
+    device. ValueError for what does not fit together; the arguments are those of `train`."""
+    refuse_batches(batches, spinup, model)
+    model.to(session.place)
+    pet, cache, progress = method_of(forcing), session.cache, session.progress
+    forcing = Forcing.read(
+        forcing, model.domain, model, device=session.place, cache=cache, progress=progress
+    )
+    split = period if isinstance(period, Split) else None
+    period = period_of(period) if split is None else split.train_period
+    days = _scored(forcing, period, batches)
+    if discharge is None and not model.domain.lumped:
+        if split is not None:
+            raise ValueError(
+                "there is no discharge whose gauges could be split: give period=(first, last)"
+            )
+        names = []
+    else:
+        names = training_gauges(model, split)
+    places, observed = places_of(model, names), None
+    if discharge is not None:
+        observed = observations(
+            discharge, forcing.times, model, names, session.place, cache, progress
+        )
+    targets, storage = _sorted(targets)
+    series = read_all(targets, model, forcing.times, session.place)
+    compared = [observed] if observed else []
+    if model.domain.lumped:
+        series = [one.only(places) for one in series]
+        compared += [one.series for one in series]
+    if compared and names:
+        refuse_empty(compared, days, places, names)
+    return TrainingData(
+        model, forcing, period, days, split, names, places, observed, series, storage, spinup,
+        batches, pet,
+    )  # fmt: skip
+
+
+def refuse_batches(batches: Batches | None, spinup: SpinUp, model: Model) -> None:
+    """ValueError where minibatches do not go with the domain or the spin-up."""
+    if batches is None:
+        return
+    if not isinstance(batches, Batches):
+        raise ValueError(f"batches is a gridhydro.Batches(basins=..., ...), not {batches!r}")
+    if not model.domain.lumped:
+        raise ValueError("minibatches are for lumped basins: cells of a raster belong together")
+    if spinup.cycles:
+        raise ValueError("minibatches have warm-ups of their own: leave the spin-up's cycles out")
+    if spinup.near_equilibrium:
+        raise ValueError(
+            "a start near equilibrium is found in the days of a spin-up, which minibatches do not "
+            "have: train without batches"
+        )
+
+
+def _scored(forcing: Forcing, period, batches: Batches | None) -> slice:
+    """The days of the record that are scored, behind the warm-up of minibatches."""
+    days = forcing.between(*period)
+    if batches is None:
+        return days
+    days = slice(max(days.start, batches.warmup), days.stop)  # the warm-up lies in the record
+    if days.start >= days.stop:
+        raise ValueError(
+            f"a warm-up of {batches.warmup} days leaves nothing of the period to score: take a "
+            "shorter one, or begin the forcing earlier"
+        )
+    return days
+
+
+def _sorted(targets) -> tuple[list, StorageTarget | None]:
+    """Targets of the column's outputs, and that of water storage."""
+    targets = list(targets) if isinstance(targets, list | tuple) else [targets]
+    storage = [one for one in targets if isinstance(one, StorageTarget)]
+    if len(storage) > 1:
+        raise ValueError(f"there are {len(storage)} targets of water storage: give one")
+    others = [one for one in targets if not isinstance(one, StorageTarget)]
+    return others, storage[0] if storage else None
 
 
 def method_of(forcing) -> str | None:
@@ -34,89 +211,17 @@ def method_of(forcing) -> str | None:
     return forcing.method if isinstance(forcing, Forcing) else forcing_method(forcing)
 
 
-def epochs(
-    model, forcing, observed, places, days, spinup, batches, seed, through=False,
-    seen: Sequence[TargetSeries] = (),
-) -> Callable:  # fmt: skip
-    """Number of the epoch -> its batches; `through`: gradients pass through the spin-up as well.
-
-    observed  discharge (1, T, G), or None; seen: the targets
-    """
-    if batches is not None:
-        if not model.domain.lumped:
-            raise ValueError("minibatches are for lumped basins: cells of a raster belong together")
-
-        def windows(starts, length, cells):
-            nothing = torch.full((length, len(cells)), torch.nan)
-            discharge = nothing if observed is None else observed.window(starts, length, cells)[0]
-            return [discharge, *(one.window(starts, length, cells) for one in seen)]
-
-        return lambda epoch: minibatches(
-            batches, forcing, windows, days, places, seed * 1_000_003 + epoch
-        )
-    start = days.start - spinup
-    if start < 0:
-        raise ValueError(
-            f"the spin-up needs {spinup} days before {forcing.times[days.start]:%Y-%m-%d}, the "
-            f"forcing has {days.start}: begin the period later, take spinup={days.start}, or give "
-            "spinup_cycles to run over the record beforehand"
-        )
-    # a record that is packed on disk is on the CPU, whatever the model is on
-    before, scored = (
-        forcing.values[:, part].to(places.device) for part in (slice(start, days.start), days)
-    )
-    discharge = scored.new_full((days.stop - days.start, len(places)), torch.nan)
-    if observed is not None:
-        discharge = observed.values[0, days][:, places.to(observed.values.device)]
-    series = [discharge.to(places.device), *(one.values[days] for one in seen)]
-    if through:
-        series = [torch.cat([v.new_full((spinup, v.shape[1]), torch.nan), v]) for v in series]
-        before, scored = before[:, :0], torch.cat([before, scored], dim=1)
-    everything = Batch(
-        before.contiguous(), scored.contiguous(), series[0], places, None, start, tuple(series[1:])
-    )
-    return lambda epoch: [everything]
-
-
-def validation(validation, model, forcing, observed, days, spinup, places, storage):
-    """What scores the model on the validation period, None without one."""
-    if validation is None:
-        return None
-    if observed is None:
-        raise ValueError("validation along the way is of discharge, of which there is none")
-    scored = forcing.between(*validation)
-    if scored.start < days.stop:
-        raise ValueError(
-            f"the validation begins on {forcing.times[scored.start]:%Y-%m-%d}, before the training "
-            f"ends on {forcing.times[days.stop - 1]:%Y-%m-%d}: take a later one"
-        )
-    if model.domain.lumped and model.network.reads_weather:
-        raise ValueError("validation along the way is not for networks that read the weather")
+def training_gauges(model: Model, split: Split | None) -> list[str]:
+    """Names of the gauges to train on, in the domain's order; ValueError for one not there."""
     known = list(model.domain.gauges.index)
-    refuse_empty([observed], scored, places, [known[place] for place in places.tolist()])
-    run = slice(max(days.start - spinup, 0), scored.stop)
-    return Validation(model, observed, run, scored, places, storage)
-
-
-def sample(forcing: Forcing, days: slice, cells: torch.Tensor, device) -> torch.Tensor:
-    """Forcing (F, T, n) of the training period, of 100 of the cells at most."""
-    some = cells[torch.linspace(0, len(cells) - 1, min(len(cells), 100)).long()]
-    starts = torch.full_like(some, days.start)
-    return forcing.window(starts, days.stop - days.start, some, device)
-
-
-def training_gauges(model: Model, gauges, held_out) -> list[str]:
-    known = list(model.domain.gauges.index)
-    gauges = known if gauges is None else names_of("gauges", gauges)
-    held_out = names_of("held_out", held_out)
-    unknown = [g for g in (*gauges, *held_out) if g not in known]
+    if split is None:
+        return known
+    chosen = set(split.train_gauges)
+    unknown = sorted(chosen - set(known))
     if unknown:
         some = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
         raise ValueError(f"no gauge is called {', '.join(unknown)}; there is {some}")
-    names = [g for g in gauges if g not in set(held_out)]
-    if not names:
-        raise ValueError("no gauge is left to train on: hold fewer of them out")
-    return names
+    return [gauge for gauge in known if gauge in chosen]
 
 
 def places_of(model: Model, names: Sequence[str]) -> torch.Tensor:

@@ -1,72 +1,38 @@
-"""What training makes small: the misfit of discharge, of water storage on tiles, of targets."""
+"""What training makes small: the losses of discharge, of water storage on tiles, of targets."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from gridhydro.base.arguments import fraction
-from gridhydro.evaluation import metrics
-from gridhydro.evaluation.losses import NothingObserved, nse_loss
-from gridhydro.inputs.forcing import Forcing
+from gridhydro.evaluation.losses import NothingObserved, name_of, nse_loss
+from gridhydro.evaluation.losses import loss as loss_named
 from gridhydro.model.state import Simulation
 from gridhydro.observations.discharge import per_area, variance
 from gridhydro.observations.storage import StorageObservations
-from gridhydro.observations.target_series import TargetSeries
 from gridhydro.training.batches import Batch
+from gridhydro.training.data import TrainingData
 
 
 class Objective:
-    """The mean, by their weights, of the misfits of discharge, storage and targets.
+    """The mean, by their weights, of the losses of discharge, storage and targets.
 
-    score     loss of discharge (L, G) in mm d-1; told the variance of each gauge in minibatches
-    observed  discharge (1, T, G) mm d-1, or None
-    times     (T,) of the record; run: the days of a step; days: those that are scored
-    storage   observations of storage, whose misfit is 1 - NSE meaned over tiles, or None
-    weight    of storage; discharge has the rest of 1
-    targets   those of other outputs of the column
+    loss of discharge: a name, or a function of simulated and observed (L, G) in mm d-1, which is
+    told the variance of each gauge in minibatches. That of storage is 1 - NSE meaned over tiles.
     """
 
-    def __init__(
-        self, model, score: Callable, observed: Forcing | None, times, run: slice, days: slice,
-        batches, storage: StorageObservations | None = None, weight: float = 0.5,
-        targets: Sequence[TargetSeries] = (),
-    ):  # fmt: skip
-        self.score, self.storage, self.targets = score, storage, targets
-        weight = fraction("storage_weight", weight) if storage is not None else 0.0
-        weights = {"discharge": 1 - weight if observed is not None else 0.0, "storage": weight}
-        for target in targets:
-            if target.name in weights:
-                raise ValueError(f"there are two targets called '{target.name}': merge them")
-            weights[target.name] = target.target.weight
-        self.weights = {name: value for name, value in weights.items() if value > 0}
-        if not self.weights:
-            raise ValueError(
-                "there is nothing to train on: give discharge, targets, or storage with a "
-                "storage_weight above 0"
-            )
-        scored = days if batches is not None else None
-        self.scores = [target.score(scored) for target in targets]
-        self.to_depth, self.variance = per_area(model), None
-        if scored and observed and "variance" in inspect.signature(score).parameters:
-            self.variance = variance(observed, days)
-        self.windows = self.seen = self.averages = None
-        if storage is not None:
-            if batches is not None:
-                raise ValueError(
-                    "storage is compared over the whole period: train on it without batches"
-                )
-            storage.tiles.check(model.domain)
-            self.storage = storage.within(times[days.start], times[days.stop - 1])
-            self.windows = self.storage.windows(times[run])
-            self.seen = self.storage.observed(self.windows).to(self.to_depth)
-            self.averages = self.windows.averages.to(self.to_depth.device)
+    def __init__(self, data: TrainingData, loss: str | Callable):
+        self.score, self.loss, self.targets = loss_named(loss), name_of(loss), data.targets
+        self.weights = _weights(data)
+        scored = data.days if data.batches is not None else None
+        self.scores = [target.score(scored) for target in self.targets]
+        self.to_depth, self.variance = per_area(data.model), None
+        if scored and data.discharge and "variance" in inspect.signature(self.score).parameters:
+            self.variance = variance(data.discharge, scored)
+        self.storage = _storage(data)
 
     def __call__(self, run: Simulation, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The value to make small, and its parts by name."""
@@ -75,9 +41,8 @@ class Objective:
             simulated = batch.gauged(run) * self.to_depth[batch.gauges]
             self._add(parts, "discharge", batch, self._scored(batch), simulated, batch.observed)
         if "storage" in self.weights:
-            anomalies = self.storage.anomalies(run.storage, self.windows)
-            parts["storage"] = nse_loss(anomalies, self.seen)
-        for target, score, observed in zip(self.targets, self.scores, batch.seen, strict=True):
+            parts["storage"] = nse_loss(self.storage.simulated(run), self.storage.observed)
+        for target, score, observed in zip(self.targets, self.scores, batch.targets, strict=True):
             columns = batch.cells  # of lumped basins, of which a target has every one
             simulated = run.outputs[target.name]
             simulated = simulated if columns is not None else simulated[:, target.cells]
@@ -108,66 +73,67 @@ class Objective:
         """What a run of the model has to give, as arguments of `Model.forward`."""
         rivers = any(name in self.weights for name in ("discharge", "storage"))
         outputs = tuple(target.name for target in self.targets)
-        return dict(outputs=outputs, averages=self.averages, routed=rivers)
+        averages = None if self.storage is None else self.storage.averages
+        return dict(outputs=outputs, averages=averages, routed=rivers)
 
     @property
     def about(self) -> dict:
         """What there is to keep of it with a run."""
-        targets = {
-            "targets": [one.target.about() for one in self.targets],
-            "fitted": list(self.weights),
-        }
-        if self.storage is None:
-            return {"storage": None, **targets}
-        solutions, tiles = int(self.windows.covered.sum()), self.storage.tiles.size
-        return {
-            "storage": {
-                "weight": self.weights.get("storage", 0.0), "tiles": tiles, "solutions": solutions,
-                "baseline": list(self.storage.baseline),
-            },
-            **targets,
-        }  # fmt: skip
+        targets, storage = [one.target.about() for one in self.targets], self.storage
+        if storage is not None:
+            storage = storage.about | {"weight": self.weights.get("storage", 0.0)}
+        return {"storage": storage, "targets": targets, "fitted": list(self.weights)}
 
 
-class Validation:
-    """Scores of another period while training: medians of the NSE of gauges, and of tiles.
+class ComparedStorage:
+    """Storage on tiles over the solutions within a run: observed (S, K) mm, and simulated.
 
-    days     the days that are run, from the beginning of the spin-up on
-    scored   those of them that count
+    observations  of these solutions; times: of the days of the run
     """
 
-    def __init__(self, model, observed: Forcing, days: slice, scored: slice, places, storage=None):
-        self.days, self.start = days, scored.start - days.start
-        self.places, self.to_depth = places, per_area(model)
-        self.observed = observed.values[0, scored][:, places.to(observed.values.device)]
-        self.storage = self.averages = None
-        if storage is not None:
-            times = observed.times[scored]
-            # anomalies of the validation refer to its own mean: the baseline may lie outside
-            baseline = tuple(f"{day:%Y-%m-%d}" for day in (times[0], times[-1]))
-            self.storage = replace(storage, baseline=baseline).within(*baseline)
-            if len(self.storage.start):
-                self.windows = self.storage.windows(times)
-                self.seen = self.storage.observed(self.windows).to(self.to_depth)
-                self.averages = self.windows.averages.to(self.to_depth.device)
+    def __init__(self, observations: StorageObservations, times, model):
+        self.observations = observations
+        self.windows = observations.windows(times)
+        self.observed = observations.observed(self.windows).to(model.area)
+        self.averages = self.windows.averages.to(model.area.device)
 
-    @torch.no_grad()
-    def __call__(self, model, forcing: Forcing, state=None) -> dict[str, float]:
-        """Name -> median NSE."""
-        values = forcing.values[:, self.days].to(self.to_depth.device)
-        before, scored = (part.contiguous() for part in values.tensor_split([self.start], dim=1))
-        was = model.training
-        model.eval()
-        run = model(scored, state, before=before, averages=self.averages)
-        model.train(was)
-        simulated = run.discharge[:, self.places] * self.to_depth[self.places]
-        found = {"discharge": _median_nse(simulated, self.observed.to(simulated))}
-        if self.averages is not None:
-            anomalies = self.storage.anomalies(run.storage, self.windows)
-            found["storage"] = _median_nse(anomalies, self.seen)
-        return found
+    def simulated(self, run: Simulation) -> Tensor:
+        """Anomalies (S, K) mm of a run that has these `averages`, with gradients."""
+        return self.observations.anomalies(run.storage, self.windows)
+
+    @property
+    def about(self) -> dict:
+        """What there is to keep of it with a run."""
+        observations, solutions = self.observations, int(self.windows.covered.sum())
+        baseline = list(observations.baseline)
+        return {"tiles": observations.tiles.size, "solutions": solutions, "baseline": baseline}
 
 
-def _median_nse(simulated: Tensor, observed: Tensor) -> float:
-    columns = zip(simulated.cpu().numpy().T, observed.cpu().numpy().T, strict=True)
-    return float(np.nanmedian([metrics.nse(s, o) for s, o in columns]))
+def _storage(data: TrainingData) -> ComparedStorage | None:
+    """Storage in the days of the training; ValueError for minibatches and for other tiles."""
+    if data.storage is None:
+        return None
+    if data.batches is not None:
+        raise ValueError("storage is compared over the whole period: train on it without batches")
+    observations, times = data.storage.observations, data.forcing.times
+    observations.tiles.check(data.model.domain)
+    scored = observations.within(times[data.days.start], times[data.days.stop - 1])
+    return ComparedStorage(scored, times[data.run_days], data.model)
+
+
+def _weights(data: TrainingData) -> dict[str, float]:
+    """The parts of the loss that count, with their weights; ValueError where there is none."""
+    of_storage = data.storage.weight if data.storage is not None else 0.0
+    of_discharge = 1 - of_storage if data.discharge is not None else 0.0
+    weights = {"discharge": of_discharge, "storage": of_storage}
+    for target in data.targets:
+        if target.name in weights:
+            raise ValueError(f"there are two targets called '{target.name}': merge them")
+        weights[target.name] = target.target.weight
+    weights = {name: value for name, value in weights.items() if value > 0}
+    if not weights:
+        raise ValueError(
+            "there is nothing to train on: give discharge, targets, or a StorageTarget with a "
+            "weight above 0"
+        )
+    return weights

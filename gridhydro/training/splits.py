@@ -11,12 +11,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from dataclasses import replace as replace_fields
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from gridhydro.base import periods
+from gridhydro.base.arguments import names as names_of
 from gridhydro.base.files import replace
 from gridhydro.base.periods import Period
 
@@ -49,6 +51,13 @@ class Split:
                 f"{_text(self.test_period)}"
             )
 
+    def without(self, gauges: Iterable[str]) -> Split:
+        """The same, not trained on some gauges; ValueError where none is left to train on."""
+        left = tuple(gauge for gauge in self.train_gauges if gauge not in set(gauges))
+        if not left:
+            raise ValueError("no gauge is left to train on: hold fewer of them out")
+        return replace_fields(self, train_gauges=left)
+
     def to_json(self) -> dict:
         """Plain lists and texts."""
         return json.loads(json.dumps(asdict(self)))
@@ -67,6 +76,28 @@ def temporal(gauges: Sequence, train: Period, test: Period) -> Split:
     """The same gauges in another period, which must not overlap."""
     gauges = _distinct(gauges)
     return Split("temporal", gauges, gauges, train, test)
+
+
+def hold_out(
+    gauges: Sequence, held_out: Sequence, period: Period, test_period: Period | None = None
+) -> Split:
+    """These gauges but for some, which are held out; periods may be months or years too.
+
+    test_period  the same period if left out
+    """
+    gauges, held_out = (
+        _distinct(names_of(name, given), name)
+        for name, given in (("gauges", gauges), ("held_out", held_out))
+    )
+    unknown = [gauge for gauge in held_out if gauge not in gauges]
+    if unknown:
+        some = ", ".join(gauges[:20]) + (", ..." if len(gauges) > 20 else "")
+        raise ValueError(f"no gauge is called {', '.join(unknown)}; there is {some}")
+    left = [gauge for gauge in gauges if gauge not in set(held_out)]
+    if not left:
+        raise ValueError("no gauge is left to train on: hold fewer of them out")
+    train, test = (periods.days(given) for given in (period, test_period or period))
+    return Split("held_out", tuple(left), held_out, train, test)
 
 
 def pub(gauges: Sequence, period: Period, folds: int = 10, seed: int = 0) -> list[Split]:

@@ -96,7 +96,7 @@ def test_lez(data):
     gauges = setup.domain.gauges
     np.testing.assert_allclose(gauges["network_area_km2"], gauges["area_km2"], rtol=0.03)
     assert setup.training.held_out == ("Y3204030",)
-    assert setup.training.spinup_cycles > 0
+    assert setup.training.spinup.cycles == 2
     assert set(np.unique(setup.domain.pack(series["temperature"]))) == {10.0}
     assert series["temperature"].attrs["units"] == "degC"
     assert series["precipitation"].shape[1:] == setup.domain.shape
@@ -203,8 +203,8 @@ def test_a_small_domain(small):
         ("coding =", "codding =", r"\[domain\]: unknown key 'codding'; did you mean 'coding'"),
         ("[training]", "[trainning]", "unknown key 'trainning'; did you mean 'training'"),
         ('coding = "ldd"', "", r"\[domain\]: missing 'coding'"),
-        ("spinup = 1", 'spinup = "long"', r"\[training\]: spinup is a whole number, not 'long'"),
-        ("spinup = 1", "spinup = 1.5", "spinup is a whole number, not 1.5"),
+        ("spinup = 1", 'spinup = "long"', r"\[training.spinup\]: days is a whole number, not"),
+        ("spinup = 1", "spinup = 1.5", "days is a whole number, not 1.5"),
         ("spinup = 1", "seed = true", "seed is a whole number, not True"),
         ("x = 500.0", 'x = "500"', r"\[gauges\]: x is a number, not '500'"),
         ('[2001-01-02, "2001-01-03"]', '"2001"', "period is a list of 2 values"),

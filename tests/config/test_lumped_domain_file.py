@@ -32,7 +32,7 @@ def test_a_run_folder_is_resumed_with_what_it_was_begun_with(tmp_path, capsys):
     write_basins(small_basins(), other / "basins.nc")
     text = FILE.replace("epochs = 2", 'epochs = 1\nsplit = { kind = "pub", folds = 3 }')
     (tmp_path / "sample.toml").write_text(text)
-    (tmp_path / "slower.toml").write_text(text + "learning_rate = 0.001\n")
+    (tmp_path / "slower.toml").write_text(text + "optimizer = { learning_rate = 0.001 }\n")
     out = tmp_path / "run"
 
     def call(command, file, *more):

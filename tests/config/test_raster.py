@@ -14,6 +14,7 @@ from gridhydro.inputs.pet import penman_monteith_of_six, pet_of
 from gridhydro.model.river import River
 from gridhydro.nets.correction import SIX
 from gridhydro.nets.options import ParameterNetwork
+from gridhydro.training.options import SpinUp
 from tests.support import small_amazon
 
 NETWORK = "network = { hidden = [8] }"
@@ -62,7 +63,7 @@ def test_a_file_with_everything(change):
     assert setup.model.routing == River.hydropy()
     assert setup.model.network == ParameterNetwork("mlp", hidden=(8,))
     assert (setup.training.epochs, setup.training.storage_weight) == (2, 0.5)
-    assert setup.training.start == "equilibrium"
+    assert setup.training.spinup == SpinUp(300, start="equilibrium")
 
 
 def test_evapotranspiration_is_that_of_the_method(change, folder):
@@ -188,7 +189,7 @@ def test_the_packaged_amazon(change, folder):
     (folder / "amazon.toml").write_text(text)
     setup, plain = load(folder / "amazon.toml", folder), change()
     assert list(setup.discharge) == ["3629000"] and setup.domain.size == 36
-    assert (setup.training.epochs, setup.training.learning_rate) == (300, 0.0005)
+    assert (setup.training.epochs, setup.training.optimizer.learning_rate) == (300, 0.0005)
     assert setup.model.network.sizes == (256, 64, 16) and setup.model.correction == "conv3d"
     for name in plain.forcing.by_field():
         pair = [one.forcing.by_field()[name] for one in (setup, plain)]

@@ -34,7 +34,9 @@ def call(*arguments, capsys):
 @pytest.fixture(scope="module")
 def trained(folder):
     """Three epochs of Hybrid(Q,S) with large steps."""
-    text = small_amazon.FILE.replace("epochs = 2", "epochs = 3\nlearning_rate = 0.02")
+    text = small_amazon.FILE.replace(
+        "epochs = 2", "epochs = 3\noptimizer = { learning_rate = 0.02 }"
+    )
     (folder / "quick.toml").write_text(text)
     out = folder / "run"
     train_domain(folder / "quick.toml", folder, out, progress=False)

@@ -46,7 +46,9 @@ def model(history=None, **options):
 
 
 def fit(own=None, **options):
-    options = dict(period=PERIOD, epochs=2, batches=BATCHES, progress=False) | options
+    options = (
+        dict(period=PERIOD, epochs=2, batches=BATCHES, session=gh.Session(progress=False)) | options
+    )
     return gh.train(own or model(), parts().forcing, parts().discharge, **options)
 
 
@@ -153,7 +155,8 @@ def test_scales_are_of_what_is_trained_on():
     data = small_basins().copy(deep=True)
     data["discharge"].loc[{"gauge": NAMES[3]}] *= 5
     other = gh.History.of(parts().domain, [parts().forcing, data[["discharge"]]], PERIOD, 10)
-    runs = [fit(model(h), held_out=[NAMES[3]], epochs=1) for h in (past(), other)]
+    split = gh.splits.hold_out(NAMES, [NAMES[3]], PERIOD)
+    runs = [fit(model(h), period=split, epochs=1) for h in (past(), other)]
     assert torch.equal(weights(runs[0]), weights(runs[1]))
     changed = runs[0].model.cell_parameters()["FC"] != runs[1].model.cell_parameters()["FC"]
     assert set(changed.any(-1).nonzero().flatten().tolist()) == {3}  # it is not ungauged, though
@@ -208,19 +211,20 @@ def test_interrupted_and_resumed_equals_unbroken(tmp_path):
         return ((simulated - observed).nan_to_num() ** 2).mean()
 
     loss.left = 2 * 12
-    options = dict(epochs=4, out=tmp_path, checkpoint_every=0, loss=loss)
+    options = dict(epochs=4, checkpoints=gh.Checkpoints(tmp_path, every=0), loss=loss)
+    again = options | dict(checkpoints=gh.Checkpoints(tmp_path, resume=True, every=0))
     with pytest.raises(Stop):
         fit(**options)
     loss.left = 1000
-    resumed = fit(resume=True, **options)
+    resumed = fit(**again)
     assert len(resumed.history) == 4
     assert torch.equal(weights(resumed), weights(fit(epochs=4, loss=loss)))
     with pytest.raises(ValueError, match="another training"):
-        fit(model(past(every=5)), resume=True, **options)
+        fit(model(past(every=5)), **again)
     known = past()
     changed = replace(known, values=known.values.clone().index_fill_(1, torch.tensor([40]), 1.0))
     with pytest.raises(ValueError, match=r"another training \(history was .*'digest'"):
-        fit(model(changed), resume=True, **options)
+        fit(model(changed), **again)
 
 
 def test_it_finds_what_no_attribute_tells():
@@ -240,10 +244,14 @@ def test_it_finds_what_no_attribute_tells():
     )  # fmt: skip
     history = gh.History.of(domain, [weather, flow.to_dataset(name="discharge")], PERIOD, 10)
     held_out = list(weather["gauge"].values[36:])
+    split = gh.splits.hold_out(domain.gauges.index, held_out, PERIOD)
     options = dict(
-        period=PERIOD, epochs=20, learning_rate=0.03, held_out=held_out, progress=False,
+        period=split,
+        epochs=20,
+        optimizer=gh.Optimizer(learning_rate=0.03),
+        session=gh.Session(progress=False),
         batches=Batches(basins=18, days=365, warmup=365),
-    )  # fmt: skip
+    )
     errors = {}
     for network, past in (("gz", history), ("mlp", None)):
         alike = {"elevation": np.ones(count)}
@@ -278,7 +286,12 @@ def test_basins_as_they_are(data):
         routing=gh.UnitHydrograph(),
     )
     batches = Batches(basins=4, days=180, warmup=180)
-    options = dict(period=("2000", "2001"), learning_rate=0.02, progress=False, batches=batches)
+    options = dict(
+        period=("2000", "2001"),
+        optimizer=gh.Optimizer(learning_rate=0.02),
+        session=gh.Session(progress=False),
+        batches=batches,
+    )
     losses, scores = [], []
     for epochs in (1, 15):
         run = gh.train(own, used.forcing, flow["discharge"], epochs=epochs, **options)
@@ -297,8 +310,10 @@ def test_a_raster(tmp_path):
     own = gh.Model(
         domain, "hbv", attributes, network=gh.ParameterNetwork("gz", hidden=(8,), history=history)
     )
-    options = dict(period=("2001-07", "2001-12"), spinup=100, epochs=2, progress=False)
-    run = gh.train(own, forcing, discharge, learning_rate=0.02, **options)
+    options = dict(
+        period=("2001-07", "2001-12"), spinup=100, epochs=2, session=gh.Session(progress=False)
+    )
+    run = gh.train(own, forcing, discharge, optimizer=gh.Optimizer(learning_rate=0.02), **options)
     assert run.history["loss"].iloc[-1] < run.history["loss"].iloc[0]
     run.save_model(tmp_path)
     again = gh.load(tmp_path, forcing)

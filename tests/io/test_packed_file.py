@@ -20,9 +20,14 @@ def test_forcing_packed_on_disk_is_the_same_training(tmp_path, capsys):
     parts = basins()
     lstm = model()
     run = gh.train(
-        lstm, parts.forcing, parts.discharge, period=PERIOD, epochs=2, batches=BATCHES,
-        progress=False, cache=tmp_path,
-    )  # fmt: skip
+        lstm,
+        parts.forcing,
+        parts.discharge,
+        period=PERIOD,
+        epochs=2,
+        batches=BATCHES,
+        session=gh.Session(cache=tmp_path, progress=False),
+    )
     assert not capsys.readouterr().err  # no bars either
     assert not list(tmp_path.iterdir())  # the files go with the process
     assert torch.equal(weights(run), weights(fit()))
@@ -47,9 +52,14 @@ def test_of_a_record_on_disk_only_windows_go_to_a_device(tmp_path):
 def test_training_on_a_gpu_from_a_record_on_disk(batches, tmp_path):
     parts = basins()
     run = gh.train(
-        model("lstm"), parts.forcing, parts.discharge, period=PERIOD, epochs=2, batches=batches,
-        progress=False, cache=tmp_path, device="cuda",
-    )  # fmt: skip
+        model("lstm"),
+        parts.forcing,
+        parts.discharge,
+        period=PERIOD,
+        epochs=2,
+        batches=batches,
+        session=gh.Session(device="cuda", cache=tmp_path, progress=False),
+    )
     assert run.forcing.values.device.type == "cpu"
     assert np.isfinite(run.discharge().values).all() and run.parameters
 

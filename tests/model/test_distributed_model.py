@@ -17,11 +17,20 @@ def model(**options):
 
 
 def train(trained, epochs=4, **options):
-    options = dict(storage=WORLD.storage, start="equilibrium", learning_rate=0.02) | options
+    defaults = dict(
+        targets=gh.StorageTarget(WORLD.storage),
+        spinup=gh.SpinUp(SPINUP, start="equilibrium"),
+        optimizer=gh.Optimizer(learning_rate=0.02),
+        session=gh.Session(progress=False),
+    )
     return gh.train(
-        trained, own(WORLD, trained), WORLD.discharge, period=PERIOD, spinup=SPINUP, epochs=epochs,
-        progress=False, **options,
-    )  # fmt: skip
+        trained,
+        own(WORLD, trained),
+        WORLD.discharge,
+        period=PERIOD,
+        epochs=epochs,
+        **defaults | options,
+    )
 
 
 @pytest.mark.parametrize("backend", ["numba", "triton", "torch"])
@@ -92,7 +101,7 @@ def test_a_property_that_is_missing_is_named():
 )
 def test_every_configuration_learns_and_comes_back_from_disk(options, tmp_path):
     rate = 0.005 if "correction" in options else 0.02  # convolutions would overshoot
-    run = train(model(**options), epochs=6, learning_rate=rate)
+    run = train(model(**options), epochs=6, optimizer=gh.Optimizer(learning_rate=rate))
     history = run.history
     assert {"loss", "discharge", "storage"} <= set(history)
     np.testing.assert_allclose(history["loss"], (history["discharge"] + history["storage"]) / 2)
@@ -114,7 +123,7 @@ def test_the_defaults_are_a_model_without_training():
 
 
 def test_storage_alone_teaches_storage():
-    only = train(model(**HYBRID), epochs=6, storage_weight=1.0).history
+    only = train(model(**HYBRID), epochs=6, targets=gh.StorageTarget(WORLD.storage, 1.0)).history
     assert "discharge" not in only and only["loss"].iloc[-1] < 0.9 * only["loss"].iloc[0]
 
 
@@ -139,10 +148,10 @@ def test_resumed_training_is_the_unbroken_one(tmp_path):
     checkpoint.write = stop_after_two(original)
     try:
         with pytest.raises(Stop):
-            train(model(**options), epochs=4, out=tmp_path, checkpoint_every=0)
+            train(model(**options), epochs=4, checkpoints=gh.Checkpoints(tmp_path, every=0))
     finally:
         checkpoint.write = original
-    rest = train(model(**options), epochs=4, out=tmp_path, resume=True)
+    rest = train(model(**options), epochs=4, checkpoints=gh.Checkpoints(tmp_path, resume=True))
     np.testing.assert_array_equal(rest.history["loss"], whole.history["loss"])
 
 
@@ -213,30 +222,41 @@ def test_validation_is_scored_along_the_way():
     period, later = ("2004-01", "2004-06"), ("2004-07", "2004-12")
     trained = model(**HYBRID)
     run = gh.train(
-        trained, own(WORLD, trained), WORLD.discharge, period=period, spinup=SPINUP, epochs=20,
-        progress=False, storage=WORLD.storage, start="equilibrium", validation=later,
-        learning_rate=0.02,
-    )  # fmt: skip
+        trained,
+        own(WORLD, trained),
+        WORLD.discharge,
+        period=period,
+        spinup=gh.SpinUp(days=SPINUP, start="equilibrium"),
+        epochs=20,
+        session=gh.Session(validation=later, progress=False),
+        targets=gh.StorageTarget(WORLD.storage),
+        optimizer=gh.Optimizer(learning_rate=0.02),
+    )
     scores = run.history["validation_discharge_nse"].dropna()
     assert len(scores) == 10
     table = run.evaluate(WORLD.discharge, later)
     assert scores.iloc[-1] == pytest.approx(table["nse"].median(), abs=0.1)
     with pytest.raises(ValueError, match="before the training ends"):
         gh.train(
-            trained, own(WORLD, trained), WORLD.discharge, period=period, spinup=SPINUP, epochs=1,
-            progress=False, validation=("2004-06", "2004-12"),
-        )  # fmt: skip
+            trained,
+            own(WORLD, trained),
+            WORLD.discharge,
+            period=period,
+            spinup=SPINUP,
+            epochs=1,
+            session=gh.Session(validation=("2004-06", "2004-12"), progress=False),
+        )
 
 
 def test_what_does_not_go_together_is_refused():
-    with pytest.raises(ValueError, match="no batches"):
+    with pytest.raises(ValueError, match="train without batches"):
         train(model(**HYBRID), batches=gh.Batches(4, 30, 30))
     other = gh.Tiles.of(WORLD.domain.crop(["branch"]), 2.0, minimum=0.01)
     values = np.zeros((24, other.size))
     wrong = gh.StorageObservations(other, WORLD.storage.start, WORLD.storage.end, values)
     with pytest.raises(ValueError, match="make them from this domain"):
-        train(model(**HYBRID), storage=wrong)
+        train(model(**HYBRID), targets=gh.StorageTarget(wrong))
     with pytest.raises(ValueError, match="no hidden layers"):
         model(network="free", hidden=(8,))
-    with pytest.raises(ValueError, match="start is"):
-        train(model(**HYBRID), start="full")
+    with pytest.raises(ValueError, match="start is one of"):
+        train(model(**HYBRID), spinup=gh.SpinUp(start="full"))

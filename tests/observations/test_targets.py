@@ -37,7 +37,9 @@ def truth(*names):
 
 
 def fit(targets, discharge=None, **options):
-    options = dict(period=PERIOD, epochs=2, spinup=100, progress=False) | options
+    options = (
+        dict(period=PERIOD, epochs=2, spinup=100, session=gh.Session(progress=False)) | options
+    )
     return gh.train(model(), basins().forcing, discharge, targets=targets, **options)
 
 
@@ -51,7 +53,7 @@ def test_soil_wetness_is_learned_without_discharge(batches, loss):
     target = gh.Target("soil_wetness", wetness(), loss=loss)
     before = fit([target], epochs=0).evaluate_target(target, PERIOD)
     epochs = 60 if batches is None else 15
-    run = fit([target], epochs=epochs, batches=batches, learning_rate=0.02)
+    run = fit([target], epochs=epochs, batches=batches, optimizer=gh.Optimizer(learning_rate=0.02))
     after = run.evaluate_target(target, PERIOD)
     assert after["rmse"].median() < 0.6 * before["rmse"].median()
     assert list(after["gauge"]) == list(basins().domain.gauges.index)
@@ -82,8 +84,9 @@ def test_gaps_have_no_say(batches):
     dropped = observed.isel(time=[*range(40), *range(70, observed.sizes["time"])])
     dropped = dropped.drop_isel(gauge=1)
     site = str(observed["gauge"].values[1])
+    split = gh.splits.hold_out(observed["gauge"].values, [site], PERIOD)
     runs = [
-        fit([gh.Target("soil_wetness", o)], batches=batches, held_out=[site])
+        fit([gh.Target("soil_wetness", o)], batches=batches, period=split)
         for o in (gaps, dropped, dropped.to_pandas())
     ]
     assert torch.equal(weights(runs[0]), weights(runs[1]))
@@ -97,8 +100,9 @@ def test_a_site_held_out_has_no_say(batches):
     other = observed.copy()
     other[:, 0] = 0.77
     out = [str(observed["gauge"].values[0])]
+    split = gh.splits.hold_out(observed["gauge"].values, out, PERIOD)
     runs = [
-        fit([gh.Target("soil_wetness", o)], batches=batches, held_out=out)
+        fit([gh.Target("soil_wetness", o)], batches=batches, period=split)
         for o in (observed, other)
     ]
     assert torch.equal(weights(runs[0]), weights(runs[1]))
@@ -148,9 +152,12 @@ def test_a_target_seen_in_few_days_is_a_part_of_few_minibatches(seed):
     observed = wetness()
     last = observed.where(observed["time"] >= observed["time"].sel(time=PERIOD[1])[-30])
     run = fit(
-        [gh.Target("soil_wetness", last)], basins().discharge, epochs=2, seed=seed,
+        [gh.Target("soil_wetness", last)],
+        basins().discharge,
+        epochs=2,
+        session=gh.Session(seed=seed, progress=False),
         batches=Batches(basins=3, days=40, warmup=100),
-    )  # fmt: skip
+    )
     assert list(run.history.columns) == ["epoch", "loss", "discharge", "soil_wetness", "seconds"]
     assert run.history["discharge"].notna().all()
 
@@ -165,7 +172,12 @@ def test_a_part_in_which_nothing_varies_does_not_take_the_others_with_it():
     target = gh.Target("snow_water_equivalent", bare, loss="kge")
     both = fit([target], basins().discharge, **options)
     alone = gh.train(
-        model(), basins().forcing, basins().discharge, epochs=2, progress=False, **options
+        model(),
+        basins().forcing,
+        basins().discharge,
+        epochs=2,
+        session=gh.Session(progress=False),
+        **options,
     )
     assert torch.equal(weights(both), weights(alone))
     with pytest.raises(ValueError, match=r"snow water equivalent: .*no gauge has two different"):
@@ -199,18 +211,23 @@ def test_rates_that_are_means_of_many_days_are_pointed_out():
 def test_scores_say_what_was_trained_on():
     observed = wetness()
     target, out = gh.Target("soil_wetness", observed), str(observed["gauge"].values[3])
-    run = fit([target], held_out=[out])
+    run = fit([target], period=gh.splits.hold_out(observed["gauge"].values, [out], PERIOD))
     use = run.evaluate_target(target, PERIOD).set_index("gauge")["gauge_use"]
     assert (use == "held out").sum() == 1 and use[out] == "held out"
     assert set(run.evaluate(basins().discharge, PERIOD)["gauge_use"]) == {"held out"}
 
 
-def raster_run(targets, discharge=None, epochs=2, **options):
+def raster_run(targets, discharge=None, **options):
     _, _, forcing, _ = small_world()
+    options = dict(period=RASTER_PERIOD, spinup=120, epochs=2) | options
     return gh.train(
-        small_model(), forcing, discharge, targets=targets, period=RASTER_PERIOD, spinup=120,
-        epochs=epochs, progress=False, **options,
-    )  # fmt: skip
+        small_model(),
+        forcing,
+        discharge,
+        targets=targets,
+        session=gh.Session(progress=False),
+        **options,
+    )
 
 
 def test_cells_of_a_raster():
@@ -220,7 +237,7 @@ def test_cells_of_a_raster():
     observed = hidden.simulate(outputs=["soil_wetness"])["soil_wetness"]
     observed = observed.where((observed["x"] + observed["y"]) % 3 == 0)
     target = gh.Target("soil_wetness", observed)
-    alone = raster_run([target], epochs=25, learning_rate=0.02)
+    alone = raster_run([target], epochs=25, optimizer=gh.Optimizer(learning_rate=0.02))
     assert alone.history["loss"].iloc[-1] < 0.5 * alone.history["loss"].iloc[0]
     table = alone.evaluate_target(target, RASTER_PERIOD)
     seen = int(observed.notnull().any("time").sum())
@@ -236,8 +253,9 @@ def test_cells_of_a_raster():
     assert torch.equal(dry.outputs["soil_wetness"], full.outputs["soil_wetness"])
     both = raster_run([target], discharge)
     assert set(both.history.columns) >= {"loss", "discharge", "soil_wetness"}
-    with pytest.raises(ValueError, match="leave gauges"):
-        raster_run([target], gauges=["G01"])
+    gauges = domain.gauges.index
+    with pytest.raises(ValueError, match="no discharge whose gauges could be split"):
+        raster_run([target], period=gh.splits.hold_out(gauges, gauges[:1], RASTER_PERIOD))
     # a map of part of the domain: the other cells are not observed
     part = gh.Target("soil_wetness", observed.isel(x=slice(0, observed.sizes["x"] // 2)))
     assert 0 < len(alone.evaluate_target(part, RASTER_PERIOD)) < seen
@@ -246,13 +264,19 @@ def test_cells_of_a_raster():
 def test_resumed_training_equals_an_unbroken_one(tmp_path):
     target = gh.Target("soil_wetness", wetness())
     unbroken = fit([target], epochs=4, batches=BATCHES)
-    fit([target], epochs=4, batches=BATCHES, out=tmp_path / "a")
-    again = fit([target], epochs=4, batches=BATCHES, out=tmp_path / "a", resume=True)
+    fit([target], epochs=4, batches=BATCHES, checkpoints=tmp_path / "a")
+    again = fit(
+        [target], epochs=4, batches=BATCHES, checkpoints=gh.Checkpoints(tmp_path / "a", resume=True)
+    )
     assert torch.equal(weights(unbroken), weights(again))
     for other in (dict(weight=2), dict(scale=5.0), dict(scale=np.linspace(1, 2, 12))):
         with pytest.raises(ValueError, match="targets"):
-            fit([gh.Target("soil_wetness", wetness(), **other)], epochs=5, batches=BATCHES,
-                out=tmp_path / "a", resume=True)  # fmt: skip
+            fit(
+                [gh.Target("soil_wetness", wetness(), **other)],
+                epochs=5,
+                batches=BATCHES,
+                checkpoints=gh.Checkpoints(tmp_path / "a", resume=True),
+            )
 
 
 def changed(**changes):

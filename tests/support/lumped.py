@@ -38,7 +38,9 @@ def model(kind="mlp", **options):
 
 def fit(kind="mlp", **options):
     parts = basins()
-    options = dict(period=PERIOD, epochs=2, batches=BATCHES, progress=False) | options
+    options = (
+        dict(period=PERIOD, epochs=2, batches=BATCHES, session=gh.Session(progress=False)) | options
+    )
     return gh.train(model(kind), parts.forcing, parts.discharge, **options)
 
 

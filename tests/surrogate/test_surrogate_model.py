@@ -57,7 +57,10 @@ def fitted(column, **options):
     model = gh.Model(
         domain(), column, attributes(), network=gh.ParameterNetwork(hidden=(16,), seed=1)
     )
-    options = dict(period=("2000-03-01", "2001-05-14"), spinup=60, progress=False) | options
+    options = (
+        dict(period=("2000-03-01", "2001-05-14"), spinup=60, session=gh.Session(progress=False))
+        | options
+    )
     return gh.train(model, forcing(), truth()[1], **options)
 
 
@@ -65,7 +68,7 @@ def test_parameters_are_learned_through_it():
     column = small_surrogate()
     before = {k: v.clone() for k, v in column.emulator.state_dict().items()}
     untrained = fitted(column, epochs=0)
-    run = fitted(column, epochs=60, learning_rate=0.02)
+    run = fitted(column, epochs=60, optimizer=gh.Optimizer(learning_rate=0.02))
     assert run.history["loss"].iloc[-1] < 0.5 * run.history["loss"].iloc[0]
     assert all(torch.equal(v, before[k]) for k, v in column.emulator.state_dict().items())
 
@@ -119,15 +122,35 @@ def test_it_is_kept_with_its_run(tmp_path):
 
 def test_training_is_resumed_with_the_same_surrogate_only(tmp_path):
     column = small_surrogate()
-    whole = fitted(column, epochs=4, decay=False)
-    fitted(column, epochs=2, decay=False, out=tmp_path, checkpoint_every=0.0)
+    whole = fitted(column, epochs=4, optimizer=gh.Optimizer(decay=False))
+    fitted(
+        column,
+        epochs=2,
+        optimizer=gh.Optimizer(decay=False),
+        checkpoints=gh.Checkpoints(tmp_path, every=0.0),
+    )
     other = copy.deepcopy(column)
     torch.nn.init.normal_(other.emulator.head.bias)
     with pytest.raises(ValueError, match=r"another training .*column was surrogate-"):
-        fitted(other, epochs=2, decay=False, out=tmp_path, resume=True)
+        fitted(
+            other,
+            epochs=2,
+            optimizer=gh.Optimizer(decay=False),
+            checkpoints=gh.Checkpoints(tmp_path, resume=True),
+        )
     with pytest.raises(ValueError, match="epochs was 2, is 4"):
-        fitted(column, epochs=4, decay=False, out=tmp_path, resume=True)
-    again = fitted(column, epochs=2, decay=False, out=tmp_path, resume=True)
+        fitted(
+            column,
+            epochs=4,
+            optimizer=gh.Optimizer(decay=False),
+            checkpoints=gh.Checkpoints(tmp_path, resume=True),
+        )
+    again = fitted(
+        column,
+        epochs=2,
+        optimizer=gh.Optimizer(decay=False),
+        checkpoints=gh.Checkpoints(tmp_path, resume=True),
+    )
     np.testing.assert_array_equal(again.history["loss"], whole.history["loss"][:2])
 
 
@@ -164,9 +187,15 @@ def test_parameters_are_learned_from_a_target_without_discharge():
         domain(), small_surrogate(), attributes(), network=gh.ParameterNetwork(hidden=(16,), seed=1)
     )
     run = gh.train(
-        model, forcing(), targets=[target], period=("2000-03-01", "2001-05-14"), spinup=60,
-        epochs=60, learning_rate=0.02, progress=False,
-    )  # fmt: skip
+        model,
+        forcing(),
+        targets=[target],
+        period=("2000-03-01", "2001-05-14"),
+        spinup=60,
+        epochs=60,
+        optimizer=gh.Optimizer(learning_rate=0.02),
+        session=gh.Session(progress=False),
+    )
     assert run.history["loss"].iloc[-1] < 0.6 * run.history["loss"].iloc[0]
     found = run.parameters["capacity"].values
     assert np.corrcoef(found, values["capacity"])[0, 1] > 0.9
@@ -181,9 +210,15 @@ def test_every_network_can_stand_before_it(network):
         given["history"] = gh.History.of(domain(), seen, period=("2000-03", "2000-12"))
     model = gh.Model(domain(), small_surrogate(), **grouped(network=network, components=2, **given))
     run = gh.train(
-        model, forcing(), truth()[1], period=("2000-03-01", "2001-05-14"), spinup=60,
-        epochs=12, learning_rate=0.03, progress=False,
-    )  # fmt: skip
+        model,
+        forcing(),
+        truth()[1],
+        period=("2000-03-01", "2001-05-14"),
+        spinup=60,
+        epochs=12,
+        optimizer=gh.Optimizer(learning_rate=0.03),
+        session=gh.Session(progress=False),
+    )
     assert run.history["loss"].iloc[-1] < 0.95 * run.history["loss"].iloc[0]
 
 

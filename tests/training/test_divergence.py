@@ -6,11 +6,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import gridhydro as gh
 from gridhydro import Column, fields, train
 from gridhydro.training.divergence import NotFinite
 from tests.support.small_world import PERIOD, small_model, small_world
 
-SHORT = dict(period=PERIOD, spinup=30, epochs=2, progress=False)
+SHORT = dict(period=PERIOD, spinup=30, epochs=2, session=gh.Session(progress=False))
 
 
 class Brittle(Column):
@@ -43,7 +44,7 @@ def test_the_first_bad_cell_day_and_quantity_are_named(tmp_path):
     at = {"time": "2001-07-20", "y": y, "x": x}
     forcing["potential_evapotranspiration"].loc[at] = 5000.0
     with pytest.raises(NotFinite, match=r"runoff is nan on 2001-07-20 in .*\(row|water is nan"):
-        train(model, forcing, discharge, **SHORT, out=tmp_path)
+        train(model, forcing, discharge, **SHORT, checkpoints=tmp_path)
     case = json.loads((tmp_path / "not-finite.json").read_text())
     assert (case["cell"], case["day"]) == (cell, "2001-07-20")
     assert case["quantity"] in ("runoff", "water")
@@ -60,5 +61,5 @@ def test_weights_that_are_not_finite_are_named(tmp_path):
     with torch.no_grad():
         model.network.layers[0].weight[0, 0] = torch.nan
     with pytest.raises(NotFinite, match=r"epoch 1: the weights 'layers.0.weight' of the network"):
-        train(model, forcing, discharge, **SHORT, out=tmp_path)
+        train(model, forcing, discharge, **SHORT, checkpoints=tmp_path)
     assert (tmp_path / "not-finite.safetensors").exists()

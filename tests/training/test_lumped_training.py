@@ -16,7 +16,7 @@ from tests.support.small_basins import NAMES, PERIOD, small_basins
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_network_learns_and_comes_back_from_disk(kind, tmp_path):
-    run = fit(kind, epochs=12, learning_rate=0.02, loss="nse")
+    run = fit(kind, epochs=12, optimizer=gh.Optimizer(learning_rate=0.02), loss="nse")
     losses = run.history["loss"]
     assert losses.iloc[-3:].mean() < 0.8 * losses.iloc[0]
     run.save_model(tmp_path)
@@ -43,10 +43,9 @@ def test_interrupted_and_resumed_equals_unbroken(kind, tmp_path):
 
     stopping.__name__ = same.__name__ = "mse"
     stopping.left = 2 * 14
-    options = dict(epochs=4, out=first, checkpoint_every=0)
     with pytest.raises(Stop):
-        fit(kind, loss=stopping, **options)
-    resumed = fit(kind, loss=same, resume=True, **options)
+        fit(kind, loss=stopping, epochs=4, checkpoints=gh.Checkpoints(first, every=0))
+    resumed = fit(kind, loss=same, epochs=4, checkpoints=gh.Checkpoints(first, resume=True))
     assert torch.equal(weights(resumed), weights(fit(kind, loss=same, epochs=4)))
 
 
@@ -73,15 +72,20 @@ def test_an_epoch_sees_every_gauge_alike_and_only_its_days():
             assert torch.equal(whole, forcing.values[:, first : first + 220, cell])
 
 
-def test_the_seed_decides():
-    assert torch.equal(weights(fit(seed=4)), weights(fit(seed=4)))
-    assert not torch.equal(weights(fit(seed=4)), weights(fit(seed=5)))
+def test_every_window_of_the_period_is_drawn_the_last_one_too():
+    """Of a period two days longer than a window there are three, and no other."""
+    parts = basins()
+    forcing = Forcing.read(parts.forcing, parts.domain, column("hbv"))
+    starts = []
 
+    def observed(first, length, cells):
+        starts.extend(first.tolist())
+        return [torch.zeros(length, len(cells))]
 
-@pytest.mark.parametrize("optimizer, rate", [("adam", 0.01), ("adadelta", 1.0)])
-def test_optimizers(optimizer, rate):
-    run = fit(optimizer=optimizer, learning_rate=rate, epochs=6, loss="rmse_lowflow")
-    assert run.history["loss"].iloc[-1] < run.history["loss"].iloc[0]
+    sizes, days = Batches(basins=12, days=60, warmup=30), slice(100, 162)
+    for seed in range(10):
+        assert len(list(minibatches(sizes, forcing, observed, days, torch.arange(12), seed))) == 1
+    assert set(starts) == {100, 101, 102}
 
 
 def test_gauges_held_out_have_no_say():
@@ -97,9 +101,10 @@ def test_gauges_held_out_have_no_say():
         components=3,
         routing=gh.UnitHydrograph(),
     )
-    options = dict(period=PERIOD, epochs=2, batches=BATCHES, progress=False, held_out=[NAMES[3]])
+    split = gh.splits.hold_out(NAMES, [NAMES[3]], PERIOD)
+    options = dict(period=split, epochs=2, batches=BATCHES, session=gh.Session(progress=False))
     run = gh.train(other, parts.forcing, parts.discharge, **options)
-    assert torch.equal(weights(run), weights(fit(held_out=[NAMES[3]])))
+    assert torch.equal(weights(run), weights(fit(period=split)))
 
 
 @pytest.mark.parametrize("kind", ["lstm", "departures"])
@@ -152,9 +157,14 @@ def test_attributes_are_taken_by_name_not_by_place():
     values = {name: parts.attributes[name] for name in ("sand", "slope")}
     own = gh.Model(parts.domain, "hbv", values, network=gh.ParameterNetwork(hidden=(16,)))
     run = gh.train(
-        own, parts.forcing, parts.discharge, period=PERIOD, epochs=1, batches=BATCHES,
-        progress=False,
-    )  # fmt: skip
+        own,
+        parts.forcing,
+        parts.discharge,
+        period=PERIOD,
+        epochs=1,
+        batches=BATCHES,
+        session=gh.Session(progress=False),
+    )
     data = small_basins()
     turned = data[["slope", "sand", *[n for n in data if n not in ("slope", "sand")]]]
     predicted = run.predict(turned)["discharge"].values
@@ -165,9 +175,14 @@ def test_the_evapotranspiration_of_the_training_is_that_of_a_prediction():
     data = small_basins()
     parts = of_dataset(data, pet="oudin")
     run = gh.train(
-        model(), parts.forcing, parts.discharge, period=PERIOD, epochs=1, batches=BATCHES,
-        progress=False,
-    )  # fmt: skip
+        model(),
+        parts.forcing,
+        parts.discharge,
+        period=PERIOD,
+        epochs=1,
+        batches=BATCHES,
+        session=gh.Session(progress=False),
+    )
     own = run.discharge().values
     np.testing.assert_allclose(run.predict(data)["discharge"].values, own, rtol=1e-4)
     given = run.predict(data, pet="given")["discharge"].values
@@ -183,20 +198,26 @@ def test_a_column_of_ones_own_goes_along_to_new_basins():
     own = gh.Model(
         parts.domain, Leaky(), parts.attributes, network=gh.ParameterNetwork(hidden=(16,))
     )
-    options = dict(period=PERIOD, epochs=1, batches=BATCHES, progress=False)
+    options = dict(period=PERIOD, epochs=1, batches=BATCHES, session=gh.Session(progress=False))
     run = gh.train(own, parts.forcing, parts.discharge, **options)
     predicted = run.predict(small_basins())["discharge"].values
     np.testing.assert_allclose(predicted, run.discharge().values, rtol=1e-5)
 
 
 def test_a_second_training_stays_on_the_first_scale():
-    run = fit("lstm", held_out=NAMES[6:])
+    run = fit("lstm", period=gh.splits.hold_out(NAMES, NAMES[6:], PERIOD))
     before = run.discharge()
     parts = basins()
     again = gh.train(
-        run.model, parts.forcing, parts.discharge, period=PERIOD, epochs=1, batches=BATCHES,
-        learning_rate=0.0, progress=False,
-    )  # fmt: skip
+        run.model,
+        parts.forcing,
+        parts.discharge,
+        period=PERIOD,
+        epochs=1,
+        batches=BATCHES,
+        optimizer=gh.Optimizer(learning_rate=0.0),
+        session=gh.Session(progress=False),
+    )
     assert again.discharge().equals(before)
 
 
@@ -207,8 +228,6 @@ def test_dropout_is_for_training_only(tmp_path):
 
 
 def test_what_cannot_be_learned_from_is_refused_or_passed_over():
-    with pytest.raises(ValueError, match="leave spinup_cycles out"):
-        fit(spinup_cycles=1)
     parts = basins()
     with pytest.raises(ValueError, match="'route_a' is no parameter of the column"):
         gh.Model(
@@ -221,15 +240,26 @@ def test_what_cannot_be_learned_from_is_refused_or_passed_over():
     early = parts.discharge.where(parts.discharge["time"] < np.datetime64("2000-03-01"))
     with pytest.raises(ValueError, match="have no observation from"):
         gh.train(
-            model(), parts.forcing, early, period=("2000", "2002"), epochs=1, batches=BATCHES,
-            progress=False,
-        )  # fmt: skip
+            model(),
+            parts.forcing,
+            early,
+            period=("2000", "2002"),
+            epochs=1,
+            batches=BATCHES,
+            session=gh.Session(progress=False),
+        )
     still = parts.discharge * 0 + 1.0  # nothing varies: no window says anything
     with pytest.raises(ValueError, match="no minibatch of epoch 1"):
         gh.train(
-            model(), parts.forcing, still, period=PERIOD, epochs=1, batches=BATCHES, loss="kge",
-            progress=False,
-        )  # fmt: skip
+            model(),
+            parts.forcing,
+            still,
+            period=PERIOD,
+            epochs=1,
+            batches=BATCHES,
+            loss="kge",
+            session=gh.Session(progress=False),
+        )
 
 
 def test_signatures_of_the_discharge_are_no_attributes_unless_named():

@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import gridhydro as gh
 from gridhydro import train
 from gridhydro.base import files
 from gridhydro.training import checkpoint
@@ -21,10 +22,10 @@ TRAINING = """
 import sys
 sys.path.insert(0, {tests!r})
 from tests.support.small_world import PERIOD, small_model, small_world
-from gridhydro import train
+from gridhydro import Checkpoints, Session, train
 _, _, forcing, discharge = small_world()
-train(small_model(), forcing, discharge, period=PERIOD, spinup=100, epochs=40, out={out!r},
-      resume=True, checkpoint_every=0, progress=False)
+train(small_model(), forcing, discharge, period=PERIOD, spinup=100, epochs=40,
+      checkpoints=Checkpoints({out!r}, resume=True, every=0), session=Session(progress=False))
 """
 
 
@@ -63,16 +64,19 @@ def test_killed_and_resumed_equals_unbroken(tmp_path):
     assert len(list((broken / "checkpoint").glob("*.safetensors"))) == 1
 
 
-def short(out, **options):
+def short(out, resume=False, **options):
     _, _, forcing, discharge = small_world()
-    options = dict(period=PERIOD, spinup=100, epochs=2, progress=False) | options
-    return train(small_model(), forcing, discharge, out=out, **options)
+    options = (
+        dict(period=PERIOD, spinup=100, epochs=2, session=gh.Session(progress=False)) | options
+    )
+    checkpoints = gh.Checkpoints(out, resume=resume)
+    return train(small_model(), forcing, discharge, checkpoints=checkpoints, **options)
 
 
 def test_another_training_is_not_resumed(tmp_path):
     short(tmp_path)
     with pytest.raises(ValueError, match=r"another training \(learning_rate was 0.005, is 0.1\)"):
-        short(tmp_path, learning_rate=0.1, resume=True)
+        short(tmp_path, optimizer=gh.Optimizer(learning_rate=0.1), resume=True)
 
 
 def test_resume_without_a_checkpoint_starts_anew(tmp_path):

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridhydro.training import splits
-from gridhydro.training.splits import Split, pub, pur, spatiotemporal, temporal
+from gridhydro.training.splits import Split, hold_out, pub, pur, spatiotemporal, temporal
 
 EARLY, LATE = ("1981-01-01", "1995-12-31"), ("1996-01-01", "2010-12-31")
 GAUGES = st.lists(
@@ -46,6 +46,29 @@ def test_folds_are_partitions_whatever_the_order(gauges, draw):
     check_partition(gauges, elsewhere)
     assert [p.test_gauges for p in elsewhere] == [p.test_gauges for p in parts]
     assert {(p.train_period, p.test_period) for p in elsewhere} == {(EARLY, LATE)}
+
+
+def test_gauges_are_held_out_by_name():
+    split = hold_out(np.array(["b", "a", "c"]), ["c"], ("1981", "1995"))
+    assert split == Split("held_out", ("a", "b"), ("c",), EARLY, EARLY)
+    assert hold_out(["a", "b"], ["a"], EARLY, ("1996", "2010-12")).test_period == LATE
+    for gauges, held_out, message in (
+        (["a", "b"], "ab", r"held_out is a list of names, such as \['ab'\]"),
+        ("ab", ["a"], "gauges is a list of names"),
+        (["a", "b"], ["d"], "no gauge is called d; there is a, b"),
+        (["a", "b"], ["b", "a"], "no gauge is left to train on"),
+        (["a", "b"], [], "held_out has no gauges"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            hold_out(gauges, held_out, EARLY)
+
+
+def test_gauges_are_left_out_of_what_is_trained_on():
+    split = pub(["a", "b", "c", "d"], EARLY, 2)[0]
+    left = split.without([split.train_gauges[0]])
+    assert left.train_gauges == split.train_gauges[1:] and left.test_gauges == split.test_gauges
+    with pytest.raises(ValueError, match="no gauge is left to train on"):
+        split.without(split.train_gauges)
 
 
 @settings(max_examples=40, deadline=None)

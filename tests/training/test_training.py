@@ -6,6 +6,7 @@ import pytest
 import torch
 import xarray as xr
 
+import gridhydro as gh
 from gridhydro import Column, Domain, Model, Run, fields, train
 from gridhydro.inputs.check import check
 from gridhydro.inputs.forcing import Forcing
@@ -13,7 +14,7 @@ from gridhydro.nets.options import ParameterNetwork
 from gridhydro.observations.discharge import discharge_table
 from tests.support.small_world import OUTLET, PERIOD, small_model, small_world
 
-SHORT = dict(period=PERIOD, spinup=120, progress=False)
+SHORT = dict(period=PERIOD, spinup=120, session=gh.Session(progress=False))
 
 
 def fit(model=None, **options):
@@ -28,9 +29,13 @@ def weights(run):
 
 def test_training_lowers_the_loss_and_raises_the_score():
     _, _, _, discharge = small_world()
-    run = fit(epochs=25, learning_rate=0.02)
+    run = fit(epochs=25, optimizer=gh.Optimizer(learning_rate=0.02))
     assert run.history["loss"].iloc[-1] < 0.6 * run.history["loss"].iloc[0]
-    before = fit(epochs=1, learning_rate=1e-9).evaluate(discharge, PERIOD).set_index("gauge")
+    before = (
+        fit(epochs=1, optimizer=gh.Optimizer(learning_rate=1e-9))
+        .evaluate(discharge, PERIOD)
+        .set_index("gauge")
+    )
     after = run.evaluate(discharge, PERIOD).set_index("gauge")
     assert (after["nse"] > before["nse"]).all()
     assert after.loc[OUTLET, "nse"] > 0.85
@@ -43,7 +48,7 @@ def test_what_is_called_after_each_epoch_fills_the_history_and_changes_nothing()
         seen.append((epoch, model.training, torch.is_grad_enabled()))
         return {"mean_FC": model.cell_parameters()["FC"].mean().item()} if epoch == 2 else None
 
-    watched, plain = fit(epochs=3, each=each), fit(epochs=3)
+    watched, plain = fit(epochs=3, session=gh.Session(each=each, progress=False)), fit(epochs=3)
     assert seen == [(1, False, False), (2, False, False), (3, False, False)]
     np.testing.assert_array_equal(watched.history["loss"], plain.history["loss"])
     assert watched.history["mean_FC"].notna().tolist() == [False, True, False]
@@ -54,7 +59,8 @@ def test_a_gauge_held_out_has_no_say():
     out = next(name for name in domain.gauges.index if name != OUTLET)
     changed = discharge.copy()
     changed[out] *= 7
-    runs = [fit(discharge=q, held_out=[out]) for q in (discharge, changed)]
+    split = gh.splits.hold_out(domain.gauges.index, [out], PERIOD)
+    runs = [fit(discharge=q, period=split) for q in (discharge, changed)]
     assert torch.equal(weights(runs[0]), weights(runs[1]))
     assert not torch.equal(weights(runs[0]), weights(fit()))
     use = runs[0].evaluate(discharge, PERIOD).set_index("gauge")["gauge_use"]
@@ -107,7 +113,7 @@ def test_a_period_in_two_pieces_is_one_period():
 
 
 def test_more_cycles_of_spin_up_instead_of_a_longer_record():
-    run = fit(period=("2001", "2001"), spinup=0, spinup_cycles=2)
+    run = fit(period=("2001", "2001"), spinup=gh.SpinUp(days=0, cycles=2))
     assert run.about["spinup_cycles"] == 2
     first_day = run.discharge().iloc[0]
     run.about["spinup_cycles"] = 0
@@ -119,8 +125,10 @@ def test_more_cycles_of_spin_up_instead_of_a_longer_record():
     [
         ({"period": ("1950", "1951")}, "not all in the forcing, which goes from 2001-01-01"),
         ({"spinup": 400}, "needs 400 days before 2001-07-01, the forcing has 181"),
-        ({"held_out": ["nowhere"]}, "no gauge is called nowhere; there is"),
-        ({"gauges": [OUTLET], "held_out": [OUTLET]}, "no gauge is left to train on"),
+        (
+            {"period": gh.splits.hold_out(["nowhere", OUTLET], [OUTLET], PERIOD)},
+            "no gauge is called nowhere; there is",
+        ),
         ({"loss": "mse"}, "there is no loss 'mse'"),
     ],
 )

@@ -15,7 +15,7 @@ from torch import Tensor
 from gridhydro.base.arguments import one_of
 from gridhydro.evaluation import formulas
 from gridhydro.evaluation.losses import least_spread, low_flow
-from gridhydro.training.calibration.sceua import fold
+from gridhydro.training.calibration.sums import fold
 
 
 def loss_by_cell(name: str, simulated: Tensor, observed: Tensor) -> Tensor:

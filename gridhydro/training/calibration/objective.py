@@ -1,4 +1,4 @@
-"""Sites side by side: the misfit of many parameter sets of each, in one call of the kernel."""
+"""Cells side by side: the loss of many parameter sets of each, in one call of the kernel."""
 
 from __future__ import annotations
 
@@ -27,69 +27,67 @@ _BEFORE = hydrograph.DAYS - 1
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """One observed series a site: `values` (L, K), NaN where there is none, of the output `name`
+    """One observed series a cell: `values` (L, K), NaN where there is none, of the output `name`
     in its unit; `cells` (K,) of the domain; `gauges` are their names, if they have any.
 
-    With a target, `seen` brings simulated series to the unit of its observations; its columns are
-    `columns` (K,).
+    With a target, `series` brings simulated series to the unit of its observations; its columns
+    are `columns` (K,).
     """
 
     name: str
     cells: Tensor
     values: Tensor
     gauges: tuple[str, ...] = ()
-    seen: TargetSeries | None = None
+    series: TargetSeries | None = None
     columns: Tensor | None = None
 
     @classmethod
-    def discharge(cls, discharge, model: Model, forcing: Forcing, days: slice, gauges=None):
+    def discharge(cls, discharge, model: Model, forcing: Forcing, days: slice, split=None):
         """Of lumped basins, as depth; ValueError for rasters and for gauges without any."""
         refuse_rivers(model.domain)
-        names, cells = _chosen(model, gauges)
+        names = training_gauges(model, split)
+        cells = places_of(model, names)
         found = observations(discharge, forcing.times, model, names, cells.device, None)
         refuse_empty([found], days, cells, names)
         return cls(model.column.runoff, cells, found.values[0, days][:, cells], tuple(names))
 
     @classmethod
-    def target(cls, target: Target, model: Model, forcing: Forcing, days: slice, gauges=None):
+    def target(cls, target: Target, model: Model, forcing: Forcing, days: slice, split=None):
         """Of the cells that are observed in these days, of lumped basins as for discharge."""
         if not isinstance(target, Target):
             raise ValueError(
                 f"target is a gridhydro.Target(name, observed), not a {type(target).__name__}"
             )
         if target.name.startswith(hydrograph.ROUTED):
-            raise ValueError(f"'{target.name}' is the way of discharge: give it as discharge")
-        seen = TargetSeries.read(target, model, forcing.times, model.area.device)
-        values = seen.values[days]
+            raise ValueError(f"'{target.name}' is discharge: give it as discharge")
+        series = TargetSeries.read(target, model, forcing.times, model.area.device)
+        values = series.values[days]
         if model.domain.lumped:
-            names, columns = _chosen(model, gauges)
-            refuse_empty([seen.series], days, columns, names)
-        elif gauges is not None:
-            raise ValueError("cells of a raster are searched, not its gauges: leave gauges out")
+            names = training_gauges(model, split)
+            columns = places_of(model, names)
+            refuse_empty([series.series], days, columns, names)
+        elif split is not None:
+            raise ValueError(
+                "cells of a raster are calibrated, not its gauges: give period=(first, last)"
+            )
         else:
             names, columns = (), values.isfinite().any(0).nonzero().flatten()
         if not len(columns):
             first, last = (f"{forcing.times[d]:%Y-%m-%d}" for d in (days.start, days.stop - 1))
             raise ValueError(f"no cell has '{target.name}' observed from {first} to {last}")
-        cells, values = seen.cells[columns], values[:, columns].contiguous()
-        return cls(target.name, cells, values, tuple(names), seen, columns)
+        cells, values = series.cells[columns], values[:, columns].contiguous()
+        return cls(target.name, cells, values, tuple(names), series, columns)
 
     @property
     def about(self) -> dict | None:
         """What there is to keep of a target with a run."""
-        return None if self.seen is None else self.seen.target.about()
+        return None if self.series is None else self.series.target.about()
 
     def of(self, simulated: Tensor, places: Tensor) -> Tensor:
-        """What would be observed (T, n, M), of the column's output at these sites (n,)."""
-        if self.seen is None or not self.seen.target.own_unit:
+        """What would be observed (T, n, M), of the column's output in these cells (n,)."""
+        if self.series is None or not self.series.target.own_unit:
             return simulated
-        return self.seen.of(simulated.transpose(1, 2), self.columns[places]).transpose(1, 2)
-
-
-def _chosen(model: Model, gauges) -> tuple[list[str], Tensor]:
-    """Names of the gauges to search, and which cells of lumped basins they are."""
-    names = training_gauges(model, gauges, ())
-    return names, places_of(model, names)
+        return self.series.of(simulated.transpose(1, 2), self.columns[places]).transpose(1, 2)
 
 
 def refuse_rivers(domain: Domain) -> None:
@@ -97,26 +95,32 @@ def refuse_rivers(domain: Domain) -> None:
     if not domain.lumped:
         raise ValueError(
             "discharge at a gauge of a raster is the water of all cells above it: no cell's "
-            "parameters can be searched alone. Take gridhydro.train, lumped basins, or a target "
+            "parameters can be calibrated alone. Take gridhydro.train, lumped basins, or a target "
             "that is observed on cells"
         )
 
 
-class Sites:
-    """Called with shares of the parameters' ranges (n, M, P) and places (n,) among the sites, it
-    runs them all and gives their misfits (n, M)."""
+class CellLosses:
+    """The losses (n, M) of many runs: called with fractions of the parameters' ranges (n, M, P) and
+    places (n,) among the cells that are observed, it runs them all."""
 
     def __init__(
-        self, model: Model, forcing: Forcing, seen: Observed, days: slice, spinup: int, loss: str
+        self,
+        model: Model,
+        forcing: Forcing,
+        observed: Observed,
+        days: slice,
+        spinup: int,
+        loss: str,
     ):
-        self.model, self.seen, self.spinup, self.loss = model, seen, spinup, loss
+        self.model, self.observed, self.spinup, self.loss = model, observed, spinup, loss
         # the target's runoff is the column's, discharge is what the unit hydrograph makes of it
-        self.routed = seen.seen is None and model.unit_hydrograph is not None
-        self.rows = searched(model, self.routed)
+        self.routed = observed.series is None and model.unit_hydrograph is not None
+        self.rows = calibrated(model, self.routed)
         record = slice(days.start - spinup, days.stop)
-        self.weather = forcing.values[:, record][:, :, seen.cells].contiguous()
+        self.weather = forcing.values[:, record][:, :, observed.cells].contiguous()
         if loss in RELATIVE:
-            low, high = (seen.values.nan_to_num(end) for end in (torch.inf, -torch.inf))
+            low, high = (observed.values.nan_to_num(end) for end in (torch.inf, -torch.inf))
             alike = low.amin(0) >= high.amax(0)
             self._refuse(alike, f"have no two different observations, which '{loss}' takes")
 
@@ -124,15 +128,15 @@ class Sites:
     def __call__(self, points: Tensor, places: Tensor) -> Tensor:
         size = max(1, _VALUES // (self.weather.shape[1] * points.shape[1]))
         parts = zip(points.split(size), places.split(size), strict=True)
-        return torch.cat([self._misfits(*part) for part in parts])
+        return torch.cat([self._losses(*part) for part in parts])
 
-    def _misfits(self, points: Tensor, places: Tensor) -> Tensor:
-        model, cells = self.model, self.seen.cells[places]
+    def _losses(self, points: Tensor, places: Tensor) -> Tensor:
+        model, cells = self.model, self.observed.cells[places]
         all_of_them = len(places) == self.weather.shape[2]
         weather = self.weather if all_of_them else self.weather[:, :, places].contiguous()
         parameters = model.network.named(raw(model, self.rows, points.transpose(1, 2)))
         properties = model.cell_properties(cells)
-        name = self.seen.name
+        name = self.observed.name
         outputs, _ = simulate(
             model.column, weather, {f.name: parameters[f.name] for f in model.column.parameters},
             properties={f.name: properties[f.name] for f in model.column.properties},
@@ -141,43 +145,44 @@ class Sites:
         series, spinup = outputs[name], self.spinup
         if self.routed:
             first = max(spinup - _BEFORE, 0)
-            shares = hydrograph.ordinates(*(parameters[f.name] for f in hydrograph.SHAPE))
-            series, spinup = hydrograph.convolve(series[first:], shares)[0], spinup - first
-        series = self.seen.of(series[spinup:], places)
-        return loss_by_cell(self.loss, series, self.seen.values[:, places])
+            ordinates = hydrograph.ordinates(*(parameters[f.name] for f in hydrograph.SHAPE))
+            series, spinup = hydrograph.convolve(series[first:], ordinates)[0], spinup - first
+        series = self.observed.of(series[spinup:], places)
+        return loss_by_cell(self.loss, series, self.observed.values[:, places])
 
     def refuse_infinite(self, lowest: Tensor) -> None:
-        """ValueError naming the sites (K,) at which nothing finite was found."""
+        """ValueError naming the cells (K,) in which nothing finite was found."""
         self._refuse(~lowest.isfinite(), "have no finite run: look at their forcing")
 
     def _refuse(self, wrong: Tensor, why: str) -> None:
         if wrong.any():
             places = wrong.nonzero().flatten().tolist()
             domain = self.model.domain
-            names = ", ".join(domain.name_cell(int(self.seen.cells[p])) for p in places[:5])
-            raise ValueError(f"{len(places)} of {len(wrong)} sites {why}: {names}")
+            names = ", ".join(domain.name_cell(int(self.observed.cells[p])) for p in places[:5])
+            raise ValueError(f"{len(places)} of {len(wrong)} cells {why}: {names}")
 
 
-def searched(model: Model, routed: bool) -> list[int]:
-    """Which of the learned parameters a site's series depends on; the others are left alone."""
+def calibrated(model: Model, routed: bool) -> list[int]:
+    """Which of the learned parameters a cell's series depends on; the others are left alone."""
     names = [f.name for f in (*model.column.parameters, *(hydrograph.SHAPE if routed else ()))]
     rows = [row for row, f in enumerate(model.network.learned) if f.name in names]
     if not rows:
-        raise ValueError(f"nothing to search: all parameters of '{model.column.name}' are fixed")
+        raise ValueError(f"nothing to calibrate: all parameters of '{model.column.name}' are fixed")
     return rows
 
 
-def raw(model: Model, rows: list[int], shares: Tensor) -> Tensor:
-    """Raw values (n, Q, M) of all learned parameters, from shares of the ranges (n, P, M) of some.
-
-    Those left out are 0, in the middle. A bound is kept as near as the ranges allow.
-    """
-    values = shares.new_zeros(len(shares), len(model.network.learned), shares.shape[2])
-    values[:, rows] = torch.logit(shares, MARGIN)
+def raw(model: Model, rows: list[int], fractions: Tensor) -> Tensor:
+    """Raw values (n, Q, M) of all learned parameters, from fractions of the ranges (n, P, M) of
+    some; the others are 0. A bound is kept as near as the ranges allow."""
+    values = fractions.new_zeros(len(fractions), len(model.network.learned), fractions.shape[2])
+    values[:, rows] = torch.logit(fractions, MARGIN)
     return values.to(model.network.raw)
 
 
 @torch.no_grad()
-def put(model: Model, cells: Tensor, rows: list[int], shares: Tensor) -> None:
-    """Make shares (K, P) those of the model's cells (K,)."""
-    model.network.raw[cells] = raw(model, rows, shares[..., None])
+def put(model: Model, cells: Tensor, rows: list[int], fractions: Tensor) -> None:
+    """Make fractions (K, P) of the ranges those of the model's cells (K,); its other parameters
+    stay what they are."""
+    values = raw(model, rows, fractions[..., None])
+    places = torch.as_tensor(rows, device=cells.device)
+    model.network.raw[cells[:, None], places] = values[:, rows]

@@ -1,4 +1,4 @@
-"""Random numbers by counting: a stream for each site, wherever and beside whomever it is drawn."""
+"""Random numbers by counting: a stream for each cell, wherever and beside whomever it is drawn."""
 
 from __future__ import annotations
 

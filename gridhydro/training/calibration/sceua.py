@@ -1,95 +1,87 @@
-"""Shuffled complex evolution (SCE-UA), many independent searches in step with each other.
+"""Shuffled complex evolution (SCE-UA), many independent ones in step with each other.
 
 Duan, Sorooshian and Gupta (1992), Water Resour. Res. 28, 1015-1031, and (1994), J. Hydrol. 158,
 265-284: a population in complexes; in each of them, again and again, a simplex drawn by rank gives
 up its worst point for its reflection, a contraction or a random one; then the complexes are
 shuffled. In one evolution step all three points are known beforehand, so those of all complexes and
-sites are evaluated in one call. `runs` are those that the sequential algorithm would have made.
+functions are evaluated in one call. `runs` are those that the sequential algorithm would have made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from gridhydro.base.arguments import one_of, whole
+from gridhydro.base.arguments import number, one_of, whole
+from gridhydro.training.calibration.evolution import Evolution
 from gridhydro.training.calibration.random_streams import uniform
+from gridhydro.training.calibration.sums import fold
 
-MEMBERS = 64  # points of a site in one call, at most: the components of a cell
-STOPS = ("searching", "runs", "range", "change")
+MEMBERS = 64  # points of a function in one call, at most: the components of a cell
 VARIANTS = ("published", "program")
 
 
-@dataclass
-class Search:
-    """N searches for the minimum among P parameters, between two shuffles.
+@dataclass(frozen=True)
+class SCEUA:
+    """The rules of a shuffled complex evolution of P parameters.
 
-    points   (N, S, P) the population and values (N, S) what was found there
-    spent    (N,) runs so far; stopped (N,): why it ended, a place in STOPS
-    history  after each shuffle, the first population included: `best` (L, N, P), `lowest` (L, N)
-             and `runs` (L, N)
-    """
-
-    points: Tensor
-    values: Tensor
-    spent: Tensor
-    stopped: Tensor
-    best: Tensor
-    lowest: Tensor
-    runs: Tensor
-
-    @property
-    def loops(self) -> int:
-        """Shuffles so far."""
-        return len(self.lowest) - 1
-
-    def tensors(self) -> dict[str, Tensor]:
-        """All of it by name, from which Search(**tensors) is the same again."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    def _noted(self) -> None:
-        lowest, where = self.values.min(1)
-        best = self.points.take_along_dim(where[:, None, None], 1)
-        self.best = torch.cat([self.best, best.transpose(0, 1)])
-        self.lowest = torch.cat([self.lowest, lowest[None]])
-        self.runs = torch.cat([self.runs, self.spent[None]])
-
-
-def search(
-    evaluate: Callable[[Tensor, Tensor], Tensor],
-    low: Tensor,
-    high: Tensor,
-    *,
-    sites: int | Tensor = 1,
-    complexes: int = 7,
-    max_runs: int = 5000,
-    seed: int = 0,
-    variant: str = "published",
-    loops: int = 10,
-    change: float = 1e-3,
-    least_range: float = 1e-3,
-    state: Search | None = None,
-    each: Callable[[Search], object] | None = None,
-) -> Search:
-    """Where a function of each site is lowest, within low and high (P,), both float64.
-
-    evaluate   (points (n, M, P), places (n,)) -> values (n, M), of some of the sites, M <= 64; what
-               is not finite counts as infinitely bad
-    sites      their number N, or numbers (N,) of the random streams: what is found at a site
-               depends on the seed and its number, not on the sites beside it
     complexes  of 2 P + 1 points each; a simplex has P + 1; each complex takes 2 P + 1 steps between
                shuffles, the numbers that Duan et al. (1994) recommend
+    max_runs   of the model in each cell, at most
     variant    "published": a random point lies in the box around its complex; "program": within all
                bounds, and the best of a complex is always in the simplex, as in the authors'
                program and those made after it
-    A search ends when another step could take it beyond `max_runs`, when the population's range
-    (geometric mean over the parameters) is below this share of the bounds', or when over so many
-    `loops` the lowest value changed by less than the share `change` of their mean.
+    It ends when another step could take it beyond `max_runs`, when the population's range
+    (geometric mean over the parameters) is below the fraction `least_range` of the bounds', or when
+    over so many `loops` the lowest value changed by less than the fraction `change` of their mean.
+    """
 
-    state, each  a search to go on with, and what is called with it after every shuffle
+    complexes: int = 7
+    max_runs: int = 5000
+    variant: str = "published"
+    loops: int = 10
+    change: float = 1e-3
+    least_range: float = 1e-3
+
+    def __post_init__(self):
+        for name, least in (("complexes", 1), ("max_runs", 1), ("loops", 2)):
+            object.__setattr__(self, name, whole(name, getattr(self, name), least))
+        for name in ("change", "least_range"):
+            object.__setattr__(self, name, number(name, getattr(self, name), 0))
+        one_of("variant", self.variant, VARIANTS)
+
+    def population(self, parameters: int) -> int:
+        """How many points there are of so many parameters; ValueError for fewer runs."""
+        count = self.complexes * (2 * parameters + 1)
+        if self.max_runs < count:
+            raise ValueError(
+                f"max_runs is {self.max_runs}, but {self.complexes} complexes of {parameters} "
+                f"parameters begin with {count} runs: allow more, or take fewer complexes"
+            )
+        return count
+
+
+def minimize(
+    evaluate: Callable[[Tensor, Tensor], Tensor],
+    low: Tensor,
+    high: Tensor,
+    method: SCEUA = SCEUA(),
+    *,
+    streams: int | Tensor = 1,
+    seed: int = 0,
+    state: Evolution | None = None,
+    each: Callable[[Evolution], object] | None = None,
+) -> Evolution:
+    """Find where each of N functions is lowest, within low and high (P,), both float64.
+
+    evaluate   (points (n, M, P), places (n,)) -> values (n, M), of some of the functions, M <= 64;
+               what is not finite counts as infinitely bad
+    streams    N, or numbers (N,) of the random streams: what is found for a function depends on the
+               seed and its number, not on the functions beside it
+    state, each  an evolution to go on with, and what is called with it after every shuffle
     Raises ValueError for empty bounds and for fewer runs than the first population takes.
     """
     low, high = (torch.as_tensor(bound, dtype=torch.float64) for bound in (low, high))
@@ -98,73 +90,66 @@ def search(
         raise ValueError(
             f"low is not below high for the parameters {wrong.tolist()}: {low}, {high}"
         )
-    one_of("variant", variant, VARIANTS)
-    complexes, loops = whole("complexes", complexes, 1), whole("loops", loops, 2)
-    streams = sites if isinstance(sites, Tensor) else torch.arange(whole("sites", sites, 1))
-    streams = streams.to(low.device)
-    population = complexes * (2 * len(low) + 1)
-    if whole("max_runs", max_runs, 1) < population:
-        raise ValueError(
-            f"max_runs is {max_runs}, but {complexes} complexes of {len(low)} parameters begin "
-            f"with {population} runs: allow more, or take fewer complexes"
-        )
-    draws = Draws(seed, streams)
-    rules = dict(max_runs=max_runs, loops=loops, change=change, least_range=least_range)
+    method.population(len(low))
+    streams = streams if isinstance(streams, Tensor) else torch.arange(whole("streams", streams, 1))
+    draws = Draws(seed, streams.to(low.device))
     if state is None:
-        state = _begin(evaluate, low, high, complexes, draws)
-        _stop(state, high - low, 3 * complexes, **rules)
+        state = _begin(evaluate, low, high, method, draws)
+        _stop(state, high - low, method)
         each and each(state)
     while (rows := (state.stopped == 0).nonzero().flatten()).numel():
-        _shuffle_and_evolve(state, rows, evaluate, low, high, complexes, max_runs, draws, variant)
-        state._noted()
-        _stop(state, high - low, 3 * complexes, **rules)
+        _shuffle_and_evolve(state, rows, evaluate, low, high, method, draws)
+        state.note()
+        _stop(state, high - low, method)
         each and each(state)
     return state
 
 
 @dataclass(frozen=True)
 class Draws:
-    """Random numbers of the sites: of each draw and site the same, whoever else draws."""
+    """Random numbers of the streams: of each draw and stream the same, whoever else draws."""
 
     seed: int
     streams: Tensor
 
     def __call__(self, rows: Tensor, draw: int, *shape: int) -> Tensor:
-        """(n, *shape) of these sites, from 0 to 1."""
+        """(n, *shape) of these streams, from 0 to 1."""
         return uniform(self.seed, self.streams[rows], draw, shape)
 
 
-def _begin(evaluate, low, high, complexes: int, draws: Draws) -> Search:
-    population = complexes * (2 * len(low) + 1)
+def _begin(evaluate, low, high, method: SCEUA, draws: Draws) -> Evolution:
+    population = method.population(len(low))
     rows = torch.arange(len(draws.streams), device=low.device)
     points = low + (high - low) * draws(rows, 0, population, len(low))
-    values = _found(evaluate, points, rows, complexes)
+    values = _found(evaluate, points, rows, method.complexes)
     none = values.new_empty(0, len(rows))
     spent = torch.full_like(rows, population)
-    state = Search(
+    state = Evolution(
         points, values, spent, torch.zeros_like(rows), points[:0, :1].expand(0, len(rows), -1),
         none, none.long(),
     )  # fmt: skip
     state.best = points.new_empty(0, len(rows), len(low))
-    state._noted()
+    state.note()
     return state
 
 
-def _stop(state: Search, span, step: int, max_runs, loops, change, least_range) -> None:
-    """Note why searches end, if they do; a first reason stays."""
+def _stop(state: Evolution, span: Tensor, method: SCEUA) -> None:
+    """Note why evolutions end, if they do; a first reason stays."""
+    step, loops = 3 * method.complexes, method.loops
     extent = (state.points.amax(1) - state.points.amin(1)) / span
-    narrow = extent.log().mean(-1).exp() < least_range
+    narrow = extent.log().mean(-1).exp() < method.least_range
     last = state.lowest[-loops:]
     gained, mean = (last[0] - last[-1]).abs(), last.abs().mean(0)
-    still = (gained <= change * mean) if len(last) == loops else torch.zeros_like(narrow)
-    for reason, holds in ((1, state.spent + step > max_runs), (2, narrow), (3, still)):
+    still = (gained <= method.change * mean) if len(last) == loops else torch.zeros_like(narrow)
+    for reason, holds in ((1, state.spent + step > method.max_runs), (2, narrow), (3, still)):
         state.stopped[(state.stopped == 0) & holds] = reason
 
 
 def _shuffle_and_evolve(
-    state: Search, rows, evaluate, low, high, complexes, max_runs, draws, variant
+    state: Evolution, rows, evaluate, low, high, method: SCEUA, draws: Draws
 ) -> None:
-    """Deal the populations of these sites out to complexes, best first, and let them evolve."""
+    """Deal these populations out to complexes, best first, and let them evolve."""
+    complexes, max_runs, variant = method.complexes, method.max_runs, method.variant
     order = state.values[rows].argsort(stable=True, dim=1)
     values = state.values[rows].take_along_dim(order, 1)
     points = state.points[rows].take_along_dim(order[..., None], 1)
@@ -221,21 +206,6 @@ def _step(points, values, low, high, variant, draw: Callable, evaluate: Callable
     value = found.take_along_dim(chosen, 2)[..., 0]
     new = tried.take_along_dim(chosen[..., None], 2)[..., 0, :]
     return new, value, place, (1 + chosen).sum((1, 2))
-
-
-def fold(values: Tensor, dim: int) -> Tensor:
-    """Sum over a dimension, in an order that the other dimensions have no say in.
-
-    The last bits of `torch.sum` depend on how many sums there are, and a search would carry that
-    into every number.
-    """
-    while (length := values.shape[dim]) > 1:
-        half = length // 2
-        pairs = values.narrow(dim, 0, half) + values.narrow(dim, half, half)
-        if length % 2:
-            pairs = torch.cat([pairs, values.narrow(dim, length - 1, 1)], dim)
-        values = pairs
-    return values.squeeze(dim)
 
 
 def _found(evaluate, points, rows, complexes: int) -> Tensor:

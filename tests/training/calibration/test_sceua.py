@@ -1,4 +1,4 @@
-"""The search: optima and runs like spotpy's, sites that do not know of each other, exact resume."""
+"""SCE-UA: optima and runs like spotpy's, cells that do not know of each other, exact resume."""
 
 import contextlib
 import io
@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from gridhydro.training.calibration.evolution import STOPS, Evolution
 from gridhydro.training.calibration.random_streams import uniform
-from gridhydro.training.calibration.sceua import STOPS, Search, fold, search
+from gridhydro.training.calibration.sceua import SCEUA, minimize
+from gridhydro.training.calibration.sums import fold
 
 
 def sphere(x):
@@ -41,22 +43,25 @@ def bounds(low, high, size):
     return torch.full((size,), low), torch.full((size,), high)
 
 
-def find(name, size, sites=20, **options):
+def find(name, size, streams=20, *, state=None, each=None, **rules):
     function, *ends = FUNCTIONS[name]
-    options = dict(complexes=5, max_runs=20_000) | options
-    return search(lambda x, places: function(x), *bounds(*ends, size), sites=sites, **options)
+    method = SCEUA(**dict(complexes=5, max_runs=20_000) | rules)
+    return minimize(
+        lambda x, places: function(x), *bounds(*ends, size), method, streams=streams, state=state,
+        each=each,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "lowest", "share"),
+    ("name", "size", "lowest", "fraction"),
     [
         ("sphere", 2, 1e-6, 1), ("sphere", 10, 1e-4, 1), ("rosenbrock", 2, 1e-4, 0.95),
         ("rosenbrock", 5, 1e-3, 0.95), ("griewank", 10, 0.05, 0.9), ("rastrigin", 2, 1e-3, 0.7),
     ],
 )  # fmt: skip
-def test_finds_the_optimum_of_standard_functions(name, size, lowest, share):
+def test_finds_the_optimum_of_standard_functions(name, size, lowest, fraction):
     found = find(name, size)
-    assert (found.lowest[-1] < lowest).double().mean() >= share
+    assert (found.lowest[-1] < lowest).double().mean() >= fraction
     assert (found.spent < 20_000).all()
     function = FUNCTIONS[name][0]
     torch.testing.assert_close(function(found.best[-1]), found.lowest[-1])
@@ -107,15 +112,13 @@ def test_runs_are_those_of_the_algorithm_step_by_step():
                 own[worst], f[worst] = new, value
             points[k::complexes], values[k::complexes] = own, f
     reached = len(asked)
-    found = search(
-        lambda x, places: rosenbrock(x), low, high, sites=streams, complexes=complexes, seed=9,
-        max_runs=reached + 3 * complexes - 1,
-    )  # fmt: skip
+    method = SCEUA(complexes, max_runs=reached + 3 * complexes - 1)
+    found = minimize(lambda x, places: rosenbrock(x), low, high, method, streams=streams, seed=9)
     assert found.runs[:4, 0].tolist()[-1] == reached
     torch.testing.assert_close(found.lowest[3, 0], values.min(), rtol=1e-9, atol=0)
 
 
-def test_a_site_does_not_know_of_the_others():
+def test_a_cell_does_not_know_of_the_others():
     function = FUNCTIONS["rastrigin"][0]
     centres = torch.linspace(-1, 1, 7, dtype=torch.float64)
 
@@ -123,17 +126,17 @@ def test_a_site_does_not_know_of_the_others():
         return function(points - of[places, None, None])
 
     low, high = bounds(-5.0, 6.0, 3)
-    options = dict(complexes=3, max_runs=900, seed=3)
-    together = search(evaluate, low, high, sites=7, **options)
+    method = SCEUA(complexes=3, max_runs=900)
+    together = minimize(evaluate, low, high, method, streams=7, seed=3)
     assert len(together.stopped.unique()) > 1 or len(together.spent.unique()) > 1
-    alone = search(
-        lambda p, places: evaluate(p, places, centres[[5, 2]]), low, high,
-        sites=torch.tensor([5, 2]), **options,
+    alone = minimize(
+        lambda p, places: evaluate(p, places, centres[[5, 2]]), low, high, method,
+        streams=torch.tensor([5, 2]), seed=3,
     )  # fmt: skip
     assert torch.equal(alone.spent, together.spent[[5, 2]])
     assert torch.equal(alone.lowest[-1], together.lowest[-1, [5, 2]])
     assert torch.equal(alone.best[-1], together.best[-1, [5, 2]])
-    other = search(evaluate, low, high, sites=7, **(options | {"seed": 4}))
+    other = minimize(evaluate, low, high, method, streams=7, seed=4)
     assert not torch.equal(other.best[0], together.best[0])
 
 
@@ -157,10 +160,10 @@ def test_goes_on_from_a_kept_state_to_the_same_numbers():
         kept.append({name: value.clone() for name, value in state.tensors().items()})
 
     whole = find("griewank", 4, 5, max_runs=2000, each=note)
-    again = find("griewank", 4, 5, max_runs=2000, state=Search(**kept[3]))
+    again = find("griewank", 4, 5, max_runs=2000, state=Evolution(**kept[3]))
     for name, value in whole.tensors().items():
         assert torch.equal(value, again.tensors()[name]), name
-    finished = find("griewank", 4, 5, max_runs=2000, state=Search(**kept[-1]))
+    finished = find("griewank", 4, 5, max_runs=2000, state=Evolution(**kept[-1]))
     assert torch.equal(finished.spent, whole.spent)
 
 
@@ -168,9 +171,11 @@ def test_what_is_not_finite_is_never_best():
     def half(points, places):
         return torch.where(points[..., 0] > 0.4, sphere(points - 0.5), torch.nan)
 
-    found = search(half, *bounds(0.0, 1.0, 2), sites=8, complexes=2, max_runs=1000)
+    found = minimize(half, *bounds(0.0, 1.0, 2), SCEUA(2, 1000), streams=8)
     assert (found.lowest[-1] < 1e-3).all()
-    nothing = search(lambda p, _: p[..., 0] * torch.nan, *bounds(0.0, 1.0, 2), max_runs=200)
+    nothing = minimize(
+        lambda p, _: p[..., 0] * torch.nan, *bounds(0.0, 1.0, 2), SCEUA(max_runs=200)
+    )
     assert nothing.lowest[-1].isinf().all()
 
 
@@ -184,9 +189,10 @@ def test_what_is_not_finite_is_never_best():
     ],
 )
 def test_refusals(options, message):
-    options = dict(low=torch.zeros(2), high=torch.ones(2), max_runs=100) | options
+    options = dict(high=torch.ones(2), max_runs=100) | options
+    high = options.pop("high")
     with pytest.raises(ValueError, match=message):
-        search(lambda p, _: sphere(p), **options)
+        minimize(lambda p, _: sphere(p), torch.zeros(2), high, SCEUA(**options))
 
 
 def test_streams_are_uniform_and_apart():

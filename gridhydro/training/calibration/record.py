@@ -1,0 +1,70 @@
+"""What is kept of a calibration while it goes on: a line a shuffle, a bar, and checkpoints."""
+
+from __future__ import annotations
+
+import time
+
+from tqdm import tqdm
+
+from gridhydro.base import files
+from gridhydro.base.interrupt import Interrupt
+from gridhydro.training import checkpoint
+from gridhydro.training.calibration.evolution import Evolution
+from gridhydro.training.options import Checkpoints
+
+
+class Record:
+    """The history of a calibration, and the `state` that a checkpoint gives it to go on with.
+
+    about   settings that a checkpoint has to share to be gone on from
+    """
+
+    def __init__(self, checkpoints: Checkpoints | None, about: dict, progress: bool, device):
+        self.checkpoints, self.about, self.progress = checkpoints, about, progress
+        self.state, self.history, self.folder = None, [], None
+        if checkpoints is not None:
+            self.folder = checkpoints.folder / "checkpoint"
+            files.writable(self.folder)
+            if checkpoints.resume and (kept := checkpoint.kept(self.folder, about)):
+                _, tensors, self.history = kept
+                self.state = Evolution(**{name: v.to(device) for name, v in tensors.items()})
+
+    def __enter__(self) -> Record:
+        runs = self.history[-1]["epoch"] if self.history else 0
+        self.bar = tqdm(
+            total=self.about["max_runs"], initial=round(runs), unit=" runs a cell",
+            desc="calibrating", disable=not self.progress,
+        )  # fmt: skip
+        self.began = self.saved = time.monotonic()
+        self.interrupt = Interrupt()
+        self.interrupt.__enter__()
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.interrupt.__exit__(*error)
+        self.bar.close()
+
+    def note(self, evolution: Evolution) -> None:
+        """Add a line after a shuffle; KeyboardInterrupt, once kept, where it was asked for."""
+        now = time.monotonic()
+        runs = evolution.spent.double().mean().item()
+        loss = evolution.lowest[-1].double().mean().item()
+        left = int((evolution.stopped == 0).sum())
+        line = {"epoch": runs, "loss": loss, "running": left, "seconds": now - self.began}
+        self.history.append(line)
+        self.began = now
+        self.bar.update(round(runs) - self.bar.n)
+        self.bar.set_postfix_str(f"mean loss {loss:.4f}, {left} of {len(evolution.spent)} cells")
+        self._keep(evolution, last=self.interrupt.asked or not left)
+        if self.interrupt.asked:
+            raise KeyboardInterrupt(f"after {runs:.0f} runs a cell")
+
+    def _keep(self, evolution: Evolution, last: bool) -> None:
+        """Write a checkpoint, if one is due."""
+        if self.folder is None:
+            return
+        now = time.monotonic()
+        if last or now - self.saved > self.checkpoints.every:
+            tensors, loops = evolution.tensors(), evolution.loops
+            checkpoint.keep(self.folder, loops, tensors, self.history, self.about)
+            self.saved = now

@@ -1,0 +1,173 @@
+"""The options of a training that belong together: each group checked as it is made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from gridhydro.base.arguments import number, one_of, whole
+from gridhydro.base.periods import as_texts as period_of
+
+STARTS = ("empty", "equilibrium")
+# by name: the optimizer, and the learning rate that suits its steps
+OPTIMIZERS = {"adam": (torch.optim.Adam, 0.005), "adadelta": (torch.optim.Adadelta, 1.0)}
+
+Options = TypeVar("Options")
+
+
+@dataclass(frozen=True)
+class SpinUp:
+    """How the stores are filled before the days that are scored.
+
+    days    before the period that only fill the stores; minibatches have a warm-up of their own
+    cycles  runs over all forcing up to the period's end before that, for short records
+    start   "empty": the column's initial stores; "equilibrium": those that fill over many years
+            begin where the mean fluxes of the spin-up's days would bring them, which depends on
+            what is learned, so that gradients pass through the spin-up too
+    """
+
+    days: int = 365
+    cycles: int = 0
+    start: str = "empty"
+
+    def __post_init__(self):
+        for name in ("days", "cycles"):
+            _set(self, name, whole(f"spinup: {name}", getattr(self, name), 0))
+        one_of("spinup: start", self.start, STARTS)
+        if self.near_equilibrium and self.days < 2:
+            raise ValueError(
+                "a start near equilibrium is found in the days of a spin-up: give some, not "
+                f"days={self.days}"
+            )
+        if self.near_equilibrium and self.cycles:
+            raise ValueError(
+                'a start near equilibrium needs no runs beforehand: leave cycles or start="'
+                'equilibrium" out'
+            )
+
+    @property
+    def near_equilibrium(self) -> bool:
+        """Whether the stores begin near equilibrium."""
+        return self.start == "equilibrium"
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """How weights follow the gradient.
+
+    name           "adam" or "adadelta"
+    learning_rate  None: 0.005 with adam, 1.0 with adadelta, whose steps are far smaller
+    decay          let the learning rate fall to nothing along a half cosine over the epochs
+    clip           largest norm of the gradient; a longer one is shortened to it
+    """
+
+    name: str = "adam"
+    learning_rate: float | None = None
+    decay: bool = True
+    clip: float = 1.0
+
+    def __post_init__(self):
+        one_of("optimizer", self.name, OPTIMIZERS)
+        if self.learning_rate is not None:
+            _set(self, "learning_rate", number("learning_rate", self.learning_rate, 0))
+        one_of("decay", self.decay, (True, False))
+        _set(self, "clip", number("clip", self.clip, 0))
+        if self.clip == 0:
+            raise ValueError("clip is 0: no gradient would be left; take inf to clip nothing")
+
+    @property
+    def first_rate(self) -> float:
+        """The learning rate of the first epoch."""
+        return OPTIMIZERS[self.name][1] if self.learning_rate is None else self.learning_rate
+
+    def rate(self, epoch: int, epochs: int) -> float:
+        """The learning rate of an epoch, counted from 0, of so many."""
+        fraction = 0.5 + 0.5 * math.cos(math.pi * epoch / epochs) if self.decay else 1.0
+        return self.first_rate * fraction
+
+    def of(self, weights) -> torch.optim.Optimizer:
+        """The optimizer of these weights."""
+        return OPTIMIZERS[self.name][0](weights, lr=self.first_rate)
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Where the state of a training is kept, so that it may be killed at any moment.
+
+    folder  of the run; the state lies in its subfolder `checkpoint`
+    resume  go on from the state kept there, to the numbers of an unbroken run
+    every   seconds between two checkpoints, at least; there is always one at the end
+    """
+
+    folder: str | Path
+    resume: bool = False
+    every: float = 20.0
+
+    def __post_init__(self):
+        if not isinstance(self.folder, str | Path):
+            raise ValueError(f"the folder of checkpoints is a path, not {self.folder!r}")
+        _set(self, "folder", Path(self.folder))
+        one_of("resume", self.resume, (True, False))
+        _set(self, "every", number("checkpoints: every", self.every, 0))
+
+
+@dataclass(frozen=True)
+class Session:
+    """How a training is run and watched; of all these only the seed changes what is learned.
+
+    seed        of what the minibatches are, and of dropout; of a calibration, of all its draws
+    device      "cpu" or "cuda"; None: a GPU where there is one
+    cache       folder for packed copies of forcing and observations, of which minibatches read
+                their windows: nothing else is held in memory; gone with the process
+    validation  a later period, scored ten times along the way (and shown; training ignores it)
+    each        called after every epoch with its number and the model, which is not in training
+                then and makes no gradients; the numbers that it returns, if any, go into the
+                history. It must not draw from torch's random numbers
+    progress    show a bar
+    """
+
+    seed: int = 0
+    device: str | torch.device | None = None
+    cache: str | Path | None = None
+    validation: tuple[str, str] | None = None
+    each: Callable[[int, torch.nn.Module], Mapping[str, float] | None] | None = None
+    progress: bool = True
+
+    def __post_init__(self):
+        _set(self, "seed", whole("seed", self.seed, 0))
+        if self.validation is not None:
+            _set(self, "validation", period_of(self.validation))
+        if not (self.each is None or callable(self.each)):
+            raise ValueError(f"each is a function of the epoch and the model, not {self.each!r}")
+        one_of("progress", self.progress, (True, False))
+        device_named(self.device)  # an error of the device is one of these options
+
+    @property
+    def place(self) -> torch.device:
+        """The device that is meant."""
+        return device_named(self.device)
+
+
+def as_options(kind: type[Options], given) -> Options:
+    """Options of a kind as they are, or from the short form: the value of their first field."""
+    return given if isinstance(given, kind) else kind(given)
+
+
+def device_named(name) -> torch.device:
+    """The device of this name; None: a GPU where there is one. ValueError for one that is not."""
+    device = torch.device("cuda" if name is None and torch.cuda.is_available() else name or "cpu")
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"device is 'cpu' or 'cuda', not '{name}'")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError("there is no CUDA device here, or torch is a build without CUDA: use cpu")
+    return device
+
+
+def _set(options, name: str, value) -> None:
+    """Put a checked value into frozen options."""
+    object.__setattr__(options, name, value)

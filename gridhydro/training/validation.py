@@ -1,0 +1,76 @@
+"""Scores of a later period, along the way of a training that does not see it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gridhydro.evaluation import metrics
+from gridhydro.observations.discharge import per_area, refuse_empty
+from gridhydro.training.data import TrainingData
+from gridhydro.training.objective import ComparedStorage
+
+
+class Validation:
+    """Scores of another period while training: medians of the NSE of gauges, and of tiles."""
+
+    def __init__(self, data: TrainingData, period: tuple[str, str]):
+        self.data, observed, places = data, data.discharge, data.places
+        scored = data.forcing.between(*period)
+        _refuse(data, scored)
+        begin = max(data.days.start - data.spinup.days, 0)
+        self.days, self.start = slice(begin, scored.stop), scored.start - begin
+        self.to_depth = per_area(data.model)
+        self.observed = observed.values[0, scored][:, places.to(observed.values.device)]
+        self.storage = _storage(data, scored)
+
+    @torch.no_grad()
+    def __call__(self, state=None) -> dict[str, float]:
+        """Name -> median NSE of the model as it is, started from a state."""
+        model, places = self.data.model, self.data.places
+        values = self.data.forcing.values[:, self.days].to(self.to_depth.device)
+        before, scored = (part.contiguous() for part in values.tensor_split([self.start], dim=1))
+        averages = None if self.storage is None else self.storage.averages
+        was = model.training
+        model.eval()
+        run = model(scored, state, before=before, averages=averages)
+        model.train(was)
+        simulated = run.discharge[:, places] * self.to_depth[places]
+        found = {"discharge": _median_nse(simulated, self.observed.to(simulated))}
+        if self.storage is not None:
+            found["storage"] = _median_nse(self.storage.simulated(run), self.storage.observed)
+        return found
+
+
+def _storage(data: TrainingData, scored: slice) -> ComparedStorage | None:
+    """Storage over the solutions within these days; None where there are none."""
+    if data.storage is None:
+        return None
+    times = data.forcing.times[scored]
+    # anomalies of the validation refer to its own mean: the baseline may lie outside
+    baseline = tuple(f"{day:%Y-%m-%d}" for day in (times[0], times[-1]))
+    within = replace(data.storage.observations, baseline=baseline).within(*baseline)
+    return ComparedStorage(within, times, data.model) if len(within.start) else None
+
+
+def _refuse(data: TrainingData, scored: slice) -> None:
+    """ValueError for days that cannot be scored along the way."""
+    times, days = data.forcing.times, data.days
+    if data.discharge is None:
+        raise ValueError("validation along the way is of discharge, of which there is none")
+    if scored.start < days.stop:
+        raise ValueError(
+            f"the validation begins on {times[scored.start]:%Y-%m-%d}, before the training ends "
+            f"on {times[days.stop - 1]:%Y-%m-%d}: take a later one"
+        )
+    if data.model.domain.lumped and data.model.network.reads_weather:
+        raise ValueError("validation along the way is not for networks that read the weather")
+    refuse_empty([data.discharge], scored, data.places, data.gauges)
+
+
+def _median_nse(simulated: Tensor, observed: Tensor) -> float:
+    columns = zip(simulated.cpu().numpy().T, observed.cpu().numpy().T, strict=True)
+    return float(np.nanmedian([metrics.nse(s, o) for s, o in columns]))

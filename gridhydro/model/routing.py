@@ -64,24 +64,7 @@ def route(
         outside, reservoirs, "reservoirs", "a cascade that cannot be", "give 0, 1, 2, 3, 4 or 5"
     )
 
-    if storage is None:
-        storage = runoff.new_zeros((RESERVOIRS + 1, size))
-    if storage.shape != (RESERVOIRS + 1, size):
-        raise ValueError(
-            f"storage is {tuple(storage.shape)}, should be ({RESERVOIRS + 1}, {size}): five "
-            "reservoirs and the water in transit, as `route` returns it"
-        )
-    if storage.dtype != runoff.dtype or storage.device != runoff.device:
-        raise TypeError(
-            f"storage is {storage.dtype} on {storage.device}, runoff {runoff.dtype} on "
-            f"{runoff.device}: convert one with .to()"
-        )
-    for name, values in (("runoff", runoff), ("storage", storage)):
-        # a sum shows any hole at the price of one quick pass
-        if not torch.isfinite(values.detach().sum()):
-            wrong = ~torch.isfinite(values)
-            _refuse(wrong, values, name, "a missing or infinite value", "fill it or mask the cell")
-
+    storage = _storage(storage, size, runoff)
     sink = torch.as_tensor(network.sink, device=runoff.device)
     outflow, final, means = route_op.route(
         runoff.contiguous(),
@@ -113,6 +96,28 @@ def _check_options(runoff, network, substeps, delay, tile_days):
         raise ValueError(f"delay is {delay}, should be 1 (one sub-step) or 0 (none)")
     if tile_days is not None and (int(tile_days) != tile_days or tile_days < 1):
         raise ValueError(f"tile_days is {tile_days}, should be a whole number, 1 or more, or None")
+
+
+def _storage(storage: torch.Tensor | None, size: int, runoff: torch.Tensor) -> torch.Tensor:
+    """The storage to start with, (6, N), checked as the runoff is."""
+    if storage is None:
+        storage = runoff.new_zeros((RESERVOIRS + 1, size))
+    if storage.shape != (RESERVOIRS + 1, size):
+        raise ValueError(
+            f"storage is {tuple(storage.shape)}, should be ({RESERVOIRS + 1}, {size}): five "
+            "reservoirs and the water in transit, as `route` returns it"
+        )
+    if storage.dtype != runoff.dtype or storage.device != runoff.device:
+        raise TypeError(
+            f"storage is {storage.dtype} on {storage.device}, runoff {runoff.dtype} on "
+            f"{runoff.device}: convert one with .to()"
+        )
+    for name, values in (("runoff", runoff), ("storage", storage)):
+        # a sum shows any hole at the price of one quick pass
+        if not torch.isfinite(values.detach().sum()):
+            wrong = ~torch.isfinite(values)
+            _refuse(wrong, values, name, "a missing or infinite value", "fill it or mask the cell")
+    return storage
 
 
 def _per_cell(values, name, size, like, dtype=None):

@@ -62,15 +62,9 @@ def simulate(
     final : state -> (N, M), to be handed in as `initial` of a run that goes on from here.
     """
     column = column_named(column)
-    averaged, averages = ((), None) if means is None else (tuple(means.outputs), means.averages)
+    outputs, averaged, averages = _wanted(column, outputs, means)
     mean, weights = _over(components)
     stepping = Stepping.of(scheme)
-    usual = () if averaged or column.runoff is None else (column.runoff,)
-    outputs = tuple(dict.fromkeys(outputs or usual))
-    for name in (*outputs, *averaged):
-        column.output(name)
-    if twice := set(outputs) & set(averaged):
-        raise ValueError(f"'{min(twice)}' is asked for by day and averaged: choose one")
     weather = _forcing(column, forcing)
     _check_names("parameters", column.parameters, parameters)
     if column.advance is not None:
@@ -129,6 +123,18 @@ def spec_of(
         column, outputs, dynamic, components, mean, real, weighted=weighted, scheme=scheme,
         averaged=averaged,
     )  # fmt: skip
+
+
+def _wanted(column: Column, outputs, means: PeriodMeans | None):
+    """Names of what is wanted by day and as means over periods, and these periods."""
+    averaged, averages = ((), None) if means is None else (tuple(means.outputs), means.averages)
+    usual = () if averaged or column.runoff is None else (column.runoff,)
+    outputs = tuple(dict.fromkeys(outputs or usual))
+    for name in (*outputs, *averaged):
+        column.output(name)
+    if twice := set(outputs) & set(averaged):
+        raise ValueError(f"'{min(twice)}' is asked for by day and averaged: choose one")
+    return outputs, averaged, averages
 
 
 def _forcing(column: Column, forcing) -> Tensor:

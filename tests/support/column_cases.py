@@ -140,7 +140,7 @@ def results(case: Case, outputs=None, *, forcing_gradient=True, **choices):
     more = dict(forcing_gradient=forcing_gradient, **choices)
     if choices.get("backend") != "torch":
         return _results(case, outputs, **more)
-    asked = (id(case.column), outputs, _contents(more))
+    asked = (id(case.column), tuple(outputs), _contents(more))
     given = [getattr(case, k) for k in (*_FIXED, "networks")]
     key = (*asked, _contents(case.forcing), *map(_contents, given))
     if key not in _PLAIN:  # with the column, whose id is then nobody else's

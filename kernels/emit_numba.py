@@ -29,7 +29,9 @@ import math
 import numpy as np
 from numba import {real} as real, int32, int64, uint64, njit as compile_cached
 
-from gridhydro.kernels.numba_math import bits_from_float, float_from_bits, prefetch, select
+from gridhydro.kernels.numba_math import (
+    bits_from_float, compiled_once, float_from_bits, prefetch, select,
+)
 
 OPTIONS = dict(nogil=True, error_model="numpy", fastmath={{"nsz", "contract"}})
 LANES = {lanes}  # values computed together
@@ -37,12 +39,13 @@ COMPONENTS = {components}
 CELLS = LANES // COMPONENTS  # cells in one block of lanes
 AHEAD = {ahead}  # days between asking for a row and using it
 
-# rows of the workspace: one quantity each, LANES values a row
+# rows of the workspace: one quantity each, LANES values a row; typed, for a plain number would have
+# numba compile what it is handed to anew for each value
 {rows}
 
 
-def njit(function):
-    return compile_cached(function, **OPTIONS)
+def njit(function):  # only called by other compiled functions: no doors for Python and C
+    return compiled_once(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)
 
 '''
 
@@ -90,6 +93,12 @@ def load(w, row, source, cell, width):
 def store(w, row, target, cell, width):
     for k in range(target.shape[0]):
         store_row(w, row + k, target[k], cell, width)
+
+
+@njit
+def load_weights(w, weights):  # by hand: numba compiles seconds of error messages for a slice
+    for i in range(uint64(weights.size)):
+        w[uint64(ROWS * LANES) + i] = weights[i]
 
 
 @njit
@@ -171,14 +180,13 @@ def move(source, target, start, count):
 """
 
 _FORWARD = """
-@njit
 def forward_blocks(
     first, last, every, forcing, static, dynamic, initial, weights, period, share, outputs,
     averages, final, missed, trajectory,
 ):
     days, cells = forcing.shape[1], forcing.shape[2]
     w = np.zeros(ROWS * LANES + weights.size, np.{real})
-    w[ROWS * LANES :] = weights
+    load_weights(w, weights)
     for block in range(first, last):
         cell = block * CELLS
         width = min(CELLS, cells - cell)
@@ -199,18 +207,17 @@ def forward_blocks(
         {end}
 
 
-forward = compile_cached(forward_blocks.py_func, cache=True, **OPTIONS)
+forward = compile_cached(forward_blocks, cache=True, **OPTIONS)
 """
 
 _ADJOINT = """
-@njit
 def adjoint_blocks(
     first, last, every, forcing, static, dynamic, weights, trajectory, period, share, d_outputs,
     d_averages, d_final, d_forcing, d_static, d_dynamic, d_initial, d_weights,
 ):
     days, cells = forcing.shape[1], forcing.shape[2]
     w = np.zeros(ROWS * LANES + weights.size, np.{real})
-    w[ROWS * LANES :] = weights
+    load_weights(w, weights)
     # within one segment: the states before each day, and what else of the day is worth keeping
     kept = np.empty(({slots}, STATIC * LANES), np.{real})
     for block in range(first, last):
@@ -233,7 +240,7 @@ def adjoint_blocks(
         store_total(w, D_WEIGHTS, d_weights[block], width)
 
 
-adjoint = compile_cached(adjoint_blocks.py_func, cache=True, **OPTIONS)
+adjoint = compile_cached(adjoint_blocks, cache=True, **OPTIONS)
 """
 
 
@@ -258,10 +265,10 @@ class _Layout:
 
     def source(self) -> str:
         lines = [
-            f"{name} = {self._first[name]}" + (f"  # {', '.join(names)}" if names else "")
+            f"{name} = int64({self._first[name]})" + (f"  # {', '.join(names)}" if names else "")
             for name, names in self.groups.items()
         ]
-        return "\n".join([*lines, f"ROWS = {self.rows}"])
+        return "\n".join([*lines, f"ROWS = int64({self.rows})"])
 
 
 def _layout(spec: Spec, saved: list[str] = (), **more: list[str]) -> _Layout:

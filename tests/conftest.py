@@ -1,9 +1,15 @@
-"""What every test shares: the folder of real data, and the Triton interpreter without a GPU."""
+"""What every test shares: the folder of real data, the Triton interpreter, how workers share."""
 
 import os
 from pathlib import Path
 
 import pytest
+
+# workers share the processors by tests: threads within each would only wait for one another; torch
+# reads this when it is first imported, here and in the processes that a test starts
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import torch
 
 # triton reads this when it is first imported: without a GPU its kernels run in the interpreter
@@ -11,6 +17,14 @@ if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Neighbours run on one worker, which compiles their kernels once; an idle one takes half."""
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log) if config.getoption("dist") == "load" else None
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ def sources() -> dict[str, Path]:
     return {
         f"{package}/{path.relative_to(ROOT / folder).as_posix()}": path
         for folder, package in FOLDERS.items()
-        for pattern in ("*.py", "*.toml", "*.md")
+        for pattern in ("*.py", "*.toml", "*.md", "py.typed")
         for path in (ROOT / folder).rglob(pattern)
     }
 
@@ -48,6 +48,7 @@ def test_the_wheel_holds_everything(tmp_path):
     assert set(sources()) <= held, sorted(set(sources()) - held)
     tops = {name.split("/")[0] for name in held if ".dist-info" not in name}
     assert tops == {"gridhydro"}
+    assert "gridhydro/py.typed" in held  # so that type checkers read the annotations
 
 
 def test_the_version_stands_in_one_place():

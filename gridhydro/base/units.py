@@ -79,7 +79,7 @@ def to_unit(array: xr.DataArray, target: str, units: str | None = None) -> xr.Da
         given = _guess(array, target)
     factor, offset = conversion(str(name), given, target)
     converted = array if (factor, offset) == (1, 0) else array * factor + offset
-    _refuse_implausible(converted, name, str(given), target)
+    _refuse_implausible(converted, str(name), str(given), target)
     return converted.assign_attrs(array.attrs | {"units": target})
 
 

@@ -46,8 +46,8 @@ basins or cells, and the data folder. The column, its scheme, fixed parameters,
 the unit hydrograph, the loss, the periods and the gauges are those of the file;
 networks, attributes and components are not used.
 
-Writes into the folder of the run: metrics.csv, parameters.nc, calibration.nc (the
-loss of every basin by the number of runs), fluxes.nc and figures/, and prints
+Writes into the folder of the run: metrics.csv, parameters.nc, calibration.nc
+(the loss of every basin by the number of runs), fluxes.nc and figures/, and prints
 the scores.
 """
 _CALIBRATE_EXAMPLES = """

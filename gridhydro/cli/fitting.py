@@ -46,9 +46,9 @@ basins or cells, and the data folder. The column, its scheme, fixed parameters,
 the unit hydrograph, the loss, the periods and the gauges are those of the file;
 networks, attributes and components are not used.
 
-Writes into the folder of the run: metrics.csv, parameters.nc, calibration.nc (the
-loss of every basin by the number of runs), fluxes.nc and figures/, and prints
-the scores.
+Writes into the folder of the run: metrics.csv, parameters.nc, calibration.nc
+(the loss of every basin by the number of runs), fluxes.nc and figures/, and
+prints the scores.
 """
 _CALIBRATE_EXAMPLES = """
 gridhydro calibrate camels_us --data CAMELS_US --out calibrated

@@ -17,7 +17,7 @@ ALIGNED = [["tt.divisibility", 16]]
 
 @dataclass(frozen=True)
 class Usage:
-    """What the assembler reports for one kernel; registers are per thread, spills in bytes."""
+    """Resources that the assembler reports for one kernel: registers a thread, spills in bytes."""
 
     registers: int
     spill_stores: int

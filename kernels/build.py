@@ -17,7 +17,10 @@ from gridhydro.kernels import numba_math
 
 @lru_cache
 def cache_folder() -> Path:
-    """Where kernels are kept: GRIDHYDRO_CACHE, the user's cache folder, or else a temporary one."""
+    """Folder of the compiled kernels: GRIDHYDRO_CACHE, the user's cache folder, or a temporary one.
+
+    OSError if GRIDHYDRO_CACHE cannot be written to.
+    """
     chosen = os.environ.get("GRIDHYDRO_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     folder = Path(chosen or Path(base, "gridhydro", "kernels")).expanduser()

@@ -22,7 +22,7 @@ def forward(spec: Spec, every: int, periods, forcing, static, dynamic, initial, 
     trajectory = large(forcing.new_empty(spec.rows(days, every), len(spec.states), lanes))
     _launch(
         "forward", spec, cells, every, forcing, static, dynamic, initial, weights, periods.row,
-        periods.share, outputs, averages, final, missed, trajectory,
+        periods.weight, outputs, averages, final, missed, trajectory,
     )  # fmt: skip
     return outputs, averages, final, trajectory, missed
 
@@ -39,7 +39,7 @@ def adjoint(
     d_weights = weights.new_empty(_blocks(spec, forcing.shape[2]), len(weights))
     _launch(
         "adjoint", spec, forcing.shape[2], every, forcing, static, dynamic, weights, trajectory,
-        periods.row, periods.share, d_outputs, d_averages, d_final, d_forcing, d_static, d_dynamic,
+        periods.row, periods.weight, d_outputs, d_averages, d_final, d_forcing, d_static, d_dynamic,
         d_initial, d_weights,
     )  # fmt: skip
     d_forcing = d_forcing if spec.forcing_gradient else None

@@ -28,8 +28,8 @@ def column_op(
     forcing : (F, T, N), static : (K, N*M), dynamic : (D, T, N*M), initial : (S, N*M)
         tensors of one dtype and device; M is `spec.components`.
     weights : (W,) of the networks inside the step, in the order of `spec.weights`, if it has any.
-    averages : (row, share, count), if `spec.averaged` names outputs to be averaged over periods:
-        row (T,) int32, never falling, is the period of a day and share (T,) its weight in the
+    averages : (row, weight, count), if `spec.averaged` names outputs to be averaged over periods:
+        row (T,) int32, never falling, is the period of a day and weight (T,) what it counts in the
         mean; there are `count` periods.
     storage : "all", "auto" or an int K
         what the backward pass reads: every day's states, or those before every K-th day with the

@@ -86,7 +86,7 @@ def _solved(spec, step, states, x, p, whole):
         return -torch.linalg.solve(jacobian.transpose(0, 1), left).squeeze(-1).mT
 
     trial = torch.clamp(previous + inflow(previous), min=0.0)
-    accepted, way = previous, torch.zeros_like(previous)
+    accepted, direction_taken = previous, torch.zeros_like(previous)
     best, damping = torch.full_like(previous[0], FIRST), torch.ones_like(previous[0])
     for _ in range(spec.scheme.iterations):
         size = residual(trial).abs().sum(0)
@@ -95,10 +95,10 @@ def _solved(spec, step, states, x, p, whole):
             break
         better = (size < best) | (damping <= CROSS)
         accepted = torch.where(better, trial, accepted)
-        way = torch.where(better, direction(trial), way)
+        direction_taken = torch.where(better, direction(trial), direction_taken)
         best = torch.where(better, size, best)
         damping = torch.where(better, torch.clamp(4 * damping, max=1.0), damping / 2)
-        following = torch.clamp(accepted + damping * way, min=0.0)
+        following = torch.clamp(accepted + damping * direction_taken, min=0.0)
         trial = torch.where(unsolved, following, trial)
     # where it is solved, once more: the gradient lags one iteration behind the value
     unsolved = _unsolved(spec, residual(trial).abs().sum(0), trial)

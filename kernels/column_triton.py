@@ -24,7 +24,7 @@ def forward(spec: Spec, every: int, periods, forcing, static, dynamic, initial, 
     missed = forcing.new_empty(int(spec.scheme.implicit), lanes)
     trajectory = forcing.new_empty(spec.rows(days, every), len(spec.states), lanes)
     arrays = (
-        forcing, static, dynamic, initial, weights, periods.row, periods.share, outputs, averages,
+        forcing, static, dynamic, initial, weights, periods.row, periods.weight, outputs, averages,
         final, missed, trajectory,
     )  # fmt: skip
     _launch(kernel(spec, "forward"), spec, arrays, (cells, days, every, periods.count))
@@ -44,14 +44,14 @@ def adjoint(
     d_states = d_final
     for first, last in reversed(network_days(spec, every, forcing.shape[1], d_final.shape[1])):
         days = slice(first, last)
-        *daily, share, d_states, handed = _adjoint(
-            spec, every, periods.row[days], periods.share[days], forcing[:, days], static,
+        *daily, d_parameters, d_states, handed = _adjoint(
+            spec, every, periods.row[days], periods.weight[days], forcing[:, days], static,
             dynamic[:, days], weights,
             trajectory[spec.rows(first, every) : spec.rows(last, every)], d_outputs[:, days],
             d_averages, d_states,
         )  # fmt: skip
         series.insert(0, daily)
-        d_static += share
+        d_static += d_parameters
         d_weights += embedded.gradient(spec.column.networks, spec.step.calls, weights, handed)
     d_forcing, d_dynamic = (
         parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
@@ -72,7 +72,7 @@ def network_days(spec: Spec, every: int, days: int, lanes: int) -> list[tuple[in
 
 
 def _adjoint(
-    spec: Spec, every: int, period, share, forcing, static, dynamic, weights, trajectory,
+    spec: Spec, every: int, period, weight, forcing, static, dynamic, weights, trajectory,
     d_outputs, d_averages, d_final,
 ):  # fmt: skip
     """Gradients to forcing, dynamic and static parameters, states, and what is handed out."""
@@ -84,7 +84,7 @@ def _adjoint(
     handed = forcing.new_empty(len(spec.handed), days * substeps, d_final.shape[1])
     kept = forcing.new_empty(every * substeps if recompute else 0, *trajectory.shape[1:])
     inputs = (
-        forcing, static, dynamic, weights, weights, trajectory, kept, period, share, d_outputs,
+        forcing, static, dynamic, weights, weights, trajectory, kept, period, weight, d_outputs,
         d_averages, d_final,
     )  # fmt: skip
     outputs = (d_forcing, d_static, d_dynamic, d_initial, handed)

@@ -218,7 +218,7 @@ class _Writer:
         return _Indented(self)
 
     def place(self) -> None:
-        """Which cells and lanes this program owns; offsets are 64-bit from here on."""
+        """Lines for the cells and lanes that this program owns; offsets are 64-bit from here on."""
         m = self.spec.components
         self("cell = tl.cast(tl.program_id(0), tl.int64) * BLOCK + tl.arange(0, BLOCK)")
         if self.tiled:
@@ -292,7 +292,7 @@ class _Writer:
                     self(f"{name} = tl.load({array} + {place}, mask={mask}, other={other})")
 
     def load_seeds(self) -> None:
-        """Cotangents of the outputs of a day: its own, and its share in those of its period."""
+        """Cotangents of the outputs of a day: its own, and what it adds to those of its period."""
         seeds = [f"d_{name}" for name in self.spec.results]
         daily, averaged = seeds[: len(self.spec.outputs)], seeds[len(self.spec.outputs) :]
         place, mask = ("cell", "cell < cells") if self.spec.mean else ("lane", "there")
@@ -352,15 +352,15 @@ class _Writer:
         else:
             self.store(array, f"({{k}} * {row}) * lanes + lane", values)
 
-    def sums(self, array: str, values: list[str], share=1.0, row="all_days + day") -> None:
-        """Values by cell: the sum over its components, times `share`."""
+    def sums(self, array: str, values: list[str], factor=1.0, row="all_days + day") -> None:
+        """Values by cell: the sum over its components, times `factor`."""
         if not self.tiled:
             self.store(array, f"({{k}} * {row}) * lanes + lane", values)
             return
         for k, value in enumerate(values):
             place = f"{array} + ({k} * {row}) * all_cells + alone"
             total = f"tl.sum(tl.where(there, {value}, 0.0), axis=1)"
-            self(f"tl.store({place}, {total} * {share!r}, mask=alone < cells)")
+            self(f"tl.store({place}, {total} * {factor!r}, mask=alone < cells)")
 
     def move(self, names: list[str], values: list[Symbol | float]) -> None:
         """Give the loop's variables their values for the next turn, all at once."""
@@ -386,12 +386,12 @@ class _Indented:
 
 
 def _row(spec: Spec, index: str) -> str:
-    """Place of state k in row `index` of a trajectory."""
+    """Address of state k in row `index` of a trajectory."""
     return f"({index} * {len(spec.states)} + {{k}}) * lanes + lane"
 
 
 def _handed(spec: Spec, index: str) -> str:
-    """Place of row k of what is handed out of the sub-step `index`."""
+    """Address of row k of what the sub-step `index` hands out."""
     return f"({{k}} * all_days * {spec.scheme.substeps} + {index}) * lanes + lane"
 
 

@@ -5,8 +5,9 @@ the sub-step. The Jacobian is written out line by line from the traced tendency,
 zero; conservation of water makes it an M-matrix within each group of stores that feed each other,
 so that elimination needs no pivoting.
 
-- A trial that does not lower the sum of |F| is taken back half way; the third time in a row it is
-  taken all the same: it then lies just across a kink, and the slope on this side led there.
+- Where a trial does not lower the sum of |F|, the step to it is halved; the third time in a row it
+  is taken all the same: the trial then lies just across a kink, and the slope on this side led
+  there.
 - What is handed on is previous + inflow(S): whatever is left of F, the fluxes close the balance.
 - The adjoint solves J' lambda = cotangent of S, once (discretize, then optimize; Song et al. 2024,
   doi:10.5194/hess-28-3051-2024). lambda is the cotangent of the states before, and that of the
@@ -31,7 +32,8 @@ from gridhydro.kernels.trace import (
 )
 from gridhydro.kernels.vocabulary import COSTLY
 
-# the most that may be left of F, as a share of 1 mm and all water in the stores: rounding, and some
+# the most that may be left of F, as a fraction of 1 mm and all water in the stores: a little more
+# than rounding
 TOLERANCE = {"float32": 2e-6, "float64": 1e-12}
 FIRST = 1e30  # more than is ever left: the first trial is taken
 CROSS = 1 / 8  # where the damping has come down to this, a trial is taken as it is
@@ -53,7 +55,7 @@ class Newton:
 
     @cached_property
     def guess(self) -> Program:
-        """From the states before to the first trial, forward Euler's."""
+        """The program from the states before to the first trial, that of forward Euler."""
         program = Program()
         at, states = copy_lines(self.inflow, program), self._inputs(program)
         values = {f"previous_{name}": state for name, state in states.items()}
@@ -189,7 +191,7 @@ class Newton:
         return values | {"missed": program.emit("where", (unsolved, 1.0, 0.0))}
 
     def _jacobian(self, program: Program, at: Callable) -> dict[tuple[str, str], Symbol | float]:
-        """Of F, by (row, column); entries that are always zero are left out."""
+        """Jacobian of F, by (row, column); entries that are always zero are left out."""
         of = push_forward(self.inflow, program, at, self.states)
         entries = {(name, name): 1.0 for name in self.states}
         for row in self.states:

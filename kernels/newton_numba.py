@@ -28,14 +28,14 @@ def rows(newton: Newton) -> dict[str, list[str]]:
 
 def functions(newton: Newton, at, inputs: dict, outputs: dict, sums: dict) -> list[tuple]:
     """Name, program, offsets of inputs, outputs and sums, and the condition that is counted."""
-    search = at("SEARCH") | at("ACCEPTED", "accepted_") | at("DIRECTION", "direction_")
+    iteration = at("SEARCH") | at("ACCEPTED", "accepted_") | at("DIRECTION", "direction_")
     residual, previous = at("RESIDUAL", "residual_"), at("PREVIOUS", "previous_")
     rates, costly = at("RATES", "trial_"), at("COSTLY")
     trial = residual | rates | {f"saved_{name}": offset for name, offset in costly.items()}
-    given = inputs | residual | costly | search
+    given = inputs | residual | costly | iteration
     return [
         ("guess", newton.guess, inputs, at("STATES") | previous | at("SEARCH")),
         ("residual", newton.residual, inputs | previous, trial, {}, "unsolved"),
-        ("direction", newton.direction, given, at("STATES") | search),
+        ("direction", newton.direction, given, at("STATES") | iteration),
         ("finish", newton.finish, inputs | residual | rates, outputs, sums | at("MISSED")),
     ]

@@ -19,7 +19,7 @@ from .route_tables import parts_by_thread
 @njit(nogil=True, cache=True)
 def _forward(
     first, last, cells, upstream_start, upstream, instant, reservoirs, release, runoff, period,
-    share, storage, slope, outflow, averages, slopes, sensitivity, ring, parts,
+    weight, storage, slope, outflow, averages, slopes, sensitivity, ring, parts,
 ):  # fmt: skip
     substeps = np.int64(parts)
     y = np.empty(ring.shape[1], ring.dtype)
@@ -59,8 +59,8 @@ def _forward(
                         d_store = d_filled - dy[k]
                         k += 1
                     if averages.size:
-                        averages[period[day], cell] += store * share[day]
-                        slopes[period[day], cell] += d_store * share[day]
+                        averages[period[day], cell] += store * weight[day]
+                        slopes[period[day], cell] += d_store * weight[day]
                 slope[number, cell] = d_store
             else:
                 k = 0
@@ -71,7 +71,7 @@ def _forward(
                         store = filled - y[k]
                         k += 1
                     if averages.size:
-                        averages[period[day], cell] += store * share[day]
+                        averages[period[day], cell] += store * weight[day]
             storage[number, cell] = store
         if sensitivity.size:
             sensitivity[cell, first * substeps : last * substeps] = dy[:count]
@@ -89,7 +89,7 @@ def _forward(
 
 @njit(nogil=True, cache=True)
 def _adjoint(
-    first, last, cells, downstream, instant, reservoirs, release, period, share, g_outflow,
+    first, last, cells, downstream, instant, reservoirs, release, period, weight, g_outflow,
     g_averages, sensitivity, g_storage, ahead, g_runoff, g_release, ring, parts,
 ):  # fmt: skip
     substeps = np.int64(parts)
@@ -127,7 +127,7 @@ def _adjoint(
             g_store, k = g_storage[number, cell], count - 1
             for day in range(last - 1, first - 1, -1):
                 if g_averages.size:
-                    g_store += g_averages[period[day], cell] * share[day]
+                    g_store += g_averages[period[day], cell] * weight[day]
                 for _ in range(substeps):
                     g_store += phi * (g[k] - g_store)
                     g[k] = g_store
@@ -144,8 +144,8 @@ def forward(
 
     With `wanted` also what the gradient to `release` needs, else three empty arrays: the derivative
     of every sub-step's outflow (N, T substeps), of the final reservoirs (5, N) and of the averages
-    (R, N) to ln(release) for given inflow. A cell's reservoirs share one release, so its derivative
-    can run forward in time with the water, and the adjoint needs no trajectory.
+    (R, N) to ln(release) for given inflow. All reservoirs of a cell have one release, so its
+    derivative can run forward in time with the water, and the adjoint needs no trajectory.
     """
     days, size = runoff.shape
     outflow, storage = np.empty_like(runoff), storage.copy()
@@ -158,7 +158,7 @@ def forward(
     _run(
         _forward, _tiles(days, ring, substeps), network, False,
         network.upstream_start, network.upstream, instant, reservoirs,
-        release, runoff, periods.row.numpy(), periods.share.numpy(), storage, slope, outflow,
+        release, runoff, periods.row.numpy(), periods.weight.numpy(), storage, slope, outflow,
         averages, slopes, sensitivity, ring, parts,
     )  # fmt: skip
     return outflow, storage, averages, sensitivity, slope, slopes
@@ -180,7 +180,7 @@ def adjoint(
     tiles = _tiles(len(g_outflow), ring, substeps)[::-1]
     _run(
         _adjoint, tiles, network, True, network.downstream, instant, reservoirs, release,
-        periods.row.numpy(), periods.share.numpy(), g_outflow, g_averages, sensitivity, g_storage,
+        periods.row.numpy(), periods.weight.numpy(), g_outflow, g_averages, sensitivity, g_storage,
         ahead, g_runoff, g_release, ring, parts,
     )  # fmt: skip
     return g_runoff, g_release / release, g_storage

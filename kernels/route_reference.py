@@ -10,12 +10,12 @@ from .periods import averaged
 def route(runoff, release, storage, network, instant, reservoirs, substeps, periods):
     """Follow the water through `network` sub-step by sub-step, differentiably.
 
-    runoff (T, N) in U d-1, release (N,) the share of its content that each reservoir of a cell
+    runoff (T, N) in U d-1, release (N,) the fraction of its content that each reservoir of a cell
     hands on in a sub-step, storage (6, N) in U: five reservoirs and the water in transit towards
     the cell. instant (N,) marks the cells that receive what leaves upstream within the same
     sub-step, reservoirs (N,) is the length of the cascade. `network` is anything with the
     arrays `downstream` and `level_start`, the downstream cell on exactly the next level. `periods`
-    has the row (T,) and the share (T,) of each day in `count` averages.
+    has the row (T,) and the weight (T,) of each day in `count` averages.
 
     Returns outflow (T, N) in U d-1, the final storage, and what is in the reservoirs of a cell at
     the end of a day, averaged over periods (R, N). The scheme is that of HydroPy 1.0.2:

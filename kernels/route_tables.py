@@ -1,4 +1,4 @@
-"""What the routing kernels need to know of a network, worked out once for each."""
+"""Tables of a river network that the routing kernels read, made once for each network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def parts_by_thread(network, threads):
     """Subtrees shared out greedily by size, one list of cells a thread, and the trunk below them.
 
     A subtree is a cell with all that drains to it, or a whole basin; none is larger than a small
-    part of one thread's share. Cells are in topological order everywhere.
+    part of what one thread gets. Cells are in topological order everywhere.
     """
     size = network.accumulate(np.ones(network.downstream.size, dtype=np.int64))
     limit = max(64, network.downstream.size // (8 * threads)) if threads > 1 else size.max()

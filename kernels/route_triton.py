@@ -5,7 +5,7 @@ takes every cell of level l through time tile d - l: nearly all cells work in ev
 there are levels + tiles launches rather than levels x sub-steps. `ring` holds two tiles of every
 cell: in launch d a level writes one while the next level reads the other. The last sub-step of
 the tile before is never read from the ring, where it is being overwritten: each cell keeps what
-is in transit itself. The adjoint takes the diagonals the other way round, downstream first.
+is in transit itself. The adjoint takes the diagonals in the reverse order, downstream first.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _VARIES = ("first_program", "diagonal", "days", "tile_days")
 
 @triton.jit
 def _reservoir(store, y, phi, active):
-    """What a reservoir holds and hands on after the inflow y; one not active lets y pass."""
+    """Content and outflow of a reservoir after the inflow y; one not active lets y pass."""
     filled = store + y
     out = phi * filled
     return tl.where(active, filled - out, store), tl.where(active, out, y)
@@ -63,7 +63,7 @@ def _add(place, value, there):
 
 @triton.jit(do_not_specialize=_VARIES)
 def forward_kernel(
-    programs, upstream_start, upstream, instant, reservoirs, release, runoff, periods, shares,
+    programs, upstream_start, upstream, instant, reservoirs, release, runoff, periods, weights,
     storage, slope, outflow, averages, slopes, sensitivity, ring, first_program, diagonal, size,
     days, tile_days, SUBSTEPS: tl.constexpr, WANTED: tl.constexpr, AVERAGED: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -130,10 +130,10 @@ def forward_kernel(
             total += left
         tl.store(outflow + day_row + cell, total, inside)
         if AVERAGED:
-            period, share = tl.load(periods + day), tl.load(shares + day)
-            mean += _content(r0, r1, r2, r3, r4, n) * share
+            period, weight = tl.load(periods + day), tl.load(weights + day)
+            mean += _content(r0, r1, r2, r3, r4, n) * weight
             if WANTED:
-                d_mean += _content(d0, d1, d2, d3, d4, n) * share
+                d_mean += _content(d0, d1, d2, d3, d4, n) * weight
             # a period may go on in the next tile, and began in the one before
             following = tl.load(periods + day + 1)
             following = tl.where(tl.cast(day, tl.int32) + 1 < last, following, -1)
@@ -161,7 +161,7 @@ def forward_kernel(
 
 @triton.jit(do_not_specialize=_VARIES)
 def adjoint_kernel(
-    programs, downstream, instant, reservoirs, release, periods, shares, g_outflow, g_averages,
+    programs, downstream, instant, reservoirs, release, periods, weights, g_outflow, g_averages,
     sensitivity, g_storage, ahead, g_runoff, g_release, ring, first_program, diagonal, size, days,
     tile_days, SUBSTEPS: tl.constexpr, WANTED: tl.constexpr, AVERAGED: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -197,7 +197,7 @@ def adjoint_kernel(
         total = tl.zeros_like(phi)
         if AVERAGED:  # the content at the end of the day
             place = tl.cast(tl.load(periods + day), tl.int64) * size + cell
-            g_mean = tl.load(g_averages + place, inside, other=0.0) * tl.load(shares + day)
+            g_mean = tl.load(g_averages + place, inside, other=0.0) * tl.load(weights + day)
             r0 += tl.where(n > 0, g_mean, 0.0)
             r1 += tl.where(n > 1, g_mean, 0.0)
             r2 += tl.where(n > 2, g_mean, 0.0)
@@ -250,7 +250,7 @@ def forward(
         for diagonal, first, count in launches:
             forward_kernel[(count,)](
                 programs, upstream_start, upstream, instant, reservoirs, release, runoff,
-                periods.row, periods.share, storage, slope, outflow, averages, slopes, sensitivity,
+                periods.row, periods.weight, storage, slope, outflow, averages, slopes, sensitivity,
                 ring, first, diagonal, size, days, tile_days, SUBSTEPS=substeps, WANTED=wanted,
                 AVERAGED=periods.count > 0, BLOCK=ROUTE_BLOCK, **ROUTE_OPTIONS,
             )  # fmt: skip
@@ -274,7 +274,7 @@ def adjoint(
     with torch.cuda.device_of(g_outflow):
         for diagonal, first, count in reversed(launches):
             adjoint_kernel[(count,)](
-                programs, downstream, instant, reservoirs, release, periods.row, periods.share,
+                programs, downstream, instant, reservoirs, release, periods.row, periods.weight,
                 g_outflow, g_averages, sensitivity, g_storage, ahead, g_runoff, g_release, ring,
                 first, diagonal, size, days, tile_days, SUBSTEPS=substeps, WANTED=wanted,
                 AVERAGED=periods.count > 0, BLOCK=ROUTE_BLOCK, **ROUTE_OPTIONS,

@@ -27,7 +27,7 @@ _RK4 = ((1 / 6, 0.0), (1 / 3, 0.5), (1 / 3, 0.5), (1 / 6, 1.0))
 
 @dataclass(frozen=True)
 class Scheme:
-    """How a column is taken through a day.
+    """A time-stepping scheme: the method and the number of its steps in a day.
 
     name        one of `NAMES`
     substeps    equal parts of the day
@@ -83,9 +83,10 @@ class Scheme:
     def step(self, column) -> Callable:
         """One sub-step as a function of states, forcing and parameters.
 
-        It returns the states at its end and the fluxes, rates as their share of the daily mean.
-        An implicit sub-step takes the states at its *end*, and returns what flows into each store
-        within it in place of states.
+        The function returns the states at its end and the fluxes, rates times the length of the
+        sub-step in days: what they add to the daily mean. An implicit
+        sub-step takes the states at its *end*, and returns what flows into each store within it
+        in place of states.
         """
         if self.name == "sequential":
             return column.step
@@ -95,7 +96,7 @@ class Scheme:
     def _explicit(self, column, s, x, p):
         changes, fluxes = column.tendency(_not_below_zero(vars(s)), x, p, self.dt)
         states = _moved(s, changes, self.dt)
-        return states, self._shares(column, fluxes) | self._stores(column, states, x, p)
+        return states, self._amounts(column, fluxes) | self._stores(column, states, x, p)
 
     def _rk4(self, column, s, x, p):
         changes, fluxes, slopes = {}, {}, {}
@@ -107,14 +108,15 @@ class Scheme:
                     term = weight * value
                     total[name] = total[name] + term if name in total else term
         states = _moved(s, changes, self.dt)
-        return states, self._shares(column, fluxes) | self._stores(column, states, x, p)
+        return states, self._amounts(column, fluxes) | self._stores(column, states, x, p)
 
     def _inflow(self, column, s, x, p):
         changes, fluxes = column.tendency(s, x, p, self.dt)
         inflow = {name: self.dt * change for name, change in changes.items()}
-        return inflow, self._shares(column, fluxes)
+        return inflow, self._amounts(column, fluxes)
 
-    def _shares(self, column, fluxes):
+    def _amounts(self, column, fluxes):
+        """Fluxes times the length of the sub-step, d; what is water in a store as it is."""
         stores = stored(column)
         return {n: v if n in stores else v * self.dt for n, v in fluxes.items()}
 

@@ -1,4 +1,4 @@
-"""What one kernel is to do: the traced programs and the choices that are printed into it."""
+"""Specification of one kernel: the traced programs and the choices that are printed into it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Spec:
     """A column with the outputs asked for, its dynamic parameters, components and scheme.
 
     `mean` gives outputs averaged over the components; with `weighted`, each component counts as
-    much as its `component_weight` says, a last static parameter (1 is an equal share).
+    much as its `component_weight` says, a last static parameter (all 1: the plain mean).
     `averaged` are outputs too, written not by day but as means over periods of days.
     `forcing_gradient` makes the adjoint hand out the gradient to the forcing as well. `hoisted`
     computes what embedded networks make of static parameters alone once, before the time loop.
@@ -59,7 +59,7 @@ class Spec:
 
     @cached_property
     def weights(self) -> list[str]:
-        """Of all networks inside the step; shared by all cells."""
+        """Names of the weights of all networks inside the step; all cells use the same weights."""
         return [name for network in self.column.networks for name in embedded.names(network)]
 
     @cached_property
@@ -94,7 +94,7 @@ class Spec:
 
     @property
     def trajectory(self) -> str:
-        """What the trajectory holds, in words."""
+        """Shape and content of the trajectory, as the header of a printed kernel says it."""
         if not self.scheme.implicit:
             return "(ceil(T / every), S, N*M), the states\nbefore every `every`-th day"
         return (

@@ -24,7 +24,7 @@ LN2 = log(2.0)
 
 @dataclass(frozen=True)
 class Operation:
-    """How one operation is printed, and the cotangents of its arguments.
+    """An operation: the code that is printed for it, and the cotangents of its arguments.
 
     `adjoint(g, y, *arguments)` gets the cotangent and the value of the result and returns one
     cotangent per argument, None where an argument has none.
@@ -49,8 +49,8 @@ def _where_adjoint(g, y, c, a, b):
 
 
 def _divide_adjoint(g, y, a, b):
-    share = g * reciprocal(b)
-    return share, -(share * y)
+    to_dividend = g * reciprocal(b)
+    return to_dividend, -(to_dividend * y)
 
 
 def reciprocal(b):

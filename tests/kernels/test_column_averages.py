@@ -17,12 +17,12 @@ AVERAGED = ("total_storage", "melt")  # a value at the end of the day and a rate
 
 
 def periods(count=6):
-    """Of one day and of five, two periods without days, one day of no weight, any other shares."""
+    """Of one day and of five, two periods without days, one day of no weight, any other weights."""
     row = torch.tensor([0, 0, 0, 1, 1, 1, 1, 1, 3, 3, 3, 4, 4], dtype=torch.int32)
     random = torch.Generator().manual_seed(0)
-    share = torch.rand(DAYS, generator=random, dtype=torch.float64)
-    share[4] = 0
-    return row, share, count
+    weight = torch.rand(DAYS, generator=random, dtype=torch.float64)
+    weight[4] = 0
+    return row, weight, count
 
 
 def averaged_run(case, averages, weighted=False, outputs=("runoff",), names=AVERAGED, **choices):
@@ -87,7 +87,7 @@ def test_hydropy(backend):
 
 
 def test_the_loop_against_daily_series():
-    """The averages of the reference are sums of share times what comes out by day."""
+    """The averages of the reference are sums of weight times what comes out by day."""
     case = make_case("hbv", 9, DAYS, ties=False)
     averages = Averages(*periods())
     found = averaged_run(case, periods(), backend="torch")
@@ -115,7 +115,7 @@ def test_averages_alone(backend):
 
 
 def test_no_daily_series_of_an_average_is_made(monkeypatch):
-    """All that is as long as the run are the forcing, its gradient and the shares of days."""
+    """All that is as long as the run are the forcing, its gradient and the weights of days."""
     case = make_case("hbv", 65, DAYS)
     made = []
     launch = column_numba._launch
@@ -129,8 +129,8 @@ def test_no_daily_series_of_an_average_is_made(monkeypatch):
     forward, adjoint = (
         [tuple(shape) for shape in shapes if DAYS in shape and 0 not in shape] for shapes in made
     )
-    forcing, shares = (3, DAYS, 65), (DAYS,)
-    assert forward == [forcing, shares] and adjoint == [forcing, shares, forcing]
+    forcing, weights = (3, DAYS, 65), (DAYS,)
+    assert forward == [forcing, weights] and adjoint == [forcing, weights, forcing]
     assert (1, 6, 65) in made[0] and (1, 6, 65) in made[1]
 
 
@@ -147,15 +147,15 @@ def test_one_period_of_all_days():
 @pytest.mark.parametrize(
     "change, message",
     [
-        (lambda row, share, count: (row[1:], share, count), "for 12 days and the shares for 13"),
+        (lambda row, weight, count: (row[1:], weight, count), "for 12 days and the weights for 13"),
         (
-            lambda row, share, count: (row, share[1:], count),
-            "the shares for 12, but the run has 13",
+            lambda row, weight, count: (row, weight[1:], count),
+            "the weights for 12, but the run has 13",
         ),
-        (lambda row, share, count: (row, share, 4), "the periods of days are 0 to 3, in order"),
-        (lambda row, share, count: (row, share, 0), "at least one period to average over, not 0"),
-        (lambda row, share, count: (row - 1, share, count), "are 0 to 5, in order of time"),
-        (lambda row, share, count: (row.flip(0), share, count), "are 0 to 5, in order of time"),
+        (lambda row, weight, count: (row, weight, 4), "the periods of days are 0 to 3, in order"),
+        (lambda row, weight, count: (row, weight, 0), "at least one period to average over, not 0"),
+        (lambda row, weight, count: (row - 1, weight, count), "are 0 to 5, in order of time"),
+        (lambda row, weight, count: (row.flip(0), weight, count), "are 0 to 5, in order of time"),
     ],
 )
 def test_wrong_periods_are_answered_with_a_sentence(change, message):
@@ -169,5 +169,5 @@ def test_wrong_calls_are_answered_with_a_sentence():
         averaged_run(case, periods(), names=("runoff",))
     with pytest.raises(ValueError, match="has no output 'storage'"):
         averaged_run(case, periods(), names=("storage",))
-    with pytest.raises(ValueError, match="averages="):
+    with pytest.raises(ValueError, match=r"give averages, a gridhydro\.Averages"):
         averaged_run(case, None)

@@ -17,11 +17,11 @@ class Yesterday(Column):
     name = "yesterday"
     states = fields("last mm = 1: rain of the day before", "fixed mm = 3: a constant")
     forcings = fields("precipitation mm d-1: precipitation")
-    parameters = fields("share 1 [0, 1]: share")
+    parameters = fields("fraction 1 [0, 1]: fraction")
     fluxes = fields("runoff mm d-1: runoff")
 
     def step(self, s, x, p):
-        runoff = p.share * s.last + 0 * s.fixed
+        runoff = p.fraction * s.last + 0 * s.fixed
         return dict(last=x.precipitation, fixed=2.0), dict(runoff=runoff)
 
 
@@ -45,16 +45,16 @@ def leaf(values):
 
 @backends
 def test_a_state_that_does_not_depend_on_itself(backend):
-    rain, share = leaf([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), leaf([0.5, 0.25])
+    rain, fraction = leaf([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), leaf([0.5, 0.25])
     outputs, final = simulate(
-        Yesterday(), {"precipitation": rain}, {"share": share}, outputs=["runoff", "fixed"],
+        Yesterday(), {"precipitation": rain}, {"fraction": fraction}, outputs=["runoff", "fixed"],
         scheme=Stepping(backend=backend),
     )  # fmt: skip
     expected = torch.tensor([[0.5, 0.25], [0.5, 0.5], [1.5, 1.0]], dtype=torch.float64)
     torch.testing.assert_close(outputs["runoff"], expected)
     assert (final["fixed"] == 2).all() and (final["last"][:, 0] == rain[2]).all()
     outputs["runoff"].sum().backward()
-    torch.testing.assert_close(share.grad, torch.tensor([5.0, 7.0], dtype=torch.float64))
+    torch.testing.assert_close(fraction.grad, torch.tensor([5.0, 7.0], dtype=torch.float64))
     assert rain.grad.tolist() == [[0.5, 0.25], [0.5, 0.25], [0, 0]]
 
 
@@ -79,7 +79,7 @@ def test_a_choice_between_two_numbers_is_refused():
             return dict(last=s.last, fixed=s.fixed), dict(runoff=torch.where(s.last > 0, 0.1, 0.7))
 
     with pytest.raises(OutsideVocabulary, match="'where' between two numbers"):
-        simulate(Choice(), {"precipitation": torch.ones(2, 3)}, {"share": torch.ones(3)})
+        simulate(Choice(), {"precipitation": torch.ones(2, 3)}, {"fraction": torch.ones(3)})
 
 
 def _total(queue):

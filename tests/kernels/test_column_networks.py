@@ -29,15 +29,15 @@ class Sponge(Column):
     parameters = fields("size mm [5, 50]: size", "rate d-1 [0.1, 0.5]: recession rate")
     fluxes = fields("runoff mm d-1: runoff", "surface mm d-1: from rain", "base mm d-1: from water")
     networks = (
-        Embedded("share", scales=(20, 10), hidden=(3, 2)),
+        Embedded("fraction", scales=(20, 10), hidden=(3, 2)),
         Embedded("slowness", scales=(20,), hidden=(2,)),
     )
     water_out = ("runoff",)
 
     def step(self, s, x, p):
-        surface = x.precipitation * p.share(p.size, s.water)
+        surface = x.precipitation * p.fraction(p.size, s.water)
         water = s.water + x.precipitation - surface
-        base = p.rate * water * p.share(water, x.precipitation) * p.slowness(p.size)
+        base = p.rate * water * p.fraction(water, x.precipitation) * p.slowness(p.size)
         return dict(water=water - base), dict(runoff=surface + base, surface=surface, base=base)
 
 
@@ -117,13 +117,13 @@ def test_gradcheck(backend):
     device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
     case = case.to(device)
 
-    def run(size, share, slowness):
+    def run(size, fraction, slowness):
         values, final = simulate(
             SPONGE,
             case.forcing,
             case.parameters | dict(size=size),
             initial=case.initial,
-            networks=dict(share=Flat(share), slowness=Flat(slowness)),
+            networks=dict(fraction=Flat(fraction), slowness=Flat(slowness)),
             scheme=Stepping(backend=backend),
         )
         return values["runoff"], final["water"]
@@ -136,7 +136,7 @@ def test_gradcheck(backend):
 @pytest.mark.parametrize("real", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("size", [1, 100, 1e6])
 def test_no_weights_make_or_lose_water(real, size):
-    """However large they are: shares at 0 and 1, and gradients that stay finite."""
+    """However large they are: fractions at 0 and 1, and gradients that stay finite."""
     case = make_case("hbv_nn", cells=64, days=200, seed=6).to(real)
     random = torch.Generator().manual_seed(int(size))
     count = embedded.count(HBV_NN.networks[0])
@@ -159,7 +159,7 @@ def test_no_weights_make_or_lose_water(real, size):
     assert error.max() < {torch.float32: 1e-6, torch.float64: 1e-12}[real]
 
 
-def test_the_module_gives_the_share_that_the_kernel_uses():
+def test_network_module_gives_the_fraction_that_the_kernel_uses():
     case = make_case("hbv_nn", cells=20, days=30, seed=8)
     module, p = case.networks["runoff_share"], case.parameters
     outputs = ("recharge", "rainfall", "infiltration", "soil_moisture")
@@ -168,21 +168,21 @@ def test_the_module_gives_the_share_that_the_kernel_uses():
     )
     soil = torch.cat([case.initial["soil_moisture"].T, v["soil_moisture"][:-1]])
     FC, beta, liquid = p["FC"][:, 0], p["beta"][:, 0], v["rainfall"] + v["infiltration"]
-    share = module(FC, beta, soil, soil / FC, liquid)
-    assert share.std() > 0.01
-    torch.testing.assert_close(share * liquid, v["recharge"], rtol=1e-10, atol=1e-10)
+    fraction = module(FC, beta, soil, soil / FC, liquid)
+    assert fraction.std() > 0.01
+    torch.testing.assert_close(fraction * liquid, v["recharge"], rtol=1e-10, atol=1e-10)
 
 
 def test_training_through_the_kernel_finds_the_runoff_response():
-    """From runoff alone: the share (soil_moisture / FC) ** beta that made it, within 0.05."""
+    """From runoff alone: the fraction (soil_moisture / FC) ** beta that made it, within 0.05."""
     truth = make_case("hbv", cells=64, days=730, ties=False, seed=1).to(torch.float32)
     outputs = ("runoff", "soil_moisture", "rainfall", "infiltration")
     v, _ = simulate("hbv", truth.forcing, truth.parameters, outputs=outputs)
     soil, liquid = v["soil_moisture"][:-1], (v["rainfall"] + v["infiltration"])[1:]
     FC, beta = (truth.parameters[n][:, 0].expand_as(soil) for n in ("FC", "beta"))
-    share = (soil / FC).clamp(0, 1) ** beta
+    fraction = (soil / FC).clamp(0, 1) ** beta
     wet = liquid > 0.1
-    assert share[wet].std() > 0.2
+    assert fraction[wet].std() > 0.2
 
     torch.manual_seed(0)
     module, steps = EmbeddedNetwork(HBV_NN.networks[0]), 400
@@ -197,8 +197,8 @@ def test_training_through_the_kernel_finds_the_runoff_response():
         optimizer.step()
         schedule.step()
     with torch.no_grad():
-        error = (module(FC, beta, soil, soil / FC, liquid) - share)[wet].square().mean().sqrt()
-    print(f"root mean square error of the share: {error:.3f}")
+        error = (module(FC, beta, soil, soil / FC, liquid) - fraction)[wet].square().mean().sqrt()
+    print(f"root mean square error of the fraction: {error:.3f}")
     assert error < 0.05
 
 
@@ -219,11 +219,11 @@ def test_wrong_networks_are_answered_with_a_sentence(column, networks, message):
 @pytest.mark.parametrize(
     "declaration, message",
     [
-        (("a share", (1.0,)), "a Python name, not 'a share'"),
-        (("share", ()), "above 0 for each input"),
-        (("share", (1.0, -2.0)), "above 0 for each input"),
-        (("share", (1.0,), (0,)), "hidden layers"),
-        (("share", (1.0,), (2.5,)), "hidden layers"),
+        (("a fraction", (1.0,)), "a Python name, not 'a fraction'"),
+        (("fraction", ()), "above 0 for each input"),
+        (("fraction", (1.0, -2.0)), "above 0 for each input"),
+        (("fraction", (1.0,), (0,)), "hidden layers"),
+        (("fraction", (1.0,), (2.5,)), "hidden layers"),
     ],
 )
 def test_a_network_is_declared_with_scales_and_layers(declaration, message):
@@ -234,8 +234,8 @@ def test_a_network_is_declared_with_scales_and_layers(declaration, message):
 @pytest.mark.parametrize(
     "network, error, message, backend",
     [
-        (Embedded("share", (1.0,)), TypeError, "takes 1 inputs.*calls it with 2", "numba"),
-        (Embedded("share", (1.0,)), TypeError, "takes 1 inputs.*calls it with 2", "torch"),
+        (Embedded("fraction", (1.0,)), TypeError, "takes 1 inputs.*calls it with 2", "numba"),
+        (Embedded("fraction", (1.0,)), TypeError, "takes 1 inputs.*calls it with 2", "torch"),
         (Embedded("size", (1.0, 1.0)), ValueError, "two parameters .* named 'size'", "numba"),
         (Embedded("days", (1.0, 1.0)), ValueError, "'days'.*longer", "numba"),
     ],

@@ -21,17 +21,17 @@ LANES, DAYS = 64, 3
 FULL = dict(snowpack=1000.0, meltwater=200.0, soil_moisture=2.0, upper_zone=500.0, lower_zone=1000)
 
 
-def solve(shares, weather, filling, real=torch.float64):
-    """Run with every share in [0, 1]: parameters (15, N), weather (3, T, N), stores (5, N)."""
+def solve(fractions, weather, filling, real=torch.float64):
+    """Run with every fraction in [0, 1]: parameters (15, N), weather (3, T, N), stores (5, N)."""
     parameters = {
-        f.name: torch.as_tensor(f.bounds[0] + (f.bounds[1] - f.bounds[0]) * share).to(real)
-        for f, share in zip(IMPROVED.parameters, shares, strict=True)
+        f.name: torch.as_tensor(f.bounds[0] + (f.bounds[1] - f.bounds[0]) * fraction).to(real)
+        for f, fraction in zip(IMPROVED.parameters, fractions, strict=True)
     }
     rain, warmth, demand = torch.as_tensor(weather).to(real)
     forcing = torch.stack([500 * rain, 50 * warmth - 25, 15 * demand])
     initial = {
-        name: torch.as_tensor(full * share).to(real)
-        for (name, full), share in zip(FULL.items(), filling, strict=True)
+        name: torch.as_tensor(full * fraction).to(real)
+        for (name, full), fraction in zip(FULL.items(), filling, strict=True)
     }
     initial["soil_moisture"] = initial["soil_moisture"] * parameters["FC"]
     outputs = (*IMPROVED.water_out, *initial)
@@ -48,7 +48,7 @@ def solve(shares, weather, filling, real=torch.float64):
         before = after
 
 
-shares = draw.floats(0, 1, width=32) | draw.sampled_from([0.0, 1.0, 0.5, 1e-6])
+fractions = draw.floats(0, 1, width=32) | draw.sampled_from([0.0, 1.0, 0.5, 1e-6])
 
 
 @pytest.mark.parametrize("real", [torch.float64, torch.float32], ids=str)
@@ -59,7 +59,7 @@ shares = draw.floats(0, 1, width=32) | draw.sampled_from([0.0, 1.0, 0.5, 1e-6])
 @hypothesis.given(data=draw.data())
 def test_it_converges_for_every_parameter_and_any_weather(real, data):
     def some(*shape):
-        return data.draw(arrays.arrays(np.float64, shape, elements=shares))
+        return data.draw(arrays.arrays(np.float64, shape, elements=fractions))
 
     lanes = 4
     with warnings.catch_warnings():
@@ -67,11 +67,11 @@ def test_it_converges_for_every_parameter_and_any_weather(real, data):
         solve(some(15, lanes), some(3, DAYS, lanes), some(5, lanes), real)
 
 
-def random_shares(generator, *shape):
+def random_fractions(generator, *shape):
     """Anywhere in [0, 1], and often at the ends, in the middle, or next to nothing."""
-    share = generator.random(shape)
+    fraction = generator.random(shape)
     special = generator.choice([0.0, 1.0, 0.5, 1e-6], shape)
-    return np.where(generator.random(shape) < 0.3, special, share)
+    return np.where(generator.random(shape) < 0.3, special, fraction)
 
 
 @pytest.mark.parametrize("real", [torch.float64, torch.float32], ids=str)
@@ -82,8 +82,8 @@ def test_it_converges_in_a_million_random_cells(real):
         for _ in range(5):
             n = 70_000
             solve(
-                random_shares(some, 15, n), random_shares(some, 3, DAYS, n),
-                random_shares(some, 5, n), real,
+                random_fractions(some, 15, n), random_fractions(some, 3, DAYS, n),
+                random_fractions(some, 5, n), real,
             )  # fmt: skip
 
 

@@ -28,11 +28,11 @@ def gradients(backend, network, runoff, lag, reservoirs, storage, **options):
 
 
 def periods(days):
-    """Periods of two days, one of none, a day that does not count, and uneven shares."""
+    """Periods of two days, one of none, a day that does not count, and uneven weights."""
     row = torch.arange(days) // 2 + (torch.arange(days) > 3)
-    share = torch.linspace(0.2, 1.0, days, dtype=torch.float64)
-    share[days // 2] = 0.0
-    return row, share, int(row[-1]) + 2
+    weight = torch.linspace(0.2, 1.0, days, dtype=torch.float64)
+    weight[days // 2] = 0.0
+    return row, weight, int(row[-1]) + 2
 
 
 def assert_all_close(results, expected, tolerance):

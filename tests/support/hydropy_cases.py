@@ -59,6 +59,6 @@ def settle(initial, properties) -> None:
 
 
 def snow_or_rain(rain, temperature) -> None:
-    """All of one or all of the other on each day: shares of snow in between are not exact."""
+    """All of one or all of the other on each day: fractions of snow in between are not exact."""
     temperature.div_(4).round_().mul_(4)
     rain[temperature == 0] = 0.0

@@ -29,7 +29,7 @@ class TwoStore(Column):
     fluxes = fields(
         "runoff mm d-1: water to the river",
         "actual_evapotranspiration mm d-1: actual evapotranspiration",
-        "warm 1: share of rain",
+        "warm 1: fraction that is rain",
         "signal 1: made of what is left of the vocabulary",
     )
 

@@ -1,4 +1,4 @@
-"""What a column model is: named quantities with units, and one daily step in plain PyTorch."""
+"""A column model: named quantities with units, and one daily step in plain PyTorch."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def fields(*lines: str) -> tuple[Field, ...]:
     """Fields written one a line, `name unit [low, high] = initial: long name`.
 
     The bounds (`[low, high] log` where they span orders of magnitude) and the initial value may be
-    left out:
+    left out. ValueError for a line that cannot be read, empty bounds, or a name declared twice.
 
     >>> fields("beta 1 [1, 6]: shape of the runoff response")[0].bounds
     (1.0, 6.0)
@@ -76,12 +76,13 @@ def _parse(line: str) -> Field:
 
 @dataclass(frozen=True)
 class Embedded:
-    """A small network inside a column's step, with weights shared by all cells.
+    """A small network inside a column's step, with the same weights in all cells.
 
     The step calls it by its name, `p.name(...)`, with one value for each input, and gets a value
-    in [0, 1]: a share, say, of a flux. `scales` are the usual sizes of the inputs, by which they
+    in [0, 1]: a fraction, say, of a flux. `scales` are the usual sizes of the inputs, by which they
     are divided; `hidden` are the sizes of its layers of tanh. Static parameters come first among
-    the inputs: their part of the first layer is then computed once a run.
+    the inputs: their part of the first layer is then computed once a run. ValueError for a name
+    that is none in Python, and scales or sizes that are not above 0.
     """
 
     name: str
@@ -157,7 +158,7 @@ class Column:
         )
 
     def output(self, name: str) -> Field:
-        """The flux or state called `name`."""
+        """The flux or state called `name`; ValueError, with all names, if there is none."""
         for field in (*self.fluxes, *self.states):
             if field.name == name:
                 return field

@@ -15,6 +15,8 @@ class Components:
 
     count    their number M
     weights  "mean": fluxes are their mean; "learned": the network gives each a weight as well
+
+    ValueError for a count below 1 and other weights.
     """
 
     count: int = 1
@@ -26,7 +28,7 @@ class Components:
 
     @classmethod
     def of(cls, given: int | Components) -> Components:
-        """These, or so many whose fluxes are averaged."""
+        """Components as given, or so many whose fluxes are averaged."""
         return given if isinstance(given, Components) else cls(given)
 
     @property
@@ -36,7 +38,10 @@ class Components:
 
 
 def over_components(flow: Tensor, weights: Tensor | None) -> Tensor:
-    """(T, N, M) -> (T, N), by weights (N, M) or all alike; (T, N) is averaged already."""
+    """Flow of the cells (T, N) from that of their components (T, N, M), in the same unit.
+
+    The sum by weights (N, M), or the mean without them; (T, N) is averaged already.
+    """
     if flow.ndim == 2:
         return flow
     return flow.mean(-1) if weights is None else (flow * weights).sum(-1)

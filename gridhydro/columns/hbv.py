@@ -33,13 +33,13 @@ class HBV(Column):
         "K0 d-1 [0.05, 0.9]: recession rate of near-surface flow",
         "K1 d-1 [0.01, 0.5]: recession rate of interflow",
         "K2 d-1 [0.001, 0.2]: recession rate of baseflow",
-        "LP 1 [0.2, 1]: share of field capacity above which evapotranspiration is not limited",
+        "LP 1 [0.2, 1]: fraction of field capacity above which evapotranspiration is not limited",
         "PERC mm d-1 [0, 10]: percolation to the lower zone",
         "UZL mm [0, 100]: storage threshold of near-surface flow",
         "TT degC [-2.5, 2.5]: temperature threshold of snowfall and melt",
         "CFMAX mm d-1 K-1 [0.5, 10]: degree-day factor",
         "CFR 1 [0, 0.1]: refreezing factor",
-        "CWH 1 [0, 0.2]: liquid water holding share of the snow pack",
+        "CWH 1 [0, 0.2]: liquid water that the snow pack holds, as a fraction of its frozen water",
         "gamma 1 [0.3, 5]: shape of the evapotranspiration response to soil wetness",
         "C d-1 [0, 1]: rate of capillary rise from the lower zone",
     )
@@ -59,7 +59,7 @@ class HBV(Column):
         "capillary_rise mm d-1: capillary rise from the lower zone to the soil",
         "percolation mm d-1: percolation from the upper to the lower zone",
         "snow_water_equivalent mm: frozen and liquid water in the snow pack",
-        "soil_wetness 1: soil moisture as share of field capacity",
+        "soil_wetness 1: soil moisture as a fraction of field capacity",
         "total_storage mm: water in all stores",
     )
 
@@ -118,7 +118,7 @@ class HBV(Column):
         )  # fmt: skip
 
     def recharge(self, s, p, liquid):
-        """What the soil lets through to the upper zone of rain and melt, `liquid`; mm d-1."""
+        """Water that the soil passes on to the upper zone, of rain and melt `liquid`; mm d-1."""
         wetness = torch.clamp(s.soil_moisture / p.FC, min=DRY, max=1) ** p.beta
         return liquid * wetness
 
@@ -165,7 +165,7 @@ class HBVImproved(HBV):
 
     name = "hbv_improved"
     parameters = HBV.parameters + fields(
-        "NDC 1 [0.05, 1]: share of field capacity below which water rises from the lower zone"
+        "NDC 1 [0.05, 1]: fraction of field capacity below which water rises from the lower zone"
     )
 
     def rise_below(self, p):

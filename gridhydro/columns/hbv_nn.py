@@ -1,7 +1,7 @@
 """HBV with its runoff response learned: option C of Feng et al. (2022, doi:10.1029/2022WR032404).
 
 A small network, shared by all cells, takes the place of (soil_moisture / FC) ** beta. It gives a
-share of the liquid water, not a flux, so that no water is made or lost whatever its weights are.
+fraction of the liquid water, not a flux, so that no water is made or lost whatever its weights are.
 """
 
 from gridhydro.columns.column import Embedded

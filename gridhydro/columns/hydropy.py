@@ -2,10 +2,9 @@
 
 Equations: Stacke and Hagemann (2021, doi:10.5194/gmd-14-7795-2021) and the code published with it,
 in its order. All fluxes of a day but those of snow, skin and canopy are computed from the stores at
-its start. Water covers, in this order, the share of lakes and wetlands, of vegetation, and bare
-soil. HydroPy's leakage of lakes to the groundwater, which is off there by default, is left out. The
-eight parameters and their ranges are those that Wang et al. (2024,
-doi:10.1029/2023WR036170) learn.
+its start. Lakes and wetlands take their fraction of a cell first, then vegetation; the rest is bare
+soil. HydroPy's leakage of lakes to the groundwater, off there by default, is left out. The eight
+parameters and their ranges are those that Wang et al. (2024, doi:10.1029/2023WR036170) learn.
 """
 
 import torch
@@ -13,7 +12,7 @@ import torch
 from gridhydro.columns.column import Column, fields
 
 ALL_SNOW, ALL_RAIN = -1.1, 3.3  # degC
-LIQUID_SHARE = 0.06  # of the snow pack, that it holds as liquid water
+LIQUID_FRACTION = 0.06  # of the snow pack, that it holds as liquid water
 SKIN_CAPACITY = 0.2  # mm on bare soil, and on each layer of leaves
 # divisors and bases of powers are held above this, the stores never
 TINY = 1e-12
@@ -27,25 +26,25 @@ class HydroPy(Column):
         "skin_storage mm: water on bare soil, mean over the cell",
         "canopy_storage mm: water on leaves, mean over the cell",
         "soil_moisture mm: water in the root zone",
-        "surface_water mm: water in lakes, wetlands and on its way overland",
+        "surface_water mm: water in lakes, wetlands and in overland flow",
         "groundwater mm: water in the shallow groundwater",
     )
     forcings = fields(
         "precipitation mm d-1: precipitation",
         "temperature degC: air temperature at 2 m, daily mean",
         "potential_evapotranspiration mm d-1: potential evapotranspiration",
-        "vegetation_fraction 1: share of the cell under vegetation",
+        "vegetation_fraction 1: fraction of the cell under vegetation",
         "leaf_area_index 1: leaf area index of the vegetation",
         "melt_factor mm d-1 K-1: degree-day factor of snow melt",
     )
     parameters = fields(
         "drainage_min mm d-1 [0.001, 0.1]: slow drainage of a full root zone",
         "drainage_max mm d-1 [0.1, 10]: drainage of a full root zone",
-        "drainage_low 1 [0, 0.2]: share of soil capacity below which nothing drains",
-        "drainage_high 1 [0.2, 0.99]: share of soil capacity above which drainage is fast",
-        "transpiration_critical 1 [0.55, 0.95]: share of soil capacity above which transpiration"
+        "drainage_low 1 [0, 0.2]: fraction of soil capacity below which nothing drains",
+        "drainage_high 1 [0.2, 0.99]: fraction of soil capacity above which drainage is fast",
+        "transpiration_critical 1 [0.55, 0.95]: fraction of soil capacity above which transpiration"
         " is not limited",
-        "bare_soil_low 1 [0, 0.25]: share of soil capacity below which bare soil does not"
+        "bare_soil_low 1 [0, 0.25]: fraction of soil capacity below which bare soil does not"
         " evaporate",
         "surface_lag d [1, 200] log: residence time of surface water",
         "groundwater_lag d [30, 1500] log: residence time of groundwater",
@@ -56,7 +55,7 @@ class HydroPy(Column):
         "soil_capacity_min mm: smallest capacity of the soil within the cell",
         "soil_capacity_max mm: largest capacity of the soil within the cell",
         "arno_shape 1: shape of the distribution of capacities within the cell",
-        "water_fraction 1: share of the cell under lakes and wetlands, above 0",
+        "water_fraction 1: fraction of the cell under lakes and wetlands, above 0",
     )
     fluxes = fields(
         "runoff mm d-1: water to the river, from surface water and groundwater",
@@ -75,7 +74,7 @@ class HydroPy(Column):
         "overland_flow mm d-1: outflow of surface water",
         "baseflow mm d-1: outflow of groundwater",
         "snow_water_equivalent mm: frozen and liquid water in the snow pack",
-        "soil_wetness 1: soil moisture as share of the capacity of the root zone",
+        "soil_wetness 1: soil moisture as a fraction of the capacity of the root zone",
         "total_storage mm: water in all stores",
     )
 
@@ -94,7 +93,7 @@ class HydroPy(Column):
         melt = torch.minimum(snowpack, thaw)
         snowpack = snowpack - melt
         molten = s.meltwater - refreezing + melt
-        meltwater = torch.minimum(molten, LIQUID_SHARE * snowpack)
+        meltwater = torch.minimum(molten, LIQUID_FRACTION * snowpack)
         snow_outflow = molten - meltwater
         liquid = rainfall + snow_outflow
 
@@ -158,19 +157,25 @@ class HydroPy(Column):
             total_storage=sum(states.values()),
         )  # fmt: skip
 
-    def wet_surface(self, storage, liquid, pet, share, capacity):
-        """A store, its evaporation and what drips from it: of a tile that covers a share."""
-        storage = storage + liquid * share
+    def wet_surface(self, storage, liquid, pet, fraction, capacity):
+        """Water held on a tile, mm, its evaporation and what drips from it, mm d-1.
+
+        The tile covers `fraction` of the cell and holds at most `capacity`, mm over the cell.
+        """
+        storage = storage + liquid * fraction
         wetness = storage / torch.clamp(capacity, min=TINY)
         wetness = torch.where(storage < capacity, wetness, 1.0)
         wetness = torch.where(capacity > 0, wetness, 0.0)
-        evaporation = torch.minimum(wetness * pet * share, storage)
+        evaporation = torch.minimum(wetness * pet * fraction, storage)
         left = storage - evaporation
         held = torch.minimum(left, capacity)
         return held, evaporation, left - held
 
     def arno(self, s, p, throughfall):
-        """Surface runoff of unfrozen soil, mm d-1: the improved Arno scheme."""
+        """Surface runoff of unfrozen soil, mm d-1: the improved Arno scheme.
+
+        Hagemann and Gates (2003, doi:10.1007/s00382-003-0349-x), as HydroPy 1.0.2 has it.
+        """
         lowest = p.soil_capacity_min
         spread, power = p.soil_capacity_max - lowest, 1 + p.arno_shape
         # up to the lowest capacity all soil takes water up, above it some is already full
@@ -198,11 +203,11 @@ class HydroPy(Column):
         """Whether the soil is wet enough to drain, 0 or 1: no gradient to `drainage_low`."""
         return torch.where(wetness > p.drainage_low, 0 * wetness + 1, 0.0)
 
-    # what a mean flux into a store and its residence time say of the store in equilibrium
+    # groundwater fills too slowly for a spin-up; in equilibrium it holds mean inflow times lag
     balancing = ("drainage",)
 
     def balanced(self, states, means, p):
-        """The states with groundwater as full as drains away what comes in, mean drainage."""
+        """The states with groundwater as full as lets out the mean drainage that comes in."""
         return states | dict(groundwater=means["drainage"] * p.groundwater_lag)
 
 

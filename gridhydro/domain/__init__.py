@@ -1,1 +1,1 @@
-"""Where: grid, flow directions, river network, gauges and tiles, and the `Domain` of them all."""
+"""Cells and rivers: grid, flow directions, network, gauges, tiles, and the `Domain` of them all."""

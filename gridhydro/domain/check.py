@@ -1,4 +1,4 @@
-"""What is wrong with a flow-direction raster, in sentences that say where and how to mend it."""
+"""Checks of a flow-direction raster: what is wrong, where, and how to mend it, in sentences."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _jumps(report, target, grid):
 
 
 def _orientation(report, target, codes, coding, grid, bad):
-    """Whether the raster would make far more sense with its rows the other way round."""
+    """Whether the raster would make far more sense with its rows in the reverse order."""
     active = int(np.sum(target != d8.NO_CELL))
     if coding == d8.NEXTXY or bad <= max(2, 0.01 * active):
         return

@@ -17,7 +17,7 @@ _CLOCKWISE = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -
 
 @dataclass(frozen=True)
 class Coding:
-    """One way of writing flow directions.
+    """A coding of flow directions.
 
     `clockwise` are the codes of N, NE, E, SE, S, SW, W and NW. Cells with a code of `ends` are land
     where the water leaves (river mouth or inland sink); codes of `missing` are no land.

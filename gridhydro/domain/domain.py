@@ -159,7 +159,7 @@ class Domain:
         return packing.unpack(self, values, name, attrs, dims, coords)
 
     def maps(self, dataset: xr.Dataset) -> xr.Dataset:
-        """What of a Dataset has a value for every cell, each with its reference system.
+        """Variables of a Dataset with a value for every cell, each with its reference system.
 
         Opened without decode_coords="all", files have the reference system and the bounds of the
         axes among their variables.

@@ -120,16 +120,16 @@ def _better(area, here, reported):
     if np.isnan(reported):
         if not lost:
             return None
-        misfit = away
+        error = away
     else:
-        misfit = np.abs(np.log(np.where(window > 0, window, np.nan) / reported))
-        if np.isnan(misfit).all():
+        error = np.abs(np.log(np.where(window > 0, window, np.nan) / reported))
+        if np.isnan(error).all():
             return None
-        now = misfit[row - top, col - left]
+        now = error[row - top, col - left]
         # a cell that is about right already is kept: the report may be off by a few per cent
-        if not lost and (now <= np.log1p(TOLERANCE) or np.nanmin(misfit) > now / 2):
+        if not lost and (now <= np.log1p(TOLERANCE) or np.nanmin(error) > now / 2):
             return None
-    best = np.nanargmin(np.where(np.isnan(window), np.nan, misfit + 1e-6 * away))
+    best = np.nanargmin(np.where(np.isnan(window), np.nan, error + 1e-6 * away))
     best_row, best_col = np.unravel_index(best, window.shape)
     return int(best_row + top), int(best_col + left)
 

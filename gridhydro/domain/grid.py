@@ -1,4 +1,4 @@
-"""Where the cells of a raster lie: its axes, its coordinate reference system and its cell areas."""
+"""Position of a raster's cells: its axes, coordinate reference system and cell areas."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ class Grid:
             return np.full(self.shape, abs(spacing(self.y) * spacing(self.x)) * self.metre**2)
         half = abs(spacing(self.y)) / 2
         bands = _area_below(self.y + half, self.crs) - _area_below(self.y - half, self.crs)
-        share = abs(spacing(self.x)) / 360
-        return np.repeat(bands[:, None] * share, self.x.size, axis=1)
+        turn = abs(spacing(self.x)) / 360  # a cell's part of the band around the globe
+        return np.repeat(bands[:, None] * turn, self.x.size, axis=1)
 
 
 def _area_below(latitude, crs):
@@ -131,7 +131,7 @@ def _read_axis(raster, dim) -> np.ndarray:
         raise ValueError(f"the raster has no coordinate '{dim}': assign the cell centres to it")
     axis = raster[dim].values.astype(np.float64)
     if axis.size < 2:
-        raise ValueError(f"'{dim}' has {axis.size} cells: a raster needs two or more each way")
+        raise ValueError(f"'{dim}' has {axis.size} cells: a raster needs two or more on each axis")
     steps = np.diff(axis)
     step = spacing(axis)
     # coordinates stored in single precision are off by that much of their size
@@ -189,7 +189,7 @@ def refuse_other_crs(raster, crs: pyproj.CRS) -> None:
 
 
 def find(axis: np.ndarray, points, period: float | None = None) -> np.ndarray:
-    """Where points lie along an axis, in cells: 0.0 is the first centre, 0.5 the edge after it.
+    """Positions of points along an axis, in cells: 0.0 is the first centre, 0.5 the edge after it.
 
     `period` (360 for longitudes) brings points into the turn that the axis covers. Points beyond
     the outer edges get NaN.

@@ -14,7 +14,7 @@ class Network:
     downstream      (N,) int64, the cell that this cell drains to, -1 where water leaves
     sink            (N,) bool, a cell with no river store of its own: passes everything on at once
     level           (N,) int32, ascending; the downstream cell is on exactly the next level, and
-                    all outlets share the last one
+                    all outlets are on the last one
     level_start     (L + 1,) int64, cells of level l are level_start[l]:level_start[l + 1]
     upstream_start  (N + 1,) int64, upstream[upstream_start[i]:upstream_start[i + 1]] are the
     upstream        (E,) int64      cells that drain into cell i
@@ -121,7 +121,7 @@ class Network:
 
 
 def follow(downstream: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The last cell on each cell's way downstream, and the number of steps to it.
+    """The last cell on the flow path of each cell, and the number of steps to it.
 
     Cells that drain into a circle end somewhere on that circle. The step is doubled in every
     round, so the longest river of D cells takes log2(D) rounds.

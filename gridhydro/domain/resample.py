@@ -48,7 +48,7 @@ def aggregate(domain, raster: xr.DataArray, how: str = "mean", gaps: bool = Fals
         raise ValueError(f"how='{how}' takes a raster of rows and columns, not {raster.dims}")
     layer = layers[0]
     classes = np.unique(layer[np.isfinite(layer) & (cell >= 0)])
-    shares = np.stack(
+    fractions = np.stack(
         [
             _gather(
                 domain, np.where(np.isnan(layer), np.nan, layer == c), cell, "mean", raster.name
@@ -57,9 +57,9 @@ def aggregate(domain, raster: xr.DataArray, how: str = "mean", gaps: bool = Fals
         ]
     )
     if how == "majority":
-        return domain.unpack(classes[shares.argmax(0)], raster.name, raster.attrs)
+        return domain.unpack(classes[fractions.argmax(0)], raster.name, raster.attrs)
     attrs = {"units": "1", "long_name": f"fraction of each class of {raster.name or 'the raster'}"}
-    return domain.unpack(shares, raster.name, attrs, ["class"], {"class": classes})
+    return domain.unpack(fractions, raster.name, attrs, ["class"], {"class": classes})
 
 
 def _gather(domain, layer, cell, how, name, gaps=False):
@@ -90,14 +90,14 @@ def regrid(domain, dataset, method: str = "linear", gaps: bool = False):
     values = read_values(dataset)
     kind = np.result_type(values.dtype, np.float32)
     total = np.zeros((*values.shape[:-2], domain.size), dtype=kind)
-    share = np.zeros_like(total)
+    weight_there = np.zeros_like(total)
     for row, col, weight in zip(rows, cols, weights.astype(kind), strict=True):
         part = values[..., row, col]
         there = ~np.isnan(part) & (weight > 0)
         total += np.where(there, part * weight, 0)
-        share += there * weight
+        weight_there += there * weight
     with np.errstate(invalid="ignore"):
-        total /= np.where(share > 0, share, np.nan)
+        total /= np.where(weight_there > 0, weight_there, np.nan)
     leading = tuple(range(total.ndim - 1))
     empty = np.flatnonzero(np.isnan(total).all(axis=leading))
     if empty.size and not gaps:

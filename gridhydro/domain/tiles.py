@@ -22,13 +22,13 @@ class Tiles:
 
     names   (K,) text, such as "4.5S 61.5W" (the centre), or the names of lumped basins
     bounds  (K, 4) west, south, east, north, degrees; NaN for lumped basins
-    share   (K,) how much of the tile the domain covers, in [0, 1]
+    fraction  (K,) of the tile's area that the domain covers, in [0, 1]
     matrix  (K, N) scipy CSR, the weight of each cell's area in the mean of the tile: rows sum to 1
     """
 
     names: np.ndarray
     bounds: np.ndarray
-    share: np.ndarray
+    fraction: np.ndarray
     matrix: scipy.sparse.csr_array
     _copies: dict = field(default_factory=dict, repr=False)
 
@@ -36,7 +36,7 @@ class Tiles:
     def of(cls, domain: Domain, size_degrees: float = 3.0, minimum: float = 0.5) -> Tiles:
         """Square tiles, counted from 180 W and 90 S, that the domain covers.
 
-        minimum  the share of a tile's area that has to be cells of the domain
+        minimum  the fraction of a tile's area that has to be cells of the domain
         A cell on the edge between tiles belongs to both in parts. Weights are those of
         `domain.area`. ValueError if no tile is left, or the size does not divide the globe.
         """
@@ -51,12 +51,12 @@ class Tiles:
         tile, cell, part = _pieces(domain, globe, size)
         found, rank = np.unique(tile, return_inverse=True)
         covered = part * domain.grid.cell_area()[domain.row, domain.col][cell]
-        share = np.bincount(rank, covered) / globe.cell_area().ravel()[found]
-        kept = share >= minimum
+        fraction = np.bincount(rank, covered) / globe.cell_area().ravel()[found]
+        kept = fraction >= minimum
         if not kept.any():
             raise ValueError(
-                f"the domain covers at most {share.max():.0%} of a tile of {size:g} degrees, and "
-                f"minimum={minimum:g} is asked for: choose smaller tiles, or a lower minimum"
+                f"the domain covers at most {fraction.max():.0%} of a tile of {size:g} degrees, "
+                f"and minimum={minimum:g} is asked for: choose smaller tiles, or a lower minimum"
             )
         area = scipy.sparse.coo_array(
             (part * domain.area[cell], (rank, cell)), shape=(found.size, domain.size)
@@ -65,7 +65,7 @@ class Tiles:
         centre = np.stack([globe.x[col], globe.y[row]] * 2, axis=1)
         bounds = centre + size / 2 * np.array([-1, -1, 1, 1])
         names = np.array([_name(*edges) for edges in bounds])
-        return cls(names, bounds, np.minimum(share[kept], 1.0), _rows_to_one(area))
+        return cls(names, bounds, np.minimum(fraction[kept], 1.0), _rows_to_one(area))
 
     @classmethod
     def of_basins(cls, domain: Domain) -> Tiles:

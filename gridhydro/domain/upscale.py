@@ -32,7 +32,7 @@ class Upscaled:
 
 
 def scale_factor(grid: Grid, resolution: float) -> int:
-    """How many fine cells make a coarse one; ValueError if they do not fit evenly."""
+    """Number of fine cells along the edge of a coarse one; ValueError if they do not fit evenly."""
     steps = abs(spacing(grid.y)), abs(spacing(grid.x))
     factor = round(resolution / steps[1])
     if factor < 1 or any(abs(resolution / step - factor) > 1e-3 * factor for step in steps):
@@ -90,8 +90,8 @@ def coarse_cell(unit_cell: int, network: Network, upstream_area, wanted: float) 
         network.upstream_start[unit_cell] : network.upstream_start[unit_cell + 1]
     ]
     candidates = np.append(unit_cell, above)
-    misfit = np.abs(np.log(upstream_area[candidates] / wanted))
-    return int(candidates[np.argmin(misfit)])
+    error = np.abs(np.log(upstream_area[candidates] / wanted))
+    return int(candidates[np.argmin(error)])
 
 
 def _coarse_axis(axis, factor):

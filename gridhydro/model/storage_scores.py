@@ -41,7 +41,7 @@ def anomalies(run, observations: StorageObservations, forcing=None) -> xr.Datase
         "tile": ("tile", tiles.names),
         "fraction": (
             "tile",
-            tiles.share,
+            tiles.fraction,
             {"long_name": "fraction of the tile inside the domain", "units": "1"},
         ),
     }

@@ -15,7 +15,7 @@ def test_the_amazon(data):
     tiles = Tiles.of(domain)
     assert tiles.size == 56
     assert repr(tiles) == "Tiles: 56, over 1844 of 1946 cells"
-    assert (tiles.share >= 0.5).all() and (tiles.share <= 1).all()
+    assert (tiles.fraction >= 0.5).all() and (tiles.fraction <= 1).all()
     assert Tiles.of(domain, minimum=0).size > 56 > Tiles.of(domain, minimum=0.9).size
     # every cell is in one tile at most, and where the bounds say
     assert np.unique(tiles.matrix.indices).size == tiles.matrix.nnz
@@ -29,14 +29,14 @@ def test_the_amazon(data):
     assert "4.5S 61.5W" in tiles.names
 
 
-def test_weights_are_areas_and_shares_are_of_the_whole_tile():
+def test_weights_are_areas_and_fractions_are_of_the_whole_tile():
     domain = raster(0.0, 0.0, (4, 8), 1.0)
     tiles = Tiles.of(domain, 3.0, minimum=0)
     assert list(tiles.names) == [
         "1.5N 1.5E", "1.5N 4.5E", "1.5N 7.5E", "4.5N 1.5E", "4.5N 4.5E", "4.5N 7.5E"
     ]  # fmt: skip
-    np.testing.assert_allclose(tiles.share, [1, 1, 2 / 3, 1 / 3, 1 / 3, 2 / 9], atol=2e-3)
-    np.testing.assert_allclose(tiles.share[0], 1, rtol=1e-12)
+    np.testing.assert_allclose(tiles.fraction, [1, 1, 2 / 3, 1 / 3, 1 / 3, 2 / 9], atol=2e-3)
+    np.testing.assert_allclose(tiles.fraction[0], 1, rtol=1e-12)
     assert Tiles.of(domain, 3.0, minimum=0.5).size == 3
 
 
@@ -44,7 +44,7 @@ def test_a_cell_on_an_edge_belongs_to_both_tiles():
     # cells of two degrees: the second column lies from 2 to 4, across the edge at 3
     domain = raster(0.0, 0.0, (3, 3), 2.0)
     tiles = Tiles.of(domain, 3.0, minimum=0.9)
-    np.testing.assert_allclose(tiles.share, 1, rtol=2e-3)
+    np.testing.assert_allclose(tiles.fraction, 1, rtol=2e-3)
     column = xr.DataArray(domain.col.astype(float))
     mean = tiles.mean(torch.from_numpy(column.values))
     np.testing.assert_allclose(mean, [1 / 3, 5 / 3] * 2, rtol=1e-12)
@@ -62,7 +62,7 @@ def test_across_the_date_line_and_on_a_projected_raster():
     found = Tiles.of(laea, 1.0, minimum=0.99)
     assert found.size > 10
     # cells of 400 km2 in tiles of about 8,000: shares come out right to a few per cent
-    assert Tiles.of(laea, 1.0, minimum=0).share.max() <= 1
+    assert Tiles.of(laea, 1.0, minimum=0).fraction.max() <= 1
     np.testing.assert_allclose(found.matrix.sum(axis=1), 1, rtol=1e-12)
 
 

@@ -142,10 +142,10 @@ def test_averaging_finer_rasters(coarse, data):
     assert np.isfinite(mean.values).sum() == coarse.size
 
     geology = ascii_grid(data("mhm_moselle/morph/geology_class.asc"))
-    share = coarse.aggregate(geology, "fraction")
-    np.testing.assert_allclose(coarse.pack(share).sum(0), 1)
+    fraction = coarse.aggregate(geology, "fraction")
+    np.testing.assert_allclose(coarse.pack(fraction).sum(0), 1)
     most = coarse.pack(coarse.aggregate(geology, "majority"))
-    np.testing.assert_array_equal(most, share["class"].values[coarse.pack(share).argmax(0)])
+    np.testing.assert_array_equal(most, fraction["class"].values[coarse.pack(fraction).argmax(0)])
 
     gap = dem.where(dem.y < float(coarse.y[row]) - 2000)
     with pytest.raises(ValueError, match=r"no data in .* of 794 cells, the first: row"):

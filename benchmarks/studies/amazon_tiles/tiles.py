@@ -45,7 +45,7 @@ def statistics(found: Found) -> pd.DataFrame:
     age = (times - times[0]).days / 365.25
     return pd.DataFrame(
         {
-            "fraction inside": found.tiles.share,
+            "fraction inside": found.tiles.fraction,
             "annual range mm": np.ptp(year.to_numpy(), axis=0),
             "wettest month": year.idxmax(),
             "driest month": year.idxmin(),

@@ -1,1 +1,1 @@
-"""Units, calendar, quantities, checks of arguments, files: what every room stands on."""
+"""Units, calendar, quantities, checks of arguments, files: what every other room builds on."""

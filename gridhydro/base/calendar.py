@@ -175,7 +175,7 @@ def of_columns(year, month, day) -> pd.DatetimeIndex:
 
 
 def _ahead_of_utc(units: str) -> pd.Timedelta:
-    """How far the local time of "days since 1900-01-01 00:00:00 +0100" is ahead of UTC."""
+    """Lead of local time over UTC, as in "days since 1900-01-01 00:00:00 +0100"."""
     found = re.search(r":\d\d(?:\.\d*)?\s*([+-])(\d{1,2}):?(\d{2})?$", units.strip())
     if found is None:
         return pd.Timedelta(0)

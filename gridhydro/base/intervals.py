@@ -66,9 +66,13 @@ def lengths(bounds: np.ndarray) -> np.ndarray:
 
 
 def interval_means(days: pd.DataFrame, bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which intervals lie in the days, (K,) bool, and the means of those, (intervals, gauges).
+    """Means of daily values over those intervals that lie in the days.
 
-    days  every day once, in order, by gauges or cells. A NaN makes the means of its intervals NaN
+    days    every day once, in order, by gauges or cells. A NaN makes the means of its intervals NaN
+    bounds  (K, 2) datetime64, first day and the day after the last
+
+    Returns (K,) bool, the intervals that lie in the days, and their means (intervals, gauges) in
+    the unit of `days`. ValueError if none does, or one holds no day.
     """
     dates = without_gaps(days.index.floor("D"), "simulated")
     begin, end = dates[0].to_datetime64(), dates[-1].to_datetime64() + DAY

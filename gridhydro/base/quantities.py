@@ -194,8 +194,8 @@ OF_UNIT: dict[str, Quantity] = {
 
 
 def quantity(name: str, unit: str) -> Quantity:
-    """What is known of a variable: by its name, where the table has it in this unit, else by its
-    unit; with no bounds where neither is known."""
+    """The entry of a variable: that of its name, where the table has it in this unit, else that of
+    its unit; without bounds where neither is known."""
     for table in (SERIES, OBSERVED, OUTPUTS):
         if name in table and table[name].unit == unit:
             return table[name]

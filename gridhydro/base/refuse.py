@@ -17,7 +17,7 @@ Place = Callable[..., str]
 
 
 def at(times, name_place: Callable[[int], str]) -> Place:
-    """Where a value (day, place) is: "on 2001-03-04 in row 3, col 1"."""
+    """Names the place of a value (day, place) in messages: "on 2001-03-04 in row 3, col 1"."""
     return lambda day, place: f"on {pd.Timestamp(times[day]):%Y-%m-%d} {name_place(int(place))}"
 
 

@@ -113,7 +113,7 @@ def conversions(target: str) -> dict[str, tuple[float, float]]:
 
 
 def depth_of_flow(area_km2):
-    """What 1 m3 s-1 is over an area (km2, a number or an array), in mm d-1."""
+    """Depth in mm d-1 of a flow of 1 m3 s-1 over an area (km2, a number or an array)."""
     return 86.4 / area_km2
 
 

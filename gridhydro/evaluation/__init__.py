@@ -1,1 +1,1 @@
-"""How well: losses, metrics, tables of scores, and figures."""
+"""Goodness of fit: losses, metrics, tables of scores, and figures."""

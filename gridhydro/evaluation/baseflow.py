@@ -28,8 +28,8 @@ def baseflow(discharge, alpha: float = ALPHA, padding: int = PADDING):
     _refuse(flow, alpha, padding)
     table = flow.reshape(len(flow), -1)
     slow = np.full(table.shape, np.nan)
-    for sites, days in _pieces(np.isnan(table), padding):
-        slow[days, sites] = _separate(table[days, sites], alpha, padding)
+    for gauges, days in _pieces(np.isnan(table), padding):
+        slow[days, gauges] = _separate(table[days, gauges], alpha, padding)
     slow = slow.reshape(flow.shape)
     if isinstance(discharge, pd.DataFrame):
         return pd.DataFrame(slow, discharge.index, discharge.columns)
@@ -42,11 +42,11 @@ def baseflow_index(discharge, alpha: float = ALPHA, padding: int = PADDING):
     Both are summed over the days that could be filtered, see `baseflow`. NaN without any such
     day and without flow.
     """
-    return flow_share(baseflow(discharge, alpha, padding), discharge)
+    return flow_fraction(baseflow(discharge, alpha, padding), discharge)
 
 
-def flow_share(part, discharge):
-    """Sum of one part of the discharge over the sum of all, (T,) or (T, N) -> float or (N,).
+def flow_fraction(part, discharge):
+    """Fraction that one part is of the discharge, (T,) or (T, N) -> float or (N,): sum over sum.
 
     The baseflow index of a model that knows its own baseflow. Days without either count nowhere;
     NaN where nothing flows.
@@ -57,25 +57,25 @@ def flow_share(part, discharge):
     known = ~(np.isnan(some) | np.isnan(flow))
     total = np.where(known, flow, 0).sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(total > 0, np.where(known, some, 0).sum(0) / total, np.nan)
+        fraction = np.where(total > 0, np.where(known, some, 0).sum(0) / total, np.nan)
     if isinstance(discharge, pd.DataFrame):
-        return pd.Series(share, discharge.columns, name="baseflow_index")
-    return float(share) if share.ndim == 0 else share
+        return pd.Series(fraction, discharge.columns, name="baseflow_index")
+    return float(fraction) if fraction.ndim == 0 else fraction
 
 
 def _pieces(missing: np.ndarray, padding: int):
-    """(sites, slice of days) of all blocks without a gap that are longer than `padding`.
+    """(gauges, slice of days) of all blocks without a gap that are longer than `padding`.
 
-    Sites without any gap go together: most records have none.
+    Gauges without any gap go together: most records have none.
     """
     whole = ~missing.any(0)
     if whole.any() and len(missing) > padding:
         yield np.flatnonzero(whole), slice(0, len(missing))
-    for site in np.flatnonzero(~whole):
-        change = np.diff(missing[:, site], prepend=True, append=True)
+    for gauge in np.flatnonzero(~whole):
+        change = np.diff(missing[:, gauge], prepend=True, append=True)
         for start, end in np.flatnonzero(change).reshape(-1, 2):
             if end - start > padding:
-                yield site, slice(start, end)
+                yield gauge, slice(start, end)
 
 
 def _separate(flow: np.ndarray, alpha: float, padding: int) -> np.ndarray:
@@ -97,15 +97,15 @@ def _quick(flow: np.ndarray, alpha: float) -> np.ndarray:
 
 def _refuse(flow: np.ndarray, alpha: float, padding: int) -> None:
     if flow.ndim not in (1, 2):
-        raise ValueError(f"discharge is (time,) or (time, sites), not of shape {flow.shape}")
+        raise ValueError(f"discharge is (time,) or (time, gauges), not of shape {flow.shape}")
     if not 0 <= alpha < 1:
         raise ValueError(f"alpha lies in [0, 1), for daily flows near 0.925: got {alpha}")
     if padding < 0:
         raise ValueError(f"padding is a number of days: got {padding}")
     wrong = np.argwhere((flow < 0) | np.isinf(flow))
     if len(wrong):
-        day, *site = wrong[0]
-        place = f"day {day}" + (f" of column {site[0]}" if site else "")
+        day, *gauge = wrong[0]
+        place = f"day {day}" + (f" of column {gauge[0]}" if gauge else "")
         raise ValueError(
             f"discharge is {flow[tuple(wrong[0])]:g} on {place}, counted from 0 ({len(wrong)} such "
             "values): set codes for missing values to NaN"

@@ -18,7 +18,7 @@ import torch
 from gridhydro.evaluation import formulas
 
 LOW_FLOW_OFFSET = 1e-6
-# the correlation divides by the simulated spread: below this share of the observed spread a
+# the correlation divides by the simulated spread: below this fraction of the observed spread a
 # simulation is as good as constant, and the gradient of the plain formula would explode
 LEAST_SPREAD = 1e-3
 
@@ -105,7 +105,7 @@ def loss(name: str | Callable) -> Callable:
 
 
 def name_of(loss: str | Callable) -> str:
-    """What a loss, a function too, is called where a run keeps its settings."""
+    """Name of a loss, or of the function it is, as a run keeps it in its settings."""
     return loss if isinstance(loss, str) else getattr(loss, "__name__", "own")
 
 
@@ -147,7 +147,7 @@ def _root(values):
 
 
 def low_flow(discharge):
-    """What `rmse_lowflow_loss` sees of discharge in mm d-1 beside itself: low flows spread out."""
+    """Discharge in mm d-1 transformed so that low flows are spread out, for `rmse_lowflow_loss`."""
     return torch.log10(torch.sqrt(discharge.clamp(min=0) + LOW_FLOW_OFFSET) + 0.1)
 
 

@@ -110,7 +110,7 @@ def point_map(
 
     limits  of the colours: the middle 96 % of the values if left out, with arrows at the end of
             the colour bar that is exceeded
-    centre  makes the colours diverge from this value, both ways as far: 0 for biases
+    centre  makes the colours diverge from this value, as far above as below it: 0 for biases
     Those without a value are hollow.
     """
     figure = Figure(figsize=(7.0, 5.4 * _height(longitude, latitude) + 0.7), layout="constrained")
@@ -216,7 +216,7 @@ def _points(figure, axis, longitude, latitude, values, label, limits=None, centr
         x[known], y[known], c=v[known], s=size, norm=Normalize(low, high),
         cmap="viridis" if centre is None else "RdBu", edgecolors="0.35", linewidths=0.25,
     )  # fmt: skip
-    axis.set_aspect(_stretch(y), adjustable="box")
+    axis.set_aspect(_aspect(y), adjustable="box")
     axis.xaxis.set_major_locator(MaxNLocator(5))
     axis.yaxis.set_major_locator(MaxNLocator(5))
     axis.tick_params(labelsize=8)
@@ -227,7 +227,7 @@ def _points(figure, axis, longitude, latitude, values, label, limits=None, centr
     bar.ax.tick_params(labelsize=8)
 
 
-def _stretch(latitude) -> float:
+def _aspect(latitude) -> float:
     """Length of a degree of latitude over one of longitude, at the middle of the map."""
     middle = (np.min(latitude) + np.max(latitude)) / 2
     return 1 / max(np.cos(np.deg2rad(middle)), 0.2)
@@ -236,7 +236,7 @@ def _stretch(latitude) -> float:
 def _height(longitude, latitude) -> float:
     """Height of the map over its width, within what a page can bear."""
     width = np.ptp(np.asarray(longitude, float))
-    height = np.ptp(np.asarray(latitude, float)) * _stretch(latitude)
+    height = np.ptp(np.asarray(latitude, float)) * _aspect(latitude)
     return float(np.clip(height / width, 0.4, 1.3)) if width > 0 else 1.0
 
 

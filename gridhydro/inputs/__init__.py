@@ -1,1 +1,1 @@
-"""What a model reads: forcing, attributes, land surface, potential evapotranspiration, history."""
+"""Inputs of a model: forcing, attributes, land surface, potential evapotranspiration, history."""

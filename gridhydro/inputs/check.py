@@ -1,4 +1,4 @@
-"""What a run would refuse of its input, found before it is run."""
+"""Check of a model's input before it is run: all that a run would refuse."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gridhydro.inputs.forcing import Forcing
 
 
 def check(domain: Domain, forcing: xr.Dataset | Forcing, column: str | Column = "hbv") -> Report:
-    """What was found when the domain was built, and what a run of the column refuses of `forcing`.
+    """Report of the domain's own findings, and of what a run of the column refuses of `forcing`.
 
     forcing  Dataset (time, y, x), of lumped basins (time, gauge), as for `gridhydro.train`; or a
              `Forcing`, whose values were checked when it was read

@@ -220,11 +220,11 @@ def checked(values: np.ndarray, field: Field, times, domain: Domain) -> np.ndarr
     place = refuse.at(times, lambda cell: f"in {domain.name_cell(cell)}")
     refuse.missing(field.name, values, place, "fill them, or mask the cells out")
     taken = quantity(field.name, field.unit).taken
-    other = ", or a flux whose sign is the other way round?" if taken.never_negative else "?"
+    other = ", or a flux of the opposite sign?" if taken.never_negative else "?"
     refuse.outside(field.name, values, place, taken, f"is it a code for missing values{other}")
     return np.maximum(values, 0) if taken.never_negative else values
 
 
 def method_of(dataset: xr.Dataset) -> str | None:
-    """How the potential evapotranspiration was computed, where the Dataset says so."""
+    """Method of the potential evapotranspiration, where the Dataset names one."""
     return dataset[DEMAND].attrs.get("method") if DEMAND in dataset else None

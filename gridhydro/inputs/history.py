@@ -68,7 +68,7 @@ class History:
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        """What each row of the values is."""
+        """Name and unit of each row of the values."""
         series = [Field(n, u, f"past {n}") for n, u in zip(self.names, self.units, strict=True)]
         known = [Field(f"{n}_observed", "1", f"fraction of days with {n}") for n in self.gaps]
         return (*series, *known)

@@ -39,7 +39,7 @@ def lags(
     """The lag times of cells.
 
     area       m2, of the whole cell
-    distance   m, `drop` m: to the next cell downstream (`river_way`)
+    distance   m, `drop` m: to the next cell downstream (`river_distance`)
     slope      1, mean slope within the cell; where it is zero, the river's counts
     roughness  1, shape that the orography adds to the soil (`orographic_shape`)
     lake, wetland  fractions of the cell, cut to 0 to 1
@@ -74,7 +74,7 @@ def velocity(slope) -> np.ndarray:
 
 
 def cover_weight(fraction) -> np.ndarray:
-    """How far lakes or wetlands of a fraction of the cell govern its flow, 0 to 1."""
+    """Weight of lakes or wetlands in a cell's flow, 0 to 1, from the fraction that they cover."""
     return 0.5 * (np.tanh(4 * np.pi * (np.clip(fraction, 0, 1) - _COVERED)) + 1)
 
 
@@ -88,7 +88,7 @@ def _slowed(lag, count, length, fraction, slowest):
     return np.where(applies, longer, lag), np.where(applies, fewer, count)
 
 
-def river_way(domain: Domain, elevation, area) -> tuple[np.ndarray, np.ndarray]:
+def river_distance(domain: Domain, elevation, area) -> tuple[np.ndarray, np.ndarray]:
     """Distance (N,) m from every cell to the next one downstream, and the drop (N,) m to it.
 
     elevation (N,) m and area (N,) m2 of whole cells. On longitudes and latitudes a cell is as high

@@ -1,4 +1,4 @@
-"""What a network is told of the cells of a land surface: its fields, its seasons, its climate."""
+"""Attributes of cells from a land surface: its fields, its seasons, its climate."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.domain.domain import Domain
-from gridhydro.inputs.lags import lags, river_way
+from gridhydro.inputs.lags import lags, river_distance
 from gridhydro.inputs.land_attributes import ATTRIBUTES, cell_attributes
 from gridhydro.inputs.seasons import melt_factor, monthly_weights
 from gridhydro.io.hydropy import FIELDS, land_fields
@@ -119,7 +119,7 @@ class LandSurface:
         return {name: v.astype(np.float32) for name, v in zip(_DAILY, daily, strict=True)}
 
     def attributes(self, climate: xr.Dataset | None = None, names=ATTRIBUTES) -> xr.Dataset:
-        """What a network is told of the cells: rasters (y, x), or (gauge) for lumped basins.
+        """Attributes of the cells for a network: rasters (y, x), or (gauge) for lumped basins.
 
         climate  Dataset of further attributes, such as those of `climate.climate_means`
         names    chosen among the fields of the land surface (before permafrost reduces them), among
@@ -164,7 +164,7 @@ def land_surface(
     roughness = orographic_shape(raw["topo_std"])
     water = np.maximum(raw["flake"], raw["fwetl"])
     times = lags(
-        area, *river_way(domain, raw["srftopo"], area), raw["slope_avg"], roughness,
+        area, *river_distance(domain, raw["srftopo"], area), raw["slope_avg"], roughness,
         raw["flake"], raw["fwetl"], factors,
     )  # fmt: skip
     constants = {name: np.full(domain.size, value) for name, value in CONSTANTS.items()}
@@ -191,9 +191,11 @@ def land_surface(
 
 
 def orographic_shape(deviation) -> np.ndarray:
-    """What rough terrain adds to the shape of the Arno scheme, from the elevation's deviation, m.
+    """Addition of rough terrain to the shape (1) of the Arno scheme.
 
-    Duemenil and Todini (1992), in HydroPy's form: none up to 100 m.
+    deviation  m, standard deviation of the elevation within the cell
+
+    Duemenil and Todini (1992), as HydroPy has it: none up to 100 m.
     """
     return np.maximum(0, (deviation - 100) / (deviation + 1000))
 

@@ -1,4 +1,4 @@
-"""What the calendar brings: monthly means as daily values, the length of days, the melt of snow.
+"""Seasonal series: monthly means as daily values, the length of days, the melt of snow.
 
 Equations and numbers are those of HydroPy 1.0.2 (Stacke and Hagemann, 2021, Geosci. Model Dev. 14).
 """

@@ -19,7 +19,7 @@ from gridhydro.io.schema import attribute, coordinate, gauge_names, recognise, t
 
 @dataclass
 class BasinsFile:
-    """What a file holds, but for the values of its series.
+    """Content of a file, but for the values of its series.
 
     data     all that is no series, in memory
     series   our name -> where it is

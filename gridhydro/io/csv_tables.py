@@ -41,10 +41,10 @@ COLUMNS = {
     "rmse_low": (_AS_SAID, "root mean square error of the bottom 30 % of the flow duration curve"),
     "rmse_high": (_AS_SAID, "root mean square error of the top 2 % of the flow duration curve"),
     "solutions": ("1", "solutions of the observed storage that are compared"),
-    "epoch": ("1", "number of the epoch; of a calibration runs of every site"),
-    "loss": ("1", "loss that is made small"),
+    "epoch": ("1", "number of the epoch; of a calibration, runs of each gauge or cell"),
+    "loss": ("1", "loss that is minimized"),
     "seconds": ("s", "time that the epoch took"),
-    "searching": ("1", "sites whose calibration has not ended"),
+    "searching": ("1", "gauges or cells whose calibration has not ended"),
     "storage_weight": ("1", "weight of storage beside discharge"),
     "discharge_nse": ("1", "median Nash-Sutcliffe efficiency of discharge over the gauges"),
     "storage_nse": ("1", "median Nash-Sutcliffe efficiency of storage over the tiles"),
@@ -117,7 +117,7 @@ def write_discharge(path: str | Path, discharge: pd.DataFrame, what: str) -> Non
 
 
 def comment_lines(path: Path) -> int:
-    """How many lines at the top of a text file begin with "#"."""
+    """Number of lines at the top of a text file that begin with "#"."""
     count = 0
     with open(path, encoding="utf-8") as file:
         for line in file:

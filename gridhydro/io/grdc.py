@@ -84,7 +84,7 @@ def _lines(file: Path) -> list[str]:
 
 
 def _facts(lines: list[str], file: Path) -> dict:
-    """What the header says; ValueError naming the line of a number that is none."""
+    """Facts of the header, by name; ValueError naming the line of a number that is none."""
     found = {}
     for number, line in enumerate(lines, start=1):
         if not line.startswith("#"):

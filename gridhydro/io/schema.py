@@ -118,7 +118,7 @@ def wanted_basins(basins, found: Iterable[str], where) -> list[str]:
 
 
 def gauge_names(file: xr.Dataset, dim: str, where) -> list[np.ndarray]:
-    """What names the gauges along `dim`: first the identifiers, then other unique names.
+    """Names of the gauges along `dim`: first the identifiers, then other unique names.
 
     Identifiers are the coordinate of the dimension, or the variable with the cf_role timeseries_id,
     or one of a common name. ValueError if there are none, or one twice.

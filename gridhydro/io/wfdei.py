@@ -26,7 +26,7 @@ from gridhydro.io.schema import series_attrs
 
 @dataclass(frozen=True)
 class _Source:
-    """What a series is made of: files' variables (summed), and how a day is made of its hours."""
+    """Source of a series: variables of files (summed), and how a day is made of its hours."""
 
     names: tuple[str, ...]
     reduce: str = "mean"
@@ -151,7 +151,7 @@ def _wanted(folder: Path, paths, series) -> list[str]:
 
 
 def _open(part: str, paths: list[Path], axes, units) -> tuple[list[Piece], dict]:
-    """Where the days of a variable are, and the axes of space, which all files share."""
+    """Files and days of a variable, and the axes of space, which are the same in all files."""
     pieces = []
     target = next(SERIES[n].unit for n, s in _SOURCES.items() if part in (*s.names, s.other))
     for path in paths:

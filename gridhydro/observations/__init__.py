@@ -1,1 +1,1 @@
-"""What a model is compared with: discharge, water storage on tiles, and other targets."""
+"""Observations to compare a model with: discharge, water storage on tiles, other targets."""

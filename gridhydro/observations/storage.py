@@ -25,10 +25,10 @@ _COVERED = 0.5  # a tile with data on a smaller fraction of its area has no valu
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """How the days of a run make the means over S solutions of K tiles.
+    """Weights by which the days of a run make the means over S solutions of K tiles.
 
     averages   over R disjoint periods, for the kernels
-    matrix     (S, R) float64, the weight of each period in a solution: solutions may share days
+    matrix     (S, R) float64, the weight of each period in a solution: solutions may overlap
     covered    (S,) bool, solutions that lie in the run
     reference  (S, K) float64, the weight of each solution in the mean that anomalies are taken
                from: equal over those that are covered, observed and in the baseline; 0 elsewhere

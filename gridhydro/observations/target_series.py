@@ -71,8 +71,8 @@ class TargetSeries:
         return bool(torch.isfinite(self.values[self.series.between(first, last)]).any())
 
     def of(self, simulated: Tensor, columns: Tensor | None = None) -> Tensor:
-        """What would be observed, (..., K), of the column's output at these cells; or of some of
-        the K."""
+        """Simulated counterpart of the observations, (..., K): offset + scale * `simulated`, the
+        column's output at these cells, or at `columns`, some of the K."""
         scale, offset = self.scale, self.offset
         if columns is not None:
             scale, offset = scale[columns], offset[columns]

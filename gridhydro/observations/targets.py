@@ -56,7 +56,7 @@ class Target:
         )
 
     def about(self) -> dict:
-        """What there is to keep of it with a run; of a scale or offset by cell its digest."""
+        """Settings that are kept with a run; of a scale or offset by cell its digest."""
         kept = dict(name=self.name, weight=float(self.weight), loss=name_of(self.loss))
         for key in ("scale", "offset"):
             values = np.asarray(getattr(self, key), np.float64)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gridhydro.evaluation.baseflow import ALPHA, PADDING, baseflow, baseflow_index, flow_share
+from gridhydro.evaluation.baseflow import ALPHA, PADDING, baseflow, baseflow_index, flow_fraction
 
 FLOWS = arrays(float, st.integers(31, 90), elements=st.floats(0, 1e3))
 
@@ -66,7 +66,7 @@ def test_gaps_split_a_record_and_short_pieces_are_dropped():
     assert np.isnan(baseflow_index(np.full(100, np.nan)))
 
 
-def test_sites_are_independent_and_tables_stay_tables():
+def test_baseflow_of_gauges_is_independent_and_tables_stay_tables():
     rng = np.random.default_rng(3)
     days = pd.date_range("2001", periods=200)
     table = pd.DataFrame(rng.gamma(0.5, 3, (200, 3)), days, ["a", "b", "c"])
@@ -79,10 +79,10 @@ def test_sites_are_independent_and_tables_stay_tables():
     assert baseflow(table["a"]).index.equals(days)
 
 
-def test_share_of_a_modelled_baseflow():
-    assert flow_share([1.0, 1, np.nan], [2.0, 6, 100]) == pytest.approx(2 / 8)
+def test_flow_fraction_of_a_modelled_baseflow():
+    assert flow_fraction([1.0, 1, np.nan], [2.0, 6, 100]) == pytest.approx(2 / 8)
     with pytest.raises(ValueError, match=r"\(2,\), \(3,\)"):
-        flow_share([1.0, 1], [1.0, 1, 1])
+        flow_fraction([1.0, 1], [1.0, 1, 1])
 
 
 def test_bad_input_is_named():

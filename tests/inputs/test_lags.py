@@ -6,7 +6,7 @@ import xarray as xr
 from scipy.optimize import brentq
 
 from gridhydro.domain.domain import Domain
-from gridhydro.inputs.lags import cover_weight, lags, river_way, velocity
+from gridhydro.inputs.lags import cover_weight, lags, river_distance, velocity
 from gridhydro.io import next_cells
 from tests.support.hydropy_land import row_domain
 
@@ -18,7 +18,7 @@ LAT = np.array([-2.75, -3.25, -3.75])
 def cell():
     """Area and distance to the east of a half-degree cell at 3.25 degrees south."""
     domain = row_domain(LAT, LON, crs="+proj=longlat +R=6371000")
-    distance, _ = river_way(domain, np.zeros(domain.size), domain.area)
+    distance, _ = river_distance(domain, np.zeros(domain.size), domain.area)
     here = np.flatnonzero((domain.row == 1) & (domain.col == 2))[0]
     return domain.area[here], distance[here]
 
@@ -50,7 +50,7 @@ def test_the_rivers_of_hydropy(data):
     place = tuple(columns["rowcol"].T)
     known = np.where(routing["landarea"] > 0, np.nan, 0.0)
     known[place] = columns["para_srftopo"]
-    distance, drop = river_way(domain, domain.pack(known), area)
+    distance, drop = river_distance(domain, domain.pack(known), area)
     # a sink of HydroPy has no drop at all; in a domain it keeps its river
     drop = np.where(domain.network.downstream < 0, 0.0, drop)
 
@@ -147,7 +147,7 @@ def test_without_slopes_the_river_tells_the_surface_lag(data):
 def test_distances_are_those_of_the_globe_on_a_regional_raster():
     """Half a degree is half a degree, whatever the raster covers: pi R / rows would be 20 times."""
     domain = row_domain(LAT, LON)
-    distance, _ = river_way(domain, np.zeros(domain.size), domain.area)
+    distance, _ = river_distance(domain, np.zeros(domain.size), domain.area)
     inner = domain.network.downstream >= 0
     degree = np.pi / 180 * 6371e3
     expected = 0.5 * degree * np.cos(np.radians(domain.y[domain.row]))
@@ -161,14 +161,14 @@ def test_distances_are_those_of_the_globe_on_a_regional_raster():
 def test_distances_do_not_jump_at_the_date_line():
     across = row_domain([0.5, -0.5], [178.5, 179.5, 180.5, 181.5])
     plain = row_domain([0.5, -0.5], [8.5, 9.5, 10.5, 11.5])
-    ways = [river_way(d, np.zeros(d.size), d.area)[0] for d in (across, plain)]
-    np.testing.assert_allclose(*ways, rtol=1e-9)
+    distances = [river_distance(d, np.zeros(d.size), d.area)[0] for d in (across, plain)]
+    np.testing.assert_allclose(*distances, rtol=1e-9)
     globe = row_domain([0.5, -0.5], np.arange(-179.5, 180))
     codes = np.full((2, 360), 6)
     codes[:, 100] = 5  # from column 101 on water goes once around
     coords = {"lat": globe.y, "lon": globe.x}
     around = Domain.from_d8(xr.DataArray(codes, coords, ("lat", "lon")), "ldd")
-    distance, _ = river_way(around, np.zeros(around.size), around.area)
+    distance, _ = river_distance(around, np.zeros(around.size), around.area)
     last = (around.network.downstream >= 0) & (around.col == 359)
     assert last.sum() == 2
     np.testing.assert_allclose(distance[last], distance[around.col == 200], rtol=1e-9)
@@ -177,14 +177,14 @@ def test_distances_do_not_jump_at_the_date_line():
 def test_distances_on_a_projected_raster():
     x, y = 4e6 + 1000.0 * np.arange(5), 3e6 - 1000.0 * np.arange(3)
     domain = row_domain(y, x, crs="EPSG:3035", dims=("y", "x"))
-    distance, _ = river_way(domain, np.zeros(domain.size), domain.area)
+    distance, _ = river_distance(domain, np.zeros(domain.size), domain.area)
     np.testing.assert_allclose(distance[domain.network.downstream >= 0], 1000.0)
 
 
 def test_drops():
     domain = row_domain(LAT, LON)
     level = np.array([50.0, 20, 30, 30, -5, -8, -50])[domain.col]
-    _, drop = river_way(domain, level, domain.area)
+    _, drop = river_distance(domain, level, domain.area)
     # uphill and level there is the smallest drop; below the sea counts as the sea
     expected = np.array([30, 0.1, 0.1, 30, 0.1, 0.1, 0.1])
     np.testing.assert_allclose(drop, expected[domain.col])
@@ -192,6 +192,6 @@ def test_drops():
 
 def test_basins_without_a_raster_have_their_own_size():
     domain = Domain.of_basins([100.0, 400.0], ["a", "b"])
-    distance, drop = river_way(domain, np.array([10.0, 20.0]), domain.area)
+    distance, drop = river_distance(domain, np.array([10.0, 20.0]), domain.area)
     np.testing.assert_allclose(distance, 2 * np.sqrt(np.array([1e8, 4e8]) / np.pi))
     np.testing.assert_allclose(drop, 0.1)

@@ -14,7 +14,7 @@ _EL_NINO = 3.6  # years from one to the next, about
 
 @dataclass(frozen=True)
 class Climate:
-    """What the weather varies about, (N,): positions, height and annual means.
+    """Climate of N cells that the weather varies about: positions, height and annual means, (N,).
 
     lon, lat       degrees; height m
     precipitation  mm yr-1
@@ -47,10 +47,10 @@ def climate(domain: Domain, height: np.ndarray, rng) -> Climate:
 
 
 def wetness(lon, lat, day) -> np.ndarray:
-    """How near the rain belt is, (days, cells), 1 on average over the year.
+    """Nearness of the rain belt (days, cells), 1 on average over the year.
 
     The belt lies at 12.5 degrees south at the end of January and 6 degrees north at the end of
-    July, and is stronger on its way north; the far west near the equator is wet all year.
+    July, and is stronger while it moves north; the far west near the equator is wet all year.
     """
 
     def belt(day):

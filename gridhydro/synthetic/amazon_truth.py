@@ -1,4 +1,4 @@
-"""What the synthetic Amazon hides: its true parameters and the error of Penman-Monteith.
+"""Truth of the synthetic Amazon: its true parameters and the error of Penman-Monteith.
 
 Both are smooth nonlinear functions of what a model is shown; a little of the parameters is told by
 nothing.
@@ -68,7 +68,7 @@ def parameters(domain: Domain, attributes: dict[str, np.ndarray], rng) -> dict[s
 def pet_error(
     series: dict[str, np.ndarray], attributes: dict[str, np.ndarray], reference: np.ndarray
 ) -> np.ndarray:
-    """What Penman-Monteith (T, N) lacks, mm d-1: at most `LARGEST_ERROR` of it, either way.
+    """Error of Penman-Monteith `reference` (T, N), mm d-1: at most +-`LARGEST_ERROR` times it.
 
     Forest needs more than the grass that the equation is for, the more so in sunshine, and less in
     wind and dry air, which close its leaves; open land in wind needs more.

@@ -127,7 +127,7 @@ def _wind(domain, c, wet, rng):
 
 
 def _shortwave(c, day, cloud):
-    """What clouds leave of the clear sky's radiation, FAO-56 eq. 37."""
+    """Shortwave radiation below clouds, W m-2: the clear sky's of FAO-56 eq. 37, less by clouds."""
     latitude = torch.as_tensor(c.lat, dtype=torch.float32)
     days = torch.as_tensor(day, dtype=torch.float32)[:, None]
     top = met.extraterrestrial_radiation(latitude, days).numpy()

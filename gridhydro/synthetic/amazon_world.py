@@ -1,4 +1,4 @@
-"""What a generated Amazon holds: its network, land, weather, and the truth behind them."""
+"""A generated Amazon: its network, land, weather, and the truth behind them."""
 
 from __future__ import annotations
 

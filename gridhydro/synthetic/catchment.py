@@ -124,7 +124,7 @@ def _gauges(ldd, rivers) -> pd.DataFrame:
 
 
 def gauge_cells(area, downstream, fractions, count: int) -> list[int]:
-    """Where to put nested gauges: up the main river, then before the mouths of its tributaries.
+    """Cells for nested gauges: up the main river, then before the mouths of its tributaries.
 
     area        (cells,) upstream of each cell, and `downstream` (cells,) the cell that follows
     fractions      of the largest area, for those on the main river

@@ -73,7 +73,7 @@ def demo(
 
 
 def _recovery(run: Run, world: SyntheticCatchment, out: Path) -> pd.DataFrame:
-    """How well the learned maps resemble the true ones; recovery.csv and a figure of pairs."""
+    """Correlations of learned with true maps; writes recovery.csv and a figure of pairs."""
     domain, learned = run.model.domain, run.parameters
     truth = {name: domain.pack(world.truth[name]) for name in world.truth if name in learned}
     lag = domain.pack(world.truth["river_lag"])

@@ -1,4 +1,4 @@
-"""What this machine offers: versions, devices, backends."""
+"""Report of this machine: versions, devices, backends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What there is: check a domain file, print kernels, and say what the machine offers."""
+"""Commands that inspect: check a domain file, print kernels, say what the machine offers."""
 
 from __future__ import annotations
 

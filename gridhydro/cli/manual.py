@@ -1,4 +1,4 @@
-"""How a command is declared: a manual page, its arguments, and the function that does it.
+"""Declaration of a command: a manual page, its arguments, and the function that does it.
 
 Nothing here or in the modules of commands imports torch, xarray or the rooms at the top of a file:
 help and errors of the command line are told at once. A command imports what it needs when it runs.

@@ -1,4 +1,4 @@
-"""What is done with the folder of a run: evaluate, run, export and analyse."""
+"""Commands on the folder of a run: evaluate, run, export and analyse."""
 
 from __future__ import annotations
 

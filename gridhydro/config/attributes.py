@@ -45,14 +45,14 @@ def read_attributes(
 def _reduced(name: str, raster, given: AttributeOptions, domain: Domain, place: str) -> dict:
     text = given.long_name or name.replace("_", " ")
     if given.how == "fraction":
-        shares = domain.aggregate(raster, "fraction")
+        fractions = domain.aggregate(raster, "fraction")
         weights = domain.area / domain.area.sum()
         classes = {
-            f"{name}_{share['class'].item():g}": share.drop_vars("class").assign_attrs(
-                units="1", long_name=f"{text}, share of class {share['class'].item():g}"
+            f"{name}_{fraction['class'].item():g}": fraction.drop_vars("class").assign_attrs(
+                units="1", long_name=f"{text}, fraction of class {fraction['class'].item():g}"
             )
-            for share in shares
-            if domain.pack(share) @ weights >= given.minimum
+            for fraction in fractions
+            if domain.pack(fraction) @ weights >= given.minimum
         }
         if not classes:
             raise ValueError(f"{place}: no class covers {given.minimum:g} of the domain: lower it")

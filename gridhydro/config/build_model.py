@@ -1,4 +1,4 @@
-"""What a domain file makes of its input before training: the model, and the split of gauges."""
+"""The model of a domain file, and the split of its gauges, before training."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _of_land(setup: Setup) -> dict:
 
 
 def _history(setup: Setup) -> History:
-    """What network "gz" reads of the training's period: forcing, targets and, of lumped basins,
+    """History of the training's period for network "gz": forcing, targets and, of lumped basins,
     discharge where it is fitted. Of gauges held out it reads the forcing only: they are scored.
     """
     column = column_named(setup.model.column)

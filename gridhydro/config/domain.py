@@ -1,4 +1,4 @@
-"""What a domain file says of places: gauges and their discharge, land surface, river network."""
+"""Places of a domain file: gauges and their discharge, land surface, river network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where domain files, data folders and runs are.
+"""Paths of domain files, data folders and runs.
 
 Standard library only: the command line asks here first, so that a wrong name is told before
 anything large is imported.

@@ -1,4 +1,4 @@
-"""What a domain file says of the weather: files by forcing, or weather of which forcing is made."""
+"""Weather of a domain file: files by forcing, or weather of which forcing is made."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def read_forcing(
 
 
 def _joined(found: Cells | None, field: Field, raster: xr.DataArray, domain: Domain) -> Cells:
-    """What is read so far with another series: converted, brought onto the cells and checked."""
+    """Series read so far and another one: converted, brought onto the cells and checked."""
     raster = to_unit(raster, field.unit)
     times = calendar.daily(raster["time"], f"'{field.name}'")
     if found is not None and not times.equals(found.times):

@@ -1,4 +1,4 @@
-"""The five ways of fitting HydroPy that Wang et al. (2024, doi:10.1029/2023WR036170) compare.
+"""The five configurations of HydroPy that Wang et al. (2024, doi:10.1029/2023WR036170) compare.
 
 A configuration is a name for options of [model] and [training]: `[model] configuration = "..."` in
 a domain file, or `gridhydro train --configuration`. What the file gives itself is kept.

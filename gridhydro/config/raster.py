@@ -1,4 +1,4 @@
-"""What a domain file of a raster says, read with its data: domain, inputs and observations."""
+"""A domain file of a raster, read with its data: domain, inputs and observations."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class GraceOptions:
     files: tuple[str, ...] = ()
     units: str | None = None  # where the files do not say
     tile_size: float = 3.0  # degrees
-    minimum: float = 0.5  # share of a tile that the domain covers
+    minimum: float = 0.5  # fraction of a tile that the domain has to cover
     baseline: tuple[str, str] = ("2004-01-01", "2009-12-31")
 
 

@@ -1,4 +1,4 @@
-"""What a domain file says of targets, read with its data."""
+"""Targets of a domain file, read with its data."""
 
 from __future__ import annotations
 

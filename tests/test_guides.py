@@ -10,7 +10,7 @@ GUIDES = [guide for guide in GUIDES if guide.name.endswith(".md")]
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.name)
-def test_a_guide_runs_from_top_to_bottom(guide, monkeypatch, tmp_path, capsys):
+def test_guide_runs_from_top_to_bottom(guide, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", guide.read_text(), re.DOTALL)
     assert blocks

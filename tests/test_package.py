@@ -88,7 +88,7 @@ def test_no_module_carries_the_name_of_something_public():
         assert importlib.util.find_spec(f"gridhydro.{name}") is None, name
 
 
-def test_imports_from_another_folder(tmp_path):
+def test_package_imports_from_another_folder(tmp_path):
     code = "import gridhydro, gridhydro.kernels, gridhydro.domains; print(gridhydro.__name__)"
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""How the package is laid out: rooms that import one way only, without a circle."""
+"""Layout of the package: rooms that import one way only, without a circle."""
 
 import ast
 from pathlib import Path

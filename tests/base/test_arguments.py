@@ -29,7 +29,7 @@ from tests.support.small_basins import NAMES, PERIOD
         (dict(log_attributes=["height"]), "no attribute is called height"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(options, text):
+def test_wrong_options_of_a_model_are_refused(options, text):
     parts = basins()
     with pytest.raises(ValueError, match=text):
         gh.Model(parts.domain, "hbv", parts.attributes, **grouped(**options))
@@ -75,6 +75,6 @@ def test_dates_and_numbers_of_pandas_and_numpy_are_kept_with_the_run(tmp_path):
         (dict(epochs=2.5), "epochs is 2.5, should be a whole number, 0 or more"),
     ],
 )
-def test_options_of_a_training_that_do_not_fit_are_refused(options, text):
+def test_wrong_options_of_a_training_are_refused(options, text):
     with pytest.raises(ValueError, match=text):
         fit(**options)

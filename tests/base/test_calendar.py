@@ -39,13 +39,13 @@ WRONG = {
 
 @pytest.mark.parametrize("fault", WRONG)
 @pytest.mark.parametrize("read", [calendar.days, calendar.daily])
-def test_what_is_no_axis_of_days_is_refused(read, fault):
+def test_wrong_time_axes_are_refused(read, fault):
     times, message = WRONG[fault]
     with pytest.raises(ValueError, match=message):
         read(times, "the rain")
 
 
-def test_gaps_and_disorder_pass_where_they_may():
+def test_time_axis_with_gaps_passes_only_where_allowed():
     shuffled = DAYS[[3, 0, 4]]
     assert calendar.days(shuffled, "the rain").equals(shuffled)
     with pytest.raises(ValueError, match=r"the rain is not daily without gaps: 2000-03-01 is fol"):

@@ -5,7 +5,7 @@ import pytest
 from gridhydro.base import files
 
 
-def test_a_new_folder_appears_when_it_is_whole(tmp_path):
+def test_new_folder_appears_when_it_is_whole(tmp_path):
     out = tmp_path / "out"
     with files.new_folder(out) as folder:
         (folder / "a").write_text("1")
@@ -14,7 +14,7 @@ def test_a_new_folder_appears_when_it_is_whole(tmp_path):
     assert list(tmp_path.iterdir()) == [out]
 
 
-def test_an_empty_folder_is_taken(tmp_path, monkeypatch):
+def test_new_folder_may_be_an_empty_one(tmp_path, monkeypatch):
     out = tmp_path / "out"
     out.mkdir()
     monkeypatch.chdir(out)
@@ -24,14 +24,14 @@ def test_an_empty_folder_is_taken(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_nothing_stays_of_a_folder_that_failed(tmp_path, error):
+def test_new_folder_leaves_nothing_after_an_error(tmp_path, error):
     with pytest.raises(error), files.new_folder(tmp_path / "out") as folder:
         (folder / "a").touch()
         raise error
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_there_is_never_overwritten(tmp_path):
+def test_new_folder_never_overwrites_files(tmp_path):
     (tmp_path / "file").write_text("kept")
     for taken in (tmp_path, tmp_path / "file"):
         with (

@@ -42,7 +42,7 @@ def test_periods_and_dates_are_parsed_in_one_file(name):
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_codes_for_missing_values_stand_in_the_table_only(file):
+def test_codes_for_missing_values_are_only_in_the_table_of_quantities(file):
     found = {
         abs(node.value)
         for node in ast.walk(tree(file))

@@ -27,7 +27,7 @@ DAYS = pd.date_range("1990-01-01", "1992-12-31")
         (np.array(["1990", "1991"], "datetime64[Y]"), "1990-01-01", "1991-01-01"),
     ],
 )  # fmt: skip
-def test_ends_are_the_first_and_the_last_day(period, first, last):
+def test_period_ends_are_its_first_and_last_day(period, first, last):
     assert periods.days(period) == (first, last)
     assert periods.ends(period) == (pd.Timestamp(first), pd.Timestamp(last))
     every = periods.every_day(period)
@@ -35,7 +35,7 @@ def test_ends_are_the_first_and_the_last_day(period, first, last):
     assert len(every) == (pd.Timestamp(last) - pd.Timestamp(first)).days + 1
 
 
-def test_ends_are_kept_as_they_were_written():
+def test_period_ends_are_kept_as_written():
     assert periods.as_texts(("1990", "1992-06")) == ("1990", "1992-06")
     assert periods.as_texts((pd.Timestamp("1990-05-03"), 1992)) == ("1990-05-03", "1992")
 
@@ -45,7 +45,7 @@ def test_ends_are_kept_as_they_were_written():
     ["1990", None, 1990, ("1990",), ("1990", "1991", "1992"), ("1990", None), ("1990", pd.NaT),
      ("once", "1990"), ("1990-13", "1991"), ("1990-02-30", "1991")],
 )  # fmt: skip
-def test_what_is_no_period_is_refused_at_every_door(period):
+def test_wrong_periods_are_refused_everywhere(period):
     for read in (periods.ends, periods.days, periods.every_day):
         with pytest.raises(ValueError, match=r"^a period is two dates, months or years such as"):
             read(period)

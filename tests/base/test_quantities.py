@@ -66,7 +66,7 @@ def test_dew_is_read_from_a_file_but_no_forcing():
     dew = np.full((3, 12), -0.4)
     refuse_outside("potential_evapotranspiration", dew, DAYS, range(12), "era5.nc")
     assert SERIES["potential_evapotranspiration"].low == -50
-    with pytest.raises(ValueError, match=r"is -0.4 mm d-1 on .*the other way round"):
+    with pytest.raises(ValueError, match=r"is -0.4 mm d-1 on .*of the opposite sign"):
         Forcing.read(changed("potential_evapotranspiration", -0.4), basins().domain, column("hbv"))
 
 

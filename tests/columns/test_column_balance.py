@@ -31,7 +31,7 @@ class Tank(Column):
 @pytest.mark.parametrize(
     "real, tolerance", [(torch.float64, 1e-12), (torch.float32, 1e-6)], ids=["float64", "float32"]
 )
-def test_ten_years_close(column, real, tolerance):
+def test_column_conserves_mass_over_ten_years(column, real, tolerance):
     ten_years_close(column, real, tolerance)
 
 
@@ -45,7 +45,7 @@ def test_ten_years_close(column, real, tolerance):
     ],
     ids=str,
 )
-def test_ten_years_close_by_every_scheme(scheme, real, tolerance):
+def test_column_conserves_mass_by_every_scheme(scheme, real, tolerance):
     ten_years_close("hbv_improved", real, tolerance, scheme=scheme)
 
 
@@ -69,7 +69,7 @@ def ten_years_close(column, real, tolerance, **choices):
 
 
 @pytest.mark.parametrize("scheme", ["sequential", "explicit:4", "rk4:2", "implicit", "implicit:4"])
-def test_every_store_closes_every_day(scheme):
+def test_every_store_of_hbv_conserves_mass_every_day(scheme):
     """Each day's change of a store is what flowed in less what flowed out, in float64."""
     case = make_case("hbv", cells=40, days=400)
     v, _ = simulate(

@@ -67,7 +67,7 @@ def expected(reference, name):
 
 @pytest.mark.parametrize("backend", ["numba", "torch"])
 @pytest.mark.parametrize("real", [torch.float64, torch.float32], ids=str)
-def test_a_year_of_the_published_code(reference, backend, real):
+def test_hydropy_equals_a_year_of_the_published_code(reference, backend, real):
     forcing, parameters, properties = inputs(reference, real)
     found, _ = simulate(
         "hydropy", forcing, parameters, properties=properties, outputs=names(COLUMNS["hydropy"]),
@@ -84,7 +84,7 @@ def test_a_year_of_the_published_code(reference, backend, real):
     np.testing.assert_allclose(found["total_storage"], total, rtol=1e-6)
 
 
-def test_days_of_the_published_code_by_triton(reference):
+def test_hydropy_on_triton_equals_days_of_the_published_code(reference):
     some, days = slice(0, 31, 4), 25
     groups = inputs(reference, torch.float64)
     forcing, parameters, properties = [
@@ -108,14 +108,14 @@ def column(name="hydropy", **values):
     return COLUMNS[name], SimpleNamespace(**numbers)
 
 
-def test_worked_values_of_drainage():
+def test_drainage_by_hand():
     wetness = torch.tensor([0.05, 0.0501, 0.5, 0.9, 0.95, 1], dtype=torch.float64)
     hydropy, p = column(soil_capacity=200.0, soil_moisture=200 * wetness)
     worked = torch.tensor([0, 0.0012024, 0.012, 0.0216, 0.86284286, 2.4], dtype=torch.float64)
     torch.testing.assert_close(hydropy.drainage(p, p), worked, rtol=2e-6, atol=1e-15)
 
 
-def test_worked_values_of_surface_runoff():
+def test_surface_runoff_by_hand():
     hydropy, p = column(
         soil_capacity=200, soil_capacity_min=30, soil_capacity_max=400, arno_shape=0.3,
         soil_moisture=[20.0, 20, 100, 180, 199],
@@ -125,14 +125,14 @@ def test_worked_values_of_surface_runoff():
     np.testing.assert_allclose(hydropy.arno(p, p, throughfall), worked, rtol=0, atol=1e-9)
 
 
-def test_worked_values_of_snow():
+def test_snow_by_hand():
     case = make_case("hydropy", cells=4, days=1)
     case.forcing[0], case.forcing[1, 0] = 8.0, torch.tensor([0, -1.1, 3.3, 5.0])
     snowfall = results(case, ["snowfall"], backend="torch")["snowfall"][0]
     torch.testing.assert_close(snowfall, torch.tensor([6, 8, 0, 0], dtype=torch.float64))
 
 
-def test_every_store_closes_every_day():
+def test_every_store_of_hydropy_conserves_mass_every_day():
     case = make_case("hydropy", cells=60, days=400)
     v = results(case, backend="numba")
     rows = dict(zip((f.name for f in case.column.forcings), case.forcing, strict=True))
@@ -160,7 +160,7 @@ def test_every_store_closes_every_day():
     assert (evaporation + wet <= rows["potential_evapotranspiration"] + 1e-12).all()
 
 
-def test_only_the_ramp_can_learn_where_drainage_sets_in():
+def test_only_hydropy_ramp_has_a_gradient_to_drainage_low():
     """The two columns differ within 0.01 of soil wetness above `drainage_low`, nowhere else."""
     case = make_case("hydropy", cells=200, days=1, ties=False)
     capacity, low = case.properties["soil_capacity"], case.parameters["drainage_low"][:, 0]

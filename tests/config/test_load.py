@@ -18,7 +18,7 @@ def moselle(data):
     return load("moselle", data("mhm_moselle").parent)
 
 
-def test_moselle(moselle):
+def test_domain_file_of_the_moselle(moselle):
     assert moselle.domain.grid.x[1] - moselle.domain.grid.x[0] == 4000
     gauge = moselle.domain.gauges.loc["398"]
     assert abs(gauge.network_area_km2 / gauge.area_km2 - 1) < 0.02
@@ -41,7 +41,7 @@ def test_moselle(moselle):
     assert not check(domain, moselle.forcing).errors
 
 
-def test_moselle_attributes(moselle, data):
+def test_attributes_of_the_moselle(moselle, data):
     domain, attributes = moselle.domain, moselle.attributes
     packed = {name: domain.pack(attributes[name]) for name in attributes}
     assert all(np.isfinite(values).all() for values in packed.values())
@@ -89,7 +89,7 @@ def test_moselle_weather_is_where_it_belongs(moselle, data):
     assert np.abs(shifted - expected)[both].max() > 0.3  # mm d-1, of about 3
 
 
-def test_lez(data):
+def test_domain_file_of_the_lez(data):
     setup = load("lez", data("lez").parent)
     series = setup.forcing.dataset(setup.domain)
     assert list(setup.domain.gauges.index) == ["Y3204040", "Y3204030", "Y3204010"]
@@ -178,7 +178,7 @@ def small(tmp_path):
     return tmp_path, change
 
 
-def test_a_small_domain(small):
+def test_small_domain_file_is_loaded(small):
     folder, _ = small
     setup = load(folder / "small.toml", folder)
     assert isinstance(setup.domain, Domain)
@@ -222,7 +222,7 @@ def test_a_small_domain(small):
         ("[domain]", "[domain", "is not valid TOML"),
     ],
 )
-def test_faults_name_file_key_and_remedy(small, old, new, message):
+def test_faults_of_a_domain_file_name_file_key_and_remedy(small, old, new, message):
     _, change = small
     with pytest.raises(ValueError, match=r"small\.toml.*" + message):
         change(old, new)

@@ -42,7 +42,7 @@ def change(folder):
     return change
 
 
-def test_a_file_with_everything(change):
+def test_domain_file_with_every_section(change):
     setup = change()
     domain, land = setup.domain, setup.land
     assert domain.size == 36 and domain.network.outlets.size == 1
@@ -87,7 +87,7 @@ def test_evapotranspiration_is_that_of_the_method(change, folder):
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_configurations(change, name):
+def test_configurations_of_a_domain_file(change, name):
     """What the file gives itself is kept; a correction brings the series that it reads."""
     setup = change(configuration=name)
     model, training = setup.model, setup.training
@@ -158,7 +158,7 @@ YYYY-MM-DD;hh:mm; Value
 """
 
 
-def test_the_packaged_amazon(change, folder):
+def test_packaged_domain_file_of_the_amazon(change, folder):
     """On a small world in the same layout: WFDEI by year, GRDC text, folders, whole rivers."""
     (folder / "wfdei").mkdir()
     for name, copy in (("landsurface", "hydropy/landsurface"), ("twsa", "grace/twsa")):
@@ -230,12 +230,12 @@ def test_the_packaged_amazon(change, folder):
         ("epochs = 2", "storage_weight = 1.5", r"storage_weight is a number from 0 to 1"),
     ],
 )  # fmt: skip
-def test_faults_of_the_file(change, old, new, message):
+def test_faults_of_a_raster_domain_file_are_refused(change, old, new, message):
     with pytest.raises((ValueError, FileNotFoundError), match=r"changed\.toml.*" + message):
         change((old, new))
 
 
-def test_faults_of_the_data(change, folder):
+def test_faults_of_the_data_of_a_domain_file_are_refused(change, folder):
     def written(name, data):
         data.to_netcdf(folder / name)
 
@@ -290,7 +290,7 @@ def test_faults_of_the_data(change, folder):
         change(("gauges.csv", "more.csv"))
 
 
-def test_sections_that_are_needed(change):
+def test_missing_sections_of_a_domain_file_are_named(change):
     land = '[landsurface]\nfile = "landsurface.nc"\nattributes = "21"'
     domain = '[domain]\nflow_direction = "landsurface.nc"\nvariable = "lsm"\ncoding = "ldd"'
     with pytest.raises(ValueError, match=r"has no section \[domain\]"):

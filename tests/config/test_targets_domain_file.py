@@ -17,7 +17,7 @@ from gridhydro.observations.target_series import TargetSeries
 from tests.support.small_basins import FILE, small_basins
 from tests.support.small_world import small_world
 
-# few parameters, so that a search ends soon
+# few parameters, so that a calibration ends soon
 FREE = ("FC", "beta")
 FIXED = {f.name: sum(f.bounds) / 2 for f in gh.COLUMNS["hbv"].parameters if f.name not in FREE}
 TARGETS = """
@@ -58,7 +58,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_from_a_domain_file_to_scores_of_targets(folder, capsys):
+def test_targets_of_a_domain_file_are_scored(folder, capsys):
     text = FILE.replace("epochs = 2", "epochs = 2\nfit_discharge = false") + TARGETS
     (folder / "sample.toml").write_text(text)
     out = folder / "run"
@@ -70,7 +70,7 @@ def test_from_a_domain_file_to_scores_of_targets(folder, capsys):
     table = pd.read_csv(out / "target_metrics.csv")
     counts = table.groupby(["target", "period"])["gauge"].count()
     assert counts["soil_wetness"].index.tolist() == ["training", "validation"]
-    assert counts["snow_water_equivalent"].index.tolist() == ["training"]  # seen in 2001 only
+    assert counts["snow_water_equivalent"].index.tolist() == ["training"]  # observed in 2001 only
     assert (counts == 12).all() and set(table["unit"]) == {"1", "mm"}
     assert table.set_index("target").loc["soil_wetness", "days"].between(115, 125).all()
     (out / "target_metrics.csv").unlink()
@@ -79,7 +79,7 @@ def test_from_a_domain_file_to_scores_of_targets(folder, capsys):
     pd.testing.assert_frame_equal(again, table, rtol=1e-5)
 
 
-def test_a_search_for_a_target_tells_its_scores(folder, capsys):
+def test_calibration_to_a_target_of_a_domain_file_is_scored(folder, capsys):
     text = FILE.replace("epochs = 2", "epochs = 2\nfit_discharge = false") + TARGETS
     fixed = "{ " + ", ".join(f"{n} = {v}" for n, v in FIXED.items()) + " }"
     (folder / "sample.toml").write_text(
@@ -105,8 +105,8 @@ def test_a_network_that_reads_histories_sees_the_targets(folder):
     text = FILE.replace("{ hidden = [8]", '{ kind = "gz", hidden = [8]') + TARGETS
     (folder / "sample.toml").write_text(text)
     model = build_model(load(folder / "sample.toml", folder), seed=0)
-    seen = ("observed_soil_wetness", "observed_snow_water_equivalent")
-    assert set(seen) < set(model.known.names) and model.known.gaps[0] == seen[0]
+    observed = ("observed_soil_wetness", "observed_snow_water_equivalent")
+    assert set(observed) < set(model.known.names) and model.known.gaps[0] == observed[0]
 
 
 def test_what_is_held_out_is_not_read_by_the_network(folder):
@@ -118,8 +118,8 @@ def test_what_is_held_out_is_not_read_by_the_network(folder):
     model = build_model(load(folder / "sample.toml", folder), seed=0)
     names, place = model.known.names, list(model.domain.gauges.index).index(out)
     for name in ("discharge", "observed_soil_wetness", "observed_snow_water_equivalent"):
-        seen = model.history[names.index(name)].isfinite().any(0)
-        assert not seen[place] and seen.sum() == len(seen) - 1
+        known = model.history[names.index(name)].isfinite().any(0)
+        assert not known[place] and known.sum() == len(known) - 1
     assert model.history[names.index("precipitation"), :, place].isfinite().all()
     (folder / "sample.toml").write_text(text.replace("epochs = 2", "fit_discharge = false"))
     assert "discharge" not in build_model(load(folder / "sample.toml", folder), 0).known.names
@@ -137,7 +137,7 @@ def test_what_is_held_out_is_not_read_by_the_network(folder):
         ("network = { hidden = [8] }", 'column = "lstm"', "gives discharge only"),
     ],
 )
-def test_faults_name_file_and_section(folder, old, new, message):
+def test_faults_of_targets_name_file_and_section(folder, old, new, message):
     text = FILE.replace('components = 2\nrouting = "unit_hydrograph"', "") + TARGETS
     assert old in text
     (folder / "sample.toml").write_text(text.replace(old, new, 1))
@@ -163,8 +163,8 @@ def test_targets_of_a_raster_are_brought_onto_it(data, tmp_path):
 
 
 @pytest.mark.parametrize("finer", [True, False])
-def test_rasters_with_gaps_on_another_grid(finer):
-    """Days without data, a cell never seen, a part of the domain: NaN there, not an error."""
+def test_targets_of_rasters_with_gaps_on_another_grid(finer):
+    """Days without data, a cell never observed, a part of the domain: NaN there, not an error."""
     domain, _, forcing, _ = small_world()
     step = 0.5 if finer else 2.0
     size = abs(float(domain.x[1] - domain.x[0])) * step

@@ -43,7 +43,7 @@ def trained(folder):
     return out
 
 
-def test_a_run_folder(trained):
+def test_run_folder_of_a_raster_domain_file(trained):
     scores = pd.read_csv(trained / "storage_metrics.csv")
     assert list(scores) == ["tile", "period", "nse", "correlation", "rmse", "solutions"]
     assert list(scores["period"]) == ["training"] * 4 + ["validation"] * 4
@@ -90,7 +90,7 @@ def test_storage_of_a_run_is_that_of_its_cells(trained):
     xr.testing.assert_allclose(ensemble.storage(setup.storage), pairs)
 
 
-def test_the_commands(trained, folder, capsys):
+def test_commands_on_a_raster_domain_file(trained, folder, capsys):
     code, text, err = call("check", folder / "quick.toml", "--data", folder, capsys=capsys)
     assert code == 0, err
     assert "36 cells" in text and "36 solutions" in text and "error" not in text
@@ -109,7 +109,7 @@ def test_the_commands(trained, folder, capsys):
 
 
 @pytest.mark.parametrize("name", ["HydroPyNN", "HydroPyNN(Q,S)", "Hybrid(Q,S)+"])
-def test_other_configurations(folder, name, capsys):
+def test_training_by_every_configuration(folder, name, capsys):
     out = folder / name
     code, text, err = call(
         "train", folder / "small.toml", "--data", folder, "--out", out, "--configuration", name,
@@ -130,8 +130,8 @@ def test_other_configurations(folder, name, capsys):
         np.testing.assert_allclose(found, lag, rtol=0.01)
 
 
-def test_storage_alone(folder, capsys):
-    """Discharge is scored, not fitted, and no validation of it is asked for along the way."""
+def test_training_to_storage_alone(folder, capsys):
+    """Discharge is scored, not fitted, and no validation of it is asked for while training."""
     text = small_amazon.FILE.replace("epochs = 2", "epochs = 1\nfit_discharge = false")
     (folder / "storage.toml").write_text(text)
     out = folder / "storage-alone"
@@ -145,7 +145,7 @@ def test_storage_alone(folder, capsys):
     assert set(pd.read_csv(out / "metrics.csv")["gauge_use"]) == {"held out"}
 
 
-def test_weights_of_storage(folder, capsys):
+def test_training_with_several_storage_weights(folder, capsys):
     out = folder / "sweep"
     code, text, err = call(
         "train", folder / "small.toml", "--data", folder, "--out", out, "--epochs", 1,
@@ -190,7 +190,7 @@ def test_the_model_takes_the_land_of_the_file(folder):
     assert torch.allclose(capacity, torch.as_tensor(setup.land.properties["soil_capacity"]).float())
 
 
-def test_months():
+def test_monthly_means_of_an_output():
     days = pd.date_range("2003-01-30", "2003-03-02")
     values = np.arange(len(days), dtype=np.float32)
     data = xr.Dataset(

@@ -71,7 +71,7 @@ def raster(codes, y_down=True, x_right=True):
 @pytest.mark.parametrize("x_right", [True, False])
 @pytest.mark.parametrize("y_down", [True, False])
 @pytest.mark.parametrize("coding", d8.NAMES)
-def test_every_coding_in_every_orientation(coding, y_down, x_right):
+def test_flow_directions_of_every_coding_and_orientation(coding, y_down, x_right):
     target = np.array(TARGET)
     if coding == "nextxy":
         codes = nextxy(target, target.shape)
@@ -89,7 +89,7 @@ def test_every_coding_in_every_orientation(coding, y_down, x_right):
     assert domain.network.outlets.size == 1
 
 
-def test_the_two_keypads_and_the_inland_sinks():
+def test_keypad_codings_of_hd_and_watergap_with_inland_sinks():
     # the sea cell of the HD model is no land; WaterGAP's 0 is
     codes = np.array([[6.0, 6.0, 0.0], [5.0, 4.0, -1.0]])
     hd = Domain.from_d8(raster(codes), "keypad")
@@ -98,7 +98,7 @@ def test_the_two_keypads_and_the_inland_sinks():
     assert Domain.from_d8(raster(codes), "watergap").size == 6
 
 
-def test_the_date_line_is_no_border():
+def test_flow_directions_cross_the_date_line():
     lon = np.arange(-179.0, 180, 2)
     codes = np.full((2, lon.size), 6.0)
     codes[:, 3] = 5
@@ -111,7 +111,7 @@ def test_the_date_line_is_no_border():
     assert Domain.from_d8(globe.isel(lon=slice(1, None)), "ldd").network.outlets.size == 4
 
 
-def test_unknown_codings_and_codes_are_named():
+def test_unknown_codings_and_codes_are_refused_by_name():
     with pytest.raises(ValueError, match="no flow-direction coding 'd8'; there are esri, ldd"):
         Domain.from_d8(raster(np.ones((2, 2))), "d8")
     codes = np.array([[1, 1, 128], [64, 64, 0]])
@@ -148,7 +148,7 @@ def rasters(draw):
 
 @given(rasters())
 @settings(max_examples=120, deadline=None)
-def test_random_rasters_keep_their_water_or_name_the_cells(drawn):
+def test_random_flow_directions_conserve_mass_or_are_refused(drawn):
     array, coding = drawn
     codes = array.values
     land = ~np.isnan(codes) & ~np.isin(codes, d8.CODINGS[coding].missing)

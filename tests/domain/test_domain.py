@@ -36,12 +36,12 @@ VALLEY = [[2, 4, 8], [1, 4, 16], [1, 0, 16]]
         ([[3, 4], [0, 16]], r"1 cells have codes .*\(3\), the first: row 0, col 0 \(y 1000, x 0\)"),
     ],
 )
-def test_bad_rasters_are_refused_with_a_sentence(codes, sentence):
+def test_bad_flow_directions_are_refused(codes, sentence):
     with pytest.raises(ValueError, match=sentence):
         Domain.from_d8(esri(codes), "esri")
 
 
-def test_an_upside_down_raster_is_recognised(data):
+def test_upside_down_flow_directions_are_recognised(data):
     path = data("mhm_moselle/morph/fdir.asc")
     raster = rioxarray.open_rasterio(path, mask_and_scale=False).squeeze(drop=True)
     turned = raster.assign_coords(y=raster.y.values[::-1])
@@ -49,7 +49,7 @@ def test_an_upside_down_raster_is_recognised(data):
         Domain.from_d8(turned, "esri", crs="EPSG:3035")
 
 
-def test_targets_far_away_are_a_warning():
+def test_cells_draining_far_away_are_a_warning():
     layers = np.array([[[3, -9, 2]], [[1, -9, 1]]]).repeat(2, axis=1)
     layers[1, 1, [0, 2]] = 2
     raster = xr.DataArray(layers, {"y": [1.0, 0], "x": [0.0, 1, 2]}, ("next", "y", "x"))
@@ -58,7 +58,7 @@ def test_targets_far_away_are_a_warning():
     assert domain.network.accumulate(np.ones(6))[domain.network.outlets].tolist() == [3, 3]
 
 
-def test_the_reference_system_is_asked_for():
+def test_unknown_reference_system_is_refused():
     raster = esri(VALLEY).drop_vars("spatial_ref")
     with pytest.raises(ValueError, match=r"reference system .* unknown: give it, for example crs="):
         Domain.from_d8(raster, "esri")
@@ -73,7 +73,7 @@ def test_the_reference_system_is_asked_for():
         Domain.from_d8(raster.drop_vars("x"), "esri", crs="EPSG:2154")
 
 
-def test_cell_areas():
+def test_cell_areas_on_plane_ellipsoid_and_sphere():
     assert np.all(Domain.from_d8(esri(VALLEY), "esri").area == 1e6)
     lat, lon = np.arange(-89.5, 90), np.arange(-179.5, 180)
     globe = xr.DataArray(np.full((180, 360), 5), {"lat": lat, "lon": lon}, ("lat", "lon"))
@@ -173,7 +173,7 @@ def test_forcing_opened_plainly_is_checked(tmp_path):
         assert check(domain, opened).errors == []
 
 
-def test_basins_take_only_what_every_basin_has():
+def test_lumped_basins_take_only_variables_of_every_basin():
     domain = Domain.of_basins([10.0, 20], ["a", "b"])
     table = {"slope": ("gauge", [2.0, 1]), "crs": 0, "time_bnds": (("time", "bnds"), np.eye(2))}
     attributes = xr.Dataset(table, {"gauge": ["b", "a"]})
@@ -214,7 +214,7 @@ def same(one, other):
     pd.testing.assert_frame_equal(one.gauges, other.gauges)
 
 
-def test_a_file_brings_everything_back(tmp_path):
+def test_domain_file_restores_the_domain(tmp_path):
     gauges = [{"name": "mouth", "x": 1000, "y": 0, "area_km2": 9}, {"name": "b", "x": 0, "y": 2000}]
     domain = Domain.from_d8(esri(VALLEY), "esri", gauges=gauges)
     domain.to_file(tmp_path / "domain.nc")
@@ -235,7 +235,7 @@ def test_a_file_brings_everything_back(tmp_path):
         Domain.from_file(other)
 
 
-def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
+def test_domain_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     domain, path = Domain.from_d8(esri(VALLEY), "esri"), tmp_path / "domain.nc"
     domain.to_file(path)
     synced = []
@@ -254,7 +254,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     same(domain, Domain.from_file(path))
 
 
-def test_lumped_basins(tmp_path):
+def test_domain_of_lumped_basins(tmp_path):
     domain = Domain.of_basins([10.0, 20], ["a", "b"], latitude=[45.0, 46], longitude=[7.0, 8])
     assert domain.gauge_cells.tolist() == [0, 1]
     assert domain.network.downstream.tolist() == [-1, -1]
@@ -272,7 +272,7 @@ def test_lumped_basins(tmp_path):
     assert domain.crop("b").area.tolist() == [2e7]
 
 
-def test_ddm30(data, tmp_path):
+def test_domain_of_the_global_ddm30_network(data, tmp_path):
     with xr.open_dataset(data("ddm30/ddm30_global_30min.nc")) as opened:
         ddm = opened.load()
     start = time.perf_counter()

@@ -20,7 +20,7 @@ def place(snap=False, **gauge):
     return Domain.from_d8(RASTER, "esri", gauges=[{"name": "a", **gauge}], snap=snap)
 
 
-def test_a_gauge_on_its_river():
+def test_gauge_on_its_river_stays():
     domain = place(x=1020, y=1980, area_km2=20)
     assert domain.gauges.loc["a", ["x", "y"]].tolist() == [1020, 1980]
     assert domain.gauges.loc["a", "network_area_km2"] == 20
@@ -29,7 +29,7 @@ def test_a_gauge_on_its_river():
     assert domain.report.good and not domain.report.warnings
 
 
-def test_a_gauge_beside_its_river_is_told_where_to_go():
+def test_gauge_beside_its_river_gets_a_better_cell_suggested():
     domain = place(x=2000, y=2000, area_km2=21)
     sentence = str(domain.report)
     assert "drains 3 km2, not the 21 km2 reported" in sentence
@@ -41,11 +41,11 @@ def test_a_gauge_beside_its_river_is_told_where_to_go():
     assert "was moved" in str(moved.report)
 
 
-def test_an_area_that_fits_nowhere():
+def test_gauge_area_that_fits_nowhere_is_reported():
     assert "no cell within 2 fits better" in str(place(x=1000, y=0, area_km2=500).report)
 
 
-def test_gauges_outside():
+def test_gauges_outside_the_raster_are_refused():
     with pytest.raises(ValueError, match=r"gauge 'a' at x 99000, y 0 lies outside the raster"):
         place(x=99000, y=0)
     with pytest.raises(ValueError, match=r"outside the raster .* better cell is row 5, col 1"):
@@ -57,7 +57,7 @@ def test_gauges_outside():
         )
 
 
-def test_gauges_near_the_date_line():
+def test_gauges_near_the_date_line_find_their_cell():
     lon = np.arange(-179.0, 180, 2)
     codes = np.full((3, lon.size), 6)
     codes[:, 0] = 5
@@ -73,7 +73,7 @@ def test_gauges_near_the_date_line():
         assert moved.row[moved.gauge_cells[0]] in (0, 1, 2)
 
 
-def test_ways_of_giving_gauges():
+def test_gauges_from_tables_and_points():
     table = pd.DataFrame({"name": ["a"], "lon": [6.5], "lat": [49.0], "area_km2": [3.0]})
     one = read_gauges(table, "EPSG:3035")
     points = geopandas.GeoDataFrame(
@@ -97,12 +97,12 @@ def test_ways_of_giving_gauges():
         ([{"name": "a", "x": 1, "y": 2, "area_km2": 0}], "area of gauge 'a' is not above zero"),
     ],
 )
-def test_gauges_that_cannot_be_read(gauges, sentence):
+def test_unreadable_gauges_are_refused(gauges, sentence):
     with pytest.raises(ValueError, match=sentence):
         read_gauges(gauges, "EPSG:3035")
 
 
-def test_cropping_to_a_basin():
+def test_domain_is_cropped_to_a_basin():
     gauges = [
         {"name": "upper", "x": 1000, "y": 4000},
         {"name": "lower", "x": 1000, "y": 2000},
@@ -122,7 +122,7 @@ def test_cropping_to_a_basin():
         whole.crop("nowhere")
 
 
-def test_lez(data):
+def test_gauges_of_the_lez(data):
     with xr.open_dataset(data("lez/lez_2012_2013.nc")) as lez:
         gauges = pd.DataFrame(
             {

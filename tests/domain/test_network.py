@@ -22,7 +22,7 @@ def forest(size, seed, roots=0.1):
 
 @given(st.integers(1, 200), st.integers(0, 10**6))
 @settings(max_examples=50, deadline=None)
-def test_order_and_levels(size, seed):
+def test_network_order_and_levels(size, seed):
     downstream = forest(size, seed)
     network, order = Network.from_downstream(downstream, sink=downstream < 0)
 
@@ -69,7 +69,7 @@ def test_accumulation_is_the_sum_over_the_cells_upstream(size, seed):
         )
 
 
-def test_subset_keeps_the_links_between_its_cells():
+def test_network_subset_keeps_the_links_between_its_cells():
     network, _ = Network.from_downstream([1, 2, 3, -1, 3])
     part, order = network.subset(network.upstream_cells(network.downstream[0]))
     assert part.size == 2
@@ -77,7 +77,7 @@ def test_subset_keeps_the_links_between_its_cells():
     assert network.downstream[order[0]] == order[1]
 
 
-def test_a_long_river_is_followed_in_few_rounds():
+def test_network_of_a_long_river_is_built():
     size = 1_000_000
     network, _ = Network.from_downstream(np.append(np.arange(1, size), -1))
     assert network.level[0] == 0
@@ -85,14 +85,14 @@ def test_a_long_river_is_followed_in_few_rounds():
     assert np.all(network.basin == size - 1)
 
 
-def test_an_empty_network_is_allowed():
+def test_empty_network_is_allowed():
     network, order = Network.from_downstream([])
     assert network.size == 0 == order.size
     assert network.level_start.tolist() == [0]
     assert network.accumulate(np.zeros((3, 0))).shape == (3, 0)
 
 
-def test_circles_and_missing_targets_are_named():
+def test_circles_and_missing_targets_are_refused_by_name():
     with pytest.raises(ValueError, match=r"2 groups .* circle .* the first: 1, 2, 3;"):
         Network.from_downstream([1, 2, 3, 1, -1, 6, 5])
     with pytest.raises(ValueError, match="circle"):

@@ -9,7 +9,7 @@ from gridhydro import Domain, Tiles
 from tests.support.tile_domains import amazon, raster
 
 
-def test_the_amazon(data):
+def test_tiles_of_the_amazon_are_the_56_published(data):
     """Three degrees and half of a tile make the 56 tiles of Wang et al. (2024, WRR)."""
     domain = amazon(data("ddm30/ddm30_global_30min.nc"))
     tiles = Tiles.of(domain)
@@ -29,7 +29,7 @@ def test_the_amazon(data):
     assert "4.5S 61.5W" in tiles.names
 
 
-def test_weights_are_areas_and_fractions_are_of_the_whole_tile():
+def test_tile_weights_are_areas_and_fractions_are_of_the_whole_tile():
     domain = raster(0.0, 0.0, (4, 8), 1.0)
     tiles = Tiles.of(domain, 3.0, minimum=0)
     assert list(tiles.names) == [
@@ -50,7 +50,7 @@ def test_a_cell_on_an_edge_belongs_to_both_tiles():
     np.testing.assert_allclose(mean, [1 / 3, 5 / 3] * 2, rtol=1e-12)
 
 
-def test_across_the_date_line_and_on_a_projected_raster():
+def test_tiles_across_the_date_line_and_on_a_projected_raster():
     east = raster(0.0, 177.0, (6, 12), 0.5)  # from 177 E to 177 W
     tiles = Tiles.of(east, 3.0)
     assert list(tiles.names) == ["1.5N 178.5W", "1.5N 178.5E"]
@@ -61,7 +61,7 @@ def test_across_the_date_line_and_on_a_projected_raster():
     laea = Domain.from_d8(codes, "watergap", crs="EPSG:3035")
     found = Tiles.of(laea, 1.0, minimum=0.99)
     assert found.size > 10
-    # cells of 400 km2 in tiles of about 8,000: shares come out right to a few per cent
+    # cells of 400 km2 in tiles of about 8,000: fractions come out right to a few per cent
     assert Tiles.of(laea, 1.0, minimum=0).fraction.max() <= 1
     np.testing.assert_allclose(found.matrix.sum(axis=1), 1, rtol=1e-12)
 
@@ -75,7 +75,7 @@ def test_lumped_basins_are_their_own_tiles():
 
 
 @pytest.mark.filterwarnings("error")
-def test_means_have_gradients_and_leave_out_other_cells():
+def test_tile_means_have_gradients_and_leave_out_other_cells():
     tiles = Tiles.of(raster(0.0, 0.0, (4, 4), 1.0), 3.0, minimum=0.9)
     values = torch.rand(3, 16, dtype=torch.float64, requires_grad=True)
     expected = values.detach().numpy() @ tiles.matrix.toarray().T
@@ -88,7 +88,7 @@ def test_means_have_gradients_and_leave_out_other_cells():
         tiles.mean(torch.ones(3, 4))
 
 
-def test_what_is_refused():
+def test_impossible_tiles_are_refused():
     domain = raster(0.0, 0.0, (2, 2), 1.0)
     with pytest.raises(ValueError, match="covers at most 44% of a tile of 3 degrees"):
         Tiles.of(domain)

@@ -39,7 +39,7 @@ def test_moselle_flow_accumulation(moselle, data):
 
 
 @pytest.mark.parametrize("method", ["ihu", "eam_plus", "dmm"])
-def test_moselle_at_4_km(moselle, method):
+def test_upscaling_of_the_moselle_to_4_km(moselle, method):
     codes, gauges = moselle
     domain = Domain.from_d8(
         codes, "esri", crs="EPSG:3035", gauges=gauges, resolution=4000, method=method
@@ -54,7 +54,7 @@ def test_moselle_at_4_km(moselle, method):
     assert basin.area.sum() / 1e6 == pytest.approx(15_038 * 0.25, rel=0.01)
 
 
-def test_any_orientation_gives_the_same_coarse_network(moselle):
+def test_upscaling_does_not_depend_on_the_orientation(moselle):
     codes, gauges = moselle
     options = {"crs": "EPSG:3035", "gauges": gauges, "resolution": 4000}
     one = Domain.from_d8(codes, "esri", **options)
@@ -69,13 +69,13 @@ def test_any_orientation_gives_the_same_coarse_network(moselle):
     )
 
 
-def test_resolutions_that_do_not_fit(moselle):
+def test_resolutions_that_do_not_fit_are_refused(moselle):
     codes, _ = moselle
     with pytest.raises(ValueError, match=r"750 is no whole number of raster cells"):
         Domain.from_d8(codes, "esri", crs="EPSG:3035", resolution=750)
 
 
-def test_small_basins_left_out_are_reported():
+def test_upscaling_reports_small_basins_left_out():
     codes = np.full((8, 8), 64)
     codes[0] = 1
     codes[0, -1] = 0
@@ -132,7 +132,7 @@ def coarse(moselle):
     return Domain.from_d8(codes, "esri", crs="EPSG:3035", gauges=gauges, resolution=4000)
 
 
-def test_averaging_finer_rasters(coarse, data):
+def test_aggregate_averages_finer_rasters(coarse, data):
     dem = ascii_grid(data("mhm_moselle/morph/dem.asc"))
     mean = coarse.aggregate(dem)
     cell = coarse.gauge_cells[0]
@@ -160,7 +160,7 @@ def plane(y, x):
     )
 
 
-def test_interpolating_coarser_rasters(coarse):
+def test_regrid_interpolates_coarser_rasters(coarse):
     y, x = 2_700_000.0 + 24e3 * np.arange(13), 3_950_000.0 + 24e3 * np.arange(9)
     source = plane(y, x).expand_dims(time=[0, 1]) + xr.DataArray([0.0, 5.0], dims="time")
     expected = 2 * coarse.y[coarse.row] + coarse.x[coarse.col]
@@ -175,7 +175,7 @@ def test_interpolating_coarser_rasters(coarse):
     assert list(both) == ["a", "b"]
 
 
-def test_sources_that_do_not_cover_the_domain(coarse):
+def test_regrid_refuses_sources_that_do_not_cover_the_domain(coarse):
     y, x = 2_700_000.0 + 24e3 * np.arange(13), 4_000_000.0 + 24e3 * np.arange(9)
     source = plane(y, x).rename("t")
     with pytest.raises(ValueError, match=r"'t' does not cover .* of 794 cells, the first: row"):
@@ -185,7 +185,7 @@ def test_sources_that_do_not_cover_the_domain(coarse):
         coarse.regrid(source.where(source.y < 2_800_000))
 
 
-def test_geographic_sources_are_reprojected(coarse):
+def test_regrid_reprojects_geographic_sources(coarse):
     lat, lon = np.arange(46, 51, 0.25), np.arange(3, 10, 0.25)
     source = xr.DataArray(
         lat[:, None] + 0 * lon, {"lat": lat, "lon": lon + 360}, ("lat", "lon"), "latitude"
@@ -195,7 +195,7 @@ def test_geographic_sources_are_reprojected(coarse):
     np.testing.assert_allclose(coarse.pack(on_domain(source, coarse)), got)
 
 
-def test_what_is_wrong_with_a_raster_is_said_not_resampled_away(coarse, data):
+def test_wrong_rasters_are_refused_and_not_resampled(coarse, data):
     same = coarse.unpack(np.ones(coarse.size), "slope")
     with pytest.raises(ValueError, match=r"'slope' does not reach .* crop the domain"):
         on_domain(same.isel(x=slice(10)), coarse)
@@ -207,7 +207,7 @@ def test_what_is_wrong_with_a_raster_is_said_not_resampled_away(coarse, data):
         on_domain(dem, coarse)
 
 
-def test_interpolation_across_the_date_line():
+def test_regrid_across_the_date_line():
     lon = np.arange(-179.5, 180)
     codes = np.full((2, lon.size), 5)
     domain = Domain.from_d8(

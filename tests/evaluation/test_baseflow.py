@@ -13,7 +13,7 @@ from gridhydro.evaluation.baseflow import ALPHA, PADDING, baseflow, baseflow_ind
 FLOWS = arrays(float, st.integers(31, 90), elements=st.floats(0, 1e3))
 
 
-def test_three_passes_by_hand():
+def test_baseflow_of_three_passes_by_hand():
     # alpha 0.5, no padding: quick[t] = 0.5 quick[t-1] + 0.75 (q[t] - q[t-1]), from 0
     # forward   2 6 2 2     quick 0  3 -1.5 -0.75      slow 2 3 2 2
     # backward  2 2 3 2     quick 0  0  0.75 -0.375    slow 2 2 2.25 2
@@ -22,7 +22,7 @@ def test_three_passes_by_hand():
     assert baseflow_index([2.0, 6, 2, 2], 0.5, 0) == pytest.approx(8.0625 / 12)
 
 
-def test_ends_are_reflected():
+def test_baseflow_reflects_the_ends():
     rng = np.random.default_rng(1)
     flow = rng.gamma(0.5, 3, 100)
     longer = np.concatenate([flow[30:0:-1], flow, flow[-2:-32:-1]])
@@ -50,7 +50,7 @@ def test_constant_flow_is_all_baseflow():
     assert baseflow_index(np.full(400, 0.7)) == 1
 
 
-def test_gaps_split_a_record_and_short_pieces_are_dropped():
+def test_baseflow_splits_records_at_gaps_and_drops_short_pieces():
     rng = np.random.default_rng(2)
     flow = rng.gamma(0.5, 3, 300)
     flow[[100, 101, 132]] = np.nan  # 100 days, 30 days, 167 days
@@ -73,9 +73,9 @@ def test_baseflow_of_gauges_is_independent_and_tables_stay_tables():
     table.loc[days[50], "b"] = np.nan
     slow, index = baseflow(table), baseflow_index(table)
     assert slow.index.equals(days) and list(index.index) == ["a", "b", "c"]
-    for site in table:
-        np.testing.assert_array_equal(slow[site], baseflow(table[site].to_numpy()))
-        assert index[site] == pytest.approx(baseflow_index(table[site]), rel=1e-14)
+    for gauge in table:
+        np.testing.assert_array_equal(slow[gauge], baseflow(table[gauge].to_numpy()))
+        assert index[gauge] == pytest.approx(baseflow_index(table[gauge]), rel=1e-14)
     assert baseflow(table["a"]).index.equals(days)
 
 
@@ -85,7 +85,7 @@ def test_flow_fraction_of_a_modelled_baseflow():
         flow_fraction([1.0, 1], [1.0, 1, 1])
 
 
-def test_bad_input_is_named():
+def test_wrong_discharge_for_baseflow_is_refused():
     flow = np.ones((50, 2))
     flow[7, 1] = -999
     with pytest.raises(ValueError, match=r"-999 on day 7 of column 1, counted from 0 \(1 such"):
@@ -96,7 +96,7 @@ def test_bad_input_is_named():
         baseflow(np.ones(50), alpha=1.0)
 
 
-def test_against_the_index_of_camels(data):
+def test_baseflow_index_agrees_with_camels(data):
     """CAMELS: the same filter, over the water years 1990 to 2009 of unrounded records."""
     series = xr.open_dataset(data("camels_us_400/timeseries.nc"))["discharge"]
     flow = series.transpose("time", "basin").to_pandas().loc["1989-10-01":"2009-09-30"]

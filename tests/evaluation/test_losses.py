@@ -42,14 +42,14 @@ def test_rmse_lowflow_by_hand():
     assert rmse_lowflow_loss(simulated, observed).item() == pytest.approx(expected, rel=1e-12)
 
 
-def test_a_given_variance_weighs_the_gauges():
+def test_given_variance_weights_the_gauges_of_a_loss():
     simulated = torch.tensor([[2.0, 0.0], [2.0, 5.0]])
     observed = torch.tensor([[1.0, NAN], [1.0, 3.0]])  # constant, and a single day
     assert nse_loss(simulated, observed, variance=[2.0, 8.0]).item() == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_perfect_fit_is_zero_with_finite_gradient(name):
+def test_loss_of_a_perfect_fit_is_zero_with_finite_gradient(name):
     _, observed = series()
     simulated = torch.where(torch.isnan(observed), 1.0, observed).requires_grad_()
     value = LOSSES[name](simulated, observed)
@@ -61,7 +61,7 @@ def test_perfect_fit_is_zero_with_finite_gradient(name):
 @pytest.mark.parametrize("level", [0.0, 1.7, -1e-7])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", LOSSES)
-def test_constant_flow_has_a_finite_gradient(name, dtype, level):
+def test_loss_of_constant_flow_has_a_finite_gradient(name, dtype, level):
     _, observed = series()
     simulated = torch.full_like(observed, level, dtype=dtype).requires_grad_()
     LOSSES[name](simulated, observed).backward()
@@ -70,7 +70,7 @@ def test_constant_flow_has_a_finite_gradient(name, dtype, level):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_gradient_against_finite_differences(name):
+def test_loss_gradient_equals_finite_differences(name):
     simulated, observed = series(days=12)
     assert torch.autograd.gradcheck(
         lambda s: LOSSES[name](s, observed), simulated.requires_grad_(), atol=1e-7
@@ -78,7 +78,7 @@ def test_gradient_against_finite_differences(name):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_missing_days_count_nowhere(name):
+def test_missing_days_do_not_count_in_a_loss(name):
     simulated, observed = series()
     whole = LOSSES[name](simulated[15:], observed[15:])
     observed[:15] = NAN
@@ -112,13 +112,13 @@ def test_gauges_without_variance_are_left_out(function):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_nothing_observed_is_an_error(name):
+def test_loss_without_observations_is_refused(name):
     simulated, observed = series()
     with pytest.raises(ValueError, match="nothing to train on"):
         LOSSES[name](simulated, torch.full_like(observed, NAN))
 
 
-def test_shapes_and_names_are_checked():
+def test_shapes_and_names_of_losses_are_checked():
     simulated, observed = series()
     with pytest.raises(ValueError, match=r"\(60, 3\) and observed \(59, 3\)"):
         nse_loss(simulated, observed[1:])

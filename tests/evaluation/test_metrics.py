@@ -17,7 +17,7 @@ def flows(days=1000, seed=3):
     return observed * rng.lognormal(0.05, 0.3, days), observed
 
 
-def test_scores_by_hand():
+def test_metrics_by_hand():
     assert metrics.nse(SIMULATED, OBSERVED) == pytest.approx(1 - 25 / 10)
     # covariance: (2*3 + 1*2 + 0*1 + 1*0 + 2*6) / 5 = 4
     r = 4 / np.sqrt(20)
@@ -60,14 +60,14 @@ def test_correlation_and_bias_against_numpy():
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_perfect_fit(name):
+def test_metrics_of_a_perfect_fit(name):
     _, o = flows()
     perfect = 1 if name in ("nse", "kge", "kge_2012", "correlation") else 0
     assert METRICS[name](o, o) == pytest.approx(perfect, abs=1e-12)
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_missing_days_count_nowhere(name):
+def test_missing_days_do_not_count_in_metrics(name):
     s, o = flows()
     kept = METRICS[name](s[200:], o[200:])
     o[:200] = np.nan

@@ -90,8 +90,8 @@ def test_hydrographs_name_scores_and_gauges_held_out(tmp_path):
     observed = simulated.where(simulated > 1) * 1.5
     scores = pd.DataFrame(
         [
-            {"gauge": site, "period": p, "gauge_use": use, "nse": 0.5, "kge": 0.25}
-            for site, use in (("a", "trained"), ("b", "held out"))
+            {"gauge": gauge, "period": p, "gauge_use": use, "nse": 0.5, "kge": 0.25}
+            for gauge, use in (("a", "trained"), ("b", "held out"))
             for p in ("training", "validation")
         ]
     )

@@ -74,7 +74,7 @@ def test_compare_has_a_row_per_model_over_the_same_gauges():
         scores.compare(tables)
 
 
-def test_markdown():
+def test_tables_in_markdown():
     tables = {"a|b": table([0.12345, 0.2]), "c": table([np.nan, np.nan])}
     text = scores.to_markdown(scores.compare(tables, ["nse"]), digits=2)
     assert text.splitlines() == [

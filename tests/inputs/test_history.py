@@ -1,4 +1,4 @@
-"""The network that reads what was seen of a cell: its history, what it learns, where it goes."""
+"""The network that reads the history of a cell: its data, what it learns, saving and loading."""
 
 from dataclasses import replace
 
@@ -52,7 +52,7 @@ def fit(own=None, **options):
     return gh.train(own or model(), parts().forcing, parts().discharge, **options)
 
 
-def test_means_of_days_and_what_share_of_them_was_seen():
+def test_history_holds_means_of_days_and_the_fraction_observed():
     data = small_basins().copy(deep=True)
     data["discharge"][-4:-1, 2] = np.nan
     data["discharge"][-20:-10, 3] = np.nan
@@ -69,12 +69,12 @@ def test_means_of_days_and_what_share_of_them_was_seen():
     assert found.values[3, -2, 3].isnan() and found.values[4, -2, 3] == 0
 
 
-def test_days_left_over_are_those_of_the_beginning():
+def test_history_leaves_out_days_at_the_beginning():
     whole = gh.History.of(parts().domain, parts().forcing, ("2001-01-04", "2002-12-31"), 10)
     assert torch.equal(whole.values, past().values[:3, 1:])
 
 
-def test_units_are_converted_and_codes_refused():
+def test_history_converts_units_and_refuses_codes():
     data = parts().forcing.copy(deep=True)
     kelvin = data.assign(
         temperature=(data["temperature"] + 273.15).assign_attrs(units="K"),
@@ -100,19 +100,19 @@ def test_units_are_converted_and_codes_refused():
         (lambda d: d.isel(time=[*range(801), 800]), {}, "several values on 2002-03-11"),
     ],
 )
-def test_what_is_no_history_is_refused(change, options, message):
+def test_wrong_histories_are_refused(change, options, message):
     with pytest.raises(ValueError, match=message):
         gh.History.of(parts().domain, change(small_basins()), **{"period": PERIOD} | options)
 
 
-def test_gradients_reach_all_weights():
+def test_gradients_reach_all_weights_of_the_history_network():
     own = model(hidden=(8, 6))
     sum(v.sum() for v in own.cell_parameters().values()).backward()
     for name, weight in own.network.named_parameters():
         assert weight.grad.abs().max() > 0, name
 
 
-def test_what_is_missing_is_its_mean():
+def test_missing_history_counts_as_its_mean():
     own = model()
     gap = own.history.clone()
     where = slice(10, 60)
@@ -129,7 +129,7 @@ def test_what_is_missing_is_its_mean():
     assert not torch.equal(with_gap["FC"][4], as_it_was["FC"][4])
 
 
-def test_parameters_are_the_same_whatever_days_are_run():
+def test_parameters_from_history_do_not_depend_on_the_days_run():
     own, forcing = model(), gh.Forcing.read(parts().forcing, parts().domain, model())
     cells = torch.tensor([7, 2])
     early, late = (
@@ -141,7 +141,7 @@ def test_parameters_are_the_same_whatever_days_are_run():
         torch.testing.assert_close(value[cells], early[name])
 
 
-def test_cells_in_pieces_are_cells_at_once(monkeypatch):
+def test_history_network_on_cells_in_pieces_equals_all_at_once(monkeypatch):
     own = model()
     whole = {name: value.detach() for name, value in own.cell_parameters().items()}
     monkeypatch.setattr(nets, "_CELL_STEPS", 73 * 5)
@@ -151,7 +151,7 @@ def test_cells_in_pieces_are_cells_at_once(monkeypatch):
         torch.testing.assert_close(pieces[name], value)
 
 
-def test_scales_are_of_what_is_trained_on():
+def test_history_is_scaled_by_the_gauges_trained_on():
     data = small_basins().copy(deep=True)
     data["discharge"].loc[{"gauge": NAMES[3]}] *= 5
     other = gh.History.of(parts().domain, [parts().forcing, data[["discharge"]]], PERIOD, 10)
@@ -162,7 +162,7 @@ def test_scales_are_of_what_is_trained_on():
     assert set(changed.any(-1).nonzero().flatten().tolist()) == {3}  # it is not ungauged, though
 
 
-def test_training_kept_on_disk_and_predicted_elsewhere(tmp_path):
+def test_history_network_is_saved_loaded_and_predicts_elsewhere(tmp_path):
     run = fit(epochs=3)
     assert run.history["loss"].iloc[-1] < run.history["loss"].iloc[0]
     run.save_model(tmp_path)
@@ -200,7 +200,7 @@ def test_forcing_of_the_history_may_be_apart_from_that_of_the_run():
         run.predict(early, history=new[["discharge"]])
 
 
-def test_interrupted_and_resumed_equals_unbroken(tmp_path):
+def test_resumed_training_with_history_equals_an_unbroken_one(tmp_path):
     class Stop(Exception):
         pass
 
@@ -227,7 +227,7 @@ def test_interrupted_and_resumed_equals_unbroken(tmp_path):
         fit(model(changed), **again)
 
 
-def test_it_finds_what_no_attribute_tells():
+def test_history_network_finds_traits_that_no_attribute_tells():
     """Basins alike in all attributes, with soils that only their discharge gives away."""
     random, count = np.random.default_rng(0), 48
     data, trait = small_basins(), random.random(count)
@@ -270,7 +270,7 @@ def test_it_finds_what_no_attribute_tells():
     assert errors["gz"] < 0.6 * errors["mlp"]
 
 
-def test_basins_as_they_are(data):
+def test_history_network_on_basins_of_camels_us(data):
     """Four of CAMELS-US: learning from two years, scored in the third."""
     found = read_camels_us(data("camels_us_text"))
     used = of_dataset(found, attributes=("p_mean", "aridity", "frac_snow"), pet="oudin")
@@ -300,7 +300,7 @@ def test_basins_as_they_are(data):
     assert losses[1] < losses[0] and scores[1] > scores[0]
 
 
-def test_a_raster(tmp_path):
+def test_history_of_a_raster(tmp_path):
     domain, attributes, forcing, discharge = small_world()
     wetness = (forcing["precipitation"] > 1).astype("float32").where(forcing["temperature"] > 0)
     wetness = wetness.assign_attrs(units="1").to_dataset(name="soil_wetness")
@@ -321,7 +321,7 @@ def test_a_raster(tmp_path):
     assert run.parameters["FC"].dims == ("y", "x")
 
 
-def test_a_history_belongs_to_its_network_and_domain():
+def test_history_of_another_network_or_domain_is_refused():
     given = parts()
     with pytest.raises(ValueError, match=r"give history=gridhydro\.History\.of"):
         gh.Model(given.domain, "hbv", given.attributes, network="gz")
@@ -333,7 +333,7 @@ def test_a_history_belongs_to_its_network_and_domain():
         model(dynamic=["beta"])
 
 
-def test_a_domain_file(tmp_path):
+def test_history_in_a_domain_file(tmp_path):
     write_basins(small_basins(), tmp_path / "basins.nc")
     file = tmp_path / "sample.toml"
     file.write_text(

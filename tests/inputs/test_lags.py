@@ -23,7 +23,7 @@ def cell():
     return domain.area[here], distance[here]
 
 
-def test_the_columns_of_hydropy(data):
+def test_lags_equal_those_of_hydropy(data):
     reference = np.load(data("hydropy_reference/columns_2001.npz"))
     para = {name[5:]: reference[name] for name in reference if name.startswith("para_")}
     roughness = np.maximum(0, (para["topo_std"] - 100) / (para["topo_std"] + 1000))
@@ -36,7 +36,7 @@ def test_the_columns_of_hydropy(data):
     np.testing.assert_allclose(found.groundwater, reference["lag_base"], rtol=1e-13)
 
 
-def test_the_rivers_of_hydropy(data):
+def test_river_lags_equal_those_of_hydropy(data):
     columns = np.load(data("hydropy_reference/columns_2001.npz"))
     routing = np.load(data("hydropy_reference/routing_2001.npz"))
     lat, lon = 85 - 10.0 * np.arange(18), -175 + 10.0 * np.arange(36)
@@ -108,7 +108,7 @@ def test_river_lag_of_lakes_and_wetlands(cell, fraction, lake, wetland, reservoi
     assert in_lakes.reservoirs == in_wetlands.reservoirs == reservoirs
 
 
-def test_weight_of_lakes():
+def test_cover_weight_of_lakes_by_hand():
     expected = [5.312e-4, 0.074933, 0.5, 0.925067, 0.999469]
     np.testing.assert_allclose(cover_weight([0.2, 0.4, 0.5, 0.6, 0.8]), expected, rtol=1e-4)
 
@@ -144,7 +144,7 @@ def test_without_slopes_the_river_tells_the_surface_lag(data):
     assert found(drop).surface == pytest.approx(columns["lag_land"][flat], rel=1e-11)
 
 
-def test_distances_are_those_of_the_globe_on_a_regional_raster():
+def test_river_distances_on_a_regional_raster_are_those_of_the_globe():
     """Half a degree is half a degree, whatever the raster covers: pi R / rows would be 20 times."""
     domain = row_domain(LAT, LON)
     distance, _ = river_distance(domain, np.zeros(domain.size), domain.area)
@@ -158,7 +158,7 @@ def test_distances_are_those_of_the_globe_on_a_regional_raster():
     )
 
 
-def test_distances_do_not_jump_at_the_date_line():
+def test_river_distances_do_not_jump_at_the_date_line():
     across = row_domain([0.5, -0.5], [178.5, 179.5, 180.5, 181.5])
     plain = row_domain([0.5, -0.5], [8.5, 9.5, 10.5, 11.5])
     distances = [river_distance(d, np.zeros(d.size), d.area)[0] for d in (across, plain)]
@@ -174,14 +174,14 @@ def test_distances_do_not_jump_at_the_date_line():
     np.testing.assert_allclose(distance[last], distance[around.col == 200], rtol=1e-9)
 
 
-def test_distances_on_a_projected_raster():
+def test_river_distances_on_a_projected_raster():
     x, y = 4e6 + 1000.0 * np.arange(5), 3e6 - 1000.0 * np.arange(3)
     domain = row_domain(y, x, crs="EPSG:3035", dims=("y", "x"))
     distance, _ = river_distance(domain, np.zeros(domain.size), domain.area)
     np.testing.assert_allclose(distance[domain.network.downstream >= 0], 1000.0)
 
 
-def test_drops():
+def test_river_drops_have_a_smallest_value():
     domain = row_domain(LAT, LON)
     level = np.array([50.0, 20, 30, 30, -5, -8, -50])[domain.col]
     _, drop = river_distance(domain, level, domain.area)
@@ -190,7 +190,7 @@ def test_drops():
     np.testing.assert_allclose(drop, expected[domain.col])
 
 
-def test_basins_without_a_raster_have_their_own_size():
+def test_river_distance_of_lumped_basins_is_their_diameter():
     domain = Domain.of_basins([100.0, 400.0], ["a", "b"])
     distance, drop = river_distance(domain, np.array([10.0, 20.0]), domain.area)
     np.testing.assert_allclose(distance, 2 * np.sqrt(np.array([1e8, 4e8]) / np.pi))

@@ -26,7 +26,7 @@ def surface(permafrost=True, **changed):
     return land_surface(domain(), flat_land(LAT, LON, **changed), permafrost=permafrost)
 
 
-def test_the_columns_of_hydropy(data):
+def test_land_properties_equal_those_of_hydropy(data):
     path = data("hydropy_reference/columns_2001.npz")
     basins, land = reference_land(path)
     reference = np.load(path)
@@ -95,17 +95,17 @@ def test_vegetation_takes_what_water_leaves():
     assert daily["melt_factor"].attrs["units"] == "mm d-1 K-1"
 
 
-def test_defaults_are_those_of_hydropy():
+def test_default_parameters_are_those_of_hydropy():
     found = surface()
     rates = {"drainage_min": 0.024, "drainage_max": 2.4}
-    shares = dict(drainage_low=0.05, drainage_high=0.9, transpiration_critical=0.75)
-    for name, value in (rates | shares | {"bare_soil_low": 0.05}).items():
+    fractions = dict(drainage_low=0.05, drainage_high=0.9, transpiration_critical=0.75)
+    for name, value in (rates | fractions | {"bare_soil_low": 0.05}).items():
         np.testing.assert_allclose(found.defaults[name], value, rtol=1e-5)
     assert list(found.defaults) == [*CONSTANTS, "surface_lag", "groundwater_lag", "river_lag"]
     assert (found.reservoirs == 5).all() and found.reservoirs.dtype == np.int64
 
 
-def test_land_is_what_depths_are_over():
+def test_land_area_leaves_out_sea_and_glaciers():
     found = surface(lsm=0.8, glacier=0.25)
     np.testing.assert_allclose(found.area, 0.6 * domain().area)
     cropped = found.land_domain()
@@ -115,7 +115,7 @@ def test_land_is_what_depths_are_over():
     np.testing.assert_allclose(given.area, 1e9)
 
 
-def test_land_of_a_gauge():
+def test_land_surface_of_lumped_basins():
     from gridhydro.domain.domain import Domain
 
     basins = Domain.of_basins([100.0, 200.0], ["a", "b"], latitude=[1.0, 2.0])
@@ -126,7 +126,7 @@ def test_land_of_a_gauge():
     np.testing.assert_allclose(found.gauges["area_km2"], [100, 200])
 
 
-def test_the_21_attributes():
+def test_land_surface_gives_the_21_attributes():
     weather = xr.Dataset(
         {
             name: (("time", "lat", "lon"), np.full((731, 3, 4), value), {"units": unit})
@@ -166,7 +166,7 @@ def test_the_21_attributes():
     assert set(CLIMATE) < set(ATTRIBUTES)
 
 
-def test_missing_fields_and_values_are_named():
+def test_missing_land_fields_and_values_are_named():
     hole = np.full((3, 4), 200.0)
     hole[1, 2] = np.nan
     with pytest.raises(ValueError, match=r"'wcap' .*missing in 1 of 12 cells.*row 1, col 2"):
@@ -185,7 +185,7 @@ def test_missing_fields_and_values_are_named():
         land_surface(domain(), elsewhere)
 
 
-def test_latitudes_must_be_known(data):
+def test_land_surface_needs_latitudes(data):
     basins, land = reference_land(data("hydropy_reference/columns_2001.npz"))
     from gridhydro.domain.domain import Domain
 

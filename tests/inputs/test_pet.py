@@ -85,7 +85,7 @@ SIX = {
 }  # fmt: skip
 
 
-def test_six_variables_of_a_humid_day():
+def test_penman_monteith_of_six_variables_by_hand():
     """Numbers worked out by hand for the variables of WFDEI."""
     t, q, p, u, sw, lw = numbers(*SIX.values())
     net = met.net_radiation_of_both(sw, lw, t)
@@ -103,7 +103,7 @@ def test_six_variables_of_a_humid_day():
     assert 0 < fog < 3.214
 
 
-def test_a_grid_of_the_six_variables():
+def test_pet_of_a_grid_of_six_variables():
     units = dict(zip(SIX, ("K", "kg kg-1", "hPa", "m s-1", "W m-2", "W m-2"), strict=True))
     given = SIX | {"temperature": SIX["temperature"] + 273.15, "surface_pressure": 1000}
     grid = xr.Dataset(
@@ -120,7 +120,7 @@ def test_a_grid_of_the_six_variables():
         pet_of(grid.drop_vars("specific_humidity"), "penman_monteith")
 
 
-def test_polar_night_and_day():
+def test_radiation_of_polar_night_and_day():
     latitude, night, day = numbers(80, 355, 172)
     assert met.extraterrestrial_radiation(latitude, night) == 0
     assert met.day_length(latitude, night) == 0
@@ -162,12 +162,12 @@ def weather(days=5, cells=3):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_gradients(method):
+def test_gradcheck_of_pet(method):
     assert torch.autograd.gradcheck(METHODS[method], weather(), eps=1e-5)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_gradients_are_finite_at_the_edges(method):
+def test_pet_gradients_are_finite_at_the_edges(method):
     """No range, no moisture, no wind, frost, the poles: kinks are allowed there, NaN is not."""
     t = torch.tensor([-17.8, -5.0, 0.0, -60.0, 45.0])[:, None].expand(5, 3)
     r, n, p, e, w = (torch.zeros(5, 3) for _ in range(5))
@@ -199,7 +199,7 @@ def test_methods_agree_on_caravan_and_its_own_is_unusable(data):
     assert (basins["potential_evapotranspiration"].mean("time") > 5 * by_wind).all()
 
 
-def test_what_a_method_lacks_is_named(data):
+def test_variables_missing_for_a_pet_method_are_named(data):
     basins = read_camels_us(data("camels_us_text"))
     with pytest.raises(ValueError, match="penman_monteith needs wind_speed, or eastward_wind and"):
         pet_of(basins, "penman_monteith")
@@ -218,7 +218,7 @@ def test_what_a_method_lacks_is_named(data):
         pet_of(unclear)
 
 
-def test_what_is_lacking_is_made_from_the_rest(data):
+def test_pet_derives_missing_variables_from_others(data):
     basins = read_camels_us(data("camels_us_text"))
     np.testing.assert_allclose(pet_of(basins.drop_vars("temperature")), pet_of(basins), atol=1e-5)
     wind = xr.full_like(basins["temperature"], 2.0).assign_attrs(units="m s-1")
@@ -232,7 +232,7 @@ def test_what_is_lacking_is_made_from_the_rest(data):
     assert (pet_of(complete, "penman_monteith", wind_height=2) > expected - 1e-6).mean() > 0.9
 
 
-def test_grids_by_latitude_and_by_reference_system(data):
+def test_pet_of_grids_by_latitude_and_by_reference_system(data):
     with xr.open_dataset(data("ewatercycle/OBS6_ERA5_reanaly_1_day_tas_2000-2000.nc")) as era5:
         grid = era5.rename(tas="temperature")[["temperature"]].load()
     values = pet_of(grid)
@@ -256,7 +256,7 @@ def test_grids_by_latitude_and_by_reference_system(data):
 
 
 @pytest.mark.peers
-def test_against_pyet():
+def test_pet_equals_that_of_pyet():
     """Their latent heat depends on temperature, ours is that of 20 degC: otherwise the same."""
     pyet = pytest.importorskip("pyet", reason="pyet is in the peers extra")
     days = pd.date_range("2001-01-01", periods=365)

@@ -11,7 +11,7 @@ def days(start, periods=1):
     return pd.date_range(start, periods=periods)
 
 
-def test_vegetation_of_hydropy(data):
+def test_daily_vegetation_equals_that_of_hydropy(data):
     reference = np.load(data("hydropy_reference/columns_2001.npz"))
     water = np.clip(np.maximum(reference["para_flake"], reference["para_fwetl"]), 1e-10, 1)
     daily = monthly_weights(days("2001-01-01", 365)) @ reference["para_fveg"]
@@ -19,7 +19,7 @@ def test_vegetation_of_hydropy(data):
     np.testing.assert_allclose(daily, reference["ref_fveg"], rtol=0, atol=1e-14)
 
 
-def test_weights_are_of_two_neighbouring_months():
+def test_monthly_weights_are_of_two_neighbouring_months():
     weights = monthly_weights(days("1999-01-01", 3 * 366))
     assert (weights >= 0).all() and ((weights > 0).sum(1) <= 2).all()
     np.testing.assert_allclose(weights.sum(1), 1, rtol=1e-14)
@@ -29,7 +29,7 @@ def test_weights_are_of_two_neighbouring_months():
 
 
 @pytest.mark.parametrize(
-    "day, month, share",
+    "day, month, weight",
     [
         ("2001-01-16", 1, 1),  # the middle of 31 days
         ("2001-04-15", 4, 30 / 30.5),  # half a day before the middle of 30
@@ -41,11 +41,11 @@ def test_weights_are_of_two_neighbouring_months():
         ("2004-12-31", 12, 15 / 30),
     ],
 )
-def test_middles_of_months(day, month, share):
-    assert monthly_weights(days(day))[0, month - 1] == pytest.approx(share)
+def test_monthly_weights_in_the_middles_of_months(day, month, weight):
+    assert monthly_weights(days(day))[0, month - 1] == pytest.approx(weight)
 
 
-def test_values_go_on_over_new_year():
+def test_monthly_weights_are_continuous_over_new_year():
     monthly = np.cos(np.arange(12) * np.pi / 6)
     daily = monthly_weights(days("2002-06-01", 1200)) @ monthly
     assert np.abs(np.diff(daily)).max() < 0.025
@@ -62,19 +62,19 @@ def test_values_go_on_over_new_year():
         (-50, "2001-12-21", 16.14998, 6.28520),
     ],
 )
-def test_length_of_days_and_melt(latitude, day, hours, factor):
+def test_day_length_and_melt_factor_by_hand(latitude, day, hours, factor):
     assert day_length(days(day), [latitude])[0, 0] == pytest.approx(hours, abs=1e-4)
     assert melt_factor(days(day), [latitude])[0, 0] == pytest.approx(factor, abs=1e-5)
 
 
-def test_leap_years_have_their_own_length():
+def test_day_length_in_leap_years():
     light = day_length(days("2004-12-31"), [50.0])[0, 0]
     turn = np.radians(23.45) * np.sin(2 * np.pi * (283 + 366) / 366)
     expected = 2 / 15 * np.degrees(np.arccos(-np.tan(np.radians(50)) * np.tan(turn)))
     assert light == pytest.approx(expected)
 
 
-def test_melt_schemes():
+def test_melt_factors_of_every_scheme():
     time, latitude, orographic = days("2001-06-21", 2), [50.0, 0.0], [3.0, 0.1]
     spatial = melt_factor(time, latitude, "spatial", orographic)
     np.testing.assert_allclose(spatial, [orographic, orographic])

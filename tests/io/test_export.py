@@ -43,7 +43,7 @@ def series(domain, seed=0):
 
 
 @pytest.mark.parametrize("kind", DOMAINS)
-def test_parameter_maps(tmp_path, kind):
+def test_parameter_maps_are_written_with_units_and_crs(tmp_path, kind):
     domain = DOMAINS[kind]
     values = {field.name: np.linspace(*field.bounds, domain.size) for field in HBV.parameters}
     export.write_parameters(tmp_path, domain, HBV.parameters, values)
@@ -76,7 +76,7 @@ def test_parameter_maps(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", DOMAINS)
 @pytest.mark.parametrize("suffix", ["nc", "zarr"])
-def test_series(tmp_path, kind, suffix):
+def test_series_are_written_and_read_back(tmp_path, kind, suffix):
     domain = DOMAINS[kind]
     values, discharge, data = series(domain)
     path = tmp_path / "new" / f"fluxes.{suffix}"
@@ -108,7 +108,7 @@ def test_series(tmp_path, kind, suffix):
     assert {p.name for p in path.parent.iterdir()} == {path.name}  # nothing left over
 
 
-def test_lumped_basins(tmp_path):
+def test_export_of_lumped_basins(tmp_path):
     domain = Domain.of_basins([10.0, 20.0], ["a", "b"], latitude=[1.0, 2.0], longitude=[3.0, 4.0])
     values, discharge, data = series(domain)
     export.write_dataset(tmp_path / "fluxes.nc", data)
@@ -162,7 +162,7 @@ def test_writing_leaves_the_dataset_as_it_was(tmp_path):
     assert data["discharge"].encoding == encoding
 
 
-def test_other_formats_are_refused(tmp_path):
+def test_series_in_other_formats_are_refused(tmp_path):
     data = series(DOMAINS["projected"])[2]
     with pytest.raises(ValueError, match=r"fluxes\.csv: series are written to a file \.nc"):
         export.write_dataset(tmp_path / "fluxes.csv", data)

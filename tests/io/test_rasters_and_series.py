@@ -12,7 +12,7 @@ from gridhydro.io import read_discharge, read_raster, read_series
 MOSELLE = "mhm_moselle/"
 
 
-def test_esri_grid(data):
+def test_read_raster_of_an_esri_grid(data):
     raster = read_raster(data(MOSELLE + "morph/dem.asc"), crs="EPSG:3035")
     assert raster.shape == (432, 288)
     assert raster.rio.crs.to_epsg() == 3035
@@ -114,7 +114,7 @@ def test_series_need_a_time_axis_and_a_known_reference(data):
         read_series(path, "precip", cell_reference="corner")
 
 
-def test_mhm_gauge(data):
+def test_read_discharge_of_an_mhm_gauge(data):
     series = read_discharge(data(MOSELLE + "gauge/00398.txt"), "398")
     assert series.name == "398"
     assert series.index[0] == pd.Timestamp("1990-01-01")
@@ -126,7 +126,7 @@ def test_mhm_gauge(data):
 GAUGE = "a gauge\nnodata -9999\nn 1 a day\nstart 1990 01 01 00 00\nend 1990 01 03 00 00\n"
 
 
-def test_mhm_gauge_with_gaps_and_faults(tmp_path):
+def test_read_discharge_of_mhm_with_gaps_and_faults(tmp_path):
     path = tmp_path / "1.txt"
     path.write_text(GAUGE + "1990 01 01 00 00 5.0\n1990 01 02 00 00 -9999.000\n\n")
     np.testing.assert_array_equal(read_discharge(path, "1"), [5.0, np.nan])
@@ -145,7 +145,7 @@ def test_mhm_gauge_with_gaps_and_faults(tmp_path):
         read_discharge(path, "1")
 
 
-def test_discharge_tables(tmp_path):
+def test_read_discharge_of_tables(tmp_path):
     path = tmp_path / "q.csv"
     path.write_text("date,A,B\n2001-01-01,1000,2\n2001-01-02,,3\n")
     np.testing.assert_array_equal(read_discharge(path, "A", units="l s-1"), [1.0, np.nan])
@@ -162,7 +162,7 @@ def test_discharge_tables(tmp_path):
         read_discharge(path.rename(tmp_path / "q.xls"), "A")
 
 
-def test_discharge_in_netcdf(data):
+def test_read_discharge_of_netcdf(data):
     path = data("lez/lez_2012_2013.nc")
     series = read_discharge(path, "Y3204010")
     with xr.open_dataset(path) as file:

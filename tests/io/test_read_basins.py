@@ -44,7 +44,7 @@ def french(data, tmp_path):
     return changed
 
 
-def test_camels_us_400(data):
+def test_read_basins_of_camels_us_400(data):
     basins, raw = read_basins(data(US), attributes=data(TABLE)), xr.load_dataset(data(US))
     assert basins["precipitation"].dims == ("time", "gauge")
     assert dict(basins.sizes) == {"time": 12418, "gauge": 400}
@@ -68,7 +68,7 @@ def test_camels_us_400(data):
     assert "Caravan PET is left out" in basins.attrs["note"]
 
 
-def test_nothing_is_read_before_it_is_asked_for(data, windows):
+def test_read_basins_is_lazy(data, windows):
     basins = read_basins(data(US), attributes=data(TABLE))
     chosen = basins.sel(time=slice("1990", "1991"))[["precipitation", "temperature"]]
     batch = chosen.isel(gauge=[7, 3, 300]).transpose("gauge", "time")
@@ -81,7 +81,7 @@ def test_nothing_is_read_before_it_is_asked_for(data, windows):
     np.testing.assert_array_equal(loaded, raw.sel(time=slice("1990", "1991")))
 
 
-def test_a_file_may_be_opened_again_and_again_and_is_refused_when_it_has_changed(french):
+def test_basins_file_opens_repeatedly_and_is_refused_when_changed(french):
     path = french()
     first = read_basins(path)
     second = read_basins(path)
@@ -101,7 +101,7 @@ def test_pet_of_a_window_of_a_file(data, windows):
     assert 0.5 < float(values.mean()) < 3
 
 
-def test_camels_fr(data):
+def test_read_basins_of_camels_fr(data):
     basins = read_basins(data(FR), basins=["Y862000101", "A273011002"], period=("2001", "2002"))
     raw = xr.load_dataset(data(FR)).set_index(basin="basin").sel(time=slice("2001", "2002"))
     for ours, theirs in {
@@ -137,9 +137,9 @@ def test_lahn_is_joined_by_names_and_brought_to_its_days(data):
 
 
 @pytest.mark.parametrize("name", ["basins.nc", "basins.zarr"])
-def test_what_is_written_comes_back(data, tmp_path, name):
+def test_written_basins_are_read_back(data, tmp_path, name):
     text = read_camels_us(data("camels_us_text"))
-    text["snow_depth_seen"] = text["precipitation"].assign_attrs(units="cm", long_name="snow")
+    text["snow_depth_observed"] = text["precipitation"].assign_attrs(units="cm", long_name="snow")
     before = text.copy(deep=True)
     write_basins(text, tmp_path / name)
     xr.testing.assert_identical(text, before)
@@ -175,7 +175,7 @@ def test_a_file_on_disk_is_converted_series_by_series(data, tmp_path, windows):
         write_basins(source.rename(gauge="basin"), tmp_path / "b.nc")
 
 
-def test_names_and_units_given(french):
+def test_read_basins_takes_given_names_and_units(french):
     path = french(lambda d: d.rename(precip="my_rain", lat="where").drop_attrs())
     with pytest.raises(
         ValueError, match=r"'area' has no units: say which, .* units={'area': 'km2'"
@@ -200,20 +200,20 @@ def test_names_and_units_given(french):
         basins["temperature"].load()
 
 
-def test_other_names_of_axes_and_their_other_order(french):
+def test_read_basins_with_other_names_and_order_of_axes(french):
     plain = read_basins(french()).load()
     turned = french(lambda d: d.rename(time="date", basin="station").transpose("date", ...), "t.nc")
     assert read_basins(turned).load().drop_attrs().identical(plain.drop_attrs())
 
 
-def test_series_of_other_names_come_as_they_are(french):
+def test_read_basins_keeps_series_of_other_names(french):
     path = french(lambda d: d.assign(fog=d["precip"].assign_attrs(units="h")))
     basins = read_basins(path)
     assert basins["fog"].dims == ("time", "gauge")
     assert basins["fog"].attrs["units"] == "h"
 
 
-def test_values_that_cannot_be_are_refused_when_they_are_read(french):
+def test_impossible_values_are_refused_when_read(french):
     def spoil(d):
         d["discharge"][3, 10] = -999.0
         return d
@@ -232,7 +232,7 @@ def test_values_that_cannot_be_are_refused_when_they_are_read(french):
         ("days since 2000-01-01 00:00:00 -05:30", 0, "2000-01-01"),
     ],
 )
-def test_days_of_stamps(french, units, hours, kept):
+def test_time_stamps_of_basins_become_days(french, units, hours, kept):
     path = french(lambda d: d.isel(time=slice(0, 10)))
     with netCDF4.Dataset(path, "a") as file:
         file["time"].units = units
@@ -287,13 +287,13 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faulty_files_are_refused(french, fault):
+def test_faulty_basins_files_are_refused(french, fault):
     change, message = FAULTS[fault]
     with pytest.raises(ValueError, match=message):
         read_basins(french(change))
 
 
-def test_files_that_do_not_fit_are_refused(french, tmp_path):
+def test_basins_files_that_do_not_fit_are_refused(french, tmp_path):
     rain = french(lambda d: d[["precip"]], "rain.nc")
     flow = french(lambda d: d[["discharge"]], "flow.nc")
     assert {"precipitation", "discharge"} <= set(read_basins([rain, flow]))
@@ -315,7 +315,7 @@ def test_files_that_do_not_fit_are_refused(french, tmp_path):
         read_basins(rain, {"precipitation": "mist"})
 
 
-def test_what_is_no_file_of_basins_is_refused(data, tmp_path):
+def test_files_that_hold_no_basins_are_refused(data, tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file"):
         read_basins(tmp_path / "none.nc")
     with pytest.raises(FileNotFoundError, match="no file is called like"):
@@ -334,14 +334,14 @@ def test_what_is_no_file_of_basins_is_refused(data, tmp_path):
         read_basins(data("ewatercycle/OBS6_ERA5_reanaly_1_day_tas_2000-2000.nc"))
 
 
-def test_tables_of_attributes(data, tmp_path):
+def test_read_basins_with_tables_of_attributes(data, tmp_path):
     path = tmp_path / "table.csv"
-    path.write_text("id,longest name,share\n1022500,a,0.5\n1047000,b,\n")
+    path.write_text("id,longest name,fraction\n1022500,a,0.5\n1047000,b,\n")
     basins = read_basins(data(US), basins=["01022500", "01047000"], attributes=path)
     assert list(basins["longest name"].values) == ["a", "b"]
-    np.testing.assert_array_equal(basins["share"], [0.5, np.nan])
+    np.testing.assert_array_equal(basins["fraction"], [0.5, np.nan])
     with pytest.raises(ValueError, match=r"table.csv has no row for 01052500, .*\(398 gauges"):
         read_basins(data(US), attributes=path)
-    path.write_text("id,share\n1022500,0.5\n1047000,0.7\n1052500,half\n")
-    with pytest.raises(ValueError, match=r"table.csv, line 4, column 'share': 'half' is no number"):
+    path.write_text("id,part\n1022500,0.5\n1047000,0.7\n1052500,half\n")
+    with pytest.raises(ValueError, match=r"table.csv, line 4, column 'part': 'half' is no number"):
         read_basins(data(US), basins=["01022500"], attributes=path)

@@ -35,7 +35,7 @@ def edit(path: Path, line: int, old: str, new: str) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def test_the_numbers_of_the_first_day(data):
+def test_camels_us_numbers_of_the_first_day(data):
     basins = read_camels_us(data("camels_us_text"))
     assert list(basins["gauge"].values) == BASINS
     assert basins["precipitation"].dims == ("time", "gauge")
@@ -58,7 +58,7 @@ def test_the_numbers_of_the_first_day(data):
     assert units == {"precipitation": "mm d-1", "temperature": "degC", "discharge": "mm d-1"}
 
 
-def test_attributes_keep_their_types(data):
+def test_camels_us_attributes_keep_their_types(data):
     basins = read_camels_us(data("camels_us_text"), basins=["02064000", "01022500"])
     assert list(basins["gauge"].values) == ["02064000", "01022500"]
     by_gauge = basins.sel(gauge="01022500")
@@ -71,7 +71,7 @@ def test_attributes_keep_their_types(data):
 
 
 @pytest.mark.parametrize("product", ["nldas", "maurer", "maurer_extended"])
-def test_the_other_products(data, product):
+def test_camels_us_reads_every_forcing_product(data, product):
     basins = read_camels_us(data("camels_us_text"), product)
     path = next(data(f"camels_us_text/basin_mean_forcing/{product}").glob("03015500*"))
     table = pd.read_csv(path, sep=r"\s+", skiprows=3)
@@ -84,25 +84,25 @@ def test_the_other_products(data, product):
 
 
 @pytest.mark.parametrize("product", ["daymet", "nldas", "maurer", "maurer_extended"])
-def test_radiation_is_of_the_day_and_below_that_at_the_top_of_the_atmosphere(data, product):
+def test_camels_us_radiation_is_a_daily_mean_below_extraterrestrial(data, product):
     basins = read_camels_us(data("camels_us_text"), product)
     day = torch.tensor(basins["time"].dt.dayofyear.values, dtype=torch.float64)[:, None]
     top = extraterrestrial_radiation(torch.tensor(basins["latitude"].values), day).numpy()
-    share = basins["shortwave_radiation"] / top
-    assert share.max() < 0.95
-    assert 0.35 < share.mean() < 0.65
+    clearness = basins["shortwave_radiation"] / top
+    assert clearness.max() < 0.95
+    assert 0.35 < clearness.mean() < 0.65
     # as it stands in the file, it would shine more than the sun
-    assert (share * 86400 / basins["day_length"]).max() > 1.05
+    assert (clearness * 86400 / basins["day_length"]).max() > 1.05
 
 
-def test_evaporation_agrees_with_what_the_tables_say(data):
+def test_pet_agrees_with_the_attributes_of_camels_us(data):
     """The tables have Priestley-Taylor means of 1989-2009; here are three years of them."""
     basins = read_camels_us(data("camels_us_text"))
     ours = pet_of(basins, "priestley_taylor").mean("time")
     np.testing.assert_allclose(ours, basins["pet_mean"], rtol=0.15)
 
 
-def test_days_basins_and_flags_are_chosen(data, tmp_path):
+def test_camels_us_selects_days_basins_and_flags(data, tmp_path):
     folder = data("camels_us_text")
     (tmp_path / "ids.txt").write_text("# two\n1022500\n03015500\n")
     two = read_camels_us(folder, basins=tmp_path / "ids.txt", period=("2001", "2001-06"))
@@ -220,14 +220,14 @@ def test_damaged_tables_are_refused(copy, fault):
         read_camels_us(copy, basins=["01022500"])
 
 
-def test_other_encodings_are_refused_with_the_line(copy):
+def test_camels_us_in_other_encodings_is_refused_with_the_line(copy):
     path = copy / "camels_attributes_v2.0/camels_name.txt"
     path.write_bytes(path.read_bytes().replace(b"Narraguagus", "Narragu\xe9gus".encode("latin-1")))
     with pytest.raises(ValueError, match=r"camels_name.txt, line 3: the byte 0xe9 is not UTF-8"):
         read_camels_us(copy)
 
 
-def test_an_empty_file_is_refused(copy):
+def test_empty_file_of_camels_us_is_refused(copy):
     (copy / WEATHER).write_text("")
     with pytest.raises(ValueError, match="line 1: latitude expected, found 'nothing'"):
         read_camels_us(copy)
@@ -237,7 +237,7 @@ def test_an_empty_file_is_refused(copy):
         read_camels_us(copy)
 
 
-def test_missing_files_and_days_are_named(copy):
+def test_missing_files_and_days_of_camels_us_are_named(copy):
     with pytest.raises(ValueError, match=r"forcing is one of daymet, nldas, .* not 'era5'"):
         read_camels_us(copy, "era5")
     with pytest.raises(ValueError, match="has no basin 1, 2 "):

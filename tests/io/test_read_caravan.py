@@ -66,7 +66,7 @@ def expect_the_sample(basins, raw):
     assert "temperature_2m_max" not in basins
 
 
-def test_one_file_of_many_gauges(data, raw):
+def test_caravan_file_of_many_gauges(data, raw):
     basins = read_caravan(data(SAMPLE))
     expect_the_sample(basins, raw)
     assert basins["gauge_name"].values[0] == "Narraguagus River at Cherryfield, Maine"
@@ -77,7 +77,7 @@ def test_one_file_of_many_gauges(data, raw):
 
 
 @pytest.mark.parametrize("kind", ["netcdf", "csv"])
-def test_folders_of_a_file_a_gauge(folder, raw, kind):
+def test_caravan_folders_of_a_file_a_gauge(folder, raw, kind):
     path = folder(kind)
     expect_the_sample(read_caravan(path), raw)
     basins = read_caravan(path, [GAUGES[1]], sources=["camels"], period=("1981-02", "1981-03"))
@@ -87,7 +87,7 @@ def test_folders_of_a_file_a_gauge(folder, raw, kind):
 
 
 @pytest.mark.parametrize("kind", ["file", "netcdf", "csv"])
-def test_evapotranspiration_and_others_when_asked_for(data, folder, raw, kind):
+def test_caravan_reads_pet_and_other_variables_on_request(data, folder, raw, kind):
     path = data(SAMPLE) if kind == "file" else folder(kind)
     names = {"soil_water": "volumetric_soil_water_layer_1_mean"}
     basins = read_caravan(path, pet="potential_evaporation_sum", names=names)
@@ -98,7 +98,7 @@ def test_evapotranspiration_and_others_when_asked_for(data, folder, raw, kind):
         read_caravan(path, pet="potential_evaporation_sum_FAO_PENMAN_MONTEITH")
 
 
-def test_two_sources_have_different_tables(folder, raw):
+def test_caravan_sources_with_different_attribute_tables(folder, raw):
     path = folder("csv")
     (path / "timeseries/csv/lamah").mkdir()
     (path / f"timeseries/csv/camels/{GAUGES[1]}.csv").rename(
@@ -117,7 +117,7 @@ def test_two_sources_have_different_tables(folder, raw):
     assert list(read_caravan(path, sources=["lamah"])["gauge"].values) == ["lamah_1"]
 
 
-def test_missing_flow_is_nan_and_missing_weather_is_refused(folder):
+def test_caravan_missing_flow_is_nan_and_missing_weather_refused(folder):
     path = folder("csv")
     file = path / f"timeseries/csv/camels/{GAUGES[0]}.csv"
     table = pd.read_csv(file)
@@ -144,7 +144,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faulty_tables_are_refused(folder, fault):
+def test_faulty_tables_of_caravan_are_refused(folder, fault):
     path = folder("csv")
     old, new, message = FAULTS[fault]
     file = path / f"timeseries/csv/camels/{GAUGES[0]}.csv"
@@ -163,7 +163,7 @@ def test_faulty_tables_are_refused(folder, fault):
     assert GAUGES[0] in str(error.value)
 
 
-def test_faulty_files_and_folders_are_refused(folder, tmp_path):
+def test_faulty_files_and_folders_of_caravan_are_refused(folder, tmp_path):
     path = folder("netcdf")
     with pytest.raises(ValueError, match="has no source camelsgb, but camels"):
         read_caravan(path, sources=["camelsgb"])

@@ -49,7 +49,7 @@ def mascons(path, *, step=2.0, months=MONTHS, inclusive=False, key="units", offs
     return path
 
 
-def test_the_sample(data):
+def test_read_grace_of_the_sample_in_mm(data):
     path = data(SAMPLE)
     read = read_grace(path)
     with xr.open_dataset(path) as file:
@@ -60,7 +60,7 @@ def test_the_sample(data):
     assert read.attrs["baseline"] == "2004 to 2009"
 
 
-def test_the_surroundings_of_a_domain(data):
+def test_read_grace_around_a_domain(data):
     codes = xr.DataArray(
         np.array([[6.0, 0], [0, 0]]), {"lat": [-3.25, -3.75], "lon": [-60.25, -59.75]},
         ("lat", "lon"),
@@ -72,7 +72,7 @@ def test_the_surroundings_of_a_domain(data):
     xr.testing.assert_equal(part["twsa"], whole["twsa"].sel(lat=part["lat"], lon=part["lon"]))
 
 
-def test_series_at_gauges(data):
+def test_read_grace_of_series_at_gauges(data):
     path = data("camels_us_400/grace_twsa.nc")
     read = read_grace(path)
     assert read["twsa"].dims == ("time", "gauge") and read["gauge"].values[0] == "01022500"
@@ -92,7 +92,7 @@ def test_series_at_gauges(data):
 
 
 @pytest.mark.parametrize("key", ["units", "Units"])
-def test_a_mascon_file(tmp_path, key):
+def test_read_grace_of_a_mascon_file(tmp_path, key):
     """Longitudes and days come out right, whether or not xarray heeds the units."""
     read = read_grace(mascons(tmp_path / "CSR.nc", key=key))
     assert read["lon"].values[0] == -19 and (np.diff(read["lon"]) == 2).all()
@@ -126,7 +126,7 @@ def test_sea_is_missing_by_a_mask_inside_or_beside_the_file(tmp_path):
 
 
 def test_products_are_averaged_solution_by_solution(tmp_path):
-    """Another baseline, another grid, another way to count days and missing months do not matter;
+    """Another baseline, another grid, another count of days and missing months do not matter;
     where one lacks a month the other's is taken."""
     mascons(tmp_path / "CSR.nc", step=1.0, offset=25.0)
     mascons(tmp_path / "JPL.nc", inclusive=True, unlisted=["2005-03-01"])
@@ -167,7 +167,7 @@ def test_two_solutions_in_a_month_stay_two(tmp_path, data):
     np.testing.assert_allclose(change, np.broadcast_to(change[0], change.shape), atol=1e-3)
 
 
-def test_native_mascons_of_gsfc(tmp_path):
+def test_read_grace_of_native_gsfc_mascons(tmp_path):
     """Two bands of mascons of unequal width; day 1 is 2002-01-01 and the last day is included."""
     path = tmp_path / "gsfc.h5"
     values = np.outer(np.arange(1, 7), np.sin(np.arange(4)) * 10)
@@ -203,7 +203,7 @@ def test_native_mascons_of_gsfc(tmp_path):
 
 
 @pytest.mark.parametrize(("units", "factor"), [("mm", 10), ("m", 0.01), ("kg m-2", 10)])
-def test_units(tmp_path, units, factor):
+def test_read_grace_converts_units(tmp_path, units, factor):
     path = mascons(tmp_path / "a.nc", units=units)
     with xr.open_dataset(path, decode_times=False) as file:
         other = file.load()
@@ -213,7 +213,7 @@ def test_units(tmp_path, units, factor):
     np.testing.assert_allclose(read_grace(tmp_path / "b.nc")["twsa"], expected, rtol=1e-5)
 
 
-def test_what_is_refused(tmp_path):
+def test_wrong_grace_files_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"a\.nc: 'lwe_thickness' has no units"):
         read_grace(mascons(tmp_path / "a.nc", key="unit"))
     assert read_grace(tmp_path / "a.nc", units="cm")["twsa"].attrs["units"] == "mm"

@@ -40,7 +40,7 @@ ROWS = "1999-12-30;--:--;    163000.000\n1999-12-31;--:--;   -999.000\n2000-01-0
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
-def test_a_station(tmp_path, encoding):
+def test_read_grdc_of_a_station(tmp_path, encoding):
     discharge, gauges = read_grdc(station(tmp_path, rows=ROWS, encoding=encoding))
     # the day that is not in the file is missing too
     np.testing.assert_array_equal(discharge["3629001"], [163000, np.nan, np.nan, 0])
@@ -52,7 +52,7 @@ def test_a_station(tmp_path, encoding):
     assert placed.loc["3629001", ["x", "y", "area_km2"]].tolist() == [-55.51, -1.9192, 4680000]
 
 
-def test_a_folder_has_all_days_of_its_stations(tmp_path):
+def test_read_grdc_of_a_folder_has_all_days_of_its_stations(tmp_path):
     station(tmp_path, 1, ROWS)
     station(tmp_path, 2, "2000-01-04;--:--; 7\n", area=-999.0)
     discharge, gauges = read_grdc(tmp_path)
@@ -67,7 +67,7 @@ def test_a_folder_has_all_days_of_its_stations(tmp_path):
         read_grdc(tmp_path)
 
 
-def test_flags_of_older_exports(tmp_path):
+def test_read_grdc_flags_of_older_exports(tmp_path):
     rows = (
         "2000-01-01;--:--; 10.0; 11.0; -999\n2000-01-02;--:--; 10.0; 11.0; 1\n"
         "2000-01-03;--:--; 10.0; 11.0; 99\n2000-01-04;--:--; -999.000; 11.0; 900\n"
@@ -94,13 +94,13 @@ def test_flags_of_older_exports(tmp_path):
         (ROWS, {"head": "Level"}, "line 19: no column 'Value' or 'Original'"),
     ],
 )
-def test_faults_are_named_with_their_line(tmp_path, rows, facts, message):
+def test_faults_of_grdc_files_are_named_with_their_line(tmp_path, rows, facts, message):
     path = station(tmp_path, rows=rows, **facts)
     with pytest.raises(ValueError, match=message):
         read_grdc(path)
 
 
-def test_what_is_not_of_grdc(tmp_path):
+def test_files_that_are_not_of_grdc_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file"):
         read_grdc(tmp_path / "none.txt")
     with pytest.raises(ValueError, match=r"has no file ending in \.txt"):

@@ -18,7 +18,7 @@ def written(tmp_path, land):
     return path
 
 
-def test_fields_come_as_written(tmp_path):
+def test_land_surface_fields_are_read_as_written(tmp_path):
     land = flat_land(LAT, LON, lai=np.arange(12), glacier=0.1)
     found = read_land_surface(written(tmp_path, land))
     assert set(found) == set(land)
@@ -29,7 +29,7 @@ def test_fields_come_as_written(tmp_path):
         assert found[name].attrs["units"] == FIELDS[name].unit
 
 
-def test_units_names_and_axes_of_other_files(tmp_path):
+def test_land_surface_with_other_units_names_and_axes(tmp_path):
     land = flat_land(LAT, LON, area=3000.0, ddfac=4.0)
     land["area"].attrs["units"] = "km2"
     land["wcap"] = (land["wcap"] / 1000).assign_attrs(units="m")
@@ -47,13 +47,13 @@ def test_units_names_and_axes_of_other_files(tmp_path):
     assert found["fveg"].dims == ("month", "lat", "lon")
 
 
-def test_projected_files_keep_their_reference_system(tmp_path):
+def test_projected_land_surface_keeps_its_reference_system(tmp_path):
     land = flat_land([3000.0, 2000.0], [0.0, 1000.0]).rename(lat="y", lon="x")
     found = read_land_surface(written(tmp_path, land.rio.write_crs("EPSG:3035")))
     assert found["wcap"].rio.crs == "EPSG:3035" and found["lai"].rio.crs == "EPSG:3035"
 
 
-def test_gaps_stay_and_rounding_is_cut(tmp_path):
+def test_land_surface_gaps_stay_and_rounding_is_cut(tmp_path):
     land = flat_land(LAT, LON, fwetl=1 + 1e-6)
     land["wava"][0, 0] = np.nan
     found = read_land_surface(written(tmp_path, land))
@@ -82,14 +82,14 @@ def changed(land, name, value, units=None):
         (lambda d: d.rename(lat="rows"), r"cannot tell rows from columns"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path, change, message):
+def test_wrong_land_surfaces_are_refused(tmp_path, change, message):
     path = written(tmp_path, change(flat_land(LAT, LON)))
     with pytest.raises(ValueError, match=message) as error:
         read_land_surface(path)
     assert "rows from" in message or str(path) in str(error.value)
 
 
-def test_files_that_are_none(tmp_path):
+def test_unreadable_land_surface_files_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no file .*absent\.nc"):
         read_land_surface(tmp_path / "absent.nc")
     (tmp_path / "text.nc").write_text("no netcdf")
@@ -106,7 +106,7 @@ COLS = np.array([[1, 2, 2, 3], [0, 1, 3, 3], [0, 1, 2, 3]])
 
 
 @pytest.mark.parametrize("north_first", [True, False])
-def test_network_of_a_file(tmp_path, north_first):
+def test_next_cells_of_a_file(tmp_path, north_first):
     lat = LAT if north_first else LAT[::-1]
     land = flat_land(lat, LON, lsm=np.array([[1, 1, 1, 0]] * 3))
     land = land.assign(rout_lat=(("lat", "lon"), ROWS), rout_lon=(("lat", "lon"), COLS))
@@ -122,7 +122,7 @@ def test_network_of_a_file(tmp_path, north_first):
     assert not domain.report.warnings
 
 
-def test_networks_of_hydropy(data):
+def test_next_cells_of_hydropy_equal_its_routing(data):
     routing = np.load(data("hydropy_reference/routing_2001.npz"))
     land = xr.Dataset(
         {
@@ -142,7 +142,7 @@ def test_networks_of_hydropy(data):
     assert (downstream[~on_land] == -1).all() and (~on_land).any()
 
 
-def test_networks_that_are_none():
+def test_wrong_next_cells_are_refused():
     land = flat_land(LAT, LON)
     with pytest.raises(ValueError, match="has no rout_lat"):
         next_cells(land)

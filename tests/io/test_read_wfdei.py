@@ -70,7 +70,7 @@ def day_means(name, factor=1.0, offset=0.0, reduce="mean"):
     return days
 
 
-def test_hours_become_days_in_our_units(folder):
+def test_wfdei_hours_become_days_in_our_units(folder):
     data = read_wfdei(folder)
     assert list(data) == [
         "precipitation", "temperature", "temperature_min", "temperature_max", "specific_humidity",
@@ -98,7 +98,7 @@ def test_hours_become_days_in_our_units(folder):
     assert units["specific_humidity"] == "1" and units["longwave_radiation"] == "W m-2"
 
 
-def test_only_what_is_used_is_read(folder, monkeypatch):
+def test_read_wfdei_is_lazy(folder, monkeypatch):
     data = read_wfdei(folder)
     opened = []
     true = daily_files.opened
@@ -117,7 +117,7 @@ def test_only_what_is_used_is_read(folder, monkeypatch):
     assert data["wind_speed"].isel(time=slice(0)).shape == (0, LAT.size, LON.size)
 
 
-def test_daily_files_of_cf_and_of_years(tmp_path):
+def test_read_wfdei_of_yearly_cf_files(tmp_path):
     times = pd.date_range("2001-01-01", "2002-12-31")
     units = dict(huss="1", sfcWind="m s-1", rsds="W m-2", rlds="W m-2")
     for name, short in CF.items():
@@ -137,7 +137,7 @@ def test_daily_files_of_cf_and_of_years(tmp_path):
         read_wfdei(tmp_path, series=["temperature_max"])
 
 
-def test_months_in_the_name_where_the_file_has_no_dates(tmp_path):
+def test_wfdei_months_in_the_name_of_files_without_dates(tmp_path):
     for month in ("2001-01", "2001-02"):
         path = original(tmp_path, "Tair", month)
         with netCDF4.Dataset(path, "a") as file:
@@ -150,7 +150,7 @@ def test_months_in_the_name_where_the_file_has_no_dates(tmp_path):
         read_wfdei(tmp_path, series=["temperature"])
 
 
-def test_only_around_the_domain(folder):
+def test_read_wfdei_around_the_domain(folder):
     domain = row_domain([0.25, -0.25], np.arange(-60.75, -59.5, 0.5))
     data = read_wfdei(folder, domain, series=["temperature"])
     assert data.sizes["lat"] == 4 and data.sizes["lon"] == 5
@@ -162,7 +162,7 @@ def test_only_around_the_domain(folder):
         read_wfdei(folder, far)
 
 
-def test_two_products_of_rain(folder):
+def test_wfdei_with_two_products_of_rain(folder):
     for name in ("Rainf", "Snowf"):
         for month in ("2001-01", "2001-02"):
             original(folder, name, month, label="_GPCC")
@@ -175,7 +175,7 @@ def test_two_products_of_rain(folder):
         read_wfdei(folder, files={"Rain": "*"})
 
 
-def test_what_is_wrong_is_named(folder, tmp_path_factory):
+def test_wrong_wfdei_folders_are_refused(folder, tmp_path_factory):
     with pytest.raises(FileNotFoundError, match="no folder"):
         read_wfdei(folder / "absent")
     empty = tmp_path_factory.mktemp("empty")
@@ -212,7 +212,7 @@ def test_what_is_wrong_is_named(folder, tmp_path_factory):
     np.testing.assert_allclose(mended["surface_pressure"], day_means("PSurf"), rtol=1e-6)
 
 
-def test_days_that_are_not_whole(tmp_path):
+def test_wfdei_days_that_are_not_whole_are_refused(tmp_path):
     path = original(tmp_path, "Tair", "2001-01")
     with netCDF4.Dataset(path, "a") as file:
         file["time"][:] = file["time"][:] + 10800  # stamps at the end of the hours
@@ -220,7 +220,7 @@ def test_days_that_are_not_whole(tmp_path):
         read_wfdei(tmp_path, series=["temperature"])
 
 
-def test_forcing_of_a_column(folder, tmp_path):
+def test_wfdei_as_forcing_of_a_column(folder, tmp_path):
     """From the folder to the cells, in memory and packed piece by piece."""
     domain = row_domain([0.25, -0.25], np.arange(-60.75, -59.5, 0.5))
     data = read_wfdei(folder, domain, period=("2001-01-20", "2001-02-10"))
@@ -236,7 +236,7 @@ def test_forcing_of_a_column(folder, tmp_path):
     np.testing.assert_allclose(found, domain.pack(fields), rtol=1e-5)
 
 
-def test_land_points_in_a_row_are_refused(tmp_path):
+def test_wfdei_of_land_points_in_a_row_is_refused(tmp_path):
     points = xr.DataArray(np.ones((31, 5)), dims=("tstep", "land"), name="Tair")
     points.to_netcdf(tmp_path / "Tair_WFD_200101.nc")
     with pytest.raises(ValueError, match=r"no variable Tair or tas .*but Tair \('tstep', 'land'\)"):

@@ -66,7 +66,7 @@ def on_backend(case, backend, averages=None, **choices):
     ],
     ids=["mean", "components", "weighted", "implicit"],
 )
-def test_kernels_against_the_loop(backend, components, choices):
+def test_averages_of_kernels_equal_those_of_the_loop(backend, components, choices):
     # solving takes time: few cells, and only days computed again
     solved = "scheme" in choices
     case = make_case("hbv", 3 if solved else 9, DAYS, components, ties=False)
@@ -78,7 +78,7 @@ def test_kernels_against_the_loop(backend, components, choices):
 
 
 @numba_or_triton
-def test_hydropy(backend):
+def test_averages_of_hydropy_in_single_precision(backend):
     """The column that storages are observed of, in the precision of its training."""
     case = make_case("hydropy", 70, DAYS).to(torch.float32)
     choices = dict(names=("total_storage",), storage=5)
@@ -86,7 +86,7 @@ def test_hydropy(backend):
     assert_close(on_backend(case, backend, **choices), expected, TOLERANCE[torch.float32])
 
 
-def test_the_loop_against_daily_series():
+def test_averages_of_the_loop_are_weighted_sums_of_daily_series():
     """The averages of the reference are sums of weight times what comes out by day."""
     case = make_case("hbv", 9, DAYS, ties=False)
     averages = Averages(*periods())
@@ -104,7 +104,7 @@ def test_the_loop_against_daily_series():
 
 
 @numba_or_triton
-def test_averages_alone(backend):
+def test_averages_without_daily_outputs(backend):
     """Without daily outputs, on one cell more than a block."""
     case = make_case("hbv", 65, DAYS, ties=False)
     choices = dict(outputs=(), names=("total_storage",))
@@ -114,7 +114,7 @@ def test_averages_alone(backend):
     assert_close(found, expected, 1e-10)
 
 
-def test_no_daily_series_of_an_average_is_made(monkeypatch):
+def test_averaged_outputs_take_no_daily_memory(monkeypatch):
     """All that is as long as the run are the forcing, its gradient and the weights of days."""
     case = make_case("hbv", 65, DAYS)
     made = []
@@ -134,7 +134,7 @@ def test_no_daily_series_of_an_average_is_made(monkeypatch):
     assert (1, 6, 65) in made[0] and (1, 6, 65) in made[1]
 
 
-def test_one_period_of_all_days():
+def test_average_over_one_period_is_the_mean_of_the_run():
     case = make_case("hbv", 5, DAYS, ties=False)
     arguments = (case.column, case.forcing, case.parameters)
     whole = torch.zeros(DAYS, dtype=torch.int32), torch.full((DAYS,), 1 / DAYS).double(), 1
@@ -158,12 +158,12 @@ def test_one_period_of_all_days():
         (lambda row, weight, count: (row.flip(0), weight, count), "are 0 to 5, in order of time"),
     ],
 )
-def test_wrong_periods_are_answered_with_a_sentence(change, message):
+def test_wrong_periods_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         Periods.of(change(*periods()), DAYS, torch.empty(0))
 
 
-def test_wrong_calls_are_answered_with_a_sentence():
+def test_wrong_averaged_outputs_are_refused():
     case = make_case("hbv", 5, DAYS)
     with pytest.raises(ValueError, match="'runoff' is asked for by day and averaged"):
         averaged_run(case, periods(), names=("runoff",))

@@ -28,7 +28,7 @@ def check(case, backend, *, storages=("all",), **choices):
 @numba_or_triton
 @both_precisions
 @pytest.mark.parametrize("column", ["hbv", "hydropy"])
-def test_all_of_a_column(backend, real, column):
+def test_all_outputs_and_gradients_equal_the_loop(backend, real, column):
     days = 13
     case = make_case(column, cells=70, days=days).to(real)
     check(case, backend, storages=("all", 1, 5, days))
@@ -39,7 +39,7 @@ def test_all_of_a_column(backend, real, column):
 @pytest.mark.parametrize(
     "column, components, mean", [("hbv", 3, True), ("hbv", 16, False), ("hydropy", 3, True)]
 )
-def test_components_and_daily_parameters(backend, real, column, components, mean):
+def test_components_and_daily_parameters_equal_the_loop(backend, real, column, components, mean):
     case = make_case(column, 23, 11, components, dynamic=DYNAMIC[column]).to(real)
     over = "mean" if mean else "separate"
     check(case, backend, storages=("all", 4), outputs=SOME, components=over, forcing_gradient=mean)
@@ -47,7 +47,7 @@ def test_components_and_daily_parameters(backend, real, column, components, mean
 
 @numba_or_triton
 @both_precisions
-def test_every_operation(backend, real):
+def test_every_operation_equals_the_loop(backend, real):
     check(
         make_case(TWO_STORE, cells=66, days=12, ties=False).to(real), backend, storages=("all", 5)
     )
@@ -55,23 +55,23 @@ def test_every_operation(backend, real):
 
 @numba_or_triton
 @pytest.mark.parametrize("cells, days", [(1, 9), (9, 1), (1, 1), (64, 2), (65, 3)])
-def test_small_and_odd_sizes(backend, cells, days):
+def test_small_and_odd_sizes_equal_the_loop(backend, cells, days):
     check(make_case("hbv", cells=cells, days=days), backend, storages=("all", 2))
 
 
 @pytest.mark.parametrize("column, seeds", [("hbv", range(8)), ("hydropy", range(4))])
-def test_many_parameters_and_longer_weather(column, seeds):
+def test_random_parameters_and_longer_weather_equal_the_loop(column, seeds):
     for seed in seeds:
         check(make_case(column, cells=130, days=60, seed=seed), "numba", storages=("auto",))
 
 
 @numba_or_triton
-def test_the_ramp_of_hydropy(backend):
+def test_hydropy_ramp_equals_the_loop(backend):
     check(make_case("hydropy_ramp", cells=70, days=9), backend, storages=("all", 4))
 
 
 @numba_or_triton
-def test_nothing_asked_for_but_the_final_states(backend):
+def test_gradients_from_final_states_alone(backend):
     """A loss on the final states alone: no cotangent comes in through the outputs."""
     case = make_case("hbv", cells=5, days=6)
     found = []
@@ -90,7 +90,7 @@ def test_nothing_asked_for_but_the_final_states(backend):
     assert_close(*found, 1e-10)
 
 
-def test_without_ties_the_convention_changes_nothing():
+def test_gradients_without_ties_equal_plain_autograd():
     """Plain autograd of the step, with torch's own conventions, gives the same gradients."""
     from types import SimpleNamespace
 
@@ -113,7 +113,7 @@ def test_without_ties_the_convention_changes_nothing():
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_cuda_tensors_take_triton_by_themselves():
+def test_cuda_tensors_run_on_triton_by_default():
     case = make_case("hbv", cells=70, days=13).to(torch.float32)
     found = results(case.to("cuda"))
     assert all(value.is_cuda for value in found.values())

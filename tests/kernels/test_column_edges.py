@@ -44,7 +44,7 @@ def leaf(values):
 
 
 @backends
-def test_a_state_that_does_not_depend_on_itself(backend):
+def test_state_independent_of_its_past_has_right_gradients(backend):
     rain, fraction = leaf([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), leaf([0.5, 0.25])
     outputs, final = simulate(
         Yesterday(), {"precipitation": rain}, {"fraction": fraction}, outputs=["runoff", "fixed"],
@@ -60,7 +60,7 @@ def test_a_state_that_does_not_depend_on_itself(backend):
 
 @backends
 @pytest.mark.parametrize("real", [torch.float32, torch.float64], ids=str)
-def test_outside_their_domain_functions_give_nan_and_infinity(backend, real):
+def test_functions_outside_their_domain_give_nan_and_infinity(backend, real):
     rain = torch.tensor([[-1.0, -1e-7, 0.0, torch.nan, 4.0]], dtype=real)
     outputs, _ = simulate(
         Root(), {"precipitation": rain}, {"power": torch.full((5,), 0.5, dtype=real)},
@@ -73,7 +73,7 @@ def test_outside_their_domain_functions_give_nan_and_infinity(backend, real):
     assert runoff[2] < 1e-18 and runoff[4] == pytest.approx(2, rel=1e-6)
 
 
-def test_a_choice_between_two_numbers_is_refused():
+def test_where_between_two_numbers_is_refused():
     class Choice(Yesterday):
         def step(self, s, x, p):
             return dict(last=s.last, fixed=s.fixed), dict(runoff=torch.where(s.last > 0, 0.1, 0.7))
@@ -96,7 +96,7 @@ def _ones():
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
-def test_a_forked_child_computes_too():
+def test_column_runs_in_a_forked_process():
     here = simulate("hbv", *_ones())[0]["runoff"].sum().item()
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
@@ -108,7 +108,7 @@ def test_a_forked_child_computes_too():
         child.kill()
 
 
-def test_a_column_without_a_step_is_refused_by_name():
+def test_column_without_a_step_is_refused_by_name():
     class Idle(Column):
         name = "idle"
 

@@ -42,7 +42,7 @@ def directions(inputs, seed=5):
 every_backend = pytest.mark.parametrize("backend", ["numba", "triton", "torch"])
 
 
-def test_gradcheck():
+def test_gradcheck_of_hbv():
     run, inputs = packed(make_case(cells=2, days=3, ties=False, seed=2))
     inputs = [v.clone().requires_grad_() for v in inputs]
     assert torch.autograd.gradcheck(run, inputs, eps=1e-5, atol=1e-6, rtol=1e-5)
@@ -80,7 +80,7 @@ def test_gradcheck_of_hydropy(backend):
     )  # fmt: skip
 
 
-def test_dot_product():
+def test_adjoint_passes_the_dot_product_test():
     """<J v, u> by forward derivatives of the plain loop is <v, J' u> by the adjoint kernel."""
     run, inputs = packed(make_case(cells=30, days=20, ties=False))
     changes = directions(inputs)

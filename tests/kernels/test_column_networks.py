@@ -56,26 +56,26 @@ def check(case, backend, storages, **choices):
 
 @numba_or_triton
 @both_precisions
-def test_learned_runoff_against_the_loop(backend, real):
+def test_learned_runoff_equals_the_loop(backend, real):
     case = make_case("hbv_nn", cells=23, days=11, components=3, dynamic=DYNAMIC).to(real)
     check(case, backend, ("all", 4), outputs=SOME)
 
 
 @numba_or_triton
 @both_precisions
-def test_several_calls_and_layers_against_the_loop(backend, real):
+def test_several_networks_and_layers_equal_the_loop(backend, real):
     case = make_case(SPONGE, cells=70, days=9, ties=False).to(real)
     check(case, backend, ("all", 1, 4, 9))
 
 
 @numba_or_triton
-def test_components_one_by_one(backend):
+def test_networks_with_separate_components_equal_the_loop(backend):
     case = make_case(SPONGE, cells=5, days=6, components=16, dynamic=("size",), ties=False)
     check(case, backend, ("all", 4), components="separate", forcing_gradient=False)
 
 
 @pytest.mark.parametrize("storage", ["all", 3])
-def test_weights_are_learned_some_days_at_a_time(monkeypatch, storage):
+def test_network_gradient_in_parts_equals_that_in_one_go(monkeypatch, storage):
     """The GPU's adjoint in parts is the adjoint in one go, but for rounding."""
     from gridhydro.kernels import column_triton
 
@@ -94,7 +94,7 @@ def test_weights_are_learned_some_days_at_a_time(monkeypatch, storage):
     assert_close(results(case, backend="triton", storage=storage), expected, 1e-12)
 
 
-def test_memory_of_the_gpu_adjoint_is_bounded():
+def test_memory_of_the_network_adjoint_on_gpu_is_bounded():
     from gridhydro.kernels import column_triton
 
     for lanes in (1, 6400, 10**6):
@@ -112,7 +112,7 @@ class Flat:
 
 
 @pytest.mark.parametrize("backend", ["numba", "triton"])
-def test_gradcheck(backend):
+def test_gradcheck_of_networks(backend):
     case = make_case(SPONGE, cells=2, days=3, ties=False, seed=2)
     device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
     case = case.to(device)
@@ -135,7 +135,7 @@ def test_gradcheck(backend):
 
 @pytest.mark.parametrize("real", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("size", [1, 100, 1e6])
-def test_no_weights_make_or_lose_water(real, size):
+def test_learned_runoff_conserves_mass_for_any_weights(real, size):
     """However large they are: fractions at 0 and 1, and gradients that stay finite."""
     case = make_case("hbv_nn", cells=64, days=200, seed=6).to(real)
     random = torch.Generator().manual_seed(int(size))
@@ -210,7 +210,7 @@ def test_training_through_the_kernel_finds_the_runoff_response():
         ("hbv_nn", dict(runoff_share=Flat(torch.ones(7))), "113 weights .* 7 in the module"),
     ],
 )
-def test_wrong_networks_are_answered_with_a_sentence(column, networks, message):
+def test_wrong_networks_are_refused(column, networks, message):
     case = make_case(column, cells=6, days=4)
     with pytest.raises(ValueError, match=message):
         simulate(column, case.forcing, case.parameters, networks=networks)
@@ -226,7 +226,7 @@ def test_wrong_networks_are_answered_with_a_sentence(column, networks, message):
         (("fraction", (1.0,), (2.5,)), "hidden layers"),
     ],
 )
-def test_a_network_is_declared_with_scales_and_layers(declaration, message):
+def test_network_without_valid_scales_and_layers_is_refused(declaration, message):
     with pytest.raises(ValueError, match=message):
         Embedded(*declaration)
 
@@ -240,7 +240,7 @@ def test_a_network_is_declared_with_scales_and_layers(declaration, message):
         (Embedded("days", (1.0, 1.0)), ValueError, "'days'.*longer", "numba"),
     ],
 )
-def test_a_network_that_does_not_fit_its_step(network, error, message, backend):
+def test_network_that_does_not_fit_its_step_is_refused(network, error, message, backend):
     class Wrong(Sponge):
         networks = (network, *Sponge.networks[1:])
 

@@ -18,7 +18,7 @@ def device_of(backend):
 
 @numba_or_triton
 @pytest.mark.parametrize("real", [torch.float32, torch.float64], ids=str)
-def test_cut_in_two_equals_one_to_the_last_bit(backend, real):
+def test_run_cut_in_two_equals_one_run_to_the_last_bit(backend, real):
     case = make_case("hbv", cells=70, days=13).to(real).to(device_of(backend))
     whole, end = run(case, backend, case.initial)
     for cut in (1, 6):
@@ -54,7 +54,7 @@ def test_a_gap_in_the_forcing_stays_in_its_cell(backend, row):
 
 
 @numba_or_triton
-def test_memory_that_was_not_initialised_is_never_read(backend, monkeypatch):
+def test_uninitialised_memory_is_never_read(backend, monkeypatch):
     case = make_case("hbv", cells=70, days=13).to(device_of(backend))
     expected = results(case, backend=backend, storage=5)
 
@@ -71,7 +71,7 @@ def test_memory_that_was_not_initialised_is_never_read(backend, monkeypatch):
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
-def test_number_of_threads_changes_nothing():
+def test_number_of_threads_changes_no_result():
     case = make_case("hbv", cells=300, days=13)
     before, found = torch.get_num_threads(), []
     try:
@@ -106,13 +106,13 @@ def test_storage_keeps_the_states_it_promises(backend, storage, rows):
     assert sizes == sorted([trajectory, forcing, static])
 
 
-def test_without_gradients_nothing_is_kept():
+def test_run_without_gradients_keeps_no_trajectory():
     case = make_case("hbv", cells=70, days=13).to(torch.float32)
     values, _ = run(case, "numba", case.initial)
     assert not values["runoff"].requires_grad
 
 
-def test_tensors_in_any_layout():
+def test_tensors_of_any_layout_give_the_same_run():
     case = make_case("hbv", cells=20, days=5)
     spec = Spec(case.column, names(case.column), real="float64")
     rows = [torch.cat(list(v.values()), 1).T for v in (case.parameters, case.initial)]
@@ -163,7 +163,7 @@ def wrong(change):
         (lambda a: dict(backend="jax"), "no backend 'jax'"),
     ],
 )
-def test_wrong_calls_are_answered_with_a_sentence(change, message):
+def test_wrong_arguments_of_simulate_are_refused(change, message):
     def quietly(arguments):
         found = change(arguments)
         return found if isinstance(found, dict) else None
@@ -173,12 +173,12 @@ def test_wrong_calls_are_answered_with_a_sentence(change, message):
 
 
 @pytest.mark.parametrize("storage", [0, -1, "some", 2.5])
-def test_a_storage_that_does_not_exist(storage):
+def test_unknown_storage_of_states_is_refused(storage):
     with pytest.raises(ValueError, match="storage is"):
         results(make_case("hbv", cells=2, days=2), storage=storage)
 
 
-def test_no_days_and_no_cells():
+def test_run_of_no_days_or_no_cells_is_empty():
     case = make_case("hbv", cells=3, days=2, ties=False)
     values, final = run(case.days(0, 0), "numba", case.initial)
     assert values["runoff"].shape == (0, 3)

@@ -38,7 +38,7 @@ def some_weights(case, seed=3):
 
 @numba_or_triton
 @both_precisions
-def test_kernels_against_the_loop(backend, real):
+def test_weighted_components_of_kernels_equal_the_loop(backend, real):
     case = make_case("hbv", cells=23, days=11, components=3, dynamic=("beta",)).to(real)
     weights = some_weights(case)
     expected = weighted_run(case, weights, backend="torch")
@@ -50,7 +50,7 @@ def test_kernels_against_the_loop(backend, real):
 
 
 @pytest.mark.parametrize("column", ["hbv", TWO_STORE], ids=["hbv", "two_store"])
-def test_it_is_the_weighted_sum_of_the_components(column):
+def test_weighted_output_is_the_weighted_sum_of_the_components(column):
     """Against the components returned one by one and summed by torch."""
     case = make_case(column, cells=9, days=7, components=5, ties=False)
     weights = some_weights(case)
@@ -69,7 +69,7 @@ def test_it_is_the_weighted_sum_of_the_components(column):
     torch.testing.assert_close(found["d_weights"], slope, rtol=1e-11, atol=1e-11)
 
 
-def test_equal_weights_are_the_mean():
+def test_equal_component_weights_give_the_mean():
     case = make_case("hbv", cells=9, days=7, components=4)
     plain, _ = simulate("hbv", case.forcing, case.parameters, outputs=SOME)
     equal, _ = simulate(
@@ -78,7 +78,7 @@ def test_equal_weights_are_the_mean():
     assert all(torch.equal(plain[name], equal[name]) for name in plain)
 
 
-def test_gradcheck():
+def test_gradcheck_of_component_weights():
     case = make_case("hbv", cells=2, days=3, components=2, ties=False, seed=2)
     K1 = case.parameters["K1"].clone().requires_grad_()
 
@@ -99,7 +99,7 @@ def test_gradcheck():
         ("best", "components is one of 'mean', 'separate'"),
     ],
 )
-def test_wrong_weights_are_answered_with_a_sentence(weights, message):
+def test_wrong_component_weights_are_refused(weights, message):
     case = make_case("hbv", cells=6, days=4, components=2)
     with pytest.raises(ValueError, match=message):
         simulate("hbv", case.forcing, case.parameters, components=weights)

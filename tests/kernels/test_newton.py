@@ -57,7 +57,7 @@ fractions = draw.floats(0, 1, width=32) | draw.sampled_from([0.0, 1.0, 0.5, 1e-6
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
 )  # fmt: skip
 @hypothesis.given(data=draw.data())
-def test_it_converges_for_every_parameter_and_any_weather(real, data):
+def test_newton_converges_for_every_parameter_and_any_weather(real, data):
     def some(*shape):
         return data.draw(arrays.arrays(np.float64, shape, elements=fractions))
 
@@ -75,7 +75,7 @@ def random_fractions(generator, *shape):
 
 
 @pytest.mark.parametrize("real", [torch.float64, torch.float32], ids=str)
-def test_it_converges_in_a_million_random_cells(real):
+def test_newton_converges_in_a_million_random_cells(real):
     some = np.random.default_rng(3)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -88,7 +88,7 @@ def test_it_converges_in_a_million_random_cells(real):
 
 
 @pytest.mark.parametrize("components", [1, 3])
-def test_what_does_not_converge_is_counted_and_placed(components):
+def test_substeps_without_convergence_are_counted_and_placed(components):
     case = make_case("hbv", cells=30, days=12, components=components, ties=False)
     messages = set()
     for backend in ("numba", "triton", "torch"):
@@ -110,7 +110,7 @@ def test_what_does_not_converge_is_counted_and_placed(components):
     assert "scheme='implicit:4'" in message
 
 
-def test_the_balance_closes_where_it_does_not_converge():
+def test_mass_is_conserved_where_newton_does_not_converge():
     case = make_case("hbv", cells=30, days=12, ties=False)
     outputs = ["runoff", "actual_evapotranspiration", "total_storage"]
     with pytest.warns(NotConverged):
@@ -124,7 +124,7 @@ def test_the_balance_closes_where_it_does_not_converge():
     torch.testing.assert_close(values["total_storage"][-1], end, rtol=0, atol=1e-9)
 
 
-def test_a_kink_that_newtons_method_runs_to_and_fro_across():
+def test_newton_converges_across_a_kink():
     """Capillary rise sets in within 2 mm of soil moisture, and takes half of a deep store."""
     parameters = {f.name: torch.tensor([f.bounds[0]]).double() for f in IMPROVED.parameters}
     parameters |= {"C": torch.tensor([0.95]).double(), "FC": torch.tensor([50.0]).double()}

@@ -49,7 +49,7 @@ def assert_all_close(results, expected, tolerance):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("delay", [0, 1])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_forward_and_gradients(backend, delay, seed):
+def test_routing_and_gradients_equal_the_loop(backend, delay, seed):
     case = problem(seed, days=3)
     expected = gradients("torch", *case, delay=delay)
     results = gradients(backend, *case, delay=delay, tile_days=2)
@@ -57,7 +57,7 @@ def test_forward_and_gradients(backend, delay, seed):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_float32(backend):
+def test_routing_in_single_precision_equals_the_loop(backend):
     case = problem(2, days=3)
     expected = gradients("torch", *case)
     results = gradients(
@@ -68,7 +68,7 @@ def test_float32(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_tiles_change_no_bit(backend):
+def test_time_tiles_of_routing_change_no_bit(backend):
     case = problem(3)
     expected = gradients(backend, *case, tile_days=3)
     for tile_days in (1, 3):
@@ -81,14 +81,14 @@ def test_tiles_change_no_bit(backend):
 
 @pytest.mark.parametrize("substeps", [1, 3])
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_other_substeps(backend, substeps):
+def test_routing_with_other_substeps_equals_the_loop(backend, substeps):
     case = problem(4, days=3)
     expected = gradients("torch", *case, substeps=substeps)
     results = gradients(backend, *case, substeps=substeps)
     assert_all_close(results, expected, 1e-10)
 
 
-def test_levels_of_several_programs(monkeypatch):
+def test_routing_of_levels_over_several_gpu_programs(monkeypatch):
     monkeypatch.setattr(route_triton, "ROUTE_BLOCK", 4)
     case = problem(6, days=3)
     assert np.diff(case[0].level_start).max() > 4
@@ -97,7 +97,7 @@ def test_levels_of_several_programs(monkeypatch):
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_threads_change_no_bit(threads):
+def test_threads_of_routing_change_no_bit(threads):
     case = problem(7, size=200)
     expected = gradients("numba", *case)
     before = torch.get_num_threads()
@@ -111,7 +111,7 @@ def test_threads_change_no_bit(threads):
 
 @pytest.mark.parametrize("backend", ["torch", *BACKENDS])
 @pytest.mark.parametrize("delay", [0, 1])
-def test_gradcheck(backend, delay):
+def test_gradcheck_of_routing(backend, delay):
     network, runoff, lag, reservoirs, storage = problem(11, days=2, size=9)
     assert network.sink.any()
     # away from lag 0, where differences would reach negative lags
@@ -127,7 +127,7 @@ def test_gradcheck(backend, delay):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("delay", [0, 1])
-def test_dot_product(backend, delay):
+def test_routing_adjoint_passes_the_dot_product_test(backend, delay):
     """Routing is linear in runoff and storage: <A x, w> = <x, A* w>, without the reference."""
     network, runoff, lag, reservoirs, storage = problem(13, days=3)
     runoff.requires_grad_(), storage.requires_grad_()
@@ -140,7 +140,7 @@ def test_dot_product(backend, delay):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_gradients_to_runoff_alone(backend):
+def test_routing_gradient_to_runoff_alone(backend):
     """Without a gradient to the lag nothing is kept, and the rest is the same to the last bit."""
     network, runoff, lag, reservoirs, storage = problem(14, days=3)
     runoff.requires_grad_()
@@ -152,7 +152,7 @@ def test_gradients_to_runoff_alone(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_unwritten_memory_is_never_read(backend, monkeypatch):
+def test_routing_never_reads_uninitialised_memory(backend, monkeypatch):
     case = problem(15, days=3)
     expected = gradients(backend, *case, tile_days=2)  # compiles before numpy is tampered with
 
@@ -176,7 +176,7 @@ def test_unwritten_memory_is_never_read(backend, monkeypatch):
     assert all(map(torch.equal, results, expected))
 
 
-def test_ddm30(data):
+def test_routing_on_the_global_ddm30_network(data):
     """A month on the global network."""
     xarray = pytest.importorskip("xarray")
     from gridhydro.domain.network import Network

@@ -33,7 +33,7 @@ print(json.dumps(found))
 """
 
 
-def test_ahead_of_time_compile_without_spills():
+def test_routing_kernels_compile_for_gpu_without_spills():
     pytest.importorskip("triton")
     environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
     done = subprocess.run(

@@ -34,14 +34,14 @@ def check(case, backend, storages=("all",), tolerance=None, **choices):
 
 @numba_or_triton
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_kernels_against_the_plain_loop(backend, scheme):
+def test_schemes_of_kernels_equal_the_plain_loop(backend, scheme):
     case = make_case("hbv", cells=23, days=5, components=3, dynamic=DYNAMIC, ties=False)
     check(case, backend, ("all", "auto", 3), outputs=SOME, scheme=scheme)
 
 
 @numba_or_triton
 @pytest.mark.parametrize("scheme", ["explicit:4", "implicit"])
-def test_single_precision(backend, scheme):
+def test_schemes_in_single_precision_equal_the_loop(backend, scheme):
     case = make_case("hbv", cells=40, days=6, ties=False).to(torch.float32)
     # Newton's method stops at 2e-6 of all water, which a part of it may feel ten times over
     tolerance = 5e-5 if scheme == "implicit" else None
@@ -49,7 +49,7 @@ def test_single_precision(backend, scheme):
 
 
 @numba_or_triton
-def test_every_component_and_no_forcing_gradient(backend):
+def test_implicit_scheme_with_separate_components_equals_the_loop(backend):
     case = make_case("hbv_improved", cells=9, days=3, components=16, ties=False)
     choices = dict(outputs=SOME, components="separate", forcing_gradient=False)
     check(case, backend, ("all", 2), scheme="implicit", **choices)
@@ -57,7 +57,7 @@ def test_every_component_and_no_forcing_gradient(backend):
 
 @numba_or_triton
 @pytest.mark.parametrize("scheme", ["explicit:2", "implicit"])
-def test_every_operation(backend, scheme):
+def test_every_operation_by_scheme_equals_the_loop(backend, scheme):
     case = make_case(TWO_STORE, cells=66, days=5, ties=False)
     check(case, backend, ("all", 3), scheme=scheme)
 
@@ -71,7 +71,7 @@ def test_implicit_adjoint_is_autograd_through_newtons_iterations(seed, days):
     check(case, "numba", ("auto",), 1e-6, outputs=SOME, scheme="implicit")
 
 
-def test_one_explicit_step_of_changes_is_the_step():
+def test_explicit_step_of_daily_changes_is_the_sequential_step():
     """A tendency made of the daily step's own changes."""
 
     class Changes(type(TWO_STORE)):
@@ -100,7 +100,7 @@ class Decay(Column):
 
 @pytest.mark.parametrize("name, order", [("explicit", 1), ("rk4", 4), ("implicit", 1)])
 @pytest.mark.parametrize("backend", ["torch", "numba", "triton"])
-def test_order_on_a_linear_store(name, order, backend):
+def test_order_of_convergence_on_a_linear_store(name, order, backend):
     rate, water, days = torch.tensor([0.7], dtype=torch.float64), 10.0, 3
     errors = []
     for substeps in (4, 8):
@@ -122,7 +122,7 @@ def test_order_on_a_linear_store(name, order, backend):
     assert abs(observed - order) < 0.15, observed
 
 
-def test_hbv_converges_to_the_same_from_both_sides():
+def test_explicit_and_implicit_hbv_converge_to_the_same():
     """Explicit and implicit Euler halve their errors with the sub-step, and meet."""
     case = make_case("hbv", cells=20, days=4, ties=False, seed=1)
     # a pulse at the start goes to the soil at once in one scheme, in halves in the other
@@ -155,7 +155,7 @@ def test_ten_thousand_substeps_have_a_gradient():
 
 
 @pytest.mark.parametrize("scheme", ["explicit:2", "implicit"])
-def test_a_gap_in_the_forcing_stays_in_its_cell(scheme):
+def test_forcing_gap_stays_in_its_cell_by_every_scheme(scheme):
     case = make_case("hbv", cells=70, days=6, ties=False)
     good, _ = simulate("hbv", case.forcing, case.parameters, outputs=SOME, scheme=scheme)
     case.forcing[0, 3, 17] = torch.nan
@@ -179,13 +179,13 @@ def test_a_gap_in_the_forcing_stays_in_its_cell(scheme):
         ("sequential:4", "one whole day.*'explicit:4'"),
     ],
 )
-def test_schemes_that_do_not_exist(scheme, message):
+def test_unknown_schemes_are_refused(scheme, message):
     case = make_case("hbv", cells=2, days=2)
     with pytest.raises(ValueError, match=message):
         simulate("hbv", case.forcing, case.parameters, scheme=scheme)
 
 
-def test_a_column_without_the_method_that_a_scheme_needs():
+def test_column_without_the_method_of_a_scheme_is_refused():
     class Daily(Column):
         name, states, forcings, parameters, fluxes = (
             "daily", Decay.states, Decay.forcings, Decay.parameters, Decay.fluxes[:1],
@@ -212,7 +212,7 @@ def test_a_tendency_must_give_each_state_and_flux():
             simulate(Leaky(), torch.zeros(1, 2, 3), {"rate": torch.ones(3)}, scheme=scheme)
 
 
-def test_states_are_stored_where_solving_again_costs_more():
+def test_checkpoint_interval_depends_on_the_cost_of_a_step():
     lanes, few, many = torch.empty(5, 1000), torch.empty(3, 730, 1000), torch.empty(3, 10**6, 1)
     assert checkpoint_interval("auto", few, lanes) == 32
     assert checkpoint_interval("auto", few, lanes, Scheme("explicit", 8)) == 4

@@ -11,7 +11,7 @@ OUTPUTS = ("runoff", "total_storage")
 @pytest.mark.parametrize("backend", ["numba", "triton"])
 # the implicit reference is differentiated through Newton's iterations, as far as they go
 @pytest.mark.parametrize("scheme, tolerance", [("explicit:3", 1e-9), ("implicit:2", 1e-6)])
-def test_fluxes_and_all_gradients(scheme, tolerance, backend):
+def test_schemes_with_networks_and_weights_equal_the_loop(scheme, tolerance, backend):
     torch.manual_seed(0)
     case = make_case("hbv_nn", cells=3, days=3, components=2, dynamic=("beta",), ties=False)
     weights = torch.softmax(torch.randn(3, 2, dtype=torch.float64), dim=-1)

@@ -42,7 +42,7 @@ def test_on_a_tie_the_second_argument_or_the_bound_wins(function, at, value, slo
     assert gradients(function, *at) == (value, slopes)
 
 
-def test_nan_comes_through_the_kinks():
+def test_nan_stays_nan_in_kinked_functions():
     nan = torch.tensor(torch.nan)
     with OneConvention():
         assert torch.clamp(nan, 0, 1).isnan() and nan.relu().isnan() and nan.abs().isnan()
@@ -95,7 +95,7 @@ OUTSIDE = {
 
 
 @pytest.mark.parametrize("what", OUTSIDE)
-def test_what_the_kernels_cannot_print_is_refused_by_file_and_line(what):
+def test_operations_outside_the_vocabulary_are_refused_by_file_and_line(what):
     step = OUTSIDE[what]
     line = step.__code__.co_firstlineno
     with pytest.raises(OutsideVocabulary) as refused:

@@ -8,7 +8,7 @@ import torch
 from gridhydro import Averages
 
 
-def test_monthly_means_are_those_of_pandas():
+def test_monthly_averages_equal_those_of_pandas():
     times = pd.date_range("2003-12-30", "2004-03-02")
     values = np.random.default_rng(0).normal(size=(len(times), 3))
     averages = Averages.monthly(times)
@@ -28,20 +28,20 @@ def test_unwanted_days_do_not_count_and_periods_may_be_empty():
     assert nothing.means(torch.ones(2, 4)).tolist() == [[0] * 4]
 
 
-def test_means_have_gradients():
+def test_averages_have_gradients():
     averages = Averages.of_labels([0, 0, -1, 1], 2)
     daily = torch.rand(4, 2, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(averages.means, daily)
 
 
-def test_what_does_not_fit_is_refused():
-    row, share = torch.tensor([0, 2], dtype=torch.int32), torch.ones(2, dtype=torch.float64)
+def test_wrong_averages_are_refused():
+    row, weight = torch.tensor([0, 2], dtype=torch.int32), torch.ones(2, dtype=torch.float64)
     with pytest.raises(ValueError, match="row of day 1 is 2: it lies from 0 to below 2"):
-        Averages(row, share, 2)
+        Averages(row, weight, 2)
     with pytest.raises(ValueError, match="weight of day 0 is nan"):
         Averages(row, torch.tensor([torch.nan, 1], dtype=torch.float64), 3)
     with pytest.raises(ValueError, match=r"int32 and their weights float64, not torch\.int64"):
-        Averages(row.long(), share, 3)
+        Averages(row.long(), weight, 3)
     with pytest.raises(ValueError, match=r"\(2,\) and \(3,\)"):
         Averages(row, torch.ones(3, dtype=torch.float64), 3)
     with pytest.raises(ValueError, match="day 1 has the label 5, of 2 periods"):

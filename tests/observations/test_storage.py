@@ -35,7 +35,7 @@ def observed(data):
     return StorageObservations.on(Tiles.of(domain), domain, read_grace(data(SAMPLE), domain=domain))
 
 
-def test_the_sample_on_the_amazon(data, observed):
+def test_observed_storage_of_the_amazon(data, observed):
     assert observed.values.shape == (231, 56)
     assert "231 solutions from 2002-04-05 to 2024-05-01 on 56 tiles, 0% missing" in repr(observed)
     # a whole tile of three by three source cells is about their mean, interpolated at its edges
@@ -54,8 +54,8 @@ def test_the_sample_on_the_amazon(data, observed):
     assert months.idxmax() in (4, 5) and months.idxmin() in (10, 11)
 
 
-def test_model_anomalies_are_those_of_plain_loops_over_days(observed):
-    """Solutions share days, have gaps and odd lengths; some lie outside the run."""
+def test_storage_anomalies_equal_those_of_plain_loops_over_days(observed):
+    """Solutions overlap, have gaps and odd lengths; some lie outside the run."""
     times = pd.date_range("2003-01-01", "2015-05-10")
     windows = observed.windows(times)
     assert windows.covered.sum() < len(observed.start)
@@ -77,7 +77,7 @@ def test_model_anomalies_are_those_of_plain_loops_over_days(observed):
     np.testing.assert_allclose(own[inside].mean(0), 0, atol=1e-9)
 
 
-def test_a_model_that_holds_what_was_observed_fits():
+def test_simulated_anomalies_of_the_observed_storage_equal_the_observed():
     """Missing values take their solution out of both means, so no offset is left."""
     months = pd.date_range("2001-01-01", "2003-12-01", freq="MS").to_numpy("datetime64[D]")
     start, end = months[:-1], months[1:]
@@ -91,13 +91,13 @@ def test_a_model_that_holds_what_was_observed_fits():
     windows = observations.windows(times)
     daily = truth[np.searchsorted(start, times.to_numpy(), side="right") - 1]
     model = observations.anomalies(windows.averages.means(torch.from_numpy(daily)), windows)
-    seen = torch.from_numpy(np.isfinite(values))
+    known = torch.from_numpy(np.isfinite(values))
     observed = observations.observed(windows)
-    np.testing.assert_allclose(model[seen], observed[seen], rtol=1e-9, atol=1e-9)
-    assert observed[~seen].isnan().all() and model.isfinite().all()
+    np.testing.assert_allclose(model[known], observed[known], rtol=1e-9, atol=1e-9)
+    assert observed[~known].isnan().all() and model.isfinite().all()
 
 
-def test_gradients():
+def test_gradcheck_of_storage_anomalies():
     days = np.array(["2004-01-01", "2004-01-11", "2004-01-06", "2004-02-01"], "datetime64[D]")
     end = np.array(["2004-01-11", "2004-01-21", "2004-01-16", "2004-02-11"], "datetime64[D]")
     tiles = Tiles.of(raster(0.0, 0.0, (3, 6), 1.0))
@@ -125,7 +125,7 @@ def test_gradients():
     assert single.dtype == torch.float32
 
 
-def test_sea_in_a_tile():
+def test_observed_storage_of_tiles_with_sea():
     """Cells without data are left out; a tile needs data on half of it."""
     domain = raster(0.0, 0.0, (3, 6), 1.0)
     lat, lon = np.arange(-0.5, 4), np.arange(-0.5, 7)
@@ -157,7 +157,7 @@ def test_sea_in_a_tile():
         StorageObservations.on(Tiles.of(far), far, twsa)
 
 
-def test_basins(data):
+def test_observed_storage_of_lumped_basins(data):
     twsa = read_grace(data("camels_us_400/grace_twsa.nc"))
     names = ["14400000", "01022500"]
     domain = Domain.of_basins([700.0, 574.0], names)
@@ -176,7 +176,7 @@ def test_basins(data):
         StorageObservations.on(tiles, domain, raster_twsa)
 
 
-def test_what_a_run_does_not_reach(observed):
+def test_storage_outside_the_run_is_refused(observed):
     with pytest.raises(ValueError, match=r"no solution .* lies within the run from 1990-01-01"):
         observed.windows(pd.date_range("1990-01-01", "1991-12-31"))
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""Training on outputs of the column other than discharge: gaps, units, weights, sites, rasters."""
+"""Training on outputs of the column other than discharge: gaps, units, weights, gauges, rasters."""
 
 from functools import cache
 
@@ -61,30 +61,30 @@ def test_soil_wetness_is_learned_without_discharge(batches, loss):
     assert run.about["targets"] == [kept] and run.about["fitted"] == ["soil_wetness"]
 
 
-def test_scores_are_those_of_the_series():
+def test_target_scores_are_those_of_the_series():
     observed = wetness().sel(time=DAYS)
     run = fit([gh.Target("soil_wetness", observed)], epochs=1)
     table = run.evaluate_target(gh.Target("soil_wetness", observed), PERIOD).set_index("gauge")
     simulated = run.simulate(outputs=["soil_wetness"])["soil_wetness"].sel(time=DAYS)
-    site = observed["gauge"].values[2]
-    s, o = (v.sel(gauge=site).values.astype(float) for v in (simulated, observed))
-    assert table.loc[site, "bias"] == pytest.approx((s - o).mean(), rel=1e-5)
-    assert table.loc[site, "rmse"] == pytest.approx(np.sqrt(((s - o) ** 2).mean()), rel=1e-5)
+    gauge = observed["gauge"].values[2]
+    s, o = (v.sel(gauge=gauge).values.astype(float) for v in (simulated, observed))
+    assert table.loc[gauge, "bias"] == pytest.approx((s - o).mean(), rel=1e-5)
+    assert table.loc[gauge, "rmse"] == pytest.approx(np.sqrt(((s - o) ** 2).mean()), rel=1e-5)
     spread = np.sqrt((((s - s.mean()) - (o - o.mean())) ** 2).mean())
-    assert table.loc[site, "ubrmse"] == pytest.approx(spread, rel=1e-5)
-    assert table.loc[site, "correlation"] == pytest.approx(np.corrcoef(s, o)[0, 1], rel=1e-5)
-    assert table.loc[site, "days"] == len(o) and table.loc[site, "unit"] == "1"
+    assert table.loc[gauge, "ubrmse"] == pytest.approx(spread, rel=1e-5)
+    assert table.loc[gauge, "correlation"] == pytest.approx(np.corrcoef(s, o)[0, 1], rel=1e-5)
+    assert table.loc[gauge, "days"] == len(o) and table.loc[gauge, "unit"] == "1"
 
 
 @pytest.mark.parametrize("batches", [None, BATCHES], ids=["whole", "minibatches"])
-def test_gaps_have_no_say(batches):
+def test_gaps_of_a_target_do_not_count(batches):
     observed = wetness()
     gaps = observed.copy()
     gaps[40:70], gaps[:, 1] = np.nan, np.nan
     dropped = observed.isel(time=[*range(40), *range(70, observed.sizes["time"])])
     dropped = dropped.drop_isel(gauge=1)
-    site = str(observed["gauge"].values[1])
-    split = gh.splits.hold_out(observed["gauge"].values, [site], PERIOD)
+    gauge = str(observed["gauge"].values[1])
+    split = gh.splits.hold_out(observed["gauge"].values, [gauge], PERIOD)
     runs = [
         fit([gh.Target("soil_wetness", o)], batches=batches, period=split)
         for o in (gaps, dropped, dropped.to_pandas())
@@ -95,7 +95,7 @@ def test_gaps_have_no_say(batches):
 
 
 @pytest.mark.parametrize("batches", [None, BATCHES], ids=["whole", "minibatches"])
-def test_a_site_held_out_has_no_say(batches):
+def test_gauge_held_out_does_not_count_in_a_target(batches):
     observed = wetness()
     other = observed.copy()
     other[:, 0] = 0.77
@@ -108,7 +108,7 @@ def test_a_site_held_out_has_no_say(batches):
     assert torch.equal(weights(runs[0]), weights(runs[1]))
 
 
-def test_units_are_converted_and_scale_and_offset_undone():
+def test_target_units_scale_and_offset_are_converted():
     observed = wetness()
     plain = fit([gh.Target("soil_wetness", observed)])
     percent = (observed * 100).assign_attrs(units="%")
@@ -126,7 +126,7 @@ def test_units_are_converted_and_scale_and_offset_undone():
     assert set(table["unit"]) == {"m3 m-3"}
 
 
-def test_parts_are_meaned_by_their_weights():
+def test_target_losses_are_averaged_by_their_weights():
     series = truth("soil_wetness", "actual_evapotranspiration")
     targets = [
         gh.Target("soil_wetness", series["soil_wetness"], weight=3, loss="nse"),
@@ -137,7 +137,7 @@ def test_parts_are_meaned_by_their_weights():
     assert row["loss"] == pytest.approx(parts / 5, rel=1e-5)
 
 
-def test_a_site_may_have_a_target_only():
+def test_gauge_may_have_a_target_without_discharge():
     observed, discharge = wetness(), basins().discharge.copy()
     discharge[:, 0] = np.nan
     fit([gh.Target("soil_wetness", observed)], discharge, epochs=1)
@@ -148,7 +148,7 @@ def test_a_site_may_have_a_target_only():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_target_seen_in_few_days_is_a_part_of_few_minibatches(seed):
+def test_target_observed_on_few_days_is_in_few_minibatches(seed):
     observed = wetness()
     last = observed.where(observed["time"] >= observed["time"].sel(time=PERIOD[1])[-30])
     run = fit(
@@ -162,7 +162,7 @@ def test_a_target_seen_in_few_days_is_a_part_of_few_minibatches(seed):
     assert run.history["discharge"].notna().all()
 
 
-def test_a_part_in_which_nothing_varies_does_not_take_the_others_with_it():
+def test_constant_target_does_not_stop_the_others():
     """Snow in summer: KGE has nothing to compare, discharge goes on being learned."""
     summer = ("2001-06", "2001-08")
     snow = truth("snow_water_equivalent")["snow_water_equivalent"]
@@ -184,7 +184,7 @@ def test_a_part_in_which_nothing_varies_does_not_take_the_others_with_it():
         fit([target], basins().discharge)
 
 
-def test_scales_are_found_by_the_names_of_sites():
+def test_target_scales_are_matched_by_gauge_names():
     observed = wetness()
     porosity = xr.DataArray(
         np.linspace(0.3, 0.5, observed.sizes["gauge"]), {"gauge": observed["gauge"]}
@@ -202,13 +202,13 @@ def direct_errors(run):
     return run.evaluate_target(gh.Target("soil_wetness", wetness()), PERIOD)["rmse"]
 
 
-def test_rates_that_are_means_of_many_days_are_pointed_out():
+def test_target_rates_of_many_days_are_warned_of():
     observed = truth("actual_evapotranspiration")["actual_evapotranspiration"]
     with pytest.warns(UserWarning, match="observed every 8 days"):
         fit([gh.Target("actual_evapotranspiration", observed[::8])], epochs=1)
 
 
-def test_scores_say_what_was_trained_on():
+def test_target_scores_say_which_gauges_were_trained_on():
     observed = wetness()
     target, out = gh.Target("soil_wetness", observed), str(observed["gauge"].values[3])
     run = fit([target], period=gh.splits.hold_out(observed["gauge"].values, [out], PERIOD))
@@ -230,7 +230,7 @@ def raster_run(targets, discharge=None, **options):
     )
 
 
-def test_cells_of_a_raster():
+def test_target_on_cells_of_a_raster():
     discharge = small_world()[3]
     same = dict(period=RASTER_PERIOD, epochs=0, spinup=0)
     hidden = gh.train(small_model(fixed=HIDDEN), small_world()[2], discharge, **same)
@@ -240,8 +240,8 @@ def test_cells_of_a_raster():
     alone = raster_run([target], epochs=25, optimizer=gh.Optimizer(learning_rate=0.02))
     assert alone.history["loss"].iloc[-1] < 0.5 * alone.history["loss"].iloc[0]
     table = alone.evaluate_target(target, RASTER_PERIOD)
-    seen = int(observed.notnull().any("time").sum())
-    assert len(table) == seen < alone.model.domain.size
+    observed_cells = int(observed.notnull().any("time").sum())
+    assert len(table) == observed_cells < alone.model.domain.size
     assert table["cell"].str.contains("row").all()
     # rivers, which nothing asks for, are left out: the cells' own runs are the same
     domain, _, forcing, _ = small_world()
@@ -258,10 +258,10 @@ def test_cells_of_a_raster():
         raster_run([target], period=gh.splits.hold_out(gauges, gauges[:1], RASTER_PERIOD))
     # a map of part of the domain: the other cells are not observed
     part = gh.Target("soil_wetness", observed.isel(x=slice(0, observed.sizes["x"] // 2)))
-    assert 0 < len(alone.evaluate_target(part, RASTER_PERIOD)) < seen
+    assert 0 < len(alone.evaluate_target(part, RASTER_PERIOD)) < observed_cells
 
 
-def test_resumed_training_equals_an_unbroken_one(tmp_path):
+def test_resumed_training_on_a_target_equals_an_unbroken_one(tmp_path):
     target = gh.Target("soil_wetness", wetness())
     unbroken = fit([target], epochs=4, batches=BATCHES)
     fit([target], epochs=4, batches=BATCHES, checkpoints=tmp_path / "a")
@@ -307,12 +307,12 @@ def changed(**changes):
         ("soil_wetness", lambda o: o.rename(time="day"), "need the dimension 'time'"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_refused(name, change, message):
+def test_wrong_target_observations_are_refused(name, change, message):
     with pytest.raises(ValueError, match=message):
         fit([gh.Target(name, change(wetness()))])
 
 
-def test_targets_are_refused_where_they_make_no_sense():
+def test_wrong_target_options_are_refused():
     observed = wetness()
     with pytest.raises(ValueError, match="above 0"):
         gh.Target("soil_wetness", observed, weight=0)

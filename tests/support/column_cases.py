@@ -1,4 +1,4 @@
-"""What the tests of the column kernels share: inputs full of ties, a run with gradients, scales.
+"""Cases for the tests of the column kernels: inputs full of ties, a run with gradients, scales.
 
 A tie that rounding can break has no right answer, so in the cells with ties every number is a
 small multiple of a power of two: sums, products and reciprocals of them are exact everywhere.

@@ -55,7 +55,7 @@ def monthly(world, values, where):
     return np.array([values[month == m][:, where].mean() for m in range(1, 13)])
 
 
-def test_the_basin_is_the_amazon(world):
+def test_synthetic_basin_is_the_amazon(world):
     domain = world.domain
     assert domain.size == 1946
     assert domain.shape == (60, 72)
@@ -86,7 +86,7 @@ def test_gauges_are_on_large_rivers(world):
         assert cell == lower
 
 
-def test_climate_is_plausible(world):
+def test_climate_of_the_amazon_is_plausible(world):
     series, domain = world.weather, world.domain
     assert set(series) == set(VARIABLES)
     assert all(v.dtype == np.float32 and np.isfinite(v).all() for v in series.values())
@@ -169,7 +169,7 @@ def test_pet_error_is_a_fraction_that_varies(world):
     assert 0.02 < fraction.mean() < 0.15
 
 
-def test_files_are_read_by_the_readers(world, out):
+def test_synthetic_files_are_read_by_the_readers(world, out):
     domain = Domain.from_file(out / "domain.nc")
     assert np.array_equal(domain.network.downstream, world.domain.network.downstream)
     assert list(domain.gauges.index) == list(world.gauges.index)
@@ -207,7 +207,7 @@ def test_files_are_read_by_the_readers(world, out):
     assert (dates["time_end"] > dates["time_start"]).all()
 
 
-def test_a_seed_is_a_world(world, folder):
+def test_amazon_is_determined_by_its_seed(world, folder):
     again = make_amazon(folder, years=YEARS)
     for name, values in world.weather.items():
         assert np.array_equal(values, again.weather[name]), name
@@ -274,7 +274,7 @@ def test_smooth_days_have_unit_variance_and_reach():
     assert abs(np.mean(field[:, 0, 0] * field[:, -1, -1])) < 0.1
 
 
-def test_rounded_keeps_four_digits():
+def test_rounded_keeps_four_significant_digits():
     values = np.float32([-273.15, -1e-3, 0, 1 / 3, 98765.4, 1.9999999])
     assert rounded(values) == pytest.approx(values, rel=1 / 8192)
     assert not (rounded(values).view(np.uint32) & 0x7FF).any()

@@ -89,7 +89,7 @@ def test_truth_is_in_bounds_and_varies_with_attributes(world, inside):
         assert 0.4 < max(shown) < 0.999, name
 
 
-def test_climate_is_plausible(world, inside):
+def test_climate_of_the_catchment_is_plausible(world, inside):
     time = world.forcing.time.dt
     rain = world.forcing.precipitation.values[:, inside]
     annual = rain.mean(0) * 365.25
@@ -138,7 +138,7 @@ def test_true_model_gives_plausible_runoff_and_snow(world, inside):
     assert (snow[210:240] < 1).all()  # none in August
 
 
-def test_a_seed_is_a_world(world):
+def test_catchment_is_determined_by_its_seed(world):
     again, other = make_catchment(), make_catchment(seed=8, years=1)
     for one, two in zip(rasters(world), rasters(again), strict=True):
         xr.testing.assert_identical(one, two)

@@ -40,7 +40,7 @@ def test_training_brings_the_maps_nearer_to_the_truth(result, tmp_path):
     assert not set(KNOWN) & set(after.index)
 
 
-def test_everything_is_written_and_opens_with_units_and_crs(result):
+def test_demo_writes_files_with_units_and_crs(result):
     out, run, scores, recovery = result
     pd.testing.assert_frame_equal(pd.read_csv(out / "metrics.csv"), scores.reset_index(drop=True))
     assert list(pd.read_csv(out / "recovery.csv")["parameter"]) == list(recovery["parameter"])
@@ -61,7 +61,7 @@ def test_everything_is_written_and_opens_with_units_and_crs(result):
     assert load_file(out / "model.safetensors")
 
 
-def test_the_report_says_that_nothing_is_measured(result):
+def test_demo_report_says_that_nothing_is_measured(result):
     out, run, scores, recovery = result
     text = report(out, run, scores, recovery)
     assert "nothing in it is measured" in text

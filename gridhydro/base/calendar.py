@@ -125,7 +125,10 @@ def steps_of_days(times: pd.DatetimeIndex, where) -> tuple[pd.Timestamp, int, in
 
 
 def counted(values, attrs: Mapping[str, str], where) -> np.ndarray:
-    """datetime64[ns] from numbers that count from a date, by the `units` and `calendar` of CF."""
+    """datetime64[ns] from numbers that count from a date, by the `units` and `calendar` of CF.
+
+    ValueError for missing dates and units that are no count from a date.
+    """
     values = np.asarray(values, np.float64)
     if not np.isfinite(values).all():
         raise ValueError(f"{where} has missing dates: leave them out")
@@ -151,7 +154,10 @@ def written(texts: Iterable, *, day_only: bool = False) -> pd.DatetimeIndex:
 
 
 def of_table(index: pd.Index, where) -> pd.DatetimeIndex:
-    """The dates of a table's index, or of texts in it that are written year first."""
+    """The dates of a table's index, or of texts in it that are written year first.
+
+    ValueError for any other index.
+    """
     if isinstance(index, pd.DatetimeIndex) or not len(index):
         return dates(pd.DatetimeIndex(index), where)
     texts = all(isinstance(day, str) for day in index)

@@ -61,7 +61,10 @@ def new_folder(folder: str | Path) -> Iterator[Path]:
 
 
 def writable(folder: Path) -> None:
-    """Make a folder and see that files can be written there, before work is put into it."""
+    """Make a folder and see that files can be written there, before work is put into it.
+
+    OSError if not.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".probe.{os.getpid()}"

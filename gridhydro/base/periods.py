@@ -32,7 +32,10 @@ def ends(period, what: str = "period") -> tuple[pd.Timestamp, pd.Timestamp]:
 
 
 def as_texts(period, what: str = "period") -> Period:
-    """Both ends as they were written, to be kept; dates and Timestamps become days."""
+    """Both ends as they were written, to be kept; dates and Timestamps become days.
+
+    ValueError if it is no period.
+    """
     try:
         given = () if isinstance(period, str) else tuple(period)
     except TypeError:
@@ -91,6 +94,7 @@ def common_days(days: Mapping[str, pd.DatetimeIndex], period, where) -> pd.Datet
     """The days of the period, which every gauge must have, or without one those that all have.
 
     `days` are daily, by gauge; `where` names the file of each.
+    ValueError if they have no day in common.
     """
     if period is not None:
         for gauge, own in days.items():

@@ -73,6 +73,7 @@ def takes_run(parser: Parser) -> None:
 
 
 def takes_period(parser: Parser, otherwise: str) -> None:
+    """The option of a period to evaluate or simulate."""
     parser.add_argument(
         "--period", nargs=2, metavar=("FIRST", "LAST"),
         help=f"first and last day, month or year, such as 1993 1993; {otherwise} if left out",
@@ -80,6 +81,7 @@ def takes_period(parser: Parser, otherwise: str) -> None:
 
 
 def takes_device(parser: Parser) -> None:
+    """The option of the device."""
     parser.add_argument(
         "--device", help="cpu, cuda or cuda:1; cuda if left out and there is such a device"
     )

@@ -12,7 +12,10 @@ COLUMNS: dict[str, Column] = {
 
 
 def column(name: str | Column) -> Column:
-    """The column model called `name`; a column passes through."""
+    """The column model called `name`; a column passes through.
+
+    ValueError if there is none of this name, TypeError for a column without a step.
+    """
     if isinstance(name, Column):
         if not any(_writes(name, method) for method in ("step", "tendency")):
             raise TypeError(f"the column {type(name).__name__} has no step(s, x, p): write one day")

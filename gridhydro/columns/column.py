@@ -149,9 +149,11 @@ class Column:
     advance: Callable | None = None
 
     def step(self, s: SimpleNamespace, x: SimpleNamespace, p: SimpleNamespace):
+        """States at the end of a day and fluxes of the day, each a dict by name."""
         raise TypeError(f"the column {type(self).__name__} has no step(s, x, p): write one day")
 
     def tendency(self, s: SimpleNamespace, x: SimpleNamespace, p: SimpleNamespace, dt: float):
+        """Rates of change of the states, unit d-1, and fluxes; `dt` is the sub-step in days."""
         raise TypeError(
             f"the column {type(self).__name__} has no tendency(s, x, p, dt): write its rates of "
             "change, or choose the scheme 'sequential'"

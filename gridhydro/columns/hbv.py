@@ -14,6 +14,8 @@ DRY = 1e-6
 
 
 class HBV(Column):
+    """The evolved HBV with 14 parameters; sources of its equations at the head of the file."""
+
     name = "hbv"
     states = fields(
         "snowpack mm = 0.001: frozen water in the snow pack",
@@ -68,6 +70,7 @@ class HBV(Column):
         return p.FC
 
     def step(self, s, x, p):
+        """One day, operator after operator: snow, soil, upper zone, lower zone."""
         rainfall, snowfall, thaw, frost = _weather(x, p)
 
         snowpack = s.snowpack + snowfall
@@ -123,6 +126,7 @@ class HBV(Column):
         return liquid * wetness
 
     def tendency(self, s, x, p, dt):
+        """All processes at once from the same states; `dt` in days limits what a store gives."""
         rainfall, snowfall, thaw, frost = _weather(x, p)
         # on a tie the second argument wins: an empty store on a day without melt has no slope
         melt = torch.minimum(s.snowpack / dt, thaw)
@@ -169,6 +173,7 @@ class HBVImproved(HBV):
     )
 
     def rise_below(self, p):
+        """Soil moisture below which water rises from the lower zone, mm: NDC of field capacity."""
         return p.NDC * p.FC
 
 

@@ -19,6 +19,8 @@ TINY = 1e-12
 
 
 class HydroPy(Column):
+    """The vertical water balance of HydroPy 1.0.2; sources at the head of the file."""
+
     name = "hydropy"
     states = fields(
         "snowpack mm: frozen water in the snow pack",
@@ -79,6 +81,7 @@ class HydroPy(Column):
     )
 
     def step(self, s, x, p):
+        """One day in HydroPy's order: snow, skin and canopy, root zone, surface and groundwater."""
         pet, frozen = x.potential_evapotranspiration, x.temperature < 0
         vegetation = torch.minimum(torch.clamp(x.vegetation_fraction, min=0), 1 - p.water_fraction)
         bare = 1 - p.water_fraction - vegetation
@@ -222,4 +225,5 @@ class HydroPyRamp(HydroPy):
     RAMP = 0.01
 
     def drains(self, wetness, p):
+        """Fraction of the drainage, 0 to 1, that sets in over `RAMP` of soil wetness."""
         return torch.clamp((wetness - p.drainage_low) / self.RAMP, min=0, max=1)

@@ -29,7 +29,12 @@ GAUGES = ("gauges", "gauge_table", "grdc")
 
 @dataclass(frozen=True)
 class Gauges:
-    """table: name, x and y or lon and lat, area_km2; discharge: days by gauges, m3 s-1."""
+    """Gauges of a domain file.
+
+    table      name, x and y or lon and lat, area_km2
+    discharge  days by gauges, m3 s-1
+    place      file and section, for messages
+    """
 
     table: pd.DataFrame
     discharge: pd.DataFrame
@@ -37,6 +42,7 @@ class Gauges:
 
     @property
     def names(self) -> list[str]:
+        """Names of the gauges."""
         return [str(name) for name in self.table["name"]]
 
 

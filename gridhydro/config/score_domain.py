@@ -19,7 +19,10 @@ from gridhydro.model.run_figures import FEW
 
 
 def load_run(folder: str | Path, data: str | Path | None = None) -> tuple[Run | Ensemble, Setup]:
-    """A finished run, or an ensemble of them, with the input it was trained on."""
+    """A finished run, or an ensemble of them, with the input it was trained on.
+
+    FileNotFoundError if the folder has no domain file.
+    """
     folder = Path(folder)
     members = seeds_of(folder)
     if members:

@@ -31,6 +31,7 @@ def train_weights(
     Returns, and writes to weights.csv and a figure, the medians over gauges and over tiles:
     storage_weight, period, gauge_use, discharge_nse, storage_nse, storage_correlation,
     storage_rmse (mm).
+    ValueError without [grace].
     """
     weights = [fraction("storage_weight", weight) for weight in weights]
     out, tables = Path(out), []

@@ -29,6 +29,7 @@ class Coding:
 
     @property
     def known(self) -> tuple[int, ...]:
+        """All codes that the coding has."""
         return (*self.clockwise, *self.ends, *self.missing)
 
 

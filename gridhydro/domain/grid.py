@@ -29,10 +29,12 @@ class Grid:
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Number of rows and of columns."""
         return self.y.size, self.x.size
 
     @property
     def geographic(self) -> bool:
+        """Whether x and y are longitude and latitude."""
         return self.crs.is_geographic
 
     @property
@@ -90,7 +92,10 @@ def spacing(axis: np.ndarray) -> float:
 
 
 def spatial_dims(raster) -> tuple[str, str]:
-    """The names of the row and the column dimension of a DataArray or Dataset."""
+    """The names of the row and the column dimension of a DataArray or Dataset.
+
+    ValueError if they have other names than those known.
+    """
     for names in (*_AXES, *_STANDARD):
         if set(names) <= set(raster.dims):
             return names
@@ -146,7 +151,10 @@ def _read_axis(raster, dim) -> np.ndarray:
 
 
 def read_crs(raster, crs=None) -> pyproj.CRS:
-    """The reference system given, or the raster's own, or WGS84 for latitude and longitude."""
+    """The reference system given, or the raster's own, or WGS84 for latitude and longitude.
+
+    ValueError if none of these is there, or PROJ does not know it.
+    """
     if crs is not None:
         try:
             return pyproj.CRS.from_user_input(crs)

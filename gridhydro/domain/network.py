@@ -86,7 +86,10 @@ class Network:
         return np.flatnonzero(self.downstream < 0)
 
     def accumulate(self, values) -> np.ndarray:
-        """Sum of `values` (..., N) over each cell and everything upstream of it, same shape."""
+        """Sum of `values` (..., N) over each cell and everything upstream of it, same shape.
+
+        ValueError if `values` are not of N cells.
+        """
         values = np.array(values)
         if values.shape[-1:] != (self.size,):
             raise ValueError(

@@ -50,7 +50,10 @@ def matching(raster, grid, name="raster") -> tuple[np.ndarray, np.ndarray]:
 
 
 def on_grid(raster, grid, name="raster") -> np.ndarray:
-    """Values (..., rows, cols) of a raster that covers `grid`; arrays are taken as they are."""
+    """Values (..., rows, cols) of a raster that covers `grid`; arrays are taken as they are.
+
+    ValueError if it does not cover the grid, or an array has another shape.
+    """
     if not isinstance(raster, xr.DataArray):
         values = np.asarray(raster)
         if values.shape[-2:] != grid.shape:

@@ -112,7 +112,10 @@ def regrid(domain, dataset, method: str = "linear", gaps: bool = False):
 
 def stencil(domain, source, method, gaps=False):
     """Four neighbours of every cell in the source, (4, N) rows, columns and weights; with gaps no
-    weight where it does not reach."""
+    weight where it does not reach.
+
+    ValueError naming the first cell that the source does not cover, if gaps are not allowed.
+    """
     grid = read_grid(source, crs_or(source, domain.crs))
     x, y = transform(domain.x[domain.col], domain.y[domain.row], domain.crs, grid.crs)
     row = find(grid.y, y)

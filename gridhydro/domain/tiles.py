@@ -69,7 +69,10 @@ class Tiles:
 
     @classmethod
     def of_basins(cls, domain: Domain) -> Tiles:
-        """A tile for every basin of a lumped domain, named as the basin is."""
+        """A tile for every basin of a lumped domain, named as the basin is.
+
+        ValueError for a raster.
+        """
         if not domain.lumped:
             raise ValueError("the domain is a raster: use Tiles.of")
         names = np.array(domain.gauges.index, dtype=str)
@@ -98,6 +101,7 @@ class Tiles:
         """Means over the tiles (R, K) of values (R, N), with gradients; a row alone: (N,) -> (K,).
 
         Cells outside all tiles do not matter unless they are NaN or infinite in a tile's row.
+        ValueError for values of another number of cells.
         """
         if values.shape[-1] != self.matrix.shape[1] or values.ndim not in (1, 2):
             raise ValueError(

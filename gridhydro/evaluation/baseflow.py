@@ -50,6 +50,7 @@ def flow_fraction(part, discharge):
 
     The baseflow index of a model that knows its own baseflow. Days without either count nowhere;
     NaN where nothing flows.
+    ValueError for another shape.
     """
     some, flow = np.asarray(part, float), np.asarray(discharge, float)
     if some.shape != flow.shape:

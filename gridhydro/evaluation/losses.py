@@ -96,7 +96,10 @@ LOSSES: dict[str, Callable] = {
 
 
 def loss(name: str | Callable) -> Callable:
-    """The loss called `name`; a function passes through."""
+    """The loss called `name`; a function passes through.
+
+    ValueError, with all names, if there is none of this name.
+    """
     if callable(name):
         return name
     if name not in LOSSES:

@@ -44,6 +44,7 @@ def cdf(
             if left out
     limits  of the axis: -0.5 to 1 for efficiencies, else the middle 96 % of all; the fractions that
             lie beyond stand in the legend. Those without a score are left out and counted there
+    ValueError if there is no such score.
     """
     scores, what = {}, place_of(next(iter(tables.values())))
     unit = unit or _unit_of(metric, *tables.values())
@@ -125,6 +126,7 @@ def score_map(longitude, latitude, table: pd.DataFrame, metric: str = "nse", uni
     """Map of one score; positions as Series by gauge, or in the order of the rows of the table.
 
     Efficiencies from 0 to 1, biases diverge from 0.
+    ValueError for a row without a position.
     """
     place = []
     for name, given in (("longitude", longitude), ("latitude", latitude)):
@@ -168,6 +170,7 @@ def against(simulated: pd.Series, reference: pd.Series, long_name: str, unit: st
     """Simulated over reference, a point for each gauge of both, with the line of equality.
 
     The title tells correlation, root mean square error and the number of gauges.
+    ValueError if no gauge has both.
     """
     both = pd.concat(
         [simulated.rename(index=str), reference.rename(index=str)],

@@ -40,6 +40,7 @@ def parameter_maps(
 
     truth  the true values, name -> (N,): drawn beside the learned with the same colours, and the
            correlation of both in the title
+    ValueError for lumped basins.
     """
     if domain.lumped:
         raise ValueError("lumped basins have no maps: plot their parameters as a table")

@@ -19,7 +19,10 @@ _KEYS = (*PLACES, "period", "gauge_use", "target", "unit", "lon", "lat", "days",
 
 
 def place_of(table: pd.DataFrame, whose: str = "") -> str:
-    """The column that names what each row is of: gauge, tile or cell."""
+    """The column that names what each row is of: gauge, tile or cell.
+
+    ValueError without such a column.
+    """
     for name in PLACES:
         if name in table:
             return name

@@ -19,6 +19,7 @@ def attribute_values(domain: Domain, attributes, names=None) -> dict[str, np.nda
     For lumped basins a Dataset holds (gauge) variables and a table is indexed by basin; a variable
     of texts (classes) becomes one attribute for each class, 1 where the basin is of it. `names`
     chooses attributes, by these names or by those of a trained network, one for each class.
+    ValueError naming attributes that are not there, or if none has a value for every cell.
     """
     if attributes is None or not len(attributes):
         raise ValueError(

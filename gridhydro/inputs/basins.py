@@ -119,7 +119,10 @@ def of_dataset(
 
 
 def filled_for(domain: Domain, attributes: dict, trained: Sequence[str] | None) -> dict:
-    """Attributes name -> (N,) with gaps filled from the basins to be trained on; None: all."""
+    """Attributes name -> (N,) with gaps filled from the basins to be trained on; None: all.
+
+    ValueError for a basin that is not there.
+    """
     if trained is None:
         return without_gaps(attributes)
     known = {name: place for place, name in enumerate(domain.gauges.index)}
@@ -157,7 +160,10 @@ def with_pet(found: xr.Dataset, column: Column, method: str = "oudin") -> xr.Dat
 
 
 def lumped_domain(basins: xr.Dataset) -> Domain:
-    """The domain of a basins Dataset: a cell for each gauge, with its area and place."""
+    """The domain of a basins Dataset: a cell for each gauge, with its area and place.
+
+    ValueError without gauges and their areas.
+    """
     if "gauge" not in basins.dims or "area" not in basins.coords:
         raise ValueError(
             "a basins Dataset has the dimension 'gauge' and the coordinate 'area' in km2: read it "

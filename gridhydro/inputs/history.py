@@ -152,6 +152,7 @@ def of_others(
     """The history of other cells for a network that was trained with the one `known`.
 
     forcing  their forcing, read where it has days of that period; else `given` has to have it too
+    ValueError naming the series that the network reads and that are not given.
     """
     if isinstance(given, History):
         return given.matching(known)

@@ -15,7 +15,10 @@ CELL = "cell"  # the dimension of what is of the domain's cells already
 
 
 def by_name(domain: Domain, series) -> dict[str, xr.DataArray]:
-    """Every series with a value for each cell, by name."""
+    """Every series with a value for each cell, by name.
+
+    ValueError for a name given twice and for anything but a Dataset.
+    """
     found: dict[str, xr.DataArray] = {}
     for one in [series] if isinstance(series, xr.Dataset | Forcing) else series:
         if isinstance(one, Forcing):
@@ -35,7 +38,10 @@ def by_name(domain: Domain, series) -> dict[str, xr.DataArray]:
 
 
 def unit_of(array: xr.DataArray) -> str:
-    """The unit in which a series is kept: ours where it is known, else its own."""
+    """The unit in which a series is kept: ours where it is known, else its own.
+
+    ValueError without units.
+    """
     if array.name in SERIES:
         return SERIES[array.name].unit
     unit = str(array.attrs.get("units", "")).strip()
@@ -48,7 +54,10 @@ def unit_of(array: xr.DataArray) -> str:
 
 
 def daily(domain: Domain, array: xr.DataArray, unit: str, days) -> np.ndarray:
-    """A series (D, N) on the days of the history, NaN where it has none."""
+    """A series (D, N) on the days of the history, NaN where it has none.
+
+    ValueError if it has none of these days.
+    """
     name, series = array.name, f"the series '{array.name}'"
     times = calendar.dates(array["time"], series).floor("D")
     place = days.get_indexer(times)

@@ -99,7 +99,10 @@ class LandSurface:
         )
 
     def daily(self, times, latitude=None, melt: str = "temporal") -> dict[str, np.ndarray]:
-        """As `forcing`, name -> (T, N) of the cells, float32."""
+        """As `forcing`, name -> (T, N) of the cells, float32.
+
+        ValueError if a latitude is not known.
+        """
         times = pd.DatetimeIndex(times)
         latitude = self.domain.lonlat[1] if latitude is None else np.asarray(latitude, float)
         unknown = np.flatnonzero(~(np.abs(latitude) <= 90))

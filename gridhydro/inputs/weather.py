@@ -31,10 +31,14 @@ class Weather:
         self.day = torch.as_tensor(days, dtype=torch.float32).reshape(-1, *(1 for _ in space))
 
     def has(self, *names: str) -> bool:
+        """Whether all these variables are there."""
         return all(name in self.data.variables for name in names)
 
     def get(self, name: str, unit: str | None = None) -> Tensor:
-        """A variable, in its unit of `base.quantities`, or in another."""
+        """A variable, in its unit of `base.quantities`, or in another.
+
+        ValueError without units, or with an axis that is not of the cells.
+        """
         if not self.has(name):
             return self.lack(name)
         array = self.data[name]
@@ -52,11 +56,13 @@ class Weather:
         return torch.as_tensor(np.ascontiguousarray(values, dtype=np.float32))
 
     def lack(self, what: str) -> Tensor:
+        """NaN; notes in `lacking` what is not there."""
         self.lacking.append(what)
         return torch.tensor(float("nan"))
 
     @property
     def temperature(self) -> Tensor:
+        """Daily mean air temperature, degC: given, or the mean of minimum and maximum."""
         if self.has("temperature"):
             return self.get("temperature")
         if self.has("temperature_min", "temperature_max"):
@@ -65,10 +71,12 @@ class Weather:
 
     @property
     def range(self) -> tuple[Tensor, Tensor]:
+        """Daily minimum and maximum of the air temperature, degC."""
         return self.get("temperature_min"), self.get("temperature_max")
 
     @property
     def vapour_pressure(self) -> Tensor:
+        """Actual vapour pressure, Pa: given, or from dew point or humidity."""
         if self.has("vapour_pressure"):
             return self.get("vapour_pressure")
         if self.has("dewpoint_temperature"):
@@ -85,6 +93,7 @@ class Weather:
 
     @property
     def wind(self) -> Tensor:
+        """Wind speed at 2 m, m s-1, from that at `wind_height`."""
         if self.has("wind_speed"):
             speed = self.get("wind_speed")
         elif self.has("eastward_wind", "northward_wind"):
@@ -95,11 +104,13 @@ class Weather:
 
     @property
     def elevation(self) -> Tensor:
+        """Elevation, m."""
         name = next((n for n in ("elevation", "elev_mean") if self.has(n)), None)
         return self.lack("elevation") if name is None else self.get(name, "m")
 
     @property
     def pressure(self) -> Tensor:
+        """Air pressure, Pa: given, or from the elevation."""
         if self.has("surface_pressure"):
             return self.get("surface_pressure")
         if not self.has("elevation") and not self.has("elev_mean"):
@@ -108,6 +119,7 @@ class Weather:
 
     @property
     def net_radiation(self) -> Tensor:
+        """Net radiation, W m-2: given, or from net or downwelling parts."""
         if self.has("net_radiation"):
             return self.get("net_radiation")
         if self.has("net_shortwave_radiation", "net_longwave_radiation"):

@@ -67,6 +67,7 @@ def write_basins(data: xr.Dataset, path: str | Path) -> None:
     """A basins dataset as CF NetCDF (.nc) or Zarr (.zarr), each gauge in its own chunks.
 
     One series after the other is in memory. The file appears whole or not at all.
+    ValueError for another ending, and a dataset without time and gauge.
     """
     path = Path(path)
     if path.suffix not in (".nc", ".zarr"):

@@ -37,6 +37,7 @@ class BasinsFile:
 
     @classmethod
     def read(cls, path: Path, names: Mapping[str, str], shift: str | None) -> BasinsFile:
+        """The content of a file; `names` and `shift` as for `read_basins`."""
         written = path.stat().st_mtime_ns
         with opened(path) as data:
             return cls._of(data, path, written, names, shift)

@@ -34,6 +34,7 @@ class Piece:
 
     @property
     def last(self) -> pd.Timestamp:
+        """Last day of the piece."""
         return self.first + pd.Timedelta(self.count - 1, "D")
 
     def read(self, days: slice, rows: slice, cols: slice) -> np.ndarray:

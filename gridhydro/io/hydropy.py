@@ -78,7 +78,10 @@ def read_land_surface(path: str | Path, names: dict[str, str] | None = None) -> 
 
 
 def land_fields(data: xr.Dataset, where="the land surface") -> xr.Dataset:
-    """The fields of a land surface in our units, each looked at: see `read_land_surface`."""
+    """The fields of a land surface in our units, each looked at: see `read_land_surface`.
+
+    ValueError naming the fields that are not there.
+    """
     lacking = [name for name, field in FIELDS.items() if field.needed and name not in data]
     if lacking:
         raise ValueError(

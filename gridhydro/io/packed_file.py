@@ -26,6 +26,7 @@ def packed(
 
     rows(days) gives (F, days, N), read piece by piece. On disk the days of a cell lie together, so
     that a window of a basin is one block.
+    OSError if the folder has no room for it.
     """
     variables, days, cells = shape
     folder = Path(folder)

@@ -42,7 +42,10 @@ def existing(path: str | Path) -> Path:
 
 
 def read_variable(path: Path, variable: str | None) -> xr.DataArray:
-    """A variable of a NetCDF file, or its only one, read into memory; the file is closed again."""
+    """A variable of a NetCDF file, or its only one, read into memory; the file is closed again.
+
+    ValueError, with their names, if it is not clear which.
+    """
     with xr.open_dataset(path) as dataset:
         names = [str(name) for name in dataset.data_vars if dataset[name].ndim >= 2]
         if variable is None and len(names) == 1:

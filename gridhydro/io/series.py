@@ -32,6 +32,7 @@ def read_series(
 
     units           where the file does not say, or says it wrongly
     cell_reference  the point of a cell that the file's coordinates stand for, if not its centre
+    ValueError if the variable has no time, or for another `cell_reference`.
     """
     if cell_reference not in REFERENCES:
         raise ValueError(f"cell_reference is one of {', '.join(REFERENCES)}, not {cell_reference}")

@@ -56,7 +56,10 @@ class Averages:
 
     @classmethod
     def of_labels(cls, label, count: int) -> Averages:
-        """Plain means over the days of each label (T,), integers; -1 leaves a day out."""
+        """Plain means over the days of each label (T,), integers; -1 leaves a day out.
+
+        ValueError for a label out of range.
+        """
         label = np.asarray(label, np.int64)
         if (label < -1).any() or (label >= count).any():
             wrong = int(np.flatnonzero((label < -1) | (label >= count))[0])
@@ -71,7 +74,10 @@ class Averages:
 
     @classmethod
     def monthly(cls, times) -> Averages:
-        """Means over the calendar months of `times` (T,), daily and in order."""
+        """Means over the calendar months of `times` (T,), daily and in order.
+
+        ValueError if they are not in order, or there are none.
+        """
         months = pd.DatetimeIndex(times).to_period("M")
         if not len(months):
             raise ValueError("there are no times to average over")
@@ -83,7 +89,10 @@ class Averages:
         return cls.of_labels(label, int(label[-1]) + 1)
 
     def means(self, daily: torch.Tensor) -> torch.Tensor:
-        """The averages (R, ...) of daily values (T, ...): the reference of what the kernels do."""
+        """The averages (R, ...) of daily values (T, ...): the reference of what the kernels do.
+
+        ValueError for another number of days.
+        """
         if len(daily) != len(self.row):
             raise ValueError(f"{len(daily)} days of values for averages of {len(self.row)} days")
         weight = self.weight.to(daily).reshape(-1, *[1] * (daily.ndim - 1))

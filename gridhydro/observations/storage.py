@@ -96,6 +96,7 @@ class StorageObservations:
         the tiles' own weights: model and observation have one footprint. Cells without data are
         left out; a tile with less than half of its area observed is missing. For lumped basins
         `twsa` has the dimension gauge, and basins are found by name.
+        ValueError for another unit, and if a variable or the axis of gauges is missing.
         """
         for name in ("twsa", "time_start", "time_end"):
             if name not in twsa.variables:

@@ -20,6 +20,7 @@ def scores(
     cell with observations in these days, named in the column `cell`, or `gauge` of lumped basins.
 
     simulated  (T, K) of the column, on the cells and days of the target
+    ValueError if nothing is observed in the period.
     """
     observed = target.values[days].cpu().numpy().astype(np.float64)
     modelled = target.of(torch.as_tensor(simulated[days]).to(target.scale)).cpu().numpy()

@@ -37,10 +37,12 @@ class TargetSeries:
 
     @property
     def name(self) -> str:
+        """Name of the target, an output of the column."""
         return self.target.name
 
     @property
     def values(self) -> Tensor:
+        """Observations (T, K), NaN where there are none."""
         return self.series.values[0]
 
     @classmethod
@@ -97,7 +99,7 @@ class TargetSeries:
 
 
 def read_all(targets: Sequence[Target], model, times, device=None) -> list[TargetSeries]:
-    """All targets on the days of a record."""
+    """All targets on the days of a record; ValueError for anything but a list of `Target`."""
     for target in targets:
         if not isinstance(target, Target):
             raise ValueError(

@@ -19,6 +19,7 @@ def series_of(target, domain: Domain, unit: str) -> xr.DataArray:
     """The observations as an array with the dimension time; lumped: all gauges, in order.
 
     A table that does not say its units is in `unit`.
+    ValueError for other dimensions, a gauge twice, or no gauge of the domain.
     """
     observed = target.observed
     if isinstance(observed, pd.DataFrame):
@@ -92,7 +93,10 @@ def values_on(name: str, array: xr.DataArray, domain: Domain, times: pd.Datetime
 
 
 def per_cell(target, key: str, domain: Domain, cells: np.ndarray) -> np.ndarray:
-    """Scale or offset of these cells, (K,); what has names of gauges is found by them."""
+    """Scale or offset of these cells, (K,); what has names of gauges is found by them.
+
+    ValueError for another shape, a gauge without a value, or a value that is not usable.
+    """
     given = getattr(target, key)
     if not domain.lumped and isinstance(given, xr.DataArray):
         given = domain.pack(given, gaps=True)

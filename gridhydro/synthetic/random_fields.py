@@ -52,4 +52,5 @@ def standard(values) -> np.ndarray:
 
 
 def logistic(values) -> np.ndarray:
+    """1 / (1 + exp(-x))."""
     return 1 / (1 + np.exp(-values))

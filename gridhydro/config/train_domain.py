@@ -71,7 +71,7 @@ def train_domain(
             seed=seed,
             device=device or settings.device,
             cache=out if cache or settings.cache else None,
-            validation=_along_the_way(setup),
+            validation=_validated_meanwhile(setup),
             progress=progress,
         ),
     )
@@ -123,12 +123,12 @@ def _weight(setup: Setup) -> float:
 
 
 def _targets(setup: Setup) -> list[Target | StorageTarget]:
-    """What is fitted beside discharge."""
+    """Targets that are fitted beside discharge."""
     storage = [] if setup.storage is None else [StorageTarget(setup.storage, _weight(setup))]
     return [*setup.targets, *storage]
 
 
-def _along_the_way(setup: Setup) -> tuple[str, str] | None:
+def _validated_meanwhile(setup: Setup) -> tuple[str, str] | None:
     """The validation period of a raster, if it follows the training: scored while training."""
     training, later = setup.training.period, setup.training.validation
     if later is None or setup.domain.lumped or not setup.training.fit_discharge:

@@ -13,8 +13,8 @@ class StorageTarget:
     """Anomalies of water storage on tiles, to be trained on beside discharge.
 
     observations  `gridhydro.StorageObservations`
-    weight        w of its loss, 1 - NSE meaned over the tiles; discharge has 1 - w, from 0 (storage
-                  is only scored along the way) to 1 (discharge is not trained on)
+    weight        w of its loss, 1 - NSE averaged over the tiles; discharge has 1 - w, from 0
+                  (storage is only scored while training) to 1 (discharge is not trained on)
     """
 
     observations: StorageObservations

@@ -128,8 +128,8 @@ def derived(budget: xr.Dataset) -> xr.Dataset:
     for name in budget.data_vars:
         bare = name.removeprefix(OBSERVED)
         long_name = TERMS.get(bare, f"{bare.replace('_', ' ')} of the period")
-        said = long_name if bare == name else f"{long_name}, from observations"
-        budget[name].attrs = {"units": "mm", "long_name": said}
+        meaning = long_name if bare == name else f"{long_name}, from observations"
+        budget[name].attrs = {"units": "mm", "long_name": meaning}
     return budget
 
 

@@ -135,10 +135,10 @@ def _dataset(model: Model, found: np.ndarray) -> xr.Dataset:
         tuple(names), names,
     )  # fmt: skip
     importance = np.abs(found).mean(-1, dtype=np.float64)
-    said = unit | {
+    about = unit | {
         "long_name": "mean absolute expected gradient, fraction of the parameter's range"
     }
-    result = xr.Dataset({"importance": (tuple(names), importance, said), "attribution": maps})
+    result = xr.Dataset({"importance": (tuple(names), importance, about), "attribution": maps})
     return result.assign_attrs(title="expected gradients of the parameterization network")
 
 

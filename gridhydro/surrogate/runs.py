@@ -151,8 +151,8 @@ def _fields(data: xr.Dataset, kind: str) -> tuple[Field, ...]:
         attrs = data[name].attrs
         bounds = tuple(map(float, attrs[RANGE])) if kind == "parameter" else None
         log = attrs.get("scale") == "log"
-        said = str(attrs.get("long_name", name))
-        found.append(Field(name, str(attrs["units"]), said, bounds, log=log))
+        meaning = str(attrs.get("long_name", name))
+        found.append(Field(name, str(attrs["units"]), meaning, bounds, log=log))
     return tuple(found)
 
 

@@ -60,7 +60,7 @@ def sample(sets: int = 12, at_once: int = 12, function=bucket, **options) -> sur
 
 @cache
 def small_surrogate() -> surrogate.Surrogate:
-    """One that is trained for two seconds, once for all tests of a process: copy it to change it."""
+    """One trained for two seconds, once for all tests of a process: copy it to change it."""
     return surrogate.fit(
         sample(120, 120),
         hidden=16,

@@ -17,7 +17,7 @@ def test_guide_runs_from_top_to_bottom(guide, monkeypatch, tmp_path, capsys):
     names = {}
     for number, block in enumerate(blocks):
         exec(compile(block, f"{guide.name}, block {number + 1}", "exec"), names)
-    if guide.name == "parameter_learning.md":  # what it says of its ways is so
+    if guide.name == "parameter_learning.md":  # what it says of its methods is so
         said = dict(re.findall(r"^(.*): (0\.\d+)$", capsys.readouterr().out, re.MULTILINE))
         alone, informed = float(said["attributes alone"]), float(said["with what was observed"])
-        assert informed < 0.95 * alone and 0.03 < float(said["each site alone"]) < alone
+        assert informed < 0.95 * alone and 0.03 < float(said["each cell alone"]) < alone

@@ -1,1 +1,1 @@
-"""What a trained model says: water budgets, evapotranspiration, what its network goes by."""
+"""Analyses of a trained model: water budgets, evapotranspiration, PET, importance of attributes."""

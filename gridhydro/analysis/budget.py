@@ -43,7 +43,7 @@ def water_budget(
     forcing=None,
     progress: bool = True,
 ) -> xr.Dataset:
-    """The budget of the regions of these gauges by month, (time, site) in mm over their land area.
+    """The budget of the regions of these gauges by month, (time, gauge) in mm over their land area.
 
     period   first and last day, month or year, all within the forcing
     gauges   names; all gauges of the domain if left out
@@ -105,15 +105,15 @@ def _dataset(found, regions: Regions, starts, days) -> xr.Dataset:
         "time": ("time", starts, {"long_name": "first day"}),
         "time_end": ("time", ends, {"long_name": "first day after"}),
         "days": ("time", days),
-        "site": ("site", regions.names),
-        "area": ("site", regions.area / 1e6, {"units": "km2", "long_name": "land area"}),
+        "gauge": ("gauge", regions.names),
+        "area": ("gauge", regions.area / 1e6, {"units": "km2", "long_name": "land area"}),
     }
     attrs = {"title": "water budget", "between": int(regions.between)}
-    return derived(xr.Dataset({n: (("time", "site"), v) for n, v in found.items()}, coords, attrs))
+    return derived(xr.Dataset({n: (("time", "gauge"), v) for n, v in found.items()}, coords, attrs))
 
 
 def derived(budget: xr.Dataset) -> xr.Dataset:
-    """What follows from the other variables, and attributes for all."""
+    """A budget with the terms that follow from the others, and attributes for all."""
     budget = budget.copy()
     for prefix in ("", OBSERVED):
         if f"{prefix}storage_end" in budget:
@@ -128,8 +128,8 @@ def derived(budget: xr.Dataset) -> xr.Dataset:
     for name in budget.data_vars:
         bare = name.removeprefix(OBSERVED)
         long_name = TERMS.get(bare, f"{bare.replace('_', ' ')} of the period")
-        said = long_name if bare == name else f"{long_name}, from observations"
-        budget[name].attrs = {"units": "mm", "long_name": said}
+        meaning = long_name if bare == name else f"{long_name}, from observations"
+        budget[name].attrs = {"units": "mm", "long_name": meaning}
     return budget
 
 
@@ -171,7 +171,7 @@ def per_year(budget: xr.Dataset) -> xr.Dataset:
 
 
 def table(budget: xr.Dataset) -> pd.DataFrame:
-    """A row for each site and period: site, start, end (the last day), days, every term in both
+    """A row for each gauge and period: gauge, start, end (the last day), days, every term in both
     units."""
     depths, rates = budget[list(per_year(budget))], per_year(budget)
     found = {
@@ -182,10 +182,10 @@ def table(budget: xr.Dataset) -> pd.DataFrame:
         "days": budget["days"].values,
     }
     rows = []
-    for site in budget["site"].values:
-        columns = {"site": site} | found
+    for gauge in budget["gauge"].values:
+        columns = {"gauge": gauge} | found
         for values in (depths, rates):
-            one = values.sel(site=site)
+            one = values.sel(gauge=gauge)
             columns |= {f"{name} [{one[name].units}]": one[name].values for name in one.data_vars}
         rows.append(pd.DataFrame(columns))
     return pd.concat(rows, ignore_index=True)

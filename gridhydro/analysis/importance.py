@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -21,17 +22,30 @@ from gridhydro.base.arguments import whole
 from gridhydro.model.model import Model
 from gridhydro.nets import Parameterization
 
-# rows that a network sees at once: cells x draws
-_ROWS = 2**18
+# rows that a network reads at once: cells x draws
+ROWS = 2**18
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random points of expected gradients.
+
+    count  for each cell; the error falls with their root
+    seed   the same gives the same
+    """
+
+    count: int = 200
+    seed: int = 0
+
+    def __post_init__(self):
+        object.__setattr__(self, "count", whole("draws", self.count, 1))
+        object.__setattr__(self, "seed", whole("seed", self.seed, 0))
 
 
 def expected_gradients(
-    model: Model, draws: int = 200, *, seed: int = 0, progress: bool = True
+    model: Model, draws: Draws = Draws(), *, progress: bool = True
 ) -> xr.Dataset:
-    """Attributions of every attribute to every learned parameter, in shares of its range.
-
-    draws  random points for each cell; the error falls with their root
-    seed   of the draws: the same gives the same
+    """Attributions of every attribute to every learned parameter, in fractions of its range.
 
     attribution (parameter, attribute, y, x), (parameter, attribute, gauge) for lumped basins, is
     that of each cell; importance (parameter, attribute) its mean absolute value over the cells. The
@@ -40,24 +54,24 @@ def expected_gradients(
     weather, or no attributes.
     """
     shap = _captum()
-    network, draws = model.network, whole("draws", draws, 1)
+    network = model.network
     _refuse_others(network)
-    cells = torch.arange(len(model.attributes)).split(max(1, _ROWS // draws))
+    cells = torch.arange(len(model.attributes)).split(max(1, ROWS // draws.count))
     found = np.empty((len(network.learned), len(network.names), len(model.attributes)), np.float32)
     model.eval()
-    with _seeded(seed):
-        method = shap(_Position(network))
+    with _seeded(draws.seed):
+        method = shap(Position(network))
         for row in tqdm(range(len(found)), "expected gradients", disable=not progress):
             for part in cells:
                 given = method.attribute(
-                    model.attributes[part], baselines=model.attributes, n_samples=draws,
+                    model.attributes[part], baselines=model.attributes, n_samples=draws.count,
                     stdevs=0.0, additional_forward_args=(row,),
                 )  # fmt: skip
                 found[row][:, part] = given.detach().T.cpu().numpy()
     return _dataset(model, found)
 
 
-class _Position(torch.nn.Module):
+class Position(torch.nn.Module):
     """Attributes (N, A) -> where a parameter lies in its range, from 0 to 1, summed over the cells.
 
     Captum takes gradients of every cell's value; those of their sum are the same, and one.
@@ -117,12 +131,14 @@ def _dataset(model: Model, found: np.ndarray) -> xr.Dataset:
     }
     unit = {"units": "1"}
     maps = model.domain.unpack(
-        found, "attribution", unit | {"long_name": "expected gradient, share of the range"},
+        found, "attribution", unit | {"long_name": "expected gradient, fraction of the range"},
         tuple(names), names,
     )  # fmt: skip
     importance = np.abs(found).mean(-1, dtype=np.float64)
-    said = unit | {"long_name": "mean absolute expected gradient, share of the parameter's range"}
-    result = xr.Dataset({"importance": (tuple(names), importance, said), "attribution": maps})
+    about = unit | {
+        "long_name": "mean absolute expected gradient, fraction of the parameter's range"
+    }
+    result = xr.Dataset({"importance": (tuple(names), importance, about), "attribution": maps})
     return result.assign_attrs(title="expected gradients of the parameterization network")
 
 

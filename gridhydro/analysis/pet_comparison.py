@@ -38,17 +38,18 @@ def compare_pet(
 ) -> xr.Dataset:
     """Potential evapotranspiration by several methods over the land upstream of gauges.
 
-    weather  variables by the names of the form, on the domain's grid or (time, gauge); see `pet_of`
+    weather  variables by the names of the schema, on the domain's grid or (time, gauge), as for
+             `pet_of`
     gauges   names; all of the domain if left out
     period   of the weather, whole years best; all of it if left out
     methods  of `pet_of`; those that the weather is enough for if left out
     others   further ones by name, arrays like the weather's with units, or functions that give
-             them of the days (T,) asked for, as `seen_by` does: such as one that a network has
-             corrected. Days that they lack are an error
+             them of the days (T,) asked for, as `given_to_column` does: such as one that a network
+             has corrected. Days that they lack are an error
     options  `wind_height` and `albedo` of `pet_of`
 
-    By estimate (a method, or one of the others): monthly (estimate, time, site) and climatology
-    (estimate, month, site) mm d-1; annual (estimate, site) and map (estimate, y, x) mm yr-1, for
+    By estimate (a method, or one of the others): monthly (estimate, time, gauge) and climatology
+    (estimate, month, gauge) mm d-1; annual (estimate, gauge) and map (estimate, y, x) mm yr-1, for
     lumped basins (estimate, gauge). Computed year by year. The attribute left_out says which
     methods lack what.
     """
@@ -108,9 +109,9 @@ def _reindexed(array: xr.DataArray) -> Of:
     return lambda times: array.reindex(time=times)
 
 
-def seen_by(run: Run, forcing=None) -> Of:
-    """Potential evapotranspiration as the column of a run sees it, with the correction of a network
-    if it has one; for the `others` of `compare_pet`."""
+def given_to_column(run: Run, forcing=None) -> Of:
+    """Potential evapotranspiration that the column of a run is given, with the correction of a
+    network if it has one; for the `others` of `compare_pet`."""
     record, model = run.record(forcing), run.model.eval()
     row = [field.name for field in model.column.forcings].index(PET)
 
@@ -148,35 +149,37 @@ def _result(domain, regions, names, months, sums, cells, days, left_out) -> xr.D
             climatology[:, month] = sums[:, chosen].sum(1) / days[chosen].sum()
     rate, year = {"units": "mm d-1"}, {"units": "mm yr-1"}
     long_name = {"long_name": "potential evapotranspiration"}
-    at = ("estimate", "time", "site")
+    at = ("estimate", "time", "gauge")
     maps = domain.unpack(
         (cells / days.sum() * YEAR).astype(np.float32), "map", year | long_name, ("estimate",)
     )
+    if domain.lumped:  # of the gauges that were asked for, in their order
+        maps = maps.sel(gauge=list(regions.names))
     return xr.Dataset(
         {
             "monthly": (at, sums / days[:, None], rate | long_name),
-            "climatology": (("estimate", "month", "site"), climatology, rate | long_name),
-            "annual": (("estimate", "site"), sums.sum(1) / days.sum() * YEAR, year | long_name),
+            "climatology": (("estimate", "month", "gauge"), climatology, rate | long_name),
+            "annual": (("estimate", "gauge"), sums.sum(1) / days.sum() * YEAR, year | long_name),
             "map": maps,
         },
         {
             "estimate": np.array(names, object),
             "time": months.to_timestamp(),
             "month": np.arange(1, 13),
-            "site": regions.names,
+            "gauge": regions.names,
         },
         {"title": "potential evapotranspiration by method", "left_out": "; ".join(left_out)},
     )
 
 
 def table(comparison: xr.Dataset) -> pd.DataFrame:
-    """A row for each site and estimate: annual total in mm yr-1 and the twelve months in mm d-1."""
+    """Rows by gauge and estimate: annual total in mm yr-1 and the twelve months in mm d-1."""
     months = pd.date_range("2001-01-01", periods=12, freq="MS").strftime("%b")
     rows = []
-    for site in comparison["site"].values:
+    for gauge in comparison["gauge"].values:
         for name in comparison["estimate"].values:
-            one = comparison.sel(site=site, estimate=name)
-            row = {"site": site, "estimate": name, "annual [mm yr-1]": float(one["annual"])}
+            one = comparison.sel(gauge=gauge, estimate=name)
+            row = {"gauge": gauge, "estimate": name, "annual [mm yr-1]": float(one["annual"])}
             values = one["climatology"].values
             rows.append(row | {f"{m} [mm d-1]": v for m, v in zip(months, values, strict=True)})
     return pd.DataFrame(rows)

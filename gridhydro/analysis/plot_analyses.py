@@ -1,6 +1,6 @@
 """Figures of the analyses: water budgets, evapotranspiration, methods of PET, expected gradients.
 
-As in `gridhydro.evaluation.plots`, every function returns a Figure that `plot.save` writes.
+As in `gridhydro.evaluation.plots`, every function returns a Figure that `plots.save` writes.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ TERMS = {
     "storage_change": ("ΔS", "#e69f00"),
 }
 _BARS = 16  # periods up to which each has bars; more are lines
-_SITES = 40  # of which biases are drawn
+_GAUGES = 40  # of which biases are drawn
 _RATE = "mm yr$^{-1}$"
 
 
 def budget(values: xr.Dataset) -> Figure:
-    """The terms in mm yr-1, a panel for each of the first 12 sites: bars, or lines for many
+    """The terms in mm yr-1, a panel for each of the first 12 gauges: bars, or lines for many
     periods.
 
     Black marks (broken lines) are observed. The title of a panel tells the largest residual.
     """
-    rates, sites = per_year(values), values["site"].values[:PANELS]
-    figure, panels = _panels(len(sites), 5.2 if len(sites) > 1 else 8.0, 2.6)
+    rates, gauges = per_year(values), values["gauge"].values[:PANELS]
+    figure, panels = _panels(len(gauges), 5.2 if len(gauges) > 1 else 8.0, 2.6)
     bars = values.sizes["time"] <= _BARS
-    for axis, site in zip(panels, sites, strict=False):
-        one = rates.sel(site=site)
+    for axis, gauge in zip(panels, gauges, strict=False):
+        one = rates.sel(gauge=gauge)
         (_draw_bars if bars else _draw_lines)(axis, one)
         axis.axhline(0, color="0.3", lw=0.8)
-        largest = float(abs(values["residual"].sel(site=site)).max())
-        title = f"{site}, {float(one['area']):.0f} km$^2$, |residual| < {_above(largest)} mm"
+        largest = float(abs(values["residual"].sel(gauge=gauge)).max())
+        title = f"{gauge}, {float(one['area']):.0f} km$^2$, |residual| < {_above(largest)} mm"
         axis.set_title(title, fontsize=9, loc="left")
     handles = [Line2D([], [], color=colour, lw=4) for _, colour in TERMS.values()]
     labels = [label for label, _ in TERMS.values()]
     if any(name.startswith(OBSERVED) for name in values.data_vars):
         handles.append(Line2D([], [], color="k", ls="" if bars else "--", marker="_" * bars))
         labels.append("observed" if bars else "observed (broken)")
-    _finish(figure, panels[: len(sites)], handles, labels, values.sizes["site"])
+    _finish(figure, panels[: len(gauges)], handles, labels, values.sizes["gauge"])
     figure.supylabel(_RATE, fontsize=10)
     return figure
 
@@ -90,10 +90,10 @@ def _labels(one: xr.Dataset) -> list[str]:
     """Years and months by their numbers, anything else from its first to its last day."""
     starts = one.indexes["time"]
     ends = pd.DatetimeIndex(one["time_end"].values) - pd.Timedelta(1, "D")
-    for part, form in (("Y", "%Y"), ("M", "%Y-%m")):
+    for part, style in (("Y", "%Y"), ("M", "%Y-%m")):
         periods = starts.to_period(part)
         if (periods == ends.to_period(part)).all() and not periods.has_duplicates:
-            return list(starts.strftime(form))
+            return list(starts.strftime(style))
     return [f"{a:%Y-%m}\nto {b:%Y-%m}" for a, b in zip(starts, ends, strict=True)]
 
 
@@ -103,9 +103,9 @@ def _above(value: float) -> str:
 
 
 def biases(scores: pd.DataFrame) -> Figure:
-    """Simulated minus observed Q, ET and ΔS of the first 40 sites, of `against_observed`."""
-    sites = scores["site"].unique()
-    wide = scores.pivot(index="site", columns="term", values="bias").loc[sites[:_SITES]]
+    """Simulated minus observed Q, ET and ΔS of the first 40 gauges, of `against_observed`."""
+    gauges = scores["gauge"].unique()
+    wide = scores.pivot(index="gauge", columns="term", values="bias").loc[gauges[:_GAUGES]]
     terms = [term for term in TERMS if term in wide]
     figure = Figure(figsize=(max(4.5, 0.5 * len(wide) + 2), 3.6), layout="constrained")
     axis = figure.subplots()
@@ -118,22 +118,22 @@ def biases(scores: pd.DataFrame) -> Figure:
     axis.set_xticks(place, wide.index, fontsize=8, rotation=90 if len(wide) > 6 else 0)
     axis.set_ylabel(f"simulated - observed / {_RATE}")
     figure.legend(loc="outside upper right", ncols=3, fontsize=9, frameon=False)
-    if len(sites) > len(wide):
-        axis.set_title(f"{len(wide)} of {len(sites)} sites", fontsize=9, loc="left")
+    if len(gauges) > len(wide):
+        axis.set_title(f"{len(wide)} of {len(gauges)} gauges", fontsize=9, loc="left")
     return figure
 
 
 def evapotranspiration(values: xr.Dataset) -> Figure:
-    """Simulated ET over that of the water balance, a point for each site and period."""
+    """Simulated ET over that of the water balance, a point for each gauge and period."""
     rates = per_year(values)
     figure = Figure(figsize=(5.2, 4.8), layout="constrained")
     axis = figure.subplots()
-    few = values.sizes["site"] <= len(COLOURS)
-    for i, site in enumerate(values["site"].values):
-        one = rates.sel(site=site)
+    few = values.sizes["gauge"] <= len(COLOURS)
+    for i, gauge in enumerate(values["gauge"].values):
+        one = rates.sel(gauge=gauge)
         x, y = one[f"{OBSERVED}evapotranspiration"].values, one["evapotranspiration"].values
         if np.isfinite(x).any():
-            colour, label = (COLOURS[i], str(site)) if few else (COLOURS[0], None)
+            colour, label = (COLOURS[i], str(gauge)) if few else (COLOURS[0], None)
             axis.plot(x, y, ls="", marker="o", ms=4.5, color=colour, label=label, alpha=0.8)
     low, high = (
         np.min([axis.get_xlim(), axis.get_ylim()]),
@@ -150,24 +150,24 @@ def evapotranspiration(values: xr.Dataset) -> Figure:
 
 
 def pet(comparison: xr.Dataset) -> Figure:
-    """Climatology of every method by month, a panel for each of the first 12 sites; annual totals
-    stand beside the names where there is one site."""
-    sites = comparison["site"].values[:PANELS]
-    figure, panels = _panels(len(sites), 4.6 if len(sites) > 1 else 7.0, 2.6)
+    """Climatology of every method by month, a panel for each of the first 12 gauges; annual totals
+    stand beside the names where there is one gauge."""
+    gauges = comparison["gauge"].values[:PANELS]
+    figure, panels = _panels(len(gauges), 4.6 if len(gauges) > 1 else 7.0, 2.6)
     names = [str(name) for name in comparison["estimate"].values]
-    for axis, site in zip(panels, sites, strict=False):
+    for axis, gauge in zip(panels, gauges, strict=False):
         for i, name in enumerate(names):
-            values = comparison["climatology"].sel(site=site, estimate=name).values
+            values = comparison["climatology"].sel(gauge=gauge, estimate=name).values
             axis.plot(np.arange(1, 13), values, color=COLOURS[i % 7], ls=DASHES[i % 4], lw=1.5)
-        axis.set_title(str(site), fontsize=9, loc="left")
+        axis.set_title(str(gauge), fontsize=9, loc="left")
         axis.set_xticks(range(1, 13), list("JFMAMJJASOND"), fontsize=8)
         axis.set_ylim(bottom=0)
     handles = [Line2D([], [], color=COLOURS[i % 7], ls=DASHES[i % 4]) for i in range(len(names))]
     labels = [_readable(name) for name in names]
-    if len(sites) == 1:
-        annual = comparison["annual"].sel(site=sites[0]).values
+    if len(gauges) == 1:
+        annual = comparison["annual"].sel(gauge=gauges[0]).values
         labels = [f"{text}, {v:.0f} {_RATE}" for text, v in zip(labels, annual, strict=True)]
-    _finish(figure, panels[: len(sites)], handles, labels, comparison.sizes["site"])
+    _finish(figure, panels[: len(gauges)], handles, labels, comparison.sizes["gauge"])
     figure.supylabel("potential evapotranspiration / mm d$^{-1}$", fontsize=10)
     return figure
 
@@ -225,7 +225,7 @@ def importance(values: xr.Dataset, most: int = 40) -> Figure:
             color=colour,
         )
     bar = figure.colorbar(image, ax=axis)
-    bar.set_label("mean |expected gradient| / share of the range", fontsize=8)
+    bar.set_label("mean |expected gradient| / fraction of the range", fontsize=8)
     title = "numbers in % of the range"
     if len(shown) < len(ranked):
         title = f"{len(shown)} of {len(ranked)} attributes, {title}"
@@ -247,7 +247,7 @@ def _panels(count: int, wide: float, high: float):
     return figure, panels
 
 
-def _finish(figure: Figure, panels, handles, labels, sites: int) -> None:
+def _finish(figure: Figure, panels, handles, labels, gauges: int) -> None:
     for axis in panels:
         axis.tick_params(labelsize=8)
         axis.grid(alpha=0.25, axis="y")
@@ -255,5 +255,5 @@ def _finish(figure: Figure, panels, handles, labels, sites: int) -> None:
     figure.legend(
         handles, labels, loc="outside upper right", ncols=ncols, fontsize=8.5, frameon=False
     )
-    if sites > len(panels):
-        figure.suptitle(f"{len(panels)} of {sites} sites", fontsize=10, x=0.01, ha="left")
+    if gauges > len(panels):
+        figure.suptitle(f"{len(panels)} of {gauges} gauges", fontsize=10, x=0.01, ha="left")

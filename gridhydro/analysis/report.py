@@ -10,6 +10,8 @@ import xarray as xr
 
 from gridhydro.analysis import budget, evapotranspiration, importance, pet_comparison, plot_analyses
 from gridhydro.analysis.budget import OBSERVED
+from gridhydro.analysis.evapotranspiration import Observed
+from gridhydro.analysis.importance import Draws
 from gridhydro.analysis.pet_comparison import PET
 from gridhydro.evaluation import plots
 from gridhydro.inputs.forcing import Forcing
@@ -24,23 +26,22 @@ def analyse(
     folder: str | Path,
     period: tuple[str, str],
     *,
-    discharge=None,
-    storage: xr.Dataset | None = None,
+    observed: Observed | None = None,
     weather: xr.Dataset | Forcing | None = None,
     pet: Mapping[str, xr.DataArray] | None = None,
     gauges: Sequence[str] | None = None,
     forcing=None,
-    draws: int = 200,
-    seed: int = 0,
+    draws: Draws = Draws(),
     progress: bool = True,
 ) -> dict[str, object]:
     """Write what there is data for into the folder, and return it by name.
 
-    discharge, storage  observed, as for `with_observed`
-    weather, pet        for `compare_pet`, `pet` its `others`; what the column sees is among them
-                        as "run"
-    gauges              names; all of the domain if left out
-    draws, seed         of `expected_gradients`
+    observed      discharge and storage, as for `with_observed`
+    weather, pet  for `compare_pet`, `pet` its `others`; what the column is given is among them as
+                  "run"
+    gauges        names; all of the domain if left out
+    forcing       as for `Run.simulate`
+    draws         of `expected_gradients`
 
     water_budget (upstream of the gauges) and water_budget_between (between them, where they are
     nested): .nc by month, .csv by month, year and whole period, .png by year.
@@ -52,8 +53,7 @@ def analyse(
     if isinstance(weather, Forcing):
         weather = weather.dataset(run.model.domain)
     found: dict[str, object] = {"left_out": {}}
-    observed = discharge is not None or storage is not None
-    if not observed:
+    if observed is None:
         found["left_out"]["evapotranspiration"] = "neither discharge nor storage is given"
     if weather is None:
         found["left_out"]["pet"] = "no weather is given"
@@ -63,17 +63,16 @@ def analyse(
         months = budget.water_budget(
             run, period, gauges, between=between, forcing=forcing, progress=progress
         )
-        if observed:
-            domain = run.model.domain
-            months = evapotranspiration.with_observed(months, domain, discharge, storage)
+        if observed is not None:
+            months = evapotranspiration.with_observed(months, run.model.domain, observed)
         found[name] = months
         _write_budget(folder, name, months)
-        if observed:
+        if observed is not None:
             ending = name.removeprefix("water_budget")
             found[f"evapotranspiration{ending}"] = _write_scores(folder, ending, months)
     if weather is not None:
         found["pet"] = _write_pet(run, folder, weather, pet, gauges, period, forcing, progress)
-    _importance(run, folder, found, draws, seed, progress)
+    _importance(run, folder, found, draws, progress)
     return found
 
 
@@ -111,7 +110,7 @@ def _write_scores(folder: Path, ending: str, months: xr.Dataset) -> pd.DataFrame
 def _write_pet(run, folder, weather, pet, gauges, period, forcing, progress) -> xr.Dataset:
     others = dict(pet or {})
     if PET in [field.name for field in run.model.column.forcings]:
-        others["run"] = pet_comparison.seen_by(run, forcing)
+        others["run"] = pet_comparison.given_to_column(run, forcing)
     domain = run.model.domain
     compared = pet_comparison.compare_pet(
         weather, domain, gauges, period=period, others=others, progress=progress
@@ -124,12 +123,12 @@ def _write_pet(run, folder, weather, pet, gauges, period, forcing, progress) -> 
     return compared
 
 
-def _importance(run, folder, found, draws, seed, progress) -> None:
+def _importance(run, folder, found, draws, progress) -> None:
     if not isinstance(run.model.network, Parameterization):
         found["left_out"]["importance"] = "the model has no parameterization network"
         return
     try:
-        values = importance.expected_gradients(run.model, draws, seed=seed, progress=progress)
+        values = importance.expected_gradients(run.model, draws, progress=progress)
     except (ImportError, ValueError) as error:
         found["left_out"]["importance"] = str(error)
         return

@@ -2,7 +2,7 @@
 
 A simulation has a value for every day, a reference one for a day, eight days, a month or some
 interval of its own: the simulation is averaged over the days of each interval, never the reference
-spread over days. Sites are matched by id.
+spread over days. Gauges are matched by id.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gridhydro.base.units import to_unit
 from gridhydro.evaluation import metrics
 
 COLUMNS = (
-    "site", "simulated_mean", "reference_mean", "correlation", "rmse", "bias",
+    "gauge", "simulated_mean", "reference_mean", "correlation", "rmse", "bias",
     "cv_residuals", "intervals", "outside",
 )  # fmt: skip
 
@@ -36,10 +36,10 @@ def compare(
     total: bool = False,
     baseline: tuple[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Errors of daily simulated series, a row per site of the reference that is simulated.
+    """Errors of daily simulated series, a row per gauge of the reference that is simulated.
 
-    simulated  (time, sites) with every day once
-    reference  (time, sites); NaN where there is none. Where both are DataArrays with units it is
+    simulated  (time, gauges) with every day once
+    reference  (time, gauges); NaN where there is none. Where both are DataArrays with units it is
                converted to the unit of the simulation, else it has to be in it
     frequency  its intervals: "month", "8D" or another number of days, see `base.intervals`
     stamp      where in its interval the time of a reference lies: start, middle or end
@@ -49,7 +49,7 @@ def compare(
     baseline   two days: both lose their mean over the intervals between them that both have, as
                storage anomalies do
 
-    Columns: site, simulated_mean, reference_mean, rmse, bias (simulated minus reference; unit
+    Columns: gauge, simulated_mean, reference_mean, rmse, bias (simulated minus reference; unit
     of the simulation), correlation, cv_residuals (standard deviation of the residuals over the mean
     of the reference, Feng et al. 2024; NaN for anomalies), intervals compared, and outside: those
     that reach beyond the simulated days and count nowhere. A NaN simulated on a day of an interval
@@ -64,32 +64,32 @@ def compare(
     if bounds is None:
         bounds = intervals(given.index, frequency, stamp)
     bounds = checked(bounds, len(given))
-    sites = [site for site in given.columns if site in days.columns]
-    if not sites:
+    gauges = [gauge for gauge in given.columns if gauge in days.columns]
+    if not gauges:
         raise ValueError(
-            f"no site of the reference ({given.columns[0]}, ...) is simulated "
+            f"no gauge of the reference ({given.columns[0]}, ...) is simulated "
             f"({days.columns[0]}, ...)"
         )
-    wanted = given[sites].to_numpy(float)
+    wanted = given[gauges].to_numpy(float)
     if total:
         wanted = wanted / lengths(bounds)[:, None]
-    inside, means = interval_means(days[sites], bounds)
+    inside, means = interval_means(days[gauges], bounds)
     outside = (~np.isnan(wanted[~inside])).sum(0)
     wanted, bounds = wanted[inside], bounds[inside]
     if baseline is not None:
         wanted, means = _anomalies(wanted, means, bounds, baseline)
     rows = []
-    for site, s, r, beyond in zip(sites, means.T, wanted.T, outside, strict=True):
+    for gauge, s, r, beyond in zip(gauges, means.T, wanted.T, outside, strict=True):
         s, r = s[~np.isnan(r)], r[~np.isnan(r)]
-        rows.append((site, *_errors(s, r, baseline is None), r.size, int(beyond)))
+        rows.append((gauge, *_errors(s, r, baseline is None), r.size, int(beyond)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def spatial(simulated: Mapping | pd.Series, reference: Mapping | pd.Series) -> dict[str, float]:
-    """Agreement over sites of one value each (a baseflow index, a mean), both by site id.
+    """Agreement over gauges of one value each (a baseflow index, a mean), both by gauge id.
 
-    correlation, rmse and bias over the sites where both have a value, and two numbers:
-    sites compared, and undefined, the sites of both that lack a value in one of them.
+    correlation, rmse and bias over the gauges where both have a value, and two numbers:
+    count, of gauges compared, and undefined, the gauges of both that lack a value in one of them.
     """
     series = [
         pd.Series({str(k): v for k, v in values.items()}, dtype=float)
@@ -98,14 +98,14 @@ def spatial(simulated: Mapping | pd.Series, reference: Mapping | pd.Series) -> d
     both = pd.concat(series, axis=1, join="inner", keys=["simulated", "reference"])
     if both.empty:
         ids = " and ".join(str(next(iter(s.index), "none")) for s in series)
-        raise ValueError(f"no site is in both; their ids read like {ids}")
+        raise ValueError(f"no gauge is in both; their ids read like {ids}")
     known = both.dropna()
     s, r = known["simulated"].to_numpy(), known["reference"].to_numpy()
     return {
         "correlation": metrics.correlation(s, r),
         "rmse": metrics.rmse(s, r),
         "bias": metrics.bias(s, r),
-        "sites": len(known),
+        "count": len(known),
         "undefined": len(both) - len(known),
     }
 
@@ -114,7 +114,7 @@ def read_storage(path: str | Path, variable: str = "twsa") -> xr.DataArray:
     """A storage or its anomaly (time, gauge) in mm of water, from a NetCDF file.
 
     The unit is that of the file: mm, cm, m or kg m-2. time_start and time_end of the file become
-    coordinates. ValueError naming the file where the variable is not there or not by site.
+    coordinates. ValueError naming the file where the variable is not there or not by gauge.
     """
     with xr.open_dataset(path) as dataset:
         if variable not in dataset:
@@ -129,25 +129,25 @@ def read_storage(path: str | Path, variable: str = "twsa") -> xr.DataArray:
     if "time" not in array.dims or len(other) != 1:
         raise ValueError(
             f"{path}: '{variable}' is over {', '.join(map(str, array.dims))}, not over time and "
-            "one dimension of sites"
+            "one dimension of gauges"
         )
     array = array.transpose("time", *other).rename({other[0]: "gauge"}).assign_coords(own)
     return to_unit(array.rename(f"{variable} of {path}"), "mm").rename(variable)
 
 
 def _frame(values, what: str) -> pd.DataFrame:
-    """Times by sites, ids as text."""
+    """Times by gauges, ids as text."""
     if isinstance(values, xr.DataArray):
         other = [dim for dim in values.dims if dim != "time"]
         if "time" not in values.dims or len(other) != 1:
-            raise ValueError(f"{what} is over {values.dims}, not over time and sites")
+            raise ValueError(f"{what} is over {values.dims}, not over time and gauges")
         values = values.transpose("time", *other).to_pandas()
     values = values.rename(columns=str)
-    for index, name in ((values.index, "time"), (values.columns, "site")):
+    for index, name in ((values.index, "time"), (values.columns, "gauge")):
         if index.has_duplicates:
             raise ValueError(f"{what} has the {name} {index[index.duplicated()][0]} twice")
     if values.empty or not isinstance(values.index, pd.DatetimeIndex):
-        raise ValueError(f"{what} has no times: its index should be dates, its columns sites")
+        raise ValueError(f"{what} has no times: its index should be dates, its columns gauges")
     return values
 
 

@@ -164,6 +164,7 @@ def _export(options: Namespace) -> None:
 def _analyse(options: Namespace) -> None:
     run, setup = _one_run(options)
 
+    from gridhydro.analysis.evapotranspiration import Observed
     from gridhydro.analysis.report import analyse
     from gridhydro.io import read_grace
 
@@ -172,10 +173,11 @@ def _analyse(options: Namespace) -> None:
     if options.grace is not None:
         domain = None if setup.domain.lumped else setup.domain
         storage = read_grace(options.grace, domain=domain)
-    found = analyse(
-        run, out, options.period or setup.training.period, discharge=setup.discharge,
-        storage=storage, weather=setup.forcing,
-    )  # fmt: skip
+    observed = None
+    if setup.discharge is not None or storage is not None:
+        observed = Observed(setup.discharge, storage)
+    period = options.period or setup.training.period
+    found = analyse(run, out, period, observed=observed, weather=setup.forcing)
     left = "".join(f"\nleft out: {name}: {why}" for name, why in found["left_out"].items())
     print(f"written: {out}{left}")
 

@@ -15,10 +15,9 @@ _AS_SAID = "that of the column 'unit'"
 
 # column -> unit and meaning, the same in every file
 COLUMNS = {
-    "gauge": ("", "name of the gauge, or of the lumped basin"),
+    "gauge": ("", "name of the gauge, of a region's outlet, or of the lumped basin"),
     "cell": ("", "row, column and coordinates of the cell"),
     "tile": ("", "name of the tile"),
-    "site": ("", "gauge that the region drains to"),
     "period": ("", "name of the period that is scored, or its first and last day"),
     "gauge_use": ("", "whether the gauge was trained on or held out"),
     "target": ("", "flux or state that is observed"),

@@ -14,9 +14,10 @@ through the LSTM, whose weights do not change. Tsai et al. (2021, doi:10.1038/s4
 
 from gridhydro.surrogate.column import Surrogate
 from gridhydro.surrogate.fitting import fit
+from gridhydro.surrogate.options import Training, Windows
 from gridhydro.surrogate.runs import Runs
 from gridhydro.surrogate.sampling import sample
 
 load = Surrogate.load
 
-__all__ = ["Runs", "Surrogate", "fit", "load", "sample"]
+__all__ = ["Runs", "Surrogate", "Training", "Windows", "fit", "load", "sample"]

@@ -1,4 +1,4 @@
-"""An emulator in the place of a column: what it takes and gives, and what it refuses."""
+"""An emulator in the place of a column: its inputs, its outputs, and the inputs it refuses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gridhydro.surrogate.runs import Runs
 
 _LANE_DAYS = 2**20  # that are run at once where no gradient is wanted
 _RUNS = 256
-# a parameter may leave its range by this share of it: the rounding of float32
+# a parameter may leave its range by this fraction of it: the rounding of float32
 _ROUNDING = 1e-6
 
 
@@ -66,8 +66,8 @@ class Surrogate(Column):
         names = [field.name for field in self.fluxes]
         self.runoff = "runoff" if "runoff" in names else None
         self.water_in = self.water_out = ()
-        self._said: dict[str, float] = {}
-        self._said_cold = False
+        self._warned: dict[str, float] = {}
+        self._warned_of_start = False
 
     @property
     def name(self) -> str:
@@ -176,8 +176,8 @@ class Surrogate(Column):
             low, high = self.ranges[field.name]
             lowest, highest = float(row.min()), float(row.max())
             beyond = max(low - lowest, highest - high) / max(high - low, 1e-12)
-            if beyond > 1e-6 and beyond > 1.1 * self._said.get(field.name, 0.0):
-                self._said[field.name] = beyond
+            if beyond > 1e-6 and beyond > 1.1 * self._warned.get(field.name, 0.0):
+                self._warned[field.name] = beyond
                 warnings.warn(
                     f"{field.name} goes from {lowest:.4g} to {highest:.4g} {field.unit}; the "
                     f"surrogate was trained on {low:.4g} to {high:.4g}, which it leaves by "
@@ -187,9 +187,9 @@ class Surrogate(Column):
 
     def _look_at_start(self, days: int, learning: bool) -> None:
         """A warning, once, for a start without a state: days of a spin-up have no gradient."""
-        if self._said_cold or not (days < self.warmup or (learning and self.warmup)):
+        if self._warned_of_start or not (days < self.warmup or (learning and self.warmup)):
             return
-        self._said_cold = True
+        self._warned_of_start = True
         warnings.warn(
             f"a run of {days} days begins without a state: what the surrogate says of its first "
             f"{self.warmup} does not count; begin with a spin-up as long, or leave them out",
@@ -198,7 +198,7 @@ class Surrogate(Column):
 
     @torch.no_grad()
     def predict(self, runs: Runs) -> xr.Dataset:
-        """What it gives in place of these runs: outputs (time, run)."""
+        """Outputs (time, run) in place of those of the model in these runs."""
         self._check(runs)
         weather = np.stack([runs.series(field) for field in self.forcings])
         device = self.emulator.head.weight.device
@@ -211,7 +211,7 @@ class Surrogate(Column):
                 f.name: torch.as_tensor(row[some], dtype=torch.float32, device=device)
                 for f, row in zip(self.parameters, theta, strict=True)
             }
-            part = weather[:, :, runs.site[some]].contiguous()
+            part = weather[:, :, runs.cell[some]].contiguous()
             found = self.advance(part, values, None, names, None, (), True, None)[0]
             parts.append({name: found[name].cpu().numpy() for name in names})
         return xr.Dataset(
@@ -223,7 +223,7 @@ class Surrogate(Column):
         )
 
     def fidelity(self, runs: Runs) -> pd.DataFrame:
-        """How well it stands for the model in runs it has not seen, one row an output.
+        """Scores against the model in runs that it was not trained on, one row an output.
 
         Medians over the runs, after the first `warmup` days: correlation, NSE, RMSE and bias (in
         the output's unit), percent_bias; and NSE that 90 % of the runs reach.
@@ -232,11 +232,14 @@ class Surrogate(Column):
         return table(self.fluxes, runs, self.predict(runs), self.warmup)
 
     def _check(self, runs: Runs) -> None:
-        for kind in ("forcings", "parameters"):
-            given = {f.name: f for f in getattr(runs, kind)}
-            for field in getattr(self, kind):
+        for kind, of_runs, own in (
+            ("forcing", runs.forcings, self.forcings),
+            ("parameter", runs.parameters, self.parameters),
+        ):
+            given = {f.name: f for f in of_runs}
+            for field in own:
                 if field.name not in given:
-                    raise ValueError(f"the runs lack the {kind[:-1]} {field.name}: they have "
+                    raise ValueError(f"the runs lack the {kind} {field.name}: they have "
                                      f"{', '.join(given)}")  # fmt: skip
                 if given[field.name].unit != field.unit:
                     raise ValueError(

@@ -44,7 +44,7 @@ class Emulator(torch.nn.Module):
             self.register_buffer(name, torch.full((len(outputs),), value))
 
     def fit(self, forcing: Tensor, outputs: Tensor) -> None:
-        """Take the scales from forcing (F, T, S) and outputs (T, R, O) with gaps."""
+        """Take the scales from forcing (F, T, C) and outputs (T, R, O) with gaps."""
         self.trunk.fit(forcing)
         for k, values in enumerate(outputs.unbind(-1)):
             values = values[torch.isfinite(values)]

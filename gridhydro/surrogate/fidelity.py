@@ -1,4 +1,4 @@
-"""What an emulator is worth: scores over runs that it has not seen."""
+"""Fidelity of an emulator: scores over runs that it was not trained on."""
 
 from __future__ import annotations
 

@@ -12,13 +12,15 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from gridhydro.base.arguments import fraction, names, whole
+from gridhydro.base.arguments import names, whole
+from gridhydro.columns.column import Field
 from gridhydro.inputs.forcing import Forcing, by_cell
 from gridhydro.surrogate.column import Surrogate
 from gridhydro.surrogate.emulator import Emulator
+from gridhydro.surrogate.options import Training, Windows
 from gridhydro.surrogate.runs import Runs
 
-# added to the spread of a run, as share of that of all: runs in which little happens count, but
+# added to the spread of a run, as fraction of that of all: runs in which little happens count, but
 # not without end (Kratzert et al. 2019, doi:10.5194/hess-23-5089-2019, eq. 7)
 _LEAST = 0.1
 
@@ -28,13 +30,8 @@ def fit(
     outputs: Sequence[str] | None = None,
     *,
     hidden: int = 64,
-    epochs: int = 40,
-    days: int = 365,
-    warmup: int = 180,
-    batch: int = 64,
-    learning_rate: float = 0.005,
-    held_out: float = 0.1,
-    seed: int = 0,
+    training: Training = Training(),
+    windows: Windows = Windows(),
     label: str = "surrogate",
     device: str | torch.device = "cpu",
     progress: bool = True,
@@ -43,63 +40,77 @@ def fit(
 
     outputs   names of those to learn; all without it
     hidden    size of the LSTM
-    epochs    times that it sees as many days as the runs have
-    days, warmup  length of a window, and of the days before it that only fill the LSTM's memory;
-              windows begin anywhere in the runs. Models with long memories need a long warm-up
-    batch     windows in a step of Adam, whose rate falls from `learning_rate` to nothing
-    held_out  share of the runs that are not learned from but scored along the way; 0 for none
+    training  epochs, learning rate, size of a step, runs held out and seed
+    windows   days that are learned from at once, and their warm-up
     label     what it is to be called
 
-    The loss is the mean squared error of each output, in shares of its spread in each run. Runs
+    The loss is the mean squared error of each output, in fractions of its spread in each run. Runs
     that failed are left out, gaps do not count. ValueError where the runs are too short, a
     parameter is the same in all of them, or an output has no value in those learned from.
     """
-    epochs, hidden = whole("epochs", epochs, 1), whole("hidden", hidden, 1)
-    batch, seed = whole("batch", batch, 1), whole("seed", seed, 0)
-    days, warmup = whole("days", days, 1), whole("warmup", warmup, 0)
-    runs = _usable(runs, days + warmup)
+    hidden, device = whole("hidden", hidden, 1), torch.device(device)
+    runs = _usable(runs, windows.length)
     fields = _chosen(runs, outputs)
-    learned, scored = (runs, None)
-    if fraction("held_out", held_out) > 0:
-        try:
-            learned, scored = runs.split(held_out, seed)
-        except ValueError as error:
-            raise ValueError(f"{error}; with held_out=0 all are learned from") from None
+    learned, scored = _split(runs, training)
     _refuse_empty(learned, fields)
-    device, random = torch.device(device), torch.Generator().manual_seed(seed)
-    weather = np.stack([runs.series(field) for field in runs.forcings])
-    weather = torch.as_tensor(weather, dtype=torch.float32)
-    targets = torch.as_tensor(np.stack([learned.series(f) for f in fields]), dtype=torch.float32)
+    data = _Data.of(learned, fields, device)
+    surrogate = _untrained(runs, fields, data, hidden, training.seed)
+    surrogate.label, surrogate.warmup = label, windows.warmup
+    surrogate.about = {
+        "runs": learned.size, "cells": runs.data.sizes["cell"], "hidden": hidden,
+        **training.about(), **windows.about(),
+    }  # fmt: skip
+    surrogate.history = _train(surrogate, data, scored, training, windows, progress)
+    return surrogate
+
+
+def _split(runs: Runs, training: Training) -> tuple[Runs, Runs | None]:
+    """Runs that are learned from, and those that are scored along the way, if any."""
+    if training.held_out == 0:
+        return runs, None
+    try:
+        return runs.split(training.held_out, training.seed)
+    except ValueError as error:
+        raise ValueError(f"{error}; with held_out=0 all are learned from") from None
+
+
+def _untrained(
+    runs: Runs, outputs: Sequence[Field], data: _Data, hidden: int, seed: int
+) -> Surrogate:
+    """A surrogate with the scales of the data and weights drawn at random, on the data's device."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         # the range is that of all runs: those held out are scored in it
-        net = Emulator(runs.forcings, runs.parameters, fields, hidden)
-    net.fit(weather, targets.permute(1, 2, 0))
-    net.to(device)
-    spread = _spread(targets.to(device), net.std)
-    theta = torch.as_tensor(learned.values(runs.parameters), dtype=torch.float32)
-    windows = _Windows(learned, weather, targets, theta, device)
-    ranges = {f.name: (row.min(), row.max()) for f, row in zip(runs.forcings, weather, strict=True)}
-    surrogate = Surrogate(
-        net, runs.forcings, runs.parameters, fields, label=label, warmup=warmup,
-        ranges=ranges,
-        about=dict(
-            runs=learned.size, sites=runs.data.sizes["site"], hidden=hidden, epochs=epochs,
-            days=days, warmup=warmup, batch=batch, learning_rate=float(learning_rate),
-            held_out=float(held_out), seed=seed,
-        ),
-    )  # fmt: skip
-    net.requires_grad_(True)
-    optimizer = torch.optim.Adam(net.parameters(), lr=learning_rate)
-    steps = max(1, round(learned.size * (len(runs.times) - warmup) / (batch * days)))
+        net = Emulator(runs.forcings, runs.parameters, outputs, hidden)
+    net.fit(data.weather, data.targets.permute(1, 2, 0))
+    rows = zip(runs.forcings, data.weather, strict=True)
+    ranges = {field.name: (row.min(), row.max()) for field, row in rows}
+    return Surrogate(net.to(data.device), runs.forcings, runs.parameters, outputs, ranges=ranges)
+
+
+def _train(
+    surrogate: Surrogate,
+    data: _Data,
+    scored: Runs | None,
+    training: Training,
+    windows: Windows,
+    progress: bool,
+) -> pd.DataFrame:
+    """Learn the weights; gives the loss by epoch, and now and then the NSE of the runs scored."""
+    net, epochs = surrogate.emulator.requires_grad_(True), training.epochs
+    optimizer = torch.optim.Adam(net.parameters(), lr=training.learning_rate)
+    random = torch.Generator().manual_seed(training.seed)
+    spread = _spread(data.targets.to(data.device), net.std)
+    days = len(data.forcing.times) - windows.warmup
+    steps = max(1, round(data.size * days / (training.batch * windows.days)))
     history = []
     bar = tqdm(range(epochs), desc="surrogate", unit="epoch", disable=not progress)
     for epoch in bar:
         began, total = time.perf_counter(), 0.0
         for step in range(steps):
             rate = 0.5 + 0.5 * math.cos(math.pi * (epoch * steps + step) / (epochs * steps))
-            optimizer.param_groups[0]["lr"] = learning_rate * rate
-            loss = windows.loss(net, batch, days, warmup, spread, random)
+            optimizer.param_groups[0]["lr"] = training.learning_rate * rate
+            loss = data.loss(net, training.batch, windows, spread, random)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -113,24 +124,37 @@ def fit(
         shown = {name: f"{value:.3f}" for name, value in row.items() if name.startswith(("l", "n"))}
         bar.set_postfix(shown)
     net.requires_grad_(False)
-    surrogate.history = pd.DataFrame(history)
-    return surrogate
+    return pd.DataFrame(history)
 
 
-class _Windows:
-    """Windows of days of some of the runs, drawn at random."""
+class _Data:
+    """Runs that are learned from, of which windows of days are drawn at random.
+
+    weather (F, T, C) of all cells, targets (O, T, R) with gaps, theta (P, R); cell (R,) of each run
+    """
 
     def __init__(self, runs: Runs, weather, targets, theta, device):
-        self.weather = Forcing(runs.times, by_cell(weather))
-        self.targets = Forcing(runs.times, by_cell(targets))
-        self.site, self.theta, self.device = torch.as_tensor(runs.site), theta, device
+        self.weather, self.targets, self.theta, self.device = weather, targets, theta, device
+        self.forcing = Forcing(runs.times, by_cell(weather))
+        self.wanted = Forcing(runs.times, by_cell(targets))
+        self.cell, self.size = torch.as_tensor(runs.cell), runs.size
 
-    def loss(self, net, batch: int, days: int, warmup: int, spread, random) -> torch.Tensor:
-        total = len(self.weather.times)
-        run = torch.randint(0, self.targets.size, (batch,), generator=random)
-        first = torch.randint(0, total - days - warmup + 1, (batch,), generator=random)
-        weather = self.weather.window(first, warmup + days, self.site[run], self.device)
-        wanted = self.targets.window(first + warmup, days, run, self.device).permute(1, 2, 0)
+    @classmethod
+    def of(cls, runs: Runs, outputs: Sequence[Field], device: torch.device) -> _Data:
+        """The data of these runs, windows of which go to the device."""
+        series = ([runs.series(field) for field in kind] for kind in (runs.forcings, outputs))
+        weather, targets = (torch.as_tensor(np.stack(s), dtype=torch.float32) for s in series)
+        theta = torch.as_tensor(runs.values(runs.parameters), dtype=torch.float32)
+        return cls(runs, weather, targets, theta, device)
+
+    def loss(self, net: Emulator, batch: int, windows: Windows, spread, random) -> torch.Tensor:
+        """Mean squared error of so many windows, errors divided by the spread (R, O)."""
+        warmup, total = windows.warmup, len(self.forcing.times)
+        run = torch.randint(0, self.size, (batch,), generator=random)
+        first = torch.randint(0, total - windows.length + 1, (batch,), generator=random)
+        weather = self.forcing.window(first, windows.length, self.cell[run], self.device)
+        wanted = self.wanted.window(first + warmup, windows.days, run, self.device)
+        wanted = wanted.permute(1, 2, 0)
         theta, state = self.theta[:, run].to(self.device), None
         if warmup:
             with torch.no_grad():
@@ -185,7 +209,7 @@ def _refuse_empty(runs: Runs, fields) -> None:
 
 
 def _spread(targets: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
-    """What errors of a run are divided by, (R, O), of outputs (O, T, R) with the spread (O,)."""
+    """The divisor of the errors of each run, (R, O), of outputs (O, T, R) with the spread (O,)."""
     there = torch.isfinite(targets)
     count = there.sum(1).clamp(min=1)
     values = targets.nan_to_num()

@@ -23,9 +23,9 @@ def save(surrogate, folder: str | Path) -> None:
     net = surrogate.emulator
     tensors = {k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
     content = {
-        kind: [asdict(field) for field in getattr(surrogate, kind)]
-        for kind in ("forcings", "parameters", "fluxes")
-    } | {
+        "forcings": [asdict(field) for field in surrogate.forcings],
+        "parameters": [asdict(field) for field in surrogate.parameters],
+        "fluxes": [asdict(field) for field in surrogate.fluxes],
         "label": surrogate.label,
         "hidden": net.head.in_features,
         "ranges": surrogate.ranges,
@@ -38,7 +38,7 @@ def save(surrogate, folder: str | Path) -> None:
 
 
 def read(folder: str | Path) -> dict:
-    """What a Surrogate is made of; FileNotFoundError where there is none."""
+    """The arguments of a Surrogate; FileNotFoundError where there is none."""
     folder = Path(folder)
     if not kept(folder):
         raise FileNotFoundError(f"{folder} holds no surrogate ({ABOUT} and {WEIGHTS})")

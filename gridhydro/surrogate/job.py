@@ -10,33 +10,33 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from gridhydro.surrogate.runs import FAILURE, RANGE, SAMPLING, SITE_OF_RUN, Runs
+from gridhydro.surrogate.runs import CELL_OF_RUN, FAILURE, RANGE, SAMPLING, Runs
 
 
 class Job:
     """The runs of one sampling, each by its number.
 
-    weather     Dataset (time, site); values: (P, R) of the parameters; site: (R,) where each is
+    weather     Dataset (time, cell); values: (P, R) of the parameters; cell: (R,) where each is
     together    whether the function takes several runs in one call
     """
 
-    def __init__(self, function, weather, parameters, outputs, values, site, together):
+    def __init__(self, function, weather, parameters, outputs, values, cell, together):
         self.function, self.weather, self.together = function, weather, together
         self.parameters, self.outputs = parameters, outputs
-        self.values, self.site = values, site
+        self.values, self.cell = values, cell
 
     def about(self) -> dict:
-        """What tells one sampling from another."""
+        """The features, for JSON, that tell one sampling from another."""
         days = self.weather["time"].values
         return {
             "parameters": [f"{f.name} {f.unit}" for f in self.parameters],
             "outputs": [f"{f.name} {f.unit}" for f in self.outputs],
             "days": [str(day)[:10] for day in (*days[:1], *days[-1:])],
-            "sites": [str(s) for s in self.weather["site"].values],
+            "cells": [str(s) for s in self.weather["cell"].values],
             "values of the forcing": {str(n): _digest(v) for n, v in self.weather.items()},
             "units of the forcing": {str(n): v.attrs["units"] for n, v in self.weather.items()},
             "sum of the parameters": self.values.sum(1).tolist(),
-            "runs": len(self.site),
+            "runs": len(self.cell),
         }
 
     def run(self, part: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -57,11 +57,11 @@ class Job:
 
     def _call(self, part: np.ndarray) -> Mapping:
         if self.together:
-            at = {"site": ("run", self.site[part])}
+            at = {"cell": ("run", self.cell[part])}
             given = dict(zip(self._names, self.values[:, part], strict=True))
             return self.function(self.weather.isel(at), given)
         given = dict(zip(self._names, self.values[:, part[0]].tolist(), strict=True))
-        return self.function(self.weather.isel(site=self.site[part[0]]), given)
+        return self.function(self.weather.isel(cell=self.cell[part[0]]), given)
 
     @property
     def _names(self) -> list[str]:
@@ -107,7 +107,7 @@ class Job:
         for field, row in zip(self.parameters, self.values[:, :count], strict=True):
             more = {RANGE: list(field.bounds)} | ({"scale": "log"} if field.log else {})
             data[field.name] = ("run", row, field.attrs | more)
-        data[SITE_OF_RUN] = ("run", self.weather["site"].values[self.site[:count]])
+        data[CELL_OF_RUN] = ("run", self.weather["cell"].values[self.cell[:count]])
         data[FAILURE] = ("run", np.array(failures, dtype=object))
         with warnings.catch_warnings():  # medians of outputs without any value
             warnings.simplefilter("ignore", RuntimeWarning)

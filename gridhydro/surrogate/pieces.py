@@ -1,4 +1,4 @@
-"""What is done of a long sampling, kept beside its file until all of it is."""
+"""The finished runs of a long sampling, kept beside its file until all are done."""
 
 from __future__ import annotations
 

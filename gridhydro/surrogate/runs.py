@@ -1,12 +1,12 @@
-"""Runs of a model that is only known by what it gives: one NetCDF file, made here or elsewhere.
+"""Runs of a model that is known by its outputs alone: one NetCDF file, made here or elsewhere.
 
 Every variable is known by its dimensions:
 
-    forcing (time, site)        daily, complete
+    forcing (time, cell)        daily, complete
     parameters (run)            one value a run; `scale = "log"` where it spans orders of magnitude,
                                 `sampled_range` if it is wider than that of the values
     outputs (time, run)         with gaps where a run gave nothing
-    site_of_run (run)           the name of the site whose forcing the run was given
+    cell_of_run (run)           the name of the cell whose forcing the run was given
     failure (run)               why a run gave nothing, empty where it did; may be left out
 
 All but the last two have `units`. Runoff and the series that gridhydro knows by name are brought
@@ -32,20 +32,20 @@ from gridhydro.base.units import spelled, to_unit
 from gridhydro.columns.column import Field
 
 RANGE = "sampled_range"
-SITE_OF_RUN, FAILURE = "site_of_run", "failure"
+CELL_OF_RUN, FAILURE = "cell_of_run", "failure"
 SAMPLING = "gridhydro_sampling"  # attribute of a file: which sampling all of these runs are
 UNITS = {name: quantity.unit for name, quantity in SERIES.items()} | {
     "runoff": OUTPUTS["runoff"].unit
 }
-_KINDS = {"forcing": ("time", "site"), "parameter": ("run",), "output": ("time", "run")}
+_KINDS = {"forcing": ("time", "cell"), "parameter": ("run",), "output": ("time", "run")}
 
 
 @dataclass(frozen=True, eq=False)
 class Runs:
-    """R runs over T days at S sites.
+    """R runs over T days at C cells.
 
     data  Dataset in the layout of this module, checked: ValueError names the variable, and the
-          first site, run or day, that does not fit
+          first cell, run or day, that does not fit
     """
 
     data: xr.Dataset
@@ -57,7 +57,7 @@ class Runs:
         days = self.times
         failed = f", {self.failed.sum()} of them without result" if self.failed.any() else ""
         return (
-            f"Runs: {self.size}{failed}, at {self.data.sizes['site']} sites, "
+            f"Runs: {self.size}{failed}, at {self.data.sizes['cell']} cells, "
             f"{days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}\n"
             f"  {', '.join(f.name for f in self.forcings)} + {len(self.parameters)} parameters -> "
             f"{', '.join(f.name for f in self.outputs)}"
@@ -103,9 +103,9 @@ class Runs:
         return _fields(self.data, "parameter")
 
     @cached_property
-    def site(self) -> np.ndarray:
-        """(R,) which of the sites each run was at."""
-        return self.data.indexes["site"].get_indexer(self.data[SITE_OF_RUN].values)
+    def cell(self) -> np.ndarray:
+        """(R,) which of the cells each run was at."""
+        return self.data.indexes["cell"].get_indexer(self.data[CELL_OF_RUN].values)
 
     @property
     def failed(self) -> np.ndarray:
@@ -113,7 +113,7 @@ class Runs:
         return self.data[FAILURE].values != ""
 
     def series(self, field: Field) -> np.ndarray:
-        """A forcing (T, S) or an output (T, R)."""
+        """A forcing (T, C) or an output (T, R)."""
         return self.data[field.name].values
 
     def values(self, fields: Sequence[Field]) -> np.ndarray:
@@ -128,12 +128,12 @@ class Runs:
         return Runs(some)
 
     def split(self, held_out: float = 0.2, seed: int = 0, by: str = "run") -> tuple[Runs, Runs]:
-        """Runs to learn from, and a share of them to score with, drawn at random.
+        """Runs to learn from, and a fraction of them to score with, drawn at random.
 
-        by  "run", or "site": then no site is in both
+        by  "run", or "cell": then no cell is in both
         """
-        sites = one_of("by", by, ("run", "site")) == "site"
-        groups = self.site if sites else np.arange(self.size)
+        cells = one_of("by", by, ("run", "cell")) == "cell"
+        groups = self.cell if cells else np.arange(self.size)
         kinds = np.unique(groups)
         count = round(fraction("held_out", held_out) * len(kinds))
         if not 0 < count < len(kinds):
@@ -151,8 +151,8 @@ def _fields(data: xr.Dataset, kind: str) -> tuple[Field, ...]:
         attrs = data[name].attrs
         bounds = tuple(map(float, attrs[RANGE])) if kind == "parameter" else None
         log = attrs.get("scale") == "log"
-        said = str(attrs.get("long_name", name))
-        found.append(Field(name, str(attrs["units"]), said, bounds, log=log))
+        meaning = str(attrs.get("long_name", name))
+        found.append(Field(name, str(attrs["units"]), meaning, bounds, log=log))
     return tuple(found)
 
 
@@ -160,26 +160,31 @@ def _of_kind(data: xr.Dataset, kind: str) -> list[str]:
     return [
         str(name)
         for name, values in data.data_vars.items()
-        if set(values.dims) == set(_KINDS[kind]) and name not in (SITE_OF_RUN, FAILURE)
+        if set(values.dims) == set(_KINDS[kind]) and name not in (CELL_OF_RUN, FAILURE)
     ]
 
 
 def _checked(data: xr.Dataset) -> xr.Dataset:
-    lacking = [dim for dim in ("time", "site", "run") if dim not in data.dims]
+    if "site" in data.dims:
+        raise ValueError(
+            "the runs have the dimension 'site', of files written before it was called 'cell': "
+            "rename it, and 'site_of_run' to 'cell_of_run', and make Runs of the Dataset"
+        )
+    lacking = [dim for dim in ("time", "cell", "run") if dim not in data.dims]
     if lacking:
         raise ValueError(
-            f"the runs have no dimension {', '.join(lacking)}: forcing is (time, site), "
+            f"the runs have no dimension {', '.join(lacking)}: forcing is (time, cell), "
             "parameters are (run), outputs (time, run)"
         )
     if "time" not in data.coords:
         raise ValueError("the runs have no coordinate 'time': give the days")
-    if "site" not in data.coords:
-        data = data.assign_coords(site=[str(k) for k in range(data.sizes["site"])])
+    if "cell" not in data.coords:
+        data = data.assign_coords(cell=[str(k) for k in range(data.sizes["cell"])])
     if "run" not in data.coords:
         data = data.assign_coords(run=np.arange(data.sizes["run"]))
     times = calendar.daily(data["time"], "the forcing of the runs")
-    data = data.assign_coords(time=times, site=data["site"].values.astype(str))
-    data = data.assign({FAILURE: ("run", _failures(data)), SITE_OF_RUN: ("run", _sites(data))})
+    data = data.assign_coords(time=times, cell=data["cell"].values.astype(str))
+    data = data.assign({FAILURE: ("run", _failures(data)), CELL_OF_RUN: ("run", _cells(data))})
     for kind, dims in _KINDS.items():
         found = _of_kind(data, kind)
         if not found:
@@ -216,18 +221,18 @@ def _range(data: xr.Dataset, name: str) -> None:
         raise ValueError(f"'{name}' goes down to {low:g}: with scale = 'log' it is above zero")
 
 
-def _sites(data: xr.Dataset) -> np.ndarray:
-    """The name of each run's site."""
-    if SITE_OF_RUN not in data:
-        if data.sizes["site"] > 1:
-            raise ValueError(f"the runs lack '{SITE_OF_RUN}' (run), the name of each run's site")
-        return np.repeat(data["site"].values, data.sizes["run"])
-    given = names(SITE_OF_RUN, data[SITE_OF_RUN].values)
-    known = set(data["site"].values)
-    for run, site in zip(data["run"].values, given, strict=True):
-        if site not in known:
+def _cells(data: xr.Dataset) -> np.ndarray:
+    """The name of each run's cell."""
+    if CELL_OF_RUN not in data:
+        if data.sizes["cell"] > 1:
+            raise ValueError(f"the runs lack '{CELL_OF_RUN}' (run), the name of each run's cell")
+        return np.repeat(data["cell"].values, data.sizes["run"])
+    given = names(CELL_OF_RUN, data[CELL_OF_RUN].values)
+    known = set(data["cell"].values)
+    for run, cell in zip(data["run"].values, given, strict=True):
+        if cell not in known:
             some = ", ".join(sorted(known)[:5])
-            raise ValueError(f"run {run} is at the site '{site}', of which there is no forcing: "
+            raise ValueError(f"run {run} is at the cell '{cell}', of which there is no forcing: "
                              f"there is that of {some}")  # fmt: skip
     return np.array(given)
 

@@ -16,9 +16,9 @@ from gridhydro.base.interrupt import Interrupt
 from gridhydro.columns.column import Field
 from gridhydro.surrogate.job import Job
 from gridhydro.surrogate.pieces import Pieces, refuse_other, refuse_overwriting
-from gridhydro.surrogate.runs import FAILURE, SAMPLING, SITE_OF_RUN, Runs
+from gridhydro.surrogate.runs import CELL_OF_RUN, FAILURE, SAMPLING, Runs
 
-_SAVE_EVERY = 20.0  # seconds
+SAVE_EVERY = 20.0  # seconds
 _FIRST = 5  # runs of which one has to give something
 
 
@@ -35,13 +35,13 @@ def sample(
     resume: bool = False,
     progress: bool = True,
 ) -> Runs:
-    """Run a function at parameter sets of a Latin hypercube, each at one of the sites in turn.
+    """Run a function at parameter sets of a Latin hypercube, each at one of the cells in turn.
 
-    function    takes the forcing of a site, a Dataset (time), and its parameters, name -> number;
+    function    takes the forcing of a cell, a Dataset (time), and its parameters, name -> number;
                 returns name -> series (T,) of the outputs. With `at_once` = n it takes n runs in
                 one call: a Dataset (time, run), name -> (n,), and returns name -> (T, n)
     parameters  as `gridhydro.fields` gives them, with bounds; both ends of each are among the sets
-    forcing     Dataset (time, site), or (time, gauge), or (time) of a single site; every variable
+    forcing     Dataset (time, cell), or (time, gauge), or (time) of a single cell; every variable
                 in the units that the function takes, which it has to name
     outputs     what the function returns, as `gridhydro.fields` gives it
     sets        number of parameter sets, each run once
@@ -59,8 +59,8 @@ def sample(
     weather = _weather(forcing)
     _check(weather, parameters, outputs)
     values = design(parameters, sets, whole("seed", seed, 0))
-    site = np.arange(sets) % weather.sizes["site"]
-    job = Job(function, weather, parameters, outputs, values, site, at_once > 1)
+    cell = np.arange(sets) % weather.sizes["cell"]
+    job = Job(function, weather, parameters, outputs, values, cell, at_once > 1)
     job.check()
     if out is not None and Path(out).exists():
         return _finished(Path(out), job.about(), resume)
@@ -75,7 +75,7 @@ def sample(
             if first < early <= part[-1] + 1:
                 _refuse_all_failed(pieces.failures)
                 job.gathered(*pieces.all())  # numbers that cannot be in their units
-            if interrupt.asked or time.monotonic() - saved > _SAVE_EVERY:
+            if interrupt.asked or time.monotonic() - saved > SAVE_EVERY:
                 pieces.keep()
                 saved = time.monotonic()
             if interrupt.asked:
@@ -89,41 +89,41 @@ def sample(
 
 
 def design(parameters: Sequence[Field], sets: int, seed: int) -> np.ndarray:
-    """Parameter sets (P, R): a Latin hypercube, stretched so that it reaches both bounds."""
+    """Parameter sets (P, R): a Latin hypercube, rescaled so that it reaches both bounds."""
     from scipy.stats import qmc  # takes half a second to load, and few come here
 
-    share = qmc.LatinHypercube(len(parameters), seed=np.random.default_rng(seed)).random(sets)
-    share = (share - share.min(0)) / (share.max(0) - share.min(0))
+    place = qmc.LatinHypercube(len(parameters), seed=np.random.default_rng(seed)).random(sets)
+    place = (place - place.min(0)) / (place.max(0) - place.min(0))
     rows = []
-    for field, part in zip(parameters, share.T, strict=True):
+    for field, part in zip(parameters, place.T, strict=True):
         rows.append(np.clip(within(field, part), *field.bounds))
     return np.stack(rows)
 
 
-def within(field: Field, share: np.ndarray) -> np.ndarray:
-    """Values of a parameter from shares of its range, of that of its logarithm where `log`."""
+def within(field: Field, fraction: np.ndarray) -> np.ndarray:
+    """Values of a parameter from fractions of its range, of that of its logarithm where `log`."""
     scale, back = (np.log, np.exp) if field.log else (np.asarray, np.asarray)
     low, high = scale(field.bounds[0]), scale(field.bounds[1])
-    return back(low + (high - low) * share)
+    return back(low + (high - low) * fraction)
 
 
 def _weather(forcing: xr.Dataset) -> xr.Dataset:
-    """The series of a Dataset as (time, site), and nothing else."""
+    """The series of a Dataset as (time, cell), and nothing else."""
     if not isinstance(forcing, xr.Dataset) or "time" not in forcing.coords:
-        raise ValueError("the forcing is a Dataset with the coordinate 'time' and one of sites")
+        raise ValueError("the forcing is a Dataset with the coordinate 'time' and one of cells")
     series = forcing[[name for name in forcing.data_vars if "time" in forcing[name].dims]]
     others = sorted({str(d) for v in series.data_vars.values() for d in v.dims} - {"time"})
     if len(others) > 1:
         raise ValueError(
             f"the forcing is over {', '.join(others)} beside time: make one axis of them with "
-            f"Dataset.stack(site={others}).reset_index('site'), and leave out cells without data"
+            f"Dataset.stack(cell={others}).reset_index('cell'), and leave out cells without data"
         )
-    series = series.expand_dims("site") if not others else series.rename({others[0]: "site"})
-    if "site" not in series.indexes:
-        series = series.assign_coords(site=[str(k) for k in range(series.sizes["site"])])
-    kept = series.drop_vars([c for c in series.coords if c not in ("time", "site")])
-    kept = kept.assign_coords(site=kept["site"].values.astype(str))
-    return kept.transpose("time", "site").load()
+    series = series.expand_dims("cell") if not others else series.rename({others[0]: "cell"})
+    if "cell" not in series.indexes:
+        series = series.assign_coords(cell=[str(k) for k in range(series.sizes["cell"])])
+    kept = series.drop_vars([c for c in series.coords if c not in ("time", "cell")])
+    kept = kept.assign_coords(cell=kept["cell"].values.astype(str))
+    return kept.transpose("time", "cell").load()
 
 
 def _finished(path: Path, about: dict, resume: bool) -> Runs:
@@ -172,7 +172,7 @@ def _warn(runs: Runs) -> None:
     for run in failed[:5]:
         row = runs.data.isel(run=run)
         values = ", ".join(f"{f.name} = {float(row[f.name]):.6g}" for f in runs.parameters)
-        lines.append(f"run {run} at {row[SITE_OF_RUN].item()} ({values}): {row[FAILURE].item()}")
+        lines.append(f"run {run} at {row[CELL_OF_RUN].item()} ({values}): {row[FAILURE].item()}")
     more = f"\n  and {failed.size - 5} more" if failed.size > 5 else ""
     warnings.warn(
         f"{failed.size} of {runs.size} runs gave nothing:\n  " + "\n  ".join(lines) + more,

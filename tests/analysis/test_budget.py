@@ -67,17 +67,17 @@ def corrected_model():
     return small_model(correction=correction)
 
 
-def test_a_correction_sees_the_days_around():
+def test_budget_closes_with_a_pet_correction():
     run = run_of(corrected_model())
     found = budget(run)
     assert largest(found) < 1e-3
-    area = found["area"].sel(site=OUTLET).item()
+    area = found["area"].sel(gauge=OUTLET).item()
     flow = run.discharge()[OUTLET].resample("MS").sum() * 86.4 / area
-    np.testing.assert_allclose(found["discharge"].sel(site=OUTLET), flow, rtol=2e-5)
+    np.testing.assert_allclose(found["discharge"].sel(gauge=OUTLET), flow, rtol=2e-5)
 
 
 @pytest.mark.parametrize("cycles", [0, 2])
-def test_terms_are_those_of_the_run(cycles):
+def test_budget_terms_are_those_of_the_run(cycles):
     run = run_of(small_model(), cycles)
     domain, series = run.model.domain, run.simulate(outputs=["actual_evapotranspiration"])
     found = budget(run, ("2001-03-10", "2002-02"))
@@ -91,52 +91,52 @@ def test_terms_are_those_of_the_run(cycles):
     flow = (
         series["discharge"].sel(gauge="G05").to_series()
         * 86.4
-        / found["area"].sel(site="G05").item()
+        / found["area"].sel(gauge="G05").item()
     )
     for name, depth in (("evapotranspiration", daily), ("discharge", flow)):
         wanted = depth["2001-03-10":"2002-02"].resample("MS").sum()
-        np.testing.assert_allclose(found[name].sel(site="G05"), wanted, rtol=2e-5)
+        np.testing.assert_allclose(found[name].sel(gauge="G05"), wanted, rtol=2e-5)
 
 
 def test_regions_between_gauges_add_up_to_that_upstream_of_the_last():
     run = run_of(small_model())
     upstream, between = budget(run), budget(run, between=True)
-    assert float(between["area"].sum()) == pytest.approx(float(upstream["area"].sel(site=OUTLET)))
+    assert float(between["area"].sum()) == pytest.approx(float(upstream["area"].sel(gauge=OUTLET)))
     for name in ("precipitation", "discharge", "evapotranspiration", "storage_change"):
-        volume = (between[name] * between["area"]).sum("site")
-        wanted = (upstream[name] * upstream["area"]).sel(site=OUTLET)
+        volume = (between[name] * between["area"]).sum("gauge")
+        wanted = (upstream[name] * upstream["area"]).sel(gauge=OUTLET)
         np.testing.assert_allclose(volume, wanted, rtol=1e-9, atol=1e-6)
     # a gauge without others upstream has one region in both
     np.testing.assert_allclose(
-        between["residual"].sel(site="G20"), upstream["residual"].sel(site="G20")
+        between["residual"].sel(gauge="G20"), upstream["residual"].sel(gauge="G20")
     )
     some = Regions.of(run.model.domain, [OUTLET, "G05"], between=True)
     assert some.gauges.toarray().sum() == 1 and some.area.sum() == run.model.domain.area.sum()
 
 
 @pytest.mark.parametrize(
-    ("kind", "way"), [("weighted", None), ("lstm", "mean"), ("weighted", "components")]
+    ("kind", "hydrograph"), [("weighted", None), ("lstm", "mean"), ("weighted", "components")]
 )
-def test_the_budget_of_lumped_basins_closes(kind, way):
-    run = lumped(kind, way)
+def test_the_budget_of_lumped_basins_closes(kind, hydrograph):
+    run = lumped(kind, hydrograph)
     found = budget(run, ("2000", "2002"))
-    assert found["site"].values.tolist() == NAMES
+    assert found["gauge"].values.tolist() == NAMES
     assert largest(found) < 1e-3
     series = run.simulate(outputs=["total_storage"])
     flow = series["discharge"] / series["gauge_area"] * 86.4
     wanted = flow.resample(time="MS").sum().transpose("time", "gauge")
     np.testing.assert_allclose(found["discharge"], wanted, rtol=1e-4, atol=1e-4)
-    if way is None:  # no water is on its way to the gauge
+    if hydrograph is None:  # no water is between cell and gauge
         ends = pd.DatetimeIndex(found["time_end"].values) - pd.Timedelta(1, "D")
         stored = series["total_storage"].sel(time=ends).transpose("time", "gauge")
         np.testing.assert_allclose(found["storage_end"], stored, rtol=1e-5)
 
 
-def lumped(kind="mlp", way=None):
+def lumped(kind="mlp", hydrograph=None):
     parts = basins()
     options = {"mlp": dict(hidden=(8,)), "weighted": dict(hidden=(8,), weights="learned")}
     options["lstm"] = dict(network="lstm", hidden=8, dynamic=["beta"])
-    options = grouped(components=2, unit_hydrograph=way, **options[kind])
+    options = grouped(components=2, unit_hydrograph=hydrograph, **options[kind])
     model = Model(parts.domain, attributes=parts.attributes, **options)
     forcing = Forcing.read(parts.forcing, parts.domain, model.column)
     return Run(model, forcing, pd.DataFrame(), {"period": ["2001", "2002"]})
@@ -152,7 +152,7 @@ def test_a_run_starts_with_the_stores_of_its_column():
     assert largest(found) < 1e-3
 
 
-def test_years_are_made_of_months():
+def test_budget_of_years_is_the_sum_of_months():
     months = budget(run_of(small_model()), gauges=[OUTLET])
     years, hydrological, whole = (total(months, f) for f in ("YS", "YS-OCT", None))
     assert years["days"].values.tolist() == [365, 365]
@@ -167,17 +167,17 @@ def test_years_are_made_of_months():
     assert rate.item() == pytest.approx(float(months["precipitation"].sum()) / 730 * 365.2425)
 
 
-def test_the_table_has_both_units():
+def test_budget_table_has_both_units():
     values = total(budget(run_of(small_model())), "YS")
     rows = table(values)
-    assert len(rows) == 2 * values.sizes["site"]
+    assert len(rows) == 2 * values.sizes["gauge"]
     first = rows.iloc[0]
-    assert (first["site"], first["start"], first["end"]) == (OUTLET, "2001-01-01", "2001-12-31")
+    assert (first["gauge"], first["start"], first["end"]) == (OUTLET, "2001-01-01", "2001-12-31")
     assert first["discharge [mm yr-1]"] == pytest.approx(first["discharge [mm]"] * 365.2425 / 365)
     assert "storage_start [mm]" not in rows
 
 
-def test_what_has_no_budget_is_said():
+def test_unknown_gauges_periods_and_columns_without_budget_are_refused():
     run = run_of(small_model())
     with pytest.raises(ValueError, match="no gauge is called 'Obidos'; the domain has G03"):
         budget(run, gauges=["Obidos"])
@@ -200,7 +200,7 @@ def test_two_gauges_in_one_cell_have_nothing_between_them():
     assert Regions.of(domain).area.tolist() == [domain.area[0]] * 2
 
 
-def test_gradients_are_left_alone():
+def test_budget_leaves_gradients_alone():
     run = run_of(small_model())
     budget(run, ("2001-01", "2001-02"))
     assert torch.is_grad_enabled() and all(p.grad is None for p in run.model.parameters())

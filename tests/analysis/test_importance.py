@@ -10,7 +10,7 @@ from tests.support.small_world import small_model
 
 pytest.importorskip("captum", reason="pip install 'gridhydro[analyses]'")
 
-from gridhydro.analysis.importance import _Position, expected_gradients, table
+from gridhydro.analysis.importance import Draws, Position, expected_gradients, table
 from gridhydro.nets.options import ParameterNetwork
 
 
@@ -30,7 +30,7 @@ def linear(scale):
 def test_attributions_of_a_linear_network():
     model, weight = linear(1e-3)
     standard = model.network.inputs(model.attributes).numpy()
-    found = expected_gradients(model, 400, progress=False)
+    found = expected_gradients(model, Draws(400), progress=False)
     wanted = weight[:, :, None] / 4 * standard.T  # x' is 0 on average
     given = model.domain.pack(found["attribution"])
     # means over 400 draws: x' spreads by 1, so their error is about 1/20
@@ -46,7 +46,7 @@ def test_attributions_of_a_linear_network():
 
 def test_attributions_add_up_to_the_departure_from_the_mean():
     model, _ = linear(1.0)  # far from linear, and the velocity's range is logarithmic
-    found = expected_gradients(model, 600, progress=False)
+    found = expected_gradients(model, Draws(600), progress=False)
     total = model.domain.pack(found["attribution"].sum("attribute", skipna=False))
     values = model.cell_parameters()
     velocity = values["river_velocity"].detach().numpy()[:, 0]
@@ -62,7 +62,7 @@ def test_the_seed_decides_and_nothing_else_is_touched():
     torch.manual_seed(3), np.random.seed(3)
     before = torch.get_rng_state(), np.random.get_state()[1]
     first, again, other = (
-        expected_gradients(model, 5, seed=seed, progress=False) for seed in (0, 0, 1)
+        expected_gradients(model, Draws(5, seed), progress=False) for seed in (0, 0, 1)
     )
     assert torch.equal(before[0], torch.get_rng_state())
     assert (before[1] == np.random.get_state()[1]).all()
@@ -73,20 +73,20 @@ def test_the_seed_decides_and_nothing_else_is_touched():
 
 def test_parts_make_no_difference_to_what_is_meant(monkeypatch):
     model, _ = linear(0.3)
-    whole = expected_gradients(model, 200, progress=False)["importance"]
-    monkeypatch.setattr("gridhydro.analysis.importance._ROWS", 200 * 100)
-    parts = expected_gradients(model, 200, progress=False)["importance"]
+    whole = expected_gradients(model, Draws(200), progress=False)["importance"]
+    monkeypatch.setattr("gridhydro.analysis.importance.ROWS", 200 * 100)
+    parts = expected_gradients(model, Draws(200), progress=False)["importance"]
     np.testing.assert_allclose(parts, whole, rtol=0.1, atol=1e-6)
 
 
-def test_a_position_is_a_share_of_the_range():
+def test_a_position_is_a_fraction_of_the_range():
     model = small_model()
-    position = _Position(model.network)
+    position = Position(model.network)
     fields = [f.name for f in model.network.learned]
-    share = position(model.attributes[:1], fields.index("FC")).item()
+    fraction = position(model.attributes[:1], fields.index("FC")).item()
     low, high = model.network.learned[fields.index("FC")].bounds
     value = model.cell_parameters()["FC"][0, 0].item()
-    assert share == pytest.approx((value - low) / (high - low), rel=1e-5)
+    assert fraction == pytest.approx((value - low) / (high - low), rel=1e-5)
 
 
 def test_networks_that_read_the_weather_are_refused():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from gridhydro.analysis.pet_comparison import compare_pet, seen_by, table
+from gridhydro.analysis.pet_comparison import compare_pet, given_to_column, table
 from gridhydro.inputs.pet import pet_of
 from tests.analysis.test_budget import corrected_model, lumped, run_of
 from tests.support.small_basins import NAMES, small_basins
@@ -26,7 +26,7 @@ def weather():
     return world.assign({n: values.assign_attrs(units=unit) for n, (values, unit) in more.items()})
 
 
-def test_methods_are_averaged_over_regions(weather):
+def test_pet_methods_are_averaged_over_regions(weather):
     domain = small_world()[0]
     found = compare_pet(weather, domain, ["G05", OUTLET], progress=False)
     assert found["estimate"].values.tolist() == ["priestley_taylor", "hargreaves", "oudin"]
@@ -36,7 +36,7 @@ def test_methods_are_averaged_over_regions(weather):
         daily = domain.pack(pet_of(weather, method)).astype(float)
         mean = np.average(daily[:, cells], axis=1, weights=domain.area[cells])
         mean = pd.Series(mean, weather.indexes["time"])
-        one = found.sel({"site": "G05", "estimate": method})
+        one = found.sel({"gauge": "G05", "estimate": method})
         np.testing.assert_allclose(one["monthly"], mean.resample("MS").mean(), rtol=1e-5)
         np.testing.assert_allclose(
             one["climatology"], mean.groupby(mean.index.month).mean(), rtol=1e-5
@@ -47,16 +47,16 @@ def test_methods_are_averaged_over_regions(weather):
     assert len(rows) == 6 and rows.loc[0, "Jul [mm d-1]"] > rows.loc[0, "Jan [mm d-1]"]
 
 
-def test_what_the_column_sees_is_beside_them(weather):
+def test_pet_of_the_column_is_compared(weather):
     run = run_of(small_model())
     domain = run.model.domain
     given = weather["potential_evapotranspiration"]
     found = compare_pet(
         weather, domain, [OUTLET], period=("2001-06", "2002-05"), methods=["oudin"],
-        others={"run": seen_by(run), "half": (given / 2).assign_attrs(units="mm d-1")},
+        others={"run": given_to_column(run), "half": (given / 2).assign_attrs(units="mm d-1")},
         progress=False,
     )  # fmt: skip
-    annual = found["annual"].sel(site=OUTLET).to_series()
+    annual = found["annual"].sel(gauge=OUTLET).to_series()
     assert annual["half"] == pytest.approx(annual["run"] / 2, rel=1e-5)
     assert found["time"].values[[0, -1]].astype("datetime64[M]").astype(str).tolist() == [
         "2001-06",
@@ -64,26 +64,33 @@ def test_what_the_column_sees_is_beside_them(weather):
     ]
 
 
-def test_a_correction_of_the_model_is_seen():
+def test_pet_of_the_column_includes_the_correction():
     run = run_of(corrected_model())
     values = run.forcing.values
     row = [f.name for f in run.model.column.forcings].index("potential_evapotranspiration")
     with torch.no_grad():
         whole = run.model.weather(values)[row].numpy()
-    seen = run.model.domain.pack(seen_by(run)(run.forcing.times[50:300]))
-    np.testing.assert_allclose(seen, whole[50:300], atol=1e-5)
-    assert np.abs(seen - values[row, 50:300].numpy()).max() > 0.1
+    given = run.model.domain.pack(given_to_column(run)(run.forcing.times[50:300]))
+    np.testing.assert_allclose(given, whole[50:300], atol=1e-5)
+    assert np.abs(given - values[row, 50:300].numpy()).max() > 0.1
 
 
 def test_lumped_basins():
     run, data = lumped(), small_basins()
-    found = compare_pet(data, run.model.domain, others={"run": seen_by(run)}, progress=False)
+    found = compare_pet(
+        data, run.model.domain, others={"run": given_to_column(run)}, progress=False
+    )
     assert found["estimate"].values.tolist() == ["oudin", "run"]
-    assert found["map"].dims == ("estimate", "gauge") and found["site"].values.tolist() == NAMES
+    assert found["map"].dims == ("estimate", "gauge") and found["gauge"].values.tolist() == NAMES
     np.testing.assert_allclose(found["map"], found["annual"], rtol=1e-5)
+    some = compare_pet(data, run.model.domain, [NAMES[4], NAMES[1]], progress=False)
+    assert some["gauge"].values.tolist() == [NAMES[4], NAMES[1]]
+    for name in ("map", "annual"):
+        wanted = found[name].sel(estimate="oudin", gauge=some["gauge"])
+        np.testing.assert_allclose(some[name].sel(estimate="oudin"), wanted, rtol=1e-5)
 
 
-def test_what_is_missing_is_said(weather):
+def test_missing_weather_is_refused(weather):
     domain, run = small_world()[0], run_of(small_model())
     with pytest.raises(ValueError, match="penman_monteith needs"):
         compare_pet(weather, domain, methods=["penman_monteith"], progress=False)
@@ -94,6 +101,6 @@ def test_what_is_missing_is_said(weather):
         compare_pet(weather, domain, others={"short": short}, progress=False)
     later = pd.date_range("2002-12-01", "2003-01-10")
     with pytest.raises(ValueError, match="no weather from 2002-12-01 to 2003-01-10"):
-        seen_by(run)(later)
+        given_to_column(run)(later)
     with pytest.raises(ValueError, match="the weather has no day"):
         compare_pet(weather, domain, period=("1990", "1991"), progress=False)

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from gridhydro.analysis.evapotranspiration import Observed
+from gridhydro.analysis.importance import Draws
 from gridhydro.analysis.report import analyse
 from gridhydro.cli import main
 from gridhydro.io import write_basins
@@ -19,19 +21,19 @@ BUDGET = {
 }  # fmt: skip
 
 
-def test_everything_of_a_raster(tmp_path):
+def test_analyses_of_a_raster(tmp_path):
     run = run_of(small_model())
     domain, _, weather, _ = small_world()
     found = analyse(
-        run, tmp_path, ALL, discharge=run.discharge(), storage=grace(domain), weather=weather,
-        gauges=[OUTLET, "G05"], draws=5, progress=False,
+        run, tmp_path, ALL, observed=Observed(run.discharge(), grace(domain)), weather=weather,
+        gauges=[OUTLET, "G05"], draws=Draws(5), progress=False,
     )  # fmt: skip
     files = {path.name for path in tmp_path.iterdir()}
     assert files >= BUDGET | {n.replace("budget", "budget_between") for n in BUDGET}
     assert files >= {"evapotranspiration.csv", "evapotranspiration.png", "biases.png"}
     assert files >= {"pet.nc", "pet.csv", "pet.png", "pet_maps.png"}
     with xr.open_dataset(tmp_path / "water_budget.nc") as kept:
-        assert kept["site"].values.tolist() == [OUTLET, "G05"] and kept.sizes["time"] == 24
+        assert kept["gauge"].values.tolist() == [OUTLET, "G05"] and kept.sizes["time"] == 24
         np.testing.assert_allclose(kept["discharge"], found["water_budget"]["discharge"], rtol=1e-5)
         assert kept["discharge"].units == "mm" and "observed_evapotranspiration" in kept
     years = pd.read_csv(tmp_path / "water_budget_yearly.csv")
@@ -47,14 +49,14 @@ def test_everything_of_a_raster(tmp_path):
         assert {"importance.nc", "importance.csv", "importance.png"} <= files
 
 
-def test_what_is_left_out_is_said(tmp_path):
+def test_analyses_left_out_are_named(tmp_path):
     run = run_of(small_model(network="lstm", hidden=4))
     found = analyse(run, tmp_path, ("2002-01", "2002-06"), gauges=["G20"], progress=False)
     assert set(found["left_out"]) == {"evapotranspiration", "pet", "importance"}
-    assert {path.name for path in tmp_path.iterdir()} == BUDGET
+    assert {path.name for path in tmp_path.iterdir()} == BUDGET | {"columns.csv"}
 
 
-def test_from_the_command_line(tmp_path, capsys):
+def test_analyses_from_the_command_line(tmp_path, capsys):
     write_basins(small_basins(), tmp_path / "basins.nc")
     (tmp_path / "sample.toml").write_text(FILE)
     starts = pd.date_range("2000-01-01", "2002-12-01", freq="MS")
@@ -74,8 +76,8 @@ def test_from_the_command_line(tmp_path, capsys):
     out = capsys.readouterr().out
     assert f"written: {run / 'analyses'}" in out
     scores = pd.read_csv(run / "analyses" / "evapotranspiration.csv")
-    # January 2003 is not seen, so storage at the end of 2002 is not
-    seen = scores[scores["term"] == "storage_change"]
-    assert seen["site"].tolist() == NAMES and (seen["periods"] == 1).all()
+    # January 2003 is not observed, so storage at the end of 2002 is not
+    change = scores[scores["term"] == "storage_change"]
+    assert change["gauge"].tolist() == NAMES and (change["periods"] == 1).all()
     assert main([*arguments[:4], "--period", "1999", "2000"]) == 1
     assert "not all in the forcing" in capsys.readouterr().err

@@ -12,9 +12,9 @@ from gridhydro.evaluation.baseflow import baseflow_index
 DAYS = pd.date_range("2001-01-01", "2002-12-31", name="time")
 
 
-def series(sites=("a", "b"), seed=0, unit="mm d-1"):
-    values = np.random.default_rng(seed).gamma(2, 1, (DAYS.size, len(sites)))
-    coords = {"time": DAYS, "gauge": list(sites)}
+def series(gauges=("a", "b"), seed=0, unit="mm d-1"):
+    values = np.random.default_rng(seed).gamma(2, 1, (DAYS.size, len(gauges)))
+    coords = {"time": DAYS, "gauge": list(gauges)}
     return xr.DataArray(values, coords, ("time", "gauge"), "et", {"units": unit})
 
 
@@ -82,10 +82,10 @@ def test_sums_units_and_missing_values():
 def test_intervals_beyond_the_simulation_are_counted_and_nan_is_not_hidden():
     simulated = series()
     reference = simulated.resample(time="MS").mean()
-    result = compare(simulated[15:], reference, "month").set_index("site")
+    result = compare(simulated[15:], reference, "month").set_index("gauge")
     assert result.loc["a", ["intervals", "outside"]].tolist() == [23, 1]
     simulated[40, 0] = np.nan
-    result = compare(simulated, reference, "month").set_index("site")
+    result = compare(simulated, reference, "month").set_index("gauge")
     assert np.isnan(result.loc["a", "rmse"]) and result.loc["b", "rmse"] < 1e-14
 
 
@@ -117,27 +117,27 @@ def test_bounds_given_or_carried_by_the_reference():
     pd.testing.assert_frame_equal(compare(simulated, own), given)
 
 
-def test_spatial_agreement_by_site():
+def test_spatial_agreement_by_gauge():
     simulated = pd.Series({"a": 1.0, "b": 2.0, "c": 4.0, "d": np.nan, "e": 9.0})
     result = spatial(simulated, {"c": 3.0, "b": 3.0, "a": 1.0, "d": 0.5})
     assert result.pop("correlation") == pytest.approx(np.corrcoef([1, 2, 4], [1, 3, 3])[0, 1])
     assert result.pop("rmse") == pytest.approx(np.sqrt(2 / 3))
-    assert result == {"bias": 0, "sites": 3, "undefined": 1}
+    assert result == {"bias": 0, "count": 3, "undefined": 1}
     with pytest.raises(ValueError, match="read like 01 and 1"):
         spatial({"01": 1.0}, {1: 1.0})
 
 
-def test_baseflow_index_over_basins(data):
+def test_baseflow_index_of_two_halves_agrees(data):
     """The index is a property of the basin: two halves of the records rank them alike."""
     flow = xr.open_dataset(data("camels_us_400/timeseries.nc"))["discharge"][::10]
     table = flow.transpose("time", "basin").to_pandas()
     early, late = (baseflow_index(table.loc[a:b]) for a, b in (("1981", "1995"), ("1996", "2010")))
     result = spatial(early, late)
-    assert result["sites"] == 40 and result["correlation"] > 0.95
+    assert result["count"] == 40 and result["correlation"] > 0.95
 
 
 def test_storage_of_a_bucket_against_grace(data):
-    """Snow and soil of a bucket nobody tuned: it fills and empties in the season GRACE sees."""
+    """Snow and soil of a bucket nobody tuned: it fills and empties in the season GRACE observes."""
     weather = xr.open_dataset(data("camels_us_400/timeseries.nc"))[["precip", "temp"]]
     weather = weather.isel(basin=slice(None, None, 10)).sel(time=slice("2000", "2014"))
     rain, temperature = (weather[v].transpose("time", "basin").values for v in weather)
@@ -167,7 +167,7 @@ def test_storage_of_a_bucket_against_grace(data):
     np.testing.assert_allclose(backwards["correlation"], -result["correlation"], atol=1e-12)
 
 
-def test_storage_files_that_cannot_be_read(tmp_path, data):
+def test_unfit_storage_files_are_refused(tmp_path, data):
     path = tmp_path / "twsa.nc"
     grid = xr.DataArray(np.ones((1, 2, 2)), dims=("time", "lat", "lon"), name="twsa")
     grid.to_netcdf(path)
@@ -175,9 +175,9 @@ def test_storage_files_that_cannot_be_read(tmp_path, data):
         read_storage(path)
     with pytest.raises(ValueError, match=r"has no 'lwe'; it has twsa"):
         read_storage(path, "lwe")
-    path = tmp_path / "sites.nc"
+    path = tmp_path / "stations.nc"
     grid[:, 0].assign_attrs(units="furlong").to_netcdf(path)
-    with pytest.raises(ValueError, match=r"twsa of .*sites\.nc' is in 'furlong"):
+    with pytest.raises(ValueError, match=r"twsa of .*stations\.nc' is in 'furlong"):
         read_storage(path)
     own = xr.open_dataset(data("grace/twsa_csr_rl06_1deg_south_america.nc")).isel(lat=0)
     own.to_netcdf(tmp_path / "own.nc")
@@ -201,15 +201,15 @@ def test_storage_files_that_cannot_be_read(tmp_path, data):
         ),
         (
             lambda s, r: compare(s.assign_coords(gauge=["x", "y"]), r, "month"),
-            r"no site of the ref",
+            r"no gauge of the ref",
         ),
-        (lambda s, r: compare(s.assign_coords(gauge=["a", "a"]), r, "month"), r"the site a twice"),
+        (lambda s, r: compare(s.assign_coords(gauge=["a", "a"]), r, "month"), r"the gauge a twice"),
         (lambda s, r: compare(s[:20], r, "month"), r"2001-01-01 to 2001-01-20"),
         (lambda s, r: compare(s.expand_dims("x"), r, "month"), r"simulated is over"),
         (lambda s, r: compare(s.to_pandas().reset_index(drop=True), r, "month"), r"has no times"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(change, message):
+def test_unfit_series_are_refused(change, message):
     simulated = series()
     with pytest.raises(ValueError, match=message):
         change(simulated, simulated.resample(time="MS").mean())

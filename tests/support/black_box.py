@@ -1,4 +1,4 @@
-"""A bucket that is only a function, with forcing at a few sites: a model to make a surrogate of."""
+"""A bucket that is only a function, with forcing at a few cells: a model to make a surrogate of."""
 
 from functools import cache
 
@@ -19,24 +19,24 @@ MIDDLE = {"capacity": torch.tensor([60.0, 150.0]), "recession": torch.tensor([0.
 
 
 @cache
-def forcing(sites: int = 4, days: int = DAYS, seed: int = 3) -> xr.Dataset:
+def forcing(cells: int = 4, days: int = DAYS, seed: int = 3) -> xr.Dataset:
     random = np.random.default_rng(seed)
-    rain = np.where(random.random((days, sites)) < 0.4, random.exponential(8, (days, sites)), 0)
+    rain = np.where(random.random((days, cells)) < 0.4, random.exponential(8, (days, cells)), 0)
     season = np.sin(2 * np.pi * np.arange(days) / 365)[:, None]
-    demand = np.maximum(2.5 + 1.5 * season + 0.3 * random.standard_normal((days, sites)), 0)
+    demand = np.maximum(2.5 + 1.5 * season + 0.3 * random.standard_normal((days, cells)), 0)
     units = {"units": "mm d-1"}
     series = {"precipitation": rain, "potential_evapotranspiration": demand}
     return xr.Dataset(
         {n: (("time", "gauge"), v.astype("float32"), units) for n, v in series.items()},
         {
             "time": pd.date_range("2000-01-01", periods=days),
-            "gauge": [f"g{k}" for k in range(sites)],
+            "gauge": [f"g{k}" for k in range(cells)],
         },
     )
 
 
 def bucket(weather: xr.Dataset, values: dict) -> dict:
-    """One day after the other, in numpy: one site, or many at once."""
+    """One day after the other, in numpy: one cell, or many at once."""
     rain, demand = (weather[n].values for n in ("precipitation", "potential_evapotranspiration"))
     capacity, recession = (np.asarray(values[f.name], float) for f in PARAMETERS)
     soil, ground = 0.5 * capacity + 0 * rain[0], 5 + 0 * rain[0]
@@ -60,16 +60,19 @@ def sample(sets: int = 12, at_once: int = 12, function=bucket, **options) -> sur
 
 @cache
 def small_surrogate() -> surrogate.Surrogate:
-    """One that is trained for a few seconds."""
+    """One trained for two seconds, once for all tests of a process: copy it to change it."""
     return surrogate.fit(
-        sample(120, 120), hidden=16, epochs=25, days=150, warmup=50, batch=16, learning_rate=0.02,
+        sample(120, 120),
+        hidden=16,
+        training=surrogate.Training(epochs=20, learning_rate=0.02, batch=16),
+        windows=surrogate.Windows(days=100, warmup=50),
         progress=False,
-    )  # fmt: skip
+    )
 
 
-def weather(column=None, sites=2, days=200) -> torch.Tensor:
-    """The forcing of the first sites and days (F, T, N), as a column takes it."""
+def weather(column=None, cells=2, days=200) -> torch.Tensor:
+    """The forcing of the first cells and days (F, T, N), as a column takes it."""
     data = forcing()
     names = [f.name for f in (column or small_surrogate()).forcings]
-    rows = [torch.tensor(data[n].values[:days, :sites]) for n in names]
+    rows = [torch.tensor(data[n].values[:days, :cells]) for n in names]
     return torch.stack(rows)

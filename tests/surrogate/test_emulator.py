@@ -12,9 +12,9 @@ from gridhydro import surrogate
 from tests.support.black_box import MIDDLE, OUTPUTS, PARAMETERS, sample, small_surrogate, weather
 
 
-def test_it_stands_for_runs_it_has_not_seen():
-    unseen = sample(30, 30, seed=9)
-    scores = small_surrogate().fidelity(unseen).set_index("output")
+def test_emulator_scores_on_runs_it_was_not_trained_on():
+    others = sample(30, 30, seed=9)
+    scores = small_surrogate().fidelity(others).set_index("output")
     assert list(scores.index) == ["runoff", "soil_wetness"]
     assert (scores["runs"] == 30).all()
     assert (scores["nse"] > 0.7).all()
@@ -24,10 +24,10 @@ def test_it_stands_for_runs_it_has_not_seen():
     assert learned["nse_runoff"].notna().sum() == 5
     untrained = copy.deepcopy(small_surrogate())
     torch.nn.init.zeros_(untrained.emulator.head.weight)
-    assert (untrained.fidelity(unseen)["nse"] < 0.2).all()
+    assert (untrained.fidelity(others)["nse"] < 0.2).all()
 
 
-def test_outputs_above_zero_stay_there():
+def test_emulator_outputs_stay_above_zero():
     column = small_surrogate()
     dry = weather()
     dry[0] = 0
@@ -35,7 +35,7 @@ def test_outputs_above_zero_stay_there():
     assert all((v >= 0).all() for v in outputs.values())
 
 
-def test_a_run_in_two_parts_is_the_run():
+def test_emulator_run_in_two_parts_is_the_run():
     column, days = small_surrogate(), weather()
     whole, end = gh.simulate(column, days, MIDDLE)
     first, state = gh.simulate(column, days[:, :120], MIDDLE)
@@ -51,7 +51,7 @@ def test_a_run_in_two_parts_is_the_run():
     torch.testing.assert_close(parts["runoff"], gh.simulate(column, long, MIDDLE)[0]["runoff"])
 
 
-def test_components_are_cells_of_their_own():
+def test_emulator_components_are_independent_cells():
     column, days = small_surrogate(), weather()
     sets = {
         "capacity": torch.tensor([[60.0, 90], [150, 40]]),
@@ -68,7 +68,7 @@ def test_components_are_cells_of_their_own():
     torch.testing.assert_close(mean["runoff"], (each["runoff"] * weights).sum(-1))
 
 
-def test_means_over_periods_are_means_of_days():
+def test_emulator_period_means_are_means_of_days():
     column, days = small_surrogate(), weather()
     averages = gh.Averages.of_labels(np.arange(200) // 50, 4)
     means, _ = gh.simulate(
@@ -80,7 +80,7 @@ def test_means_over_periods_are_means_of_days():
     assert means["runoff"].shape == (200, 2)
 
 
-def test_gradients_reach_the_parameters():
+def test_emulator_gradients_reach_the_parameters():
     column = copy.deepcopy(small_surrogate())
     column.emulator.double()
     days = weather(days=60).double()
@@ -94,7 +94,7 @@ def test_gradients_reach_the_parameters():
     assert all(p.grad is None and not p.requires_grad for p in column.emulator.parameters())
 
 
-def test_what_it_cannot_do_is_refused():
+def test_emulator_refuses_daily_parameters_schemes_and_unknown_outputs():
     column, days = small_surrogate(), weather()
     daily = {"capacity": torch.full((200, 2, 1), 60.0), "recession": torch.tensor([0.1, 0.2])}
     with pytest.raises(ValueError, match="capacity cannot change by day"):
@@ -107,7 +107,7 @@ def test_what_it_cannot_do_is_refused():
         column.step(None, None, None)
 
 
-def test_forcing_beyond_the_training_is_said():
+def test_forcing_beyond_the_training_range_warns():
     column, days = copy.deepcopy(small_surrogate()), weather()
     high = column.ranges["precipitation"][1]
     days[0, 10, 1] = 1.5 * high
@@ -120,7 +120,7 @@ def test_forcing_beyond_the_training_is_said():
     assert len(said) == 1
 
 
-def test_a_cold_start_is_said_once():
+def test_a_cold_start_warns_once():
     column, days = copy.deepcopy(small_surrogate()), weather()
     assert column.warmup == 50
     with warnings.catch_warnings():
@@ -133,7 +133,7 @@ def test_a_cold_start_is_said_once():
     assert len(said) == 1
 
 
-def test_failed_runs_and_gaps_are_not_learned_from():
+def test_failed_runs_and_gaps_are_left_out_of_the_loss():
     runs = sample(12)
     data = runs.data.copy(deep=True)
     data["runoff"][100:160, 3] = np.nan
@@ -141,11 +141,21 @@ def test_failed_runs_and_gaps_are_not_learned_from():
         data[name][:, 5] = np.nan
     spoilt = surrogate.Runs(data)
     assert spoilt.failed.sum() == 1
-    options = dict(hidden=4, epochs=1, days=200, warmup=50, held_out=0.25, progress=False)
+    training = surrogate.Training(epochs=1, held_out=0.25)
+    windows = surrogate.Windows(days=200, warmup=50)
     with pytest.warns(UserWarning, match="1 of 12 runs failed and are left out"):
-        found = surrogate.fit(spoilt, **options)
+        found = surrogate.fit(spoilt, hidden=4, training=training, windows=windows, progress=False)
     assert np.isfinite(found.history["loss"]).all()
     assert np.isfinite(found.fidelity(spoilt.select(~spoilt.failed))["nse"]).all()
+
+
+QUICK = dict(
+    training=surrogate.Training(epochs=1), windows=surrogate.Windows(days=100), progress=False
+)
+
+
+def _held_out_fraction(value):
+    return dict(training=surrogate.Training(epochs=1, held_out=value))
 
 
 def _held_out(count):
@@ -156,28 +166,46 @@ def _held_out(count):
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        (None, dict(days=400), "have 500 days, a window with its warm-up 580"),
+        (None, dict(windows=surrogate.Windows(days=400)),
+         "have 500 days, a window with its warm-up 580"),
         (None, dict(outputs=["q"]), "no output q, but runoff, soil_wetness"),
         (lambda d: d.assign(recession=d["recession"] * 0 + 0.1), {},
          "recession is 0.1 in all runs"),
-        (lambda d: d.assign(soil_wetness=d["soil_wetness"] * np.nan), dict(held_out=0),
+        (lambda d: d.assign(soil_wetness=d["soil_wetness"] * np.nan), _held_out_fraction(0),
          "soil_wetness has no value in any of the 8 runs"),
         (lambda d: d.assign(runoff=d["runoff"].where(d["run"] == d["run"][_held_out(8)])),
-         dict(held_out=0.125), "runoff has no value in any of the 7 runs that are learned from"),
+         _held_out_fraction(0.125),
+         "runoff has no value in any of the 7 runs that are learned from"),
         (lambda d: d.assign(failure=("run", ["no licence"] * 8)), {}, "all of the 8 runs failed"),
         (lambda d: d.isel(run=slice(0, 4)), {},
          "0.1 of 4 runs are 0: a split needs some on both sides; with held_out=0 all are learned"),
     ],
 )  # fmt: skip
-def test_runs_that_cannot_be_learned_from(change, options, message):
+def test_runs_unfit_for_training_are_refused(change, options, message):
     data = sample(8).data.copy(deep=True)
     data["recession"].attrs.pop("sampled_range")
     runs = surrogate.Runs(change(data) if change else data)
     with pytest.raises(ValueError, match=message):
-        surrogate.fit(runs, **dict(days=100, epochs=1, progress=False) | options)
+        surrogate.fit(runs, **QUICK | options)
 
 
-def test_runs_of_another_model_are_not_scored():
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        (surrogate.Training, dict(epochs=0), "epochs is 0, should be a whole number, 1 or more"),
+        (surrogate.Training, dict(batch=0.5), "batch is 0.5, should be a whole number"),
+        (surrogate.Training, dict(learning_rate=0), "learning_rate is a number above 0, not 0"),
+        (surrogate.Training, dict(held_out=2), "held_out is a number from 0 to 1, not 2"),
+        (surrogate.Windows, dict(days=0), "days is 0, should be a whole number, 1 or more"),
+        (surrogate.Windows, dict(warmup=-1), "warmup is -1, should be a whole number, 0 or more"),
+    ],
+)
+def test_options_of_a_training_are_checked(kind, options, message):
+    with pytest.raises(ValueError, match=message):
+        kind(**options)
+
+
+def test_runs_of_another_model_are_refused():
     other = surrogate.Runs(sample(4).data.rename(capacity="depth"))
     with pytest.raises(ValueError, match="lack the parameter capacity: they have depth, recession"):
         small_surrogate().fidelity(other)

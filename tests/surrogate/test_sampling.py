@@ -14,9 +14,9 @@ def test_a_latin_hypercube_reaches_both_bounds():
     values = design(PARAMETERS, 200, seed=1)
     for field, row in zip(PARAMETERS, values, strict=True):
         np.testing.assert_allclose([row.min(), row.max()], field.bounds, rtol=1e-12)
-        share = np.log(row) if field.log else row
-        share = (share - share.min()) / (share.max() - share.min())
-        counts = np.histogram(share, 20)[0]  # 10 in each twentieth, but for the stretching
+        place = np.log(row) if field.log else row
+        place = (place - place.min()) / (place.max() - place.min())
+        counts = np.histogram(place, 20)[0]  # 10 in each twentieth, but for the rescaling
         assert counts.min() >= 9
         assert counts.max() <= 11
     assert abs(np.corrcoef(values)[0, 1]) < 0.2
@@ -29,20 +29,20 @@ def test_runs_are_what_the_function_gives_alone_and_together():
     xr.testing.assert_allclose(alone.data, together.data, rtol=1e-5)
     for run in (0, 5):
         row = together.data.isel(run=run)
-        weather = forcing().sel(gauge=row["site_of_run"].item())
+        weather = forcing().sel(gauge=row["cell_of_run"].item())
         values = {f.name: float(row[f.name]) for f in PARAMETERS}
         np.testing.assert_allclose(row["runoff"], bucket(weather, values)["runoff"], rtol=1e-5)
-    assert list(together.data["site_of_run"].values[:5]) == ["g0", "g1", "g2", "g3", "g0"]
+    assert list(together.data["cell_of_run"].values[:5]) == ["g0", "g1", "g2", "g3", "g0"]
 
 
-def test_the_file_gives_back_the_runs(tmp_path):
+def test_runs_survive_their_file(tmp_path):
     runs = sample(6, out=tmp_path / "runs.nc")
     again = Runs.read(tmp_path / "runs.nc")
     xr.testing.assert_equal(runs.data, again.data)
     assert again.parameters == PARAMETERS
     assert again.outputs == OUTPUTS
     assert [f.unit for f in again.forcings] == ["mm d-1", "mm d-1"]
-    assert "6, at 4 sites, 2000-01-01" in repr(again)
+    assert "6, at 4 cells, 2000-01-01" in repr(again)
     assert [p.name for p in tmp_path.iterdir()] == ["runs.nc"]
 
 
@@ -50,8 +50,8 @@ class Broken(Exception):
     pass
 
 
-def test_an_interrupted_sampling_goes_on_where_it_was(tmp_path, monkeypatch):
-    monkeypatch.setattr("gridhydro.surrogate.sampling._SAVE_EVERY", 0.0)
+def test_an_interrupted_sampling_resumes(tmp_path, monkeypatch):
+    monkeypatch.setattr("gridhydro.surrogate.sampling.SAVE_EVERY", 0.0)
     calls = []
 
     def stops(weather, values):
@@ -99,7 +99,7 @@ def _other_units(weather):
          "days differ"),
     ],
 )  # fmt: skip
-def test_finished_runs_of_another_sampling_are_not_given_back(tmp_path, options, change, message):
+def test_finished_runs_of_another_sampling_are_refused(tmp_path, options, change, message):
     sample(6, out=tmp_path / "runs.nc")
     weather = forcing().copy(deep=True)
     if change:
@@ -111,7 +111,7 @@ def test_finished_runs_of_another_sampling_are_not_given_back(tmp_path, options,
         )
 
 
-def test_runs_that_do_not_say_what_they_are_of_are_not_gone_on_with(tmp_path):
+def test_runs_of_an_unknown_sampling_are_not_resumed(tmp_path):
     runs = sample(6)
     for name, other in (
         ("own.nc", Runs(_foreign().isel(run=slice(6)))),
@@ -124,14 +124,14 @@ def test_runs_that_do_not_say_what_they_are_of_are_not_gone_on_with(tmp_path):
     sample(6, function=_never, out=tmp_path / "all.nc", resume=True)
 
 
-def test_nothing_is_overwritten(tmp_path, monkeypatch):
+def test_runs_are_not_overwritten(tmp_path, monkeypatch):
     out = tmp_path / "runs.nc"
     before = sample(6, out=out).data
     with pytest.raises(ValueError, match=r"runs.nc holds runs already: go on with resume=True"):
         sample(6, seed=5, function=_never, out=out)
     xr.testing.assert_equal(Runs.read(out).data, before)
     out.unlink()
-    monkeypatch.setattr("gridhydro.surrogate.sampling._SAVE_EVERY", 0.0)
+    monkeypatch.setattr("gridhydro.surrogate.sampling.SAVE_EVERY", 0.0)
 
     def stops(weather, values):
         if values["capacity"] == before["capacity"].values[3]:
@@ -156,13 +156,13 @@ def _unknown_unit(weather):
 @pytest.mark.parametrize(
     ("outputs", "change", "message"),
     [
-        (OUTPUTS, _with_hole, "'precipitation' is missing on 2000-01-08, site g2; 1 of 2000"),
+        (OUTPUTS, _with_hole, "'precipitation' is missing on 2000-01-08, cell g2; 1 of 2000"),
         (OUTPUTS, lambda w: w.isel(time=np.r_[0:10, 11:500]), "without gaps: 2000-01-10 is"),
         (OUTPUTS, _unknown_unit, "'precipitation' is in 'furlong', which is not known"),
         (fields("runoff m3 s-1: q", "soil_wetness 1: w"), None, "'runoff' is in 'm3 s-1', which"),
     ],
 )
-def test_what_runs_cannot_hold_is_refused_before_the_first(outputs, change, message):
+def test_unfit_forcing_and_units_are_refused_before_the_first_run(outputs, change, message):
     weather = forcing().copy(deep=True)
     if change:
         weather = change(weather) or weather
@@ -170,7 +170,7 @@ def test_what_runs_cannot_hold_is_refused_before_the_first(outputs, change, mess
         surrogate.sample(_never, PARAMETERS, weather, outputs=outputs, sets=4, progress=False)
 
 
-def test_numbers_that_cannot_be_in_their_units_are_refused_after_the_first_runs():
+def test_outputs_implausible_in_their_units_are_refused_after_the_first_runs():
     calls = []
 
     def counted(weather, values):
@@ -228,7 +228,7 @@ def _fails(weather, values):
         (lambda w, v: 3.0, "returns <class 'float'>; it should return"),
     ],
 )
-def test_functions_that_are_no_use(function, message):
+def test_functions_with_unfit_results_are_refused(function, message):
     with pytest.raises(ValueError, match=message):
         sample(8, at_once=1, function=function)
 
@@ -242,7 +242,7 @@ def test_functions_that_are_no_use(function, message):
         (PARAMETERS, lambda f: f["precipitation"].attrs.clear(), "'precipitation' has no units"),
     ],
 )
-def test_samplings_that_cannot_be(parameters, change, message):
+def test_unfit_parameters_are_refused(parameters, change, message):
     weather = forcing().copy(deep=True)
     if change:
         change(weather)
@@ -250,16 +250,16 @@ def test_samplings_that_cannot_be(parameters, change, message):
         surrogate.sample(bucket, parameters, weather, outputs=OUTPUTS, sets=4, progress=False)
 
 
-def test_forcing_of_one_site_and_of_a_raster():
+def test_forcing_of_one_cell_and_of_a_raster():
     one = forcing().isel(gauge=0, drop=True)
     runs = surrogate.sample(bucket, PARAMETERS, one, outputs=OUTPUTS, sets=3, progress=False)
-    assert runs.data.sizes["site"] == 1
+    assert runs.data.sizes["cell"] == 1
     raster = forcing().rename(gauge="x").expand_dims("y")
     with pytest.raises(ValueError, match="over x, y beside time: make one axis"):
         surrogate.sample(bucket, PARAMETERS, raster, outputs=OUTPUTS, sets=3, progress=False)
-    stacked = raster.stack(site=["x", "y"]).reset_index("site")
+    stacked = raster.stack(cell=["x", "y"]).reset_index("cell")
     runs = surrogate.sample(bucket, PARAMETERS, stacked, outputs=OUTPUTS, sets=3, progress=False)
-    assert runs.data.sizes["site"] == 4
+    assert runs.data.sizes["cell"] == 4
 
 
 def _foreign() -> xr.Dataset:
@@ -282,7 +282,7 @@ def test_files_made_elsewhere_are_read():
     assert few.parameters == runs.parameters  # the range is that of the sampling
 
 
-def test_units_are_brought_into_ours():
+def test_units_of_runs_are_converted():
     ours = Runs(_foreign())
     data = _foreign()
     data["precipitation"] = (data["precipitation"] / 86400).assign_attrs(units="kg m**-2 s**-1")
@@ -301,31 +301,33 @@ def test_units_are_brought_into_ours():
     ("spoil", "message"),
     [
         (lambda d: d.rename(run="member"), "no dimension run"),
-        (lambda d: d.drop_vars("site_of_run"), "lack 'site_of_run'"),
-        (lambda d: d.assign(site_of_run=("run", ["g9"] * 8)), "run 0 is at the site 'g9'"),
+        (lambda d: d.rename(cell="site", cell_of_run="site_of_run"),
+         "dimension 'site', of files written before it was called 'cell': rename it"),
+        (lambda d: d.drop_vars("cell_of_run"), "lack 'cell_of_run'"),
+        (lambda d: d.assign(cell_of_run=("run", ["g9"] * 8)), "run 0 is at the cell 'g9'"),
         (lambda d: d.assign(runoff=d["runoff"].assign_attrs(units="")), "'runoff' has no units"),
         (lambda d: d.drop_vars(["runoff", "soil_wetness"]), "have no output"),
         (lambda d: d.assign(capacity=d["capacity"].where(d["capacity"] > 100)),
          r"'capacity' is missing run \d"),
-        (lambda d: d.assign(precipitation=d["precipitation"].where(d.site != "g2")),
-         "'precipitation' is missing on 2000-01-01, site g2; 500 of 2000"),
+        (lambda d: d.assign(precipitation=d["precipitation"].where(d.cell != "g2")),
+         "'precipitation' is missing on 2000-01-01, cell g2; 500 of 2000"),
         (lambda d: d.isel(time=np.r_[0:10, 11:500]), "not daily without gaps: 2000-01-10"),
     ],
 )  # fmt: skip
-def test_files_that_do_not_fit(spoil, message, tmp_path):
+def test_unfit_files_are_refused(spoil, message, tmp_path):
     data = spoil(_foreign())
     data.to_netcdf(tmp_path / "runs.nc")
     with pytest.raises(ValueError, match=f"(?s)runs.nc: .*{message}"):
         Runs.read(tmp_path / "runs.nc")
 
 
-def test_splits_share_no_run_and_no_site():
+def test_splits_have_no_run_and_no_cell_in_common():
     runs = sample(20)
     learned, scored = runs.split(0.25, seed=3)
     assert (learned.size, scored.size) == (15, 5)
     assert not set(learned.data["run"].values) & set(scored.data["run"].values)
-    learned, scored = runs.split(0.25, by="site")
-    assert not set(learned.site) & set(scored.site)
+    learned, scored = runs.split(0.25, by="cell")
+    assert not set(learned.cell) & set(scored.cell)
     assert learned.size + scored.size == 20
     with pytest.raises(ValueError, match="needs some on both sides"):
         runs.split(0.01)

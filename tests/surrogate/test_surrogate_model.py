@@ -17,18 +17,18 @@ from tests.support.options import grouped
 from tests.support.small_world import small_world
 
 
-def domain(sites=4):
-    return gh.Domain.of_basins(np.full(sites, 50.0), [f"g{k}" for k in range(sites)])
+def domain(basins=4):
+    return gh.Domain.of_basins(np.full(basins, 50.0), [f"g{k}" for k in range(basins)])
 
 
-def attributes(sites=4):
-    return {"sand": np.linspace(0, 1, sites), "slope": np.linspace(1, 0, sites) ** 2}
+def attributes(basins=4):
+    return {"sand": np.linspace(0, 1, basins), "slope": np.linspace(1, 0, basins) ** 2}
 
 
-def truth(sites=4):
-    """Hidden parameters of the sites, and the runoff of the model itself."""
+def truth(basins=4):
+    """Hidden parameters of the basins, and the runoff of the model itself."""
     values = {
-        "capacity": np.linspace(50, 170, sites), "recession": np.geomspace(0.05, 0.3, sites)
+        "capacity": np.linspace(50, 170, basins), "recession": np.geomspace(0.05, 0.3, basins)
     }  # fmt: skip
     runoff = bucket(forcing(), values)["runoff"]
     return values, xr.DataArray(
@@ -64,7 +64,7 @@ def fitted(column, **options):
     return gh.train(model, forcing(), truth()[1], **options)
 
 
-def test_parameters_are_learned_through_it():
+def test_parameters_are_learned_through_a_surrogate():
     column = small_surrogate()
     before = {k: v.clone() for k, v in column.emulator.state_dict().items()}
     untrained = fitted(column, epochs=0)
@@ -89,18 +89,18 @@ def test_parameters_are_learned_through_it():
         (dict(batches=gh.Batches(basins=4, days=100, warmup=20)), 20),
     ],
 )
-def test_learning_from_a_cold_start_is_said(options, days):
+def test_training_from_a_cold_start_warns(options, days):
     with pytest.warns(UserWarning, match=f"run of {days} days begins without a state"):
         fitted(copy.deepcopy(small_surrogate()), epochs=1, **options)
 
 
-def test_learning_after_a_spin_up_says_nothing():
+def test_training_after_a_spin_up_does_not_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fitted(copy.deepcopy(small_surrogate()), epochs=1, spinup=50)
 
 
-def test_it_is_kept_with_its_run(tmp_path):
+def test_surrogate_is_saved_with_its_run(tmp_path):
     column = small_surrogate()
     run = fitted(column, epochs=2)
     run.save(tmp_path / "run")
@@ -154,7 +154,7 @@ def test_training_is_resumed_with_the_same_surrogate_only(tmp_path):
     np.testing.assert_array_equal(again.history["loss"], whole.history["loss"][:2])
 
 
-def test_it_predicts_for_basins_it_has_not_seen():
+def test_surrogate_predicts_for_new_basins():
     run = fitted(small_surrogate(), epochs=2)
     places = {n: ("gauge", v) for n, v in attributes().items()}
     basins = forcing().assign(places).assign_coords(area=("gauge", [50.0] * 4))
@@ -164,11 +164,16 @@ def test_it_predicts_for_basins_it_has_not_seen():
 
 def test_without_runoff_there_is_no_discharge():
     dry = surrogate.fit(
-        sample(8), ["soil_wetness"], hidden=4, epochs=1, days=100, warmup=0, progress=False
+        sample(8),
+        ["soil_wetness"],
+        hidden=4,
+        training=surrogate.Training(epochs=1),
+        windows=surrogate.Windows(days=100, warmup=0),
+        progress=False,
     )
     assert [f.name for f in dry.fluxes] == ["soil_wetness"]
     model = gh.Model(domain(), dry, attributes(), network=gh.ParameterNetwork(hidden=(4,)))
-    run = model(weather(sites=4), None, ("soil_wetness",))
+    run = model(weather(cells=4), None, ("soil_wetness",))
     assert run.discharge.isnan().all()
     assert run.outputs["soil_wetness"].shape == (200, 4)
     with pytest.raises(ValueError, match="gives no runoff, so there is no discharge"):
@@ -203,11 +208,11 @@ def test_parameters_are_learned_from_a_target_without_discharge():
 
 
 @pytest.mark.parametrize("network", ["lstm", "gz", "free"])
-def test_every_network_can_stand_before_it(network):
+def test_every_parameter_network_trains_through_a_surrogate(network):
     given = {} if network == "free" else dict(attributes=attributes(), hidden=(8,))
     if network == "gz":
-        seen = forcing().assign(runoff=truth()[1])
-        given["history"] = gh.History.of(domain(), seen, period=("2000-03", "2000-12"))
+        past = forcing().assign(runoff=truth()[1])
+        given["history"] = gh.History.of(domain(), past, period=("2000-03", "2000-12"))
     model = gh.Model(domain(), small_surrogate(), **grouped(network=network, components=2, **given))
     run = gh.train(
         model,
@@ -222,7 +227,7 @@ def test_every_network_can_stand_before_it(network):
     assert run.history["loss"].iloc[-1] < 0.95 * run.history["loss"].iloc[0]
 
 
-def test_its_runoff_goes_through_rivers():
+def test_surrogate_runoff_is_routed():
     catchment, maps, weather, _ = small_world()
     model = gh.Model(catchment, small_surrogate(), maps, network=gh.ParameterNetwork(hidden=(8,)))
     days = gh.Forcing.read(weather.isel(time=slice(0, 90)), catchment, model)

@@ -14,6 +14,7 @@ from benchmarks.speed.torch_loops import torch_compiled, torch_loop
 from gridhydro.columns import column
 from gridhydro.kernels.column_op import checkpoint_interval
 from gridhydro.model.simulate import simulate
+from gridhydro.model.stepping import Stepping
 
 HBV = column("hbv")
 
@@ -70,7 +71,8 @@ class Problem:
         return torch.full_like(self.weather[0], 1 / self.weather[0].numel())
 
     def runoff(self, **options) -> torch.Tensor:
-        return simulate(HBV, self.weather, self.parameters, **options)[0]["runoff"]
+        scheme = Stepping(**options)
+        return simulate(HBV, self.weather, self.parameters, scheme=scheme)[0]["runoff"]
 
     def gradient(self, **options):
         leaves = list(self.parameters.values())

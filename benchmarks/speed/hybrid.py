@@ -56,7 +56,7 @@ def iteration(domain: gh.Domain, days: int, correction: str | None, device: str)
     properties = {n: np.full(domain.size, v) for n, v in PROPERTIES.items()}
     model = gh.Model(
         domain, "hydropy_ramp", attributes, properties=properties, correction=correction,
-        river=gh.River.hydropy(),
+        routing=gh.River.hydropy(),
     ).to(device)  # fmt: skip
     generator = torch.Generator().manual_seed(5)
     weather = torch.empty(len(model.forcings), days, domain.size)

@@ -17,6 +17,8 @@ from gridhydro.domain.domain import Domain
 from gridhydro.evaluation.losses import loss
 from gridhydro.model.model import Model
 from gridhydro.model.simulate import simulate
+from gridhydro.model.unit_hydrograph import UnitHydrograph
+from gridhydro.nets.options import ParameterNetwork
 
 DYNAMIC = ("beta", "gamma")
 ATTRIBUTES = 35
@@ -33,8 +35,8 @@ class Step:
         domain = Domain.of_basins(np.full(basins, 500.0), [f"b{i}" for i in range(basins)])
         attributes = {f"a{k}": random.standard_normal(basins) for k in range(ATTRIBUTES)}
         self.model = Model(
-            domain, attributes=attributes, network="lstm", hidden=size, components=components,
-            dynamic=DYNAMIC, unit_hydrograph="mean",
+            domain, attributes=attributes, components=components, routing=UnitHydrograph(),
+            network=ParameterNetwork("lstm", hidden=size, dynamic=DYNAMIC),
         ).to(device)  # fmt: skip
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
         with torch.no_grad():

@@ -25,12 +25,13 @@ from benchmarks.machine import describe
 from gridhydro.inputs.basins import of_dataset
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.io import read_basins
-from gridhydro.training.calibration.objective import Observed, Sites
+from gridhydro.training.calibration.objective import CellLosses, Observed
 from gridhydro.training.calibration.sceua import VARIANTS
 
-PERIOD, SPINUP = ("1990", "1994"), 365
+PERIOD, LATER = ("1990-01-01", "1994-12-31"), ("1995-01-01", "1995-12-31")
+SPINUP = 365
 RULES = dict(complexes=7, max_runs=5000)
-# of gridhydro.training.calibration.sceua.search, as spotpy counts them
+# the rules of gridhydro.SCEUA, as spotpy counts them
 STOPS = dict(kstop=10, pcento=0.1, peps=1e-3)
 
 
@@ -46,29 +47,40 @@ def basins(data: Path, count: int):
     return of_dataset(found.isel(gauge=chosen), "hbv")
 
 
-def ours(parts, variant: str, seed: int, count: int | None = None) -> tuple[float, gh.Run]:
-    """Seconds and the calibration, of all or of the first basins."""
+def ours(parts, variant: str, seed: int, count: int):
+    """Seconds and the calibration of the first so many basins."""
     began = perf_counter()
     run = gh.calibrate(
-        parts.domain, "hbv", parts.forcing, parts.discharge, period=PERIOD, spinup=SPINUP,
-        unit_hydrograph="mean", gauges=list(parts.domain.gauges.index)[:count], variant=variant,
-        seed=seed, progress=False, **RULES,
+        free(parts), parts.forcing, parts.discharge, period=some(parts, slice(count)),
+        spinup=SPINUP, method=gh.SCEUA(variant=variant, **RULES),
+        session=gh.Session(seed=seed, progress=False),
     )  # fmt: skip
     return perf_counter() - began, run
 
 
+def free(parts) -> gh.Model:
+    return gh.Model(parts.domain, "hbv", network="free", routing=gh.UnitHydrograph())
+
+
+def some(parts, places: slice) -> gh.Split:
+    """Some of the basins, in the days that are scored; nothing is tested in later ones."""
+    names = list(parts.domain.gauges.index)
+    return gh.Split("some", names[places], names, PERIOD, LATER)
+
+
 def theirs(spotpy, parts, place: int, seed: int) -> tuple[float, float, int]:
     """Seconds, lowest 1 - NSE and runs of spotpy at one basin."""
-    model = gh.Model(parts.domain, "hbv", network="free", unit_hydrograph="mean")
+    model = free(parts)
     forcing = Forcing.read(parts.forcing, parts.domain, model)
     days = forcing.between(*PERIOD)
-    name = [parts.domain.gauges.index[place]]
-    observed = Observed.discharge(parts.discharge, model, forcing, days, name)
-    sites = Sites(model, forcing, observed, days, SPINUP, "nse")
+    observed = Observed.discharge(
+        parts.discharge, model, forcing, days, some(parts, slice(place, place + 1))
+    )
+    losses = CellLosses(model, forcing, observed, days, SPINUP, "nse")
     asked, here = [], torch.zeros(1, dtype=torch.long)
 
     class Setup:
-        ranges = [spotpy.parameter.Uniform(f"p{row}", 0, 1) for row in sites.rows]  # noqa: RUF012
+        ranges = [spotpy.parameter.Uniform(f"p{row}", 0, 1) for row in losses.rows]  # noqa: RUF012
 
         def parameters(self):
             return spotpy.parameter.generate(self.ranges)
@@ -77,7 +89,7 @@ def theirs(spotpy, parts, place: int, seed: int) -> tuple[float, float, int]:
             if len(asked) == RULES["max_runs"]:
                 raise Enough
             fractions = torch.tensor(list(point), dtype=torch.float64)
-            asked.append(sites(fractions[None, None], here).item())
+            asked.append(losses(fractions[None, None], here).item())
             return [asked[-1]]
 
         def evaluation(self):
@@ -86,7 +98,7 @@ def theirs(spotpy, parts, place: int, seed: int) -> tuple[float, float, int]:
         def objectivefunction(self, simulation, evaluation, params=None):
             return simulation[0]
 
-    Setup().simulation(np.full(len(sites.rows), 0.5))  # the kernel is made outside the time
+    Setup().simulation(np.full(len(losses.rows), 0.5))  # the kernel is made outside the time
     asked.clear()
     np.random.seed(seed)
     began = perf_counter()
@@ -126,7 +138,7 @@ def main(given: Namespace) -> list[dict]:
         for variant in VARIANTS:
             for count in (given.compared, given.basins):
                 seconds, run = ours(parts, variant, seed, count)
-                found = run.search
+                found = run.evolution
                 note("gridhydro", variant, seed, seconds, found.lowest[-1], found.spent, count)
         found = [theirs(spotpy, parts, place, seed) for place in range(given.compared)]
         seconds, lowest, runs = zip(*found, strict=True)

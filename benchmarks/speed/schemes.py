@@ -14,12 +14,14 @@ from benchmarks.speed import columns, measure
 from benchmarks.speed.columns import HBV, Problem
 from benchmarks.speed.contest import Contestant, contest
 from gridhydro.model.simulate import simulate
+from gridhydro.model.stepping import Stepping
 
 SCHEMES = ("implicit", "explicit:6", "explicit:24", "rk4")
 
 
 def run_with(problem: Problem, **options) -> torch.Tensor:
-    return simulate(HBV, problem.weather, problem.parameters, **options)[0]["runoff"]
+    stepping = Stepping(**options)
+    return simulate(HBV, problem.weather, problem.parameters, scheme=stepping)[0]["runoff"]
 
 
 def by(scheme: str, problem: Problem, storage: str | int = "auto") -> Contestant:

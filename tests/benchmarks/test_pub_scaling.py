@@ -12,7 +12,7 @@ from benchmarks.studies.pub_scaling.job import FOLDS, FRACTIONS, Job
 from benchmarks.studies.pub_scaling.nearest import NEAREST
 from benchmarks.studies.pub_scaling.training import FEW, MANY, VARIANTS
 from gridhydro.inputs.forcing import Forcing
-from gridhydro.training.batches import Batches, minibatches
+from gridhydro.training.batches import minibatches
 
 GAUGES = [f"g{i:03d}" for i in range(400)]
 PERIOD = ("1981-01-01", "1995-12-31")
@@ -71,7 +71,7 @@ def test_steps_are_counted_as_they_are_made(setup, fraction):
     assert abs(steps - 1000) < 60
     days = setup.forcing.sel(time=slice(*setup.training.period)).indexes["time"]
     weather = Forcing.read(setup.forcing, setup.domain, training.make_model(setup, "free", 0))
-    sizes = Batches(**setup.training.batches)
+    sizes = setup.training.batches
     drawn = minibatches(
         sizes, weather, lambda starts, length, cells: weather.values[0, :length, cells],
         slice(0, len(days)), torch.arange(basins), 0,

@@ -80,7 +80,8 @@ def run_job(job: Path, name: str, world, land, weather, folder: Path, given: Nam
     domain = world.domain
     model = gh.Model(
         domain, COLUMN, world.attributes, properties=land.properties, defaults=land.defaults,
-        network=network, correction=correction, river=gh.River.hydropy(), seed=given.seed,
+        network=gh.ParameterNetwork(network, seed=given.seed), correction=correction,
+        routing=gh.River.hydropy(),
     )  # fmt: skip
     if name in STARTS_FROM:
         first = job_folder(given.out, given.split, STARTS_FROM[name], given.seed, given.fold)
@@ -91,12 +92,17 @@ def run_job(job: Path, name: str, world, land, weather, folder: Path, given: Nam
     with xr.open_dataset(folder / "twsa.nc") as file:
         storage = gh.StorageObservations.on(tiles, domain, file.load())
     names = list(domain.gauges.index)
-    held_out = names[given.fold :: FOLDS] if given.split == "spatial" else []
+    held_out, period = [], PERIODS["training"]
+    if given.split == "spatial":
+        held_out = names[given.fold :: FOLDS]
+        period = gh.splits.hold_out(names, held_out, period)
     began = time.perf_counter()
     run = gh.train(
-        model, record, discharge, period=PERIODS["training"], spinup=SPINUP, epochs=epochs,
-        learning_rate=rate, held_out=held_out, storage=storage if stored else None,
-        start="equilibrium", seed=given.seed, out=job, resume=True,
+        model, record, discharge, period=period, epochs=epochs,
+        targets=gh.StorageTarget(storage) if stored else (),
+        spinup=gh.SpinUp(SPINUP, start="equilibrium"),
+        optimizer=gh.Optimizer(learning_rate=rate), checkpoints=gh.Checkpoints(job, resume=True),
+        session=gh.Session(seed=given.seed),
     )  # fmt: skip
     seconds = time.perf_counter() - began
     run.save_model(job)

@@ -65,7 +65,7 @@ def train(base, kind: type, epochs: int, batches: Batches):
     model.__class__ = kind
     run = gh.train(
         model, base.forcing, base.discharge, period=base.training.period, epochs=epochs,
-        learning_rate=base.training.learning_rate, loss=base.training.loss, batches=batches,
+        optimizer=base.training.optimizer, loss=base.training.loss, batches=batches,
     )  # fmt: skip
     return run, run.history["seconds"]
 

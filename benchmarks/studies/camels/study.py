@@ -19,10 +19,11 @@ import torch
 
 import gridhydro as gh
 from benchmarks import jobs, options
+from gridhydro.columns.components import Components
 from gridhydro.config.build_model import build_model, make_split
 from gridhydro.config.load import Setup, load
 from gridhydro.io import export
-from gridhydro.training.batches import Batches
+from gridhydro.model.stepping import Stepping
 
 PERIODS = {"training": ("1982", "1995"), "test": ("1996", "2010")}
 # stores and flows nobody trained on, kept as means of each basin
@@ -31,25 +32,19 @@ UNTRAINED = (
     "snow_water_equivalent", "total_storage", "runoff", "routed_baseflow",
 )  # fmt: skip
 
-LSTM = dict(network="lstm", hidden=(64,), dropout=0.4)
-# what each variant changes of the domain file's [model]
+DYNAMIC = dict(
+    kind="lstm", hidden=(32, 64, 32), dynamic=("beta", "gamma"), dynamic_dropout=0.1
+)  # fmt: skip
+# what each variant changes of the domain file's [model], of its network only what is named
 VARIANTS: dict[str, dict] = {
-    "plain": dict(components=1, fixed={"gamma": 1.0, "C": 0.0}),
+    "plain": dict(components=Components(1), fixed={"gamma": 1.0, "C": 0.0}),
     "static": {},
-    "dynamic": dict(
-        network="lstm", hidden=(32, 64, 32), dynamic=("beta", "gamma"), dynamic_dropout=0.1
-    ),
+    "dynamic": dict(network=DYNAMIC),
     "static improved": dict(fixed={}),
-    "dynamic improved": dict(
-        network="lstm",
-        hidden=(32, 64, 32),
-        dynamic=("beta", "gamma"),
-        dynamic_dropout=0.1,
-        fixed={},
-    ),
-    "implicit": dict(scheme="implicit"),
-    "implicit improved": dict(scheme="implicit", column="hbv_improved", fixed={}),
-    "lstm": LSTM | dict(column="lstm"),
+    "dynamic improved": dict(network=DYNAMIC, fixed={}),
+    "implicit": dict(scheme=Stepping("implicit")),
+    "implicit improved": dict(scheme=Stepping("implicit"), column="hbv_improved", fixed={}),
+    "lstm": dict(network=dict(kind="lstm", hidden=(64,), dropout=0.4), column="lstm"),
 }
 # learning rates found on 1981-1990, scored on 1991-1995
 RATES = {"lstm": 0.003}
@@ -77,10 +72,17 @@ class Job:
         training = replace(
             base.training, seed=self.seed, split=split,
             epochs=epochs or EPOCHS.get(self.variant, base.training.epochs),
-            learning_rate=RATES.get(self.variant, base.training.learning_rate),
+            optimizer=self.optimizer(base),
         )  # fmt: skip
-        model = replace(base.model, **VARIANTS[self.variant])
+        changes = dict(VARIANTS[self.variant])
+        network = replace(base.model.network, **changes.pop("network", {}))
+        model = replace(base.model, network=network, **changes)
         return replace(base, model=model, training=training)
+
+    def optimizer(self, base: Setup) -> gh.Optimizer:
+        usual = base.training.optimizer
+        rate = RATES.get(self.variant)
+        return usual if rate is None else replace(usual, learning_rate=rate)
 
 
 def run(job: Job, setup: Setup, out: Path) -> None:
@@ -92,10 +94,10 @@ def run(job: Job, setup: Setup, out: Path) -> None:
     torch.manual_seed(settings.seed)
     began = time.monotonic()
     trained = gh.train(
-        build_model(setup, settings.seed), setup.forcing, setup.discharge, split=split,
-        period=None if split else settings.period, epochs=settings.epochs,
-        learning_rate=settings.learning_rate, loss=settings.loss, seed=settings.seed,
-        batches=Batches(**settings.batches), out=folder, resume=True,
+        build_model(setup, settings.seed), setup.forcing, setup.discharge,
+        period=split or settings.period, epochs=settings.epochs, loss=settings.loss,
+        optimizer=settings.optimizer, batches=settings.batches,
+        checkpoints=gh.Checkpoints(folder, resume=True), session=gh.Session(seed=settings.seed),
     )  # fmt: skip
     seconds = time.monotonic() - began
     trained.save_model(folder)

@@ -76,8 +76,9 @@ def run_job(job: Path, setup, storage, weight: float, seed: int, epochs: int) ->
     began = time.monotonic()
     run = gh.train(
         build_model(setup, seed), setup.forcing, setup.discharge, period=PERIODS["training"],
-        spinup=SPINUP, epochs=epochs, learning_rate=RATE, storage=storage if weight else None,
-        storage_weight=weight, seed=seed, out=job, resume=True,
+        targets=gh.StorageTarget(storage, weight) if weight else (), spinup=SPINUP, epochs=epochs,
+        optimizer=gh.Optimizer(learning_rate=RATE), session=gh.Session(seed=seed),
+        checkpoints=gh.Checkpoints(job, resume=True),
     )  # fmt: skip
     seconds = time.monotonic() - began
     gauges, series, means = score(run, setup, storage)

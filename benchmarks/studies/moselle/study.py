@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser, Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -31,7 +32,7 @@ DOMAIN = "moselle"
 COLUMN = "hydropy_ramp"
 CYCLES = 3  # runs over the record before each step
 KINDS = ("hbv", "hydropy", "hydropy equilibrium", "hydropy deep", "constants")
-STARTS = {"hbv": {}, "hydropy equilibrium": {"start": "equilibrium"}}  # others: cycles
+SPINUPS = {"hbv": {}, "hydropy equilibrium": {"start": "equilibrium"}}  # others: cycles
 ROOTS = {"hydropy deep": 2.0}  # m
 BUDGET = ("runoff", "actual_evapotranspiration", "total_storage")
 
@@ -63,9 +64,10 @@ def parts(kind: str, setup, seed: int):
         return build_model(setup, seed), setup.forcing
     surface = land.surface(setup.domain, setup.data, ROOTS.get(kind, 1.0))
     # water passes many cells of 4 km a day: no delay from cell to cell, and one reservoir in each
-    more = dict(column=COLUMN, properties=surface.properties, river=gh.River(learned="lag"))
+    more = dict(column=COLUMN, properties=surface.properties, routing=gh.River(learned="lag"))
     if kind != "constants":
-        more |= dict(attributes=setup.attributes, hidden=setup.model.hidden, seed=seed)
+        network = replace(setup.model.network, seed=seed)
+        more |= dict(attributes=setup.attributes, network=network)
     else:
         whole = {"river_lag": surface.defaults["river_lag"] * surface.reservoirs}
         more |= dict(network="none", defaults=surface.defaults | whole)
@@ -80,9 +82,10 @@ def run_job(job: Path, kind: str, setup, seed: int, epochs: int | None) -> None:
     epochs = given.epochs if epochs is None else epochs
     began = time.monotonic()
     run = gh.train(
-        model, forcing, setup.discharge, period=given.period, spinup=given.spinup,
-        epochs=epochs, loss=given.loss, **STARTS.get(kind, {"spinup_cycles": CYCLES}),
-        learning_rate=given.learning_rate, seed=seed, out=job, resume=True,
+        model, forcing, setup.discharge, period=given.period, loss=given.loss, epochs=epochs,
+        spinup=replace(given.spinup, **SPINUPS.get(kind, {"cycles": CYCLES})),
+        optimizer=given.optimizer, checkpoints=gh.Checkpoints(job, resume=True),
+        session=gh.Session(seed=seed),
     )  # fmt: skip
     seconds = time.monotonic() - began
     series = run.simulate(outputs=BUDGET)

@@ -14,7 +14,7 @@ from benchmarks.studies.pub_scaling.training import fit, keep, make_model
 from gridhydro.config.load import Setup
 
 NEAREST = "nearest basin"
-DONOR_EPOCHS, DONOR_RATE = 30, 0.03
+DONOR_EPOCHS, DONOR_OPTIMIZER = 30, gh.Optimizer(learning_rate=0.03)
 
 
 def calibrated(setup: Setup, out: Path):
@@ -23,7 +23,8 @@ def calibrated(setup: Setup, out: Path):
     if jobs.due(folder):
         began = time.monotonic()
         names = setup.domain.gauges.index
-        run = fit(setup, make_model(setup, "free", 0), names, 0, DONOR_EPOCHS, DONOR_RATE)
+        model, period = make_model(setup, "free", 0), setup.training.period
+        run = fit(setup, model, period, 0, DONOR_EPOCHS, DONOR_OPTIMIZER)
         run.save_model(folder)
         keep(folder, run, setup, names, seconds=round(time.monotonic() - began, 1))
     return gh.load(folder, setup.forcing)

@@ -17,7 +17,7 @@ from benchmarks.studies.camels.study import PERIODS
 from benchmarks.studies.pub_scaling.job import Job
 from gridhydro.base.periods import days
 from gridhydro.config.load import Setup, load
-from gridhydro.training.batches import Batches
+from gridhydro.training.splits import Split
 
 DOMAIN = "camels_us_400"
 SCORES = ["gauge", "period", "kge_2012", "nse", "kge", "correlation", "percent_bias"]
@@ -63,26 +63,27 @@ def read(data: Path) -> Setup:
 def make_model(setup: Setup, network: str, seed: int, names=(), hidden=None) -> gh.Model:
     """HBV as the domain file has it, with another network."""
     given = setup.model
-    logs = [n for n in (*given.log_attributes, "open_water") if n in names]
+    logs = [n for n in (*given.network.log_attributes, "open_water") if n in names]
     return gh.Model(
         setup.domain, given.column, {n: setup.attributes[n] for n in names} or None,
-        network=network, hidden=hidden, components=given.components, log_attributes=logs,
-        fixed=given.fixed, unit_hydrograph=given.unit_hydrograph, seed=seed,
+        network=gh.ParameterNetwork(network, hidden, log_attributes=logs, seed=seed),
+        components=given.components, fixed=given.fixed, routing=given.routing,
     )  # fmt: skip
 
 
-def fit(setup: Setup, model: gh.Model, names, seed: int, epochs: int, rate: float):
+def fit(setup: Setup, model: gh.Model, period: Split | tuple[str, str], seed: int, epochs: int,
+        optimizer: gh.Optimizer):  # fmt: skip
     torch.manual_seed(seed)
     return gh.train(
-        model, setup.forcing, setup.discharge, period=setup.training.period, gauges=list(names),
-        epochs=epochs, learning_rate=rate, loss=setup.training.loss, seed=seed,
-        batches=Batches(**setup.training.batches), progress=False,
+        model, setup.forcing, setup.discharge, period=period, epochs=epochs, optimizer=optimizer,
+        loss=setup.training.loss, batches=setup.training.batches,
+        session=gh.Session(seed=seed, progress=False),
     )  # fmt: skip
 
 
 def epochs_for(steps: int, basins: int, setup: Setup) -> tuple[int, int]:
     """Epochs that come nearest to so many steps, and the steps that these are."""
-    batches = Batches(**setup.training.batches)
+    batches = setup.training.batches
     scored = setup.forcing.sel(time=slice(*setup.training.period)).sizes["time"] - batches.warmup
     each = max(1, round(basins * scored / (min(batches.basins, basins) * batches.days)))
     epochs = max(1, round(steps / each))
@@ -99,7 +100,7 @@ def run_job(job: Job, setup: Setup, out: Path) -> None:
     epochs, steps = epochs_for(job.steps, len(split.train_gauges), setup)
     began = time.monotonic()
     model = make_model(setup, "mlp", job.draw, names, hidden)
-    run = fit(setup, model, split.train_gauges, job.draw, epochs, setup.training.learning_rate)
+    run = fit(setup, model, split, job.draw, epochs, setup.training.optimizer)
     keep(
         folder, run, setup, split.test_gauges, seconds=round(time.monotonic() - began, 1),
         basins=len(split.train_gauges), epochs=epochs, steps=steps,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,10 @@ from gridhydro.columns import column
 METHODS = ("default", "gA", "gz", "sceua")
 # epochs, cells in a minibatch; all of this was chosen on the world of another seed, 1
 TRAININGS = {"s16": (100, 32), "s8": (60, 32), "s4": (40, 32)}
-NETWORKS = {"gA": dict(network="mlp", hidden=(128, 64)), "gz": dict(network="gz", hidden=(64,))}
+NETWORKS = {
+    "gA": gh.ParameterNetwork("mlp", hidden=(128, 64)),
+    "gz": gh.ParameterNetwork("gz", hidden=64),
+}
 LEARNING_RATE = 0.01
 COMPLEXES, RUNS = 7, 5000
 EVERY = 10  # days of a mean in the history that gz reads
@@ -81,12 +84,11 @@ class Study:
 
     def learned(self, job: Job, trained: Cells, folder: Path, epochs: int | None):
         """Parameters of the cells and of the neighbours by a network, and its curve."""
-        more = NETWORKS[job.method]
+        network = replace(NETWORKS[job.method], seed=job.seed)
         if job.method == "gz":
-            more = more | dict(history=gh.History.of(trained.domain, trained.past, TRAINING, EVERY))
-        model = gh.Model(
-            trained.domain, "hbv", trained.attributes, fixed=FIXED, seed=job.seed, **more
-        )
+            past = gh.History.of(trained.domain, trained.past, TRAINING, EVERY)
+            network = replace(network, history=past)
+        model = gh.Model(trained.domain, "hbv", trained.attributes, fixed=FIXED, network=network)
         usual, size = TRAININGS[job.density]
         epochs, errors = epochs or usual, self.errors(trained)
 
@@ -95,8 +97,10 @@ class Study:
 
         run = gh.train(
             model, trained.forcing, targets=[trained.target], period=TRAINING, epochs=epochs,
-            learning_rate=LEARNING_RATE, seed=job.seed, each=each, out=folder, resume=True,
+            optimizer=gh.Optimizer(learning_rate=LEARNING_RATE),
             batches=gh.Batches(basins=size, days=730, warmup=365),
+            checkpoints=gh.Checkpoints(folder, resume=True),
+            session=gh.Session(seed=job.seed, each=each),
         )  # fmt: skip
         run.save_model(folder)
         past = {"history": self.neighbours.past} if job.method == "gz" else {}
@@ -108,13 +112,14 @@ class Study:
     def calibrated(self, job: Job, trained: Cells, folder: Path, runs: int):
         """Parameters found in each cell alone, and how the error fell."""
         run = gh.calibrate(
-            trained.domain, "hbv", trained.forcing, target=trained.target, period=TRAINING,
-            complexes=COMPLEXES, max_runs=runs, fixed=FIXED, seed=job.seed, out=folder, resume=True,
+            gh.Model(trained.domain, "hbv", fixed=FIXED, network="free"), trained.forcing,
+            target=trained.target, period=TRAINING, method=gh.SCEUA(COMPLEXES, runs),
+            checkpoints=gh.Checkpoints(folder, resume=True), session=gh.Session(seed=job.seed),
         )  # fmt: skip
         run.save_model(folder)
         errors, rows = self.errors(trained), []
         spent, seconds = run.history["epoch"], run.history["seconds"].cumsum()
-        first, last = int(run.search.runs[0].max()), spent.iloc[-1]
+        first, last = int(run.evolution.runs[0].max()), spent.iloc[-1]
         for epoch in WATCHED[(first <= WATCHED) & (last > WATCHED)].tolist():
             row = {"epoch": epoch, "seconds": np.interp(epoch, spent, seconds)}
             rows.append(row | errors(run.after(epoch).model))

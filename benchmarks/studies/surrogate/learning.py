@@ -18,7 +18,6 @@ from benchmarks import jobs, options
 from benchmarks.studies.surrogate.twin import (
     SAMPLED,
     TEST,
-    TRAINING,
     BlackBox,
     Twin,
     make_twin,
@@ -27,7 +26,6 @@ from benchmarks.studies.surrogate.twin import (
 from gridhydro import surrogate
 from gridhydro.evaluation import metrics
 from gridhydro.surrogate.sampling import within
-from gridhydro.training.batches import Batches
 
 
 def emulate(box: BlackBox, twin: Twin, out: Path, sets: int, epochs: int, seed: int = 0):
@@ -66,18 +64,18 @@ def learn(box: BlackBox, twin: Twin, column, target: str, seed: int, folder: Pat
     """A network from attributes to the parameters of a column, trained at some of the basins."""
     if jobs.due(folder):
         fixed = box.fixed if isinstance(column, str) else None
-        model = gh.Model(
-            twin.domain, column, twin.attributes, fixed=fixed, hidden=(32, 16), seed=seed
-        )
+        network = gh.ParameterNetwork(hidden=(32, 16), seed=seed)
+        model = gh.Model(twin.domain, column, twin.attributes, fixed=fixed, network=network)
         given = twin.observed.sel(gauge=twin.trained)
         names = box.targets[target]
         targets = [gh.Target(n, given[n], loss="nse") for n in names if n != "runoff"]
         discharge = given["runoff"] if "runoff" in names else None
         began = time.monotonic()
         trained = gh.train(
-            model, twin.forcing, discharge, targets=targets, period=TRAINING, epochs=epochs,
-            batches=Batches(basins=40, days=365, warmup=365), learning_rate=0.01, seed=seed,
-            gauges=twin.trained, progress=False,
+            model, twin.forcing, discharge, targets=targets, period=twin.split, epochs=epochs,
+            optimizer=gh.Optimizer(learning_rate=0.01),
+            batches=gh.Batches(basins=40, days=365, warmup=365),
+            session=gh.Session(seed=seed, progress=False),
         )  # fmt: skip
         seconds = time.monotonic() - began
         folder.mkdir(parents=True, exist_ok=True)

@@ -64,6 +64,12 @@ class Twin:
     observed: xr.Dataset
     trained: list[str]
 
+    @property
+    def split(self) -> gh.Split:
+        """Trained on these basins, tested on the others, in another period."""
+        others = [name for name in self.domain.gauges.index if name not in self.trained]
+        return gh.splits.hold_out(self.domain.gauges.index, others, TRAINING, TEST)
+
 
 def make_twin(
     box: BlackBox, data: Path, count: int = 100, trained: float = 0.8, seed: int = 0

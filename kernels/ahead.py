@@ -50,12 +50,13 @@ def compile_for(
 
 def _assemble(ptx: str) -> Usage:
     tools = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
-    architecture = re.search(r"\.target (sm_\w+)", ptx)[1]
+    architecture = re.findall(r"\.target (sm_\w+)", ptx)[0]
     with tempfile.TemporaryDirectory() as folder:
         source, result = Path(folder, "kernel.ptx"), Path(folder, "kernel.o")
         source.write_text(ptx)
         for tool in sorted(tools.glob("ptxas*")):  # a newer one comes along for newer PTX
-            command = [tool, "-v", f"--gpu-name={architecture}", source, "-o", result]
+            command = [str(tool), "-v", f"--gpu-name={architecture}"]
+            command += [str(source), "-o", str(result)]
             run = subprocess.run(command, capture_output=True, text=True)
             if run.returncode == 0:
                 break

@@ -46,6 +46,7 @@ def load(name: str, source: str) -> ModuleType:
     if not path.exists() or path.read_text() != source:
         _write(path, source)
     specification = importlib.util.spec_from_file_location(module_name, path)
+    assert specification is not None and specification.loader is not None  # as of any .py file
     module = importlib.util.module_from_spec(specification)
     sys.modules[module_name] = module
     specification.loader.exec_module(module)

@@ -42,8 +42,8 @@ def adjoint(
         periods.row, periods.weight, d_outputs, d_averages, d_final, d_forcing, d_static, d_dynamic,
         d_initial, d_weights,
     )  # fmt: skip
-    d_forcing = d_forcing if spec.forcing_gradient else None
-    return d_forcing, d_static, d_dynamic, d_initial, d_weights.sum(0)
+    wanted = d_forcing if spec.forcing_gradient else None
+    return wanted, d_static, d_dynamic, d_initial, d_weights.sum(0)
 
 
 def kernel(spec: Spec, direction: str):

@@ -80,7 +80,7 @@ def _solved(spec, step, states, x, p, whole):
 
     def direction(at):
         lanes = torch.eye(len(at)).to(at).unsqueeze(-1).expand(-1, -1, at.shape[1])
-        columns = [torch.func.jvp(residual, (at,), (one,)) for one in lanes]
+        columns = [torch.func.jvp(residual, (at,), (one,))[:2] for one in lanes]
         jacobian = torch.stack([slope for _, slope in columns], dim=-1)  # (S, N*M, S)
         left = columns[0][0].mT.unsqueeze(-1)
         return -torch.linalg.solve(jacobian.transpose(0, 1), left).squeeze(-1).mT

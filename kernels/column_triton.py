@@ -40,7 +40,8 @@ def adjoint(
     A gradient of weights shared by all cells would take more registers than there are: the kernel
     hands out what goes into the networks, some days at a time, and torch makes it from that.
     """
-    series, d_static, d_weights = [], torch.zeros_like(static), torch.zeros_like(weights)
+    series: list[list[torch.Tensor]] = []
+    d_static, d_weights = torch.zeros_like(static), torch.zeros_like(weights)
     d_states = d_final
     for first, last in reversed(network_days(spec, every, forcing.shape[1], d_final.shape[1])):
         days = slice(first, last)

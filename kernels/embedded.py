@@ -14,18 +14,19 @@ import torch
 from torch import Tensor
 
 from gridhydro.kernels.launch import NETWORK_ROWS
+from gridhydro.kernels.protocols import Network
 
 
-def sizes(network) -> tuple[int, ...]:
+def sizes(network: Network) -> tuple[int, ...]:
     """Values in each layer, inputs and the one output included."""
     return (len(network.scales), *network.hidden, 1)
 
 
-def count(network) -> int:
+def count(network: Network) -> int:
     return sum((before + 1) * after for before, after in pairwise(sizes(network)))
 
 
-def names(network) -> list[str]:
+def names(network: Network) -> list[str]:
     """A name for each weight: `w` for matrices, `b` for biases, with the layer, unit and input."""
     found = []
     for layer, (before, after) in enumerate(pairwise(sizes(network)), start=1):
@@ -34,24 +35,24 @@ def names(network) -> list[str]:
     return found
 
 
-def split(networks: Sequence, weights: Tensor) -> dict[str, Tensor]:
+def split(networks: Sequence[Network], weights: Tensor) -> dict[str, Tensor]:
     """The weights of each network by its name, from those of all in a row."""
     parts = weights.split([count(network) for network in networks])
     return {network.name: part for network, part in zip(networks, parts, strict=True)}
 
 
-def expand(network, weights: Sequence, inputs: Sequence):
+def expand(network: Network, weights: Sequence, inputs: Sequence):
     """The network value by value, for tracing: one hidden unit after the other.
 
     Each sum starts with the bias and goes through the inputs in order: of a column that names its
     static parameters first, these parts leave the time loop.
     """
-    values, weights, widths = _checked(network, inputs), iter(weights), sizes(network)
+    values, left, widths = _checked(network, inputs), iter(weights), sizes(network)
     for layer, (before, after) in enumerate(pairwise(widths), start=1):
-        matrix = [[next(weights) for _ in range(before)] for _ in range(after)]
+        matrix = [[next(left) for _ in range(before)] for _ in range(after)]
         units = []
         for row in matrix:
-            unit = next(weights)
+            unit = next(left)
             for weight, value in zip(row, values, strict=True):
                 unit = unit + weight * value
             units.append(unit if layer == len(widths) - 1 else torch.tanh(unit))
@@ -59,7 +60,7 @@ def expand(network, weights: Sequence, inputs: Sequence):
     return _sigmoid(values[0])
 
 
-def evaluate(network, weights: Tensor, inputs: Sequence[Tensor]) -> Tensor:
+def evaluate(network: Network, weights: Tensor, inputs: Sequence[Tensor]) -> Tensor:
     """The same for whole tensors of inputs, layer by layer."""
     values = torch.stack(torch.broadcast_tensors(*_checked(network, inputs)), dim=-1)
     start, widths = 0, sizes(network)
@@ -71,7 +72,9 @@ def evaluate(network, weights: Tensor, inputs: Sequence[Tensor]) -> Tensor:
     return _sigmoid(values[..., 0])
 
 
-def gradient(networks: Sequence, calls: Sequence, weights: Tensor, handed: Tensor) -> Tensor:
+def gradient(
+    networks: Sequence[Network], calls: Sequence, weights: Tensor, handed: Tensor
+) -> Tensor:
     """Gradient of the weights from `handed` (H, T, lanes).
 
     These are, call by call, the inputs of the network and the cotangent of what it gives.
@@ -93,7 +96,7 @@ def _sigmoid(x):
     return 0.5 + 0.5 * torch.tanh(0.5 * x)
 
 
-def _checked(network, inputs: Sequence) -> list:
+def _checked(network: Network, inputs: Sequence) -> list:
     if len(inputs) != len(network.scales):
         raise TypeError(
             f"the network '{network.name}' takes {len(network.scales)} inputs, one for each of its "

@@ -8,6 +8,8 @@ offsets: LLVM sees that lanes are independent and vectorises it without checks.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import partial
 
 from gridhydro.kernels import newton_numba, numba_math
 from gridhydro.kernels.launch import AHEAD, LANES
@@ -247,9 +249,10 @@ adjoint = compile_cached(adjoint_blocks, cache=True, **OPTIONS)
 class _Layout:
     """The rows of the workspace, group by group; behind them single numbers for all lanes."""
 
-    def __init__(self, numbers: list[str], **groups: list[str]):
+    def __init__(self, numbers: Sequence[str], **groups: Sequence[str]):
         self.numbers, self.groups = numbers, groups
-        self._first, self.rows = {}, 0
+        self._first: dict[str, int] = {}
+        self.rows = 0
         for name, quantities in groups.items():
             self._first[name] = self.rows
             self.rows += len(quantities)
@@ -271,7 +274,7 @@ class _Layout:
         return "\n".join([*lines, f"ROWS = int64({self.rows})"])
 
 
-def _layout(spec: Spec, saved: list[str] = (), **more: list[str]) -> _Layout:
+def _layout(spec: Spec, saved: Sequence[str] = (), **more: Sequence[str]) -> _Layout:
     return _Layout(
         spec.weights,
         STATES=spec.states,
@@ -483,8 +486,12 @@ def _filled(template: str, blocks: dict[str, list[str]], **words) -> str:
     """The template with `{name}` on a line of its own replaced by lines at its indentation."""
     for name, lines in blocks.items():
         pattern = re.compile(rf"^( *)\{{{name}\}}\n", re.MULTILINE)
-        template = pattern.sub(lambda m, ls=lines: "".join(f"{m[1]}{x}\n" for x in ls), template)
+        template = pattern.sub(partial(_inserted, lines), template)
     return template.format(**words)
+
+
+def _inserted(lines: list[str], place: re.Match) -> str:
+    return "".join(f"{place[1]}{line}\n" for line in lines)
 
 
 def _module(spec: Spec, kind: str, at: _Layout, functions: list[str], loop: str) -> str:

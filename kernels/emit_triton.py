@@ -206,7 +206,8 @@ class _Writer:
     """The body of a kernel, line by line."""
 
     def __init__(self, spec: Spec):
-        self.spec, self.text, self.indent = spec, [], 1
+        self.spec, self.indent = spec, 1
+        self.text: list[str] = []
         self.tiled = spec.components > 1
         self.shape = f"[BLOCK, {padded(spec.components)}]" if self.tiled else "[BLOCK]"
 

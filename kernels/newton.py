@@ -21,9 +21,9 @@ from functools import cached_property
 
 import torch
 
+from gridhydro.kernels.protocols import Value
 from gridhydro.kernels.trace import (
     Program,
-    Symbol,
     assigned_name,
     copy_lines,
     make_unique,
@@ -38,7 +38,7 @@ TOLERANCE = {"float32": 2e-6, "float64": 1e-12}
 FIRST = 1e30  # more than is ever left: the first trial is taken
 CROSS = 1 / 8  # where the damping has come down to this, a trial is taken as it is
 
-Values = dict[str, Symbol | float]
+Values = dict[str, Value]
 
 
 class Newton:
@@ -155,23 +155,26 @@ class Newton:
         }
         return program, at, left, self._unsolved(program, left)
 
-    def _unsolved(self, program: Program, left: Values) -> Symbol:
+    def _unsolved(self, program: Program, left: Values) -> Value:
         water = _sum(self._inputs(program).values())
         tolerable = self.tolerance * (1.0 + water)
         unsolved = _size(left) > tolerable  # false for what is not a number: it stays as it is
         return unsolved
 
     def _next_trial(self, program: Program, at: Callable, left: Values, unsolved) -> Values:
-        states, damping = self._inputs(program), program.input("damping")
-        best, size = program.input("best"), _size(left)
+        states, size = self._inputs(program), _size(left)
+        damping: Value = program.input("damping")
+        best: Value = program.input("best")
         better = (size < best) | (damping <= CROSS)
         step = _solve(self._jacobian(program, at), {name: -value for name, value in left.items()})
         best = torch.where(better, size, best)
         damping = torch.where(better, (4.0 * damping).clamp_max(1.0), 0.5 * damping)
         values = {"best": best, "damping": damping}
         for name, state in states.items():
-            base = torch.where(better, state, program.input(f"accepted_{name}"))
-            way = torch.where(better, step[name], program.input(f"direction_{name}"))
+            accepted: Value = program.input(f"accepted_{name}")
+            base = torch.where(better, state, accepted)
+            direction: Value = program.input(f"direction_{name}")
+            way = torch.where(better, step[name], direction)
             trial = (base + damping * way).clamp(min=0.0)
             trial = torch.where(unsolved, trial, state)
             values |= {name: trial, f"accepted_{name}": base, f"direction_{name}": way}
@@ -190,10 +193,10 @@ class Newton:
         values |= {name: at(self.inflow.outputs[name]) for name in at_end}
         return values | {"missed": program.emit("where", (unsolved, 1.0, 0.0))}
 
-    def _jacobian(self, program: Program, at: Callable) -> dict[tuple[str, str], Symbol | float]:
+    def _jacobian(self, program: Program, at: Callable) -> dict[tuple[str, str], Value]:
         """Jacobian of F, by (row, column); entries that are always zero are left out."""
         of = push_forward(self.inflow, program, at, self.states)
-        entries = {(name, name): 1.0 for name in self.states}
+        entries: dict[tuple[str, str], Value] = {(name, name): 1.0 for name in self.states}
         for row in self.states:
             for column, slope in of(self.inflow.outputs[f"next_{row}"]).items():
                 entry = entries.get((row, column), 0.0) - slope
@@ -201,9 +204,10 @@ class Newton:
         return entries
 
 
-def _solve(matrix: dict[tuple[str, str], Symbol | float], right: Values) -> Values:
+def _solve(matrix: dict[tuple[str, str], Value], right: Values) -> Values:
     """Solve a sparse system by elimination without pivoting, line by line."""
-    matrix, right, order, inverse = dict(matrix), dict(right), list(right), {}
+    matrix, right, order = dict(matrix), dict(right), list(right)
+    inverse: Values = {}
     for k, column in enumerate(order):
         pivot = 1.0 / matrix[column, column]
         inverse[column] = pivot
@@ -217,7 +221,7 @@ def _solve(matrix: dict[tuple[str, str], Symbol | float], right: Values) -> Valu
                 if (column, other) in matrix:
                     entry = matrix.get((row, other), 0.0) - factor * matrix[column, other]
                     matrix[row, other] = entry
-    solution = {}
+    solution: Values = {}
     for row in reversed(order):
         rest = right[row]
         for column, found in solution.items():
@@ -228,8 +232,8 @@ def _solve(matrix: dict[tuple[str, str], Symbol | float], right: Values) -> Valu
     return {name: solution[name] for name in order}
 
 
-def _sum(values: Iterable[Symbol | float]):
-    total = 0.0
+def _sum(values: Iterable[Value]):
+    total: Value = 0.0
     for value in values:
         total = total + value
     return total

@@ -26,7 +26,7 @@ _FORMAT = {
 }
 
 
-_compiled = {}
+_compiled: dict[tuple, object] = {}
 
 
 def compiled_once(function, **options):
@@ -65,10 +65,10 @@ def float_from_bits(context, bits):
 @intrinsic
 def bits_from_float(context, value):
     """The bits of a number: int32 of a float32, int64 of a float64."""
-    whole = int32 if value == float32 else int64
+    whole, width = (int32, 32) if value == float32 else (int64, 64)
 
     def build(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], ir.IntType(whole.bitwidth))
+        return builder.bitcast(arguments[0], ir.IntType(width))
 
     return whole(value), build
 

@@ -30,7 +30,8 @@ def route(runoff, release, storage, network, instant, reservoirs, substeps, peri
     for day in range(runoff.shape[0]):
         left = torch.zeros_like(release)
         for _ in range(substeps):
-            leaving, sent = [], []
+            leaving: list[torch.Tensor] = []
+            sent: list[torch.Tensor] = []
             for start, stop in levels:
                 cells = slice(start, stop)
                 inflow = torch.zeros_like(release[cells])

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-_known = weakref.WeakKeyDictionary()
+_known: weakref.WeakKeyDictionary[object, dict] = weakref.WeakKeyDictionary()
 
 
 def once_per_network(make):

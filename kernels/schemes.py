@@ -19,6 +19,8 @@ from types import SimpleNamespace
 
 import torch
 
+from gridhydro.kernels.protocols import ColumnModel, Value
+
 NAMES = ("sequential", "explicit", "rk4", "implicit")
 
 # weights of the four evaluations of rk4, and where in the sub-step each is made
@@ -80,7 +82,7 @@ class Scheme:
         """The method of the column that the scheme calls."""
         return "step" if self.name == "sequential" else "tendency"
 
-    def step(self, column) -> Callable:
+    def step(self, column: ColumnModel) -> Callable:
         """One sub-step as a function of states, forcing and parameters.
 
         The function returns the states at its end and the fluxes, rates times the length of the
@@ -99,7 +101,9 @@ class Scheme:
         return states, self._amounts(column, fluxes) | self._stores(column, states, x, p)
 
     def _rk4(self, column, s, x, p):
-        changes, fluxes, slopes = {}, {}, {}
+        changes: dict[str, Value] = {}
+        fluxes: dict[str, Value] = {}
+        slopes: dict[str, Value] = {}
         for weight, place in _RK4:
             at = {n: v + place * self.dt * slopes.get(n, 0.0) for n, v in vars(s).items()}
             slopes, rates = column.tendency(_not_below_zero(at), x, p, self.dt)
@@ -132,7 +136,7 @@ class Scheme:
 SEQUENTIAL = Scheme()
 
 
-def stored(column) -> set[str]:
+def stored(column: ColumnModel) -> set[str]:
     """The fluxes that are water at a moment, and not a rate over the day."""
     return {f.name for f in column.fluxes if f.unit == "mm"}
 

@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 
 from gridhydro.kernels import embedded
 from gridhydro.kernels.newton import Newton
+from gridhydro.kernels.protocols import ColumnModel
 from gridhydro.kernels.schemes import SEQUENTIAL, Scheme, stored
 from gridhydro.kernels.trace import COMPONENT_WEIGHT, Program, adjoint, trace
 from gridhydro.kernels.vocabulary import COSTLY
@@ -24,7 +25,7 @@ class Spec:
     computes what embedded networks make of static parameters alone once, before the time loop.
     """
 
-    column: object
+    column: ColumnModel
     outputs: tuple[str, ...]
     dynamic: tuple[str, ...] = ()
     components: int = 1

@@ -19,6 +19,7 @@ from types import SimpleNamespace
 import torch
 
 from gridhydro.kernels import embedded
+from gridhydro.kernels.protocols import ColumnModel, Network, Value
 from gridhydro.kernels.schemes import SEQUENTIAL, Scheme
 from gridhydro.kernels.vocabulary import COMPOSED, CONDITIONS, KINKED, OPERATIONS, SYNONYMS
 
@@ -54,9 +55,9 @@ class OutsideVocabulary(TypeError):
 class Call:
     """One call of an embedded network: what goes in and the line that it comes to."""
 
-    network: object
-    inputs: tuple[Symbol | float, ...]
-    output: Symbol
+    network: Network
+    inputs: tuple[Value, ...]
+    output: Value
 
 
 @dataclass(eq=False)
@@ -65,7 +66,7 @@ class Program:
 
     inputs: list[str] = field(default_factory=list)
     lines: list[Symbol] = field(default_factory=list)
-    outputs: dict[str, Symbol | float] = field(default_factory=dict)
+    outputs: dict[str, Value] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
 
     def __post_init__(self):
@@ -77,7 +78,7 @@ class Program:
             self._known["input", name] = Symbol(self, "input", (), name)
         return self._known["input", name]
 
-    def emit(self, operation: str, arguments: tuple, name: str = "", source=None) -> Symbol | float:
+    def emit(self, operation: str, arguments: tuple, name: str = "", source=None) -> Value:
         simple = _simplify(operation, arguments)
         if simple is not None:
             return simple
@@ -88,7 +89,7 @@ class Program:
             self.lines.append(symbol)
         return self._known[key]
 
-    def keep(self, outputs: Mapping[str, Symbol | float]) -> None:
+    def keep(self, outputs: Mapping[str, Value]) -> None:
         """Set the outputs, drop the lines that none of them needs, and name what is left."""
         self.outputs = dict(outputs)
         needed: set[int] = set()
@@ -111,7 +112,8 @@ class Program:
 
     def reached(self, names: Iterable[str]) -> set[str]:
         """The outputs that depend on one of these inputs."""
-        names, depends = set(names), {}
+        names = set(names)
+        depends: dict[int, bool] = {}
         for line in self.lines:
             depends[id(line)] = any(
                 a.name in names if a.operation == "input" else depends[id(a)]
@@ -167,13 +169,13 @@ def _operator(name: str, swapped: bool = False):
     return lambda *arguments: _call(name, arguments, {})
 
 
-for _name in ("add", "sub", "mul", "lt", "le", "gt", "ge", "eq", "ne", "neg", "abs", "pow"):
-    setattr(Symbol, f"__{_name}__", _operator(_name))
-for _name in ("add", "sub", "mul", "pow"):
-    setattr(Symbol, f"__r{_name}__", _operator(_name, swapped=True))
-Symbol.__truediv__, Symbol.__rtruediv__ = _operator("div"), _operator("div", swapped=True)
-Symbol.__and__, Symbol.__or__ = _operator("logical_and"), _operator("logical_or")
-Symbol.__invert__ = _operator("logical_not")
+_UNLIKE = {"truediv": "div", "and": "logical_and", "or": "logical_or", "invert": "logical_not"}
+for _name in (
+    "add", "sub", "mul", "lt", "le", "gt", "ge", "eq", "ne", "neg", "abs", "pow", *_UNLIKE,
+):  # fmt: skip
+    setattr(Symbol, f"__{_name}__", _operator(_UNLIKE.get(_name, _name)))
+for _name in ("add", "sub", "mul", "truediv", "pow"):
+    setattr(Symbol, f"__r{_name}__", _operator(_UNLIKE.get(_name, _name), swapped=True))
 
 
 def _call(name: str, arguments: tuple, keywords: dict):
@@ -231,8 +233,9 @@ def _simplify(operation: str, arguments: tuple):
     def is_number(value, number):
         return isinstance(value, float) and value == number
 
-    if all(isinstance(a, float) for a in arguments) and OPERATIONS[operation].fold:
-        return OPERATIONS[operation].fold(*arguments)
+    fold = OPERATIONS[operation].fold
+    if fold is not None and all(isinstance(a, float) for a in arguments):
+        return fold(*arguments)
     a, b = (*arguments, None)[:2]
     if operation == "where" and arguments[1] is arguments[2]:
         return arguments[1]
@@ -254,7 +257,10 @@ def _simplify(operation: str, arguments: tuple):
 
 
 def trace(
-    column, dynamic: Iterable[str] = (), scheme: Scheme = SEQUENTIAL, hoisted=True
+    column: ColumnModel,
+    dynamic: Iterable[str] = (),
+    scheme: Scheme = SEQUENTIAL,
+    hoisted: bool = True,
 ) -> tuple[Program, Program]:
     """The derived quantities and one (sub-)step of a column, as two programs.
 
@@ -296,7 +302,7 @@ def trace(
     return _split(whole, static + weights * hoisted)
 
 
-def _network(program: Program, network):
+def _network(program: Program, network: Network):
     """A function that the step calls, which writes the network out line by line."""
     weights = [program.input(name) for name in embedded.names(network)]
 
@@ -311,7 +317,7 @@ def _network(program: Program, network):
     return call
 
 
-def _checked(column, scheme, states, fluxes) -> dict[str, Symbol | float]:
+def _checked(column, scheme, states, fluxes) -> dict[str, Value]:
     for kind, fields, values in (("state", column.states, states), ("flux", column.fluxes, fluxes)):
         names = {f.name for f in fields}
         if names != set(values):
@@ -326,10 +332,10 @@ def _checked(column, scheme, states, fluxes) -> dict[str, Symbol | float]:
 def _split(whole: Program, static: list[str]) -> tuple[Program, Program]:
     """Copy the lines into a program of static quantities and one of daily quantities."""
     derive, step = Program(), Program()
-    placed: dict[int, tuple[str, Symbol]] = {}  # where each line of the whole now lives
+    placed: dict[int, tuple[str, Value]] = {}  # where each line of the whole now lives
     inputs = {name: step.input(name) for name in whole.inputs}
     constants = {name: derive.input(name) for name in static}
-    exported: dict[str, Symbol] = {}
+    exported: dict[str, Value] = {}
     taken = {line.name for line in whole.lines} | set(whole.inputs)
 
     def in_step(value):
@@ -418,15 +424,17 @@ def copy_lines(
     program: Program,
     target: Program,
     given: Iterable[str] = (),
-    instead: Mapping[str, Symbol | float] | None = None,
+    instead: Mapping[str, Value] | None = None,
 ) -> Callable:
     """Put the lines of a program into another, but for those named in `given`: inputs there.
 
     `instead` gives values in place of inputs. Returns the function from a value to its copy.
     """
-    inputs = {n: target.input(n) for n in program.inputs if n not in (instead or {})}
+    inputs: dict[str, Value] = {
+        n: target.input(n) for n in program.inputs if n not in (instead or {})
+    }
     inputs |= instead or {}
-    copies: dict[int, Symbol] = {}
+    copies: dict[int, Value] = {}
 
     def at(value):
         if isinstance(value, float):
@@ -444,14 +452,14 @@ def copy_lines(
 
 
 def pull_back(
-    program: Program, back: Program, at: Callable, seeds: Mapping[str, Symbol | float]
-) -> tuple[dict[str, Symbol | float], dict[str, Symbol | float]]:
+    program: Program, back: Program, at: Callable, seeds: Mapping[str, Value]
+) -> tuple[dict[str, Value], dict[str, Value]]:
     """Cotangents of a program's inputs, by name, from those of its outputs.
 
     The lines go into `back`, where `at` finds the copies of the program's own. Second comes what
     goes into each call of a network, followed by the cotangent of what it gives.
     """
-    cotangents: dict[int, Symbol | float] = {}
+    cotangents: dict[int, Value] = {}
 
     def add(target, amount, source):
         if not isinstance(target, Symbol) or amount is None:
@@ -478,7 +486,7 @@ def pull_back(
             made.source = line.source
             made.name = made.name or f"d_{line.name}_part"
     found = {name: cotangents.get(id(back.input(name))) for name in program.inputs}
-    handed = {}
+    handed: dict[str, Value] = {}
     for number, call in enumerate(program.calls):
         prefix = f"{call.network.name}_{number}"
         handed |= {f"{prefix}_{k}": at(value) for k, value in enumerate(call.inputs)}
@@ -494,7 +502,7 @@ def push_forward(
     The lines go into `target`. Returns a function that gives, for a value of the program, its
     derivatives by input; an input that it does not depend on is left out.
     """
-    slopes: dict[int, dict[str, Symbol | float]] = {}
+    slopes: dict[int, dict[str, Value]] = {}
 
     def of(value):
         if not isinstance(value, Symbol):
@@ -564,7 +572,7 @@ def make_unique(program: Program, others: Iterable[str] = ()) -> None:
 def _statements(file: str) -> list[tuple[int, int, str]]:
     tree = ast.parse("".join(linecache.getlines(file)) or "")
     return [
-        (node.lineno, node.end_lineno, node.targets[0].id)
+        (node.lineno, node.end_lineno or node.lineno, node.targets[0].id)
         for node in ast.walk(tree)
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     ]

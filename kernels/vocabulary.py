@@ -36,8 +36,8 @@ class Operation:
     fold: Callable | None = None  # the value for plain numbers
 
 
-def _same(text: str) -> dict[str, str]:
-    return {"numba": text, "triton": text}
+def _same(text: str, adjoint: Callable, fold: Callable | None = None) -> Operation:
+    return Operation(text, text, adjoint, fold)
 
 
 def _no_gradient(g, y, *arguments):
@@ -58,21 +58,15 @@ def reciprocal(b):
 
 
 def _compare(sign: str) -> Operation:
-    return Operation(**_same(f"{{0}} {sign} {{1}}"), adjoint=_no_gradient)
+    return _same(f"{{0}} {sign} {{1}}", _no_gradient)
 
 
 OPERATIONS: dict[str, Operation] = {
-    "add": Operation(
-        **_same("{0} + {1}"), adjoint=lambda g, y, a, b: (g, g), fold=lambda a, b: a + b
-    ),
-    "sub": Operation(
-        **_same("{0} - {1}"), adjoint=lambda g, y, a, b: (g, -g), fold=lambda a, b: a - b
-    ),
-    "mul": Operation(
-        **_same("{0} * {1}"), adjoint=lambda g, y, a, b: (g * b, g * a), fold=lambda a, b: a * b
-    ),
-    "div": Operation(**_same("{0} / {1}"), adjoint=_divide_adjoint, fold=lambda a, b: a / b),
-    "neg": Operation(**_same("-{0}"), adjoint=lambda g, y, a: (-g,), fold=lambda a: -a),
+    "add": _same("{0} + {1}", lambda g, y, a, b: (g, g), fold=lambda a, b: a + b),
+    "sub": _same("{0} - {1}", lambda g, y, a, b: (g, -g), fold=lambda a, b: a - b),
+    "mul": _same("{0} * {1}", lambda g, y, a, b: (g * b, g * a), fold=lambda a, b: a * b),
+    "div": _same("{0} / {1}", _divide_adjoint, fold=lambda a, b: a / b),
+    "neg": _same("-{0}", lambda g, y, a: (-g,), fold=lambda a: -a),
     "where": Operation("select({0}, {1}, {2})", "tl.where({0}, {1}, {2})", _where_adjoint),
     "lt": _compare("<"),
     "le": _compare("<="),
@@ -80,8 +74,8 @@ OPERATIONS: dict[str, Operation] = {
     "ge": _compare(">="),
     "eq": _compare("=="),
     "ne": _compare("!="),
-    "logical_and": Operation(**_same("{0} & {1}"), adjoint=_no_gradient),
-    "logical_or": Operation(**_same("{0} | {1}"), adjoint=_no_gradient),
+    "logical_and": _same("{0} & {1}", _no_gradient),
+    "logical_or": _same("{0} | {1}", _no_gradient),
     "logical_not": Operation("not {0}", "{0} == 0", _no_gradient),
     "exp2": Operation("exp2({0})", "tl.exp2({0})", lambda g, y, a: (g * (y * LN2),)),
     "log2": Operation("log2({0})", "tl.log2({0})", lambda g, y, a: (g * reciprocal(a * LN2),)),

@@ -21,7 +21,7 @@ def whole(name: str, value, least: int) -> int:
 
 def number(name: str, value, least: float = -math.inf) -> float:
     """A number, numpy's too, as a float; ValueError for any other and one below `least`."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not value >= least:
+    if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= least:
         raise ValueError(f"{name} is {value!r}, should be a number, {least:g} or more")
     return float(value)
 

@@ -148,9 +148,9 @@ def written(texts: Iterable, *, day_only: bool = False) -> pd.DatetimeIndex:
 
     day_only  YYYY-MM-DD and nothing else
     """
-    texts = pd.Series(list(texts), dtype=object).astype(str).str.strip()
-    texts = texts.where(texts.str.match(r"\d{4}-\d\d-\d\d$" if day_only else r"\d{4}"))
-    return pd.DatetimeIndex(pd.to_datetime(texts, format="ISO8601", errors="coerce"))
+    given = pd.Series(list(texts), dtype=object).astype(str).str.strip()
+    dated = given.where(given.str.match(r"\d{4}-\d\d-\d\d$" if day_only else r"\d{4}"))
+    return pd.DatetimeIndex(pd.to_datetime(dated, format="ISO8601", errors="coerce"))
 
 
 def of_table(index: pd.Index, where) -> pd.DatetimeIndex:

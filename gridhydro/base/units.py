@@ -41,7 +41,7 @@ _CONVERSIONS: dict[str, dict[str, tuple[float, float]]] = {
     "s": {"s": (1, 0), "h": (3600, 0)},
     "%": {"%": (1, 0), "1": (100, 0)},
     "1": {"%": (1e-2, 0), "percent": (1e-2, 0), "g kg-1": (1e-3, 0)}
-    | dict.fromkeys(("1", "-", "fraction", "kg kg-1", "m2 m-2", "m m-1"), (1, 0)),
+    | dict.fromkeys(("1", "-", "fraction", "kg kg-1", "m2 m-2", "m m-1"), (1.0, 0.0)),
     "degrees_north": {n: (1, 0) for n in ("degrees_north", "degree_north", *_DEGREES)},
     "degrees_east": {n: (1, 0) for n in ("degrees_east", "degree_east", *_DEGREES)},
 }

@@ -84,7 +84,7 @@ class Domain:
         return builders.lumped(cls, area_km2, names, latitude, longitude)
 
     def __repr__(self) -> str:
-        crs = "lumped basins" if self.lumped else f"{self.shape} raster, {self.crs.name}"
+        crs = "lumped basins" if self.crs is None else f"{self.shape} raster, {self.crs.name}"
         km2, gauges = self.area.sum() / 1e6, len(self.gauges)
         return f"Domain of {self.size} cells, {km2:.0f} km2, {gauges} gauges ({crs})"
 
@@ -94,6 +94,13 @@ class Domain:
         return self.grid is None
 
     @property
+    def raster_grid(self) -> Grid:
+        """The grid, for what needs a raster; ValueError for lumped basins, which have none."""
+        if self.grid is None:
+            raise ValueError("lumped basins lie in no raster, and one is needed here")
+        return self.grid
+
+    @property
     def size(self) -> int:
         """Number of active cells."""
         return self.network.size
@@ -101,22 +108,22 @@ class Domain:
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the raster; (1, N) for lumped basins."""
-        return (1, self.size) if self.lumped else self.grid.shape
+        return (1, self.size) if self.grid is None else self.grid.shape
 
     @property
     def x(self) -> np.ndarray | None:
         """Cell centres along the columns of the raster; None for lumped basins."""
-        return None if self.lumped else self.grid.x
+        return None if self.grid is None else self.grid.x
 
     @property
     def y(self) -> np.ndarray | None:
         """Cell centres along the rows of the raster; None for lumped basins."""
-        return None if self.lumped else self.grid.y
+        return None if self.grid is None else self.grid.y
 
     @property
     def crs(self) -> pyproj.CRS | None:
         """The reference system of x and y; None for lumped basins."""
-        return None if self.lumped else self.grid.crs
+        return None if self.grid is None else self.grid.crs
 
     @property
     def gauge_cells(self) -> np.ndarray:
@@ -128,13 +135,14 @@ class Domain:
         """Longitude and latitude of every cell, (N,) each, degrees; NaN where not known."""
         if self.lumped:
             return self.gauges["x"].to_numpy(), self.gauges["y"].to_numpy()
-        return transform(self.x[self.col], self.y[self.row], self.crs, "EPSG:4326")
+        grid = self.raster_grid
+        return transform(grid.x[self.col], grid.y[self.row], grid.crs, "EPSG:4326")
 
     def name_cell(self, cell: int) -> str:
         """A cell for a message: row, column and coordinates, or the basin's name."""
         if self.lumped:
             return f"basin '{self.gauges.index[cell]}'"
-        return self.grid.name_cell(self.row[cell], self.col[cell])
+        return self.raster_grid.name_cell(self.row[cell], self.col[cell])
 
     def crop(self, gauges=None) -> Domain:
         """The domain of only the cells upstream of these gauges (names; all gauges if None)."""

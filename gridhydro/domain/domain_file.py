@@ -56,9 +56,10 @@ def write(domain, path) -> None:
         data["area"] = domain.unpack(domain.area, "area", attrs).assign_attrs(
             grid_mapping="spatial_ref"
         )
-    encoding = {name: {"zlib": True} for name in data.variables if data[name].dtype.kind in "if"}
-    for name in data.variables:
-        if data[name].dtype.kind == "f":
+    kinds = {str(name): data[name].dtype.kind for name in data.variables}
+    encoding: dict[str, dict] = {n: {"zlib": True} for n, kind in kinds.items() if kind in "if"}
+    for name, kind in kinds.items():
+        if kind == "f":
             encoding[name]["_FillValue"] = np.nan
     replace(path, lambda p: data.to_netcdf(p, engine="netcdf4", encoding=encoding))
 

@@ -78,6 +78,7 @@ def _area_below(latitude, crs):
     Snyder (1987), Map projections: a working manual, eq. 3-12.
     """
     ellipsoid = crs.ellipsoid or pyproj.CRS.from_epsg(4326).ellipsoid
+    assert ellipsoid is not None  # as WGS 84 has one
     a, b = ellipsoid.semi_major_metre, ellipsoid.semi_minor_metre
     sine = np.sin(np.radians(np.clip(latitude, -90, 90)))
     e = np.sqrt(1 - (b / a) ** 2)

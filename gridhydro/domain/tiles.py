@@ -42,15 +42,15 @@ class Tiles:
         """
         if domain.lumped:
             raise ValueError("lumped basins lie in no raster: use Tiles.of_basins")
-        size = float(size_degrees)
+        grid, size = domain.raster_grid, float(size_degrees)
         counts = (180 / size, 360 / size) if size > 0 else (0.5, 0.5)
         if any(abs(c - round(c)) > 1e-9 for c in counts):
             raise ValueError(f"tiles of {size:g} degrees do not divide the globe: choose a divisor")
         lat, lon = ((np.arange(round(c)) + 0.5) * size for c in counts)
-        globe = Grid(lat - 90, lon - 180, domain.crs if domain.grid.geographic else _EARTH)
+        globe = Grid(lat - 90, lon - 180, grid.crs if grid.geographic else _EARTH)
         tile, cell, part = _pieces(domain, globe, size)
         found, rank = np.unique(tile, return_inverse=True)
-        covered = part * domain.grid.cell_area()[domain.row, domain.col][cell]
+        covered = part * grid.cell_area()[domain.row, domain.col][cell]
         fraction = np.bincount(rank, covered) / globe.cell_area().ravel()[found]
         kept = fraction >= minimum
         if not kept.any():

@@ -77,11 +77,12 @@ def parameter_maps(
     for panel in panels[len(fields) :].ravel():
         panel.remove()
     for column in range(axes.shape[1]):  # above a panel that is missing, the axis is labelled too
-        shown = [axis for axis in axes[:, column] if axis.figure is not None]
-        shown[-1].xaxis.set_tick_params(labelbottom=True)
+        lowest = [axis for axis in axes[:, column] if axis.figure is not None][-1]
+        lowest.xaxis.set_tick_params(labelbottom=True)
     x, y = ("longitude / degrees", "latitude / degrees")
-    if not domain.grid.geographic:
-        unit = "km" if domain.grid.unit == "m" else domain.grid.unit.replace("_", " ")
+    grid = domain.raster_grid
+    if not grid.geographic:
+        unit = "km" if grid.unit == "m" else grid.unit.replace("_", " ")
         x, y = f"easting / {unit}", f"northing / {unit}"
     figure.supxlabel(x, fontsize=10)
     figure.supylabel(y, fontsize=10)
@@ -90,14 +91,15 @@ def parameter_maps(
 
 def map_extent(domain: Domain):
     """Outer edges (left, right, bottom, top) of the active cells, and their window, north up."""
-    scale = 1e-3 if domain.grid.unit == "m" else 1.0
+    grid = domain.raster_grid
+    scale = 1e-3 if grid.unit == "m" else 1.0
     edges, window = [], []
-    for axis, places in ((domain.x, domain.col), (domain.y, domain.row)):
+    for axis, places in ((grid.x, domain.col), (grid.y, domain.row)):
         first, last = places.min(), places.max()
         half = abs(axis[1] - axis[0]) / 2
         ends = sorted((axis[first], axis[last]))
         edges += [(ends[0] - half) * scale, (ends[1] + half) * scale]
-        forward = (axis[1] > axis[0]) == (axis is domain.x)
+        forward = (axis[1] > axis[0]) == (axis is grid.x)
         part = np.arange(first, last + 1)
         window.append(part if forward else part[::-1])
     return edges, np.ix_(window[1], window[0])

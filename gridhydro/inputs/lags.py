@@ -104,17 +104,18 @@ def river_distance(domain: Domain, elevation, area) -> tuple[np.ndarray, np.ndar
     if domain.lumped:
         distance = diameter
     else:
-        x, y = domain.x[domain.col], domain.y[domain.row]
+        grid = domain.raster_grid
+        x, y = grid.x[domain.col], grid.y[domain.row]
         east, north = x[to] - x, y[to] - y
-        if domain.grid.geographic:
-            half = np.radians(abs(spacing(domain.y))) / 2
+        if grid.geographic:
+            half = np.radians(abs(spacing(grid.y))) / 2
             # the mean of the cosine over the cell
             shrink = np.cos(np.radians(y)) * np.sin(half) / half
             turn = np.radians((east + 180) % 360 - 180)
             width = 0.5 * (shrink + shrink[to]) * turn
             distance = RADIUS * np.hypot(width, np.radians(north))
         else:
-            distance = np.hypot(east, north) * domain.grid.metre
+            distance = np.hypot(east, north) * grid.metre
     level = np.maximum(0, elevation)
     drop = np.maximum(SMALLEST_DROP, level - level[to])
     return np.where(last, diameter, distance), drop

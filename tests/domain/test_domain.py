@@ -254,6 +254,13 @@ def test_domain_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     same(domain, Domain.from_file(path))
 
 
+def test_raster_grid_of_lumped_basins_is_refused():
+    domain = Domain.from_d8(esri(VALLEY), "esri")
+    assert domain.raster_grid is domain.grid
+    with pytest.raises(ValueError, match="lumped basins lie in no raster"):
+        _ = Domain.of_basins([10.0], ["a"]).raster_grid
+
+
 def test_domain_of_lumped_basins(tmp_path):
     domain = Domain.of_basins([10.0, 20], ["a", "b"], latitude=[45.0, 46], longitude=[7.0, 8])
     assert domain.gauge_cells.tolist() == [0, 1]

@@ -123,7 +123,7 @@ def _joined(files: list[BasinsFile], names, units, basins, period, area, attribu
     gauges = wanted_basins(basins, lead.labels[0].tolist(), lead.path)
     days = lead.days[periods.within(lead.days, period, lead.path)]
     for file in files:
-        if file.rows(gauges) is None or (basins is None and len(file.labels[0]) != len(gauges)):
+        if not file.holds(gauges) or (basins is None and len(file.labels[0]) != len(gauges)):
             raise ValueError(
                 f"{file.path} has the gauges {', '.join(file.labels[0][:5])} ..., {lead.path} has "
                 f"{', '.join(gauges[:5])} ...: choose those that both have with basins="

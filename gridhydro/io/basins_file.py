@@ -64,8 +64,18 @@ class BasinsFile:
         labels = gauge_names(rest, gauge_dim, path)
         return cls(path, rest, places, attrs, gauge_dim, days, labels)
 
-    def rows(self, gauges: Sequence[str]) -> np.ndarray | None:
+    def holds(self, gauges: Sequence[str]) -> bool:
+        """Whether one of the file's names has them all."""
+        return self._places(gauges) is not None
+
+    def rows(self, gauges: Sequence[str]) -> np.ndarray:
         """The place of each gauge, by the first of the file's names that has them all."""
+        places = self._places(gauges)
+        if places is None:
+            raise ValueError(f"{self.path} lacks some of the gauges {', '.join(gauges[:5])} ...")
+        return places
+
+    def _places(self, gauges: Sequence[str]) -> np.ndarray | None:
         for labels in self.labels:
             places = pd.Index(labels).get_indexer(gauges)
             if (places >= 0).all():

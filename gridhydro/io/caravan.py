@@ -157,21 +157,21 @@ def _from_csv(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
     table = pd.read_csv(StringIO("\n".join(lines)))
     found = recognise(table.columns, names, path)
     dates = calendar.written(table["date"])
-    wrong = np.flatnonzero(dates.isna())
-    if wrong.size:
+    undated = np.flatnonzero(dates.isna())
+    if undated.size:
         raise ValueError(
-            f"{path}, line {wrong[0] + 2}, column 'date': '{table['date'].iloc[wrong[0]]}' "
+            f"{path}, line {undated[0] + 2}, column 'date': '{table['date'].iloc[undated[0]]}' "
             "is no date"
         )
     days = calendar.stamped(xr.DataArray(dates, dims="date", name="date"), path)
     columns = {}
     for ours, theirs in found.items():
         numbers = pd.to_numeric(table[theirs], errors="coerce").to_numpy(float)
-        wrong = np.flatnonzero(np.isnan(numbers) & table[theirs].notna())
-        if wrong.size:
+        unread = np.flatnonzero(np.isnan(numbers) & table[theirs].notna())
+        if unread.size:
             raise ValueError(
-                f"{path}, line {wrong[0] + 2}, column '{theirs}': "
-                f"'{table[theirs].iloc[wrong[0]]}' is no number"
+                f"{path}, line {unread[0] + 2}, column '{theirs}': "
+                f"'{table[theirs].iloc[unread[0]]}' is no number"
             )
         columns[ours] = _converted(ours, numbers, _UNITS.get(ours), path)
     return pd.DataFrame(columns, days)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -96,6 +97,9 @@ def joined(pieces: list[Piece], name: str) -> list[Piece]:
     return pieces
 
 
+_REDUCE: dict[str, Callable] = {"mean": np.mean, "min": np.min, "max": np.max}
+
+
 class DailyArray(BackendArray):
     """A series (time, y, x), float32, in the units of the schema: the sum of one or more variables.
 
@@ -106,7 +110,7 @@ class DailyArray(BackendArray):
 
     def __init__(self, name, parts, times: pd.DatetimeIndex, space: tuple[int, int], reduce: str):
         self.name, self.parts, self.times = name, parts, times
-        self.reduce = {"mean": np.mean, "min": np.min, "max": np.max}[reduce]
+        self.reduce = _REDUCE[reduce]
         self.shape = (len(times), *space)
         self.dtype = np.dtype(np.float32)
 
@@ -121,7 +125,8 @@ class DailyArray(BackendArray):
         if any(not place.size for place in places):
             return np.empty([p.size for p in places], self.dtype)[single]
         spans = [slice(int(p.min()), int(p.max()) + 1) for p in places]
-        window = sum(self._window(pieces, *spans) for pieces in self.parts)
+        first, *others = (self._window(pieces, *spans) for pieces in self.parts)
+        window = sum(others, start=first)
         picked = window[np.ix_(*(p - s.start for p, s in zip(places, spans, strict=True)))]
         return picked[single]
 
@@ -147,5 +152,6 @@ class DailyArray(BackendArray):
 
     def variable(self, dims, attrs: dict) -> xr.Variable:
         # what has been read once, of all days or of a part, is not read again
-        lazy = indexing.CopyOnWriteArray(indexing.LazilyIndexedArray(self))
+        # (as xarray's own readers wrap it, though its types ask for an array that is not lazy)
+        lazy = indexing.CopyOnWriteArray(indexing.LazilyIndexedArray(self))  # type: ignore[arg-type]
         return xr.Variable(dims, indexing.MemoryCachedArray(lazy), attrs)

@@ -97,12 +97,12 @@ def _read(path: Path, domain, units, windows) -> xr.Dataset:
         name = next((n for n in _STORAGE.names if n in data), None)
         masks = [data[n] for n in _MASKS if n in data]
         mask = masks[0].rename("land_mask") if masks else None
-        if name is None and mask is None:
-            there = ", ".join(map(str, data.data_vars))
-            raise ValueError(
-                f"{path} has none of {', '.join(_STORAGE.names + _MASKS)}, but {there}"
-            )
         if name is None:
+            if mask is None:
+                there = ", ".join(map(str, data.data_vars))
+                raise ValueError(
+                    f"{path} has none of {', '.join(_STORAGE.names + _MASKS)}, but {there}"
+                )
             return _cut(_boxed(mask.to_dataset(), path), domain)
         series = data[name]
         if "time" not in series.dims or series.ndim not in (2, 3):
@@ -192,6 +192,7 @@ def _refuse_implausible(values: np.ndarray, path, name, units) -> None:
     if not flat.size:
         raise ValueError(f"{path}: '{name}' has no values at all where they are wanted")
     spread = float(np.median(np.nanstd(flat, axis=0)))
+    assert _STORAGE.spread is not None  # see the table of quantities
     low, high = _STORAGE.spread
     if not low <= spread <= high:
         raise ValueError(

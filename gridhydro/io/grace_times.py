@@ -79,8 +79,8 @@ def _whole_days(bounds: np.ndarray) -> np.ndarray:
     end on tells.
     """
     start = bounds[:, 0].astype("datetime64[D]")
-    end = -((-bounds[:, 1].astype(np.int64)) // 86_400_000_000_000)
-    end = end.astype("datetime64[D]")
+    days = -((-bounds[:, 1].astype(np.int64)) // 86_400_000_000_000)
+    end = days.astype("datetime64[D]")
     day, after = pd.DatetimeIndex(end).day, pd.DatetimeIndex(end + DAY).day
     if (after == 1).sum() > (day == 1).sum():
         end = end + DAY

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,7 +51,8 @@ def read_grdc(
     path = existing(path)
     files = sorted(path.glob("*.txt")) if path.is_dir() else [path]
     wanted = None if stations is None else [str(s) for s in stations]
-    series, facts, where = {}, [], {}
+    series, facts = {}, []
+    where: dict[str, Path] = {}
     for file in files:
         lines = _lines(file)
         fact = _facts(lines, file)
@@ -85,7 +87,7 @@ def _lines(file: Path) -> list[str]:
 
 def _facts(lines: list[str], file: Path) -> dict:
     """Facts of the header, by name; ValueError naming the line of a number that is none."""
-    found = {}
+    found: dict[str, Any] = {}  # texts and numbers
     for number, line in enumerate(lines, start=1):
         if not line.startswith("#"):
             break

@@ -31,8 +31,17 @@ class LandField(Quantity):
     monthly: bool = False
 
 
-def _field_of(long_name: str, unit: str, high: float, low: float = 0.0, **kind: bool) -> LandField:
-    return LandField(unit, long_name, low=low, high=high, **kind)
+def _field_of(
+    long_name: str,
+    unit: str,
+    high: float,
+    low: float = 0.0,
+    *,
+    needed: bool = True,
+    zero: bool = False,
+    monthly: bool = False,
+) -> LandField:
+    return LandField(unit, long_name, low=low, high=high, needed=needed, zero=zero, monthly=monthly)
 
 
 FIELDS = {
@@ -73,7 +82,9 @@ def read_land_surface(path: str | Path, names: dict[str, str] | None = None) -> 
         theirs = {name: ours for ours, name in (names or {}).items()}
         unknown = [name for name in theirs if name not in data]
         if unknown:
-            raise ValueError(f"{path} has no field '{unknown[0]}'; it has {', '.join(data)}")
+            raise ValueError(
+                f"{path} has no field '{unknown[0]}'; it has {', '.join(map(str, data))}"
+            )
         return land_fields(data.rename(theirs).load(), path)
 
 

@@ -45,7 +45,7 @@ class Place:
     scattered: bool  # whether each gauge has chunks of its own
     written: int  # when, ns
 
-    def window(self, days: slice, gauges) -> np.ndarray:
+    def window(self, days: slice, gauges: slice | np.ndarray) -> np.ndarray:
         """(days, gauges) as float64; ValueError if another file has taken the place."""
         if self.path.stat().st_mtime_ns != self.written:
             raise ValueError(f"{self.path} has changed since it was opened: open it again")
@@ -102,11 +102,12 @@ class LazySeries(BackendArray):
         if not days.size or not rows.size:
             return np.empty((days.size, rows.size))
         # a chunk with many gauges is unpacked once for all of them: take the span and pick from it
-        spans = [slice(k.min(), k.max() + 1) for k in (days, rows)]
-        places = [days - spans[0].start, rows - spans[1].start]
+        span = slice(days.min(), days.max() + 1)
+        gauges: slice | np.ndarray = slice(rows.min(), rows.max() + 1)
+        places = rows - rows.min()
         if self.place.scattered:
-            spans[1], places[1] = np.unique(rows, return_inverse=True)
-        return self.place.window(*spans)[np.ix_(*places)]
+            gauges, places = np.unique(rows, return_inverse=True)
+        return self.place.window(span, gauges)[np.ix_(days - span.start, places)]
 
     def variable(self, attrs: dict) -> xr.Variable:
         return xr.Variable(("time", "gauge"), indexing.LazilyIndexedArray(self), attrs)

@@ -22,9 +22,12 @@ def read_raster(path: str | Path, variable: str | None = None, crs=None) -> xr.D
         raster = read_variable(path, variable)
     else:
         try:
-            raster = rioxarray.open_rasterio(path, masked=True)
+            found = rioxarray.open_rasterio(path, masked=True)
         except Exception as error:  # rasterio's errors have no common base that is public
             raise ValueError(f"{path} cannot be read as a raster: {error}") from error
+        if not isinstance(found, xr.DataArray):
+            raise ValueError(f"{path} holds several rasters: save the one that is meant by itself")
+        raster = found
         if raster.sizes.get("band", 1) != 1:
             raise ValueError(f"{path} has {raster.sizes['band']} bands, a raster of one is needed")
         raster = raster.squeeze("band", drop=True)

@@ -8,7 +8,7 @@ source has them, series (time, gauge) in the units of `base.quantities.SERIES`, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ _GAUGE_NAMES = (
 )  # fmt: skip
 
 
-def recognise(variables: Iterable[str], names: Mapping[str, str], where) -> dict[str, str]:
+def recognise(variables: Iterable[Hashable], names: Mapping[str, str], where) -> dict[str, str]:
     """Our name -> the file's, of the series that it has; what `names` says goes before.
 
     ValueError for a name that is not there, and where several could be the same series.

@@ -86,15 +86,16 @@ def read_wfdei(
     paths = _paths(folder, files or {})
     wanted = _wanted(folder, paths, series)
     pieces: dict[str, list[Piece]] = {}
-    found, axes = {}, None
+    found: dict[str, list[list[Piece]]] = {}
+    axes: dict[str, np.ndarray] = {}
     for name in wanted:
-        parts = _SOURCES[name].names
+        names = _SOURCES[name].names
         if _SOURCES[name].other in paths:
-            parts = (_SOURCES[name].other,)
-        for part in parts:
+            names = (_SOURCES[name].other,)
+        for part in names:
             if part not in pieces:
                 pieces[part], axes = _open(part, paths[part], axes, units or {})
-        found[name] = [pieces[part] for part in parts]
+        found[name] = [pieces[part] for part in names]
     for name in [n for n in found if _SOURCES[n].reduce != "mean"]:
         if any(piece.steps == 1 for part in found[name] for piece in part):
             if series is not None:
@@ -102,14 +103,14 @@ def read_wfdei(
             del found[name]
 
     times = _common_days(pieces, period, folder)
-    space = {dim: axis.size for dim, axis in axes.items()}
+    rows, cols = (axis.size for axis in axes.values())
     data = xr.Dataset(coords={"time": times, **axes})
     for dim, name in zip(axes, ("latitude", "longitude"), strict=True):
         attrs = {"standard_name": name, "long_name": name, "units": COORDINATES[name].unit}
         data[dim].attrs.update(attrs)
     for name, parts in found.items():
-        array = DailyArray(name, parts, times, tuple(space.values()), _SOURCES[name].reduce)
-        data[name] = array.variable(("time", *space), series_attrs(name))
+        array = DailyArray(name, parts, times, (rows, cols), _SOURCES[name].reduce)
+        data[name] = array.variable(("time", *axes), series_attrs(name))
     return data if domain is None else _around(data, domain)
 
 
@@ -159,7 +160,7 @@ def _open(part: str, paths: list[Path], axes, units) -> tuple[list[Piece], dict]
             array = _variable(data, part, path)
             space = spatial_dims(array)
             axes = _axes(array, axes, path)
-            time = next(dim for dim in array.dims if dim not in space)
+            time = next(str(dim) for dim in array.dims if dim not in space)
             given = units.get(part, array.attrs.get("units"))
             # the unit as the ALMA convention writes it
             given = None if given is None else re.sub(r"m\^?2 ?s$", "m2/s", str(given))
@@ -181,14 +182,14 @@ def _variable(data: xr.Dataset, part: str, path: Path) -> xr.DataArray:
     return data[names[0]]
 
 
-def _axes(array: xr.DataArray, before: dict | None, path: Path) -> dict[str, np.ndarray]:
+def _axes(array: xr.DataArray, before: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
     """The axes of space of a file, the same as those of the files `before` it."""
     try:
         grid = read_grid(array)
     except ValueError as error:
         raise ValueError(f"{path}, '{array.name}': {error}") from None
     axes = dict(zip(spatial_dims(array), (grid.y, grid.x), strict=True))
-    if before is None:
+    if not before:
         return axes
     same = all(d in before and axes[d].shape == before[d].shape for d in axes)
     if not same or any(np.abs(axes[d] - before[d]).max() > 1e-3 for d in axes):

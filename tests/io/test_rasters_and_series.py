@@ -49,6 +49,15 @@ def test_missing_and_unreadable_files_are_named(tmp_path):
         read_raster(tmp_path / "text.asc")
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_file_of_several_rasters_is_refused(tmp_path):
+    """Of different shapes, in a format that only GDAL tells from its content."""
+    small, large = (xr.DataArray(np.ones((n, n + 1)), dims=(f"y{n}", f"x{n}")) for n in (2, 3))
+    xr.Dataset({"small": small, "large": large}).to_netcdf(tmp_path / "two.dat")
+    with pytest.raises(ValueError, match=r"two\.dat holds several rasters"):
+        read_raster(tmp_path / "two.dat")
+
+
 @pytest.mark.parametrize("name", ["pre/pre.nc", "tavg/tavg.nc", "pet/pet.nc"])
 def test_mhm_weather_lies_where_its_latitudes_and_longitudes_say(data, name):
     """The axes name upper left corners: half a cell right and down of them are the centres."""

@@ -27,10 +27,10 @@ def baseflow(discharge, alpha: float = ALPHA, padding: int = PADDING):
     flow = np.asarray(discharge, float)
     _refuse(flow, alpha, padding)
     table = flow.reshape(len(flow), -1)
-    slow = np.full(table.shape, np.nan)
+    filtered = np.full(table.shape, np.nan)
     for gauges, days in _pieces(np.isnan(table), padding):
-        slow[days, gauges] = _separate(table[days, gauges], alpha, padding)
-    slow = slow.reshape(flow.shape)
+        filtered[days, gauges] = _separate(table[days, gauges], alpha, padding)
+    slow = filtered.reshape(flow.shape)
     if isinstance(discharge, pd.DataFrame):
         return pd.DataFrame(slow, discharge.index, discharge.columns)
     return pd.Series(slow, discharge.index) if isinstance(discharge, pd.Series) else slow

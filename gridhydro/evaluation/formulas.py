@@ -10,17 +10,17 @@ KGE give what is lacking to 1, which is small and exact where a fit is good.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Moments(NamedTuple):
     """Means, standard deviations and covariance of simulated and observed series."""
 
-    mean_simulated: object
-    mean_observed: object
-    spread_simulated: object
-    spread_observed: object
-    covariance: object
+    mean_simulated: Any
+    mean_observed: Any
+    spread_simulated: Any
+    spread_observed: Any
+    covariance: Any
 
     @classmethod
     def of(cls, simulated, observed, mean: Callable, root: Callable) -> Moments:

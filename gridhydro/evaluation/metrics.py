@@ -167,7 +167,7 @@ def _span(index) -> str:
     return f"{index[0]} to {index[-1]}" if len(index) else "(empty)"
 
 
-def _pairs(simulated, observed):
+def _pairs(simulated, observed) -> tuple[np.ndarray, np.ndarray]:
     s, o = np.asarray(simulated, float), np.asarray(observed, float)
     if s.ndim != 1 or s.shape != o.shape:
         raise ValueError(f"two series of one length, please: got {s.shape} and {o.shape}")
@@ -180,18 +180,18 @@ def _varies(values) -> bool:
     return values.size > 1 and not np.all(values == values[0])
 
 
-def _low(simulated, observed):
+def _low(simulated, observed) -> tuple[np.ndarray, np.ndarray]:
     s, o = _sorted(simulated, observed)
     return s[: round(LOW * o.size)], o[: round(LOW * o.size)]
 
 
-def _high(simulated, observed):
+def _high(simulated, observed) -> tuple[np.ndarray, np.ndarray]:
     s, o = _sorted(simulated, observed)
     first = min(round((1 - HIGH) * o.size), max(o.size - 1, 0))  # at least the highest flow
     return s[first:], o[first:]
 
 
-def _sorted(simulated, observed):
+def _sorted(simulated, observed) -> tuple[np.ndarray, np.ndarray]:
     s, o = _pairs(simulated, observed)
     if np.isnan(s).any():  # sorting would hide it at the end
         s = np.full(s.shape, np.nan)

@@ -128,17 +128,22 @@ def score_map(longitude, latitude, table: pd.DataFrame, metric: str = "nse", uni
     Efficiencies from 0 to 1, biases diverge from 0.
     ValueError for a row without a position.
     """
-    place = []
-    for name, given in (("longitude", longitude), ("latitude", latitude)):
-        if isinstance(given, pd.Series):
-            given = given.rename(index=str).reindex(table[place_of(table)].astype(str))
-            if given.isna().any():
-                raise ValueError(f"the {name} of {given.index[given.isna()][0]} is not given")
-        place.append(given)
+    longitude = _of_rows("longitude", longitude, table)
+    latitude = _of_rows("latitude", latitude, table)
     limits = (0.0, 1.0) if metric in (*EFFICIENCIES, "correlation") else None
     centre = 0.0 if metric in ("bias", "percent_bias", "fhv", "flv") else None
     name, unit = LABELS.get(metric, metric), unit or _unit_of(metric, table)
-    return point_map(*place, table[metric], name, unit, limits=limits, centre=centre)
+    return point_map(longitude, latitude, table[metric], name, unit, limits=limits, centre=centre)
+
+
+def _of_rows(name: str, given, table: pd.DataFrame):
+    """Positions in the order of the rows of a table, from a Series by gauge; others as they are."""
+    if not isinstance(given, pd.Series):
+        return given
+    found = given.rename(index=str).reindex(table[place_of(table)].astype(str))
+    if found.isna().any():
+        raise ValueError(f"the {name} of {found.index[found.isna()][0]} is not given")
+    return found
 
 
 def parameter_points(

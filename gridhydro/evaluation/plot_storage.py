@@ -34,14 +34,14 @@ def tile_map(pairs: xr.Dataset, table: pd.DataFrame, metric: str = "nse") -> Fig
     values = table.set_index("tile")[metric].reindex(pairs["tile"].values.astype(str)).to_numpy()
     colours, norm = "viridis", Normalize(0, 1)
     image = axis.scatter([], [], c=[], cmap=colours, norm=norm)
-    for *corners, value in zip(*edges, values, strict=True):
-        size = corners[2] - corners[0], corners[3] - corners[1]
+    for left, bottom, right, top, value in zip(*edges, values, strict=True):
+        size = right - left, top - bottom
         fill = image.cmap(norm(value)) if np.isfinite(value) else "none"
-        axis.add_patch(Rectangle(corners[:2], *size, facecolor=fill, edgecolor="0.4", lw=0.6))
+        axis.add_patch(Rectangle((left, bottom), *size, facecolor=fill, edgecolor="0.4", lw=0.6))
         if np.isfinite(value):
             shade = "white" if norm(value) < 0.6 else "black"
-            middle = corners[0] + size[0] / 2, corners[1] + size[1] / 2
-            axis.text(*middle, f"{value:.2f}", ha="center", va="center", fontsize=7, color=shade)
+            centre = left + size[0] / 2, bottom + size[1] / 2
+            axis.text(*centre, f"{value:.2f}", ha="center", va="center", fontsize=7, color=shade)
     axis.set_xlim(west.min() - 0.5, east.max() + 0.5)
     axis.set_ylim(south.min() - 0.5, north.max() + 0.5)
     axis.set_aspect("equal")

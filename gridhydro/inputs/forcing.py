@@ -74,8 +74,8 @@ class Forcing:
             return cls(
                 times, packed_file.packed(cache, shape, rows, progress=progress), True, *told
             )
-        rows = [_variable(dataset, field, times, domain) for field in column.forcings]
-        tensors = [torch.as_tensor(np.ascontiguousarray(row), dtype=dtype) for row in rows]
+        series = (_variable(dataset, field, times, domain) for field in column.forcings)
+        tensors = [torch.as_tensor(np.ascontiguousarray(row), dtype=dtype) for row in series]
         values = torch.stack(tensors).to(device)
         return cls(times, by_cell(values) if domain.lumped else values, False, *told)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,7 +63,7 @@ class History:
         )  # fmt: skip
 
     @classmethod
-    def again(cls, values: torch.Tensor, about: Mapping[str, object]) -> History:
+    def again(cls, values: torch.Tensor, about: Mapping[str, Any]) -> History:
         """A history from its values and what `about` told of it."""
         return cls(values, **{name: told for name, told in about.items() if name != "digest"})
 

@@ -162,7 +162,7 @@ def _penman_monteith(weather: Weather) -> Tensor:
 _METHODS = {
     "oudin": (lambda w: oudin(w.temperature, w.latitude, w.day), "Oudin et al. (2005)"),
     "hargreaves": (
-        lambda w: hargreaves(w.temperature, *w.range, w.latitude, w.day),
+        lambda w: hargreaves(w.temperature, w.range[0], w.range[1], w.latitude, w.day),
         "Hargreaves and Samani (1985)",
     ),
     "priestley_taylor": (

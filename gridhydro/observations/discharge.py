@@ -62,7 +62,7 @@ def observations(discharge, times, model, names: list[str], device, cache, progr
         if not discharge.indexes["time"].is_monotonic_increasing:
             discharge = discharge.sortby("time")
 
-    def rows(piece: slice) -> torch.Tensor:
+    def rows(piece: slice) -> np.ndarray:
         part = discharge
         if isinstance(discharge, xr.DataArray):
             part = discharge.sel(time=slice(times[piece.start], times[piece.stop - 1]))
@@ -76,11 +76,11 @@ def observations(discharge, times, model, names: list[str], device, cache, progr
         # one memory layout whatever the table's: sums, and with them every bit, depend on it
         table = table.reindex(index=times[piece], columns=known)
         values = torch.as_tensor(np.array(table, dtype=np.float64, order="C"))
-        return values.to(torch.float32)[None] * to_depth
+        return (values.to(torch.float32)[None] * to_depth).numpy()
 
     shape = (1, len(times), len(known))
     if cache is None:
-        values = by_cell(rows(slice(0, len(times))).to(device))
+        values = by_cell(torch.from_numpy(rows(slice(0, len(times)))).to(device))
     else:
         values = packed_file.packed(cache, shape, rows, progress=progress)
     return Forcing(times, values, cache is not None)
@@ -124,7 +124,7 @@ def _volume(depth: xr.DataArray, domain: Domain) -> xr.DataArray:
     known = [n in domain.gauges.index for n in names]
     area = domain.gauges["network_area_km2"].reindex(names).to_numpy()[known]
     depth = to_unit(depth, _DEPTH.unit).isel({other: known}).astype(np.float64)
-    volume = depth / xr.DataArray(depth_of_flow(area), dims=other)
+    volume = depth / xr.DataArray(depth_of_flow(area), dims=[other])
     return volume.assign_attrs(units=_RIVER.unit)
 
 

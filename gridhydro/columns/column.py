@@ -31,6 +31,13 @@ class Field:
     log: bool = False
 
     @property
+    def range(self) -> tuple[float, float]:
+        """The bounds of a parameter. Raises ValueError if it has none."""
+        if self.bounds is None:
+            raise ValueError(f"the parameter '{self.name}' has no bounds")
+        return self.bounds
+
+    @property
     def attrs(self) -> dict[str, str]:
         """CF attributes of an exported variable."""
         return {"units": self.unit, "long_name": self.long_name}

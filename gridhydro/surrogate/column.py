@@ -70,7 +70,7 @@ class Surrogate(Column):
         self._warned_of_start = False
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]  # made of the weights, so not to be set
         """Its label, and a few digits that tell its weights from others."""
         digits = hashlib.sha256()
         for value in self.emulator.state_dict().values():
@@ -78,7 +78,7 @@ class Surrogate(Column):
         return f"{self.label}-{digits.hexdigest()[:8]}"
 
     def __repr__(self) -> str:
-        ranges = ", ".join(f"{f.name} [{f.bounds[0]:g}, {f.bounds[1]:g}]" for f in self.parameters)
+        ranges = ", ".join(f"{f.name} [{f.range[0]:g}, {f.range[1]:g}]" for f in self.parameters)
         return (
             f"Surrogate {self.name}: {', '.join(f.name for f in self.forcings)} -> "
             f"{', '.join(f.name for f in self.fluxes)}\n  {ranges}"
@@ -159,7 +159,7 @@ class Surrogate(Column):
                 continue
             given = values[field.name]
             given = torch.as_tensor(given if torch.is_tensor(given) else np.asarray(given)).detach()
-            low, high = field.bounds
+            low, high = field.range
             slack = _ROUNDING * max(high - low, abs(low), abs(high))
             wrong = given[(given < low - slack) | (given > high + slack)]
             if wrong.numel():
@@ -200,9 +200,9 @@ class Surrogate(Column):
     def predict(self, runs: Runs) -> xr.Dataset:
         """Outputs (time, run) in place of those of the model in these runs."""
         self._check(runs)
-        weather = np.stack([runs.series(field) for field in self.forcings])
+        series = np.stack([runs.series(field) for field in self.forcings])
         device = self.emulator.head.weight.device
-        weather = torch.as_tensor(weather, dtype=torch.float32, device=device)
+        weather = torch.as_tensor(series, dtype=torch.float32, device=device)
         theta, names = runs.values(self.parameters), [f.name for f in self.fluxes]
         parts = []
         for first in range(0, runs.size, _RUNS):

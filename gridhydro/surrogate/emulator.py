@@ -23,6 +23,14 @@ class Emulator(torch.nn.Module):
     slope never dies, as that of a cut at zero would where the model is dry.
     """
 
+    # buffers
+    log: Tensor
+    low: Tensor
+    span: Tensor
+    mean: Tensor
+    std: Tensor
+    positive: Tensor
+
     def __init__(
         self,
         forcings: Sequence[Field],
@@ -36,7 +44,7 @@ class Emulator(torch.nn.Module):
         self.trunk = Trunk(ends, forcings, hidden)
         self.head = torch.nn.Linear(hidden, len(outputs))
         self.register_buffer("log", torch.tensor([f.log for f in parameters])[:, None])
-        low, high = torch.tensor([f.bounds for f in parameters]).T[..., None]
+        low, high = torch.tensor([f.range for f in parameters]).T[..., None]
         low, high = (torch.where(self.log, torch.log(b.clamp(min=1e-30)), b) for b in (low, high))
         self.register_buffer("low", low)
         self.register_buffer("span", high - low)

@@ -180,9 +180,10 @@ def _usable(runs: Runs, least: int) -> Runs:
         )
         runs = runs.select(~runs.failed)
     for field in runs.parameters:
-        if field.bounds[0] == field.bounds[1]:
+        low, high = field.range
+        if low == high:
             raise ValueError(
-                f"the parameter {field.name} is {field.bounds[0]:g} in all runs: nothing can be "
+                f"the parameter {field.name} is {low:g} in all runs: nothing can be "
                 "learned of it; leave it out of the runs"
             )
     return runs

@@ -96,14 +96,14 @@ def design(parameters: Sequence[Field], sets: int, seed: int) -> np.ndarray:
     place = (place - place.min(0)) / (place.max(0) - place.min(0))
     rows = []
     for field, part in zip(parameters, place.T, strict=True):
-        rows.append(np.clip(within(field, part), *field.bounds))
+        rows.append(np.clip(within(field, part), *field.range))
     return np.stack(rows)
 
 
 def within(field: Field, fraction: np.ndarray) -> np.ndarray:
     """Values of a parameter from fractions of its range, of that of its logarithm where `log`."""
     scale, back = (np.log, np.exp) if field.log else (np.asarray, np.asarray)
-    low, high = scale(field.bounds[0]), scale(field.bounds[1])
+    low, high = (scale(bound) for bound in field.range)
     return back(low + (high - low) * fraction)
 
 

@@ -125,7 +125,7 @@ def derived(budget: xr.Dataset) -> xr.Dataset:
     if all(name in budget for name in names):
         left = budget["precipitation"] - budget[names[0]] - budget[names[1]]
         budget[f"{OBSERVED}evapotranspiration"] = left
-    for name in budget.data_vars:
+    for name in map(str, budget.data_vars):
         bare = name.removeprefix(OBSERVED)
         long_name = TERMS.get(bare, f"{bare.replace('_', ' ')} of the period")
         meaning = long_name if bare == name else f"{long_name}, from observations"
@@ -148,7 +148,7 @@ def total(budget: xr.Dataset, frequency: str | None = None) -> xr.Dataset:
     groups = [group.to_numpy() for group in groups if len(group)]
     firsts, lasts = ([group[end] for group in groups] for end in (0, -1))
     found = budget.isel(time=firsts).drop_vars(["time_end", "days"])
-    for name in budget.data_vars:
+    for name in map(str, budget.data_vars):
         if name.endswith("_end"):
             found[name] = (budget[name].dims, budget[name].values[lasts])
         elif not name.endswith("_start"):
@@ -163,7 +163,7 @@ def total(budget: xr.Dataset, frequency: str | None = None) -> xr.Dataset:
 
 def per_year(budget: xr.Dataset) -> xr.Dataset:
     """The terms as rates in mm yr-1."""
-    rates = budget.drop_vars([n for n in budget if n.endswith(("_start", "_end"))])
+    rates = budget.drop_vars([n for n in budget if str(n).endswith(("_start", "_end"))])
     for name in rates.data_vars:
         attrs = rates[name].attrs | {"units": "mm yr-1"}
         rates[name] = (rates[name] * (YEAR / rates["days"])).assign_attrs(attrs)

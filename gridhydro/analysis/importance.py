@@ -54,21 +54,20 @@ def expected_gradients(
     weather, or no attributes.
     """
     shap = _captum()
-    network = model.network
-    _refuse_others(network)
-    cells = torch.arange(len(model.attributes)).split(max(1, ROWS // draws.count))
-    found = np.empty((len(network.learned), len(network.names), len(model.attributes)), np.float32)
+    network, attributes = _fully_connected(model.network), model.attributes
+    cells = torch.arange(len(attributes)).split(max(1, ROWS // draws.count))
+    found = np.empty((len(network.learned), len(network.names), len(attributes)), np.float32)
     model.eval()
     with _seeded(draws.seed):
         method = shap(Position(network))
         for row in tqdm(range(len(found)), "expected gradients", disable=not progress):
             for part in cells:
                 given = method.attribute(
-                    model.attributes[part], baselines=model.attributes, n_samples=draws.count,
+                    attributes[part], baselines=attributes, n_samples=draws.count,
                     stdevs=0.0, additional_forward_args=(row,),
                 )  # fmt: skip
                 found[row][:, part] = given.detach().T.cpu().numpy()
-    return _dataset(model, found)
+    return _dataset(model, network, found)
 
 
 class Position(torch.nn.Module):
@@ -98,7 +97,8 @@ def _captum():
     return GradientShap
 
 
-def _refuse_others(network) -> None:
+def _fully_connected(network) -> Parameterization:
+    """The network; ValueError for one of another kind."""
     if network.reads_weather:
         raise ValueError(
             "this network reads its parameters off the weather too: expected gradients are of "
@@ -109,6 +109,7 @@ def _refuse_others(network) -> None:
             f"{type(network).__name__} does not read the attributes of one cell at a time: "
             "expected gradients are of fully connected networks"
         )
+    return network
 
 
 @contextmanager
@@ -124,10 +125,10 @@ def _seeded(seed: int) -> Iterator[None]:
             np.random.set_state(before)
 
 
-def _dataset(model: Model, found: np.ndarray) -> xr.Dataset:
+def _dataset(model: Model, network: Parameterization, found: np.ndarray) -> xr.Dataset:
     names = {
-        "parameter": np.array([field.name for field in model.network.learned], object),
-        "attribute": np.array(model.network.names, object),
+        "parameter": np.array([field.name for field in network.learned], object),
+        "attribute": np.array(network.names, object),
     }
     unit = {"units": "1"}
     maps = model.domain.unpack(

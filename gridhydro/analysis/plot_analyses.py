@@ -47,7 +47,7 @@ def budget(values: xr.Dataset) -> Figure:
         axis.set_title(title, fontsize=9, loc="left")
     handles = [Line2D([], [], color=colour, lw=4) for _, colour in TERMS.values()]
     labels = [label for label, _ in TERMS.values()]
-    if any(name.startswith(OBSERVED) for name in values.data_vars):
+    if any(str(name).startswith(OBSERVED) for name in values.data_vars):
         handles.append(Line2D([], [], color="k", ls="" if bars else "--", marker="_" * bars))
         labels.append("observed" if bars else "observed (broken)")
     _finish(figure, panels[: len(gauges)], handles, labels, values.sizes["gauge"])
@@ -174,7 +174,8 @@ def pet(comparison: xr.Dataset) -> Figure:
 
 def pet_maps(comparison: xr.Dataset, domain: Domain) -> Figure:
     """Maps of the annual totals of every method, in the same colours."""
-    names, extent, window = comparison["estimate"].values, *map_extent(domain)
+    grid, names = domain.raster_grid, comparison["estimate"].values
+    extent, window = map_extent(domain)
     aspect = min(max((extent[3] - extent[2]) / (extent[1] - extent[0]), 0.4), 1.8)
     across = min(len(names), 3)
     down = -(-len(names) // across)
@@ -195,8 +196,8 @@ def pet_maps(comparison: xr.Dataset, domain: Domain) -> Figure:
         axis.xaxis.set_tick_params(labelbottom=True)
     bar = figure.colorbar(image, ax=list(axes[: len(names)]), shrink=0.8)
     bar.set_label(f"potential evapotranspiration / {_RATE}", fontsize=9)
-    unit = "km" if domain.grid.unit == "m" else domain.grid.unit.replace("_", " ")
-    geographic = domain.grid.geographic
+    unit = "km" if grid.unit == "m" else grid.unit.replace("_", " ")
+    geographic = grid.geographic
     figure.supxlabel("longitude / degrees" if geographic else f"easting / {unit}", fontsize=10)
     figure.supylabel("latitude / degrees" if geographic else f"northing / {unit}", fontsize=10)
     return figure
@@ -212,7 +213,8 @@ def importance(values: xr.Dataset, most: int = 40) -> Figure:
     image = axis.imshow(shown.to_numpy(), cmap="viridis", vmin=0, aspect="auto")
     axis.set_xticks(range(shown.shape[1]), shown.columns, rotation=90, fontsize=8)
     axis.set_yticks(range(len(shown)), shown.index, fontsize=8)
-    middle, digits = image.norm.vmax / 2, 2 if image.norm.vmax < 0.1 else 1
+    top = image.get_clim()[1]
+    middle, digits = top / 2, 2 if top < 0.1 else 1
     for (row, column), value in np.ndenumerate(shown.to_numpy()):
         colour = "w" if value < middle else "k"
         axis.text(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -52,7 +53,7 @@ def analyse(
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(weather, Forcing):
         weather = weather.dataset(run.model.domain)
-    found: dict[str, object] = {"left_out": {}}
+    found: dict[str, Any] = {"left_out": {}}
     if observed is None:
         found["left_out"]["evapotranspiration"] = "neither discharge nor storage is given"
     if weather is None:

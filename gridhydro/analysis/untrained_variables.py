@@ -118,7 +118,9 @@ def read_storage(path: str | Path, variable: str = "twsa") -> xr.DataArray:
     """
     with xr.open_dataset(path) as dataset:
         if variable not in dataset:
-            raise ValueError(f"{path} has no '{variable}'; it has {', '.join(dataset.data_vars)}")
+            raise ValueError(
+                f"{path} has no '{variable}'; it has {', '.join(map(str, dataset.data_vars))}"
+            )
         array = dataset[variable].load()
         own = {
             name: ("time", dataset[name].values)

@@ -8,10 +8,11 @@ offsets: LLVM sees that lanes are independent and vectorises it without checks.
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 from functools import partial
 
-from gridhydro.kernels import newton_numba, numba_math
+from gridhydro.kernels import lanes_numba, newton_numba
 from gridhydro.kernels.launch import AHEAD, LANES
 from gridhydro.kernels.spec import Spec
 from gridhydro.kernels.trace import Program, Symbol
@@ -31,8 +32,9 @@ import math
 import numpy as np
 from numba import {real} as real, int32, int64, uint64, njit as compile_cached
 
-from gridhydro.kernels.numba_math import (
-    bits_from_float, compiled_once, float_from_bits, prefetch, select,
+from gridhydro.kernels.numba_math import select
+from {lanes_module} import (
+    {imported},
 )
 
 OPTIONS = dict(nogil=True, error_model="numpy", fastmath={{"nsz", "contract"}})
@@ -47,139 +49,9 @@ AHEAD = {ahead}  # days between asking for a row and using it
 
 
 def njit(function):  # only called by other compiled functions: no doors for Python and C
-    return compiled_once(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)
+    return compile_cached(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)
 
 '''
-
-# unsigned counters: numba would look for negative indices, and LLVM could not vectorise the copies
-_MOVING = """
-@njit
-def fetch_ahead(source, t, first, last):
-    if 0 <= t < source.shape[1]:
-        for k in range(source.shape[0]):
-            for i in range(first, last, 16):
-                prefetch(source, k, t, i)
-
-
-@njit
-def fetch_lanes(source, row, cell, width):
-    if 0 <= row < source.shape[0]:
-        for k in range(source.shape[1]):
-            for i in range(cell * COMPONENTS, (cell + width) * COMPONENTS, 16):
-                prefetch(source, row, k, i)
-
-
-@njit
-def load_row(w, row, source, cell, width):
-    base, first, count = uint64(row * LANES), uint64(cell * COMPONENTS), uint64(width * COMPONENTS)
-    for l in range(count):
-        w[base + l] = source[first + l]
-    for l in range(count, uint64(LANES)):  # idle lanes repeat the first
-        w[base + l] = w[base]
-
-
-@njit
-def store_row(w, row, target, cell, width):
-    base, first = uint64(row * LANES), uint64(cell * COMPONENTS)
-    for l in range(uint64(width * COMPONENTS)):
-        target[first + l] = w[base + l]
-
-
-@njit
-def load(w, row, source, cell, width):
-    for k in range(source.shape[0]):
-        load_row(w, row + k, source[k], cell, width)
-
-
-@njit
-def store(w, row, target, cell, width):
-    for k in range(target.shape[0]):
-        store_row(w, row + k, target[k], cell, width)
-
-
-@njit
-def load_weights(w, weights):  # by hand: numba compiles seconds of error messages for a slice
-    for i in range(uint64(weights.size)):
-        w[uint64(ROWS * LANES) + i] = weights[i]
-
-
-@njit
-def load_day(w, row, source, t, cell, width):
-    for k in range(source.shape[0]):
-        load_row(w, row + k, source[k, t], cell, width)
-
-
-@njit
-def store_day(w, row, target, t, cell, width):
-    for k in range(target.shape[0]):
-        store_row(w, row + k, target[k, t], cell, width)
-
-
-@njit
-def load_shared(w, row, source, t, cell, width, share):
-    for k in range(source.shape[0]):
-        values, base, first = source[k, t], uint64((row + k) * LANES), uint64(cell)
-        for c in range(uint64(width)):
-            for m in range(uint64(COMPONENTS)):
-                w[base + c * uint64(COMPONENTS) + m] = values[first + c] * share
-
-
-@njit
-def store_sum(w, row, target, t, cell, width, share):
-    for k in range(target.shape[0]):
-        values, base, first = target[k, t], uint64((row + k) * LANES), uint64(cell)
-        for c in range(uint64(width)):
-            total = real(0.0)
-            for m in range(uint64(COMPONENTS)):
-                total += w[base + c * uint64(COMPONENTS) + m]
-            values[first + c] = total * share
-
-
-@njit
-def add_day(w, row, target, t, cell, width, share):
-    for k in range(target.shape[0]):
-        values, base, first = target[k, t], uint64((row + k) * LANES), uint64(cell * COMPONENTS)
-        for l in range(uint64(width * COMPONENTS)):
-            values[first + l] += w[base + l] * share
-
-
-@njit
-def add_sum(w, row, target, t, cell, width, share):
-    for k in range(target.shape[0]):
-        values, base, first = target[k, t], uint64((row + k) * LANES), uint64(cell)
-        for c in range(uint64(width)):
-            total = real(0.0)
-            for m in range(uint64(COMPONENTS)):
-                total += w[base + c * uint64(COMPONENTS) + m]
-            values[first + c] += total * share
-
-
-@njit
-def scale(w, row, count, share):
-    for i in range(uint64(row * LANES), uint64((row + count) * LANES)):
-        w[i] *= share
-
-
-@njit
-def store_total(w, row, target, width):
-    for k in range(target.size):
-        total, base = 0.0, uint64((row + k) * LANES)
-        for l in range(uint64(width * COMPONENTS)):
-            total += w[base + l]
-        target[k] = total
-
-
-@njit
-def clear(w, row, count):
-    for i in range(uint64(row * LANES), uint64((row + count) * LANES)):
-        w[i] = real(0.0)
-
-
-@njit
-def move(source, target, start, count):
-    for i in range(uint64(start), uint64(start + count)):
-        target[i] = source[i]
-"""
 
 _FORWARD = """
 def forward_blocks(
@@ -188,7 +60,7 @@ def forward_blocks(
 ):
     days, cells = forcing.shape[1], forcing.shape[2]
     w = np.zeros(ROWS * LANES + weights.size, np.{real})
-    load_weights(w, weights)
+    load_weights(w, ROWS, weights)
     for block in range(first, last):
         cell = block * CELLS
         width = min(CELLS, cells - cell)
@@ -219,7 +91,7 @@ def adjoint_blocks(
 ):
     days, cells = forcing.shape[1], forcing.shape[2]
     w = np.zeros(ROWS * LANES + weights.size, np.{real})
-    load_weights(w, weights)
+    load_weights(w, ROWS, weights)
     # within one segment: the states before each day, and what else of the day is worth keeping
     kept = np.empty(({slots}, STATIC * LANES), np.{real})
     for block in range(first, last):
@@ -495,9 +367,9 @@ def _inserted(lines: list[str], place: re.Match) -> str:
 
 
 def _module(spec: Spec, kind: str, at: _Layout, functions: list[str], loop: str) -> str:
-    body = "\n\n".join([_MOVING.strip(), *functions, loop.strip()])
-    mathematics = numba_math.source(spec.real)
-    used = [text.strip() for name, text in mathematics.items() if f" {name}(" in body]
+    body = "\n\n".join([*functions, loop.strip()])
+    lanes = lanes_numba.load(spec.real, LANES, spec.components)
+    used = [name for name in lanes_numba.functions(lanes) if re.search(rf"\b{name}\(", body)]
     header = _HEADER.format(
         title=f"{kind} kernel of {spec.title} for the CPU, {spec.real}",
         trajectory=spec.trajectory,
@@ -507,8 +379,10 @@ def _module(spec: Spec, kind: str, at: _Layout, functions: list[str], loop: str)
         lanes=LANES,
         ahead=AHEAD,
         rows=at.source(),
+        lanes_module=lanes.__name__,
+        imported=textwrap.fill(", ".join(used), 92, subsequent_indent="    "),
     )
-    return header + "\n" + "\n\n\n".join([*used, body]) + "\n"
+    return f"{header}\n{body}\n"
 
 
 def _function(

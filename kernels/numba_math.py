@@ -3,16 +3,12 @@
 numba has no vector math library of its own: a call to libm inside the lane loop would keep the
 loop scalar. These are polynomials over a reduced argument, free of branches, printed into each
 kernel module with typed constants. NaN comes through; exp2 saturates instead of overflowing.
-
-Printed modules hold these and other small functions again and again: `compiled_once` compiles what
-is the same in several of them for the first only.
 """
 
-import dis
 from math import factorial, log
 
 from llvmlite import ir
-from numba import float32, float64, int32, int64, njit, types
+from numba import float32, float64, int32, int64, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -24,21 +20,6 @@ _FORMAT = {
     "float32": (23, 127, 8, 6, 0x3F3504F3),
     "float64": (52, 1023, 14, 12, 0x3FE6A09E667F3BCD),
 }
-
-
-_compiled: dict[tuple, object] = {}
-
-
-def compiled_once(function, **options):
-    """The function compiled, or one compiled before whose code and whose names mean the same."""
-    code, place = function.__code__, function.__globals__
-    names = {i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
-    meant = tuple((n, type(place[n]), place[n]) for n in sorted(names) if n in place)
-    # constants as text: 0.0 equals -0.0, and 1 equals 1.0
-    key = (code.co_code, repr(code.co_consts), code.co_names, code.co_varnames, meant, str(options))
-    if key not in _compiled:
-        _compiled[key] = njit(function, **options)
-    return _compiled[key]
 
 
 @intrinsic

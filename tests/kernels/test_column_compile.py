@@ -13,6 +13,7 @@ import pytest
 
 from gridhydro.columns import column
 from gridhydro.kernels import Scheme, Spec, build, emit_numba, emit_triton
+from tests.support.column_cases import TWO_STORE
 
 # in a process of its own, since this one may run Triton's interpreter
 USAGE = """
@@ -185,3 +186,18 @@ print(sum(len(s.cache_hits) for s in stats), sum(len(s.cache_misses) for s in st
     assert python(script, **environment).split() == ["2", "0"]
     after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
     assert before == after
+
+
+def test_a_kernel_on_disk_runs_without_the_one_compiled_before_it(tmp_path):
+    """What kernels share lies in a module that each of them loads, in whatever process."""
+    script = """
+import sys
+from tests.support.column_cases import TWO_STORE, make_case, results
+
+for outputs in sys.argv[1:]:
+    print(results(make_case(TWO_STORE, cells=4, days=3, ties=False), outputs=(outputs,)))
+"""
+    environment = dict(GRIDHYDRO_CACHE=str(tmp_path), PYTHONPATH=str(Path(__file__).parents[2]))
+    fluxes = [field.name for field in TWO_STORE.fluxes[:2]]
+    both = python(script, *fluxes, **environment)
+    assert both.endswith(python(script, fluxes[1], **environment))

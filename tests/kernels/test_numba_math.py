@@ -1,7 +1,5 @@
 """The polynomials of numba_math against numpy, in units of the last place."""
 
-import math
-
 import numpy as np
 import pytest
 
@@ -96,28 +94,3 @@ def test_sqrt_equals_numpy(evaluate):
 @pytest.mark.parametrize("name", ["exp2", "log2", "tanh", "sqrt"])
 def test_nan_stays_nan_in_every_function(evaluate, name):
     assert np.isnan(evaluate(name, [np.nan])).all()
-
-
-def printed(text, **globe):
-    exec(f"def f(x):\n    return {text}", globe)
-    return globe["f"]
-
-
-def test_small_functions_are_compiled_once():
-    one = numba_math.compiled_once(printed("x + LANES", LANES=64))
-    assert numba_math.compiled_once(printed("x + LANES", LANES=64, other=1)) is one
-    assert one(1) == 65
-
-
-@pytest.mark.parametrize(
-    "one, other",
-    [
-        (printed("x * 0.0"), printed("x * -0.0")),
-        (printed("x * 1"), printed("x * 1.0")),
-        (printed("x + y", y=1), printed("x + y", y=2)),
-        (printed("x + y", y=1), printed("x + y", y=1.0)),
-        (printed("abs(x)"), printed("abs(x)", abs=math.sqrt)),
-    ],
-)
-def test_functions_that_differ_are_compiled_apart(one, other):
-    assert numba_math.compiled_once(one) is not numba_math.compiled_once(other)

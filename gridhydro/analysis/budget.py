@@ -82,7 +82,7 @@ def water_budget(
 
 
 def _balance(column: Column) -> tuple[list[int], list[str]]:
-    """Which forcings bring water, and which fluxes take it but by the river."""
+    """Rows of the forcings that bring water, names of the fluxes that take it but by the river."""
     names = [field.name for field in column.forcings]
     losses = [name for name in column.water_out if name != column.runoff]
     if not column.states or not losses:

@@ -1,4 +1,4 @@
-"""Which attributes the parameterization network goes by: expected gradients.
+"""Importance of attributes to the parameterization network: expected gradients.
 
 Erion et al. (2021, doi:10.1038/s42256-021-00343-w): the attribution of an attribute to a parameter
 in a cell is the mean of (x - x') df/dx at points drawn on the line between the cell's attributes x

@@ -15,7 +15,7 @@ _AS_SAID = "that of the column 'unit'"
 
 # column -> unit and meaning, the same in every file
 COLUMNS = {
-    "gauge": ("", "name of the gauge, of a region's outlet, or of the lumped basin"),
+    "gauge": ("", "name of the gauge (that a region drains to), or of the lumped basin"),
     "cell": ("", "row, column and coordinates of the cell"),
     "tile": ("", "name of the tile"),
     "period": ("", "name of the period that is scored, or its first and last day"),

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from gridhydro.surrogate.runs import CELL_OF_RUN, FAILURE, RANGE, SAMPLING, Runs
+from gridhydro.surrogate.layout import CELL_OF_RUN, FAILURE, RANGE, SAMPLING
+from gridhydro.surrogate.runs import Runs
 
 
 class Job:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from gridhydro.base.arguments import fraction, whole
+from gridhydro.base.arguments import fraction, number, whole
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Training:
         for name, least in (("epochs", 1), ("batch", 1), ("seed", 0)):
             _set(self, name, whole(name, getattr(self, name), least))
         _set(self, "held_out", fraction("held_out", self.held_out))
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate is a number above 0, not {self.learning_rate!r}")
-        _set(self, "learning_rate", float(self.learning_rate))
+        _set(self, "learning_rate", number("learning_rate", self.learning_rate, 0))
+        if self.learning_rate == 0:
+            raise ValueError("learning_rate is 0: nothing would be learned")
 
     def about(self) -> dict[str, float]:
         """The options by name, for what is kept with an emulator."""

@@ -24,20 +24,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base import calendar
-from gridhydro.base.arguments import fraction, names, one_of
+from gridhydro.base.arguments import fraction, one_of
 from gridhydro.base.files import replace
-from gridhydro.base.quantities import OUTPUTS, SERIES
-from gridhydro.base.units import spelled, to_unit
 from gridhydro.columns.column import Field
-
-RANGE = "sampled_range"
-CELL_OF_RUN, FAILURE = "cell_of_run", "failure"
-SAMPLING = "gridhydro_sampling"  # attribute of a file: which sampling all of these runs are
-UNITS = {name: quantity.unit for name, quantity in SERIES.items()} | {
-    "runoff": OUTPUTS["runoff"].unit
-}
-_KINDS = {"forcing": ("time", "cell"), "parameter": ("run",), "output": ("time", "run")}
+from gridhydro.surrogate.layout import CELL_OF_RUN, FAILURE, SAMPLING, checked, fields_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +41,7 @@ class Runs:
     data: xr.Dataset
 
     def __post_init__(self):
-        object.__setattr__(self, "data", _checked(self.data))
+        object.__setattr__(self, "data", checked(self.data))
 
     def __repr__(self) -> str:
         days = self.times
@@ -91,16 +81,16 @@ class Runs:
 
     @cached_property
     def forcings(self) -> tuple[Field, ...]:
-        return _fields(self.data, "forcing")
+        return fields_of(self.data, "forcing")
 
     @cached_property
     def outputs(self) -> tuple[Field, ...]:
-        return _fields(self.data, "output")
+        return fields_of(self.data, "output")
 
     @cached_property
     def parameters(self) -> tuple[Field, ...]:
         """Each with the range that was sampled as its bounds."""
-        return _fields(self.data, "parameter")
+        return fields_of(self.data, "parameter")
 
     @cached_property
     def cell(self) -> np.ndarray:
@@ -143,117 +133,3 @@ class Runs:
         drawn = np.random.default_rng(seed).choice(kinds, count, replace=False)
         chosen = np.isin(groups, drawn)
         return self.select(~chosen), self.select(chosen)
-
-
-def _fields(data: xr.Dataset, kind: str) -> tuple[Field, ...]:
-    found = []
-    for name in _of_kind(data, kind):
-        attrs = data[name].attrs
-        bounds = None
-        if kind == "parameter":
-            low, high = map(float, attrs[RANGE])
-            bounds = low, high
-        log = attrs.get("scale") == "log"
-        meaning = str(attrs.get("long_name", name))
-        found.append(Field(name, str(attrs["units"]), meaning, bounds, log=log))
-    return tuple(found)
-
-
-def _of_kind(data: xr.Dataset, kind: str) -> list[str]:
-    return [
-        str(name)
-        for name, values in data.data_vars.items()
-        if set(values.dims) == set(_KINDS[kind]) and name not in (CELL_OF_RUN, FAILURE)
-    ]
-
-
-def _checked(data: xr.Dataset) -> xr.Dataset:
-    if "site" in data.dims:
-        raise ValueError(
-            "the runs have the dimension 'site', of files written before it was called 'cell': "
-            "rename it, and 'site_of_run' to 'cell_of_run', and make Runs of the Dataset"
-        )
-    lacking = [dim for dim in ("time", "cell", "run") if dim not in data.dims]
-    if lacking:
-        raise ValueError(
-            f"the runs have no dimension {', '.join(lacking)}: forcing is (time, cell), "
-            "parameters are (run), outputs (time, run)"
-        )
-    if "time" not in data.coords:
-        raise ValueError("the runs have no coordinate 'time': give the days")
-    if "cell" not in data.coords:
-        data = data.assign_coords(cell=[str(k) for k in range(data.sizes["cell"])])
-    if "run" not in data.coords:
-        data = data.assign_coords(run=np.arange(data.sizes["run"]))
-    times = calendar.daily(data["time"], "the forcing of the runs")
-    data = data.assign_coords(time=times, cell=data["cell"].values.astype(str))
-    data = data.assign({FAILURE: ("run", _failures(data)), CELL_OF_RUN: ("run", _cells(data))})
-    for kind, dims in _KINDS.items():
-        found = _of_kind(data, kind)
-        if not found:
-            raise ValueError(f"the runs have no {kind}: a variable with the axes {dims}")
-        for name in found:
-            data[name] = data[name].transpose(*dims)
-            if not str(data[name].attrs.get("units", "")).strip():
-                raise ValueError(f"the {kind} '{name}' has no units: set its attribute 'units'")
-            unit = spelled(str(data[name].attrs["units"]))
-            data[name].attrs["units"] = unit
-            if kind != "parameter" and name in UNITS:
-                data[name] = to_unit(data[name], UNITS[name])
-            if kind == "output":
-                _refuse(data, name, np.isinf(data[name].values), "infinite")
-            else:
-                _refuse(data, name, ~np.isfinite(data[name].values), "missing")
-            if kind == "parameter":
-                _range(data, name)
-        if kind == "output":
-            gone = np.all([np.isnan(data[name].values).all(0) for name in found], axis=0)
-            silent = gone & (data[FAILURE].values == "")
-            data[FAILURE] = data[FAILURE].where(~silent, "it gave no value at all")
-    return data
-
-
-def _range(data: xr.Dataset, name: str) -> None:
-    """The range that was sampled, kept with a parameter: some of the runs may not fill it."""
-    values = data[name].values
-    if RANGE not in data[name].attrs and values.size:
-        data[name].attrs[RANGE] = [float(values.min()), float(values.max())]
-    low, high = data[name].attrs[RANGE]
-    _refuse(data, name, (values < low) | (values > high), f"outside its range [{low:g}, {high:g}]")
-    if data[name].attrs.get("scale") == "log" and low <= 0:
-        raise ValueError(f"'{name}' goes down to {low:g}: with scale = 'log' it is above zero")
-
-
-def _cells(data: xr.Dataset) -> np.ndarray:
-    """The name of each run's cell."""
-    if CELL_OF_RUN not in data:
-        if data.sizes["cell"] > 1:
-            raise ValueError(f"the runs lack '{CELL_OF_RUN}' (run), the name of each run's cell")
-        return np.repeat(data["cell"].values, data.sizes["run"])
-    given = names(CELL_OF_RUN, data[CELL_OF_RUN].values)
-    known = set(data["cell"].values)
-    for run, cell in zip(data["run"].values, given, strict=True):
-        if cell not in known:
-            some = ", ".join(sorted(known)[:5])
-            raise ValueError(f"run {run} is at the cell '{cell}', of which there is no forcing: "
-                             f"there is that of {some}")  # fmt: skip
-    return np.array(given)
-
-
-def _failures(data: xr.Dataset) -> np.ndarray:
-    if FAILURE not in data:
-        return np.full(data.sizes["run"], "", dtype=object)
-    return data[FAILURE].values.astype(str).astype(object)
-
-
-def _refuse(data: xr.Dataset, name: str, wrong: np.ndarray, what: str) -> None:
-    if not wrong.any():
-        return
-    place = np.argwhere(wrong)[0]
-    where = []
-    for dim, index in zip(data[name].dims, place, strict=True):
-        value = data[dim].values[index]
-        where.append(f"on {pd.Timestamp(value):%Y-%m-%d}" if dim == "time" else f"{dim} {value}")
-    raise ValueError(
-        f"'{name}' is {what} {', '.join(where)}; {wrong.sum()} of {wrong.size} values in all"
-    )

@@ -15,8 +15,9 @@ from gridhydro.base.arguments import whole
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.columns.column import Field
 from gridhydro.surrogate.job import Job
+from gridhydro.surrogate.layout import CELL_OF_RUN, FAILURE, SAMPLING
 from gridhydro.surrogate.pieces import Pieces, refuse_other, refuse_overwriting
-from gridhydro.surrogate.runs import CELL_OF_RUN, FAILURE, SAMPLING, Runs
+from gridhydro.surrogate.runs import Runs
 
 SAVE_EVERY = 20.0  # seconds
 _FIRST = 5  # runs of which one has to give something
@@ -65,6 +66,17 @@ def sample(
     if out is not None and Path(out).exists():
         return _finished(Path(out), job.about(), resume)
     pieces = Pieces(out, job.about(), resume)
+    _run(job, pieces, sets, at_once, progress)
+    runs = job.gathered(*pieces.all())
+    _warn(runs)
+    if out is not None:
+        runs.write(out)
+        pieces.remove()
+    return runs
+
+
+def _run(job: Job, pieces: Pieces, sets: int, at_once: int, progress: bool) -> None:
+    """Add the runs that are not among the pieces yet; keep them now and then, and when stopped."""
     done, saved, early = pieces.runs(), time.monotonic(), min(_FIRST, sets)
     bar = tqdm(total=sets, initial=done, desc="runs", unit="run", disable=not progress)
     with bar, Interrupt() as interrupt:
@@ -80,12 +92,6 @@ def sample(
                 saved = time.monotonic()
             if interrupt.asked:
                 raise KeyboardInterrupt(f"after {part[-1] + 1} of {sets} runs")
-    runs = job.gathered(*pieces.all())
-    _warn(runs)
-    if out is not None:
-        runs.write(out)
-        pieces.remove()
-    return runs
 
 
 def design(parameters: Sequence[Field], sets: int, seed: int) -> np.ndarray:

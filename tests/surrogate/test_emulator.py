@@ -194,7 +194,8 @@ def test_runs_unfit_for_training_are_refused(change, options, message):
     [
         (surrogate.Training, dict(epochs=0), "epochs is 0, should be a whole number, 1 or more"),
         (surrogate.Training, dict(batch=0.5), "batch is 0.5, should be a whole number"),
-        (surrogate.Training, dict(learning_rate=0), "learning_rate is a number above 0, not 0"),
+        (surrogate.Training, dict(learning_rate=0), "learning_rate is 0: nothing would be learned"),
+        (surrogate.Training, dict(learning_rate=-1), "learning_rate is -1, should be a number"),
         (surrogate.Training, dict(held_out=2), "held_out is a number from 0 to 1, not 2"),
         (surrogate.Windows, dict(days=0), "days is 0, should be a whole number, 1 or more"),
         (surrogate.Windows, dict(warmup=-1), "warmup is -1, should be a whole number, 0 or more"),

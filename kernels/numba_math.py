@@ -9,6 +9,7 @@ is the same in several of them for the first only.
 """
 
 import dis
+import hashlib
 from math import factorial, log
 
 from llvmlite import ir
@@ -37,6 +38,12 @@ def compiled_once(function, **options):
     # constants as text: 0.0 equals -0.0, and 1 equals 1.0
     key = (code.co_code, repr(code.co_consts), code.co_names, code.co_varnames, meant, str(options))
     if key not in _compiled:
+        # what is compiled goes into the kernels of several modules on disk: it has to be found by a
+        # process that has only one of them, and its symbol must not be that of another function
+        names = [(n, getattr(value, "__qualname__", repr(value))) for n, _, value in meant]
+        text = repr((*key[:4], names, key[-1]))
+        function.__qualname__ += f"_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        function.__module__ = __name__
         _compiled[key] = njit(function, **options)
     return _compiled[key]
 

@@ -1,5 +1,8 @@
 """The folder of printed kernels."""
 
+import subprocess
+import sys
+
 import pytest
 
 from gridhydro.kernels import build
@@ -49,3 +52,37 @@ def test_without_a_choice_a_temporary_folder_stands_in(folder, monkeypatch):
     build.cache_folder.cache_clear()
     found = build.cache_folder()
     assert found.is_dir() and "gridhydro-kernels-" in found.name
+
+
+# two kernels with a function in common, which the first of them compiles
+_KERNEL = """
+from numba import njit
+from gridhydro.kernels.numba_math import compiled_once
+
+@compiled_once
+def twice(x):
+    return 2 * x
+
+@njit(cache=True)
+def kernel(x):
+    return twice(x) + {}
+"""
+_CALLS = f"""
+import sys
+from gridhydro.kernels import build
+
+for number in sys.argv[1:]:
+    print(build.load("common", {_KERNEL!r}.format(number)).kernel(5))
+"""
+
+
+def test_compiled_kernels_are_found_without_those_they_were_compiled_beside(folder):
+    def printed(*numbers):
+        command = [sys.executable, "-c", _CALLS, *numbers]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+    assert printed("1", "2") == ["11", "12"]
+    compiled = sorted(folder.rglob("*.nbc"))
+    assert len(compiled) == 2
+    assert printed("2") == ["12"]
+    assert sorted(folder.rglob("*.nbc")) == compiled

@@ -4,7 +4,8 @@
     python -m benchmarks amazon-synthetic-page --runs RUNS
 
 Every job (split, configuration, seed) has a folder of its own under RUNS; a finished one is not
-done again. The generated world goes to RUNS/world.
+done again. The data are those of RUNS/world, a folder that `gridhydro synthetic amazon` writes; it
+is written where it is not there.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import resource
 import time
 import warnings
 from argparse import ArgumentParser, Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +25,11 @@ import xarray as xr
 import gridhydro as gh
 from benchmarks import jobs, options
 from benchmarks.studies.storage import middles
+from gridhydro.config.load import Setup, load
 from gridhydro.evaluation import metrics
 from gridhydro.io import export
-from gridhydro.synthetic.amazon import make_amazon
 from gridhydro.synthetic.amazon_folder import write_amazon
-from gridhydro.synthetic.amazon_observations import COLUMN, SPINUP, forcing, surface
+from gridhydro.synthetic.amazon_observations import COLUMN, SPINUP
 
 PERIODS = {"training": ("2003", "2012"), "test": ("2013", "2016")}
 FOLDS = 4
@@ -59,14 +61,22 @@ def arguments(parser: ArgumentParser) -> None:
 def main(given: Namespace) -> None:
     warnings.simplefilter("ignore")
     folder = given.out / "world"
-    made = (folder / "twsa.nc").exists()
-    world = make_amazon(given.data) if made else write_amazon(folder, given.data)
-    land = surface(world)
-    weather = forcing(world, land)
+    if not folder.exists():
+        write_amazon(folder, given.data)
+    setup = read(folder)
     for name in given.configurations:
         job = job_folder(given.out, given.split, name, given.seed, given.fold)
         if jobs.due(job):
-            run_job(job, name, world, land, weather, folder, given)
+            run_job(job, name, setup, given)
+
+
+def read(folder: Path) -> Setup:
+    """What the domain file makes of the folder, with the weather that the correction reads too, but
+    for the attributes: their climate is that of all years, not of the training."""
+    setup = load("amazon-synthetic", folder, {"configuration": "Hybrid(Q,S)+"})
+    with xr.open_dataset(folder / "attributes.nc") as file:
+        attributes = file.load().drop_vars("spatial_ref", errors="ignore")
+    return replace(setup, attributes=attributes)
 
 
 def job_folder(out: Path, split: str, name: str, seed: int, fold: int) -> Path:
@@ -74,12 +84,12 @@ def job_folder(out: Path, split: str, name: str, seed: int, fold: int) -> Path:
     return out / split / plain / (f"seed-{seed}" + (f"-fold-{fold}" if split == "spatial" else ""))
 
 
-def run_job(job: Path, name: str, world, land, weather, folder: Path, given: Namespace) -> None:
+def run_job(job: Path, name: str, setup: Setup, given: Namespace) -> None:
     network, stored, correction, epochs, rate = CONFIGURATIONS[name]
     epochs = epochs if given.epochs is None else min(given.epochs, epochs)
-    domain = world.domain
+    domain, land, weather = setup.domain, setup.land, setup.forcing
     model = gh.Model(
-        domain, COLUMN, world.attributes, properties=land.properties, defaults=land.defaults,
+        domain, COLUMN, setup.attributes, properties=land.properties, defaults=land.defaults,
         network=gh.ParameterNetwork(network, seed=given.seed), correction=correction,
         routing=gh.River.hydropy(),
     )  # fmt: skip
@@ -87,10 +97,7 @@ def run_job(job: Path, name: str, world, land, weather, folder: Path, given: Nam
         first = job_folder(given.out, given.split, STARTS_FROM[name], given.seed, given.fold)
         model.network.load_state_dict(gh.load(first).model.network.state_dict())
     record = gh.Forcing(weather.times, weather.values[: len(model.forcings)])
-    discharge = pd.read_csv(folder / "discharge.csv", index_col=0, parse_dates=True)
-    tiles = gh.Tiles.of(domain)
-    with xr.open_dataset(folder / "twsa.nc") as file:
-        storage = gh.StorageObservations.on(tiles, domain, file.load())
+    discharge, storage = setup.discharge, setup.storage
     names = list(domain.gauges.index)
     held_out, period = [], PERIODS["training"]
     if given.split == "spatial":

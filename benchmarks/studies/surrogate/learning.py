@@ -42,7 +42,8 @@ def emulate(box: BlackBox, twin: Twin, out: Path, sets: int, epochs: int, seed: 
     )  # fmt: skip
     sampled = time.monotonic()
     learned, others = runs.split(0.1, seed)
-    emulator = surrogate.fit(learned, epochs=epochs, held_out=0.05, seed=seed, label=box.name)
+    training = surrogate.Training(epochs=epochs, held_out=0.05, seed=seed)
+    emulator = surrogate.fit(learned, training=training, label=box.name)
     away = [str(g) for g in weather["gauge"].values if str(g) not in twin.trained]
     elsewhere = surrogate.sample(
         box.function, box.parameters, weather.sel(gauge=away), sets=200, seed=seed + 1, **options

@@ -34,7 +34,7 @@ def analyse(
     forcing=None,
     draws: Draws = Draws(),
     progress: bool = True,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Write what there is data for into the folder, and return it by name.
 
     observed      discharge and storage, as for `with_observed`

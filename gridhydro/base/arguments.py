@@ -6,6 +6,9 @@ import math
 import operator
 from collections.abc import Iterable
 from numbers import Real
+from typing import TypeVar
+
+Value = TypeVar("Value")
 
 
 def whole(name: str, value, least: int) -> int:
@@ -38,6 +41,13 @@ def names(name: str, values: Iterable[str]) -> list[str]:
     if isinstance(values, str):
         raise ValueError(f"{name} is a list of names, such as ['{values}'], not '{values}'")
     return [str(value) for value in values]
+
+
+def required(name: str, value: Value | None) -> Value:
+    """The value; ValueError where there is none."""
+    if value is None:
+        raise ValueError(f"there is no {name}")
+    return value
 
 
 def one_of(name: str, value, known: Iterable):

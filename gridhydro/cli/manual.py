@@ -19,9 +19,9 @@ Run = Callable[[argparse.Namespace], None]
 class Parser(argparse.ArgumentParser):
     """A parser that prints its texts as they are written."""
 
-    def __init__(self, *names, **options):
+    def __init__(self, **options):
         kept = argparse.RawDescriptionHelpFormatter
-        super().__init__(*names, formatter_class=kept, allow_abbrev=False, **options)
+        super().__init__(formatter_class=kept, allow_abbrev=False, **options)
 
 
 def page(

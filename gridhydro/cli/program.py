@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    whole = Parser("gridhydro", description=_ABOUT.strip())
+    whole = Parser(prog="gridhydro", description=_ABOUT.strip())
     version = f"gridhydro {__version__}"
     whole.add_argument("--version", action="version", version=version, help="print the version")
     whole.add_argument(

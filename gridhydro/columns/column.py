@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Protocol
 
 _FIELD = re.compile(
     r"(?P<name>[A-Za-z_]\w*)\s+(?P<unit>[^\[\]=:]+?)"
@@ -109,6 +110,14 @@ class Embedded:
                 f"the network '{self.name}' has the hidden layers {self.hidden}: give whole "
                 "numbers above 0"
             )
+
+
+class TakesForcing(Protocol):
+    """A column, or a model made of one: what says of which series a forcing is made."""
+
+    @property
+    def forcings(self) -> tuple[Field, ...]:
+        """The series, in order."""
 
 
 class Column:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base.arguments import required
 from gridhydro.config.parse import locate
 from gridhydro.config.sections import AttributeOptions
 from gridhydro.domain.domain import Domain
@@ -90,10 +91,11 @@ def values_on(raster: xr.DataArray, domain: Domain) -> np.ndarray:
 
 def _same_grid(raster: xr.DataArray, domain: Domain) -> bool:
     """Whether the cells of a raster are those of the domain."""
-    if not same_crs(raster, domain.crs):
+    grid = domain.raster_grid
+    if not same_crs(raster, grid.crs):
         return False
     try:
-        matching(raster, domain.grid)
+        matching(raster, grid)
     except OtherGrid:
         return False
     return True
@@ -101,13 +103,13 @@ def _same_grid(raster: xr.DataArray, domain: Domain) -> bool:
 
 def _brought(raster: xr.DataArray, domain: Domain, gaps: bool = False) -> xr.DataArray:
     """A raster of another grid on the domain."""
-    grid = read_grid(raster, crs_or(raster, domain.crs))
+    grid = read_grid(raster, crs_or(raster, domain.raster_grid.crs))
     fine = np.median(grid.cell_area()) < 0.6 * np.median(domain.area)
     return domain.aggregate(raster, gaps=gaps) if fine else domain.regrid(raster, gaps=gaps)
 
 
 def _looked_up(raster: xr.DataArray, given: AttributeOptions, data: Path, place: str):
-    path = locate(data, given.lookup, f"{place}: lookup")
+    path = locate(data, required("lookup", given.lookup), f"{place}: lookup")
     wanted = [given.key, given.value]
     if None in wanted:
         raise ValueError(f"{place}: with 'lookup' go 'key' and 'value', two columns of the table")

@@ -35,7 +35,9 @@ def build_model(setup: Setup, seed: int):
     options = setup.model
     network = replace(options.network, seed=seed)
     attributes = setup.attributes
-    if setup.domain.lumped:  # gaps are filled without a look at what is held out
+    if isinstance(
+        attributes, dict
+    ):  # of lumped basins: gaps are filled without a look at what is held out
         attributes = filled_for(setup.domain, attributes, _trained(setup))
     if options.column == "lstm":
         return LSTMModel(setup.domain, attributes, network)
@@ -55,7 +57,7 @@ def _of_land(setup: Setup) -> dict:
     if setup.land is None:
         return {}
     known = [f.name for f in column_named(setup.model.column).parameters]
-    known.append((setup.model.routing or River()).parameter.name)
+    known += [f.name for f in (setup.model.routing or River()).parameters]
     defaults = {n: v for n, v in setup.land.defaults.items() if n in known}
     return {"properties": setup.land.properties, "defaults": defaults}
 
@@ -65,10 +67,11 @@ def _history(setup: Setup) -> History:
     discharge where it is fitted. Of gauges held out it reads the forcing only: they are scored.
     """
     column = column_named(setup.model.column)
+    series: list[xr.Dataset | Forcing] = []
     if isinstance(setup.forcing, Forcing):
-        series = [setup.forcing.chosen(setup.domain, column)]
+        series.append(setup.forcing.chosen(setup.domain, column))
     else:
-        series = [setup.forcing[[f.name for f in column.forcings]]]
+        series.append(setup.forcing[[f.name for f in column.forcings]])
     trained = set(_trained(setup))
     held_out = [gauge for gauge in setup.domain.gauges.index if gauge not in trained]
     for target in setup.targets:
@@ -121,7 +124,7 @@ def _fold(setup: Setup) -> Split:
     """The fold of gauges that key `split` describes."""
     given, settings = setup.training.split, setup.training
     place = f"{setup.source}, [training]: split"
-    options, gauges = dict(given), setup.domain.gauges
+    options, gauges = dict(given or {}), setup.domain.gauges
     kind, fold = options.pop("kind", None), options.pop("fold", 0)
     if kind not in _SPLITS:
         raise ValueError(f"{place}: kind is {', '.join(map(repr, _SPLITS))}, not {kind!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -28,7 +29,7 @@ def calibrate_domain(
     data: str | Path | None,
     out: str | Path,
     *,
-    changes: Mapping[str, object] | None = None,
+    changes: Mapping[str, Any] | None = None,
     target: str | None = None,
     resume: bool = False,
     seed: int | None = None,

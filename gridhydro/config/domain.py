@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base.arguments import one_of
+from gridhydro.base.arguments import one_of, required
 from gridhydro.config.parse import locate, named, read_options
 from gridhydro.config.sections import (
     DomainOptions,
@@ -109,7 +109,9 @@ def make_domain(
     with named(f"{place}: crop_to"):
         one_of("crop_to", options.crop_to, ("gauges", "rivers"))
     area = None
+    raster: xr.Dataset | xr.DataArray
     if options.flow_direction is None:
+        fields = required("land surface", fields)
         with named(f"{source}, [landsurface]: file"):
             raster, coding = next_cells(fields), "nextxy"
         if "area" in fields:  # of land, as upstream areas are to be compared with
@@ -133,7 +135,7 @@ def land_of(
     source: Path, options: LandSurfaceOptions | None, fields: xr.Dataset | None, domain: Domain
 ) -> LandSurface | None:
     """The land surface of the domain's cells, whose `land_domain` is the domain to run."""
-    if options is None:
+    if options is None or fields is None:
         return None
     with named(f"{source}, [landsurface]"):
         return land_surface(domain, fields, permafrost=options.permafrost, factors=options.factors)

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base import calendar
-from gridhydro.base.arguments import one_of
+from gridhydro.base.arguments import one_of, required
 from gridhydro.base.quantities import SERIES
 from gridhydro.base.units import to_unit
 from gridhydro.columns.column import Field
@@ -91,7 +91,7 @@ def read_forcing(
             found = _joined(found, Field(name, SERIES[name].unit, name), raster, domain)
     rows = {} if found is None else found.rows
     lacking = [name for name in names if name not in rows]
-    if lacking:
+    if lacking or found is None:
         raise ValueError(f"{place}: lacks {', '.join(lacking)}, and has {', '.join(rows)}")
     if options.pet == "given" or DEMAND not in [f.name for f in wanted]:
         return found
@@ -194,6 +194,6 @@ def _of_files(options, wanted: list[Field], domain: Domain, data: Path, source: 
 
 def _series(given: ForcingOptions, data: Path, place: str) -> xr.DataArray:
     return read_series(
-        locate(data, given.file, f"{place}: file"), given.variable, crs=given.crs,
+        locate(data, required("file", given.file), f"{place}: file"), given.variable, crs=given.crs,
         units=given.units, cell_reference=given.cell_reference,
     )  # fmt: skip

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -120,7 +121,7 @@ def load(
     )
 
 
-def _changed(source: Path, content: dict, changes: Mapping[str, object]) -> dict:
+def _changed(source: Path, content: dict, changes: Mapping[str, Any]) -> dict:
     """The content of a file with the keys of its configuration, and with what takes their place."""
     model, training = content.get("model", {}), dict(content["training"])
     refuse_renamed(f"{source}, [training]", training, RENAMED)

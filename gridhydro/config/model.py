@@ -64,9 +64,8 @@ def _refuse_made(place: str, network: Mapping[str, object]) -> None:
 
 def _routing(source: Path, given, lumped: bool) -> River | UnitHydrograph | None:
     """The routing of the domain, by its name or its keys."""
-    kind, named_so, usual = River, "hydropy", River.hydropy()
-    if lumped:
-        kind, named_so, usual = UnitHydrograph, "unit_hydrograph", UnitHydrograph()
+    usual: River | UnitHydrograph = UnitHydrograph() if lumped else River.hydropy()
+    kind, named_so = type(usual), "unit_hydrograph" if lumped else "hydropy"
     if given is None:
         return None
     if given == named_so:

@@ -30,7 +30,7 @@ def read_options(source: Path, section: str, kind: type, values):
     given = {}
     for key, value in values.items():
         hint = _hint(hints[key], value)
-        if is_dataclass(hint):
+        if isinstance(hint, type) and is_dataclass(hint):
             given[key] = read_options(source, f"{section}.{key}", hint, as_table(hint, value))
         else:
             given[key] = _typed(value, hint, f"{place}: {key}")

@@ -55,7 +55,7 @@ def read_rasters(
     domain = domain if land is None else land.land_domain()
     forcing = _forcing(source, content, data, model, training, domain, options, land)
     found = read_attributes(attributes, domain, data, source)
-    if options is not None and options.attributes:
+    if options is not None and land is not None and options.attributes:
         found = found.assign(_of_land(source, options, land, forcing, training).data_vars)
     return dict(
         domain=domain, attributes=found if len(found) else None, forcing=forcing,
@@ -110,7 +110,7 @@ def _forcing(
             f"days from {first:%Y-%m-%d} to {last:%Y-%m-%d}, but {section} goes from "
             f"{times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}"
         )
-    if land is not None and set(SEASONAL) & set(forcings):
+    if land is not None and options is not None and set(SEASONAL) & set(forcings):
         with named(f"{source}, [landsurface]: melt"):
             rows |= land.daily(times, melt=options.melt)
     values = torch.empty(len(forcings), len(times), domain.size)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from gridhydro.base.arguments import required
 from gridhydro.base.periods import days
 from gridhydro.config.load import Setup, load
 from gridhydro.evaluation.tables import SHOWN, summary
@@ -23,11 +25,20 @@ def load_run(folder: str | Path, data: str | Path | None = None) -> tuple[Run | 
 
     FileNotFoundError if the folder has no domain file.
     """
-    folder = Path(folder)
-    members = seeds_of(folder)
-    if members:
-        first, setup = load_run(members[0], data)
-        return Ensemble([first, *(Run.load(m, first.forcing) for m in members[1:])]), setup
+    members = seeds_of(Path(folder))
+    return load_ensemble(members, data) if members else load_one(Path(folder), data)
+
+
+def load_ensemble(
+    folders: Sequence[Path], data: str | Path | None = None
+) -> tuple[Ensemble, Setup]:
+    """The runs in these folders as one, with the input they were trained on."""
+    first, setup = load_one(folders[0], data)
+    return Ensemble([first, *(Run.load(one, first.forcing) for one in folders[1:])]), setup
+
+
+def load_one(folder: Path, data: str | Path | None = None) -> tuple[Run, Setup]:
+    """A finished run with the input it was trained on."""
     changes = {}
     if (folder / "source.json").exists():
         changes = json.loads((folder / "source.json").read_text())
@@ -94,10 +105,12 @@ def evaluate(
     Where the forcing begins with the training period, its warm-up is not scored.
     """
     if period is not None:
-        return run.evaluate(setup.discharge, tuple(period))
+        first, last = period
+        return run.evaluate(setup.discharge, (first, last))
     periods = _periods(setup)
     if setup.training.batches is not None:
-        periods["training"] = behind_warmup(setup, periods["training"], run.forcing.times)
+        times = run.record().times
+        periods["training"] = behind_warmup(setup, periods["training"], times)
     tables = [run.evaluate(setup.discharge, p, name=name) for name, p in periods.items()]
     return pd.concat(tables, ignore_index=True)
 
@@ -148,7 +161,7 @@ def behind_warmup(setup: Setup, period, times: pd.DatetimeIndex) -> tuple[str, s
 
     ValueError, naming the file, where no day is left.
     """
-    warmup = setup.training.batches.warmup
+    warmup = required("batches", setup.training.batches).warmup
     start, end = days(period)
     scored = times[warmup:]
     if not len(scored) or str(scored[0].date()) > end:

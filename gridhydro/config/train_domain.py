@@ -11,12 +11,12 @@ import pandas as pd
 import torch
 
 from gridhydro.base import files
+from gridhydro.base.arguments import whole
 from gridhydro.base.periods import days
 from gridhydro.config.build_model import build_model, make_split
 from gridhydro.config.find import find
 from gridhydro.config.load import CHANGES, Setup, load
-from gridhydro.config.score_domain import finish, load_run, score
-from gridhydro.model.ensemble import Ensemble
+from gridhydro.config.score_domain import finish, load_ensemble, score
 from gridhydro.observations.storage_target import StorageTarget
 from gridhydro.observations.targets import Target
 from gridhydro.training import checkpoint
@@ -107,7 +107,7 @@ def _what(setup: Setup) -> str:
     model, weight = setup.model, _weight(setup) if setup.storage is not None else 0.0
     fits = weight < 1 and setup.training.fit_discharge
     parts = [f"discharge at gauges ({1 - weight:g})"] if fits else []
-    if weight > 0:
+    if setup.storage is not None and weight > 0:
         parts.append(f"water storage on {setup.storage.tiles.size} tiles ({weight:g})")
     parts += [f"{target.name} ({target.weight:g})" for target in setup.targets]
     name = f"{model.configuration}: " if model.configuration else ""
@@ -139,15 +139,14 @@ def _validated_meanwhile(setup: Setup) -> tuple[str, str] | None:
 def train_ensemble(domain, data, out: str | Path, seeds: int, **options) -> pd.DataFrame:
     """Train with the seeds 0, 1, ... into out/seed-0, ..., and score their mean; finished ones
     are not trained again. Options and scores as for `train_domain`."""
-    out = Path(out)
+    out, seeds = Path(out), whole("seeds", seeds, 1)
     for seed in range(seeds):
         folder = out / f"seed-{seed}"
         if not (folder / "run.json").exists():
             train_domain(domain, data, folder, seed=seed, **options)
         else:
             _refuse_other(folder, find(domain), options.get("changes") or {})
-    ensemble, setup = load_run(out, data)
-    ensemble = Ensemble(ensemble.runs[:seeds])
+    ensemble, setup = load_ensemble([out / f"seed-{seed}" for seed in range(seeds)], data)
     return score(ensemble, setup, out)
 
 

@@ -13,7 +13,7 @@ import xarray as xr
 from gridhydro.base import calendar, periods, refuse
 from gridhydro.base.quantities import quantity
 from gridhydro.base.units import to_unit
-from gridhydro.columns.column import Column, Field
+from gridhydro.columns.column import Column, Field, TakesForcing
 from gridhydro.domain.check import Report
 from gridhydro.domain.domain import Domain
 from gridhydro.io import packed_file
@@ -45,12 +45,12 @@ class Forcing:
         cls,
         dataset,
         domain: Domain,
-        column: Column,
+        column: TakesForcing,
         dtype=torch.float32,
         device="cpu",
         cache: str | Path | None = None,
         progress: bool = True,
-    ):
+    ) -> Forcing:
         """From a Dataset with the forcings of a column or model as (time, y, x) on the domain.
 
         For lumped basins (time, gauge). Units are converted; a variable that is missing, a day
@@ -79,7 +79,7 @@ class Forcing:
         values = torch.stack(tensors).to(device)
         return cls(times, by_cell(values) if domain.lumped else values, False, *told)
 
-    def chosen(self, domain: Domain, column: Column) -> Forcing:
+    def chosen(self, domain: Domain, column: TakesForcing) -> Forcing:
         """The series that a column or model takes, in its order, without a copy where they lead.
 
         ValueError for another number of cells, and for series that are lacking or in other units.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -14,6 +14,9 @@ from gridhydro.model.river import River
 from gridhydro.model.state import Simulation, State
 from gridhydro.model.stepping import Stepping
 from gridhydro.model.unit_hydrograph import UnitHydrograph
+from gridhydro.nets.base import CellNetwork
+from gridhydro.nets.correction import Correction
+from gridhydro.observations.averages import Averages
 
 
 class CellModel(torch.nn.Module):
@@ -31,9 +34,14 @@ class CellModel(torch.nn.Module):
     property_names  what its cells have to tell beside parameters
     """
 
-    network: torch.nn.Module
+    network: CellNetwork
     embedded: torch.nn.ModuleDict
+    correction: Correction | None
     options: dict
+    fitted: Tensor
+    history: Tensor | None
+    area: Tensor
+    attributes: Tensor
 
     def __init__(self, domain: Domain, column: Column):
         super().__init__()
@@ -108,7 +116,14 @@ class CellModel(torch.nn.Module):
         return self.attributes if cells is None else self.attributes[cells]
 
     def run(
-        self, forcing, state, outputs, parameters, cells, averages=None, routed=True
+        self,
+        forcing: Tensor,
+        state: State | None,
+        outputs: Sequence[str],
+        parameters: Mapping[str, Tensor],
+        cells: Tensor | None,
+        averages: Averages | None = None,
+        routed: bool = True,
     ) -> Simulation:
         """As `forward`, with the forcing as the column sees it and its parameters given."""
         raise NotImplementedError

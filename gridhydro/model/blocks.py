@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gridhydro.base.arguments import required
 from gridhydro.columns.components import over_components
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model import unit_hydrograph as hydrograph
+from gridhydro.model.base import CellModel
 from gridhydro.model.basin_groups import basin_groups
 from gridhydro.model.corrected import REACH
-from gridhydro.model.model import Model
 from gridhydro.model.run import Run
 from gridhydro.model.state import Simulation, State
 from gridhydro.nets import WEIGHT
@@ -76,7 +77,7 @@ def blocks(
 class _March:
     """A model over a record (F, T, B), any days of it at a time, its parameters computed once."""
 
-    def __init__(self, model: Model, values: Tensor, cells: Tensor | None):
+    def __init__(self, model: CellModel, values: Tensor, cells: Tensor | None):
         self.model, self.values, self.cells = model, values, cells
         weather = values.to(model.area) if model.network.reads_weather else None
         self.parameters = model.cell_parameters(weather, cells)
@@ -91,7 +92,7 @@ class _March:
         return storage(self.model, state, self.parameters, self.cells)
 
 
-def weather_of(model: Model, values: Tensor, days: slice) -> Tensor:
+def weather_of(model: CellModel, values: Tensor, days: slice) -> Tensor:
     """These days of a record (F, T, B) as the column sees them, corrected where the model does."""
     if model.correction is None:
         own = len(model.column.forcings)
@@ -114,7 +115,10 @@ def _years(days: int) -> list[slice]:
 
 
 def storage(
-    model: Model, state: State | None, parameters: Mapping[str, Tensor], cells: Tensor | None = None
+    model: CellModel,
+    state: State | None,
+    parameters: Mapping[str, Tensor],
+    cells: Tensor | None = None,
 ) -> np.ndarray:
     """All water of the cells (B,) m3, float64: in the column, the river, and on its way to gauges.
 
@@ -127,22 +131,23 @@ def storage(
     if state is None:
         depth = torch.full_like(area, sum(field.initial for field in stores))
         return (depth * area / 1000).cpu().numpy()
-    depth = sum(over_components(state.column[f.name].double()[None], weights)[0] for f in stores)
+    contents = (over_components(state.column[f.name].double()[None], weights)[0] for f in stores)
+    depth = sum(contents, torch.zeros_like(area))
     if state.hydrograph is not None:
-        depth = depth + _under_way(model, state, parameters)
+        depth = depth + _under_way(model, state.hydrograph, parameters)
     volume = depth * area / 1000
     if state.river is not None:
         volume = volume + state.river.double().sum(0)
     return volume.cpu().numpy()
 
 
-def _under_way(model: Model, state: State, parameters) -> Tensor:
+def _under_way(model: CellModel, tails: Mapping[str, Tensor], parameters) -> Tensor:
     """Runoff (B,) mm of the last days that the unit hydrograph has not yet let through."""
     weights = parameters.get(WEIGHT)
     shapes = [parameters[field.name].double() for field in hydrograph.SHAPE]
-    if model.unit_hydrograph.of == "mean":
+    if required("unit hydrograph", model.unit_hydrograph).of == "mean":
         shapes = [over_components(shape[None], weights)[0] for shape in shapes]
     # of what fell k days ago, the fractions of the days after k are still to come
     left = 1 - hydrograph.ordinates(*shapes).cumsum(0)[:-1]
-    tail = state.hydrograph[model.column.runoff].double()
+    tail = tails[required("runoff", model.column.runoff)].double()
     return over_components((tail.flip(0) * left).sum(0)[None], weights)[0]

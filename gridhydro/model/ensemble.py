@@ -8,8 +8,9 @@ from pathlib import Path
 
 import xarray as xr
 
+from gridhydro.base.arguments import required
 from gridhydro.inputs.forcing import Forcing
-from gridhydro.model.model import Model
+from gridhydro.model.base import CellModel
 from gridhydro.model.run import Run
 from gridhydro.model.scored import Scored
 from gridhydro.model.state import Simulation
@@ -45,7 +46,7 @@ class Ensemble(Scored):
         return cls([first, *(Run.load(one, first.forcing) for one in folders[1:])])
 
     @property
-    def model(self) -> Model:
+    def model(self) -> CellModel:
         """That of the first run: all have its domain and column."""
         return self.runs[0].model
 
@@ -71,30 +72,35 @@ class Ensemble(Scored):
         self, outputs: Sequence[str], averages: Averages | None, forcing: Forcing | None
     ) -> Simulation:
         """The mean of the runs, one after the other: what none of them has kept it lets go."""
-        weight, total = 1 / len(self.runs), None
+        weight = 1 / len(self.runs)
+        total: Simulation | None = None
         for run in self.runs:
             fresh = run.kept.simulation is None
             one = run.simulation(outputs, averages, forcing)
             if fresh:
                 run.forget()
-            total = _plus(total, one, weight)
-        return total
+            total = _times(one, weight) if total is None else _plus(total, one, weight)
+        return required("run", total)
 
 
-def _plus(total: Simulation | None, one: Simulation, weight: float) -> Simulation:
-    """total + weight x one, of discharge, outputs and storage; the total is added to in place."""
-
-    def added(before, values):
-        return values * weight if before is None else before.add_(values, alpha=weight)
-
-    if total is None:
-        total = Simulation(None, dict.fromkeys(one.outputs), None)
+def _times(one: Simulation, weight: float) -> Simulation:
+    """weight x one, of discharge, outputs and storage."""
     return Simulation(
-        added(total.discharge, one.discharge),
-        {name: added(total.outputs[name], values) for name, values in one.outputs.items()},
+        required("discharge", one.discharge) * weight,
+        {name: values * weight for name, values in one.outputs.items()},
         None,
-        None if one.storage is None else added(total.storage, one.storage),
+        None if one.storage is None else one.storage * weight,
     )
+
+
+def _plus(total: Simulation, one: Simulation, weight: float) -> Simulation:
+    """total + weight x one; the total is added to in place."""
+    required("discharge", total.discharge).add_(required("discharge", one.discharge), alpha=weight)
+    for name, values in one.outputs.items():
+        total.outputs[name].add_(values, alpha=weight)
+    if one.storage is not None:
+        required("storage", total.storage).add_(one.storage, alpha=weight)
+    return total
 
 
 def seeds(folder: Path) -> list[Path]:

@@ -30,7 +30,8 @@ def spin_up(
     if forcing.shape[1] == 0:
         return state
     parameters, weather = model.cell_parameters(forcing), model.weather(forcing)
-    before, gains = None, {}
+    before: dict[str, Tensor] | None = None
+    gains: dict[str, Tensor] = {}
     for _ in range(cycles):
         state = model.run(weather, state, outputs, parameters, None).state
         if until is not None:

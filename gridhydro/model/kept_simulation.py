@@ -10,7 +10,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from gridhydro.base.arguments import required
 from gridhydro.inputs.forcing import Forcing
+from gridhydro.model.base import CellModel
 from gridhydro.model.basin_groups import basin_groups
 from gridhydro.model.state import Simulation
 from gridhydro.observations.averages import Averages
@@ -40,13 +42,13 @@ def simulate_record(
         found = _room_for(part, record.size) if found is None else found
         for whole, values in zip(_tensors(found), _tensors(part), strict=True):
             whole[:, cells.cpu()] = values
-    return found
+    return required("cell to simulate", found)
 
 
 def _on_cpu(simulation: Simulation) -> Simulation:
     storage = simulation.storage
     return Simulation(
-        simulation.discharge.cpu(),
+        required("discharge", simulation.discharge).cpu(),
         {name: values.cpu() for name, values in simulation.outputs.items()},
         None,
         None if storage is None else storage.cpu(),
@@ -56,16 +58,18 @@ def _on_cpu(simulation: Simulation) -> Simulation:
 def _room_for(part: Simulation, cells: int) -> Simulation:
     """A simulation of all cells that is filled group by group: the parts are not held beside it."""
 
-    def room(values: Tensor | None) -> Tensor | None:
-        return None if values is None else values.new_empty(len(values), cells)
+    def room(values: Tensor) -> Tensor:
+        return values.new_empty(len(values), cells)
 
     outputs = {name: room(values) for name, values in part.outputs.items()}
-    return Simulation(room(part.discharge), outputs, None, room(part.storage))
+    discharge = required("discharge", part.discharge)
+    storage = None if part.storage is None else room(part.storage)
+    return Simulation(room(discharge), outputs, None, storage)
 
 
 def _tensors(simulation: Simulation) -> list[Tensor]:
     rest = [] if simulation.storage is None else [simulation.storage]
-    return [simulation.discharge, *simulation.outputs.values(), *rest]
+    return [required("discharge", simulation.discharge), *simulation.outputs.values(), *rest]
 
 
 @dataclass
@@ -115,7 +119,7 @@ class Kept:
 
     def part(self, outputs: Sequence[str], averages: Averages | None) -> Simulation:
         """What was asked for, of all that is kept; nothing is copied."""
-        found = self.simulation
+        found = required("simulation yet", self.simulation)
         chosen = {name: found.outputs[name] for name in outputs}
         return replace(found, outputs=chosen, storage=found.storage if averages else None)
 
@@ -128,7 +132,7 @@ class Kept:
         self.scores[period] = table
 
 
-def mark_of(model, forcing: Forcing, *settings) -> tuple:
+def mark_of(model: CellModel, forcing: Forcing | None, *settings) -> tuple:
     """What a simulation depends on: a digest of all weights, the forcing, and further settings."""
     digest = blake2b(digest_size=16)
     for name, values in model.state_dict().items():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import torch
 from torch import Tensor
 
 from gridhydro.columns import HBV
-from gridhydro.columns.column import Column, Field, fields
+from gridhydro.columns.column import Column, fields
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.attributes import attribute_values
 from gridhydro.model import options
@@ -15,6 +17,7 @@ from gridhydro.model.model import Model
 from gridhydro.model.river import SECONDS
 from gridhydro.model.state import Simulation, State
 from gridhydro.nets import Attributes, Trunk
+from gridhydro.nets.base import CellNetwork
 from gridhydro.nets.options import ParameterNetwork
 
 
@@ -30,12 +33,11 @@ class Streamflow(Column):
         raise TypeError("the LSTM is no column of water: use gridhydro.LSTMModel")
 
 
-class _Network(torch.nn.Module):
+class _Network(CellNetwork):
     """Runoff (T, N) mm d-1, above zero, on the scale of the rain."""
 
-    daily: tuple[Field, ...] = ()
-    learned: tuple[Field, ...] = ()
     reads_weather = True
+    scale: Tensor
 
     def __init__(self, values, forcings, network: ParameterNetwork):
         super().__init__()
@@ -45,19 +47,16 @@ class _Network(torch.nn.Module):
         self.rain = [field.name for field in forcings].index("precipitation")
         self.register_buffer("scale", torch.ones(()))
 
-    def fit(self, forcing: Tensor) -> None:
+    def fit_series(self, series: Tensor) -> None:
         """Take the scales from a sample of forcing (F, T, N)."""
-        self.trunk.fit(forcing)
-        rain = forcing[self.rain].mean()
+        self.trunk.fit(series)
+        rain = series[self.rain].mean()
         self.scale.copy_(torch.where(rain > 0, rain, 1.0))  # of a sample without rain
 
+    # kept by the trunk, and not twice: the weights would be saved twice
     @property
-    def inputs(self) -> Attributes:
+    def inputs(self) -> Attributes:  # type: ignore[override]
         return self.trunk.attributes
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return self.inputs.names
 
     def forward(self, attributes, forcing, before=None) -> Tensor:
         hidden = self.trunk(attributes, forcing, before)
@@ -76,6 +75,8 @@ class LSTMModel(CellModel):
                         dropout, attributes in logarithm and the seed count as well
     ValueError for a raster, and for options that it has no use for.
     """
+
+    network: _Network
 
     def __init__(self, domain: Domain, attributes, network: str | ParameterNetwork = "lstm"):
         if not domain.lumped:
@@ -97,7 +98,7 @@ class LSTMModel(CellModel):
 
     def _fit(self, forcing: Tensor, cells: Tensor | None) -> None:
         self.network.inputs.fit(self._attributes(cells))
-        self.network.fit(forcing)
+        self.network.fit_series(forcing)
 
     def forward(
         self, forcing, state=None, outputs=(), parameters=None, *, cells=None, before=None,
@@ -117,13 +118,13 @@ class LSTMModel(CellModel):
         """As `forward`; parameters there are none."""
         return self(forcing, state, outputs, cells=cells, averages=averages)
 
-    def spin_up(self, forcing, cycles=1, state=None, outputs=(), until=None) -> None:
+    def spin_up(self, forcing, cycles=1, state=None, outputs=(), until=None) -> NoReturn:
         """Refused: what an LSTM remembers is no water."""
         raise ValueError("an LSTM has no stores to spin up: give a warm-up instead")
 
-    def near_equilibrium(self, forcing) -> State:
+    def near_equilibrium(self, forcing) -> NoReturn:
         """Refused, as `spin_up`."""
-        return self.spin_up(forcing)
+        self.spin_up(forcing)
 
 
 def refuse_unfit(network: ParameterNetwork) -> None:

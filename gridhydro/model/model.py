@@ -8,29 +8,28 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from gridhydro.base.arguments import one_of
+from gridhydro.base.arguments import one_of, required
 from gridhydro.columns import column as column_named
 from gridhydro.columns.column import Column, Field
-from gridhydro.columns.components import Components, over_components
+from gridhydro.columns.components import Components
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.attributes import attribute_values, property_values
 from gridhydro.inputs.history import History
 from gridhydro.kernels import Scheme
 from gridhydro.model import corrected, equilibrium, options
-from gridhydro.model import unit_hydrograph as hydrograph
 from gridhydro.model.base import CellModel
+from gridhydro.model.checks import refuse_unfit, routing_of
+from gridhydro.model.in_cells import in_cells
 from gridhydro.model.river import SECONDS, River, flow_length
-from gridhydro.model.simulate import simulate
 from gridhydro.model.state import Simulation, State
-from gridhydro.model.stepping import PeriodMeans, Stepping
+from gridhydro.model.stepping import Stepping
 from gridhydro.model.unit_hydrograph import ROUTED, UnitHydrograph
-from gridhydro.nets import WEIGHT, EmbeddedNetwork
+from gridhydro.nets import EmbeddedNetwork
 from gridhydro.nets.choice import parameterization
 from gridhydro.nets.correction import Correction, PETCorrection
-from gridhydro.nets.options import ParameterNetwork
+from gridhydro.nets.mlp import Parameterization
+from gridhydro.nets.options import ParameterNetwork, PastSeries
 from gridhydro.observations.averages import Averages
-
-STORAGE = "total_storage"  # the output of a column that is all its water
 
 
 class Model(CellModel):
@@ -57,6 +56,12 @@ class Model(CellModel):
     ValueError names what is missing, or does not fit the domain, the column or the network.
     """
 
+    network: Parameterization
+    properties: Tensor
+    correction_attributes: Tensor
+    flow_length: Tensor
+    gauge_cells: Tensor
+
     def __init__(
         self,
         domain: Domain,
@@ -75,9 +80,9 @@ class Model(CellModel):
         super().__init__(domain, column_named(column))
         network, components = ParameterNetwork.of(network), Components.of(components)
         self.components, self.stepping = components.count, Stepping.of(scheme)
-        self.routing, defaults = _routing(domain, routing), defaults or {}
+        self.routing, defaults = routing_of(domain, routing), defaults or {}
         fixed = self._fixed(fixed or {}, defaults)
-        _refuse_unfit(network, self.column, domain)
+        refuse_unfit(network, self.column, domain)
         values = {}
         if attributes is not None or not network.per_cell:
             values = attribute_values(domain, attributes)
@@ -121,12 +126,12 @@ class Model(CellModel):
         nothing = torch.empty(0, self.domain.size)
         self.register_buffer("properties", torch.stack(rows) if rows else nothing)
 
-    def _take_inputs(self, values: Mapping[str, object], history: History | None) -> None:
+    def _take_inputs(self, values: Mapping[str, object], history: PastSeries | None) -> None:
         """Keep what the networks read of the cells, and where the gauges are."""
         self.register_buffer("attributes", self.network.matrix(values))
         if history is not None:
             self.history = history.values
-            self.network.trunk.fit(self.history)
+            self.network.fit_series(history.values)
         if self.correction is not None:
             self.register_buffer("correction_attributes", self.correction.inputs.matrix(values))
         length = torch.as_tensor(flow_length(self.domain), dtype=torch.float32)
@@ -170,9 +175,9 @@ class Model(CellModel):
     def _fit(self, forcing: Tensor, cells: Tensor | None) -> None:
         self.network.inputs.fit(self._attributes(cells))
         if self.network.reads_weather:
-            self.network.trunk.fit(forcing[: len(self.column.forcings)])
+            self.network.fit_series(forcing[: len(self.column.forcings)])
         if self.history is not None:
-            self.network.trunk.fit(self._past(cells))
+            self.network.fit_series(_past(self.history, cells))
         if self.correction is not None:
             self.correction.inputs.fit(self.correction_attributes)
             self.correction.fit(corrected.read_by(self.correction, self.forcings, forcing))
@@ -190,14 +195,10 @@ class Model(CellModel):
         """
         attributes = self._attributes(cells)
         if self.history is not None:
-            return self.network(attributes, self._past(cells))
+            return self.network(attributes, _past(self.history, cells))
         own = len(self.column.forcings)
         forcing, before = (None if w is None else w[:own] for w in (forcing, before))
         return self.network(attributes, forcing, before)
-
-    def _past(self, cells: Tensor | None) -> Tensor:
-        """The history (V, P, N), of some cells or of all."""
-        return self.history if cells is None else self.history[:, :, cells]
 
     def cell_properties(self, cells: Tensor | None = None) -> dict[str, Tensor]:
         """Property -> (N,), of some cells or of all."""
@@ -249,65 +250,51 @@ class Model(CellModel):
         return self.run(weather, state, outputs, parameters, cells, averages, routed)
 
     def run(
-        self, forcing, state, outputs, parameters, cells, averages=None, routed=True
+        self,
+        forcing: Tensor,
+        state: State | None,
+        outputs: Sequence[str],
+        parameters: Mapping[str, Tensor],
+        cells: Tensor | None,
+        averages: Averages | None = None,
+        routed: bool = True,
     ) -> Simulation:
         """As `forward`, with the forcing as the column sees it and its parameters given."""
-        fluxes, storage, stores, tails = self._in_columns(
-            forcing, state, outputs, parameters, cells, averages
+        water = in_cells(self, forcing, state, outputs, parameters, cells, averages)
+        discharge, river, in_rivers = self._to_gauges(
+            water.runoff, forcing, state, parameters, cells, averages, routed
         )
-        flow = self.column.runoff
-        runoff = fluxes.get(f"{ROUTED}{flow}", fluxes.get(flow))
-        area = self.area if cells is None else self.area[cells]
-        if flow is None:  # nothing to be known of any gauge
-            gauges = forcing.shape[2] if self.domain.lumped else len(self.gauge_cells)
-            discharge, river = forcing.new_full((forcing.shape[1], gauges), torch.nan), None
-        elif self.domain.lumped:  # a basin is its own gauge
-            discharge, river = runoff * (area / 1000) / SECONDS, None
-        elif not routed:
-            discharge = river = None
-        else:
-            outflow, river, in_rivers = self.river.discharge(
-                runoff, self.domain, area, self.flow_length, parameters,
-                self.cell_properties(cells), state.river if state else None,
-                self.stepping.backend, averages,
-            )  # fmt: skip
-            discharge = outflow[:, self.gauge_cells]
-            storage = None if averages is None else storage + in_rivers
-        kept = {name: fluxes[name] for name in outputs}
-        return Simulation(discharge, kept, State(stores, river, tails), storage)
+        storage = water.storage
+        if storage is not None and in_rivers is not None:
+            storage = storage + in_rivers
+        kept = {name: water.outputs[name] for name in outputs}
+        return Simulation(discharge, kept, State(water.stores, river, water.tails), storage)
 
-    def _in_columns(self, forcing, state, outputs, parameters, cells, averages):
-        """Fluxes and states by name, averaged over the components and routed by the unit
-        hydrograph; total storage as means over the periods of `averages`, if given; the stores at
-        the end, and what the unit hydrograph still holds."""
-        flow = self.column.runoff
-        flowing = [flow] if flow else []
-        flowing += [n.removeprefix(ROUTED) for n in outputs if n.startswith(ROUTED)]
-        wanted = [*flowing, *(n for n in outputs if not n.startswith(ROUTED))]
-        stored = averages is not None and STORAGE not in wanted
-        weights, hydrograph_of = parameters.get(WEIGHT), self.unit_hydrograph
-        together = "mean" if weights is None else weights
-        separate = hydrograph_of is not None and hydrograph_of.of == "components"
-        properties = self.cell_properties(cells)
-        fluxes, stores = simulate(
-            self.column, forcing, {f.name: parameters[f.name] for f in self.column.parameters},
-            properties={f.name: properties[f.name] for f in self.column.properties},
-            initial=state.column if state else None, outputs=tuple(dict.fromkeys(wanted)),
-            means=PeriodMeans((STORAGE,), averages) if stored else None,
-            components="separate" if separate else together,
-            networks=self.embedded, scheme=self.stepping,
+    def _to_gauges(
+        self,
+        runoff: Tensor | None,
+        forcing: Tensor,
+        state: State | None,
+        parameters: Mapping[str, Tensor],
+        cells: Tensor | None,
+        averages: Averages | None,
+        routed: bool,
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Discharge (T, G) m3 s-1, the water in the rivers at the end (6, N) m3, and as means over
+        the periods of `averages` (R, N) mm; None for what there is not."""
+        if runoff is None:  # nothing to be known of any gauge
+            gauges = forcing.shape[2] if self.domain.lumped else len(self.gauge_cells)
+            return forcing.new_full((forcing.shape[1], gauges), torch.nan), None, None
+        area = self.area if cells is None else self.area[cells]
+        if self.domain.lumped:  # a basin is its own gauge
+            return runoff * (area / 1000) / SECONDS, None, None
+        if not routed:
+            return None, None, None
+        outflow, river, in_rivers = required("river", self.river).discharge(
+            runoff, self.domain, area, self.flow_length, parameters, self.cell_properties(cells),
+            state.river if state else None, self.stepping.backend, averages,
         )  # fmt: skip
-        flows, tails = {}, None
-        if hydrograph_of is not None:
-            flows, tails = hydrograph.route(
-                {name: fluxes[name] for name in flowing}, parameters, weights,
-                hydrograph_of.of, state.hydrograph if state else None,
-            )  # fmt: skip
-        fluxes = {n: over_components(v, weights) for n, v in fluxes.items()} | flows
-        storage = None
-        if averages is not None:  # averaged in the kernel, unless it is wanted by day as well
-            storage = fluxes[STORAGE] if stored else averages.means(fluxes[STORAGE])
-        return fluxes, storage, stores, tails
+        return outflow[:, self.gauge_cells], river, in_rivers
 
     def spin_up(
         self,
@@ -325,29 +312,6 @@ class Model(CellModel):
         return equilibrium.near(self, forcing)
 
 
-def _routing(domain: Domain, routing) -> River | UnitHydrograph | None:
-    """The routing of the domain; ValueError for one that is of the other kind of domain."""
-    if not isinstance(routing, River | UnitHydrograph | None):
-        raise ValueError(
-            "routing is a gridhydro.River(...) of a raster or a gridhydro.UnitHydrograph(...) of "
-            f"lumped basins, not {routing!r}"
-        )
-    if domain.lumped and isinstance(routing, River):
-        raise ValueError(
-            "lumped basins have no rivers: leave routing out, or take a gridhydro.UnitHydrograph()"
-        )
-    if not domain.lumped and isinstance(routing, UnitHydrograph):
-        raise ValueError("the unit hydrograph is for lumped basins: rasters have rivers")
-    return routing if domain.lumped else routing or River()
-
-
-def _refuse_unfit(network: ParameterNetwork, column: Column, domain: Domain) -> None:
-    """ValueError for daily parameters that the column lacks, and a history of other cells."""
-    unknown = [n for n in network.dynamic if n not in [f.name for f in column.parameters]]
-    if unknown:
-        raise ValueError(f"'{unknown[0]}' is no parameter of the column '{column.name}'")
-    if network.history is not None and network.history.size != domain.size:
-        raise ValueError(
-            f"the history is of {network.history.size} cells, the domain has {domain.size}: make "
-            "it with History.of(domain, ...)"
-        )
+def _past(history: Tensor, cells: Tensor | None) -> Tensor:
+    """The history (V, P, N), of some cells or of all."""
+    return history if cells is None else history[:, :, cells]

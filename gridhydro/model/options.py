@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from gridhydro.columns.components import Components
 from gridhydro.inputs.history import History
@@ -14,7 +15,7 @@ from gridhydro.nets.correction import Correction
 from gridhydro.nets.options import PER_CELL, ParameterNetwork
 
 # the kinds of routing, by their names in the file
-_ROUTINGS = {"river": River, "unit_hydrograph": UnitHydrograph}
+_ROUTINGS: dict[str, type] = {"river": River, "unit_hydrograph": UnitHydrograph}
 # options of the network as earlier versions kept them, beside all others
 _UNGROUPED = ("hidden", "dropout", "log_attributes", "dynamic", "dynamic_dropout", "seed")
 
@@ -30,7 +31,9 @@ def to_json(
 ) -> dict:
     """All that makes a model beside its data; what is kept for the gradient and the backend belong
     to the machine and are not part of it."""
-    named = {name: asdict(routing) for name, kind in _ROUTINGS.items() if type(routing) is kind}
+    named = {}
+    if routing is not None:
+        named = {n: asdict(routing) for n, kind in _ROUTINGS.items() if type(routing) is kind}
     return {
         "column": column,
         "network": network.to_json(),
@@ -43,7 +46,7 @@ def to_json(
 
 
 def from_json(
-    kept: Mapping[str, object], history: History | None = None, *, lumped: bool = False
+    kept: Mapping[str, Any], history: History | None = None, *, lumped: bool = False
 ) -> dict:
     """Arguments of `make_model`, from options as they were kept.
 
@@ -73,16 +76,16 @@ def from_json(
     }
 
 
-def history_of(kept: Mapping[str, object]) -> dict | None:
+def history_of(kept: Mapping[str, Any]) -> dict | None:
     """What is told of the history of a network that reads one, see `History.again`."""
     return _now(kept)["network"]["history"]
 
 
-def _now(kept: Mapping[str, object], lumped: bool = False) -> Mapping[str, object]:
+def _now(kept: Mapping[str, Any], lumped: bool = False) -> Mapping[str, Any]:
     return kept if isinstance(kept["network"], Mapping) else _grouped(kept, lumped)
 
 
-def _grouped(kept: Mapping[str, object], lumped: bool) -> dict:
+def _grouped(kept: Mapping[str, Any], lumped: bool) -> dict:
     """Options of runs that earlier versions kept, in groups."""
     network = {n: kept[n] for n in _UNGROUPED if n in kept}
     network |= {"kind": kept["network"], "history": kept.get("history")}
@@ -90,7 +93,8 @@ def _grouped(kept: Mapping[str, object], lumped: bool) -> dict:
         network.pop("dynamic_dropout", None)
     if network["kind"] in PER_CELL:
         network.pop("dropout", None)
-    routing, of = None, kept.get("unit_hydrograph")
+    routing: dict[str, Any] | None = None
+    of = kept.get("unit_hydrograph")
     if of is not None:
         routing = {"unit_hydrograph": {"of": of}}
     elif "river" in kept and not lumped:

@@ -101,10 +101,11 @@ def flow_length(domain: Domain) -> np.ndarray:
         return np.zeros(domain.size)
     downstream = domain.network.downstream
     target = np.where(downstream < 0, np.arange(domain.size), downstream)
-    x, y = domain.x[domain.col], domain.y[domain.row]
-    if domain.grid.geographic:
-        geod = domain.crs.get_geod() or pyproj.Geod(ellps="WGS84")
+    grid = domain.raster_grid
+    x, y = grid.x[domain.col], grid.y[domain.row]
+    if grid.geographic:
+        geod = grid.crs.get_geod() or pyproj.Geod(ellps="WGS84")
         _, _, length = geod.inv(x, y, x[target], y[target])
     else:
-        length = np.hypot(x[target] - x, y[target] - y) * domain.grid.metre
+        length = np.hypot(x[target] - x, y[target] - y) * grid.metre
     return np.where(downstream < 0, np.sqrt(domain.area), length)

@@ -11,13 +11,14 @@ import pandas as pd
 import torch
 import xarray as xr
 
+from gridhydro.base.arguments import required
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.history import History
 from gridhydro.io import export
 from gridhydro.model import run_folder, transfer
+from gridhydro.model.base import CellModel
 from gridhydro.model.basin_groups import mean_parameters
 from gridhydro.model.kept_simulation import mark_of, simulate_record
-from gridhydro.model.model import Model
 from gridhydro.model.scored import Scored
 from gridhydro.model.state import Simulation, State
 from gridhydro.observations.averages import Averages
@@ -34,7 +35,7 @@ class Run(Scored):
     simulation, see `simulation`.
     """
 
-    model: Model
+    model: CellModel
     forcing: Forcing | None
     history: pd.DataFrame
     about: dict
@@ -44,10 +45,10 @@ class Run(Scored):
         return f"Run of {self.model!r}\n  {len(self.history)} epochs{last}"
 
     @classmethod
-    def of(cls, model: Model, forcing: xr.Dataset | Forcing) -> Run:
+    def of(cls, model: CellModel, forcing: xr.Dataset | Forcing) -> Run:
         """A model as it stands, not trained: with parameters that are given, say, to simulate."""
-        forcing = Forcing.read(forcing, model.domain, model, device=model.area.device)
-        return cls(model.eval(), forcing, pd.DataFrame(), model.options | {"gauges": []})
+        record = Forcing.read(forcing, model.domain, model, device=model.area.device)
+        return cls(model.eval(), record, pd.DataFrame(), model.options | {"gauges": []})
 
     @property
     def parameters(self) -> xr.Dataset:
@@ -133,7 +134,7 @@ class Run(Scored):
             record.times,
             [self.model.output(name) for name in outputs],
             {name: found.outputs[name].numpy() for name in outputs},
-            found.discharge.numpy(),
+            required("discharge", found.discharge).numpy(),
         )
 
     @property
@@ -214,9 +215,8 @@ class Run(Scored):
         `column` is needed for a column of your own, which is not among those known by name.
         """
         model, history, about = run_folder.read(Path(folder), column)
-        if forcing is not None:
-            forcing = Forcing.read(forcing, model.domain, model)
-        return cls(model, forcing, history, about)
+        record = None if forcing is None else Forcing.read(forcing, model.domain, model)
+        return cls(model, record, history, about)
 
 
 def load(folder: str | Path, forcing: xr.Dataset | Forcing | None = None, column=None) -> Run:

@@ -20,6 +20,7 @@ from gridhydro.io import export
 from gridhydro.io.csv_tables import write_discharge, write_table
 from gridhydro.model import options as model_options
 from gridhydro.model import run_figures
+from gridhydro.model.base import CellModel
 from gridhydro.model.lstm_model import make_model
 from gridhydro.observations.discharge import discharge_table
 from gridhydro.surrogate import Surrogate
@@ -28,7 +29,7 @@ from gridhydro.surrogate.folder import kept
 _PACKAGES = ("gridhydro", "torch", "numba", "numpy", "xarray", "pyflwdir")
 
 
-def write(folder: Path, model, about: dict) -> None:
+def write(folder: Path, model: CellModel, about: dict) -> None:
     """Weights, domain, attributes and settings: what `read` needs."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
@@ -47,7 +48,7 @@ def write(folder: Path, model, about: dict) -> None:
     replace(folder / "run.json", lambda p: p.write_text(text))
 
 
-def read(folder: Path, column=None) -> tuple[torch.nn.Module, pd.DataFrame, dict]:
+def read(folder: Path, column=None) -> tuple[CellModel, pd.DataFrame, dict]:
     """Model, history and settings of the training; FileNotFoundError where nothing is finished."""
     if not (folder / "run.json").exists():
         raise FileNotFoundError(

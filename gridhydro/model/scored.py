@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base.arguments import required
 from gridhydro.base.periods import as_texts as period_of
 from gridhydro.base.units import depth_of_flow
 from gridhydro.evaluation import metrics
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model import storage_scores
+from gridhydro.model.base import CellModel
 from gridhydro.model.kept_simulation import Kept
 from gridhydro.model.state import Simulation
 from gridhydro.observations import target_scores
@@ -30,6 +33,14 @@ class Scored:
 
     A class of it has `model`, `forcing`, `about`, `record`, `mark` and `simulate_anew`.
     """
+
+    if TYPE_CHECKING:  # fields of a run, properties of an ensemble
+
+        @property
+        def model(self) -> CellModel: ...
+
+        @property
+        def about(self) -> dict: ...
 
     kept: Kept = field(default_factory=Kept, init=False, repr=False, compare=False)
 
@@ -79,7 +90,8 @@ class Scored:
         record = self.record(forcing)
         found = self.simulation(forcing=None if forcing is None else record)
         index = pd.DatetimeIndex(record.times, name="time")
-        return pd.DataFrame(found.discharge.numpy(), index, list(self.model.domain.gauges.index))
+        values = required("discharge", found.discharge).numpy()
+        return pd.DataFrame(values, index, list(self.model.domain.gauges.index))
 
     @property
     def scores(self) -> pd.DataFrame | None:

@@ -61,7 +61,7 @@ def simulate(
         (R, N, M).
     final : state -> (N, M), to be handed in as `initial` of a run that goes on from here.
     """
-    column = column_named(column)
+    column, properties = column_named(column), properties or {}
     outputs, averaged, averages = _wanted(column, outputs, means)
     mean, weights = _over(components)
     stepping = Stepping.of(scheme)
@@ -78,7 +78,7 @@ def simulate(
     days, cells = weather.shape[1:]
     count = max((p.shape[-1] for p in parameters.values() if p.ndim > 1), default=1)
     daily = [f for f in column.parameters if parameters[f.name].ndim == 3]
-    _check_names("properties", column.properties, properties or {})
+    _check_names("properties", column.properties, properties)
     held = [(f, parameters[f.name]) for f in column.parameters if f not in daily]
     held += [(f, properties[f.name].detach()) for f in column.properties]
     static = [_lanes(f, value, (cells, count), weather) for f, value in held]

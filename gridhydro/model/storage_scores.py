@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base.arguments import required
 from gridhydro.base.periods import days
 from gridhydro.evaluation import metrics, plot_storage, plots
 from gridhydro.io import export
@@ -25,8 +26,9 @@ def anomalies(run, observations: StorageObservations, forcing=None) -> xr.Datase
     windows = observations.windows(record.times)
     given = None if forcing is None else record
     simulation = run.simulation((), windows.averages, given)
+    storage = required("storage", simulation.storage)
     pairs = {
-        "modelled": observations.anomalies(simulation.storage.double(), windows),
+        "modelled": observations.anomalies(storage.double(), windows),
         "observed": observations.observed(windows),
     }
     kept = windows.covered.numpy()
@@ -93,7 +95,8 @@ def within(pairs: xr.Dataset, period: tuple[str, str]) -> np.ndarray:
 
 def _days(pairs: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     """The first day of each solution, and the first after it."""
-    return tuple(pairs[n].values.astype("datetime64[D]") for n in ("time_start", "time_end"))
+    start, end = (pairs[n].values.astype("datetime64[D]") for n in ("time_start", "time_end"))
+    return start, end
 
 
 def write(folder: str | Path, pairs: xr.Dataset, tables: pd.DataFrame) -> None:

@@ -8,10 +8,13 @@ from gridhydro.inputs.attributes import attribute_values, without_gaps
 from gridhydro.inputs.basins import lumped_domain, with_pet
 from gridhydro.inputs.history import History, of_others
 from gridhydro.model import options
+from gridhydro.model.base import CellModel
 from gridhydro.model.lstm_model import make_model
 
 
-def carried_over(model, basins: xr.Dataset, pet: str, history: History | xr.Dataset | None):
+def carried_over(
+    model: CellModel, basins: xr.Dataset, pet: str, history: History | xr.Dataset | None
+) -> tuple[CellModel, xr.Dataset]:
     """The model with the same weights for other lumped basins, and the forcing it takes there.
 
     basins, history  see `gridhydro.Run.predict`; pet: method, or "given"
@@ -22,9 +25,9 @@ def carried_over(model, basins: xr.Dataset, pet: str, history: History | xr.Data
     means = dict(zip(network.names, network.inputs.typical().tolist(), strict=True))
     values = attribute_values(domain, basins, network.names)
     weather = with_pet(basins, model.column, pet)
-    past = None
-    if model.history is not None:
-        past = of_others(model.known, domain, weather, history)
+    past, known = None, model.known
+    if known is not None:
+        past = of_others(known, domain, weather, history)
     elif history is not None:
         raise ValueError("the network of this run reads no history: leave it out")
     arguments = options.from_json(model.options, past)

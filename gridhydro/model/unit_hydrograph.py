@@ -72,7 +72,8 @@ def convolve(
         before = runoff.new_zeros(DAYS - 1, *runoff.shape[1:])
     whole = torch.cat([before, runoff])
     days = runoff.shape[0]
-    routed = sum(whole[DAYS - 1 - k : DAYS - 1 - k + days] * fractions[k] for k in range(DAYS))
+    parts = (whole[DAYS - 1 - k : DAYS - 1 - k + days] * fractions[k] for k in range(DAYS))
+    routed = sum(parts, runoff.new_zeros(()))
     return routed, whole[days:]
 
 

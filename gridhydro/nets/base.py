@@ -15,13 +15,35 @@ MARGIN = 1e-6
 WEIGHT = "component_weight"
 
 
-class Attributes(torch.nn.Module):
+class Inputs(torch.nn.Module):
+    """What a network reads of each cell: (N, A), standardised when it is called."""
+
+    names: tuple[str, ...] = ()
+
+    def fit(self, values: torch.Tensor) -> None:
+        """Take the scales from these cells (N, A)."""
+
+    def typical(self) -> torch.Tensor:
+        """The values (A,), in their own units, that are 0 when standardised."""
+        raise NotImplementedError
+
+    def matrix(self, attributes: Mapping[str, object], dtype=torch.float32) -> torch.Tensor:
+        """One tensor (N, A) of these attributes, in their own units, checked."""
+        raise NotImplementedError
+
+
+class Attributes(Inputs):
     """Attributes of cells (N, F) in their own units, standardised by the cells they were fitted to.
 
-    log  names of the attributes taken as log(1 + x / median): shares and depths spread over orders
-         of magnitude. They must not be below zero.
+    log  names of the attributes taken as log(1 + x / median): fractions and depths spread over
+         orders of magnitude. They must not be below zero.
     Mean and standard deviation (F,) are kept with the weights.
     """
+
+    unit: torch.Tensor
+    mean: torch.Tensor
+    std: torch.Tensor
+    logarithmic: torch.Tensor
 
     def __init__(self, attributes: Mapping[str, object], log: Sequence[str] = ()):
         super().__init__()
@@ -84,6 +106,32 @@ class Attributes(torch.nn.Module):
         return torch.tensor(np.stack(columns, axis=1), dtype=dtype)
 
 
+class CellNetwork(torch.nn.Module):
+    """A network that a model has for its cells.
+
+    inputs         the attributes, standardised
+    daily          parameters that change by day
+    reads_weather  whether what it gives depends on the forcing of the days that are run
+    """
+
+    inputs: Inputs
+    daily: tuple[Field, ...] = ()
+    reads_weather = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The attributes."""
+        return self.inputs.names
+
+    @property
+    def learned(self) -> tuple[Field, ...]:
+        """The parameters that are not fixed."""
+        return ()
+
+    def fit_series(self, series: torch.Tensor) -> None:
+        """Take the scales of the daily series that it reads, if any, from a sample (F, T, N)."""
+
+
 class Ranges(torch.nn.Module):
     """Raw network output -> theta = low + (high - low) sigmoid(z), strictly inside the bounds.
 
@@ -94,7 +142,19 @@ class Ranges(torch.nn.Module):
     Raises ValueError naming the parameter whose bounds or constant are wrong.
     """
 
-    def __init__(self, fields, components=1, fixed=None, log=()):
+    low: torch.Tensor
+    span: torch.Tensor
+    logarithmic: torch.Tensor
+    lowest: torch.Tensor
+    highest: torch.Tensor
+
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        components: int = 1,
+        fixed: Mapping[str, float] | None = None,
+        log: Sequence[str] = (),
+    ):
         super().__init__()
         self.fields, self.components = tuple(fields), components
         self.fixed = {name: float(value) for name, value in (fixed or {}).items()}
@@ -136,7 +196,7 @@ def _ranges(fields: Sequence[Field], log: Sequence[str]) -> dict[str, np.ndarray
     """Per parameter, (P, 1): where the range starts, its width, and the extremes allowed."""
     logarithmic = np.array([[field.name in log] for field in fields], dtype=bool).reshape(-1, 1)
     low, high = (
-        np.array([[field.bounds[end]] for field in fields]).reshape(-1, 1) for end in (0, 1)
+        np.array([[field.range[end]] for field in fields]).reshape(-1, 1) for end in (0, 1)
     )
     low, high = (np.log(b, out=b.copy(), where=logarithmic) for b in (low, high))
     lowest, highest = low + MARGIN * (high - low), high - MARGIN * (high - low)
@@ -148,13 +208,11 @@ def _ranges(fields: Sequence[Field], log: Sequence[str]) -> dict[str, np.ndarray
 
 
 def _check(fields: Sequence[Field], fixed: Mapping[str, float], log: Sequence[str]) -> None:
-    bounds = {field.name: field.bounds for field in fields}
-    unknown = [name for name in (*fixed, *log) if name not in bounds]
+    known = [field.name for field in fields]
+    unknown = [name for name in (*fixed, *log) if name not in known]
     if unknown:
-        raise ValueError(f"no parameter is called {', '.join(unknown)}; there is {list(bounds)}")
-    for name, value in bounds.items():
-        if value is None:
-            raise ValueError(f"the parameter '{name}' has no bounds")
+        raise ValueError(f"no parameter is called {', '.join(unknown)}; there is {known}")
+    for name, value in ((field.name, field.range) for field in fields):
         if name in fixed and not value[0] <= fixed[name] <= value[1]:
             raise ValueError(f"'{name}' is fixed at {fixed[name]}, outside its bounds {value}")
         if name in log and value[0] <= 0:

@@ -18,6 +18,9 @@ class Box(torch.nn.Module):
     ValueError for lumped basins, which have no neighbours.
     """
 
+    index: Tensor
+    inside: Tensor
+
     def __init__(self, domain: Domain):
         super().__init__()
         if domain.lumped:

@@ -71,6 +71,8 @@ class PETCorrection(Correction):
     """
 
     forcing = "potential_evapotranspiration"
+    mean: Tensor
+    std: Tensor
 
     def __init__(
         self,
@@ -93,7 +95,7 @@ class PETCorrection(Correction):
         sizes = [len(self.series) + len(self.inputs.names), *filters, 1]
         layers = [torch.nn.Conv3d(*pair, 3) for pair in pairwise(sizes)]
         self.layers = torch.nn.ModuleList(layers)
-        for weight in self.layers[-1].parameters():
+        for weight in layers[-1].parameters():
             torch.nn.init.zeros_(weight)
         self.register_buffer("mean", torch.zeros(len(self.series), 1, 1))
         self.register_buffer("std", torch.ones(len(self.series), 1, 1))
@@ -122,10 +124,14 @@ class PETCorrection(Correction):
                 errors.append(self._days(series, land, first, end))
         return torch.cat(errors)
 
+    @property
+    def _convolutions(self) -> list[torch.nn.Conv3d]:
+        return [layer for layer in self.layers if isinstance(layer, torch.nn.Conv3d)]
+
     def _plan(self, days: int) -> tuple[list[int], int]:
         """The days where chunks begin and end, and how many at the end have their layers kept."""
         height, width = self.box.shape
-        sizes = [len(self.series), *(layer.out_channels for layer in self.layers)]
+        sizes = [len(self.series), *(layer.out_channels for layer in self._convolutions)]
         chunk = self.chunk or SLOW // (height * min(sizes[:-1])) + 1
         count = max(1, days // chunk)
         longest = -(-days // count)
@@ -138,11 +144,11 @@ class PETCorrection(Correction):
 
     def _land(self, attributes: Tensor) -> Tensor:
         """Attributes in the first layer, (3, 1, F, H, W): any day, but for the first, the last."""
-        first = self.layers[0]
+        first = self._convolutions[0]
         weight = first.weight[:, len(self.series) :]
         raster = self.box.spread(attributes)[None]
         before, same, after = (conv2d(raster, tap, padding=1) for tap in weight.unbind(2))
-        middle = before + same + after + first.bias[:, None, None]
+        middle = before + same + after + _bias(first)[:, None, None]
         return torch.stack([self._outside(middle), before, after])
 
     def _outside(self, raster: Tensor) -> Tensor:
@@ -158,7 +164,8 @@ class PETCorrection(Correction):
         # a layer needs a day more at both ends than it gives; beyond the series these are 0
         margin = (0, 0, 0, 0, int(begin == 0), int(stop == days))
         outside = self._outside(x.new_zeros(self.box.shape))
-        for number, layer in enumerate(self.layers):
+        layers = self._convolutions
+        for number, layer in enumerate(layers):
             x = pad(x, margin) if any(margin) else x
             if number == 0:
                 weight = layer.weight[:, : len(self.series)]
@@ -169,7 +176,7 @@ class PETCorrection(Correction):
                     x[:, :, -1] -= land[2]
             else:
                 x = conv3d(x, layer.weight, layer.bias, padding=(0, 1, 1))
-            if layer is not self.layers[-1]:
+            if layer is not layers[-1]:
                 x = (x if number == 0 else x.add_(outside)).relu_()
         # towards the ends of the series layers give days beyond the chunk
         ahead = 0 if begin else first
@@ -187,3 +194,9 @@ class PETCorrection(Correction):
                 f"the attributes are {tuple(attributes.shape)}, expected ({self.box.cells}, "
                 f"{len(self.inputs.names)}): {', '.join(self.inputs.names)} of every cell"
             )
+
+
+def _bias(layer: torch.nn.Conv3d) -> Tensor:
+    if layer.bias is None:
+        raise TypeError("the layers of a correction have a bias each")
+    return layer.bias

@@ -21,6 +21,8 @@ class EmbeddedNetwork(torch.nn.Module):
     generator: seed it.
     """
 
+    scales: Tensor
+
     def __init__(self, network: Embedded):
         super().__init__()
         self.network = network
@@ -31,8 +33,9 @@ class EmbeddedNetwork(torch.nn.Module):
     def weights(self) -> Tensor:
         """All weights in one vector, as the kernels take them: for inputs in their own units."""
         parts = []
-        for layer in self.layers:
-            matrix = layer.weight / self.scales if layer is self.layers[0] else layer.weight
+        linear = [layer for layer in self.layers if isinstance(layer, torch.nn.Linear)]
+        for layer in linear:
+            matrix = layer.weight / self.scales if layer is linear[0] else layer.weight
             parts += [matrix.flatten(), layer.bias]
         return torch.cat(parts)
 

@@ -10,7 +10,7 @@ import torch
 
 from gridhydro.columns.column import Field
 from gridhydro.columns.components import Components
-from gridhydro.nets.base import Ranges
+from gridhydro.nets.base import Inputs, Ranges
 from gridhydro.nets.mlp import Parameterization
 
 # fraction of the range at both ends where the sigmoid is too flat for a start
@@ -69,10 +69,8 @@ class FreeParameters(Parameterization):
         return self.named(self.raw[attributes[:, 0].long()])
 
 
-class CellNumbers(torch.nn.Module):
+class CellNumbers(Inputs):
     """In the place of `Attributes`: no attributes, but the numbers of the cells, (N, 1)."""
-
-    names: tuple[str, ...] = ()
 
     def __init__(self, cells: int):
         super().__init__()
@@ -107,7 +105,7 @@ def _fraction(field: Field, values, cells: int, logarithmic: bool) -> torch.Tens
             f"the default of '{field.name}' is {values[wrong[0]]} at cell {wrong[0]}, {wrong.size} "
             f"of {cells} cells in all: fill it"
         )
-    outside = np.flatnonzero((values < field.bounds[0]) | (values > field.bounds[1]))
+    outside = np.flatnonzero((values < field.range[0]) | (values > field.range[1]))
     if outside.size:
         warnings.warn(
             f"the default of '{field.name}' is {values[outside[0]]:g} {field.unit} at cell "
@@ -116,6 +114,6 @@ def _fraction(field: Field, values, cells: int, logarithmic: bool) -> torch.Tens
             stacklevel=3,
         )
     scale = np.log if logarithmic else np.asarray
-    low, high = scale(field.bounds[0]), scale(field.bounds[1])
-    fraction = (scale(np.clip(values, *field.bounds)) - low) / (high - low)
+    low, high = scale(field.range[0]), scale(field.range[1])
+    fraction = (scale(np.clip(values, *field.range)) - low) / (high - low)
     return torch.from_numpy(np.clip(fraction, FLAT, 1 - FLAT)).float()

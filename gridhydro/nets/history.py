@@ -36,7 +36,8 @@ class HistoryTrunk(Trunk):
     def _standardised(self, history):
         return super()._standardised(history).nan_to_num(nan=0.0)
 
-    def forward(self, attributes, history):
+    def last(self, attributes: torch.Tensor, history: torch.Tensor) -> torch.Tensor:
+        """Attributes (N, A) and past series (F, P, N) -> (N, H)."""
         place = self.from_attributes(self.attributes(attributes))
         return self.dropout(self.advance(history, place)[0][-1])
 
@@ -78,10 +79,15 @@ class HistoryParameterization(Parameterization):
         outputs = self.rows * self.components
         self.head = layers(size, layers_behind, outputs, self.components, network.dropout)
 
+    # kept by the trunk, and not twice: the weights would be saved twice
     @property
-    def inputs(self) -> Attributes:
+    def inputs(self) -> Attributes:  # type: ignore[override]
         """The attributes, standardised."""
         return self.trunk.attributes
+
+    def fit_series(self, series: torch.Tensor) -> None:
+        """Take the scales of the past series (F, P, N)."""
+        self.trunk.fit(series)
 
     def forward(self, attributes, history=None, before=None) -> dict[str, torch.Tensor]:
         """Attributes (N, A) and the past of the same cells (F, P, N) -> name: (N, M)."""
@@ -91,5 +97,5 @@ class HistoryParameterization(Parameterization):
         if not torch.is_grad_enabled():  # with a gradient all steps are held anyway
             cells = max(1, _CELL_STEPS // history.shape[1])
         parts = zip(attributes.split(cells), history.split(cells, dim=2), strict=True)
-        raw = torch.cat([self.head(self.trunk(place, past)) for place, past in parts])
+        raw = torch.cat([self.head(self.trunk.last(place, past)) for place, past in parts])
         return self.named(raw.unflatten(-1, (-1, self.components)))

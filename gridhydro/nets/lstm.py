@@ -22,6 +22,10 @@ class Trunk(torch.nn.Module):
     mm d-1, most of them zero and a few very large, go in as log10(sqrt(x) + 0.1).
     """
 
+    rates: torch.Tensor
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(self, attributes, forcings, hidden, dropout=0.0, log_attributes=()):
         super().__init__()
         self.attributes = Attributes(attributes, log_attributes)
@@ -34,7 +38,7 @@ class Trunk(torch.nn.Module):
         self.lstm = torch.nn.LSTM(hidden, hidden)
         self.dropout = torch.nn.Dropout(fraction("dropout", dropout))
         with torch.no_grad():  # remember at first: floods are far from their rain
-            self.lstm.bias_hh_l0[hidden : 2 * hidden] = 3.0
+            self.lstm.get_parameter("bias_hh_l0")[hidden : 2 * hidden] = 3.0
 
     def fit(self, forcing: torch.Tensor) -> None:
         """Take mean and standard deviation of every forcing from a sample (F, T, N)."""
@@ -80,6 +84,7 @@ class SequenceParameterization(Parameterization):
     """
 
     reads_weather = True
+    trunk: Trunk
 
     def __init__(
         self,
@@ -103,8 +108,8 @@ class SequenceParameterization(Parameterization):
         if unknown:
             raise ValueError(f"'{unknown[0]}' is no learned parameter; these are {known}")
         self.daily = tuple(field for field in self.learned if field.name in dynamic)
-        self.layers = self.last_day = None
-        if static:
+        self.steady_by_attributes = bool(static)
+        if self.steady_by_attributes:
             self.layers = layers(
                 len(self.names), static, self.rows * self.components, self.components,
                 network.dropout,
@@ -114,12 +119,17 @@ class SequenceParameterization(Parameterization):
             self.last_day = last_layer(hidden, steady, self.components)
         # departures from a static value begin with none
         daily = len(self.daily) * self.components
-        self.daily_head = last_layer(hidden, daily, 1 if self.layers else self.components)
+        self.daily_head = last_layer(hidden, daily, 1 if static else self.components)
 
+    # kept by the trunk, and not twice: the weights would be saved twice
     @property
-    def inputs(self) -> Attributes:
+    def inputs(self) -> Attributes:  # type: ignore[override]
         """The attributes, standardised."""
         return self.trunk.attributes
+
+    def fit_series(self, series: torch.Tensor) -> None:
+        """Take the scales of the forcing from a sample (F, T, N)."""
+        self.trunk.fit(series)
 
     def forward(self, attributes, forcing=None, before=None) -> dict[str, torch.Tensor]:
         """Attributes (N, A) and forcing (F, T, N) -> name: (N, M), daily ones (W + T, N, M).
@@ -130,13 +140,13 @@ class SequenceParameterization(Parameterization):
             raise ValueError("this network reads parameters off the weather: give the forcing")
         hidden = self.trunk(attributes, forcing, before)
         change = self.daily_head(hidden).unflatten(-1, (-1, self.components))
-        if self.layers is None:
-            raw = self.last_day(hidden[-1]).unflatten(-1, (-1, self.components))
-            daily = self._partly(change, change[-1:])
-        else:
+        if self.steady_by_attributes:
             raw = self.layers(self.inputs(attributes)).unflatten(-1, (-1, self.components))
             steady, raw = raw[:, : len(self.daily)], raw[:, len(self.daily) :]
             daily = steady + self._partly(change, torch.zeros_like(change[-1:]))
+        else:
+            raw = self.last_day(hidden[-1]).unflatten(-1, (-1, self.components))
+            daily = self._partly(change, change[-1:])
         return self.named(raw) | (self.ranges(daily, self.daily) if self.daily else {})
 
     def _partly(self, change, steady):

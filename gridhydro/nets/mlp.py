@@ -10,11 +10,11 @@ import torch
 from gridhydro.base.arguments import fraction
 from gridhydro.columns.column import Field
 from gridhydro.columns.components import Components
-from gridhydro.nets.base import WEIGHT, Attributes, Ranges, last_layer
+from gridhydro.nets.base import WEIGHT, Attributes, CellNetwork, Ranges, last_layer
 from gridhydro.nets.options import ParameterNetwork
 
 
-class Parameterization(torch.nn.Module):
+class Parameterization(CellNetwork):
     """Standardised attributes -> hidden layers -> theta = low + (high - low) sigmoid(z).
 
     attributes   mapping name -> (N,) values of the cells (a dict, a DataFrame, a Dataset)
@@ -30,8 +30,9 @@ class Parameterization(torch.nn.Module):
     that is not finite, or the parameter whose bounds or constant are wrong.
     """
 
-    daily: tuple[Field, ...] = ()  # attributes do not change by day
-    reads_weather = False  # whether parameters depend on the forcing of the days that are run
+    ranges: Ranges
+    layers: torch.nn.Sequential
+    weighted: bool
 
     def __init__(
         self,
@@ -54,18 +55,12 @@ class Parameterization(torch.nn.Module):
         )
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The attributes."""
-        return self.inputs.names
-
-    @property
     def fields(self) -> tuple[Field, ...]:
         """All parameters."""
         return self.ranges.fields
 
     @property
     def learned(self) -> tuple[Field, ...]:
-        """The parameters that are not fixed."""
         return self.ranges.learned
 
     @property

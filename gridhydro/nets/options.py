@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from typing import Protocol
 
 import numpy as np
+import torch
 
 from gridhydro.base.arguments import fraction, names, one_of, whole
+from gridhydro.columns.column import Field
 
 KINDS = ("mlp", "lstm", "gz", "conv2d", "conv3d", "free", "none")
 # of these the parameters are values per cell, whatever its attributes
@@ -15,6 +19,26 @@ _SIZES = {
     "mlp": (256, 64, 16), "lstm": (64,), "gz": (64,), "conv2d": (64, 32, 16),
     "conv3d": (64, 32, 16),
 }  # fmt: skip
+
+
+class PastSeries(Protocol):
+    """A history as a network needs it; `gridhydro.History` is one."""
+
+    @property
+    def values(self) -> torch.Tensor:
+        """(F, P, N), NaN where nothing was observed."""
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The F series."""
+
+    @property
+    def about(self) -> dict:
+        """All but the values, for a JSON file."""
+
+    @property
+    def size(self) -> int:
+        """Number of cells N."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +71,7 @@ class ParameterNetwork:
     log_attributes: tuple[str, ...] = ()
     dynamic: tuple[str, ...] = ()
     dynamic_dropout: float = 0.0
-    history: object | None = field(default=None, compare=False)
+    history: PastSeries | None = field(default=None, compare=False)
     seed: int = 0
 
     def __post_init__(self):
@@ -96,7 +120,7 @@ class ParameterNetwork:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Sizes of the hidden layers, the LSTM's first."""
-        return _SIZES.get(self.kind, ()) if self.hidden is None else self.hidden
+        return _SIZES.get(self.kind, ()) if self.hidden is None else _listed(self.hidden)
 
     def to_json(self) -> dict:
         """All of it for a JSON file, of a history what `History.about` tells."""
@@ -110,9 +134,16 @@ class ParameterNetwork:
             object.__setattr__(self, name, value)
 
     def _hidden(self) -> tuple[int, ...] | None:
-        if self.per_cell and self.hidden is not None and np.size(self.hidden):
-            raise ValueError(f"network='{self.kind}' has no hidden layers: leave hidden out")
-        if self.per_cell or self.hidden is None:
+        if self.hidden is None:
             return None
-        hidden = self.hidden if np.ndim(self.hidden) else (self.hidden,)
-        return tuple(whole("hidden", size, 1) for size in hidden)
+        sizes = _listed(self.hidden)
+        if self.per_cell:
+            if sizes:
+                raise ValueError(f"network='{self.kind}' has no hidden layers: leave hidden out")
+            return None
+        return tuple(whole("hidden", size, 1) for size in sizes)
+
+
+def _listed(hidden: int | Sequence[int]) -> tuple[int, ...]:
+    """Sizes of layers, of one layer as well."""
+    return tuple(hidden) if isinstance(hidden, Sequence | np.ndarray) else (hidden,)

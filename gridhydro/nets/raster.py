@@ -88,10 +88,13 @@ class RasterParameterization(Parameterization):
 class Partial(torch.nn.Conv2d):
     """A 3 x 3 convolution over the cells inside only, as strong at the border as within."""
 
+    bias: torch.nn.Parameter  # of a Conv2d by itself it may be None
+
     def __init__(self, channels: int, filters: int):
         super().__init__(channels, filters, 3, padding=1)
 
-    def forward(self, raster: Tensor, inside: Tensor) -> Tensor:
+    # beside the raster it takes where there are cells, which a Conv2d does not
+    def forward(self, raster: Tensor, inside: Tensor) -> Tensor:  # type: ignore[override]
         """(B, C, H, W) and (H, W) bool -> (B, F, H, W); what it gives outside has no meaning."""
         mask = inside.to(raster)
         ones = torch.ones(1, 1, 3, 3, dtype=raster.dtype, device=raster.device)

@@ -50,7 +50,7 @@ def make_amazon(data: str | Path, seed: int = 0, years: tuple[int, int] = YEARS)
     times, series = weather(domain, means, years, sky)
     reference = reference_evapotranspiration(series)
     attributes = land.attributes(_climate_means(domain, times, series, reference))
-    told = {name: domain.pack(raster) for name, raster in attributes.items()}
+    told = {str(name): domain.pack(raster) for name, raster in attributes.items()}
     return SyntheticAmazon(
         domain, file, times, series, attributes,
         parameters=parameters(domain, told, hidden),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -98,7 +99,7 @@ def _truth(world: SyntheticAmazon) -> xr.Dataset:
 def _write_days(world: SyntheticAmazon, series: dict[str, np.ndarray], path: Path) -> None:
     """One variable after the other, as rasters take more than twice the memory of cells."""
     error = ("", "mm d-1", "what Penman-Monteith lacks of the true potential evapotranspiration")
-    mode = "w"
+    mode: Literal["w", "a"] = "w"
     for name, values in series.items():
         standard_name, units, long_name = VARIABLES.get(name, error)
         attrs = {"units": units, "long_name": long_name}
@@ -109,7 +110,7 @@ def _write_days(world: SyntheticAmazon, series: dict[str, np.ndarray], path: Pat
         mode = "a"
 
 
-def _write(dataset: xr.Dataset, path: Path, mode: str = "w", **more) -> None:
+def _write(dataset: xr.Dataset, path: Path, mode: Literal["w", "a"] = "w", **more) -> None:
     packed = {"zlib": True, "complevel": 1, "shuffle": True, **more}
     encoding = {}
     for name, raster in dataset.items():

@@ -117,7 +117,7 @@ def as_file(domain: Domain, window: xr.Dataset, fields: dict[str, np.ndarray]) -
 
     As in HydroPy, the mouth drains into a cell of the sea, here the one east of it.
     """
-    whole = domain.grid.cell_area()
+    whole = domain.raster_grid.cell_area()
     rows, cols = np.indices(domain.shape)
     below = domain.network.downstream
     rows[domain.row, domain.col] = np.where(below < 0, domain.row, domain.row[below])

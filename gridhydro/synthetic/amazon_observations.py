@@ -59,13 +59,13 @@ def observations(world: SyntheticAmazon, seed: int = 0) -> tuple[pd.DataFrame, x
     )  # fmt: skip
     demand = reference_evapotranspiration(world.weather) + world.pet_error
     values = forcing(world, land, demand).values[: len(truth.forcings)]
-    dates = (world.grace[name].to_numpy("datetime64[D]") for name in ("time_start", "time_end"))
+    start, end = (world.grace[n].to_numpy("datetime64[D]") for n in ("time_start", "time_end"))
     tiles = Tiles.of(world.domain)
     nothing = np.zeros((len(world.grace), tiles.size))
-    whole = tuple(f"{day:%Y-%m-%d}" for day in (world.times[0], world.times[-1]))
-    windows = StorageObservations(tiles, *dates, nothing, whole).windows(world.times)
-    start = truth.near_equilibrium(values[:, :SPINUP].contiguous())
-    run = truth(values, start, averages=windows.averages)
+    whole = f"{world.times[0]:%Y-%m-%d}", f"{world.times[-1]:%Y-%m-%d}"
+    windows = StorageObservations(tiles, start, end, nothing, whole).windows(world.times)
+    stores = truth.near_equilibrium(values[:, :SPINUP].contiguous())
+    run = truth(values, stores, averages=windows.averages)
     storage = (windows.matrix @ run.storage.double()).numpy()
     names = list(world.domain.gauges.index)
     index = pd.DatetimeIndex(world.times, name="time")

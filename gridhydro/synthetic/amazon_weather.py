@@ -87,7 +87,10 @@ def reference_evapotranspiration(series: dict[str, np.ndarray]) -> np.ndarray:
 def _spells(domain: Domain, days: int, rng) -> np.ndarray:
     """A field of unit variance: slow and wide, of some days and regional, of a day and local."""
     scales = ((0.94, (4, 5), 0.35), (0.6, (11, 13), 0.66), (0.0, (28, 34), 0.66))
-    return sum(part * _field(domain, days, rng, memory, knots) for memory, knots, part in scales)
+    first, *others = (
+        part * _field(domain, days, rng, memory, knots) for memory, knots, part in scales
+    )
+    return sum(others, first)
 
 
 def _field(domain: Domain, days: int, rng, memory: float, knots=(8, 10)) -> np.ndarray:

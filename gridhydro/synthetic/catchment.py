@@ -102,7 +102,8 @@ def _attributes(elevation, climate, rng) -> xr.Dataset:
 
 
 def _forcing(climate, years: int, rng) -> xr.Dataset:
-    time, rain, temperature, demand = daily_weather(*climate, years, rng)
+    mean_rain, mean_temperature = climate
+    time, rain, temperature, demand = daily_weather(mean_rain, mean_temperature, years, rng)
     rasters = {
         "precipitation": (rain, "mm d-1", "precipitation"),
         "temperature": (temperature, "degC", "air temperature at 2 m"),

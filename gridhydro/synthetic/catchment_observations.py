@@ -38,7 +38,7 @@ def true_discharge(domain: Domain, world: SyntheticCatchment) -> pd.DataFrame:
         f.name: torch.as_tensor(domain.pack(world.truth[f.name]), dtype=torch.float32)
         for f in column.parameters
     }
-    runoff = simulate(column, forcing.values, truth)[0][column.runoff]
+    runoff = simulate(column, forcing.values, truth, outputs=("runoff",))[0]["runoff"]
     lag = torch.as_tensor(domain.pack(world.truth["river_lag"]), dtype=torch.float32)
     volume = runoff * torch.as_tensor(domain.area / 1000, dtype=torch.float32)
     outflow, _ = route(

@@ -75,12 +75,12 @@ def demo(
 def _recovery(run: Run, world: SyntheticCatchment, out: Path) -> pd.DataFrame:
     """Correlations of learned with true maps; writes recovery.csv and a figure of pairs."""
     domain, learned = run.model.domain, run.parameters
-    truth = {name: domain.pack(world.truth[name]) for name in world.truth if name in learned}
+    truth = {str(n): domain.pack(world.truth[n]) for n in world.truth if n in learned}
     lag = domain.pack(world.truth["river_lag"])
     truth[VELOCITY.name] = flow_length(domain) / lag / SECONDS / RIVER.reservoirs
     rows, maps, shown = [], {}, []
     for field in run.model.fields:
-        if field.name in run.model.network.fixed:
+        if field not in run.model.network.learned:
             continue
         values = domain.pack(learned[field.name])
         rows.append(_compare(field, values, truth[field.name]))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gridhydro.base.arguments import whole
+from gridhydro.base.arguments import required, whole
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.state import Simulation
 
@@ -18,7 +18,7 @@ class Batches:
     """Minibatches of lumped basins x windows of days, each behind a warm-up of its own.
 
     basins, days  size of a minibatch; warmup: days before each window that only fill the stores
-    An epoch has as many of them as it takes to see the training data once (on average).
+    An epoch has as many of them as it takes to go over the training data once (on average).
     """
 
     basins: int = 100
@@ -63,7 +63,8 @@ class Batch:
 
     def gauged(self, run: Simulation) -> Tensor:
         """Discharge of a run at the observed gauges, (L, G) m3 s-1."""
-        return run.discharge if self.cells is not None else run.discharge[:, self.gauges]
+        discharge = required("discharge", run.discharge)
+        return discharge if self.cells is not None else discharge[:, self.gauges]
 
     def day(self, step: int, cell: int) -> int:
         """The day of the record of a step since the beginning of `before`."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import torch
 
+from gridhydro.base.arguments import required
 from gridhydro.base.periods import as_texts as period_of
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.forcing import method_of as forcing_method
-from gridhydro.model.model import Model
+from gridhydro.model.base import CellModel
 from gridhydro.model.state import State
 from gridhydro.observations.discharge import observations, refuse_empty
 from gridhydro.observations.storage_target import StorageTarget
@@ -35,7 +36,7 @@ class TrainingData:
     pet        method of the potential evapotranspiration, where the forcing says it
     """
 
-    model: Model
+    model: CellModel
     forcing: Forcing
     period: tuple[str, str]
     days: slice
@@ -58,7 +59,8 @@ class TrainingData:
     def epoch(self, number: int, seed: int) -> Iterable[Batch]:
         """The minibatches of an epoch, which the seed decides."""
         seed = seed * 1_000_003 + number
-        return minibatches(self.batches, self.forcing, self.window, self.days, self.places, seed)
+        batches = required("minibatches", self.batches)
+        return minibatches(batches, self.forcing, self.window, self.days, self.places, seed)
 
     def window(self, starts, length: int, cells) -> list[torch.Tensor]:
         """Observations (length, B) of discharge and of each target, from each cell's start on."""
@@ -125,7 +127,7 @@ class TrainingData:
 
 
 def read_data(
-    model: Model, forcing, discharge, targets, period, spinup: SpinUp, batches, session: Session
+    model: CellModel, forcing, discharge, targets, period, spinup: SpinUp, batches, session: Session
 ) -> TrainingData:
     """The data of a training as people give them, packed and checked; moves the model to its
     device. ValueError for what does not fit together; the arguments are those of `train`."""
@@ -143,7 +145,7 @@ def read_data(
             raise ValueError(
                 "there is no discharge whose gauges could be split: give period=(first, last)"
             )
-        names = []
+        names: list[str] = []
     else:
         names = training_gauges(model, split)
     places, observed = places_of(model, names), None
@@ -165,7 +167,7 @@ def read_data(
     )  # fmt: skip
 
 
-def refuse_batches(batches: Batches | None, spinup: SpinUp, model: Model) -> None:
+def refuse_batches(batches: Batches | None, spinup: SpinUp, model: CellModel) -> None:
     """ValueError where minibatches do not go with the domain or the spin-up."""
     if batches is None:
         return
@@ -211,7 +213,7 @@ def method_of(forcing) -> str | None:
     return forcing.method if isinstance(forcing, Forcing) else forcing_method(forcing)
 
 
-def training_gauges(model: Model, split: Split | None) -> list[str]:
+def training_gauges(model: CellModel, split: Split | None) -> list[str]:
     """Names of the gauges to train on, in the domain's order; ValueError for one not there."""
     known = list(model.domain.gauges.index)
     if split is None:
@@ -224,7 +226,7 @@ def training_gauges(model: Model, split: Split | None) -> list[str]:
     return [gauge for gauge in known if gauge in chosen]
 
 
-def places_of(model: Model, names: Sequence[str]) -> torch.Tensor:
+def places_of(model: CellModel, names: Sequence[str]) -> torch.Tensor:
     """Which of the domain's gauges these are, (g,); of lumped basins the cells as well."""
     known = list(model.domain.gauges.index)
     return torch.tensor([known.index(n) for n in names], device=model.area.device).long()

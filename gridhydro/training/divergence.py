@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from gridhydro.model.model import Model
+from gridhydro.model.base import CellModel
 from gridhydro.model.simulate import simulate
 from gridhydro.training.batches import Batch
 
@@ -18,7 +18,7 @@ class NotFinite(ArithmeticError):
 
 
 @torch.no_grad()
-def report(model: Model, batch: Batch, times, epoch: int, folder: Path) -> str:
+def report(model: CellModel, batch: Batch, times, epoch: int, folder: Path) -> str:
     """Say where NaN or infinity first appears in a batch, and save the case.
 
     Writes `not-finite.safetensors` (weights, the cell's parameters and its forcing up to that
@@ -47,7 +47,7 @@ def report(model: Model, batch: Batch, times, epoch: int, folder: Path) -> str:
 
 
 @torch.no_grad()
-def first(model: Model, batch: Batch, times) -> dict | None:
+def first(model: CellModel, batch: Batch, times) -> dict | None:
     """The first weight, parameter, flux or store that is not finite; None if all are."""
     for name, weights in model.network.named_parameters():
         if not torch.isfinite(weights).all():
@@ -62,7 +62,7 @@ def first(model: Model, batch: Batch, times) -> dict | None:
     return _first_in_column(model, batch, times, parameters)
 
 
-def _place(model: Model, batch: Batch, place: int) -> dict:
+def _place(model: CellModel, batch: Batch, place: int) -> dict:
     cell = place if batch.cells is None else int(batch.cells[place])
     return {"cell": cell, "place": place, "step": 0, "name": model.domain.name_cell(cell)}
 

@@ -81,7 +81,8 @@ class Loop:
 
         None for a window in which nothing varies; NotFinite where the numbers are no longer.
         """
-        model, parts = self.data.model, {}
+        model = self.data.model
+        parts: dict[str, torch.Tensor] = {}
         self.weights.zero_grad()
         try:
             run = batch.simulate(model, self.data.state(batch), self.objective)

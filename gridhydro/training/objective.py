@@ -8,6 +8,7 @@ from functools import partial
 
 from torch import Tensor
 
+from gridhydro.base.arguments import required
 from gridhydro.evaluation.losses import NothingObserved, name_of, nse_loss
 from gridhydro.evaluation.losses import loss as loss_named
 from gridhydro.model.state import Simulation
@@ -36,11 +37,11 @@ class Objective:
 
     def __call__(self, run: Simulation, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The value to make small, and its parts by name."""
-        parts = {}
+        parts: dict[str, Tensor] = {}
         if "discharge" in self.weights:
             simulated = batch.gauged(run) * self.to_depth[batch.gauges]
             self._add(parts, "discharge", batch, self._scored(batch), simulated, batch.observed)
-        if "storage" in self.weights:
+        if self.storage is not None and "storage" in self.weights:
             parts["storage"] = nse_loss(self.storage.simulated(run), self.storage.observed)
         for target, score, observed in zip(self.targets, self.scores, batch.targets, strict=True):
             columns = batch.cells  # of lumped basins, of which a target has every one
@@ -52,7 +53,8 @@ class Objective:
         if not parts:
             raise NothingObserved("nothing is observed in these days")
         total = sum(self.weights[name] for name in parts)
-        return sum(self.weights[name] / total * part for name, part in parts.items()), parts
+        first, *others = (self.weights[name] / total * part for name, part in parts.items())
+        return sum(others, first), parts
 
     def _add(self, parts, name, batch, score, simulated, observed) -> None:
         """One part of the loss; a minibatch in which there is nothing of it goes without."""
@@ -79,9 +81,9 @@ class Objective:
     @property
     def about(self) -> dict:
         """What there is to keep of it with a run."""
-        targets, storage = [one.target.about() for one in self.targets], self.storage
-        if storage is not None:
-            storage = storage.about | {"weight": self.weights.get("storage", 0.0)}
+        targets, storage = [one.target.about() for one in self.targets], None
+        if self.storage is not None:
+            storage = self.storage.about | {"weight": self.weights.get("storage", 0.0)}
         return {"storage": storage, "targets": targets, "fitted": list(self.weights)}
 
 
@@ -99,7 +101,8 @@ class ComparedStorage:
 
     def simulated(self, run: Simulation) -> Tensor:
         """Anomalies (S, K) mm of a run that has these `averages`, with gradients."""
-        return self.observations.anomalies(run.storage, self.windows)
+        storage = required("storage", run.storage)
+        return self.observations.anomalies(storage, self.windows)
 
     @property
     def about(self) -> dict:

@@ -15,7 +15,10 @@ from gridhydro.base.periods import as_texts as period_of
 
 STARTS = ("empty", "equilibrium")
 # by name: the optimizer, and the learning rate that suits its steps
-OPTIMIZERS = {"adam": (torch.optim.Adam, 0.005), "adadelta": (torch.optim.Adadelta, 1.0)}
+OPTIMIZERS: dict[str, tuple[Callable[..., torch.optim.Optimizer], float]] = {
+    "adam": (torch.optim.Adam, 0.005),
+    "adadelta": (torch.optim.Adadelta, 1.0),
+}
 
 Options = TypeVar("Options")
 
@@ -115,6 +118,11 @@ class Checkpoints:
         one_of("resume", self.resume, (True, False))
         _set(self, "every", number("checkpoints: every", self.every, 0))
 
+    @property
+    def state(self) -> Path:
+        """The folder in which the state lies."""
+        return Path(self.folder) / "checkpoint"
+
 
 @dataclass(frozen=True)
 class Session:
@@ -155,7 +163,8 @@ class Session:
 
 def as_options(kind: type[Options], given) -> Options:
     """Options of a kind as they are, or from the short form: the value of their first field."""
-    return given if isinstance(given, kind) else kind(given)
+    make: Callable[..., Options] = kind
+    return given if isinstance(given, kind) else make(given)
 
 
 def device_named(name) -> torch.device:

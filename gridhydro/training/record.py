@@ -45,12 +45,10 @@ class Record:
         self.checkpoints, self.about = checkpoints, about
         self.model, self.optimizer = model, optimizer
         self.history: list[dict] = []
-        self.folder = None
         if checkpoints is not None:
-            self.folder = checkpoints.folder / "checkpoint"
-            files.writable(self.folder)
+            files.writable(checkpoints.state)
             if checkpoints.resume:
-                _, self.history = checkpoint.read(self.folder, model, optimizer, about)
+                _, self.history = checkpoint.read(checkpoints.state, model, optimizer, about)
         self.resumed = bool(self.history)
         self.saved = time.monotonic()
         done, epochs = len(self.history), about["epochs"]
@@ -72,12 +70,13 @@ class Record:
 
     def _keep(self, last: bool) -> None:
         """Write a checkpoint, if one is due."""
-        if self.folder is None:
+        if self.checkpoints is None:
             return
         if last or time.monotonic() - self.saved > self.checkpoints.every:
             checkpoint.write(
-                self.folder, len(self.history), self.model, self.optimizer, self.history, self.about
-            )
+                self.checkpoints.state, len(self.history), self.model, self.optimizer,
+                self.history, self.about,
+            )  # fmt: skip
             self.saved = time.monotonic()
 
     @property

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from dataclasses import replace as replace_fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -63,13 +64,14 @@ class Split:
         return json.loads(json.dumps(asdict(self)))
 
     @classmethod
-    def from_json(cls, content: Mapping) -> Split:
+    def from_json(cls, content: Mapping[str, Any]) -> Split:
         """The split of `to_json`; ValueError for keys that are missing or not known."""
         names = {field.name for field in fields(cls)}
         if set(content) != names:
             differ = sorted(names ^ set(content))
             raise ValueError(f"a split has {', '.join(sorted(names))}; check {', '.join(differ)}")
-        return cls(**{k: v if k == "name" else tuple(v) for k, v in content.items()})
+        found: dict[str, Any] = {k: v if k == "name" else tuple(v) for k, v in content.items()}
+        return cls(**found)
 
 
 def temporal(gauges: Sequence, train: Period, test: Period) -> Split:
@@ -101,7 +103,7 @@ def hold_out(
 
 
 def pub(gauges: Sequence, period: Period, folds: int = 10, seed: int = 0) -> list[Split]:
-    """Prediction in ungauged basins: every gauge is tested once, by a model that never saw it.
+    """Prediction in ungauged basins: every gauge is tested once, by a model not trained on it.
 
     `folds` random parts of the gauges, sizes differing by at most one, all in one period.
     """
@@ -111,7 +113,7 @@ def pub(gauges: Sequence, period: Period, folds: int = 10, seed: int = 0) -> lis
 def spatiotemporal(
     gauges: Sequence, train: Period, test: Period, folds: int = 10, seed: int = 0
 ) -> list[Split]:
-    """Unseen gauges in an unseen period: the folds of `pub`, and periods that do not overlap."""
+    """Other gauges in another period: the folds of `pub`, and periods that do not overlap."""
     train = periods.days(train, "train period", by_day=True)
     test = periods.days(test, "test period", by_day=True)
     if periods.overlap(train, test):
@@ -215,7 +217,7 @@ def _bands(gauges: tuple[str, ...], longitude, groups: int | None) -> dict[str, 
     return {str(g): f"band_{i + 1:0{width}d}" for i, band in enumerate(bands) for g in band}
 
 
-def _by_gauge(gauges: tuple[str, ...], values) -> dict[str, object]:
+def _by_gauge(gauges: tuple[str, ...], values) -> dict[str, Any]:
     """Values by gauge, from a mapping (or a Series), or from a sequence in the same order."""
     if isinstance(values, (Mapping, pd.Series)):
         known = {str(gauge): value for gauge, value in values.items()}
@@ -237,9 +239,9 @@ def _distinct(gauges: Iterable, what: str = "the list") -> tuple[str, ...]:
     gauges = tuple(map(str, gauges))
     if not gauges:
         raise ValueError(f"{what} has no gauges")
-    seen = pd.Index(gauges)
-    if seen.has_duplicates:
-        raise ValueError(f"{what} has the gauge {seen[seen.duplicated()][0]} twice")
+    index = pd.Index(gauges)
+    if index.has_duplicates:
+        raise ValueError(f"{what} has the gauge {index[index.duplicated()][0]} twice")
     return gauges
 
 

@@ -10,7 +10,7 @@ import xarray as xr
 
 from gridhydro.base.arguments import whole
 from gridhydro.inputs.forcing import Forcing
-from gridhydro.model.model import Model
+from gridhydro.model.base import CellModel
 from gridhydro.model.run import Run
 from gridhydro.observations.storage_target import StorageTarget
 from gridhydro.observations.targets import Target
@@ -24,7 +24,7 @@ from gridhydro.training.splits import Split
 
 
 def train(
-    model: Model,
+    model: CellModel,
     forcing: xr.Dataset | Forcing,
     discharge: pd.DataFrame | xr.DataArray | None = None,
     *,
@@ -70,7 +70,7 @@ def train(
     objective = Objective(data, loss)
     data.fit_inputs()
     weights = optimizer.of(_learned(model, epochs))
-    folder = Path() if checkpoints is None else checkpoints.folder
+    folder = Path() if checkpoints is None else Path(checkpoints.folder)
     loop = Loop(data, objective, optimizer, weights, session, folder)
 
     about = settings(data, objective, optimizer, epochs, session.seed)
@@ -79,7 +79,7 @@ def train(
     return Run(model, data.forcing, record.table, about)
 
 
-def _learned(model: Model, epochs: int) -> list:
+def _learned(model: CellModel, epochs: int) -> list:
     """The weights to learn; ValueError where there are none, though epochs to learn in."""
     weights = [w for w in model.parameters() if w.requires_grad]
     if epochs and not weights:

@@ -1,4 +1,4 @@
-"""Scores of a later period, along the way of a training that does not see it."""
+"""Scores of a later period, along the way of a training that does not use it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gridhydro.base.arguments import required
 from gridhydro.evaluation import metrics
+from gridhydro.inputs.forcing import Forcing
 from gridhydro.observations.discharge import per_area, refuse_empty
 from gridhydro.training.data import TrainingData
 from gridhydro.training.objective import ComparedStorage
@@ -18,9 +20,9 @@ class Validation:
     """Scores of another period while training: medians of the NSE of gauges, and of tiles."""
 
     def __init__(self, data: TrainingData, period: tuple[str, str]):
-        self.data, observed, places = data, data.discharge, data.places
+        self.data, places = data, data.places
         scored = data.forcing.between(*period)
-        _refuse(data, scored)
+        observed = _observed(data, scored)
         begin = max(data.days.start - data.spinup.days, 0)
         self.days, self.start = slice(begin, scored.stop), scored.start - begin
         self.to_depth = per_area(data.model)
@@ -38,7 +40,7 @@ class Validation:
         model.eval()
         run = model(scored, state, before=before, averages=averages)
         model.train(was)
-        simulated = run.discharge[:, places] * self.to_depth[places]
+        simulated = required("discharge", run.discharge)[:, places] * self.to_depth[places]
         found = {"discharge": _median_nse(simulated, self.observed.to(simulated))}
         if self.storage is not None:
             found["storage"] = _median_nse(self.storage.simulated(run), self.storage.observed)
@@ -51,13 +53,13 @@ def _storage(data: TrainingData, scored: slice) -> ComparedStorage | None:
         return None
     times = data.forcing.times[scored]
     # anomalies of the validation refer to its own mean: the baseline may lie outside
-    baseline = tuple(f"{day:%Y-%m-%d}" for day in (times[0], times[-1]))
-    within = replace(data.storage.observations, baseline=baseline).within(*baseline)
+    first, last = (f"{day:%Y-%m-%d}" for day in (times[0], times[-1]))
+    within = replace(data.storage.observations, baseline=(first, last)).within(first, last)
     return ComparedStorage(within, times, data.model) if len(within.start) else None
 
 
-def _refuse(data: TrainingData, scored: slice) -> None:
-    """ValueError for days that cannot be scored along the way."""
+def _observed(data: TrainingData, scored: slice) -> Forcing:
+    """The observed discharge; ValueError for days that cannot be scored along the way."""
     times, days = data.forcing.times, data.days
     if data.discharge is None:
         raise ValueError("validation along the way is of discharge, of which there is none")
@@ -69,6 +71,7 @@ def _refuse(data: TrainingData, scored: slice) -> None:
     if data.model.domain.lumped and data.model.network.reads_weather:
         raise ValueError("validation along the way is not for networks that read the weather")
     refuse_empty([data.discharge], scored, data.places, data.gauges)
+    return data.discharge
 
 
 def _median_nse(simulated: Tensor, observed: Tensor) -> float:

@@ -12,11 +12,10 @@ import xarray as xr
 from gridhydro.base.arguments import one_of, whole
 from gridhydro.base.periods import as_texts as period_of
 from gridhydro.inputs.forcing import Forcing
-from gridhydro.model.model import Model
-from gridhydro.nets.free import FreeParameters
+from gridhydro.model.base import CellModel
 from gridhydro.observations.targets import Target
 from gridhydro.training.calibration.losses import LOSSES
-from gridhydro.training.calibration.objective import CellLosses, Observed, put
+from gridhydro.training.calibration.objective import CellLosses, Observed, free, put
 from gridhydro.training.calibration.record import Record
 from gridhydro.training.calibration.result import Calibration
 from gridhydro.training.calibration.sceua import SCEUA, minimize
@@ -26,7 +25,7 @@ from gridhydro.training.splits import Split
 
 
 def calibrate(
-    model: Model,
+    model: CellModel,
     forcing: xr.Dataset | Forcing,
     discharge: pd.DataFrame | xr.DataArray | None = None,
     *,
@@ -89,7 +88,7 @@ def calibrate(
     return Calibration(model.eval(), forcing, history, about, found, observed.cells, losses.rows)
 
 
-def _refuse(model: Model, method: SCEUA, session: Session) -> None:
+def _refuse(model: CellModel, method: SCEUA, session: Session) -> None:
     """ValueError for a model whose cells cannot be calibrated alone, and for unused options."""
     if not isinstance(method, SCEUA):
         raise ValueError(f"method is a gridhydro.SCEUA(complexes=..., ...), not {method!r}")
@@ -97,12 +96,7 @@ def _refuse(model: Model, method: SCEUA, session: Session) -> None:
         raise ValueError(
             f"the column '{model.column.name}' has a network that all cells share: train it"
         )
-    network = model.network
-    if not (isinstance(network, FreeParameters) and network.raw.requires_grad):
-        raise ValueError(
-            "the parameters of every cell are calibrated by themselves: make the model with "
-            'network="free", or train it'
-        )
+    network = free(model)
     if model.components > 1 or network.weighted or model.correction is not None:
         raise ValueError(
             "one set of parameters is calibrated in every cell: make the model without components, "

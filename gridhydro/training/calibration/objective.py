@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gridhydro.base.arguments import required
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model import unit_hydrograph as hydrograph
-from gridhydro.model.model import Model
+from gridhydro.model.base import CellModel
 from gridhydro.model.simulate import simulate
 from gridhydro.nets.base import MARGIN
+from gridhydro.nets.free import FreeParameters
 from gridhydro.observations.discharge import observations, refuse_empty
 from gridhydro.observations.target_series import TargetSeries
 from gridhydro.observations.targets import Target
@@ -42,17 +44,18 @@ class Observed:
     columns: Tensor | None = None
 
     @classmethod
-    def discharge(cls, discharge, model: Model, forcing: Forcing, days: slice, split=None):
+    def discharge(cls, discharge, model: CellModel, forcing: Forcing, days: slice, split=None):
         """Of lumped basins, as depth; ValueError for rasters and for gauges without any."""
         refuse_rivers(model.domain)
         names = training_gauges(model, split)
         cells = places_of(model, names)
         found = observations(discharge, forcing.times, model, names, cells.device, None)
         refuse_empty([found], days, cells, names)
-        return cls(model.column.runoff, cells, found.values[0, days][:, cells], tuple(names))
+        name = required("flow in this column to compare discharge with", model.column.runoff)
+        return cls(name, cells, found.values[0, days][:, cells], tuple(names))
 
     @classmethod
-    def target(cls, target: Target, model: Model, forcing: Forcing, days: slice, split=None):
+    def target(cls, target: Target, model: CellModel, forcing: Forcing, days: slice, split=None):
         """Of the cells that are observed in these days, of lumped basins as for discharge."""
         if not isinstance(target, Target):
             raise ValueError(
@@ -62,6 +65,7 @@ class Observed:
             raise ValueError(f"'{target.name}' is discharge: give it as discharge")
         series = TargetSeries.read(target, model, forcing.times, model.area.device)
         values = series.values[days]
+        names: list[str] = []
         if model.domain.lumped:
             names = training_gauges(model, split)
             columns = places_of(model, names)
@@ -71,7 +75,7 @@ class Observed:
                 "cells of a raster are calibrated, not its gauges: give period=(first, last)"
             )
         else:
-            names, columns = (), values.isfinite().any(0).nonzero().flatten()
+            columns = values.isfinite().any(0).nonzero().flatten()
         if not len(columns):
             first, last = (f"{forcing.times[d]:%Y-%m-%d}" for d in (days.start, days.stop - 1))
             raise ValueError(f"no cell has '{target.name}' observed from {first} to {last}")
@@ -85,7 +89,7 @@ class Observed:
 
     def of(self, simulated: Tensor, places: Tensor) -> Tensor:
         """What would be observed (T, n, M), of the column's output in these cells (n,)."""
-        if self.series is None or not self.series.target.own_unit:
+        if self.series is None or self.columns is None or not self.series.target.own_unit:
             return simulated
         return self.series.of(simulated.transpose(1, 2), self.columns[places]).transpose(1, 2)
 
@@ -106,7 +110,7 @@ class CellLosses:
 
     def __init__(
         self,
-        model: Model,
+        model: CellModel,
         forcing: Forcing,
         observed: Observed,
         days: slice,
@@ -134,7 +138,7 @@ class CellLosses:
         model, cells = self.model, self.observed.cells[places]
         all_of_them = len(places) == self.weather.shape[2]
         weather = self.weather if all_of_them else self.weather[:, :, places].contiguous()
-        parameters = model.network.named(raw(model, self.rows, points.transpose(1, 2)))
+        parameters = free(model).named(raw(model, self.rows, points.transpose(1, 2)))
         properties = model.cell_properties(cells)
         name = self.observed.name
         outputs, _ = simulate(
@@ -162,7 +166,7 @@ class CellLosses:
             raise ValueError(f"{len(places)} of {len(wrong)} cells {why}: {names}")
 
 
-def calibrated(model: Model, routed: bool) -> list[int]:
+def calibrated(model: CellModel, routed: bool) -> list[int]:
     """Which of the learned parameters a cell's series depends on; the others are left alone."""
     names = [f.name for f in (*model.column.parameters, *(hydrograph.SHAPE if routed else ()))]
     rows = [row for row, f in enumerate(model.network.learned) if f.name in names]
@@ -171,18 +175,29 @@ def calibrated(model: Model, routed: bool) -> list[int]:
     return rows
 
 
-def raw(model: Model, rows: list[int], fractions: Tensor) -> Tensor:
+def free(model: CellModel) -> FreeParameters:
+    """The parameters of every cell by itself; ValueError for a model with another network."""
+    network = model.network
+    if not (isinstance(network, FreeParameters) and network.raw.requires_grad):
+        raise ValueError(
+            "the parameters of every cell are calibrated by themselves: make the model with "
+            'network="free", or train it'
+        )
+    return network
+
+
+def raw(model: CellModel, rows: list[int], fractions: Tensor) -> Tensor:
     """Raw values (n, Q, M) of all learned parameters, from fractions of the ranges (n, P, M) of
     some; the others are 0. A bound is kept as near as the ranges allow."""
     values = fractions.new_zeros(len(fractions), len(model.network.learned), fractions.shape[2])
     values[:, rows] = torch.logit(fractions, MARGIN)
-    return values.to(model.network.raw)
+    return values.to(free(model).raw)
 
 
 @torch.no_grad()
-def put(model: Model, cells: Tensor, rows: list[int], fractions: Tensor) -> None:
+def put(model: CellModel, cells: Tensor, rows: list[int], fractions: Tensor) -> None:
     """Make fractions (K, P) of the ranges those of the model's cells (K,); its other parameters
     stay what they are."""
     values = raw(model, rows, fractions[..., None])
     places = torch.as_tensor(rows, device=cells.device)
-    model.network.raw[cells[:, None], places] = values[:, rows]
+    free(model).raw[cells[:, None], places] = values[:, rows]

@@ -21,11 +21,11 @@ class Record:
 
     def __init__(self, checkpoints: Checkpoints | None, about: dict, progress: bool, device):
         self.checkpoints, self.about, self.progress = checkpoints, about, progress
-        self.state, self.history, self.folder = None, [], None
+        self.state: Evolution | None = None
+        self.history: list[dict] = []
         if checkpoints is not None:
-            self.folder = checkpoints.folder / "checkpoint"
-            files.writable(self.folder)
-            if checkpoints.resume and (kept := checkpoint.kept(self.folder, about)):
+            files.writable(checkpoints.state)
+            if checkpoints.resume and (kept := checkpoint.kept(checkpoints.state, about)):
                 _, tensors, self.history = kept
                 self.state = Evolution(**{name: v.to(device) for name, v in tensors.items()})
 
@@ -61,10 +61,10 @@ class Record:
 
     def _keep(self, evolution: Evolution, last: bool) -> None:
         """Write a checkpoint, if one is due."""
-        if self.folder is None:
+        if self.checkpoints is None:
             return
         now = time.monotonic()
         if last or now - self.saved > self.checkpoints.every:
             tensors, loops = evolution.tensors(), evolution.loops
-            checkpoint.keep(self.folder, loops, tensors, self.history, self.about)
+            checkpoint.keep(self.checkpoints.state, loops, tensors, self.history, self.about)
             self.saved = now

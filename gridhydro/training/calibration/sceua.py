@@ -165,8 +165,9 @@ def _shuffle_and_evolve(
         some = len(going) < len(rows)
         here = rows[going] if some else rows
         draw = 1 + state.loops * size + step
+        now, found = (points[going], values[going]) if some else (points, values)
         new, value, place, runs = _step(
-            *((v[going] if some else v) for v in (points, values)), low, high, variant,
+            now, found, low, high, variant,
             lambda *shape, h=here, d=draw: draws(h, d, *shape),
             lambda p, h=here: _found(evaluate, p, h, complexes),
         )  # fmt: skip

@@ -26,7 +26,10 @@ def fields_of(data: xr.Dataset, kind: str) -> tuple[Field, ...]:
     found = []
     for name in _of_kind(data, kind):
         attrs = data[name].attrs
-        bounds = tuple(map(float, attrs[RANGE])) if kind == "parameter" else None
+        bounds = None
+        if kind == "parameter":
+            low, high = map(float, attrs[RANGE])
+            bounds = low, high
         log = attrs.get("scale") == "log"
         meaning = str(attrs.get("long_name", name))
         found.append(Field(name, str(attrs["units"]), meaning, bounds, log=log))

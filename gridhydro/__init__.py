@@ -64,12 +64,13 @@ _MODULES = {
 }
 
 __all__ = [
-    "COLUMNS", "Averages", "Batches", "Column", "Components", "Domain", "Embedded",
-    "EmbeddedNetwork", "Ensemble", "Field", "Forcing", "History", "LSTMModel", "LandSurface",
-    "Model", "Network", "OutsideVocabulary", "ParameterNetwork", "PeriodMeans", "River", "Run",
-    "Stepping", "StorageObservations", "Target", "Tiles", "UnitHydrograph", "basins", "calibrate",
-    "check", "fields", "io", "land_surface", "load", "nets", "route", "simulate", "splits",
-    "surrogate", "train",
+    "COLUMNS", "SCEUA", "Averages", "Batches", "Checkpoints", "Column", "Components", "Domain",
+    "Embedded", "EmbeddedNetwork", "Ensemble", "Field", "Forcing", "History", "LSTMModel",
+    "LandSurface", "Model", "Network", "Optimizer", "OutsideVocabulary", "ParameterNetwork",
+    "PeriodMeans", "River", "Run", "Session", "SpinUp", "Split", "Stepping",
+    "StorageObservations", "StorageTarget", "Target", "Tiles", "UnitHydrograph", "basins",
+    "calibrate", "check", "fields", "io", "land_surface", "load", "nets", "route", "simulate",
+    "splits", "surrogate", "train",
 ]  # fmt: skip
 
 # type checkers and editors, which read without running, see the same names
@@ -100,10 +101,14 @@ if TYPE_CHECKING:
     from gridhydro.nets.options import ParameterNetwork
     from gridhydro.observations.averages import Averages
     from gridhydro.observations.storage import StorageObservations
+    from gridhydro.observations.storage_target import StorageTarget
     from gridhydro.observations.targets import Target
     from gridhydro.training import splits
     from gridhydro.training.batches import Batches
     from gridhydro.training.calibration.calibrate import calibrate
+    from gridhydro.training.calibration.sceua import SCEUA
+    from gridhydro.training.options import Checkpoints, Optimizer, Session, SpinUp
+    from gridhydro.training.splits import Split
     from gridhydro.training.train import train
 else:
     __getattr__ = loader("gridhydro", _HOMES, _MODULES)

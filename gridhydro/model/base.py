@@ -1,4 +1,4 @@
-"""What training, runs and folders may ask of any model, whatever it is made of."""
+"""The base of all models: what training, runs and folders may ask of any of them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class CellModel(torch.nn.Module):
 
     @property
     def forcings(self) -> tuple[Field, ...]:
-        """What a forcing is made of."""
+        """The series of a forcing, in order."""
         return self.column.forcings
 
     @property

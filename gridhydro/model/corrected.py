@@ -14,7 +14,7 @@ REACH = 8
 
 
 def forcings_of(column: Column, correction: Correction | None) -> tuple[Field, ...]:
-    """What a forcing is made of: that of the column, then what a correction reads.
+    """The series of a forcing: those of the column, then those that a correction reads.
 
     ValueError for a series that is no weather.
     """
@@ -40,7 +40,7 @@ def corrected(
 
 
 def in_parts(model, before: Tensor | None, forcing: Tensor) -> tuple[Tensor | None, Tensor]:
-    """What the column sees of the days before, without gradient, and of the days that follow.
+    """The weather of the column for the days before, without gradient, and for those that follow.
 
     On both sides of the seam a correction looks at days of the other part, so that both are as in
     one run over all of them.

@@ -65,7 +65,7 @@ class Ensemble(Scored):
         return self.runs[0].record(forcing)
 
     def mark(self) -> tuple:
-        """What a simulation depends on."""
+        """The marks of its runs."""
         return tuple(run.mark() for run in self.runs)
 
     def simulate_anew(

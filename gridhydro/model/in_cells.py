@@ -22,7 +22,7 @@ STORAGE = "total_storage"  # the output of a column that is all its water
 
 @dataclass(frozen=True, eq=False)
 class InCells:
-    """What a run of the column gives in every cell.
+    """The results of a run of the column in every cell.
 
     outputs  fluxes and states by name (T, N), averaged over the components; with "routed_" before
              the name, flows behind the unit hydrograph

@@ -74,7 +74,7 @@ def _tensors(simulation: Simulation) -> list[Tensor]:
 
 @dataclass
 class Kept:
-    """What was simulated of a run's own forcing, and the scores of it, as long as it is the same.
+    """The simulation of a run's own forcing and its scores, kept as long as the run is the same.
 
     mark    of the run as it was then; see `mark_of`
     scores  tables of `evaluate` by the name of their period
@@ -118,7 +118,7 @@ class Kept:
         self.simulation = replace(old, outputs=old.outputs | more.outputs, storage=storage)
 
     def part(self, outputs: Sequence[str], averages: Averages | None) -> Simulation:
-        """What was asked for, of all that is kept; nothing is copied."""
+        """The outputs that were asked for, of all that is kept; nothing is copied."""
         found = required("simulation yet", self.simulation)
         chosen = {name: found.outputs[name] for name in outputs}
         return replace(found, outputs=chosen, storage=found.storage if averages else None)
@@ -133,7 +133,7 @@ class Kept:
 
 
 def mark_of(model: CellModel, forcing: Forcing | None, *settings) -> tuple:
-    """What a simulation depends on: a digest of all weights, the forcing, and further settings."""
+    """All that a simulation depends on: a digest of the weights, the forcing, other settings."""
     digest = blake2b(digest_size=16)
     for name, values in model.state_dict().items():
         digest.update(name.encode())

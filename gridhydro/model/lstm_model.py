@@ -22,7 +22,7 @@ from gridhydro.nets.options import ParameterNetwork
 
 
 class Streamflow(Column):
-    """What the LSTM takes and gives, in a column's words: it holds no water and no balance."""
+    """The LSTM as a column: its forcings and its runoff. It holds no water and has no balance."""
 
     name = "lstm"
     forcings = HBV.forcings

@@ -114,7 +114,7 @@ class Model(CellModel):
         return fixed
 
     def _fields_of_cells(self) -> list[Field]:
-        """Those of the column, and what the way to the gauge adds."""
+        """The parameters of the column and of the routing."""
         return [*self.column.parameters, *(self.routing.parameters if self.routing else ())]
 
     def _take_properties(self, properties) -> None:
@@ -149,7 +149,7 @@ class Model(CellModel):
 
     @property
     def forcings(self) -> tuple[Field, ...]:
-        """What a forcing is made of: that of the column, then what a correction reads."""
+        """The series of a forcing: those of the column, then those that a correction reads."""
         return corrected.forcings_of(self.column, self.correction)
 
     @property

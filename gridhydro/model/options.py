@@ -77,7 +77,7 @@ def from_json(
 
 
 def history_of(kept: Mapping[str, Any]) -> dict | None:
-    """What is told of the history of a network that reads one, see `History.again`."""
+    """The settings of the history of a network that reads one, see `History.again`; or None."""
     return _now(kept)["network"]["history"]
 
 

@@ -30,10 +30,10 @@ class River:
     reservoirs  linear reservoirs in a row in every cell, 1 to 5: more give a sharper wave; None:
                 the property `river_reservoirs` of each cell has their number
     substeps    routing steps a day
-    delay       0: water may pass many cells within a sub-step, as it must where a day's way is
+    delay       0: water may pass many cells within a sub-step, as it must where a day's flow is
                 longer than a cell; 1: one cell a sub-step (HydroPy, half-degree cells)
     velocity    flow velocity in m s-1; None: learned for every cell between 0.05 and 5
-    learned     "velocity", from which the residence time follows by the length of the way, or
+    learned     "velocity", from which the residence time follows by the length of the river, or
                 "lag": the residence time in each reservoir itself, between 0.01 and 5 days
     """
 
@@ -55,17 +55,17 @@ class River:
 
     @property
     def parameter(self) -> Field:
-        """What of the river is a parameter of the cells."""
+        """The parameter of the river in every cell."""
         return LEARNED[self.learned]
 
     @property
     def parameters(self) -> tuple[Field, ...]:
-        """The same, as of any routing."""
+        """Its parameters, as of any routing."""
         return (self.parameter,)
 
     @property
     def properties(self) -> tuple[Field, ...]:
-        """What has to be known of the cells."""
+        """The properties of the cells that it needs."""
         return (RESERVOIRS,) if self.reservoirs is None else ()
 
     def discharge(
@@ -92,7 +92,7 @@ class River:
 
 
 def flow_length(domain: Domain) -> np.ndarray:
-    """Length of the river in each cell, (N,) m: the way from its centre to the next one.
+    """Length of the river in each cell, (N,) m: the distance from its centre to the next one.
 
     Where water leaves, the side of a square of the cell's area; 0 for lumped basins, whose river
     is part of the column.

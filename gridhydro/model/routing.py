@@ -35,7 +35,7 @@ def route(
     storage     (6, N) in U: the final storage of an earlier run; empty rivers if left out
     tile_days   days treated in one go; changes the speed, never the result
     backend     "numba", "triton" or "torch" (plain loops); by default by the device of `runoff`
-    averages    periods of days, row (T,), share (T,), their number R; see `gridhydro.Averages`
+    averages    periods of days, row (T,), weight (T,), their number R; see `gridhydro.Averages`
 
     Returns outflow (T, N), the water leaving each cell in U d-1 (at outlets and sinks: leaving the
     network), and the storage at the end (6, N): rows 0-4 are the reservoirs, row 5 is the water in
@@ -47,7 +47,7 @@ def route(
 
     The scheme is the river routing of HydroPy 1.0.2 (Stacke and Hagemann 2021), after the
     Hydrological Discharge model (Hagemann and Dümenil 1997): in each of `substeps` steps of
-    dt = 1 / substeps days a reservoir hands on the share dt / (lag + dt) of its content, and
+    dt = 1 / substeps days a reservoir hands on the fraction dt / (lag + dt) of its content, and
     local runoff joins the river below the reservoirs of its own cell.
 
     Raises ValueError or TypeError, naming cells, for anything that does not fit.

@@ -79,7 +79,7 @@ class Run(Scored):
         return Forcing.read(forcing, self.model.domain, self.model, device=device)
 
     def mark(self) -> tuple:
-        """What a simulation of its own forcing depends on: weights, forcing, and how it starts."""
+        """All that a simulation of its forcing depends on: weights, forcing, and how it starts."""
         start = [self.about.get(name) for name in ("period", "spinup")]
         return mark_of(self.model, self.forcing, self.cycles, self.balanced, str(start))
 

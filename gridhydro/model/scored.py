@@ -1,4 +1,4 @@
-"""What a run and an ensemble have in common: one simulation, compared with all that is observed."""
+"""The base of runs and ensembles: one simulation, compared with all that is observed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Scored:
         raise NotImplementedError
 
     def mark(self) -> tuple:
-        """What a simulation of its own forcing depends on."""
+        """All that a simulation of its own forcing depends on."""
         raise NotImplementedError
 
     def simulate_anew(

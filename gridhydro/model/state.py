@@ -1,4 +1,4 @@
-"""What a model holds and what a run of it gives."""
+"""The state of a model and the results of a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class State:
 
 @dataclass(frozen=True)
 class Simulation:
-    """What a run gives.
+    """The results of a run.
 
     discharge  (T, G) m3 s-1 at the gauges; None of a raster whose rivers were left out
     outputs    daily fluxes and states by name, (T, N)

@@ -53,7 +53,7 @@ class PeriodMeans:
     """Outputs that are wanted as means over periods of days, of which no daily series is made.
 
     outputs   names of fluxes or states
-    averages  the periods: a `gridhydro.Averages`, or its row (T,), share (T,) and their number R
+    averages  the periods: a `gridhydro.Averages`, or its row (T,), weight (T,) and their number R
     """
 
     outputs: Sequence[str]

@@ -1,4 +1,4 @@
-"""A trained model carried over to basins that it has not seen."""
+"""A trained model carried over to basins that it was not trained on."""
 
 from __future__ import annotations
 

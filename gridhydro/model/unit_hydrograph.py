@@ -41,7 +41,7 @@ class UnitHydrograph:
 
     @property
     def parameters(self) -> tuple[Field, ...]:
-        """What of it is a parameter of the basins."""
+        """Its parameters, of every basin."""
         return SHAPE
 
     @property

@@ -1,4 +1,4 @@
-"""What parameterization networks share: attributes standardised, parameters kept in bounds."""
+"""The base of parameterization networks: standardised attributes, parameters kept in bounds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WEIGHT = "component_weight"
 
 
 class Inputs(torch.nn.Module):
-    """What a network reads of each cell: (N, A), standardised when it is called."""
+    """The attributes (N, A) that a network reads of each cell, standardised when it is called."""
 
     names: tuple[str, ...] = ()
 

@@ -1,4 +1,4 @@
-"""What a parameterization network is made by: its kind and the options that go with it."""
+"""The options of a parameterization network: its kind, and what goes with it."""
 
 from __future__ import annotations
 

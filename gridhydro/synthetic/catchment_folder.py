@@ -46,7 +46,7 @@ period = {training}
 validation = {validation}
 spinup = 365 # days before the period, in which the stores fill
 epochs = 250
-learning_rate = {learning_rate}
+optimizer = {{ learning_rate = {learning_rate} }}
 held_out = {held_out} # gauges that are scored only
 seed = {seed}
 """

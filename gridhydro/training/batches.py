@@ -1,4 +1,4 @@
-"""What one step of training reads: the whole period, or a minibatch of basins x windows of days."""
+"""The data of one step of training: the whole period, or basins x windows of days."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Batches:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What one step of training is computed from.
+    """The data of one step of training.
 
     before    (F, W, B) forcing of the days that only fill the stores
     forcing   (F, L, B) forcing of the days that are scored

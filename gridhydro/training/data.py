@@ -1,4 +1,4 @@
-"""What a training reads: forcing and observations, the days that are scored, and its batches."""
+"""The data of a training: forcing, observations, the days that are scored, and its batches."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class TrainingData:
         return first - spinup
 
     def state(self, batch: Batch) -> State | None:
-        """What a step over the batch starts from; None: the column's initial stores."""
+        """The state that a step over the batch starts from; None: the column's initial stores."""
         if self.spinup.cycles:
             record = self.forcing.values[:, : self.days.stop].to(self.places.device)
             return self.model.spin_up(record, self.spinup.cycles)

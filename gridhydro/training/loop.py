@@ -1,4 +1,4 @@
-"""The epochs of a training: batches, the steps over them, and what is scored along the way."""
+"""The epochs of a training: batches, the steps over them, and the scores of a validation period."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Loop:
 
     @torch.no_grad()
     def _watched(self, epoch: int) -> dict[str, float]:
-        """What the caller's own function finds after an epoch."""
+        """The numbers that the caller's own function returns after an epoch."""
         if self.session.each is None:
             return {}
         model = self.data.model

@@ -1,4 +1,4 @@
-"""What training makes small: the losses of discharge, of water storage on tiles, of targets."""
+"""The value that training minimizes: losses of discharge, of water storage on tiles, of targets."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Objective:
         self.storage = _storage(data)
 
     def __call__(self, run: Simulation, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The value to make small, and its parts by name."""
+        """The value to minimize, and its parts by name."""
         parts: dict[str, Tensor] = {}
         if "discharge" in self.weights:
             simulated = batch.gauged(run) * self.to_depth[batch.gauges]
@@ -72,7 +72,7 @@ class Objective:
 
     @property
     def asked(self) -> dict:
-        """What a run of the model has to give, as arguments of `Model.forward`."""
+        """The outputs that a run of the model needs, as arguments of `Model.forward`."""
         rivers = any(name in self.weights for name in ("discharge", "storage"))
         outputs = tuple(target.name for target in self.targets)
         averages = None if self.storage is None else self.storage.averages
@@ -80,7 +80,7 @@ class Objective:
 
     @property
     def about(self) -> dict:
-        """What there is to keep of it with a run."""
+        """Its settings, for the JSON file of a run."""
         targets, storage = [one.target.about() for one in self.targets], None
         if self.storage is not None:
             storage = self.storage.about | {"weight": self.weights.get("storage", 0.0)}
@@ -106,7 +106,7 @@ class ComparedStorage:
 
     @property
     def about(self) -> dict:
-        """What there is to keep of it with a run."""
+        """Its settings, for the JSON file of a run."""
         observations, solutions = self.observations, int(self.windows.covered.sum())
         baseline = list(observations.baseline)
         return {"tiles": observations.tiles.size, "solutions": solutions, "baseline": baseline}

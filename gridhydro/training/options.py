@@ -132,7 +132,7 @@ class Session:
     device      "cpu" or "cuda"; None: a GPU where there is one
     cache       folder for packed copies of forcing and observations, of which minibatches read
                 their windows: nothing else is held in memory; gone with the process
-    validation  a later period, scored ten times along the way (and shown; training ignores it)
+    validation  a later period, scored ten times while training (and shown; training ignores it)
     each        called after every epoch with its number and the model, which is not in training
                 then and makes no gradients; the numbers that it returns, if any, go into the
                 history. It must not draw from torch's random numbers

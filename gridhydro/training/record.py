@@ -1,4 +1,4 @@
-"""What is kept of a training while it goes on: its history, a bar, and checkpoints."""
+"""The history of a training, its progress bar and its checkpoints."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def settings(
 class Record:
     """The history of a training, a line an epoch, with its bar and its checkpoints.
 
-    about   settings that a checkpoint has to share to be gone on from
+    about   settings of the training; a checkpoint with other ones is refused
     resumed  whether it goes on from a checkpoint, which is then in the model and the optimizer
     """
 

@@ -1,4 +1,4 @@
-"""Scores of a later period, along the way of a training that does not use it."""
+"""Scores of a later period, which training does not use, while it goes on."""
 
 from __future__ import annotations
 
@@ -59,17 +59,17 @@ def _storage(data: TrainingData, scored: slice) -> ComparedStorage | None:
 
 
 def _observed(data: TrainingData, scored: slice) -> Forcing:
-    """The observed discharge; ValueError for days that cannot be scored along the way."""
+    """The observed discharge; ValueError for days that cannot be scored while training."""
     times, days = data.forcing.times, data.days
     if data.discharge is None:
-        raise ValueError("validation along the way is of discharge, of which there is none")
+        raise ValueError("validation while training is of discharge, of which there is none")
     if scored.start < days.stop:
         raise ValueError(
             f"the validation begins on {times[scored.start]:%Y-%m-%d}, before the training ends "
             f"on {times[days.stop - 1]:%Y-%m-%d}: take a later one"
         )
     if data.model.domain.lumped and data.model.network.reads_weather:
-        raise ValueError("validation along the way is not for networks that read the weather")
+        raise ValueError("validation while training is not for networks that read the weather")
     refuse_empty([data.discharge], scored, data.places, data.gauges)
     return data.discharge
 

@@ -54,7 +54,7 @@ def test_storage_is_that_of_all_stores_and_rivers(backend):
     assert (found[1] == 0).all() and found[3].min() > 0
 
 
-def test_the_basins_water_closes():
+def test_raster_model_conserves_mass():
     """Rain = evapotranspiration + discharge at the mouth + what all stores and rivers gained."""
     one = model(network="none").double()
     forcing = own(WORLD, one).values.double()
@@ -218,7 +218,7 @@ def test_spin_up_ends_when_nothing_changes_any_more():
         assert gain.flatten()[most] <= 0.001 * store.flatten()[most], name
 
 
-def test_validation_is_scored_along_the_way():
+def test_validation_is_scored_while_training():
     period, later = ("2004-01", "2004-06"), ("2004-07", "2004-12")
     trained = model(**HYBRID)
     run = gh.train(
@@ -248,7 +248,7 @@ def test_validation_is_scored_along_the_way():
         )
 
 
-def test_what_does_not_go_together_is_refused():
+def test_raster_training_options_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="train without batches"):
         train(model(**HYBRID), batches=gh.Batches(4, 30, 30))
     other = gh.Tiles.of(WORLD.domain.crop(["branch"]), 2.0, minimum=0.01)

@@ -21,7 +21,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_the_mean_of_its_runs_is_scored(folder, capsys):
+def test_ensemble_scores_the_mean_of_its_runs(folder, capsys):
     ensemble = Ensemble.load(folder / "run", xr.open_dataset(folder / "basins.nc").load())
     parts = [run.discharge() for run in ensemble.runs]
     assert not parts[0].equals(parts[1])
@@ -45,7 +45,7 @@ def test_finished_runs_are_not_trained_again_and_one_is_simulated(folder, capsys
     assert main(["run", str(folder / "run" / "seed-1"), "--out", str(folder / "x.nc")]) == 0
 
 
-def test_nothing_there_is_said(tmp_path):
+def test_ensemble_of_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="no finished runs"):
         Ensemble.load(tmp_path)
     with pytest.raises(ValueError, match="one run or more"):

@@ -45,8 +45,8 @@ def test_river_velocity_is_that_of_the_water_for_any_number_of_reservoirs(reserv
     Runoff joins below the reservoirs of its own cell; those of all cells below delay it.
     """
     found = mean_way(River(reservoirs, substeps=8), river_velocity=0.05)
-    way = (CELLS - 1) * KILOMETRES * 1000
-    assert found == pytest.approx(way / 0.05 / SECONDS, rel=1e-6)
+    distance = (CELLS - 1) * KILOMETRES * 1000
+    assert found == pytest.approx(distance / 0.05 / SECONDS, rel=1e-6)
 
 
 @pytest.mark.parametrize("reservoirs", [1, 3])

@@ -47,7 +47,7 @@ def problem(seed, days=4, size=24, dtype=torch.float64, sinks=True):
 
 
 @pytest.mark.parametrize(("backend", "days"), [("torch", 60), ("numba", 60), ("triton", 2)])
-def test_hydropy_reference(data, backend, days):
+def test_routing_equals_the_hydropy_reference(data, backend, days):
     with np.load(data("hydropy_reference/routing_2001.npz")) as file:
         ref = dict(file)
     shape = ref["sink"].shape
@@ -84,7 +84,7 @@ def test_hydropy_reference(data, backend, days):
     delay=st.integers(0, 1),
     substeps=st.integers(1, 6),
 )
-def test_mass_is_closed_with_water_in_transit(seed, size, delay, substeps):
+def test_routing_conserves_mass_with_water_in_transit(seed, size, delay, substeps):
     network, runoff, lag, reservoirs, storage = problem(seed, days=9, size=size)
     outflow, final = route(
         runoff, network, lag, reservoirs, storage=storage, delay=delay, substeps=substeps
@@ -97,7 +97,7 @@ def test_mass_is_closed_with_water_in_transit(seed, size, delay, substeps):
 
 
 @pytest.mark.parametrize("delay", [0, 1])
-def test_any_order_of_cells_gives_the_same(delay):
+def test_routing_does_not_depend_on_the_order_of_cells(delay):
     network, runoff, lag, reservoirs, storage = problem(3)
     shuffle = np.random.default_rng(4).permutation(network.size)
     rank = np.append(np.argsort(shuffle), -1)
@@ -117,7 +117,7 @@ def test_any_order_of_cells_gives_the_same(delay):
 @pytest.mark.parametrize("backend", ["torch", "numba", "triton"])
 @pytest.mark.parametrize("delay", [0, 1])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_period_cut_in_two_is_one_run_bit_for_bit(backend, delay, dtype):
+def test_routing_in_two_pieces_equals_one_run_bit_for_bit(backend, delay, dtype):
     network, runoff, lag, reservoirs, storage = problem(5, dtype=dtype)
 
     def run(days, storage):
@@ -131,7 +131,7 @@ def test_a_period_cut_in_two_is_one_run_bit_for_bit(backend, delay, dtype):
 
 
 @pytest.mark.parametrize("backend", ["torch", "numba", "triton"])
-def test_lumped_basins_return_their_runoff(backend):
+def test_routing_of_lumped_basins_returns_their_runoff(backend):
     network, _ = Network.from_downstream(np.full(7, -1))
     runoff = torch.rand(10, 7, dtype=torch.float64)
     outflow, storage = route_on(backend, runoff, network, 0.3, 5)
@@ -139,7 +139,7 @@ def test_lumped_basins_return_their_runoff(backend):
     assert not storage.any()
 
 
-def test_travel_time_through_a_chain():
+def test_routing_travel_time_through_a_chain():
     """The mean delay of a pulse is known exactly: in each cell n lag and one sub-step."""
     network, _ = Network.from_downstream([1, 2, 3, -1])
     runoff = torch.zeros(400, 4, dtype=torch.float64)
@@ -150,7 +150,7 @@ def test_travel_time_through_a_chain():
     assert outflow[:, 3].sum().item() == pytest.approx(1, rel=1e-12)
 
 
-def test_lag_zero_and_no_delay_pass_everything_on_the_same_day():
+def test_routing_with_lag_zero_and_no_delay_passes_water_the_same_day():
     network = forest(8, sinks=False)
     runoff = torch.rand(5, network.size, dtype=torch.float64)
     outflow, storage = route(runoff, network, 0, 5, delay=0)
@@ -158,7 +158,7 @@ def test_lag_zero_and_no_delay_pass_everything_on_the_same_day():
     assert not storage.any()
 
 
-def test_errors_say_where_and_how_to_mend():
+def test_routing_errors_say_where_and_how_to_mend():
     network, _ = Network.from_downstream([1, 2, -1])
     runoff, lag = torch.ones(4, 3), torch.ones(3)
 

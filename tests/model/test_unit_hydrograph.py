@@ -21,7 +21,7 @@ from gridhydro.nets.options import ParameterNetwork
 from tests.support.small_basins import small_basins
 
 
-def test_ordinates_are_the_gamma_density_at_mid_days_made_one():
+def test_unit_hydrograph_is_the_gamma_density_at_mid_days_made_one():
     a, b = torch.tensor([0.0, 1.3, 2.9]), torch.tensor([0.0, 2.0, 6.5])
     t = np.arange(DAYS) + 0.5
     for i in range(3):
@@ -30,18 +30,18 @@ def test_ordinates_are_the_gamma_density_at_mid_days_made_one():
         np.testing.assert_allclose(ordinates(a, b)[:, i], expected, rtol=1e-5, atol=1e-12)
 
 
-def test_convolution_is_numpys_and_loses_no_water():
+def test_unit_hydrograph_convolution_conserves_mass():
     runoff = torch.rand(40, 3, dtype=torch.float64)
-    shares = ordinates(torch.rand(3, dtype=torch.float64) * 2.9, torch.full((3,), 2.0))
-    routed, tail = convolve(runoff, shares)
+    fractions = ordinates(torch.rand(3, dtype=torch.float64) * 2.9, torch.full((3,), 2.0))
+    routed, tail = convolve(runoff, fractions)
     for n in range(3):
-        expected = np.convolve(runoff[:, n], shares[:, n])
+        expected = np.convolve(runoff[:, n], fractions[:, n])
         np.testing.assert_allclose(routed[:, n], expected[:40], rtol=1e-12)
-    rest, _ = convolve(torch.zeros(DAYS, 3, dtype=torch.float64), shares, tail)
+    rest, _ = convolve(torch.zeros(DAYS, 3, dtype=torch.float64), fractions, tail)
     torch.testing.assert_close(routed.sum(0) + rest.sum(0), runoff.sum(0))
 
 
-def test_gradients_of_runoff_shape_and_what_came_before():
+def test_unit_hydrograph_gradients():
     inputs = [
         torch.rand(shape, dtype=torch.float64, requires_grad=True)
         for shape in ((6, 2), (2,), (2,), (DAYS - 1, 2))
@@ -49,13 +49,13 @@ def test_gradients_of_runoff_shape_and_what_came_before():
     assert torch.autograd.gradcheck(lambda q, a, b, w: convolve(q, ordinates(a, b), w), inputs)
 
 
-def test_the_shape_of_the_mean_is_weighted_like_the_flow():
+def test_unit_hydrograph_of_the_mean_is_weighted_like_the_flow():
     a, b = torch.tensor([[0.2, 2.5]]), torch.tensor([[0.5, 6.0]])
     weights, flow = torch.tensor([[0.9, 0.1]]), torch.rand(30, 1)
     parameters = {"route_a": a, "route_b": b}
     flows, _ = route({"runoff": flow}, parameters, weights, "mean", None)
-    shares = ordinates((a * weights).sum(-1), (b * weights).sum(-1))
-    torch.testing.assert_close(flows["routed_runoff"], convolve(flow, shares)[0])
+    fractions = ordinates((a * weights).sum(-1), (b * weights).sum(-1))
+    torch.testing.assert_close(flows["routed_runoff"], convolve(flow, fractions)[0])
     # a component of no weight has no say
     only = torch.tensor([[1.0, 0.0]])
     flows, _ = route({"runoff": flow}, parameters, only, "mean", None)
@@ -63,7 +63,7 @@ def test_the_shape_of_the_mean_is_weighted_like_the_flow():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_restart_carries_the_tail(method):
+def test_unit_hydrograph_restart_carries_the_tail(method):
     data = small_basins()
     domain = lumped_domain(data)
     series = [name for name in data if "time" in data[name].dims]

@@ -89,7 +89,7 @@ def test_training_begins_at_penman_monteith_and_learns_an_error():
     assert loss < 0.1 * (forcing - target).square().mean()
 
 
-def test_never_below_zero():
+def test_corrected_forcing_is_never_below_zero():
     net, series, attributes = correction()
     forcing = torch.zeros(9, DOMAIN.size, dtype=torch.float64)
     changed = net.changed(forcing, series, attributes)
@@ -146,7 +146,7 @@ def test_a_replacement_does_not_read_its_forcing():
         Correction().changed(nothing, series, attributes)
 
 
-def test_refusals():
+def test_correction_refuses_what_does_not_fit():
     net, series, attributes = correction()
     with pytest.raises(ValueError, match=r"series are \(2, 9, 3\), expected \(2, days, \d+\)"):
         net(series[..., :3], attributes)

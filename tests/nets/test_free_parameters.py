@@ -21,7 +21,7 @@ def starts(cells=6):
     return {"groundwater_lag": np.linspace(300, 800, cells), "drainage_max": 2.4}
 
 
-def test_untrained_they_are_the_defaults_and_mid_range_without():
+def test_untrained_free_parameters_are_the_defaults_and_mid_range_without():
     net = FreeParameters(FIELDS, starts(), 6, log=LAGS)
     found = net()
     assert isinstance(net, Parameterization)
@@ -91,6 +91,6 @@ def test_defaults_outside_their_bounds_are_brought_inside_with_a_warning():
          "no free field"),
     ],
 )  # fmt: skip
-def test_refusals(defaults, options, message):
+def test_free_parameters_refuse_what_does_not_fit(defaults, options, message):
     with pytest.raises(ValueError, match=message):
         FreeParameters(FIELDS, defaults, 3, **options)

@@ -36,9 +36,9 @@ def test_parameters_by_name_in_shape_and_near_mid_range():
         low, high = field.bounds
         theta = parameters[field.name]
         assert theta.shape == (40, 1)
-        share = (theta - low) / (high - low)
-        assert 0.3 < share.min() < share.max() < 0.7
-        assert share.std() > 0  # cells differ from the start
+        fraction = (theta - low) / (high - low)
+        assert 0.3 < fraction.min() < fraction.max() < 0.7
+        assert fraction.std() > 0  # cells differ from the start
     middle = np.sqrt(0.01 * 5)  # of a range uniform in the logarithm
     assert middle / 3 < parameters["river_lag"].min() < parameters["river_lag"].max() < middle * 3
 
@@ -74,7 +74,7 @@ def test_standardised_by_the_cells_given():
     scaled = {name: 1000 * values for name, values in given.items()}
     other = network(scaled, HBV)
     torch.testing.assert_close(net(given)["FC"], other(scaled)["FC"], rtol=1e-4, atol=0)
-    # another region is seen on the scale of the cells the network was made for
+    # another region is put on the scale of the cells the network was made for
     elsewhere = attributes(7, seed=2)
     inside = {name: np.concatenate([given[name], elsewhere[name]]) for name in given}
     torch.testing.assert_close(net(elsewhere)["FC"], net(inside)["FC"][40:])

@@ -119,18 +119,18 @@ def test_learns_what_lies_in_the_neighbours():
     west = np.roll(inside, 1, axis=1)[DOMAIN.row, DOMAIN.col]
     has = torch.tensor(np.isfinite(west))
     assert has.sum() > 10
-    share = torch.tensor(np.nan_to_num(west) / 2500).float().clamp(0.1, 0.9)
+    fraction = torch.tensor(np.nan_to_num(west) / 2500).float().clamp(0.1, 0.9)
     optimizer = torch.optim.Adam(net.parameters(), lr=2e-2)
     for _ in range(200):
         optimizer.zero_grad()
         theta = (net(given)["shape"][:, 0] - 1) / 5
-        loss = (theta - share)[has].square().mean()
+        loss = (theta - fraction)[has].square().mean()
         loss.backward()
         optimizer.step()
-    assert loss < 0.1 * share[has].var()
+    assert loss < 0.1 * fraction[has].var()
 
 
-def test_refusals():
+def test_raster_parameterization_refuses_what_does_not_fit():
     net, given = network(), attributes_of(DOMAIN)
     with pytest.raises(ValueError, match=r"attributes are \(3, 3\).* every cell of the domain"):
         net(net.matrix(given)[:3])

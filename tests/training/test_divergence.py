@@ -33,7 +33,7 @@ class Brittle(Column):
         )
 
 
-def test_the_first_bad_cell_day_and_quantity_are_named(tmp_path):
+def test_divergence_names_the_first_bad_cell_day_and_quantity(tmp_path):
     _, _, forcing, discharge = small_world()
     model = small_model(column=Brittle())
     cell = 7
@@ -55,7 +55,7 @@ def test_the_first_bad_cell_day_and_quantity_are_named(tmp_path):
     assert torch.isfinite(tensors["parameter.rate"]).all()
 
 
-def test_weights_that_are_not_finite_are_named(tmp_path):
+def test_divergence_names_weights_that_are_not_finite(tmp_path):
     _, _, forcing, discharge = small_world()
     model = small_model()
     with torch.no_grad():

@@ -49,21 +49,21 @@ def test_interrupted_and_resumed_equals_unbroken(kind, tmp_path):
     assert torch.equal(weights(resumed), weights(fit(kind, loss=same, epochs=4)))
 
 
-def test_an_epoch_sees_every_gauge_alike_and_only_its_days():
+def test_minibatches_draw_every_gauge_alike_and_only_its_days():
     parts = basins()
     forcing = Forcing.read(parts.forcing, parts.domain, column("hbv"))
     days = forcing.between("2001", "2002")
-    seen = []
+    drawn = []
 
     def observed(starts, length, cells):
         assert (starts >= days.start).all() and (starts + length <= days.stop).all()
-        seen.extend(cells.tolist())
+        drawn.extend(cells.tolist())
         return torch.zeros(length, len(cells))
 
     columns = torch.tensor([0, 2, 3, 5, 7, 8])
     batches = list(minibatches(BATCHES, forcing, observed, days, columns, seed=1))
     assert len(batches) == round(6 * 730 / (5 * 120))
-    counts = np.bincount(seen, minlength=12)
+    counts = np.bincount(drawn, minlength=12)
     assert set(np.flatnonzero(counts)) == set(columns.tolist())
     assert counts[columns].max() - counts[columns].min() <= 1
     for batch in batches:
@@ -72,7 +72,7 @@ def test_an_epoch_sees_every_gauge_alike_and_only_its_days():
             assert torch.equal(whole, forcing.values[:, first : first + 220, cell])
 
 
-def test_every_window_of_the_period_is_drawn_the_last_one_too():
+def test_minibatches_draw_every_window_of_the_period_the_last_one_too():
     """Of a period two days longer than a window there are three, and no other."""
     parts = basins()
     forcing = Forcing.read(parts.forcing, parts.domain, column("hbv"))
@@ -88,7 +88,7 @@ def test_every_window_of_the_period_is_drawn_the_last_one_too():
     assert set(starts) == {100, 101, 102}
 
 
-def test_gauges_held_out_have_no_say():
+def test_minibatches_ignore_gauges_held_out():
     changed = small_basins().copy(deep=True)
     changed["discharge"].loc[{"gauge": NAMES[3]}] *= 5
     changed["slope"].loc[{"gauge": NAMES[3]}] *= 5
@@ -125,7 +125,7 @@ def test_daily_parameters_and_the_dropout_of_their_change(kind):
     torch.testing.assert_close(split["beta"], values["beta"], rtol=1e-5, atol=1e-5)
 
 
-def test_weights_of_components_are_positive_and_one():
+def test_component_weights_are_positive_and_sum_to_one():
     found = model("weighted").cell_parameters()[WEIGHT]
     assert (found > 0).all()
     torch.testing.assert_close(found.sum(-1), torch.ones(12))
@@ -221,7 +221,7 @@ def test_a_second_training_stays_on_the_first_scale():
     assert again.discharge().equals(before)
 
 
-def test_dropout_is_for_training_only(tmp_path):
+def test_dropout_acts_in_training_only(tmp_path):
     fit("weighted").save_model(tmp_path)
     run = gh.load(tmp_path)
     assert run.parameters.equals(run.parameters)

@@ -32,7 +32,7 @@ def check_partition(gauges, parts):
 
 @settings(max_examples=60, deadline=None)
 @given(GAUGES, st.data())
-def test_folds_are_partitions_whatever_the_order(gauges, draw):
+def test_pub_folds_are_partitions_whatever_the_order(gauges, draw):
     folds = draw.draw(st.integers(2, len(gauges)))
     seed = draw.draw(st.integers(0, 5))
     parts = pub(gauges, EARLY, folds, seed)
@@ -48,7 +48,7 @@ def test_folds_are_partitions_whatever_the_order(gauges, draw):
     assert {(p.train_period, p.test_period) for p in elsewhere} == {(EARLY, LATE)}
 
 
-def test_gauges_are_held_out_by_name():
+def test_hold_out_takes_gauges_by_name():
     split = hold_out(np.array(["b", "a", "c"]), ["c"], ("1981", "1995"))
     assert split == Split("held_out", ("a", "b"), ("c",), EARLY, EARLY)
     assert hold_out(["a", "b"], ["a"], EARLY, ("1996", "2010-12")).test_period == LATE
@@ -63,7 +63,7 @@ def test_gauges_are_held_out_by_name():
             hold_out(gauges, held_out, EARLY)
 
 
-def test_gauges_are_left_out_of_what_is_trained_on():
+def test_split_without_gauges_trains_on_the_others():
     split = pub(["a", "b", "c", "d"], EARLY, 2)[0]
     left = split.without([split.train_gauges[0]])
     assert left.train_gauges == split.train_gauges[1:] and left.test_gauges == split.test_gauges
@@ -73,7 +73,7 @@ def test_gauges_are_left_out_of_what_is_trained_on():
 
 @settings(max_examples=40, deadline=None)
 @given(GAUGES, st.data())
-def test_regions_are_held_out_whole_whatever_the_order(gauges, draw):
+def test_pur_holds_out_whole_regions_whatever_the_order(gauges, draw):
     labels = draw.draw(st.lists(st.sampled_from("abc"), min_size=len(gauges), max_size=len(gauges)))
     region = dict(zip(gauges, labels, strict=True))
     if len(set(labels)) < 2:
@@ -90,7 +90,7 @@ def test_regions_are_held_out_whole_whatever_the_order(gauges, draw):
     assert pur(draw.draw(st.permutations(gauges)), EARLY, region) == parts
 
 
-def test_bands_of_longitude_over_real_gauges(data):
+def test_pur_bands_of_longitude_over_real_gauges(data):
     basins = xr.open_dataset(data("camels_us_400/timeseries.nc"))
     lon = basins["lon"].to_series()
     parts = pur(lon.index, EARLY, longitude=lon.to_numpy(), groups=5, test_period=LATE)
@@ -105,7 +105,7 @@ def test_bands_of_longitude_over_real_gauges(data):
     assert west == parts[:1]
 
 
-def test_the_seed_decides_and_folds_stay_what_they_are():
+def test_split_seed_decides_and_folds_stay_what_they_are():
     gauges = [f"{i:02d}" for i in range(12)]
     assert pub(gauges, EARLY, 3, seed=1) != pub(gauges, EARLY, 3, seed=2)
     # the rule by itself, so that the folds of published results never change
@@ -115,7 +115,7 @@ def test_the_seed_decides_and_folds_stay_what_they_are():
     assert [part.name for part in pub(gauges, EARLY, 10)][::9] == ["pub_01", "pub_10"]
 
 
-def test_temporal_keeps_the_gauges():
+def test_temporal_split_keeps_the_gauges():
     split = temporal([2, 10, "1"], (date(1981, 1, 1), pd.Timestamp("1995-12-31")), LATE)
     assert split == Split("temporal", ("1", "10", "2"), ("1", "10", "2"), EARLY, LATE)
 
@@ -167,6 +167,6 @@ def test_splits_survive_a_file(tmp_path):
         (lambda: pur(["a", "b"], EARLY, longitude=[1, np.nan], groups=2), r"longitude of b is nan"),
     ],
 )
-def test_what_cannot_be_split_is_refused(make, message):
+def test_splits_that_cannot_be_made_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()

@@ -41,20 +41,20 @@ def test_training_lowers_the_loss_and_raises_the_score():
     assert after.loc[OUTLET, "nse"] > 0.85
 
 
-def test_what_is_called_after_each_epoch_fills_the_history_and_changes_nothing():
-    seen = []
+def test_session_each_fills_the_history_and_changes_nothing():
+    calls = []
 
     def each(epoch, model):
-        seen.append((epoch, model.training, torch.is_grad_enabled()))
+        calls.append((epoch, model.training, torch.is_grad_enabled()))
         return {"mean_FC": model.cell_parameters()["FC"].mean().item()} if epoch == 2 else None
 
     watched, plain = fit(epochs=3, session=gh.Session(each=each, progress=False)), fit(epochs=3)
-    assert seen == [(1, False, False), (2, False, False), (3, False, False)]
+    assert calls == [(1, False, False), (2, False, False), (3, False, False)]
     np.testing.assert_array_equal(watched.history["loss"], plain.history["loss"])
     assert watched.history["mean_FC"].notna().tolist() == [False, True, False]
 
 
-def test_a_gauge_held_out_has_no_say():
+def test_training_ignores_a_gauge_held_out():
     domain, _, _, discharge = small_world()
     out = next(name for name in domain.gauges.index if name != OUTLET)
     changed = discharge.copy()
@@ -67,7 +67,7 @@ def test_a_gauge_held_out_has_no_say():
     assert use[out] == "held out" and use[OUTLET] == "trained"
 
 
-def test_days_without_observation_have_no_say():
+def test_training_ignores_days_without_observation():
     _, _, _, discharge = small_world()
     gap = discharge.copy()
     gap.loc["2001-09"] = np.nan
@@ -81,7 +81,7 @@ def test_every_loss_trains(loss):
     assert run.history["loss"].iloc[-1] < run.history["loss"].iloc[0]
 
 
-def test_components_and_fixed_parameters():
+def test_training_with_components_and_fixed_parameters():
     run = fit(small_model(components=3, fixed={"C": 0.0, "gamma": 1.0}))
     maps = run.parameters
     assert (maps["gamma"].max(), maps["gamma"].min()) == (1, 1)
@@ -101,7 +101,7 @@ def test_the_spin_up_carries_no_gradient_and_fills_the_stores():
     torch.testing.assert_close(once.river.detach(), again.river, rtol=0, atol=0)
 
 
-def test_a_period_in_two_pieces_is_one_period():
+def test_model_run_in_two_pieces_equals_one_run():
     model = small_model()
     domain, _, dataset, _ = small_world()
     forcing = Forcing.read(dataset, domain, model.column).values[:, :50]
@@ -132,7 +132,7 @@ def test_more_cycles_of_spin_up_instead_of_a_longer_record():
         ({"loss": "mse"}, "there is no loss 'mse'"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused(options, text):
+def test_training_options_that_do_not_fit_are_refused(options, text):
     with pytest.raises(ValueError, match=text):
         fit(**options)
 
@@ -163,7 +163,7 @@ def test_forcing_with_holes_is_refused_by_cell_and_day():
         train(model, forcing.drop_vars("temperature"), discharge, **SHORT)
 
 
-def test_a_run_comes_back_from_disk(tmp_path):
+def test_run_saved_and_loaded_is_the_same(tmp_path):
     _, _, forcing, _ = small_world()
     run = fit()
     run.save_model(tmp_path)
@@ -266,7 +266,7 @@ def test_files_with_a_grid_mapping_are_read_as_they_are(tmp_path):
         assert Forcing.read(series, domain, model.column).values.shape == (3, 9, domain.size)
 
 
-def test_a_period_without_simulation_cannot_be_scored():
+def test_evaluate_refuses_a_period_without_simulation():
     _, _, _, discharge = small_world()
     with pytest.raises(ValueError, match="the forcing goes from 2001-01-01 to 2002-12-31"):
         fit().evaluate(discharge, ("2020", "2021"))

@@ -84,11 +84,11 @@ class Observed:
 
     @property
     def about(self) -> dict | None:
-        """What there is to keep of a target with a run."""
+        """The settings of a target, for the JSON file of a run."""
         return None if self.series is None else self.series.target.about()
 
     def of(self, simulated: Tensor, places: Tensor) -> Tensor:
-        """What would be observed (T, n, M), of the column's output in these cells (n,)."""
+        """The column's output (T, n, M) in these cells (n,), in the unit of the observations."""
         if self.series is None or self.columns is None or not self.series.target.own_unit:
             return simulated
         return self.series.of(simulated.transpose(1, 2), self.columns[places]).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""What is kept of a calibration while it goes on: a line a shuffle, a bar, and checkpoints."""
+"""The history of a calibration, a line for each shuffle, its progress bar and its checkpoints."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gridhydro.training.options import Checkpoints
 class Record:
     """The history of a calibration, and the `state` that a checkpoint gives it to go on with.
 
-    about   settings that a checkpoint has to share to be gone on from
+    about   settings of the calibration; a checkpoint with other ones is refused
     """
 
     def __init__(self, checkpoints: Checkpoints | None, about: dict, progress: bool, device):

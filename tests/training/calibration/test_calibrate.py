@@ -43,10 +43,10 @@ def test_losses_of_a_calibration_are_those_of_training(name):
     observed = torch.rand(60, 3, generator=random) * 5
     observed[torch.rand(60, 3, generator=random) < 0.3] = torch.nan
     found = loss_by_cell(name, simulated, observed)
-    for site in range(3):
+    for cell in range(3):
         for member in range(4):
-            expected = losses.LOSSES[name](simulated[:, [site], member], observed[:, [site]])
-            torch.testing.assert_close(found[site, member], expected, rtol=1e-5, atol=1e-6)
+            expected = losses.LOSSES[name](simulated[:, [cell], member], observed[:, [cell]])
+            torch.testing.assert_close(found[cell, member], expected, rtol=1e-5, atol=1e-6)
     assert set(losses.LOSSES) <= set(LOSSES)
 
 
@@ -91,7 +91,7 @@ def test_fewer_runs_are_earlier_parameters(found):
         found.after(10)
 
 
-def test_bounds_are_kept():
+def test_calibrated_parameters_stay_within_bounds():
     """Where the optimum is at a bound, what the calibration ran with is what the model has."""
     run = calibrated(fixed={n: v for n, v in FIXED.items() if n != "TT"}, max_runs=400)
     fractions = run.evolution.best[-1]
@@ -101,7 +101,7 @@ def test_bounds_are_kept():
     torch.testing.assert_close(kept, low + (high - low) * fractions.float(), rtol=2e-5, atol=2e-5)
 
 
-def test_a_basin_alone_finds_the_same(found):
+def test_calibration_of_a_basin_alone_finds_the_same(found):
     others = [name for name in NAMES if name not in ("b07", "b02")]
     split = gh.splits.hold_out(NAMES, others, PERIOD)
     alone = calibrated(routing=gh.UnitHydrograph(), max_runs=600, period=split)
@@ -124,7 +124,7 @@ NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA 
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, NO_GPU])])
-def test_resume_is_exact(device, tmp_path, monkeypatch):
+def test_calibration_resumed_equals_unbroken(device, tmp_path, monkeypatch):
     session = gh.Session(device=device, progress=False)
     whole = calibrated(session=session)
     kept = Record.note
@@ -200,7 +200,7 @@ def test_models_and_options_that_do_not_fit_are_refused(model, options, message)
         gh.calibrate(own, parts.forcing, parts.discharge, period=PERIOD, **options)
 
 
-def test_refusals():
+def test_calibrate_refuses_what_does_not_fit():
     parts = basins()
     constant = parts.discharge.copy()
     constant[:, 4] = 1.0
@@ -216,7 +216,7 @@ def test_refusals():
         gh.calibrate(free("hbv_nn", fixed={}), parts.forcing, parts.discharge, period=PERIOD)
 
 
-def test_command(tmp_path, capsys):
+def test_calibrate_command(tmp_path, capsys):
     small_basins().to_netcdf(tmp_path / "basins.nc")
     text = FILE.replace("components = 2", f"components = 2\nfixed = {toml(FIXED)}")
     (tmp_path / "domain.toml").write_text(text)
@@ -290,7 +290,7 @@ def wetness(**hidden):
 
 
 @pytest.mark.parametrize(("scale", "offset"), [(1.0, 0.0), (0.4, 0.1)])
-def test_a_target_is_fitted(scale, offset):
+def test_calibration_to_a_target(scale, offset):
     parts = basins()
     fixed = {n: v for n, v in FIXED.items() if n != "LP"}
     observed = (offset + scale * wetness(FC=160.0, beta=4.5, LP=0.9)).assign_attrs(units="1")
@@ -319,10 +319,11 @@ def test_cells_of_a_raster_are_calibrated_for_a_target():
     target = gh.Target("soil_wetness", observed)
     own = gh.Model(model.domain, "hbv", network="free", fixed=FIXED)
     run = gh.calibrate(own, forcing, target=target, method=gh.SCEUA(2, 300), **options)
-    seen = np.isfinite(model.domain.pack(observed)).any(0)
-    assert run.cells.tolist() == np.flatnonzero(seen).tolist() and not seen.all()
+    observed_cells = np.isfinite(model.domain.pack(observed)).any(0)
+    assert run.cells.tolist() == np.flatnonzero(observed_cells).tolist()
+    assert not observed_cells.all()
     scores = run.evaluate_target(target, RASTER)
-    assert len(scores) == seen.sum()
+    assert len(scores) == observed_cells.sum()
     assert scores["rmse"].median() < 0.1
     with pytest.raises(ValueError, match="the water of all cells above it"):
         gh.calibrate(own, forcing, discharge, **options)

@@ -61,3 +61,24 @@ def test_files_import_each_other_without_a_circle():
         for name in free:
             del needs[name]
     assert not needs, f"these import each other in a circle: {sorted(needs)}"
+
+
+def functions():
+    """(where, name, lines behind the docstring, number of arguments) of every function."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                documented = ast.get_docstring(node) and len(node.body) > 1
+                first = node.body[1] if documented else node.body[0]
+                given = node.args
+                count = len(given.posonlyargs) + len(given.args) + len(given.kwonlyargs)
+                lines = (node.end_lineno or 0) - first.lineno + 1
+                yield path.relative_to(PACKAGE), node.name, lines, count
+
+
+def test_functions_are_short_and_take_few_arguments():
+    """80 lines, 12 arguments: more is for parts, and for options of one kind in a dataclass."""
+    found = list(functions())
+    assert len(found) > 1000
+    for path, name, lines, count in found:
+        assert lines <= 80 and count <= 12, f"{path}: {name} has {lines} lines, {count} arguments"

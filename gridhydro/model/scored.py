@@ -112,7 +112,7 @@ class Scored:
         minus observed, percent_bias that in percent of what is observed.
 
         The simulation starts on the first day of the forcing, with the column's initial stores
-        (or after the `spinup_cycles` of the training): leave a year or so before the period for
+        (or after the cycles of the spin-up in training): leave a year or so before the period for
         them to fill. The column `gauge_use` says whether a gauge was trained on. `name` is that of
         the period in the table. With its own forcing the scores are kept for `Run.save`.
         """

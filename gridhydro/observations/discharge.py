@@ -71,7 +71,7 @@ def observations(discharge, times, model, names: list[str], device, cache, progr
         if missing:
             raise ValueError(
                 f"there is no discharge of the gauges {', '.join(missing)}; it has "
-                f"{', '.join(table.columns)}: name them alike, or leave them out with held_out"
+                f"{', '.join(table.columns)}: name them alike, or hold them out with a Split"
             )
         # one memory layout whatever the table's: sums, and with them every bit, depend on it
         table = table.reindex(index=times[piece], columns=known)

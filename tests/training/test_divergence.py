@@ -42,7 +42,7 @@ def test_divergence_names_the_first_bad_cell_day_and_quantity(tmp_path):
     forcing["precipitation"][:] = 5.0
     forcing["potential_evapotranspiration"][:] = 1.0
     at = {"time": "2001-07-20", "y": y, "x": x}
-    forcing["potential_evapotranspiration"].loc[at] = 5000.0
+    forcing["potential_evapotranspiration"].loc[at] = 450.0
     with pytest.raises(NotFinite, match=r"runoff is nan on 2001-07-20 in .*\(row|water is nan"):
         train(model, forcing, discharge, **SHORT, checkpoints=tmp_path)
     case = json.loads((tmp_path / "not-finite.json").read_text())
@@ -51,7 +51,7 @@ def test_divergence_names_the_first_bad_cell_day_and_quantity(tmp_path):
     tensors = load_file(tmp_path / "not-finite.safetensors")
     # precipitation and demand of that cell, from the start of the spin-up to the bad day
     assert tensors["forcing"].shape == (2, 30 + 20)
-    assert tensors["forcing"][1, -1] == 5000
+    assert tensors["forcing"][1, -1] == 450
     assert torch.isfinite(tensors["parameter.rate"]).all()
 
 

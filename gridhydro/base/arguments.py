@@ -25,13 +25,15 @@ def whole(name: str, value, least: int) -> int:
 def number(name: str, value, least: float = -math.inf) -> float:
     """A number, numpy's too, as a float; ValueError for any other and one below `least`."""
     if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= least:
-        raise ValueError(f"{name} is {value!r}, should be a number, {least:g} or more")
+        above = "" if least == -math.inf else f", {least:g} or more"
+        raise ValueError(f"{name} is {value!r}, should be a number{above}")
     return float(value)
 
 
 def fraction(name: str, value) -> float:
     """A number from 0 to 1; ValueError for any other."""
-    if not 0 <= value <= 1:  # NaN is none either
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not (number and 0 <= value <= 1):  # NaN is none either
         raise ValueError(f"{name} is a number from 0 to 1, not {value!r}")
     return float(value)
 

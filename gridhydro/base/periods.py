@@ -17,7 +17,7 @@ def ends(period, what: str = "period") -> tuple[pd.Timestamp, pd.Timestamp]:
     Ends are texts, dates, Timestamps or datetime64. ValueError for what is no period and for one
     that ends before it begins; `what` names it.
     """
-    texts = as_texts(period, what)
+    texts = _texts(period, what)
     try:
         spans = [pd.Period(text) for text in texts]
         first, last = spans[0].start_time.floor("D"), spans[1].end_time.floor("D")
@@ -34,19 +34,10 @@ def ends(period, what: str = "period") -> tuple[pd.Timestamp, pd.Timestamp]:
 def as_texts(period, what: str = "period") -> Period:
     """Both ends as they were written, to be kept; dates and Timestamps become days.
 
-    ValueError if it is no period.
+    ValueError if it is no period, as for `ends`.
     """
-    try:
-        given = () if isinstance(period, str) else tuple(period)
-    except TypeError:
-        given = ()
-    if len(given) != 2 or any(pd.isna(end) for end in given):
-        raise ValueError(_wanted(period, what))
-    first, last = (
-        f"{pd.Timestamp(end):%Y-%m-%d}" if isinstance(end, (date, np.datetime64)) else str(end)
-        for end in given
-    )
-    return first, last
+    ends(period, what)
+    return _texts(period, what)
 
 
 def days(period, what: str = "period", *, by_day: bool = False) -> Period:
@@ -109,6 +100,20 @@ def common_days(days: Mapping[str, pd.DatetimeIndex], period, where) -> pd.Datet
             f"{where[ends_first]} ends on {last:%Y-%m-%d}: choose basins="
         )
     return pd.date_range(first, last)
+
+
+def _texts(period, what: str) -> Period:
+    try:
+        given = () if isinstance(period, str) else tuple(period)
+    except TypeError:
+        given = ()
+    if len(given) != 2 or any(pd.isna(end) for end in given):
+        raise ValueError(_wanted(period, what))
+    first, last = (
+        f"{pd.Timestamp(end):%Y-%m-%d}" if isinstance(end, (date, np.datetime64)) else str(end)
+        for end in given
+    )
+    return first, last
 
 
 def _wanted(period, what: str) -> str:

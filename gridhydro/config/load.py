@@ -43,6 +43,10 @@ SECTIONS = (
     "model", "training", "calibration",
 )  # fmt: skip
 BASIN_SECTIONS = ("basins", "grace", "targets", "model", "training", "calibration")
+# sections that are gone
+GONE = {
+    "rehearsal": "as the domain file amazon-synthetic (gridhydro synthetic amazon writes its data)"
+}
 # sections that are written as several, [[name]]
 SEVERAL = ("gauges", "targets")
 # what may take the place of what a file says
@@ -191,6 +195,7 @@ def _sections(source: Path) -> dict:
         content = tomllib.loads(source.read_text())
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{source} is not valid TOML: {error}") from error
+    refuse_renamed(str(source), content, GONE)
     sections = BASIN_SECTIONS if "basins" in content else SECTIONS
     refuse_unknown(str(source), content, sections)
     for section in content:

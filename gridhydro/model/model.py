@@ -8,7 +8,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from gridhydro.base.arguments import one_of, required
+from gridhydro.base.arguments import number, one_of, required
 from gridhydro.columns import column as column_named
 from gridhydro.columns.column import Column, Field
 from gridhydro.columns.components import Components
@@ -107,7 +107,7 @@ class Model(CellModel):
 
     def _fixed(self, fixed: Mapping[str, float], defaults: Mapping[str, object]) -> dict:
         """The parameters that are held, a river's velocity among them."""
-        fixed = {name: float(value) for name, value in fixed.items()}
+        fixed = {name: number(f"the fixed '{name}'", value) for name, value in fixed.items()}
         self.column.refuse({**defaults, **fixed})
         if self.river is not None and self.river.velocity is not None:
             fixed[self.river.parameter.name] = self.river.velocity

@@ -8,7 +8,7 @@ import numpy as np
 import pyproj
 from torch import Tensor
 
-from gridhydro.base.arguments import one_of
+from gridhydro.base.arguments import number, one_of, whole
 from gridhydro.columns.column import Field, fields
 from gridhydro.domain.domain import Domain
 from gridhydro.model.routing import route
@@ -20,6 +20,7 @@ VELOCITY, LAG = fields(
     "river_lag d [0.01, 5] log: residence time in each reservoir of the river",
 )
 (RESERVOIRS,) = fields("river_reservoirs 1: linear reservoirs in a row in the river of a cell")
+COUNTS = (1, 2, 3, 4, 5)
 LEARNED = {"velocity": VELOCITY, "lag": LAG}
 
 
@@ -45,6 +46,16 @@ class River:
 
     def __post_init__(self):
         one_of("learned", self.learned, tuple(LEARNED))
+        if self.reservoirs is not None:
+            reservoirs = whole("river: reservoirs", self.reservoirs, 1)
+            object.__setattr__(self, "reservoirs", one_of("river: reservoirs", reservoirs, COUNTS))
+        object.__setattr__(self, "substeps", whole("river: substeps", self.substeps, 1))
+        object.__setattr__(self, "delay", one_of("river: delay", self.delay, (0, 1)))
+        if self.velocity is not None:
+            velocity, (low, high) = number("river: velocity", self.velocity), VELOCITY.range
+            if not low <= velocity <= high:
+                raise ValueError(f"river: velocity is {velocity}, outside {low} to {high} m s-1")
+            object.__setattr__(self, "velocity", velocity)
         if self.velocity is not None and self.learned != "velocity":
             raise ValueError("the river's velocity is given, and its lag is to be learned: choose")
 

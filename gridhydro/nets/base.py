@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 
+from gridhydro.base.arguments import number
 from gridhydro.columns.column import Field
 
 # fraction of the range kept free at both bounds, which a saturated sigmoid would touch
@@ -157,7 +159,9 @@ class Ranges(torch.nn.Module):
     ):
         super().__init__()
         self.fields, self.components = tuple(fields), components
-        self.fixed = {name: float(value) for name, value in (fixed or {}).items()}
+        self.fixed = {
+            name: number(f"the fixed '{name}'", value) for name, value in (fixed or {}).items()
+        }
         _check(self.fields, self.fixed, log)
         self.learned = tuple(field for field in self.fields if field.name not in self.fixed)
         for name, values in _ranges(self.learned, log).items():
@@ -183,7 +187,9 @@ def last_layer(inputs: int, outputs: int, components: int) -> torch.nn.Linear:
 
     Components start apart, for what is alike in all of them stays alike.
     """
-    layer = torch.nn.Linear(inputs, outputs)
+    with warnings.catch_warnings():  # torch warns of a layer without outputs, such as no daily ones
+        warnings.filterwarnings("ignore", message="Initializing zero-element tensors")
+        layer = torch.nn.Linear(inputs, outputs)
     torch.nn.init.normal_(layer.weight, std=0.1 / inputs**0.5)
     if components > 1:
         torch.nn.init.normal_(layer.bias)
@@ -211,7 +217,9 @@ def _check(fields: Sequence[Field], fixed: Mapping[str, float], log: Sequence[st
     known = [field.name for field in fields]
     unknown = [name for name in (*fixed, *log) if name not in known]
     if unknown:
-        raise ValueError(f"no parameter is called {', '.join(unknown)}; there is {known}")
+        raise ValueError(
+            f"no parameter is called {', '.join(unknown)}; there is {', '.join(known)}"
+        )
     for name, value in ((field.name, field.range) for field in fields):
         if name in fixed and not value[0] <= fixed[name] <= value[1]:
             raise ValueError(f"'{name}' is fixed at {fixed[name]}, outside its bounds {value}")

@@ -132,7 +132,7 @@ def read_data(
     """The data of a training as people give them, packed and checked; moves the model to its
     device. ValueError for what does not fit together; the arguments are those of `train`."""
     refuse_batches(batches, spinup, model)
-    model.to(session.place)
+    model.to(Session.of(session).place)
     pet, cache, progress = method_of(forcing), session.cache, session.progress
     forcing = Forcing.read(
         forcing, model.domain, model, device=session.place, cache=cache, progress=progress

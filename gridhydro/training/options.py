@@ -148,12 +148,21 @@ class Session:
 
     def __post_init__(self):
         _set(self, "seed", whole("seed", self.seed, 0))
+        if not isinstance(self.cache, str | Path | None):
+            raise ValueError(f"the cache is the path of a folder, not {self.cache!r}")
         if self.validation is not None:
             _set(self, "validation", period_of(self.validation))
         if not (self.each is None or callable(self.each)):
             raise ValueError(f"each is a function of the epoch and the model, not {self.each!r}")
         one_of("progress", self.progress, (True, False))
         device_named(self.device)  # an error of the device is one of these options
+
+    @classmethod
+    def of(cls, given) -> Session:
+        """The session; ValueError for anything else."""
+        if not isinstance(given, cls):
+            raise ValueError(f"session is a gridhydro.Session(seed=..., ...), not {given!r}")
+        return given
 
     @property
     def place(self) -> torch.device:
@@ -169,9 +178,13 @@ def as_options(kind: type[Options], given) -> Options:
 
 def device_named(name) -> torch.device:
     """The device of this name; None: a GPU where there is one. ValueError for one that is not."""
-    device = torch.device("cuda" if name is None and torch.cuda.is_available() else name or "cpu")
+    try:
+        named = "cuda" if name is None and torch.cuda.is_available() else name or "cpu"
+        device = torch.device(named)
+    except (RuntimeError, TypeError):
+        raise ValueError(f"device is 'cpu' or 'cuda', not {name!r}") from None
     if device.type not in ("cpu", "cuda"):
-        raise ValueError(f"device is 'cpu' or 'cuda', not '{name}'")
+        raise ValueError(f"device is 'cpu' or 'cuda', not {name!r}")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError("there is no CUDA device here, or torch is a build without CUDA: use cpu")
     return device

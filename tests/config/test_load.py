@@ -220,6 +220,7 @@ def test_small_domain_file_is_loaded(small):
         ("spinup = 1", 'held_out = ["in"]', "held_out: unknown key 'in'"),
         ("[training]", "[model.routing]\nspeed = 1\n[training]", "unknown key 'speed'"),
         ("[domain]", "[domain", "is not valid TOML"),
+        ("[domain]", "[rehearsal]\nseed = 1\n[domain]", "the domain file amazon-synthetic"),
     ],
 )
 def test_faults_of_a_domain_file_name_file_key_and_remedy(small, old, new, message):

@@ -121,6 +121,11 @@ def test_options_of_a_network_are_refused(arguments, text):
     [
         (gh.Components, dict(count=0), "components is 0, should be a whole number, 1 or more"),
         (gh.Components, dict(count=2, weights="best"), "weights is one of 'mean', 'learned'"),
+        (gh.River, dict(reservoirs=9), "river: reservoirs is one of 1, 2, 3, 4, 5, not 9"),
+        (gh.River, dict(substeps=0), "river: substeps is 0, should be a whole number, 1 or more"),
+        (gh.River, dict(delay=5), "river: delay is one of 0, 1, not 5"),
+        (gh.River, dict(velocity="fast"), "river: velocity is 'fast', should be a number"),
+        (gh.River, dict(velocity=-1), "river: velocity is -1.0, outside 0.05 to 5.0 m s-1"),
         (gh.UnitHydrograph, dict(of="sum"), "of is one of 'mean', 'components'"),
         (gh.Stepping, dict(scheme="euler"), "there is no scheme 'euler'"),
         (gh.Stepping, dict(storage="some"), "storage is one of 'auto', 'all', not 'some'"),
@@ -140,6 +145,8 @@ def test_options_are_refused_where_they_are_made(kind, arguments, text):
     [
         (dict(network=8), r"network is a kind \('mlp', 'lstm', .* not 8"),
         (dict(routing="hydropy"), "routing is a gridhydro.River"),
+        (dict(fixed={"C": "none"}), "the fixed 'C' is 'none', should be a number"),
+        (dict(fixed={"c": 0.0}), "no parameter is called c; there is beta, FC"),
         (dict(routing=gh.River()), "lumped basins have no rivers: leave routing out"),
         (dict(network="gz"), "network='gz' reads what was observed of the cells: give it history"),
     ],

@@ -102,6 +102,7 @@ def _refuse(model: CellModel, method: SCEUA, session: Session) -> None:
             "one set of parameters is calibrated in every cell: make the model without components, "
             "their weights and a correction, or train it"
         )
+    Session.of(session)
     for name in ("cache", "validation", "each"):
         if getattr(session, name) is not None:
             raise ValueError(f"a calibration has no use for {name}: leave it out of the session")

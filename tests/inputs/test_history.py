@@ -324,7 +324,7 @@ def test_history_of_a_raster(tmp_path):
 
 def test_history_of_another_network_or_domain_is_refused():
     given = parts()
-    with pytest.raises(ValueError, match=r"give history=gridhydro\.History\.of"):
+    with pytest.raises(ValueError, match=r"give it history=gridhydro\.History\.of"):
         gh.Model(given.domain, "hbv", given.attributes, network="gz")
     with pytest.raises(ValueError, match="network='mlp' reads no history"):
         gh.Model(given.domain, "hbv", given.attributes, network=gh.ParameterNetwork(history=past()))

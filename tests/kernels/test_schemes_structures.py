@@ -13,7 +13,7 @@ OUTPUTS = ("runoff", "total_storage")
 @pytest.mark.parametrize("scheme, tolerance", [("explicit:3", 1e-9), ("implicit:2", 1e-6)])
 def test_schemes_with_networks_and_weights_equal_the_loop(scheme, tolerance, backend):
     torch.manual_seed(0)
-    case = make_case("hbv_nn", cells=3, days=3, components=2, dynamic=("beta",), ties=False)
+    case = make_case("hbv_nn", cells=3, days=4, components=2, dynamic=("beta",), ties=False)
     weights = torch.softmax(torch.randn(3, 2, dtype=torch.float64), dim=-1)
     options = dict(outputs=OUTPUTS, scheme=scheme, components=weights, forcing_gradient=False)
     expected = results(case, backend="torch", **options)

@@ -249,7 +249,7 @@ def test_validation_is_scored_while_training():
 
 
 def test_raster_training_options_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="train without batches"):
+    with pytest.raises(ValueError, match="minibatches are for lumped basins"):
         train(model(**HYBRID), batches=gh.Batches(4, 30, 30))
     other = gh.Tiles.of(WORLD.domain.crop(["branch"]), 2.0, minimum=0.01)
     values = np.zeros((24, other.size))

@@ -179,7 +179,7 @@ def test_fill_values_and_fluxes_of_the_other_sign_are_refused():
     model = small_model()
     for name, value, text in (
         ("precipitation", -9999.0, r"precipitation is -9999 mm d-1 on 2001-01-01 in row"),
-        ("potential_evapotranspiration", -3.0, "whose sign is the other way round"),
+        ("potential_evapotranspiration", -3.0, "or a flux of the opposite sign"),
         ("temperature", -9999.0, "temperature is -9999 degC on 2001-01-01"),
     ):
         changed = forcing.copy(deep=True)

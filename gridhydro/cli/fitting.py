@@ -21,7 +21,7 @@ Writes into the folder of the run:
   metrics.csv             NSE, KGE and more, of every gauge and period
   storage_metrics.csv     of water storage, where the file has [grace]
   target_metrics.csv      of other observations, where it has [[targets]]
-  discharge.csv           simulated discharge by day, m3 s-1, and the observed in
+  discharge.csv           simulated discharge by day, m3 s-1; the observed is in
                           discharge_observed.csv
   columns.csv             unit and meaning of every column of the tables
   history.csv             the loss of every epoch
@@ -143,8 +143,10 @@ def _place(options: Namespace) -> tuple[Path, Path, Path]:
 
 
 def _train(options: Namespace) -> None:
-    if options.seeds is not None and (options.seed is not None or options.seeds < 1):
-        raise ValueError("--seeds is how many runs to train, from seed 0 on: no --seed with it")
+    if options.seeds is not None and options.seeds < 1:
+        raise ValueError(f"--seeds is how many runs to train, 1 or more, not {options.seeds}")
+    if options.seeds is not None and options.seed is not None:
+        raise ValueError("--seeds trains runs from seed 0 on: no --seed with it")
     place = _place(options)
 
     from gridhydro.cli.tables import print_scores

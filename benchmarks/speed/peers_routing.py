@@ -1,4 +1,4 @@
-"""Other ways to route: a plain numba loop of ours, and codes that are optional and only called."""
+"""Other routing codes: a plain numba loop of ours, and codes that are optional and only called."""
 
 from __future__ import annotations
 

@@ -21,7 +21,12 @@ Writes into the folder of the run:
   metrics.csv             NSE, KGE and more, of every gauge and period
   storage_metrics.csv     of water storage, where the file has [grace]
   target_metrics.csv      of other observations, where it has [[targets]]
-  parameters.nc, *.tif    maps of the parameters
+  discharge.csv           simulated discharge by day, m3 s-1; the observed is in
+                          discharge_observed.csv
+  columns.csv             unit and meaning of every column of the tables
+  history.csv             the loss of every epoch
+  parameters.nc           maps of the parameters; of rasters parameters/*.tif,
+                          of lumped basins parameters.csv
   fluxes.nc               daily runoff, discharge and more
   figures/                maps, hydrographs, scores, the course of training
   model.safetensors, run.json, domain.nc, domain.toml, checkpoint/
@@ -46,9 +51,9 @@ basins or cells, and the data folder. The column, its scheme, fixed parameters,
 the unit hydrograph, the loss, the periods and the gauges are those of the file;
 networks, attributes and components are not used.
 
-Writes into the folder of the run: metrics.csv, parameters.nc, calibration.nc
-(the loss of every basin by the number of runs), fluxes.nc and figures/, and
-prints the scores.
+Writes into the folder of the run: metrics.csv, discharge.csv, parameters.nc and
+.csv, calibration.nc (the loss of every basin by the number of runs), fluxes.nc,
+columns.csv with the units of all tables, and figures/; and prints the scores.
 """
 _CALIBRATE_EXAMPLES = """
 gridhydro calibrate camels_us --data CAMELS_US --out calibrated
@@ -138,8 +143,10 @@ def _place(options: Namespace) -> tuple[Path, Path, Path]:
 
 
 def _train(options: Namespace) -> None:
-    if options.seeds is not None and (options.seed is not None or options.seeds < 1):
-        raise ValueError("--seeds is how many runs to train, from seed 0 on: no --seed with it")
+    if options.seeds is not None and options.seeds < 1:
+        raise ValueError(f"--seeds is how many runs to train, 1 or more, not {options.seeds}")
+    if options.seeds is not None and options.seed is not None:
+        raise ValueError("--seeds trains runs from seed 0 on: no --seed with it")
     place = _place(options)
 
     from gridhydro.cli.tables import print_scores

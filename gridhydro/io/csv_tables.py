@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -76,6 +77,7 @@ def write_table(
     table: pd.DataFrame,
     *,
     rest: tuple[str, str, str] | None = None,
+    meanings: Mapping[str, str] | None = None,
     comment: str | None = None,
     **options,
 ) -> None:
@@ -83,6 +85,7 @@ def write_table(
 
     rest     what stands in columns.csv for columns that are not among `COLUMNS`: what they are
              called there, their unit and their meaning, such as ("(gauge)", "m3 s-1", "discharge")
+    meanings  of columns "name [unit]", which stand in columns.csv for the name alone
     comment  a first line, behind "# "
     options  for `DataFrame.to_csv`; index=False if left out
     """
@@ -98,7 +101,7 @@ def write_table(
 
     replace(path, write)
     names = [table.index.name] if options["index"] else []
-    _note(path, [str(name) for name in (*names, *table.columns)], rest)
+    _note(path, [str(name) for name in (*names, *table.columns)], rest, meanings or {})
 
 
 def write_discharge(path: str | Path, discharge: pd.DataFrame, what: str) -> None:
@@ -135,7 +138,7 @@ def meaning_of(file: str, column: str) -> tuple[str, str] | None:
     return found
 
 
-def _note(path: Path, columns: list[str], rest) -> None:
+def _note(path: Path, columns: list[str], rest, meanings: Mapping[str, str]) -> None:
     rows, others = [], False
     for column in columns:
         known = meaning_of(path.name, column)
@@ -143,7 +146,7 @@ def _note(path: Path, columns: list[str], rest) -> None:
             others = True
             continue
         unit, meaning = known or ("", "of the table that was given")
-        rows.append((path.name, column, unit, meaning))
+        rows.append((path.name, column, unit, meanings.get(column, meaning)))
     if others:
         rows.append((path.name, *rest))
     note, head = path.with_name(NOTE), ["file", "column", "unit", "meaning"]

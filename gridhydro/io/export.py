@@ -100,7 +100,9 @@ def write_parameters(
     if domain.lumped:
         columns = {f"{name} [{v.attrs['units']}]": v.values for name, v in maps.items()}
         table = pd.DataFrame(columns, index=domain.gauges.index.rename("gauge"))
-        write_table(folder / "parameters.csv", table, index=True)
+        long_names = (v.attrs["long_name"] for v in maps.values())
+        meanings = dict(zip(columns, long_names, strict=True))
+        write_table(folder / "parameters.csv", table, meanings=meanings, index=True)
         return
     (folder / "parameters").mkdir(exist_ok=True)
     for name, raster in maps.items():

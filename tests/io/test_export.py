@@ -121,6 +121,8 @@ def test_export_of_lumped_basins(tmp_path):
         np.testing.assert_allclose(opened["gauge_y"], [1, 2])
     table = pd.read_csv(tmp_path / "parameters.csv", index_col="gauge")
     assert table.to_dict() == {"beta [1]": {"a": 2.0, "b": 3.0}}
+    notes = pd.read_csv(tmp_path / "columns.csv", index_col="column")
+    assert notes.loc["beta [1]", "meaning"] == HBV.parameters[0].long_name
     with xr.open_dataset(tmp_path / "parameters.nc") as maps:
         np.testing.assert_allclose(maps["beta"].sel(gauge="b"), 3)
     assert not (tmp_path / "parameters").exists()

@@ -194,6 +194,9 @@ def test_the_catchment_is_written_and_checked(tmp_path, capsys):
     assert code == 0 and "1011 cells" in text, err
     code, _, err = call("synthetic", "catchment", "--out", out, capsys=capsys)
     assert code == 1 and "is not empty: choose another folder" in err
+    new = tmp_path / "new"
+    code, _, err = call("synthetic", "catchment", "--out", new, "--seed", -1, capsys=capsys)
+    assert code == 1 and "seed is -1, should be a whole number, 0 or more" in err
 
 
 def test_from_a_domain_file_to_a_run_and_back(data, tmp_path, capsys):

@@ -87,6 +87,7 @@ gridhydro synthetic amazon --data FOLDER --out amazon
 gridhydro synthetic amazon --data FOLDER --out other --years 2001 2010
 gridhydro train amazon-synthetic --data amazon --out run
 """
+YEARS = (2001, 2016)  # of the Amazon, as its domain file needs them
 
 
 def add_demo(commands) -> None:
@@ -139,7 +140,7 @@ def add_synthetic(commands) -> None:
         "--seed", type=int, default=0, metavar="N", help="another world; 0 if left out"
     )
     amazon.add_argument(
-        "--years", type=int, nargs=2, default=(2001, 2016), metavar=("FIRST", "LAST"),
+        "--years", type=int, nargs=2, default=YEARS, metavar=("FIRST", "LAST"),
         help="2001 2016 if left out, which the domain file amazon-synthetic needs",
     )  # fmt: skip
 
@@ -174,7 +175,11 @@ def _amazon(options: Namespace) -> None:
     from gridhydro.synthetic.amazon_folder import write_amazon
 
     write_amazon(options.out, data, options.seed, tuple(options.years), progress=True)
-    print(
-        f"written to {options.out}; to train on it:\n"
-        f"  gridhydro train amazon-synthetic --data {options.out}"
-    )
+    if tuple(options.years) == YEARS:
+        train = f"  gridhydro train amazon-synthetic --data {options.out}"
+        print(f"written to {options.out}; to train on it:\n{train}")
+    else:
+        print(
+            f"written to {options.out}; to train on it, copy domains/amazon-synthetic.toml and "
+            "change the periods of its section [training]"
+        )

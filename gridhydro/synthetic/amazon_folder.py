@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base import files
+from gridhydro.base.arguments import whole
 from gridhydro.synthetic.amazon import YEARS, make_amazon
 from gridhydro.synthetic.amazon_observations import observations
 from gridhydro.synthetic.amazon_truth import PARAMETERS
@@ -45,7 +46,7 @@ def write_amazon(
     Raises ValueError for years that end before they begin and for a folder that holds something,
     and FileNotFoundError for what `data` lacks.
     """
-    first, last = years
+    (first, last), seed = years, whole("seed", seed, 0)
     if first > last:
         raise ValueError(f"years: the last, {last}, is before the first, {first}")
     with files.new_folder(out) as folder:

@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base import files
+from gridhydro.base.arguments import whole
 from gridhydro.domain.domain import Domain
 from gridhydro.synthetic.catchment import HELD_OUT, SyntheticCatchment, make_catchment
 from gridhydro.synthetic.catchment_observations import KNOWN, observe, simplified, true_discharge
@@ -67,6 +68,7 @@ def write_catchment(out: str | Path, seed: int = 7) -> Path:
 
     Raises ValueError for a folder that holds something already.
     """
+    seed = whole("seed", seed, 0)
     with files.new_folder(out) as folder:
         world = simplified(make_catchment(seed))
         domain = Domain.from_d8(world.ldd, "ldd", gauges=world.gauges)

@@ -110,3 +110,9 @@ def test_the_kernels_never_import_the_package():
             for name in found:
                 inside = name == "gridhydro.kernels" or name.startswith("gridhydro.kernels.")
                 assert inside or name.split(".")[0] != "gridhydro", f"{path.name}:{node.lineno}"
+
+
+def test_the_citation_names_the_version():
+    from gridhydro import __version__
+
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text()

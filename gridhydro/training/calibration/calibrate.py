@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from gridhydro.base.arguments import one_of, whole
+from gridhydro.base.arguments import one_of
 from gridhydro.base.periods import as_texts as period_of
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
@@ -20,7 +20,7 @@ from gridhydro.training.calibration.record import Record
 from gridhydro.training.calibration.result import Calibration
 from gridhydro.training.calibration.sceua import SCEUA, minimize
 from gridhydro.training.data import method_of
-from gridhydro.training.options import Checkpoints, Session, as_options
+from gridhydro.training.options import Checkpoints, Session, SpinUp, as_options
 from gridhydro.training.splits import Split
 
 
@@ -31,7 +31,7 @@ def calibrate(
     *,
     target: Target | None = None,
     period: tuple[str, str] | Split,
-    spinup: int = 365,
+    spinup: SpinUp | int = SpinUp(),
     loss: str | None = None,
     method: SCEUA = SCEUA(),
     checkpoints: Checkpoints | str | Path | None = None,
@@ -45,7 +45,8 @@ def calibrate(
     target       a `gridhydro.Target` instead: a flux or state that is observed on cells
     period       days that are scored; or a `gridhydro.Split`, whose other gauges keep what the
                  model has
-    spinup       days before them that only fill the stores
+    spinup       a `gridhydro.SpinUp`, or its days before the period: a calibration has neither its
+                 cycles nor its start
     loss         "nse" (of discharge; of a target its own), "kge", "rmse" or "rmse_lowflow"
     method       a `gridhydro.SCEUA`: complexes, largest number of runs, variant
     checkpoints  a folder to keep the state in, at shuffles, or `gridhydro.Checkpoints` to go on
@@ -56,7 +57,7 @@ def calibrate(
     nothing of a parameter (a river's, for cells) it stays what it is. ValueError for input that
     does not fit together, and naming the cells where nothing varies or no run is finite.
     """
-    spinup = whole("spinup", spinup, 0)
+    spinup = _days_before(spinup)
     if checkpoints is not None:
         checkpoints = as_options(Checkpoints, checkpoints)
     _refuse(model, method, session)
@@ -86,6 +87,14 @@ def calibrate(
     put(model, observed.cells, losses.rows, found.best[-1])
     history = pd.DataFrame(record.history)
     return Calibration(model.eval(), forcing, history, about, found, observed.cells, losses.rows)
+
+
+def _days_before(spinup: SpinUp | int) -> int:
+    """The days of a spin-up; ValueError for what only a training does."""
+    spinup = as_options(SpinUp, spinup)
+    if spinup != SpinUp(spinup.days):
+        raise ValueError("a calibration spins up by days alone: leave cycles and start out")
+    return spinup.days
 
 
 def _refuse(model: CellModel, method: SCEUA, session: Session) -> None:

@@ -208,6 +208,10 @@ def test_calibrate_refuses_what_does_not_fit():
         gh.calibrate(free(), parts.forcing, constant, period=PERIOD)
     with pytest.raises(ValueError, match=r"spin-up needs 366 days .* has 0"):
         calibrated(period=("2000", "2000"))
+    with pytest.raises(ValueError, match="leave cycles and start out"):
+        calibrated(spinup=gh.SpinUp(366, cycles=2))
+    with pytest.raises(ValueError, match=r"spin-up needs 367 days .* has 366"):
+        calibrated(spinup=gh.SpinUp(367))
     with pytest.raises(ValueError, match="loss is one of 'nse', 'kge'"):
         calibrated(loss="mae")
     with pytest.raises(ValueError, match="all parameters are fixed"):

@@ -201,7 +201,7 @@ def test_the_start_near_equilibrium_has_a_gradient():
         one.network.raw -= 2 * step
         less = content()
     # the first run, which fills the soil, is held
-    assert float((gradient * 2 * step).sum()) == pytest.approx(float(more - less), rel=0.05)
+    assert float((gradient * 2 * step).sum()) == pytest.approx(float(more - less), rel=0.01)
 
 
 def test_spin_up_ends_when_nothing_changes_any_more():

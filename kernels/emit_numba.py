@@ -27,10 +27,8 @@ N cells, M = {components} components, last axis fastest; weights of embedded net
 gradients by block of cells, flat.
 """
 
-import math
-
 import numpy as np
-from numba import {real} as real, int32, int64, uint64, njit as compile_cached
+from numba import {real} as real, int32, int64, njit as compile_cached
 
 from gridhydro.kernels.numba_math import select
 from {lanes_module} import (

@@ -10,6 +10,7 @@ from torch import Tensor
 from gridhydro.columns.column import Column, Field
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.history import History
+from gridhydro.model import equilibrium
 from gridhydro.model.river import River
 from gridhydro.model.state import Simulation, State
 from gridhydro.model.stepping import Stepping
@@ -136,9 +137,9 @@ class CellModel(torch.nn.Module):
         outputs: Sequence[str] = (),
         until: float | None = None,
     ) -> State | None:
-        """The state after `cycles` runs over this forcing."""
-        raise NotImplementedError
+        """The state after `cycles` runs over this forcing; see `equilibrium.spin_up`."""
+        return equilibrium.spin_up(self, forcing, cycles, state, outputs, until)
 
     def near_equilibrium(self, forcing: Tensor) -> State:
-        """A state to start from, with stores that fill over many years near their equilibrium."""
-        raise NotImplementedError
+        """A state to start from, found over this forcing; see `equilibrium.near`."""
+        return equilibrium.near(self, forcing)

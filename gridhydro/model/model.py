@@ -16,7 +16,7 @@ from gridhydro.domain.domain import Domain
 from gridhydro.inputs.attributes import attribute_values, property_values
 from gridhydro.inputs.history import History
 from gridhydro.kernels import Scheme
-from gridhydro.model import corrected, equilibrium, options
+from gridhydro.model import corrected, options
 from gridhydro.model.base import CellModel
 from gridhydro.model.checks import refuse_unfit, routing_of
 from gridhydro.model.in_cells import in_cells
@@ -295,21 +295,6 @@ class Model(CellModel):
             state.river if state else None, self.stepping.backend, averages,
         )  # fmt: skip
         return outflow[:, self.gauge_cells], river, in_rivers
-
-    def spin_up(
-        self,
-        forcing: Tensor,
-        cycles: int = 1,
-        state: State | None = None,
-        outputs: Sequence[str] = (),
-        until: float | None = None,
-    ) -> State | None:
-        """The state after `cycles` runs over this forcing; see `equilibrium.spin_up`."""
-        return equilibrium.spin_up(self, forcing, cycles, state, outputs, until)
-
-    def near_equilibrium(self, forcing: Tensor) -> State:
-        """A state to start from, found over this forcing; see `equilibrium.near`."""
-        return equilibrium.near(self, forcing)
 
 
 def _past(history: Tensor, cells: Tensor | None) -> Tensor:

@@ -125,13 +125,14 @@ class Scored:
                 f"which is given for {', '.join(observed)}"
             )
         first, last = period_of(period)
-        times = self.record(forcing).times
+        record = None if forcing is None else self.record(forcing)
+        times = self.record(record).times
         if times[slice(*times.slice_locs(first, last))].empty:
             raise ValueError(
                 f"nothing is simulated from {first} to {last}: the forcing goes from "
                 f"{times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}"
             )
-        simulated, unit = self.discharge(forcing).loc[first:last, gauges], "m3 s-1"
+        simulated, unit = self.discharge(record).loc[first:last, gauges], "m3 s-1"
         observed = observed[gauges].reindex(simulated.index)
         if domain.lumped:  # basins are compared by depth of water
             depth, unit = depth_of_flow(domain.gauges.loc[gauges, "network_area_km2"]), "mm d-1"

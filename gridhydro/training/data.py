@@ -10,7 +10,6 @@ import torch
 from gridhydro.base.arguments import required
 from gridhydro.base.periods import as_texts as period_of
 from gridhydro.inputs.forcing import Forcing
-from gridhydro.inputs.forcing import method_of as forcing_method
 from gridhydro.model.base import CellModel
 from gridhydro.model.state import State
 from gridhydro.observations.discharge import observations, refuse_empty
@@ -33,7 +32,6 @@ class TrainingData:
                basins the cells as well
     discharge  observed at all gauges of the domain, (1, T, G) mm d-1, or None
     targets    observed series of other outputs of the column; storage: water on tiles, or None
-    pet        method of the potential evapotranspiration, where the forcing says it
     """
 
     model: CellModel
@@ -48,7 +46,6 @@ class TrainingData:
     storage: StorageTarget | None
     spinup: SpinUp
     batches: Batches | None
-    pet: str | None
 
     @property
     def run_days(self) -> slice:
@@ -133,7 +130,7 @@ def read_data(
     device. ValueError for what does not fit together; the arguments are those of `train`."""
     refuse_batches(batches, spinup, model)
     model.to(Session.of(session).place)
-    pet, cache, progress = method_of(forcing), session.cache, session.progress
+    cache, progress = session.cache, session.progress
     forcing = Forcing.read(
         forcing, model.domain, model, device=session.place, cache=cache, progress=progress
     )
@@ -163,7 +160,7 @@ def read_data(
         refuse_empty(compared, days, places, names)
     return TrainingData(
         model, forcing, period, days, split, names, places, observed, series, storage, spinup,
-        batches, pet,
+        batches,
     )  # fmt: skip
 
 
@@ -206,11 +203,6 @@ def _sorted(targets) -> tuple[list, StorageTarget | None]:
         raise ValueError(f"there are {len(storage)} targets of water storage: give one")
     others = [one for one in targets if not isinstance(one, StorageTarget)]
     return others, storage[0] if storage else None
-
-
-def method_of(forcing) -> str | None:
-    """How the potential evapotranspiration was computed, where the Dataset says so."""
-    return forcing.method if isinstance(forcing, Forcing) else forcing_method(forcing)
 
 
 def training_gauges(model: CellModel, split: Split | None) -> list[str]:

@@ -27,7 +27,7 @@ def settings(
         period=list(data.period), spinup=spinup.days, spinup_cycles=spinup.cycles,
         loss=objective.loss, optimizer=optimizer.name, learning_rate=optimizer.first_rate,
         decay=optimizer.decay, epochs=epochs, batches=batches, gauges=data.gauges,
-        clip=optimizer.clip, seed=seed, split=split, pet=data.pet, start=spinup.start,
+        clip=optimizer.clip, seed=seed, split=split, pet=data.forcing.method, start=spinup.start,
         **objective.about,
     )  # fmt: skip
 

@@ -224,3 +224,16 @@ def test_a_forcing_of_more_series_gives_each_model_its_own(run, forcing):
     data = turned.dataset(basins().domain)
     assert data["potential_evapotranspiration"].attrs["method"] == "oudin"
     assert Forcing.read(data, basins().domain, column("hbv")).method == "oudin"
+
+
+def test_another_forcing_is_packed_once_for_its_scores(run, monkeypatch):
+    packed, parts = [], basins()
+    pack = gh.Domain.pack
+
+    def counting(domain, raster, *options):
+        packed.append(raster.name)
+        return pack(domain, raster, *options)
+
+    monkeypatch.setattr(gh.Domain, "pack", counting)
+    run.evaluate(parts.discharge, PERIOD, forcing=parts.forcing)
+    assert sorted(packed) == sorted(field.name for field in run.model.forcings)

@@ -19,7 +19,6 @@ from gridhydro.training.calibration.objective import CellLosses, Observed, free,
 from gridhydro.training.calibration.record import Record
 from gridhydro.training.calibration.result import Calibration
 from gridhydro.training.calibration.sceua import SCEUA, minimize
-from gridhydro.training.data import method_of
 from gridhydro.training.options import Checkpoints, Session, SpinUp, as_options
 from gridhydro.training.splits import Split
 
@@ -62,7 +61,6 @@ def calibrate(
         checkpoints = as_options(Checkpoints, checkpoints)
     _refuse(model, method, session)
     model.to(session.place)
-    pet = method_of(forcing)
     forcing = Forcing.read(forcing, model.domain, model, device=session.place)
     split = period if isinstance(period, Split) else None
     period = period_of(period) if split is None else split.train_period
@@ -74,7 +72,8 @@ def calibrate(
     about = model.options | dict(
         method="sceua", **asdict(method), period=list(period), spinup=spinup, loss=loss,
         target=observed.about, seed=session.seed, gauges=list(observed.gauges),
-        cells=len(observed.cells), pet=pet, split=None if split is None else split.to_json(),
+        cells=len(observed.cells), pet=forcing.method,
+        split=None if split is None else split.to_json(),
         fitted=["discharge" if target is None else target.name],
     )  # fmt: skip
     low = torch.zeros(len(losses.rows), device=session.place)

@@ -408,7 +408,8 @@ def _function(
         if isinstance(program.outputs[key], Symbol)
     ]
     if counted:
-        stores.append(f"count += int32({results[counted]})")
+        # in 32 bits, as numba would not: LLVM would halve the lanes of an instruction for it
+        stores.append(f"count = int32(count + int32({results[counted]}))")
     body = "\n        ".join([*loads, *lines, *stores]) or "pass"
     before, after = ("    count = int32(0)\n", "    return count\n") if counted else ("", "")
     head = f"@njit\ndef {name}(w):\n{''.join(numbers)}{before}"

@@ -39,6 +39,11 @@ for real in ("float32", "float64"):
             weighted=name == "hbv_nn" and components > 1, scheme=scheme, **more,
         )
         for direction, recompute in (("forward", False), ("adjoint", False), ("adjoint", True)):
+            # unless all are asked for, those that hold most: the adjoint of several components
+            # that computes states again is far above its kin, the forward kernels differ by little
+            most = recompute if components > 1 else direction == "forward"
+            if not (every or most or (name, real) == ("hydropy", "float64")):
+                continue
             for capability in (80, 90) if every else (80 if len(found) % 2 else 90,):
                 usage = column_triton.usage(spec, direction, capability, recompute)
                 kind = f"{name} {direction}{' recomputing' * recompute} {real} M={components}"
@@ -73,11 +78,12 @@ def python(script: str, *arguments: str, **environment: str | None) -> str:
     ],
 )
 def test_gpu_kernels_fit_their_registers(capsys, scheme, capabilities):
-    """Each for sm_80 or sm_90 in turn; slowly, each for both."""
+    """Those that hold most, for sm_80 or sm_90 in turn; slowly, every one for both."""
     pytest.importorskip("triton")
     found = json.loads(python(USAGE, scheme, capabilities, TRITON_INTERPRET=None))
-    kernels = 33 if scheme == "sequential" else 12
-    assert len(found) == kernels * (1 + (capabilities == "every"))
+    every = capabilities == "every"
+    kernels = (33 if every else 13) if scheme == "sequential" else (12 if every else 4)
+    assert len(found) == kernels * (1 + every)
     with capsys.disabled():
         print()
         for name, registers, spills in found:

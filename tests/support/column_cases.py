@@ -137,18 +137,23 @@ def results(case: Case, outputs=None, *, forcing_gradient=True, **choices):
     Those of the plain loop, by far the slowest, are kept for the next backend compared with it.
     """
     outputs = outputs or names(case.column)
-    more = dict(forcing_gradient=forcing_gradient, **choices)
-    if choices.get("backend") != "torch":
-        return _results(case, outputs, **more)
-    asked = (id(case.column), tuple(outputs), _contents(more))
-    given = [getattr(case, k) for k in (*_FIXED, "networks")]
-    key = (*asked, _contents(case.forcing), *map(_contents, given))
-    if key not in _PLAIN:  # with the column, whose id is then nobody else's
-        _PLAIN[key] = case.column, _results(case, outputs, **more)
-    return dict(_PLAIN[key][1])
+    choices |= dict(forcing_gradient=forcing_gradient)
+    if choices.get("backend") == "torch":
+        return once_per_case(case, _results, outputs, **choices)
+    return _results(case, outputs, **choices)
 
 
-_PLAIN: dict[tuple, tuple] = {}
+def once_per_case(case: Case, function, *arguments, **choices) -> dict:
+    """What `function(case, *arguments, **choices)` gives, run once in a process for equal cases."""
+    given = [getattr(case, k) for k in ("forcing", *_FIXED, "networks")]
+    asked = (id(case.column), function, *map(_contents, (tuple(arguments), choices)))
+    key = (*asked, *map(_contents, given))
+    if key not in _FOUND:  # with the column, whose id is then nobody else's
+        _FOUND[key] = case.column, function(case, *arguments, **choices)
+    return dict(_FOUND[key][1])
+
+
+_FOUND: dict[tuple, tuple] = {}
 
 
 def _contents(value):

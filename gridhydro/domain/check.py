@@ -11,6 +11,10 @@ from gridhydro.domain.grid import Grid
 from gridhydro.domain.network import cycles, follow, shorten
 
 
+class DomainWarning(UserWarning):
+    """What deserves a look about gauges, grids and rasters; said once, when it is found."""
+
+
 @dataclass
 class Report:
     """Findings about a domain: `errors` stop it, `warnings` deserve a look, `notes` inform."""

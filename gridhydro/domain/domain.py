@@ -177,21 +177,34 @@ class Domain:
         systems = {dataset[name].attrs.get("grid_mapping") for name in names}
         return dataset.set_coords(systems & set(dataset.data_vars))[names]
 
-    def aggregate(self, raster, how="mean", gaps: bool = False):
-        """A finer raster, or a Dataset of them, onto the domain.
+    def aggregate(
+        self, raster, how="mean", gaps: bool = False, minimum=0.0, cell_reference="center"
+    ):
+        """A raster (..., y, x), or a Dataset of them, onto the domain, by the areas of overlap.
 
-        how is "mean", "sum", "majority" or "fraction" (one layer per class). Raises ValueError
-        naming the first cell without data; with `gaps` means and sums are NaN there.
+        how      "mean" by area, "sum" (each cell's value goes to where its area is), "majority" by
+                 area, or "fraction" of the area (one layer per class)
+        gaps     cells without data are NaN; without it ValueError names the first one
+        minimum  a cell has data if the raster has on this fraction of its area or more; 0 if left
+                 out: what data there are, are taken for the whole cell
+        cell_reference  the point of a cell that the raster's coordinates stand for: "center", or a
+                        corner such as "upper_left"
+        Usually the raster is finer, in any order of its axes and any turn of longitudes. Areas are
+        exact: those of bands of latitude on the ellipsoid, or in the plane of the map. It is read a
+        block at a time. ValueError for one in another reference system.
         """
-        return resample.aggregate(self, raster, how, gaps)
+        return resample.aggregate(self, raster, how, gaps, minimum, cell_reference)
 
-    def regrid(self, dataset, method="linear", gaps: bool = False):
-        """A coarser DataArray or Dataset onto the domain: "linear" or "nearest".
+    def regrid(self, dataset, method="linear", gaps: bool = False, cell_reference="center"):
+        """A coarser DataArray or Dataset onto the domain.
 
-        Raises ValueError naming the first cell that the source does not cover; with `gaps` it is
-        NaN there.
+        method  "linear" or "nearest" between the centres of cells, from any reference system; or
+                "conservative", the mean of all cells by the area of overlap, as `aggregate` has it
+        gaps, cell_reference  as for `aggregate`
+        Raises ValueError naming the first cell that the source does not cover; and for a finer
+        source, most of whose cells would be skipped, unless the method is "conservative".
         """
-        return resample.regrid(self, dataset, method, gaps)
+        return resample.regrid(self, dataset, method, gaps, cell_reference)
 
     def to_file(self, path) -> None:
         """Write everything, the network's order included, as one CF NetCDF file."""

@@ -129,7 +129,8 @@ def make_domain(
         warnings.simplefilter("ignore", DomainWarning)
         domain = Domain.from_d8(
             raster, coding, gauges=gauges.table, area=area, crs=options.crs,
-            resolution=options.resolution, snap=options.snap,
+            resolution=options.resolution, snap=options.snap, nodata=options.nodata,
+            cell_reference=options.cell_reference,
         )  # fmt: skip
     if not options.crop:
         return domain

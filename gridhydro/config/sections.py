@@ -24,6 +24,8 @@ class DomainOptions:
     coding: str | None = None
     variable: str | None = None
     crs: str | None = None
+    nodata: float | str | None = None
+    cell_reference: str = "center"
     resolution: float | None = None
     snap: bool = False
     crop: bool = True

@@ -6,12 +6,11 @@ import warnings
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from gridhydro.domain import d8
-from gridhydro.domain.check import DomainWarning, check_targets
+from gridhydro.domain.check import DomainWarning
 from gridhydro.domain.gauges import name_index, read_gauges
-from gridhydro.domain.grid import Grid, read_grid, read_values
+from gridhydro.domain.grid import Grid
 from gridhydro.domain.network import Network
 from gridhydro.domain.packing import on_grid
 from gridhydro.domain.placing import misfit, place_gauges
@@ -20,24 +19,10 @@ from gridhydro.domain.upscale import coarse_cell, scale_factor, upscale
 _EMPTY = {"x": float, "y": float, "cell": np.int64, "area_km2": float, "network_area_km2": float}
 
 
-def from_d8(cls, raster, coding, *, gauges, area, mask, crs, resolution, snap, method):
-    """See `Domain.from_d8`."""
-    coding = d8.check_coding(coding)
-    if coding == d8.NEXTXY and isinstance(raster, xr.Dataset):
-        raster = xr.concat([raster["nextx"], raster["nexty"]], "next")
-    grid = read_grid(raster, crs)
-    # an integer code is kept as it is, and so is the NaN of a decoded one
-    codes = read_values(raster)
-    _check_dimensions(codes, coding)
-    target, strayed = d8.targets(
-        codes,
-        coding,
-        y_down=grid.y[0] > grid.y[-1],
-        x_right=grid.x[0] < grid.x[-1],
-        wraps=grid.wraps,
-        mask=None if mask is None else on_grid(mask, grid, "mask") > 0,
-    )
-    report = check_targets(target, strayed, codes, coding, grid).raise_if_bad()
+def from_d8(cls, read, *, gauges, area, resolution, snap, method):
+    """See `Domain.from_d8`; `read` are the `Directions`."""
+    target, grid = read.target, read.grid
+    report = read.check().raise_if_bad()
     known = len(report.warnings)
     cell_area = _cell_area(area, grid, target)
 
@@ -204,9 +189,3 @@ def _cell_area(area, grid, target):
             f"{grid.name_cell(*divmod(int(bad[0]), grid.shape[1]))}; mask them out or fill the area"
         )
     return values * 1e6 if units == "km2" else values
-
-
-def _check_dimensions(codes, coding):
-    wanted = 3 if coding == d8.NEXTXY else 2
-    if codes.ndim != wanted:
-        raise ValueError(f"a raster of '{coding}' has {wanted} dimensions, this one {codes.shape}")

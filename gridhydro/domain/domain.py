@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import pyflwdir
 import pyproj
 import xarray as xr
 
-from gridhydro.domain import builders, domain_file, packing, resample
+from gridhydro.domain import builders, d8, domain_file, packing, resample, upscale
 from gridhydro.domain.check import Report
+from gridhydro.domain.directions import read_directions
 from gridhydro.domain.grid import Grid, spatial_dims, transform
 from gridhydro.domain.network import Network
 
@@ -40,7 +42,7 @@ class Domain:
     def from_d8(
         cls,
         raster,
-        coding,
+        coding=None,
         *,
         gauges=None,
         area=None,
@@ -49,33 +51,36 @@ class Domain:
         resolution=None,
         snap=False,
         method="ihu",
+        nodata=None,
+        cell_reference="center",
     ) -> Domain:
         """A domain from a flow-direction raster.
 
         raster      DataArray with 1-D coordinates in any orientation; for "nextxy" a DataArray
-                    (2, rows, cols) or a Dataset with nextx and nexty
-        coding      one of `d8.NAMES`: esri, ldd, keypad, watergap, ddm30, smash, grass,
-                    trip, nextxy
-        gauges      table, GeoDataFrame or list of dicts: name, lon/lat or x/y, area_km2 if known
+                    (2, rows, cols) or a Dataset with nextx and nexty; or a `pyflwdir.FlwdirRaster`
+        coding      one of `d8.NAMES`: esri, ldd, keypad, watergap, ddm30, smash, grass, whitebox,
+                    taudem, saga, trip, nextxy; left out for a FlwdirRaster
+        gauges      table, GeoDataFrame or list of dicts: name, lon/lat or x/y, area_km2 if known,
+                    accept (true for a gauge that stays where it is, whatever its area)
         area        DataArray of cell areas with units m2 or km2; computed from the grid if None
         mask        raster of cells to use (others are taken as no data)
         crs         reference system, where the raster does not carry it
         resolution  cell size of the model grid, a multiple of the raster's: the network is upscaled
                     with pyflwdir by `method` ("ihu", "eam_plus", "dmm")
-        snap        move gauges to the cell within two that fits the reported area best
-        Raises ValueError with every error found; `report` keeps the warnings.
+        snap        move gauges to the best cell within two: near, of about the reported area, on
+                    the river that the position is on or drains to
+        nodata      a code that is no data whatever the coding has it for; or "codes" where what the
+                    raster has as its no-data value is a code as any other
+        cell_reference  the point of a cell that the raster's coordinates stand for: "center", or a
+                    corner such as "upper_left"
+        Raises ValueError with every error found, so for a gauge whose network area is more than
+        half off the reported one; `report` keeps the warnings.
         """
+        read = read_directions(
+            raster, coding, mask=mask, crs=crs, nodata=nodata, cell_reference=cell_reference
+        )
         return builders.from_d8(
-            cls,
-            raster,
-            coding,
-            gauges=gauges,
-            area=area,
-            mask=mask,
-            crs=crs,
-            resolution=resolution,
-            snap=snap,
-            method=method,
+            cls, read, gauges=gauges, area=area, resolution=resolution, snap=snap, method=method
         )
 
     @classmethod
@@ -147,6 +152,16 @@ class Domain:
     def crop(self, gauges=None) -> Domain:
         """The domain of only the cells upstream of these gauges (names; all gauges if None)."""
         return builders.crop(self, gauges)
+
+    def to_flwdir(self) -> pyflwdir.FlwdirRaster:
+        """The network as pyflwdir has it, for stream orders, sub-basins, paths and what else it
+        knows. ValueError for lumped basins."""
+        grid = self.raster_grid
+        target = np.full(grid.y.size * grid.x.size, d8.NO_CELL)
+        cells = self.row * grid.x.size + self.col
+        down = self.network.downstream
+        target[cells] = np.where(down < 0, d8.LEAVES, cells[down])
+        return upscale.as_flwdir(target, grid)
 
     def pack(self, raster, gaps: bool = False) -> np.ndarray:
         """Values (..., N) of the active cells from a raster (..., y, x) on the domain's grid.

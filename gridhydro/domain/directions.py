@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pyflwdir
 import pyproj
 import xarray as xr
+from pyflwdir import FlwdirRaster
 
 from gridhydro.domain import d8
 from gridhydro.domain.check import Report, check_targets
@@ -43,7 +43,7 @@ def read_directions(
     raster, coding=None, *, mask=None, crs=None, nodata=None, cell_reference="center"
 ) -> Directions:
     """Directions from a raster of codes or a `pyflwdir.FlwdirRaster`; see `Domain.from_d8`."""
-    if isinstance(raster, pyflwdir.FlwdirRaster):
+    if isinstance(raster, FlwdirRaster):
         if nodata is not None or cell_reference != "center":
             raise ValueError("nodata and cell_reference are for rasters of codes: leave them out")
         return _of_pyflwdir(raster, coding, mask, crs)
@@ -181,7 +181,7 @@ def find_loops(raster, coding=None, **options):
     return geopandas.GeoDataFrame(table, geometry=points, crs=found.grid.crs)
 
 
-def repair_loops(raster, coding, inland=False, **options):
+def repair_loops(raster, coding=None, inland=False, **options):
     """The raster with one cell of each pair that drain into each other made an outlet, and a table.
 
     Pairs beside a cell without data or the edge of the raster, as they stand at river mouths; with
@@ -191,6 +191,8 @@ def repair_loops(raster, coding, inland=False, **options):
     raster, coding, options  as for `Domain.from_d8`: mask, crs, nodata, cell_reference
     The table is that of `find_loops`, with the column repaired: the cell that is an outlet now.
     """
+    if isinstance(raster, FlwdirRaster):
+        raise TypeError("a FlwdirRaster repairs itself with its own repair_loops: use that")
     found = read_directions(raster, coding, **options)
     table = find_loops(raster, coding, **options)
     rows, cols = found.grid.shape

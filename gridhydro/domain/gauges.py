@@ -36,14 +36,15 @@ def read_gauges(gauges, crs) -> pd.DataFrame:
             raise ValueError("the gauges have geometries without a reference system: set their crs")
         x, y = transform(points.x, points.y, points.crs, crs)
     elif {"lon", "lat"} <= set(table.columns):
-        x, y = transform(table["lon"], table["lat"], "EPSG:4326", crs)
+        lon, lat = (_numbers(table, column) for column in ("lon", "lat"))
+        x, y = transform(lon, lat, "EPSG:4326", crs)
     elif {"x", "y"} <= set(table.columns):
-        x, y = table["x"], table["y"]
+        x, y = (_numbers(table, column) for column in ("x", "y"))
     else:
         raise ValueError(
             f"the gauges need lon and lat, or x and y; they have {list(table.columns)}"
         )
-    area = table["area_km2"] if "area_km2" in table.columns else np.nan
+    area = _numbers(table, "area_km2") if "area_km2" in table.columns else np.nan
     accept = table["accept"] if "accept" in table.columns else [False] * len(table)
     found = pd.DataFrame(
         {
@@ -60,11 +61,23 @@ def read_gauges(gauges, crs) -> pd.DataFrame:
     bad = found.index[~np.isfinite(found["x"] * found["y"])]
     if bad.size:
         raise ValueError(f"the gauge '{bad[0]}' has no position: give it or leave the gauge out")
-    wrong = found.index[found["area_km2"] <= 0]
+    wrong = found.index[(found["area_km2"] <= 0) | np.isinf(found["area_km2"])]
     if wrong.size:
         raise ValueError(
-            f"the area of gauge '{wrong[0]}' is not above zero: leave it NaN if unknown"
+            f"the area of gauge '{wrong[0]}' is not above zero, or infinite: leave it NaN if it is "
+            "not known"
         )
+    return found
+
+
+def _numbers(table, column) -> np.ndarray:
+    """A column as numbers; ValueError naming the gauge that has another text there."""
+    found = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float)
+    given = table[column].astype(str).str.strip()
+    wrong = np.flatnonzero(np.isnan(found) & ~table[column].isna() & (given != ""))
+    if wrong.size:
+        name, value = table["name"].iloc[wrong[0]], table[column].iloc[wrong[0]]
+        raise ValueError(f"{column} of gauge '{name}' is {value!r}, should be a number")
     return found
 
 

@@ -43,6 +43,7 @@ def aggregate(
     _need_grid(domain, "aggregate")
     if isinstance(raster, xr.Dataset):
         return _each(domain, raster, aggregate, how, gaps, minimum, cell_reference)
+    _need_numbers(raster)
     refuse_other_crs(raster, domain.crs)
     raster = centred(raster, cell_reference)
     source = read_grid(raster, domain.crs)
@@ -165,6 +166,7 @@ def regrid(
     _need_grid(domain, "regrid")
     if isinstance(dataset, xr.Dataset):
         return _each(domain, dataset, regrid, method, gaps, cell_reference)
+    _need_numbers(dataset)
     if method == "conservative":
         return aggregate(domain, dataset, "mean", gaps, cell_reference=cell_reference)
     dataset = centred(dataset, cell_reference)
@@ -237,6 +239,15 @@ def stencil(domain, source, method, gaps=False):
     weights = np.array([up * back, up * right, down * back, down * right])
     weights[:, missed] = 0  # only where gaps are allowed
     return rows, cols, weights
+
+
+def _need_numbers(raster):
+    if not isinstance(raster, xr.DataArray):
+        raise TypeError(
+            f"a raster to bring over is a DataArray or Dataset with coordinates, not {type(raster)}"
+        )
+    if raster.dtype.kind not in "biuf":
+        raise TypeError(f"'{raster.name}' holds {raster.dtype}, and numbers are needed")
 
 
 def _need_grid(domain, what):

@@ -88,7 +88,7 @@ def test_grids_shifted_by_half_a_cell_share_quarters():
 
 
 @pytest.mark.filterwarnings("ignore::gridhydro.domain.check.DomainWarning")
-@given(st.floats(0.3, 3.1), st.floats(0, 1), st.booleans(), st.booleans(), st.sampled_from([0, 1]))
+@given(st.floats(0.3, 2.9), st.floats(0, 1), st.booleans(), st.booleans(), st.sampled_from([0, 1]))
 @settings(max_examples=25, deadline=None)
 def test_sums_and_areas_are_conserved(step, shift, down, left, geographic):
     crs = "EPSG:4326" if geographic else "EPSG:3035"
@@ -280,3 +280,13 @@ def test_weather_of_mhm_is_suspected_where_its_corners_are_taken_for_centres(dat
         got = domain.regrid(series, cell_reference="upper_left")
     right = read_series(path, cell_reference="upper_left", **options).isel(time=slice(3)).fillna(0)
     np.testing.assert_allclose(got, domain.regrid(right))
+
+
+@pytest.mark.parametrize("bring", ["aggregate", "regrid"])
+def test_what_is_no_raster_of_numbers_is_refused(bring):
+    domain = domain_on(axis(10.0, 1.0, 4), axis(5.0, 1.0, 4))
+    raster = array(np.ones((6, 6)), axis(9.0, 1.0, 6), axis(4.0, 1.0, 6))
+    for wrong, said in ((raster.values, "with coordinates, not"), (raster.astype(str), "holds <U"),
+                        (raster.astype("M8[ns]"), r"'t' holds datetime64\[ns\]")):  # fmt: skip
+        with pytest.raises(TypeError, match=said):
+            getattr(domain, bring)(wrong)

@@ -138,3 +138,18 @@ def test_a_gauge_of_the_moselle_on_the_wrong_cell_is_refused(data):
     right = gauge | {"x": 4058119.0, "y": 2935597.0}
     domain = Domain.from_d8(codes, "esri", gauges=[right], crs="EPSG:3035", resolution=8000)
     assert domain.report.good
+
+
+@pytest.mark.parametrize(
+    ("gauge", "sentence"),
+    [
+        ({"area_km2": "nine"}, "area_km2 of gauge 'a' is 'nine', should be a number"),
+        ({"area_km2": np.inf}, "area of gauge 'a' is not above zero, or infinite"),
+        ({"x": "1 km"}, "x of gauge 'a' is '1 km', should be a number"),
+        ({"y": "9000,5"}, "y of gauge 'a' is '9000,5', should be a number"),
+    ],
+)
+def test_what_is_no_number_in_a_gauge_is_refused_by_name(gauge, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        place(WIDE, **({"x": 1000.0, "y": 9000.0} | gauge))
+    assert place(WIDE, x="1000", y=" 9000 ", area_km2="33").gauges["area_km2"].item() == 33

@@ -57,6 +57,7 @@ _HOMES = {
 # public as a whole
 _MODULES = {
     "basins": "inputs.basins",
+    "directions": "domain.directions",
     "io": "io",
     "nets": "nets",
     "splits": "training.splits",
@@ -69,8 +70,8 @@ __all__ = [
     "LandSurface", "Model", "Network", "Optimizer", "OutsideVocabulary", "ParameterNetwork",
     "PeriodMeans", "River", "Run", "Session", "SpinUp", "Split", "Stepping",
     "StorageObservations", "StorageTarget", "Target", "Tiles", "UnitHydrograph", "basins",
-    "calibrate", "check", "fields", "io", "land_surface", "load", "nets", "route", "simulate",
-    "splits", "surrogate", "train",
+    "calibrate", "check", "directions", "fields", "io", "land_surface", "load", "nets", "route",
+    "simulate", "splits", "surrogate", "train",
 ]  # fmt: skip
 
 # type checkers and editors, which read without running, see the same names
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from gridhydro.columns import COLUMNS
     from gridhydro.columns.column import Column, Embedded, Field, fields
     from gridhydro.columns.components import Components
+    from gridhydro.domain import directions
     from gridhydro.domain.domain import Domain
     from gridhydro.domain.network import Network
     from gridhydro.domain.tiles import Tiles

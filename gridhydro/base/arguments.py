@@ -57,3 +57,20 @@ def one_of(name: str, value, known: Iterable):
     if value not in known:
         raise ValueError(f"{name} is one of {', '.join(map(repr, known))}, not {value!r}")
     return value
+
+
+_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
+
+
+def switch(name: str, value) -> bool:
+    """True or false as tables have it: 1, "yes", "TRUE"; nothing and NaN are false.
+
+    ValueError for anything else.
+    """
+    if value is None or (isinstance(value, Real) and math.isnan(value)):
+        return False
+    word = str(value).strip().lower()
+    word = word.removesuffix(".0") if isinstance(value, Real) else word
+    if word not in _WORDS:
+        raise ValueError(f"{name} is {value!r}, should be true or false")
+    return _WORDS[word]

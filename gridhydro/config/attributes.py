@@ -9,11 +9,12 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base.arguments import required
-from gridhydro.config.parse import locate
+from gridhydro.config.parse import locate, named
 from gridhydro.config.sections import AttributeOptions
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.grid import crs_or, read_grid, same_crs, spatial_dims
 from gridhydro.domain.packing import OtherGrid, matching
+from gridhydro.domain.resample import finer
 from gridhydro.io import read_raster
 
 HOWS = ("mean", "fraction", "direction")
@@ -36,7 +37,8 @@ def read_attributes(
         if given.how not in HOWS:
             raise ValueError(f"{place}: how is one of {', '.join(HOWS)}, not '{given.how}'")
         path = locate(data, given.file, f"{place}: file")
-        raster = read_raster(path, given.variable, given.crs).rename(name)
+        with named(f"{place}: file, variable, cell_reference"):
+            raster = read_raster(path, given.variable, given.crs, given.cell_reference).rename(name)
         if given.lookup is not None:
             raster = _looked_up(raster, given, data, place)
         found |= _reduced(name, raster, given, domain, place)
@@ -104,8 +106,9 @@ def _same_grid(raster: xr.DataArray, domain: Domain) -> bool:
 def _brought(raster: xr.DataArray, domain: Domain, gaps: bool = False) -> xr.DataArray:
     """A raster of another grid on the domain."""
     grid = read_grid(raster, crs_or(raster, domain.raster_grid.crs))
-    fine = np.median(grid.cell_area()) < 0.6 * np.median(domain.area)
-    return domain.aggregate(raster, gaps=gaps) if fine else domain.regrid(raster, gaps=gaps)
+    if finer(grid, domain.raster_grid):
+        return domain.aggregate(raster, gaps=gaps)
+    return domain.regrid(raster, gaps=gaps)
 
 
 def _looked_up(raster: xr.DataArray, given: AttributeOptions, data: Path, place: str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base.arguments import one_of, required
-from gridhydro.config.parse import locate, named, read_options
+from gridhydro.config.parse import locate, named, read_options, refuse_unknown
 from gridhydro.config.sections import (
     DomainOptions,
     GaugeOptions,
@@ -19,6 +20,7 @@ from gridhydro.config.sections import (
     LandSurfaceOptions,
 )
 from gridhydro.domain.builders import crop_to
+from gridhydro.domain.check import DomainWarning
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.land_surface import LandSurface, land_surface
 from gridhydro.io import next_cells, read_discharge, read_grdc, read_land_surface, read_raster
@@ -56,12 +58,15 @@ def read_gauges(source: Path, content: dict, data: Path) -> Gauges:
     options = read_options(source, "grdc", GrdcOptions, content["grdc"])
     with named(f"{place}: folder"):
         discharge, table = read_grdc(data / options.folder, options.stations or None)
-    return Gauges(table.reset_index(), discharge, place)
+    table = table.reset_index()
+    refuse_unknown(f"{place}: accept", options.accept, table["name"].astype(str).tolist())
+    table["accept"] = table["name"].astype(str).isin(options.accept)
+    return Gauges(table, discharge, place)
 
 
 def _each(source: Path, sections: list[dict], data: Path) -> Gauges:
     gauges = [read_options(source, "gauges", GaugeOptions, given) for given in sections]
-    places = ("name", "x", "y", "lon", "lat", "area_km2")
+    places = ("name", "x", "y", "lon", "lat", "area_km2", "accept")
     table = pd.DataFrame([{k: getattr(g, k) for k in places} for g in gauges])
     series = {}
     for gauge in gauges:
@@ -119,10 +124,13 @@ def make_domain(
     else:
         path = locate(data, options.flow_direction, f"{place}: flow_direction")
         raster, coding = read_raster(path, options.variable, options.crs), options.coding
-    with named(gauges.place):
+    with named(gauges.place), warnings.catch_warnings():
+        # the commands say them with the rest of the report
+        warnings.simplefilter("ignore", DomainWarning)
         domain = Domain.from_d8(
             raster, coding, gauges=gauges.table, area=area, crs=options.crs,
-            resolution=options.resolution, snap=options.snap,
+            resolution=options.resolution, snap=options.snap, nodata=options.nodata,
+            cell_reference=options.cell_reference,
         )  # fmt: skip
     if not options.crop:
         return domain

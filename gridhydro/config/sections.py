@@ -24,6 +24,8 @@ class DomainOptions:
     coding: str | None = None
     variable: str | None = None
     crs: str | None = None
+    nodata: float | str | None = None
+    cell_reference: str = "center"
     resolution: float | None = None
     snap: bool = False
     crop: bool = True
@@ -41,6 +43,7 @@ class GaugeOptions:
     lon: float | None = None
     lat: float | None = None
     area_km2: float | None = None
+    accept: bool = False  # where it is, whatever the network drains there
     variable: str = "discharge"
     units: str | None = None
 
@@ -49,7 +52,7 @@ class GaugeOptions:
 class GaugeTableOptions:
     """Section [gauge_table], instead of [[gauges]]: places and discharge of many, in two tables."""
 
-    file: str  # CSV with name, lon and lat or x and y, area_km2
+    file: str  # CSV with name, lon and lat or x and y, area_km2, accept
     discharge: str  # CSV with a date and a column for each gauge
     units: str = "m3 s-1"
 
@@ -60,6 +63,9 @@ class GrdcOptions:
 
     folder: str  # of text files, one a station
     stations: tuple[str, ...] = ()  # GRDC numbers; all in the folder without it
+    accept: tuple[
+        str, ...
+    ] = ()  # those that stay where they are, whatever the network drains there
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,7 @@ class AttributeOptions:
     file: str
     variable: str | None = None
     crs: str | None = None
+    cell_reference: str = "center"
     how: str = "mean"
     units: str = "1"
     long_name: str | None = None

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from gridhydro.domain import d8
-from gridhydro.domain.check import check_targets
-from gridhydro.domain.gauges import TOLERANCE, name_index, place_gauges, read_gauges
-from gridhydro.domain.grid import Grid, read_grid, read_values
+from gridhydro.domain.check import DomainWarning
+from gridhydro.domain.gauges import name_index, read_gauges
+from gridhydro.domain.grid import Grid
 from gridhydro.domain.network import Network
 from gridhydro.domain.packing import on_grid
+from gridhydro.domain.placing import misfit, place_gauges
 from gridhydro.domain.upscale import coarse_cell, scale_factor, upscale
 
 _EMPTY = {"x": float, "y": float, "cell": np.int64, "area_km2": float, "network_area_km2": float}
 
 
-def from_d8(cls, raster, coding, *, gauges, area, mask, crs, resolution, snap, method):
-    """See `Domain.from_d8`."""
-    coding = d8.check_coding(coding)
-    if coding == d8.NEXTXY and isinstance(raster, xr.Dataset):
-        raster = xr.concat([raster["nextx"], raster["nexty"]], "next")
-    grid = read_grid(raster, crs)
-    # an integer code is kept as it is, and so is the NaN of a decoded one
-    codes = read_values(raster)
-    _check_dimensions(codes, coding)
-    target, strayed = d8.targets(
-        codes,
-        coding,
-        y_down=grid.y[0] > grid.y[-1],
-        x_right=grid.x[0] < grid.x[-1],
-        wraps=grid.wraps,
-        mask=None if mask is None else on_grid(mask, grid, "mask") > 0,
-    )
-    report = check_targets(target, strayed, codes, coding, grid).raise_if_bad()
+def from_d8(cls, read, *, gauges, area, resolution, snap, method):
+    """See `Domain.from_d8`; `read` are the `Directions`."""
+    target, grid = read.target, read.grid
+    report = read.check().raise_if_bad()
+    known = len(report.warnings)
     cell_area = _cell_area(area, grid, target)
 
     network, cells = _network(target)
@@ -42,13 +31,18 @@ def from_d8(cls, raster, coding, *, gauges, area, mask, crs, resolution, snap, m
     placed = pd.DataFrame(columns=list(_EMPTY), index=name_index([])).astype(_EMPTY)
     if gauges is not None:
         placed = read_gauges(gauges, grid.crs)
-        where, found = place_gauges(placed, grid, _spread(upstream, cells, grid), snap)
+        where, found = place_gauges(placed, grid, _spread(upstream, cells, grid), target, snap)
         report = (report + found).raise_if_bad()
         placed["cell"] = _rank(cells, target.size)[where]
     if resolution is not None and scale_factor(grid, resolution) > 1:
         fine = (target, grid, cell_area, cells, upstream)
-        return _upscaled(cls, fine, placed, report, resolution, method)
-    return _domain(cls, network, cells, grid, cell_area[cells], placed, report)
+        domain = _upscaled(cls, fine, placed, report, resolution, method)
+    else:
+        domain = _domain(cls, network, cells, grid, cell_area[cells], placed, report)
+    # what was found of the directions themselves stays in the report: every cut basin has an outlet
+    for text in domain.report.warnings[known:]:
+        warnings.warn(text, DomainWarning, stacklevel=3)
+    return domain
 
 
 def _domain(cls, network, cells, grid, area, gauges, report):
@@ -86,14 +80,12 @@ def _upscaled(cls, fine, gauges, report, resolution, method):
             continue
         cell = coarse_cell(rank[coarse.unit[pixel]], network, upstream, wanted)
         gauges.loc[name, "cell"] = cell
-        error = upstream[cell] / wanted - 1
         text = (
             f"gauge '{name}' drains {upstream[cell]:.5g} km2 on the model grid and "
-            f"{wanted:.5g} km2 on the raster ({error:+.1%})"
+            f"{wanted:.5g} km2 on the raster ({upstream[cell] / wanted - 1:+.1%})"
         )
-        if abs(error) > TOLERANCE:
-            report.warnings.append(f"{text}; use a finer resolution or leave the gauge out")
-        else:
+        remedy = "use a finer resolution or leave the gauge out"
+        if not misfit(report, text, upstream[cell], wanted, gauge.accept, remedy):
             report.notes.append(text)
     report.raise_if_bad()
     return _domain(cls, network, cells, coarse.grid, coarse.area[cells], gauges, report)
@@ -197,9 +189,3 @@ def _cell_area(area, grid, target):
             f"{grid.name_cell(*divmod(int(bad[0]), grid.shape[1]))}; mask them out or fill the area"
         )
     return values * 1e6 if units == "km2" else values
-
-
-def _check_dimensions(codes, coding):
-    wanted = 3 if coding == d8.NEXTXY else 2
-    if codes.ndim != wanted:
-        raise ValueError(f"a raster of '{coding}' has {wanted} dimensions, this one {codes.shape}")

@@ -50,6 +50,12 @@ CODINGS = {
     "smash": Coding((1, 2, 3, 4, 5, 6, 7, 8), ends=(0,)),
     # r.watershed: from north-east counter-clockwise, 0 depression, negative leaves the region
     "grass": Coding((2, 1, 8, 7, 6, 5, 4, 3), ends=(0, *range(-8, 0))),
+    # WhiteboxTools' D8Pointer: powers of two clockwise from north-east, 0 without a lower neighbour
+    "whitebox": Coding((128, 1, 2, 4, 8, 16, 32, 64), ends=(0,), missing=(-32768,)),
+    # TauDEM: from east counter-clockwise, 0 flat
+    "taudem": Coding((3, 2, 1, 8, 7, 6, 5, 4), ends=(0,), missing=(-32768,)),
+    # SAGA's flow directions: from north clockwise, 0 is north, -1 without a lower neighbour
+    "saga": Coding((0, 1, 2, 3, 4, 5, 6, 7), ends=(-1,), missing=(-99999,)),
     # TRIP: from north clockwise, 9 river mouth, 10 inland basin, 0 the sea
     "trip": Coding((1, 2, 3, 4, 5, 6, 7, 8), ends=(9, 10), missing=(0,)),
 }
@@ -68,6 +74,13 @@ def check_coding(coding: str) -> str:
             f"there is no flow-direction coding '{coding}'; there are {', '.join(NAMES)}"
         )
     return name
+
+
+def meanings(coding: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The codes of a coding where water leaves, and those of the eight directions if it has any."""
+    if coding == NEXTXY:
+        return _NEXTXY_ENDS, ()
+    return CODINGS[coding].ends, CODINGS[coding].clockwise
 
 
 def targets(codes, coding: str, *, y_down=True, x_right=True, wraps=False, mask=None):
@@ -131,6 +144,31 @@ def _next_cell(codes, y_down, x_right):
     target[np.isin(next_col, _NEXTXY_ENDS)] = LEAVES
     target[next_col == NEXTXY_NO_CELL] = NO_CELL
     return target.ravel()
+
+
+def larger_raster(codes, y_down=True, x_right=True) -> tuple[int, int] | None:
+    """The rows and columns by which the numbers of "nextxy" are off, as in a part of a larger
+    raster; None if they are not.
+
+    codes  (2, rows, cols), next column and row; NaN is no data
+    """
+    next_col, next_row = np.where(np.isnan(codes), NEXTXY_NO_CELL, codes).astype(np.int64)
+    row, col = np.nonzero((next_col > 0) & (next_row > 0))
+    if row.size < 4:
+        return None
+    own = row if y_down else codes.shape[1] - 1 - row, col if x_right else codes.shape[2] - 1 - col
+    steps = np.array([next_row[row, col] - 1 - own[0], next_col[row, col] - 1 - own[1]])
+    middle = np.round(np.median(steps, axis=1)).astype(int)
+
+    def sound(off):
+        away = np.abs(steps - np.reshape(off, (2, 1))).max(axis=0)
+        return float(np.mean((away > 0) & (away <= 1)))  # to a neighbour, and not to itself
+
+    best = max(np.ndindex(3, 3), key=lambda near: sound(middle + near - 1))
+    off = middle + best - 1
+    if off.any() and sound(off) > 0.95 and sound((0, 0)) < 0.9 * sound(off):
+        return int(off[0]), int(off[1])
+    return None
 
 
 def fitting(codes) -> list[str]:

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import pyflwdir
 import pyproj
 import xarray as xr
 
-from gridhydro.domain import builders, domain_file, packing, resample
+from gridhydro.domain import builders, d8, domain_file, packing, resample, upscale
 from gridhydro.domain.check import Report
+from gridhydro.domain.directions import read_directions
 from gridhydro.domain.grid import Grid, spatial_dims, transform
 from gridhydro.domain.network import Network
 
@@ -40,7 +42,7 @@ class Domain:
     def from_d8(
         cls,
         raster,
-        coding,
+        coding=None,
         *,
         gauges=None,
         area=None,
@@ -49,33 +51,36 @@ class Domain:
         resolution=None,
         snap=False,
         method="ihu",
+        nodata=None,
+        cell_reference="center",
     ) -> Domain:
         """A domain from a flow-direction raster.
 
         raster      DataArray with 1-D coordinates in any orientation; for "nextxy" a DataArray
-                    (2, rows, cols) or a Dataset with nextx and nexty
-        coding      one of `d8.NAMES`: esri, ldd, keypad, watergap, ddm30, smash, grass,
-                    trip, nextxy
-        gauges      table, GeoDataFrame or list of dicts: name, lon/lat or x/y, area_km2 if known
+                    (2, rows, cols) or a Dataset with nextx and nexty; or a `pyflwdir.FlwdirRaster`
+        coding      one of `d8.NAMES`: esri, ldd, keypad, watergap, ddm30, smash, grass, whitebox,
+                    taudem, saga, trip, nextxy; left out for a FlwdirRaster
+        gauges      table, GeoDataFrame or list of dicts: name, lon/lat or x/y, area_km2 if known,
+                    accept (true for a gauge that stays where it is, whatever its area)
         area        DataArray of cell areas with units m2 or km2; computed from the grid if None
         mask        raster of cells to use (others are taken as no data)
         crs         reference system, where the raster does not carry it
         resolution  cell size of the model grid, a multiple of the raster's: the network is upscaled
                     with pyflwdir by `method` ("ihu", "eam_plus", "dmm")
-        snap        move gauges to the cell within two that fits the reported area best
-        Raises ValueError with every error found; `report` keeps the warnings.
+        snap        move gauges to the best cell within two: near, of about the reported area, on
+                    the river that the position is on or drains to
+        nodata      a code that is no data whatever the coding has it for; or "codes" where what the
+                    raster has as its no-data value is a code as any other
+        cell_reference  the point of a cell that the raster's coordinates stand for: "center", or a
+                    corner such as "upper_left"
+        Raises ValueError with every error found, so for a gauge whose network area is more than
+        half off the reported one; `report` keeps the warnings.
         """
+        read = read_directions(
+            raster, coding, mask=mask, crs=crs, nodata=nodata, cell_reference=cell_reference
+        )
         return builders.from_d8(
-            cls,
-            raster,
-            coding,
-            gauges=gauges,
-            area=area,
-            mask=mask,
-            crs=crs,
-            resolution=resolution,
-            snap=snap,
-            method=method,
+            cls, read, gauges=gauges, area=area, resolution=resolution, snap=snap, method=method
         )
 
     @classmethod
@@ -148,6 +153,16 @@ class Domain:
         """The domain of only the cells upstream of these gauges (names; all gauges if None)."""
         return builders.crop(self, gauges)
 
+    def to_flwdir(self) -> pyflwdir.FlwdirRaster:
+        """The network as pyflwdir has it, for stream orders, sub-basins, paths and what else it
+        knows. ValueError for lumped basins."""
+        grid = self.raster_grid
+        target = np.full(grid.y.size * grid.x.size, d8.NO_CELL)
+        cells = self.row * grid.x.size + self.col
+        down = self.network.downstream
+        target[cells] = np.where(down < 0, d8.LEAVES, cells[down])
+        return upscale.as_flwdir(target, grid)
+
     def pack(self, raster, gaps: bool = False) -> np.ndarray:
         """Values (..., N) of the active cells from a raster (..., y, x) on the domain's grid.
 
@@ -177,21 +192,34 @@ class Domain:
         systems = {dataset[name].attrs.get("grid_mapping") for name in names}
         return dataset.set_coords(systems & set(dataset.data_vars))[names]
 
-    def aggregate(self, raster, how="mean", gaps: bool = False):
-        """A finer raster, or a Dataset of them, onto the domain.
+    def aggregate(
+        self, raster, how="mean", gaps: bool = False, minimum=0.0, cell_reference="center"
+    ):
+        """A raster (..., y, x), or a Dataset of them, onto the domain, by the areas of overlap.
 
-        how is "mean", "sum", "majority" or "fraction" (one layer per class). Raises ValueError
-        naming the first cell without data; with `gaps` means and sums are NaN there.
+        how      "mean" by area, "sum" (each cell's value goes to where its area is), "majority" by
+                 area, or "fraction" of the area (one layer per class)
+        gaps     cells without data are NaN; without it ValueError names the first one
+        minimum  a cell has data if the raster has on this fraction of its area or more; 0 if left
+                 out: what data there are, are taken for the whole cell
+        cell_reference  the point of a cell that the raster's coordinates stand for: "center", or a
+                        corner such as "upper_left"
+        Usually the raster is finer, in any order of its axes and any turn of longitudes. Areas are
+        exact: those of bands of latitude on the ellipsoid, or in the plane of the map. It is read a
+        block at a time. ValueError for one in another reference system.
         """
-        return resample.aggregate(self, raster, how, gaps)
+        return resample.aggregate(self, raster, how, gaps, minimum, cell_reference)
 
-    def regrid(self, dataset, method="linear", gaps: bool = False):
-        """A coarser DataArray or Dataset onto the domain: "linear" or "nearest".
+    def regrid(self, dataset, method="linear", gaps: bool = False, cell_reference="center"):
+        """A coarser DataArray or Dataset onto the domain.
 
-        Raises ValueError naming the first cell that the source does not cover; with `gaps` it is
-        NaN there.
+        method  "linear" or "nearest" between the centres of cells, from any reference system; or
+                "conservative", the mean of all cells by the area of overlap, as `aggregate` has it
+        gaps, cell_reference  as for `aggregate`
+        Raises ValueError naming the first cell that the source does not cover; and for a finer
+        source, most of whose cells would be skipped, unless the method is "conservative".
         """
-        return resample.regrid(self, dataset, method, gaps)
+        return resample.regrid(self, dataset, method, gaps, cell_reference)
 
     def to_file(self, path) -> None:
         """Write everything, the network's order included, as one CF NetCDF file."""

@@ -67,12 +67,12 @@ class Grid:
         if not self.geographic:
             return np.full(self.shape, abs(spacing(self.y) * spacing(self.x)) * self.metre**2)
         half = abs(spacing(self.y)) / 2
-        bands = _area_below(self.y + half, self.crs) - _area_below(self.y - half, self.crs)
+        bands = area_below(self.y + half, self.crs) - area_below(self.y - half, self.crs)
         turn = abs(spacing(self.x)) / 360  # a cell's part of the band around the globe
         return np.repeat(bands[:, None] * turn, self.x.size, axis=1)
 
 
-def _area_below(latitude, crs):
+def area_below(latitude, crs):
     """Area of the ellipsoid (m2) from the equator to a latitude (degrees north), all around.
 
     Snyder (1987), Map projections: a working manual, eq. 3-12.

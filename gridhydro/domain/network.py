@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pyflwdir
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,14 +96,20 @@ class Network:
             raise ValueError(
                 f"values end with {values.shape[-1:]}, the network has {self.size} cells"
             )
-        total = np.ascontiguousarray(np.moveaxis(values, -1, 0))
-        into = np.flatnonzero(np.diff(self.upstream_start))  # the first level has no inflow
-        for cells in np.split(into, np.searchsorted(into, self.level_start[1:-1])):
-            if cells.size:
-                first, last = self.upstream_start[cells[0]], self.upstream_start[cells[-1] + 1]
-                inflow = total[self.upstream[first:last]]
-                total[cells] += np.add.reduceat(inflow, self.upstream_start[cells] - first)
-        return np.moveaxis(total, 0, -1)
+        if not self.upstream.size:
+            return values
+        cells = np.arange(self.size)
+        # every cell before the cells upstream of it, as pyflwdir goes through them
+        network = pyflwdir.Flwdir(
+            np.where(self.downstream < 0, cells, self.downstream),
+            idxs_pit=self.outlets,
+            idxs_seq=cells[::-1],
+        )
+        # no value is missing: NaN, which is never equal, is added as any other
+        kind = np.float64 if values.dtype.kind == "f" else np.int64
+        rows = values.reshape(-1, self.size).astype(kind)
+        total = [network.accuflux(row, nodata=np.nan) for row in rows]
+        return np.reshape(total, values.shape).astype(values.dtype)
 
     def upstream_cells(self, cells) -> np.ndarray:
         """All cells that drain through one of `cells` (a cell or several), those included."""

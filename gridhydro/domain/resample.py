@@ -1,100 +1,199 @@
-"""Rasters of other grids onto a domain: averaging finer ones, interpolating coarser ones."""
+"""Rasters of other grids onto a domain: by the areas they share, or between their centres."""
 
 from __future__ import annotations
+
+import warnings
 
 import numpy as np
 import xarray as xr
 
+from gridhydro.base.arguments import fraction, one_of
+from gridhydro.domain.check import DomainWarning
 from gridhydro.domain.grid import (
+    Grid,
     crs_or,
     find,
     nearest,
     read_grid,
     read_values,
     refuse_other_crs,
+    same_crs,
     spatial_dims,
     transform,
 )
+from gridhydro.domain.overlap import Overlap
+from gridhydro.domain.reference import centred, suspect_corners
+
+HOWS = ("mean", "sum", "majority", "fraction")
+METHODS = ("linear", "nearest", "conservative")
+_BLOCK = 2**23  # values of a raster that are read at a time
 
 
-def aggregate(domain, raster: xr.DataArray, how: str = "mean", gaps: bool = False) -> xr.DataArray:
-    """See `Domain.aggregate`. All fine cells with data whose centre lies in the cell count."""
-    if how not in ("mean", "sum", "majority", "fraction"):
-        raise ValueError(f"how='{how}' is not one of mean, sum, majority, fraction")
+def aggregate(
+    domain,
+    raster,
+    how: str = "mean",
+    gaps: bool = False,
+    minimum: float = 0.0,
+    cell_reference: str = "center",
+):
+    """See `Domain.aggregate`."""
+    one_of("how", how, HOWS)
+    fraction("minimum", minimum)
     _need_grid(domain, "aggregate")
     if isinstance(raster, xr.Dataset):
-        maps = {name: aggregate(domain, v, how, gaps) for name, v in domain.maps(raster).items()}
-        return xr.Dataset(maps, attrs=raster.attrs)
+        return _each(domain, raster, aggregate, how, gaps, minimum, cell_reference)
+    _need_numbers(raster)
     refuse_other_crs(raster, domain.crs)
-    fine = read_grid(raster, domain.crs)
-    period = 360.0 if domain.grid.geographic else None
-    rows = nearest(find(domain.y, fine.y), domain.y.size)
-    cols = nearest(find(domain.x, fine.x, period), domain.x.size)
-    cell = np.full((domain.y.size + 1, domain.x.size + 1), -1)  # the last ones: outside
-    cell[domain.row, domain.col] = np.arange(domain.size)
-    cell = cell[rows[:, None], cols].ravel()
-
-    values = read_values(raster)
-    lead = values.shape[:-2]
-    layers = values.reshape(-1, cell.size).astype(np.float64)
-    dims = [dim for dim in raster.dims if dim not in spatial_dims(raster)]
+    raster = centred(raster, cell_reference)
+    source = read_grid(raster, domain.crs)
+    suspect_corners(raster.name, source, domain.grid)
+    rows, cols, overlap = Overlap.of(domain.grid, source).window()
+    y, x = spatial_dims(raster)
+    raster = raster.isel({y: rows, x: cols})
+    dims = [dim for dim in raster.dims if dim not in (y, x)]
     coords = {dim: raster[dim] for dim in dims if dim in raster.coords}
     if how in ("mean", "sum"):
-        packed = np.stack(
-            [_gather(domain, layer, cell, how, raster.name, gaps) for layer in layers]
-        )
-        return domain.unpack(packed.reshape(*lead, -1), raster.name, raster.attrs, dims, coords)
-    if lead:
+        found = [_mean_or_sum(domain, v, overlap, how, minimum) for v in _layers(raster, dims)]
+        packed = np.array(found).reshape(*(raster.sizes[dim] for dim in dims), domain.size)
+        if not gaps:
+            _refuse_gaps(domain, packed, raster.name, minimum)
+        return domain.unpack(packed, raster.name, raster.attrs, dims, coords)
+    if dims:
         raise ValueError(f"how='{how}' takes a raster of rows and columns, not {raster.dims}")
-    layer = layers[0]
-    classes = np.unique(layer[np.isfinite(layer) & (cell >= 0)])
-    fractions = np.stack(
-        [
-            _gather(
-                domain, np.where(np.isnan(layer), np.nan, layer == c), cell, "mean", raster.name
-            )
-            for c in classes
-        ]
-    )
+    (layer,) = _layers(raster, dims)
+    classes, fractions = _fractions(domain, layer, overlap, minimum)
+    if not gaps:
+        _refuse_gaps(domain, fractions, raster.name, minimum)
     if how == "majority":
-        return domain.unpack(classes[fractions.argmax(0)], raster.name, raster.attrs)
+        most = np.where(np.isnan(fractions[0]), np.nan, classes[fractions.argmax(0)])
+        return domain.unpack(most, raster.name, raster.attrs)
     attrs = {"units": "1", "long_name": f"fraction of each class of {raster.name or 'the raster'}"}
     return domain.unpack(fractions, raster.name, attrs, ["class"], {"class": classes})
 
 
-def _gather(domain, layer, cell, how, name, gaps=False):
-    """Mean or sum (N,) of one fine layer over the cells; with gaps NaN where it has no data."""
-    valid = np.isfinite(layer) & (cell >= 0)
-    count = np.bincount(cell[valid], minlength=domain.size)
-    empty = np.flatnonzero(count == 0)
-    if empty.size and not gaps:
+def _each(domain, dataset, bring, *options):
+    """The maps of a Dataset brought over one by one; what is odd about their grid is said once."""
+    found: dict = {}
+    for name, values in domain.maps(dataset).items():
+        with warnings.catch_warnings():
+            if found:
+                warnings.simplefilter("ignore", DomainWarning)
+            found[name] = bring(domain, values, *options)
+    return xr.Dataset(found, attrs=dataset.attrs)
+
+
+def _layers(raster, dims):
+    """The rasters (rows, cols) along the leading axes, read a block of them at a time."""
+    if not dims:
+        yield read_values(raster)
+        return
+    rest = raster.size // max(raster.sizes[dims[0]], 1)
+    step = max(1, _BLOCK // max(rest, 1))
+    for first in range(0, raster.sizes[dims[0]], step):
+        values = read_values(raster.isel({dims[0]: slice(first, first + step)}))
+        yield from values.reshape(-1, *values.shape[-2:])
+
+
+def _mean_or_sum(domain, layer, overlap, how, minimum):
+    """Mean or sum (N,) of one layer over the cells, NaN where it has no data."""
+    valid = np.isfinite(layer)
+    covered = _covered(domain, valid, overlap)
+    layer = layer if valid.all() else np.where(valid, layer, 0)
+    enough = _enough(domain, covered, overlap, minimum)
+    part = overlap.parts() if how == "sum" else overlap
+    total = part.total(layer.astype(np.float64, copy=False))[domain.row, domain.col]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(enough, total if how == "sum" else total / covered, np.nan)
+
+
+def _fractions(domain, layer, overlap, minimum):
+    """The classes (K,) of a layer in the cells, and the fraction (K, N) that each covers."""
+    valid = np.isfinite(layer)
+    covered = _covered(domain, valid, overlap)
+    enough = _enough(domain, covered, overlap, minimum)
+    found = []
+    for c in np.unique(layer[valid]):
+        area = _covered(domain, layer == c, overlap)
+        if area.any():
+            found.append((c, area))
+    if not found:
+        return np.zeros(1), np.full((1, domain.size), np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        fractions = np.array([np.where(enough, area / covered, np.nan) for _, area in found])
+    return np.array([c for c, _ in found]), fractions
+
+
+def _covered(domain, where, overlap):
+    """The area (N,) of each cell that the cells of a layer cover where it is true."""
+    if where.all():
+        height, width = (np.asarray(m.sum(axis=1)) for m in (overlap.rows, overlap.cols))
+        return height[domain.row] * width[domain.col]
+    return overlap.total(where.astype(np.float64))[domain.row, domain.col]
+
+
+def _enough(domain, covered, overlap, minimum):
+    height, width = overlap.whole
+    # rounding aside
+    return covered > max(minimum - 1e-6, 1e-9) * height[domain.row] * width[domain.col]
+
+
+def _refuse_gaps(domain, packed, name, minimum):
+    empty = np.flatnonzero(np.isnan(packed).any(axis=tuple(range(packed.ndim - 1))))
+    if empty.size:
+        lacks = f"data on less than {minimum:.0%} of the area" if minimum > 0 else "no data"
         raise ValueError(
-            f"'{name or 'the raster'}' has no data in {empty.size} of {domain.size} cells, the "
-            f"first: {domain.name_cell(empty[0])}; fill the gaps first, or use domain.regrid if "
-            "it is coarser than the domain"
+            f"'{name or 'the raster'}' has {lacks} in {empty.size} of {domain.size} cells, the "
+            f"first: {domain.name_cell(empty[0])}; fill the gaps first, mask these cells out, or "
+            "pass gaps=True to have them missing"
         )
-    total = np.bincount(cell[valid], layer[valid], minlength=domain.size)
-    found = total if how == "sum" else total / np.maximum(count, 1)
-    return np.where(count > 0, found, np.nan)
 
 
-def regrid(domain, dataset, method: str = "linear", gaps: bool = False):
+def finer(source: Grid, grid: Grid) -> bool:
+    """Whether the cells of a source are so small that a cell of the grid holds several."""
+    return bool(np.median(source.cell_area()) < 0.6 * np.median(grid.cell_area()))
+
+
+def regrid(
+    domain,
+    dataset,
+    method: str = "linear",
+    gaps: bool = False,
+    cell_reference: str = "center",
+):
     """See `Domain.regrid`. Between the outermost centres and the edge the nearest value holds."""
-    if method not in ("linear", "nearest"):
-        raise ValueError(f"method='{method}' is not one of linear, nearest")
+    one_of("method", method, METHODS)
     _need_grid(domain, "regrid")
     if isinstance(dataset, xr.Dataset):
-        maps = {name: regrid(domain, v, method, gaps) for name, v in domain.maps(dataset).items()}
-        return xr.Dataset(maps, attrs=dataset.attrs)
+        return _each(domain, dataset, regrid, method, gaps, cell_reference)
+    _need_numbers(dataset)
+    if method == "conservative":
+        return aggregate(domain, dataset, "mean", gaps, cell_reference=cell_reference)
+    dataset = centred(dataset, cell_reference)
+    source = read_grid(dataset, crs_or(dataset, domain.crs))
+    suspect_corners(dataset.name, source, domain.grid)
+    if finer(source, domain.grid):
+        first = (
+            "" if same_crs(dataset, domain.crs) else "raster.rio.reproject(domain.crs) and then "
+        )
+        raise ValueError(
+            f"'{dataset.name}' is finer than the domain, {np.median(source.cell_area()) / 1e6:.4g} "
+            f"km2 a cell and not {np.median(domain.grid.cell_area()) / 1e6:.4g}: method='{method}' "
+            f"would look at a few of its cells and skip the rest; use {first}domain.aggregate, "
+            "which takes all of them"
+        )
     rows, cols, weights = stencil(domain, dataset, method, gaps)
-    values = read_values(dataset)
+    y, x = spatial_dims(dataset)
+    top, left = int(rows.min()), int(cols.min())
+    part = {y: slice(top, int(rows.max()) + 1), x: slice(left, int(cols.max()) + 1)}
+    values = read_values(dataset.isel(part))
     kind = np.result_type(values.dtype, np.float32)
     total = np.zeros((*values.shape[:-2], domain.size), dtype=kind)
     weight_there = np.zeros_like(total)
-    for row, col, weight in zip(rows, cols, weights.astype(kind), strict=True):
-        part = values[..., row, col]
-        there = ~np.isnan(part) & (weight > 0)
-        total += np.where(there, part * weight, 0)
+    for row, col, weight in zip(rows - top, cols - left, weights.astype(kind), strict=True):
+        near = values[..., row, col]
+        there = ~np.isnan(near) & (weight > 0)
+        total += np.where(there, near * weight, 0)
         weight_there += there * weight
     with np.errstate(invalid="ignore"):
         total /= np.where(weight_there > 0, weight_there, np.nan)
@@ -140,6 +239,15 @@ def stencil(domain, source, method, gaps=False):
     weights = np.array([up * back, up * right, down * back, down * right])
     weights[:, missed] = 0  # only where gaps are allowed
     return rows, cols, weights
+
+
+def _need_numbers(raster):
+    if not isinstance(raster, xr.DataArray):
+        raise TypeError(
+            f"a raster to bring over is a DataArray or Dataset with coordinates, not {type(raster)}"
+        )
+    if raster.dtype.kind not in "biuf":
+        raise TypeError(f"'{raster.name}' holds {raster.dtype}, and numbers are needed")
 
 
 def _need_grid(domain, what):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyflwdir
+from affine import Affine
 
 from gridhydro.domain import d8
 from gridhydro.domain.grid import Grid, spacing
@@ -53,15 +54,7 @@ def upscale(target, grid: Grid, fine_area, upstream_area, factor: int, method="i
     Raises ValueError if rivers cross the seam of a global raster, which the method cannot follow.
     """
     _refuse_seam(target, grid)
-    cells = np.arange(target.size)
-    links = np.where(target >= 0, target, np.where(target == d8.LEAVES, cells, -1))
-    index = np.int32 if target.size < _INT32_CELLS else np.int64
-    fine = pyflwdir.FlwdirRaster(
-        links.astype(index),
-        shape=grid.shape,
-        ftype="d8",
-        idxs_pit=np.flatnonzero(target == d8.LEAVES).astype(index),
-    )
+    fine = as_flwdir(target, grid)
     area = np.where(target == d8.NO_CELL, _NO_AREA, upstream_area).reshape(grid.shape)
     coarse, outlets = fine.upscale(factor, method=method, uparea=area)
     outlets = outlets.astype(np.int64).ravel()
@@ -75,6 +68,23 @@ def upscale(target, grid: Grid, fine_area, upstream_area, factor: int, method="i
     coarse_area = np.bincount(unit[inside], fine_area[inside], minlength=joined.size)
     coarse_grid = Grid(_coarse_axis(grid.y, factor), _coarse_axis(grid.x, factor), grid.crs)
     return Upscaled(coarse_grid, joined, unit, coarse_area)
+
+
+def as_flwdir(target, grid: Grid) -> pyflwdir.FlwdirRaster:
+    """A network, `target` as in `d8.targets`, as pyflwdir has it."""
+    cells = np.arange(target.size)
+    links = np.where(target >= 0, target, np.where(target == d8.LEAVES, cells, -1))
+    index = np.int32 if target.size < _INT32_CELLS else np.int64
+    step_y, step_x = spacing(grid.y), spacing(grid.x)
+    corner = grid.x[0] - step_x / 2, grid.y[0] - step_y / 2
+    return pyflwdir.FlwdirRaster(
+        links.astype(index),
+        shape=grid.shape,
+        ftype="d8",
+        idxs_pit=np.flatnonzero(target == d8.LEAVES).astype(index),
+        transform=Affine(step_x, 0.0, corner[0], 0.0, step_y, corner[1]),
+        latlon=grid.geographic,
+    )
 
 
 def coarse_cell(unit_cell: int, network: Network, upstream_area, wanted: float) -> int:

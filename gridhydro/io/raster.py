@@ -7,14 +7,20 @@ from pathlib import Path
 import rioxarray
 import xarray as xr
 
+from gridhydro.domain.reference import centred
+
 NETCDF = {".nc", ".nc4", ".cdf"}
 
 
-def read_raster(path: str | Path, variable: str | None = None, crs=None) -> xr.DataArray:
+def read_raster(
+    path: str | Path, variable: str | None = None, crs=None, cell_reference: str = "center"
+) -> xr.DataArray:
     """A raster (y, x) as floating numbers, NaN where there is no data, with its CRS.
 
     variable  its name in a NetCDF file, needed when the file holds several
     crs       for files that do not say (ESRI ASCII grids)
+    cell_reference  the point of a cell that the file's coordinates stand for: "center", or a corner
+                    such as "upper_left"
     Raises FileNotFoundError, or ValueError naming file and variables.
     """
     path = existing(path)
@@ -31,7 +37,7 @@ def read_raster(path: str | Path, variable: str | None = None, crs=None) -> xr.D
         if raster.sizes.get("band", 1) != 1:
             raise ValueError(f"{path} has {raster.sizes['band']} bands, a raster of one is needed")
         raster = raster.squeeze("band", drop=True)
-    raster = raster.load()
+    raster = centred(raster.load(), cell_reference)
     raster.name = variable or raster.name or path.stem
     return raster if crs is None else raster.rio.write_crs(crs)
 

@@ -24,6 +24,9 @@ WRITTEN = {
     "ddm30": dict(N=7, NE=8, E=1, SE=2, S=3, SW=4, W=5, NW=6, mouth=0, none=np.nan),
     "smash": dict(N=1, NE=2, E=3, SE=4, S=5, SW=6, W=7, NW=8, mouth=0, none=np.nan),
     "grass": dict(N=2, NE=1, E=8, SE=7, S=6, SW=5, W=4, NW=3, mouth=-8, none=np.nan),
+    "whitebox": dict(N=128, NE=1, E=2, SE=4, S=8, SW=16, W=32, NW=64, mouth=0, none=-32768),
+    "taudem": dict(N=3, NE=2, E=1, SE=8, S=7, SW=6, W=5, NW=4, mouth=0, none=-32768),
+    "saga": dict(N=0, NE=1, E=2, SE=3, S=4, SW=5, W=6, NW=7, mouth=-1, none=-99999),
     "trip": dict(N=1, NE=2, E=3, SE=4, S=5, SW=6, W=7, NW=8, mouth=9, none=0),
 }
 

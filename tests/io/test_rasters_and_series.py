@@ -119,7 +119,7 @@ def test_series_need_a_time_axis_and_a_known_reference(data):
     path = data("lez/lez_2012_2013.nc")
     with pytest.raises(ValueError, match=r"'karst' in .*lez_2012_2013\.nc has no time axis"):
         read_series(path, "karst")
-    with pytest.raises(ValueError, match="cell_reference is one of center, upper_left"):
+    with pytest.raises(ValueError, match="cell_reference is one of 'center', 'upper_left'"):
         read_series(path, "precip", cell_reference="corner")
 
 

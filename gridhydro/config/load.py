@@ -125,6 +125,14 @@ def load(
     )
 
 
+def training_options(
+    name: str | Path, changes: Mapping[str, object] | None = None
+) -> TrainingOptions:
+    """The section [training] of a domain file, without its data; see `load`."""
+    source = find(name)
+    return _training(source, _changed(source, _sections(source), changes or {}))
+
+
 def _changed(source: Path, content: dict, changes: Mapping[str, Any]) -> dict:
     """The content of a file with the keys of its configuration, and with what takes their place."""
     model, training = content.get("model", {}), dict(content["training"])

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
+MEND = "copy or download it again"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _SMALL = 2**20  # bytes; with less a disk counts as full
@@ -59,7 +60,7 @@ def _is_full(place: Path | None) -> bool:
 
 
 @contextmanager
-def reading(path: Path, what: str, mend: str) -> Iterator[None]:
+def reading(path: Path, what: str, mend: str = MEND) -> Iterator[None]:
     """Within it whatever a library raises over a file becomes one sentence.
 
     what  the file should be, such as "a domain"; mend: how to get a good one

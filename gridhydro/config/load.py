@@ -200,8 +200,8 @@ def _refuse_unused(source: Path, content: dict, options) -> None:
 
 def _sections(source: Path) -> dict:
     try:
-        content = tomllib.loads(source.read_text())
-    except tomllib.TOMLDecodeError as error:
+        content = tomllib.loads(source.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{source} is not valid TOML: {error}") from error
     refuse_renamed(str(source), content, GONE)
     sections = BASIN_SECTIONS if "basins" in content else SECTIONS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -106,15 +106,41 @@ def begun(
     found = {DOMAIN_FILE: setup.source.read_text(), SOURCE: json.dumps(source, indent=1)}
     with Lock(out):
         settle(out)
-        if checkpoint.exists(out / "checkpoint"):
-            if not resume:
-                raise ValueError(
-                    f"{out} holds a training already: go on with --resume, or choose another folder"
-                )
-        else:
+        if not checkpoint.exists(out / "checkpoint"):
             for name, text in found.items():
                 replace(out / name, partial(Path.write_text, data=text))
-        yield found
+        elif not resume:
+            raise ValueError(
+                f"{out} holds a training already: go on with --resume, or choose another folder"
+            )
+        if other := _other_changes(out, changes):
+            raise ValueError(_begun_with(out, other))
+        try:
+            yield found
+        except checkpoint.OtherTraining as error:
+            kept = place(out, DOMAIN_FILE)
+            if kept.read_text() != found[DOMAIN_FILE]:
+                raise ValueError(
+                    f"{_begun_with(out, [f'domain file ({kept})'])}: {error}"
+                ) from error
+            raise
+
+
+def _other_changes(folder: Path, changes: Mapping[str, object]) -> list[str]:
+    """What took the place of keys of the file otherwise than now, when the run was begun."""
+    before = source_of(folder)
+    return [
+        f"{name} ({before.get(name, 'that of the file')})"
+        for name in CHANGES
+        if before.get(name) != changes.get(name)
+    ]
+
+
+def _begun_with(folder: Path, other: Sequence[str]) -> str:
+    return (
+        f"{folder} was begun with another {', another '.join(other)}: go on with the same, or "
+        "choose another folder"
+    )
 
 
 def announce(setup: Setup, what: str) -> None:
@@ -181,33 +207,20 @@ def train_unless_finished(domain, data, folder: Path, **options) -> None:
         if not other:
             return
         if not options.get("resume"):
-            raise ValueError(
-                f"{folder} was begun with another {', another '.join(other)}: go on with the same, "
-                "with --resume where what was learned is the same, or choose another folder"
-            )
+            raise ValueError(f"{_begun_with(folder, other)}; --resume looks closer")
     train_domain(domain, data, folder, **options)
 
 
 def _others(folder: Path, source: Path, options: Mapping[str, Any]) -> list[str]:
     """What a finished run was begun with other than is asked for now, in words."""
-    changes, before = options.get("changes") or {}, source_of(folder)
-    other = [
-        f"{name} ({before.get(name, 'that of the file')})"
-        for name in CHANGES
-        if before.get(name) != changes.get(name)
-    ]
-    kept = place(folder, DOMAIN_FILE)
+    changes = options.get("changes") or {}
+    other, kept = _other_changes(folder, changes), place(folder, DOMAIN_FILE)
     if kept.exists() and kept.read_bytes() != source.read_bytes():
         other.append(f"domain file ({kept})")
-    about = run_folder.index(folder)["training"]
-    wanted = training_options(source, changes)
+    about, wanted = run_folder.index(folder)["training"], training_options(source, changes)
     for name in ("epochs", "seed"):
         given = options.get(name)
         asked = getattr(wanted, name) if given is None else given
         if about.get(name) != asked:
-            other.append(
-                f"number of epochs ({about.get(name)}, not {asked})"
-                if name == "epochs"
-                else f"seed ({about.get(name)}, not {asked})"
-            )
+            other.append(f"{name} ({about.get(name)}, now {asked})")
     return other

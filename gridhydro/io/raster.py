@@ -7,6 +7,8 @@ from pathlib import Path
 import rioxarray
 import xarray as xr
 
+from gridhydro.base.damage import reading
+
 NETCDF = {".nc", ".nc4", ".cdf"}
 
 
@@ -31,7 +33,8 @@ def read_raster(path: str | Path, variable: str | None = None, crs=None) -> xr.D
         if raster.sizes.get("band", 1) != 1:
             raise ValueError(f"{path} has {raster.sizes['band']} bands, a raster of one is needed")
         raster = raster.squeeze("band", drop=True)
-    raster = raster.load()
+    with reading(path, "a raster"):
+        raster = raster.load()
     raster.name = variable or raster.name or path.stem
     return raster if crs is None else raster.rio.write_crs(crs)
 
@@ -49,7 +52,7 @@ def read_variable(path: Path, variable: str | None) -> xr.DataArray:
 
     ValueError, with their names, if it is not clear which.
     """
-    with xr.open_dataset(path) as dataset:
+    with reading(path, "a NetCDF file"), xr.open_dataset(path) as dataset:
         names = [str(name) for name in dataset.data_vars if dataset[name].ndim >= 2]
         if variable is None and len(names) == 1:
             variable = names[0]

@@ -24,6 +24,10 @@ INDEX = "checkpoint.json"
 _MEND = "remove the folder 'checkpoint' to start anew"
 
 
+class OtherTraining(ValueError):
+    """A checkpoint is of other settings or data than it was to be gone on with."""
+
+
 @dataclass
 class Progress:
     """How far a training has come: history, a line an epoch; within: what is kept of an epoch that
@@ -148,7 +152,7 @@ def _refuse_other(folder, before: dict, about: dict, kept_data, data: dict, prog
     else:
         changes += data_digest.differences(kept_data, data)
     if changes:
-        raise ValueError(
+        raise OtherTraining(
             f"the checkpoint in {folder} is of another training ({', '.join(changes)}): "
             "resume with the same settings and data, or train into another folder"
         )

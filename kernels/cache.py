@@ -16,7 +16,6 @@ from contextlib import suppress
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import ClassVar
 
 from numba import njit
 from numba.core import caching
@@ -150,7 +149,7 @@ class _Locator(caching._SourceFileBackedLocatorMixin, caching._CacheLocator):
 
 
 class _Implementation(caching.CompileResultCacheImpl):
-    _locator_classes: ClassVar = [_Locator]
+    _locator_classes = [_Locator]  # noqa: RUF012  as numba has it
 
 
 class _Files(caching.IndexDataCacheFile):

@@ -122,8 +122,9 @@ def writable(folder: Path) -> None:
     except OSError as error:
         raise _error(f"nothing can be written to the folder {folder}", error, folder) from error
     finally:
-        with suppress(OSError):
-            probe.unlink()
+        for left in (probe, *folder.glob(".probe.*")):  # those of killed processes too
+            with suppress(OSError):
+                left.unlink()
 
 
 def _hidden(path: Path, word: str) -> Path:

@@ -15,6 +15,7 @@ def killed_at(work: Callable, n: int, operations=OPERATIONS) -> bool:
     child = os.fork()
     if not child:
         code = 1
+        signal.alarm(60)  # never hang: SIGALRM is no SIGKILL
         try:
             _die_at(n, operations)
             work()

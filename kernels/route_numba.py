@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numba import njit
 
+from .cache import cached
 from .launch import pool, route_cpu_tile_days
 from .route_tables import parts_by_thread
 
 
-@njit(nogil=True, cache=True)
+@cached(nogil=True)
 def _forward(
     first, last, cells, upstream_start, upstream, instant, reservoirs, release, runoff, period,
     weight, storage, slope, outflow, averages, slopes, sensitivity, ring, parts,
@@ -87,7 +87,7 @@ def _forward(
             outflow[day, cell] = total
 
 
-@njit(nogil=True, cache=True)
+@cached(nogil=True)
 def _adjoint(
     first, last, cells, downstream, instant, reservoirs, release, period, weight, g_outflow,
     g_averages, sensitivity, g_storage, ahead, g_runoff, g_release, ring, parts,

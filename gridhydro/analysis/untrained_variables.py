@@ -16,6 +16,7 @@ import xarray as xr
 
 from gridhydro.base import periods
 from gridhydro.base.calendar import DAY
+from gridhydro.base.damage import reading
 from gridhydro.base.intervals import checked, interval_means, intervals, lengths
 from gridhydro.base.units import to_unit
 from gridhydro.evaluation import metrics
@@ -116,7 +117,8 @@ def read_storage(path: str | Path, variable: str = "twsa") -> xr.DataArray:
     The unit is that of the file: mm, cm, m or kg m-2. time_start and time_end of the file become
     coordinates. ValueError naming the file where the variable is not there or not by gauge.
     """
-    with xr.open_dataset(path) as dataset:
+    path = Path(path)
+    with reading(path, "a NetCDF file"), xr.open_dataset(path) as dataset:
         if variable not in dataset:
             raise ValueError(
                 f"{path} has no '{variable}'; it has {', '.join(map(str, dataset.data_vars))}"

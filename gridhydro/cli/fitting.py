@@ -14,8 +14,9 @@ the observations in its training period, scores the training and the validation
 period, and writes the run.
 
 Needs a domain file and the data folder in which its paths start. Training may
-be stopped at any moment (Ctrl-C): --resume goes on from the last checkpoint, to
-the same numbers as without a stop.
+be stopped at any moment (Ctrl-C, SIGTERM): --resume goes on from the last
+checkpoint, to the same numbers as without a stop, if settings and data are the
+same; --epochs may be more.
 
 Writes into the folder of the run:
   metrics.csv             NSE, KGE and more, of every gauge and period

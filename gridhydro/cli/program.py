@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from gridhydro import __version__
+from gridhydro.base.damage import memory_lacks, reason
+from gridhydro.base.interrupt import Terminated
 from gridhydro.cli import fitting, inspection, runs, worlds
 from gridhydro.cli.manual import Parser, listing
 
@@ -31,30 +34,47 @@ examples:
   gridhydro train --help                    the manual page of a command
 
 exit status: 0 done, 1 an error of the input, 2 an error of the command line,
-130 interrupted
+130 interrupted, 143 terminated
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; errors of the user's input are printed in one line, without a traceback.
 
-    Returns the exit status: 0, 1 for an error, 130 for an interrupt. Errors of the command line
-    itself leave with 2, as is usual.
+    Returns the exit status: 0, 1 for an error, 130 for an interrupt, 143 for SIGTERM. Errors of the
+    command line itself leave with 2, as is usual.
     """
     options = parser().parse_args(arguments)
     try:
         options.run(options)
-    except KeyboardInterrupt:
-        goes_on = "resume" in vars(options)
-        kept = "; the same command with --resume goes on" if goes_on else ""
-        print(f"interrupted{kept}", file=sys.stderr)
-        return 130
-    except (ValueError, OSError, ArithmeticError, TypeError) as error:
+    except KeyboardInterrupt as error:
+        kept = "; the same command with --resume goes on" if "resume" in vars(options) else ""
+        ended = isinstance(error, Terminated)
+        print(f"{'terminated' if ended else 'interrupted'}{kept}", file=sys.stderr)
+        return 143 if ended else 130
+    except BrokenPipeError:  # whoever read the output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
         if options.debug:
             raise
-        print(f"gridhydro {options.command}: {error}", file=sys.stderr)
+        print(f"gridhydro {options.command}: {_sentence(error)}", file=sys.stderr)
         return 1
     return 0
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong, in words; of an error that nobody thought of, its kind as well."""
+    if memory_lacks(error):
+        return (
+            f"there is not enough memory ({error}): take a smaller domain, a shorter period, "
+            "minibatches or --cache, or a machine with more"
+        )
+    if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
+        return f"{error.filename}: {reason(error)}"
+    if isinstance(error, ValueError | OSError | ArithmeticError | TypeError):
+        return str(error)
+    return f"{type(error).__name__}: {error}. This should not be: --debug shows where it comes from"
 
 
 def parser() -> argparse.ArgumentParser:

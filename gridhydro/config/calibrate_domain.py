@@ -14,7 +14,7 @@ from gridhydro.base.periods import days
 from gridhydro.config.build_model import make_split
 from gridhydro.config.load import Setup, load
 from gridhydro.config.score_domain import behind_warmup, finish
-from gridhydro.config.train_domain import announce, begin
+from gridhydro.config.train_domain import announce, begun
 from gridhydro.model.model import Model
 from gridhydro.nets.options import ParameterNetwork
 from gridhydro.observations.targets import Target
@@ -52,24 +52,25 @@ def calibrate_domain(
     method = replace(setup.calibration, **changes)
     period, spinup = _scored(setup)
     out = Path(out)
-    begin(out, setup, {}, resume)
-    if progress:
-        fitted = f"fitted to {target or 'discharge'}"
-        announce(setup, f"{setup.model.column}, each basin or cell by itself (SCE-UA), {fitted}")
     seed = settings.seed if seed is None else seed
-    run = calibrate(
-        _model(setup, seed),
-        setup.forcing,
-        setup.discharge if chosen is None else None,
-        target=chosen,
-        period=period,
-        spinup=spinup,
-        loss=settings.loss if chosen is None else None,
-        method=method,
-        checkpoints=Checkpoints(out, resume, **settings.checkpoints),
-        session=Session(seed=seed, device=device or settings.device, progress=progress),
-    )
-    return finish(run, setup, out)
+    with begun(out, setup, {}, resume) as files:
+        if progress:
+            fitted = f"fitted to {target or 'discharge'}"
+            what = f"{setup.model.column}, each basin or cell by itself (SCE-UA), {fitted}"
+            announce(setup, what)
+        run = calibrate(
+            _model(setup, seed),
+            setup.forcing,
+            setup.discharge if chosen is None else None,
+            target=chosen,
+            period=period,
+            spinup=spinup,
+            loss=settings.loss if chosen is None else None,
+            method=method,
+            checkpoints=Checkpoints(out, resume, **settings.checkpoints),
+            session=Session(seed=seed, device=device or settings.device, progress=progress),
+        )
+        return finish(run, setup, out, files)
 
 
 def _scored(setup: Setup) -> tuple[tuple[str, str] | Split, int]:

@@ -125,6 +125,14 @@ def load(
     )
 
 
+def training_options(
+    name: str | Path, changes: Mapping[str, object] | None = None
+) -> TrainingOptions:
+    """The section [training] of a domain file, without its data; see `load`."""
+    source = find(name)
+    return _training(source, _changed(source, _sections(source), changes or {}))
+
+
 def _changed(source: Path, content: dict, changes: Mapping[str, Any]) -> dict:
     """The content of a file with the keys of its configuration, and with what takes their place."""
     model, training = content.get("model", {}), dict(content["training"])
@@ -192,8 +200,8 @@ def _refuse_unused(source: Path, content: dict, options) -> None:
 
 def _sections(source: Path) -> dict:
     try:
-        content = tomllib.loads(source.read_text())
-    except tomllib.TOMLDecodeError as error:
+        content = tomllib.loads(source.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{source} is not valid TOML: {error}") from error
     refuse_renamed(str(source), content, GONE)
     sections = BASIN_SECTIONS if "basins" in content else SECTIONS

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from gridhydro.base.arguments import required
+from gridhydro.base.damage import read_json
+from gridhydro.base.files import replace
+from gridhydro.base.folders import place, settled
 from gridhydro.base.periods import days
-from gridhydro.config.load import Setup, load
+from gridhydro.config.load import CHANGES, Setup, load
 from gridhydro.evaluation.tables import SHOWN, summary
 from gridhydro.io.csv_tables import write_table
-from gridhydro.model import run_figures, storage_scores
+from gridhydro.model import run_figures, run_folder, storage_scores
 from gridhydro.model.ensemble import Ensemble
 from gridhydro.model.ensemble import seeds as seeds_of
 from gridhydro.model.run import Run
 from gridhydro.model.run_figures import FEW
+
+# the files of a run folder from which its input is found again
+DOMAIN_FILE, SOURCE = "domain.toml", "source.json"
 
 
 def load_run(folder: str | Path, data: str | Path | None = None) -> tuple[Run | Ensemble, Setup]:
@@ -34,34 +40,52 @@ def load_ensemble(
 ) -> tuple[Ensemble, Setup]:
     """The runs in these folders as one, with the input they were trained on."""
     first, setup = load_one(folders[0], data)
-    return Ensemble([first, *(Run.load(one, first.forcing) for one in folders[1:])]), setup
+    return Ensemble.of(folders, first), setup
 
 
 def load_one(folder: Path, data: str | Path | None = None) -> tuple[Run, Setup]:
     """A finished run with the input it was trained on."""
-    changes = {}
-    if (folder / "source.json").exists():
-        changes = json.loads((folder / "source.json").read_text())
-        kept = changes.pop("data")
-        data = kept if data is None else data
-    if not (folder / "domain.toml").exists():
+    settled(folder)
+    changes, file = source_of(folder), place(folder, DOMAIN_FILE)
+    kept = changes.pop("data", None)
+    if not file.exists():
         raise FileNotFoundError(
-            f"{folder} holds no run of `gridhydro train` (domain.toml is missing)"
+            f"{folder} holds no run of `gridhydro train` ({DOMAIN_FILE} is missing)"
         )
-    setup = load(folder / "domain.toml", data, changes)
+    if not run_folder.finished(folder):
+        run_folder.index(folder)  # says so, before the data is read
+    setup = load(file, kept if data is None else data, changes)
     return Run.load(folder, setup.forcing), setup
 
 
-def finish(run: Run, setup: Setup, out: str | Path) -> pd.DataFrame:
+def source_of(folder: Path) -> dict:
+    """What a run was begun with beside its domain file: the place of its data, and changes."""
+    path = place(folder, SOURCE)
+    if not path.exists():
+        return {}
+    mend = "remove it, and give --data"
+    found = read_json(path, "what a run was begun with", mend)
+    if set(found) - {"data", *CHANGES} or not isinstance(found.get("data", ""), str):
+        raise ValueError(f"{path} is not what a run was begun with, or is damaged: {mend}")
+    return found
+
+
+def finish(
+    run: Run, setup: Setup, out: str | Path, files: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """Everything of a run on disk, with the scores of all that is observed; those of discharge.
 
-    The record is simulated once, for all of it.
+    The record is simulated once, for all of it; `files` are texts by name to be written with it.
+    All of it changes at once: a folder that has a run.json has everything.
     """
     _simulate(run, setup, run.usual_outputs)
     scores = evaluate(run, setup)
-    run.save(out, scores=scores, discharge=setup.discharge)
-    score_storage(run, setup, out)
-    score_targets(run, setup, out)
+    with run_folder.saving(out) as part:
+        run.save(part, scores=scores, discharge=setup.discharge)
+        score_storage(run, setup, part)
+        score_targets(run, setup, part)
+        for name, text in (files or {}).items():
+            replace(part / name, partial(Path.write_text, data=text))
     return scores
 
 

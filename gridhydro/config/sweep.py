@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from gridhydro.base.arguments import fraction
-from gridhydro.config.train_domain import train_domain, train_ensemble
+from gridhydro.config.train_domain import train_ensemble, train_unless_finished
 from gridhydro.evaluation import plots
 from gridhydro.evaluation.plot_scores import COLOURS, DASHES
 from gridhydro.io.csv_tables import write_table
@@ -41,8 +41,8 @@ def train_weights(
         more = options | {"changes": changes | {"storage_weight": weight}}
         if seeds is not None:
             train_ensemble(domain, data, folder, seeds, **more)
-        elif not (folder / "storage_metrics.csv").exists():
-            train_domain(domain, data, folder, seed=seed, **more)
+        else:
+            train_unless_finished(domain, data, folder, seed=seed, **more)
         storage = folder / "storage_metrics.csv"
         if not storage.exists():
             raise ValueError(f"{domain} has no [grace]: there is nothing to weigh beside discharge")

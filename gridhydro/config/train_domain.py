@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 
-from gridhydro.base import files
 from gridhydro.base.arguments import whole
+from gridhydro.base.files import replace
+from gridhydro.base.folders import place, settle, settled
+from gridhydro.base.lock import Lock
 from gridhydro.base.periods import days
 from gridhydro.config.build_model import build_model, make_split
 from gridhydro.config.find import find
-from gridhydro.config.load import CHANGES, Setup, load
-from gridhydro.config.score_domain import finish, load_ensemble, score
+from gridhydro.config.load import CHANGES, Setup, load, training_options
+from gridhydro.config.score_domain import (
+    DOMAIN_FILE,
+    SOURCE,
+    finish,
+    load_ensemble,
+    score,
+    source_of,
+)
+from gridhydro.model import run_folder
 from gridhydro.observations.storage_target import StorageTarget
 from gridhydro.observations.targets import Target
 from gridhydro.training import checkpoint
@@ -51,48 +64,83 @@ def train_domain(
     torch.manual_seed(seed)
     model = build_model(setup, seed)
     out = Path(out)
-    begin(out, setup, changes, resume)
     split = make_split(setup)
-    if progress:
-        announce(setup, _what(setup))
-    run = train(
-        model,
-        setup.forcing,
-        setup.discharge if settings.fit_discharge else None,
-        period=settings.period if split is None else split,
-        targets=_targets(setup),
-        loss=settings.loss,
-        spinup=settings.spinup,
-        epochs=settings.epochs if epochs is None else epochs,
-        optimizer=settings.optimizer,
-        batches=settings.batches,
-        checkpoints=Checkpoints(out, resume, **settings.checkpoints),
-        session=Session(
-            seed=seed,
-            device=device or settings.device,
-            cache=out if cache or settings.cache else None,
-            validation=_validated_meanwhile(setup),
-            progress=progress,
-        ),
-    )
-    return finish(run, setup, out)
-
-
-def begin(out: Path, setup: Setup, changes: Mapping[str, object], resume: bool) -> None:
-    """Make the run folder, with what it takes to find the data again; ValueError if it is used.
-
-    With `resume` it may be one that was begun with the same file and changes, nothing else.
-    """
-    if resume:
-        _refuse_other(out, setup.source, changes)
-    elif (out / "checkpoint" / checkpoint.INDEX).exists():
-        raise ValueError(
-            f"{out} holds a training already: go on with --resume, or choose another folder"
+    with begun(out, setup, changes, resume) as files:
+        if progress:
+            announce(setup, _what(setup))
+        run = train(
+            model,
+            setup.forcing,
+            setup.discharge if settings.fit_discharge else None,
+            period=settings.period if split is None else split,
+            targets=_targets(setup),
+            loss=settings.loss,
+            spinup=settings.spinup,
+            epochs=settings.epochs if epochs is None else epochs,
+            optimizer=settings.optimizer,
+            batches=settings.batches,
+            checkpoints=Checkpoints(out, resume, **settings.checkpoints),
+            session=Session(
+                seed=seed,
+                device=device or settings.device,
+                cache=out if cache or settings.cache else None,
+                validation=_validated_meanwhile(setup),
+                progress=progress,
+            ),
         )
-    out.mkdir(parents=True, exist_ok=True)
-    text, source = setup.source.read_text(), {"data": str(setup.data.resolve()), **changes}
-    files.replace(out / "domain.toml", lambda p: p.write_text(text))
-    files.replace(out / "source.json", lambda p: p.write_text(json.dumps(source, indent=1)))
+        return finish(run, setup, out, files)
+
+
+@contextmanager
+def begun(
+    out: Path, setup: Setup, changes: Mapping[str, object], resume: bool
+) -> Iterator[dict[str, str]]:
+    """Within it the run folder is this process's alone; gives the files, by name, from which the
+    data is found again, for `finish`.
+
+    They are written at once where nothing was begun before. A training is only gone on with where
+    its checkpoint is of the same settings and data, whatever else the file says now.
+    ValueError if the folder is used.
+    """
+    source = {"data": str(setup.data.resolve()), **changes}
+    found = {DOMAIN_FILE: setup.source.read_text(), SOURCE: json.dumps(source, indent=1)}
+    with Lock(out):
+        settle(out)
+        if not checkpoint.exists(out / "checkpoint"):
+            for name, text in found.items():
+                replace(out / name, partial(Path.write_text, data=text))
+        elif not resume:
+            raise ValueError(
+                f"{out} holds a training already: go on with --resume, or choose another folder"
+            )
+        if other := _other_changes(out, changes):
+            raise ValueError(_begun_with(out, other))
+        try:
+            yield found
+        except checkpoint.OtherTraining as error:
+            kept = place(out, DOMAIN_FILE)
+            if kept.read_text() != found[DOMAIN_FILE]:
+                raise ValueError(
+                    f"{_begun_with(out, [f'domain file ({kept})'])}: {error}"
+                ) from error
+            raise
+
+
+def _other_changes(folder: Path, changes: Mapping[str, object]) -> list[str]:
+    """What took the place of keys of the file otherwise than now, when the run was begun."""
+    before = source_of(folder)
+    return [
+        f"{name} ({before.get(name, 'that of the file')})"
+        for name in CHANGES
+        if before.get(name) != changes.get(name)
+    ]
+
+
+def _begun_with(folder: Path, other: Sequence[str]) -> str:
+    return (
+        f"{folder} was begun with another {', another '.join(other)}: go on with the same, or "
+        "choose another folder"
+    )
 
 
 def announce(setup: Setup, what: str) -> None:
@@ -140,29 +188,39 @@ def train_ensemble(domain, data, out: str | Path, seeds: int, **options) -> pd.D
     """Train with the seeds 0, 1, ... into out/seed-0, ..., and score their mean; finished ones
     are not trained again. Options and scores as for `train_domain`."""
     out, seeds = Path(out), whole("seeds", seeds, 1)
-    for seed in range(seeds):
-        folder = out / f"seed-{seed}"
-        if not (folder / "run.json").exists():
-            train_domain(domain, data, folder, seed=seed, **options)
-        else:
-            _refuse_other(folder, find(domain), options.get("changes") or {})
-    ensemble, setup = load_ensemble([out / f"seed-{seed}" for seed in range(seeds)], data)
+    folders = [out / f"seed-{seed}" for seed in range(seeds)]
+    for seed, folder in enumerate(folders):
+        train_unless_finished(domain, data, folder, seed=seed, **options)
+    ensemble, setup = load_ensemble(folders, data)
     return score(ensemble, setup, out)
 
 
-def _refuse_other(folder: Path, source: Path, changes: Mapping[str, object]) -> None:
-    """ValueError if a run folder was begun with another domain file, or other changes to it."""
-    kept, told = folder / "domain.toml", folder / "source.json"
-    before = json.loads(told.read_text()) if told.exists() else changes
-    other = [
-        f"{name} ({before.get(name, 'that of the file')})"
-        for name in CHANGES
-        if before.get(name) != changes.get(name)
-    ]
-    if kept.exists() and kept.read_text() != source.read_text():
+def train_unless_finished(domain, data, folder: Path, **options) -> None:
+    """`train_domain`, unless everything of a run with the same settings is there.
+
+    ValueError where the run is of others; with `resume` one of fewer epochs, or of another domain
+    file, is gone on with if its checkpoint allows it.
+    """
+    settled(folder)
+    if run_folder.finished(folder):
+        other = _others(folder, find(domain), options)
+        if not other:
+            return
+        if not options.get("resume"):
+            raise ValueError(f"{_begun_with(folder, other)}; --resume looks closer")
+    train_domain(domain, data, folder, **options)
+
+
+def _others(folder: Path, source: Path, options: Mapping[str, Any]) -> list[str]:
+    """What a finished run was begun with other than is asked for now, in words."""
+    changes = options.get("changes") or {}
+    other, kept = _other_changes(folder, changes), place(folder, DOMAIN_FILE)
+    if kept.exists() and kept.read_bytes() != source.read_bytes():
         other.append(f"domain file ({kept})")
-    if other:
-        raise ValueError(
-            f"{folder} was begun with another {', another '.join(other)}: go on with the same, or "
-            "choose another folder"
-        )
+    about, wanted = run_folder.index(folder)["training"], training_options(source, changes)
+    for name in ("epochs", "seed"):
+        given = options.get(name)
+        asked = getattr(wanted, name) if given is None else given
+        if about.get(name) != asked:
+            other.append(f"{name} ({about.get(name)}, now {asked})")
+    return other

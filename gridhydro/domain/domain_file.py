@@ -10,6 +10,7 @@ import pandas as pd
 import pyproj
 import xarray as xr
 
+from gridhydro.base.damage import reading
 from gridhydro.base.files import replace
 from gridhydro.domain.check import Report
 from gridhydro.domain.gauges import name_index
@@ -65,7 +66,14 @@ def write(domain, path) -> None:
 
 
 def read(cls, path):
-    """See `Domain.from_file`; ValueError if the file is no domain."""
+    """See `Domain.from_file`; ValueError if the file is no domain, or damaged."""
+    path = Path(path)
+    with reading(path, "a domain file, as to_file writes it", "write it again with to_file"):
+        return cls(*_parts(path))
+
+
+def _parts(path: Path) -> tuple:
+    """The arguments of a Domain."""
     with xr.open_dataset(path, engine="netcdf4", decode_coords="all") as data:
         missing = [name for name in (*_NETWORK, "area", "gauge_cell") if name not in data.variables]
         if missing:
@@ -86,4 +94,4 @@ def read(cls, path):
             grid = Grid(data["y"].values, data["x"].values, crs)
             row, col = np.divmod(data["cell"].values, grid.shape[1])
             area = data["area"].values[row, col]
-    return cls(network, row, col, grid, area, gauges, report)
+    return network, row, col, grid, area, gauges, report

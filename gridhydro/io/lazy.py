@@ -13,6 +13,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from gridhydro.base.damage import MEND, reason, told
 from gridhydro.io.schema import refuse_outside
 
 
@@ -22,15 +23,20 @@ def opened(path: Path, **options) -> Iterator[xr.Dataset]:
 
     No file of basins stays open: HDF5 crashes when one that holds texts is open twice and closed
     once, and a process that was forked cannot use what its parent has open.
-    ValueError naming the file if it cannot be read.
+    ValueError naming the file if it cannot be read, or is damaged where it is read.
     """
     engine = "zarr" if path.is_dir() else "netcdf4"
     try:
         data = xr.open_dataset(path, engine=engine, cache=False, **options)
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f"{path} cannot be opened as NetCDF or Zarr: {error}") from None
+    except Exception as error:  # whatever a library raises over damaged bytes
+        raise ValueError(f"{path} cannot be opened as NetCDF or Zarr: {reason(error)}") from error
     with data:
-        yield data
+        try:
+            yield data
+        except (ValueError, TypeError, FileNotFoundError):
+            raise  # sentences of those who read it
+        except Exception as error:
+            raise told(error, path, "a readable NetCDF or Zarr file", MEND) from error
 
 
 @dataclass(frozen=True)

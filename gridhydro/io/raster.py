@@ -7,6 +7,7 @@ from pathlib import Path
 import rioxarray
 import xarray as xr
 
+from gridhydro.base.damage import reading
 from gridhydro.domain.reference import centred
 
 NETCDF = {".nc", ".nc4", ".cdf"}
@@ -37,7 +38,9 @@ def read_raster(
         if raster.sizes.get("band", 1) != 1:
             raise ValueError(f"{path} has {raster.sizes['band']} bands, a raster of one is needed")
         raster = raster.squeeze("band", drop=True)
-    raster = centred(raster.load(), cell_reference)
+    with reading(path, "a raster"):
+        raster = raster.load()
+    raster = centred(raster, cell_reference)
     raster.name = variable or raster.name or path.stem
     return raster if crs is None else raster.rio.write_crs(crs)
 
@@ -55,7 +58,7 @@ def read_variable(path: Path, variable: str | None) -> xr.DataArray:
 
     ValueError, with their names, if it is not clear which.
     """
-    with xr.open_dataset(path) as dataset:
+    with reading(path, "a NetCDF file"), xr.open_dataset(path) as dataset:
         names = [str(name) for name in dataset.data_vars if dataset[name].ndim >= 2]
         if variable is None and len(names) == 1:
             variable = names[0]

@@ -12,6 +12,7 @@ from gridhydro.base.arguments import required
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
 from gridhydro.model.run import Run
+from gridhydro.model.run_folder import finished
 from gridhydro.model.scored import Scored
 from gridhydro.model.state import Simulation
 from gridhydro.observations.averages import Averages
@@ -41,9 +42,20 @@ class Ensemble(Scored):
         folders = seeds(Path(folder))
         if not folders:
             raise FileNotFoundError(f"{folder} holds no finished runs seed-0, seed-1, ...")
-        first = Run.load(folders[0], forcing)
-        # read and checked once for all
-        return cls([first, *(Run.load(one, first.forcing) for one in folders[1:])])
+        return cls.of(folders, Run.load(folders[0], forcing))
+
+    @classmethod
+    def of(cls, folders: Sequence[Path], first: Run) -> Ensemble:
+        """The runs in these folders, the first of which is loaded: its forcing is that of all.
+
+        ValueError, naming folder and setting, for runs that differ in more than their seed.
+        """
+        found = [first]  # its forcing is read and checked once for all
+        for folder in folders[1:]:
+            run = Run.load(folder, first.forcing)
+            _refuse_other(folder, run.about, folders[0], first.about)
+            found.append(run)
+        return cls(found)
 
     @property
     def model(self) -> CellModel:
@@ -103,8 +115,28 @@ def _plus(total: Simulation, one: Simulation, weight: float) -> Simulation:
     return total
 
 
+def _refuse_other(folder: Path, about: dict, beside: Path, first: dict) -> None:
+    """ValueError unless two runs were trained alike, but for their seeds."""
+    mine, theirs = (_but_seeds(settings) for settings in (about, first))
+    for name in sorted(mine.keys() | theirs.keys()):
+        # earlier versions kept no digests of the data
+        known = name != "data" or (name in mine and name in theirs)
+        if known and mine.get(name) != theirs.get(name):
+            raise ValueError(
+                f"{folder} was not trained as {beside} was: its {name} is {mine.get(name)}, not "
+                f"{theirs.get(name)}: train it again, or load each by itself"
+            )
+
+
+def _but_seeds(about: dict) -> dict:
+    network = about.get("network")
+    if isinstance(network, dict):
+        network = {name: value for name, value in network.items() if name != "seed"}
+    return {name: value for name, value in about.items() if name != "seed"} | {"network": network}
+
+
 def seeds(folder: Path) -> list[Path]:
     """Finished runs of an ensemble, in the order of their seeds."""
-    found = [path.parent for path in folder.glob("seed-*/run.json")]
-    found = [path for path in found if path.name.removeprefix("seed-").isdecimal()]
+    found = [p for p in folder.glob("seed-*") if p.name.removeprefix("seed-").isdecimal()]
+    found = [path for path in found if finished(path)]
     return sorted(found, key=lambda path: int(path.name.removeprefix("seed-")))

@@ -198,13 +198,21 @@ class Run(Scored):
         Scores go to metrics.csv, discharge to discharge.csv (and discharge_observed.csv), what the
         columns of all tables are to columns.csv. Fluxes of rasters over many years are saved as
         monthly means, discharge always by day.
+        All of a run changes at once: whatever ends the process, the folder holds this run, or what
+        it held before.
         """
         scores = self.scores if scores is None else scores
-        run_folder.write_results(self, Path(folder), scores, discharge, outputs)
+        with run_folder.saving(folder) as part:
+            run_folder.write_results(self, part, scores, discharge, outputs)
+            self.write_more(part)
+
+    def write_more(self, folder: Path) -> None:
+        """Write what a run of another kind has beside all that."""
 
     def save_model(self, folder: str | Path) -> None:
         """Weights, domain, attributes and settings: what `Run.load` needs."""
-        run_folder.write(Path(folder), self.model, self.about)
+        with run_folder.saving(folder) as part:
+            run_folder.write(part, self.model, self.about)
 
     @classmethod
     def load(

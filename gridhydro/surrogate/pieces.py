@@ -8,7 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from gridhydro.base.damage import read_json, reading
 from gridhydro.base.files import replace, writable
+
+_MEND = "remove it and what comes after it, to have these runs again"
 
 
 class Pieces:
@@ -30,10 +33,13 @@ class Pieces:
             return
         index = self.folder / "sampling.json"
         if resume and index.exists():
-            refuse_other(self.folder, index.read_text(), about)
+            before = read_json(index, "the index of a sampling", _MEND)
+            refuse_other(self.folder, json.dumps(before), about)
             for path in sorted(self.folder.glob("runs-*.npz")):
-                with np.load(path, allow_pickle=False) as piece:
-                    self.add(piece["series"], piece["failures"].tolist())
+                what = reading(path, "runs of a sampling", _MEND)
+                with what, np.load(path, allow_pickle=False) as piece:
+                    found = piece["series"], piece["failures"].tolist()
+                self.add(*found)
             self._kept = len(self._series)
             return
         if any(self.folder.glob("runs-*.npz")):

@@ -25,6 +25,7 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base.arguments import fraction, one_of
+from gridhydro.base.damage import reading
 from gridhydro.base.files import replace
 from gridhydro.columns.column import Field
 from gridhydro.surrogate.layout import CELL_OF_RUN, FAILURE, SAMPLING, checked, fields_of
@@ -56,7 +57,8 @@ class Runs:
     @classmethod
     def read(cls, path: str | Path) -> Runs:
         """From a NetCDF file; ValueError names the file and what in it does not fit."""
-        with xr.open_dataset(path) as data:
+        path = Path(path)
+        with reading(path, "a NetCDF file of runs"), xr.open_dataset(path) as data:
             try:
                 return cls(data.load())
             except ValueError as error:

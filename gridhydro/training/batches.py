@@ -38,6 +38,7 @@ class Batch:
     forcing   (F, L, B) forcing of the days that are scored
     observed  (L, G) mm d-1 with gaps
     targets   (L, K) with gaps, observations of each target
+    number    which of the minibatches of its epoch it is
     gauges    (G,) which gauges of the domain these are
     cells     (B,) of lumped basins: those that the forcing is for; None: all cells of the domain
     first     (B,) or one number: the day of the record on which `before` begins
@@ -50,6 +51,7 @@ class Batch:
     cells: Tensor | None
     first: Tensor | int
     targets: tuple[Tensor, ...] = ()
+    number: int = 0
 
     @property
     def early(self) -> Tensor | None:
@@ -72,13 +74,19 @@ class Batch:
 
 
 def minibatches(
-    options: Batches, forcing: Forcing, observed: Callable, days: slice, gauges: Tensor, seed: int
+    options: Batches,
+    forcing: Forcing,
+    observed: Callable,
+    days: slice,
+    gauges: Tensor,
+    seed: int,
+    skip: int = 0,
 ) -> Iterator[Batch]:
     """The minibatches of one epoch; `seed` decides which.
 
     observed(starts, length, gauges) gives the observations (L, B) of discharge and of each target;
     days are those that may be scored, gauges (g,) those to draw from, on the device to train on.
-    They come in turn, in an order shuffled anew each round.
+    They come in turn, in an order shuffled anew each round; the first `skip` are left out.
     """
     random = torch.Generator().manual_seed(seed)
     first = max(days.start, options.warmup)
@@ -91,6 +99,8 @@ def minibatches(
     for i in range(count):
         cells = chosen[i * size : (i + 1) * size]
         starts = torch.randint(first, days.stop - length + 1, (size,), generator=random)
+        if i < skip:
+            continue
         begin = starts - options.warmup
         series = observed(starts, length, cells)
         if all(torch.isnan(values).all() for values in series):
@@ -100,4 +110,4 @@ def minibatches(
         discharge, *targets = (values.to(gauges.device) for values in series)
         cells = cells.to(gauges.device)
         before, scored = before.contiguous(), scored.contiguous()
-        yield Batch(before, scored, discharge, cells, cells, begin, tuple(targets))
+        yield Batch(before, scored, discharge, cells, cells, begin, tuple(targets), i)

@@ -1,88 +1,161 @@
 """Checkpoints that a kill at any moment leaves whole: safetensors for numbers, JSON for the rest.
 
-The numbers are written to a file of their own, then the JSON that names them takes the place of
-the old one in a single step. Whatever happens, the JSON names a complete file.
+The numbers are written to a file of their own, then the JSON that names them, with their digest,
+takes the place of the old one in a single step. Whatever happens, the JSON names a complete file.
 """
 
 from __future__ import annotations
 
 import json
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 
+from gridhydro.base.damage import read_json, reading
 from gridhydro.base.files import replace
+from gridhydro.base.tensors import read_tensors, refuse_infinite, write_tensors
+from gridhydro.training import data_digest
 
 INDEX = "checkpoint.json"
+_MEND = "remove the folder 'checkpoint' to start anew"
 
 
-def write(folder: Path, epoch: int, model, optimizer, history: list[dict], about: dict) -> None:
-    """Keep the state of training after `epoch`; see `keep`."""
+class OtherTraining(ValueError):
+    """A checkpoint is of other settings or data than it was to be gone on with."""
+
+
+@dataclass
+class Progress:
+    """How far a training has come: history, a line an epoch; within: what is kept of an epoch that
+    was cut off, else None."""
+
+    history: list[dict] = field(default_factory=list)
+    within: dict[str, Any] | None = None
+
+    @property
+    def epoch(self) -> int:
+        """Whole epochs."""
+        return len(self.history)
+
+
+def write(folder: Path, progress: Progress, model, optimizer, about: dict, data: dict) -> None:
+    """Keep the state of a training as far as it has come; see `keep`."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(v) for name, v in state.items()}
     tensors["random"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random_cuda"] = torch.cuda.get_rng_state()
-    keep(folder, epoch, tensors, history, about)
+    keep(folder, progress.epoch, tensors, progress, about, data)
 
 
-def read(folder: Path, model, optimizer, about: dict) -> tuple[int, list[dict]]:
-    """Put the last checkpoint into model and optimizer; returns its epoch and history.
+def read(folder: Path, model, optimizer, about: dict, data: dict) -> Progress | None:
+    """Put the last checkpoint into model and optimizer; how far it had come, None without one.
 
-    (0, []) when there is none yet. ValueError when it belongs to another model or training.
+    ValueError when it belongs to another model, training or data, or is damaged.
     """
-    found = kept(folder, about)
+    found = kept(folder, about, data)
     if found is None:
-        return 0, []
-    epoch, tensors, history = found
-    model.load_state_dict(_under("model.", tensors))
-    moments: dict[int, dict] = {}
-    for name, value in _under("optimizer.", tensors).items():
-        number, key = name.split(".", 1)
-        moments.setdefault(int(number), {})[key] = value
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    torch.set_rng_state(tensors["random"])
-    if "random_cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["random_cuda"])
-    return epoch, history
+        return None
+    tensors, progress = found
+    with reading(folder / INDEX, "a checkpoint of this training", _MEND):
+        state = _under("model.", tensors)
+        refuse_infinite(folder, state, [name for name, _ in model.named_parameters()], _MEND)
+        model.load_state_dict(state)
+        moments: dict[int, dict] = {}
+        for name, value in _under("optimizer.", tensors).items():
+            number, key = name.split(".", 1)
+            moments.setdefault(int(number), {})[key] = value
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        torch.set_rng_state(tensors["random"])
+        if "random_cuda" in tensors and torch.cuda.is_available():
+            torch.cuda.set_rng_state(tensors["random_cuda"])
+    return progress
 
 
-def keep(folder: Path, epoch: int, tensors: dict, history: list[dict], about: dict) -> None:
-    """Keep tensors by name, history and settings; earlier numbers are removed afterwards.
+def keep(
+    folder: Path, number: int, tensors: dict, progress: Progress, about: dict, data: dict
+) -> None:
+    """Keep tensors by name, progress, settings and digests of the data; earlier numbers are removed
+    afterwards.
 
     So is what a killed process left half written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    numbers = folder / f"checkpoint-{epoch:06d}.safetensors"
-    tensors = {name: value.detach().contiguous() for name, value in tensors.items()}
-    replace(numbers, lambda path: save_file(tensors, path))
-    content = {"epoch": epoch, "numbers": numbers.name, "history": history, "about": about}
+    numbers = folder / _free_name(folder, number)
+    digest = write_tensors(numbers, tensors)
+    content = {
+        "epoch": progress.epoch, "numbers": numbers.name, "digest": digest,
+        "history": progress.history, "within": progress.within, "about": about, "data": data,
+    }  # fmt: skip
     replace(folder / INDEX, lambda path: path.write_text(json.dumps(content, indent=1)))
     for old in (*folder.glob("checkpoint-*.safetensors"), *folder.glob(".checkpoint*")):
         if old != numbers:
             old.unlink()
 
 
-def kept(folder: Path, about: dict) -> tuple[int, dict, list[dict]] | None:
-    """Epoch, tensors and history of `keep`; None when there is none yet.
+def _free_name(folder: Path, number: int) -> str:
+    """A name that the index does not have: what it names stays whole until it names another."""
+    taken = None
+    with suppress(OSError, ValueError, AttributeError):
+        taken = json.loads((folder / INDEX).read_text()).get("numbers")
+    name = f"checkpoint-{number:06d}.safetensors"
+    return f"checkpoint-{number:06d}-b.safetensors" if name == taken else name
 
-    ValueError when they were kept with other settings.
+
+def exists(folder: Path) -> bool:
+    """Whether a training was kept in this folder."""
+    return (folder / INDEX).exists()
+
+
+def kept(folder: Path, about: dict, data: dict) -> tuple[dict, Progress] | None:
+    """Tensors and progress of `keep`; None when there is none yet.
+
+    ValueError when they were kept with other settings or data, or the files are damaged.
     """
-    index = folder / INDEX
-    if not index.exists():
+    if not exists(folder):
         return None
-    content = json.loads(index.read_text())
-    different = [k for k in about if content["about"].get(k) != json.loads(json.dumps(about[k]))]
-    if different:
-        changes = ", ".join(f"{k} was {content['about'].get(k)}, is {about[k]}" for k in different)
-        raise ValueError(
-            f"the checkpoint in {folder} is of another training ({changes}): "
-            "resume with the same settings, or train into another folder"
+    path = folder / INDEX
+    content = read_json(path, "a checkpoint", _MEND)
+    with reading(path, "a checkpoint", _MEND):
+        before, history = dict(content["about"]), list(content["history"])
+        progress = Progress([dict(line) for line in history], content.get("within"))
+        kept_data, numbers = content.get("data"), folder / Path(content["numbers"]).name
+    _refuse_other(folder, before, about, kept_data, data, progress)
+    return read_tensors(numbers, _MEND, content.get("digest")), progress
+
+
+def _refuse_other(folder, before: dict, about: dict, kept_data, data: dict, progress) -> None:
+    """ValueError for other settings, but for more epochs, and for other data."""
+    now = json.loads(json.dumps(about))
+    different = [k for k in about if before.get(k) != now[k]]
+    if "epochs" in different and now["epochs"] > before.get("epochs", now["epochs"]):
+        different.remove("epochs")
+        if now.get("decay") and progress.epoch and not different:
+            warnings.warn(
+                f"the first {progress.epoch} epochs had the learning rates of a training of "
+                f"{before['epochs']}; from now on they are those of one of {now['epochs']}",
+                stacklevel=6,
+            )
+    changes = [f"{k} was {before.get(k)}, is {about[k]}" for k in different]
+    if kept_data is None:
+        warnings.warn(
+            f"the checkpoint in {folder} is of an earlier version, which kept no digest of its "
+            "data: see to it yourself that they are the same",
+            stacklevel=6,
         )
-    return content["epoch"], load_file(folder / content["numbers"]), content["history"]
+    else:
+        changes += data_digest.differences(kept_data, data)
+    if changes:
+        raise OtherTraining(
+            f"the checkpoint in {folder} is of another training ({', '.join(changes)}): "
+            "resume with the same settings and data, or train into another folder"
+        )
 
 
 def _under(prefix: str, tensors: dict) -> dict:

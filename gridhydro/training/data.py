@@ -53,11 +53,11 @@ class TrainingData:
         through = self.spinup.days if self.spinup.near_equilibrium else 0
         return slice(self.days.start - through, self.days.stop)
 
-    def epoch(self, number: int, seed: int) -> Iterable[Batch]:
-        """The minibatches of an epoch, which the seed decides."""
+    def epoch(self, number: int, seed: int, skip: int = 0) -> Iterable[Batch]:
+        """The minibatches of an epoch, which the seed decides, without the first ones."""
         seed = seed * 1_000_003 + number
         batches = required("minibatches", self.batches)
-        return minibatches(batches, self.forcing, self.window, self.days, self.places, seed)
+        return minibatches(batches, self.forcing, self.window, self.days, self.places, seed, skip)
 
     def window(self, starts, length: int, cells) -> list[torch.Tensor]:
         """Observations (length, B) of discharge and of each target, from each cell's start on."""

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
+from gridhydro.base.files import replace
+from gridhydro.base.tensors import write_tensors
 from gridhydro.model.base import CellModel
 from gridhydro.model.simulate import simulate
 from gridhydro.training.batches import Batch
@@ -37,9 +38,10 @@ def report(model: CellModel, batch: Batch, times, epoch: int, folder: Path) -> s
         parameters = model.cell_parameters(batch.forcing, batch.cells, batch.early)
         for name, value in parameters.items():
             tensors[f"parameter.{name}"] = value[..., place, :].cpu().contiguous()
-    save_file(tensors, case)
+    write_tensors(case, tensors)
     where |= {"epoch": epoch, "options": model.options}
-    case.with_suffix(".json").write_text(json.dumps(where, indent=1, default=str))
+    text = json.dumps(where, indent=1, default=str)
+    replace(case.with_suffix(".json"), lambda path: path.write_text(text))
     return (
         f"epoch {epoch + 1}: {where['what']}. The case is kept in {case}. "
         "A smaller learning_rate or clip usually helps"

@@ -46,35 +46,42 @@ class Loop:
         if not record.resumed:
             torch.manual_seed(self.session.seed)
         with Interrupt() as interrupt:
+            record.begin()
             for epoch in record.bar:
-                began = time.perf_counter()
                 self.weights.param_groups[0]["lr"] = self.options.rate(epoch, epochs)
-                found, steps = self._epoch(epoch)
-                seconds = time.perf_counter() - began
+                found, steps, seconds = self._epoch(epoch, record, interrupt)
                 if (epoch + 1) % max(1, epochs // 10) == 0:
                     found |= self._validated()
                 found |= self._watched(epoch)
-                record.note(found, seconds, steps, interrupt.asked)
+                record.note(found, seconds, steps, interrupt)
         model.eval()
 
-    def _batches(self, epoch: int) -> Iterable[Batch]:
+    def _batches(self, epoch: int, skip: int) -> Iterable[Batch]:
         if self.whole is not None:
             return [self.whole]
-        return self.data.epoch(epoch, self.session.seed)
+        return self.data.epoch(epoch, self.session.seed, skip)
 
-    def _epoch(self, epoch: int) -> tuple[dict[str, float], int]:
-        """The means of the loss and of its parts, and how many days of cells were run."""
-        found, steps = [], 0
-        for batch in self._batches(epoch):
+    def _epoch(
+        self, epoch: int, record: Record, interrupt: Interrupt
+    ) -> tuple[dict[str, float], int, float]:
+        """The means of the loss and of its parts, how many days of cells were run, and how long it
+        took; of an epoch that was cut off the rest is run."""
+        within, began = record.within(), time.perf_counter()
+        before = within["seconds"]
+        for batch in self._batches(epoch, within["batches"]):
             values = self.step(batch, epoch)
-            if values is None:
-                continue
-            found.append(values)
-            lanes = batch.forcing.shape[2] * self.data.model.components
-            steps += (batch.before.shape[1] + batch.forcing.shape[1]) * lanes
-        if not found:
+            if values is not None:
+                within["found"].append(values)
+                lanes = batch.forcing.shape[2] * self.data.model.components
+                within["steps"] += (batch.before.shape[1] + batch.forcing.shape[1]) * lanes
+            within["seconds"] = before + time.perf_counter() - began
+            if self.whole is None:
+                within["batches"] = batch.number + 1
+                record.pause(within, interrupt)
+        if not within["found"]:
             raise ValueError(f"no minibatch of epoch {epoch + 1} has observations to learn from")
-        return means(found, tuple(self.objective.weights)), steps
+        numbers = means(within["found"], tuple(self.objective.weights))
+        return numbers, within["steps"], within["seconds"]
 
     def step(self, batch: Batch, epoch: int) -> dict[str, float] | None:
         """Follow the gradient of one batch; its loss and the parts of it by name.

@@ -103,8 +103,10 @@ class Checkpoints:
     """Where the state of a training is kept, so that it may be killed at any moment.
 
     folder  of the run; the state lies in its subfolder `checkpoint`
-    resume  go on from the state kept there, to the numbers of an unbroken run
-    every   seconds between two checkpoints, at least; there is always one at the end
+    resume  go on from the state kept there, to the numbers of an unbroken run; without it a folder
+            that holds a training is refused
+    every   seconds between two checkpoints, at least; there is always one before the first step
+            and one at the end
     """
 
     folder: str | Path

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 
 import pandas as pd
 from tqdm import tqdm
 
 from gridhydro.base import files
+from gridhydro.base.arguments import required
+from gridhydro.base.interrupt import Interrupt
+from gridhydro.base.lock import Lock
 from gridhydro.training import checkpoint
+from gridhydro.training.checkpoint import Progress
 from gridhydro.training.data import TrainingData
 from gridhydro.training.objective import Objective
 from gridhydro.training.options import Checkpoints, Optimizer, Session
@@ -35,54 +41,109 @@ def settings(
 class Record:
     """The history of a training, a line an epoch, with its bar and its checkpoints.
 
-    about   settings of the training; a checkpoint with other ones is refused
+    about   settings of the training, data: digests of what it reads; a checkpoint with other ones
+            is refused
     resumed  whether it goes on from a checkpoint, which is then in the model and the optimizer
     """
 
     def __init__(
-        self, checkpoints: Checkpoints | None, about: dict, model, optimizer, session: Session
+        self,
+        checkpoints: Checkpoints | None,
+        about: dict,
+        data: dict,
+        model,
+        optimizer,
+        session: Session,
     ):
-        self.checkpoints, self.about = checkpoints, about
+        self.checkpoints, self.about, self.data = checkpoints, about, data
         self.model, self.optimizer = model, optimizer
-        self.history: list[dict] = []
-        if checkpoints is not None:
-            files.writable(checkpoints.state)
-            if checkpoints.resume:
-                _, self.history = checkpoint.read(checkpoints.state, model, optimizer, about)
-        self.resumed = bool(self.history)
+        self.progress, self.resumed = Progress(), False
+        if checkpoints is not None and checkpoints.resume:
+            found = checkpoint.read(checkpoints.state, model, optimizer, about, data)
+            self.progress, self.resumed = found or Progress(), found is not None
         self.saved = time.monotonic()
-        done, epochs = len(self.history), about["epochs"]
+        done, epochs = self.progress.epoch, about["epochs"]
         self.bar = tqdm(
             range(done, epochs), initial=done, total=epochs, desc="training", unit="epoch",
             disable=not session.progress,
         )  # fmt: skip
 
-    def note(self, found: dict[str, float], seconds: float, steps: int, interrupted: bool) -> None:
+    def begin(self) -> None:
+        """Keep the state before the first step: from then on a training can be gone on with."""
+        if self.checkpoints is not None and not self.resumed:
+            self._write()
+
+    def within(self) -> dict:
+        """What is kept of the epoch that comes: its minibatches so far, and what they gave."""
+        kept = self.progress.within or {"batches": 0, "found": [], "steps": 0, "seconds": 0.0}
+        return {**kept, "found": list(kept["found"])}
+
+    def pause(self, within: dict, interrupt: Interrupt) -> None:
+        """After a minibatch: keep how far the epoch is, if that is due; KeyboardInterrupt, once it
+        is kept, where it was asked for."""
+        if self.checkpoints is None:
+            return  # an interrupt waits for the epoch, whose numbers the caller may have seen
+        if interrupt.asked is not None or self._due():
+            self.progress.within = within
+            self._write()
+            self.progress.within = None
+        if interrupt.asked is not None:
+            epoch, epochs = self.progress.epoch + 1, self.about["epochs"]
+            raise interrupt.error(f"in epoch {epoch} of {epochs}")
+
+    def note(
+        self, found: dict[str, float], seconds: float, steps: int, interrupt: Interrupt
+    ) -> None:
         """Add the numbers of an epoch, which ran so many days of cells; KeyboardInterrupt, once
         they are kept, where it was asked for."""
-        epoch, epochs = len(self.history) + 1, self.about["epochs"]
-        self.history.append({"epoch": epoch, **found, "seconds": seconds})
+        epoch, epochs = self.progress.epoch + 1, self.about["epochs"]
+        self.progress.history.append({"epoch": epoch, **found, "seconds": seconds})
+        self.progress.within = None
         shown = ", ".join(f"{_spoken(name)} {value:.4f}" for name, value in found.items())
         self.bar.set_postfix_str(f"{shown}, {steps / seconds / 1e6:.1f} M cell-steps/s")
-        self._keep(last=epoch == epochs or interrupted)
+        interrupted = interrupt.asked is not None
+        if self.checkpoints is not None and (epoch == epochs or interrupted or self._due()):
+            self._write()
         if interrupted:
-            raise KeyboardInterrupt(f"after epoch {epoch} of {epochs}")
+            raise interrupt.error(f"after epoch {epoch} of {epochs}")
 
-    def _keep(self, last: bool) -> None:
-        """Write a checkpoint, if one is due."""
-        if self.checkpoints is None:
-            return
-        if last or time.monotonic() - self.saved > self.checkpoints.every:
-            checkpoint.write(
-                self.checkpoints.state, len(self.history), self.model, self.optimizer,
-                self.history, self.about,
-            )  # fmt: skip
-            self.saved = time.monotonic()
+    def _due(self) -> bool:
+        checkpoints = self.checkpoints
+        return checkpoints is not None and time.monotonic() - self.saved > checkpoints.every
+
+    def _write(self) -> None:
+        """Write a checkpoint."""
+        checkpoint.write(
+            required("folder of checkpoints", self.checkpoints).state, self.progress, self.model,
+            self.optimizer, self.about, self.data,
+        )  # fmt: skip
+        self.saved = time.monotonic()
 
     @property
     def table(self) -> pd.DataFrame:
         """The history, one row an epoch."""
-        return pd.DataFrame(self.history)
+        return pd.DataFrame(self.progress.history)
+
+
+@contextmanager
+def holding(checkpoints: Checkpoints | None) -> Iterator[None]:
+    """Within it the folder of the checkpoints, if there is one, is that of this process alone.
+
+    ValueError where another is at work there, and where it holds a training and was not asked to
+    go on with it.
+    """
+    if checkpoints is None:
+        yield
+        return
+    files.writable(checkpoints.state)
+    with Lock(checkpoints.folder):
+        if not checkpoints.resume and checkpoint.exists(checkpoints.state):
+            raise ValueError(
+                f"{checkpoints.folder} holds a training already: go on with "
+                "Checkpoints(folder, resume=True), on the command line with --resume, or choose "
+                "another folder"
+            )
+        yield
 
 
 def means(found: list[dict[str, float]], parts: tuple[str, ...]) -> dict[str, float]:

@@ -179,7 +179,7 @@ def load(path: str | Path) -> list[Split]:
         return [
             Split.from_json(content) for content in json.loads(Path(path).read_text())["splits"]
         ]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} holds no splits as written by `splits.save`: {error}") from None
 
 

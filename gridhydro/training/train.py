@@ -14,12 +14,13 @@ from gridhydro.model.base import CellModel
 from gridhydro.model.run import Run
 from gridhydro.observations.storage_target import StorageTarget
 from gridhydro.observations.targets import Target
+from gridhydro.training import data_digest
 from gridhydro.training.batches import Batches
 from gridhydro.training.data import read_data
 from gridhydro.training.loop import Loop
 from gridhydro.training.objective import Objective
 from gridhydro.training.options import Checkpoints, Optimizer, Session, SpinUp, as_options
-from gridhydro.training.record import Record, settings
+from gridhydro.training.record import Record, holding, settings
 from gridhydro.training.splits import Split
 
 
@@ -55,28 +56,33 @@ def train(
     optimizer    a `gridhydro.Optimizer` (learning rate, decay, clip), or its name
     batches      minibatches of lumped basins x windows of days; None: each step sees everything
     checkpoints  a folder to keep the state of the training in, or `gridhydro.Checkpoints` to go on
-                 from the last
+                 from the last, with the same settings and data (`epochs` may be raised)
     session      how it is run and watched, see `gridhydro.Session`: seed, device, validation, ...
 
     Without `batches` an epoch is one step over the whole period. Returns the run with the model,
-    which is changed in place. Raises ValueError for input that does not fit together, and
-    NotFinite, naming the first bad cell, day and quantity, if training diverges.
+    which is changed in place. Raises ValueError for input that does not fit together, for a folder
+    that holds a training already or in which another process is at work, and NotFinite, naming
+    the first bad cell, day and quantity, if training diverges.
     """
     epochs, spinup = whole("epochs", epochs, 0), as_options(SpinUp, spinup)
     optimizer = as_options(Optimizer, optimizer)
     if checkpoints is not None:
         checkpoints = as_options(Checkpoints, checkpoints)
-    data = read_data(model, forcing, discharge, targets, period, spinup, batches, session)
-    objective = Objective(data, loss)
-    data.fit_inputs()
-    weights = optimizer.of(_learned(model, epochs))
-    folder = Path() if checkpoints is None else Path(checkpoints.folder)
-    loop = Loop(data, objective, optimizer, weights, session, folder)
+    with holding(checkpoints):
+        data = read_data(model, forcing, discharge, targets, period, spinup, batches, session)
+        objective = Objective(data, loss)
+        data.fit_inputs()
+        weights = optimizer.of(_learned(model, epochs))
+        folder = Path() if checkpoints is None else Path(checkpoints.folder)
+        loop = Loop(data, objective, optimizer, weights, session, folder)
 
-    about = settings(data, objective, optimizer, epochs, session.seed)
-    record = Record(checkpoints, about, model, weights, session)
-    loop.run(record, epochs)
-    return Run(model, data.forcing, record.table, about)
+        about = settings(data, objective, optimizer, epochs, session.seed)
+        digests = {} if checkpoints is None else data_digest.of_training(data, objective)
+        record = Record(checkpoints, about, digests, model, weights, session)
+        loop.run(record, epochs)
+        if digests:
+            about |= {"data": data_digest.alone(digests)}
+        return Run(model, data.forcing, record.table, about)
 
 
 def _learned(model: CellModel, epochs: int) -> list:

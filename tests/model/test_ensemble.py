@@ -45,6 +45,37 @@ def test_finished_runs_are_not_trained_again_and_one_is_simulated(folder, capsys
     assert main(["run", str(folder / "run" / "seed-1"), "--out", str(folder / "x.nc")]) == 0
 
 
+def test_members_of_other_settings_are_refused_and_gone_on_with_when_asked(folder, capsys):
+    place = [str(folder / "sample.toml"), "--data", str(folder), "--out", str(folder / "run")]
+    ensemble = ["train", *place, "--seeds", "2", "--epochs", "3"]
+    assert main(ensemble) == 1
+    err = capsys.readouterr().err
+    assert "seed-0 was begun with another epochs (2, now 3)" in err and "--resume" in err
+    with pytest.warns(UserWarning, match="had the learning rates of a training of 2"):
+        assert main([*ensemble, "--resume"]) == 0
+    for seed in (0, 1):
+        assert len(pd.read_csv(folder / "run" / f"seed-{seed}" / "history.csv")) == 3
+    # a line that the training does not read
+    mended = FILE.replace('validation = ["2002", "2002"]', 'validation = ["2002-02", "2002"]')
+    (folder / "sample.toml").write_text(mended.replace("epochs = 2", "epochs = 3"))
+    assert main(["train", *place, "--seeds", "2"]) == 1
+    assert "another domain file" in capsys.readouterr().err
+    assert main(["train", *place, "--seeds", "2", "--resume"]) == 0
+    assert 'validation = ["2002-02"' in (folder / "run" / "seed-1" / "domain.toml").read_text()
+    (folder / "sample.toml").write_text(FILE)
+
+
+def test_a_member_that_is_not_written_whole_is_trained_again(folder, capsys):
+    out = folder / "again"
+    arguments = ["train", str(folder / "sample.toml"), "--data", str(folder), "--out", str(out)]
+    assert main([*arguments, "--seeds", "1"]) == 0
+    (out / "seed-0" / "run.json").unlink()  # the last to be written
+    assert main([*arguments, "--seeds", "1"]) == 1
+    assert "seed-0 holds a training already: go on with --resume" in capsys.readouterr().err
+    assert main([*arguments, "--seeds", "1", "--resume"]) == 0
+    assert (out / "seed-0" / "run.json").exists()
+
+
 def test_ensemble_of_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="no finished runs"):
         Ensemble.load(tmp_path)

@@ -138,20 +138,21 @@ def test_training_is_resumed_with_the_same_surrogate_only(tmp_path):
             optimizer=gh.Optimizer(decay=False),
             checkpoints=gh.Checkpoints(tmp_path, resume=True),
         )
-    with pytest.raises(ValueError, match="epochs was 2, is 4"):
+    with pytest.raises(ValueError, match="epochs was 2, is 1"):
         fitted(
             column,
-            epochs=4,
+            epochs=1,
             optimizer=gh.Optimizer(decay=False),
             checkpoints=gh.Checkpoints(tmp_path, resume=True),
         )
-    again = fitted(
-        column,
-        epochs=2,
-        optimizer=gh.Optimizer(decay=False),
-        checkpoints=gh.Checkpoints(tmp_path, resume=True),
-    )
-    np.testing.assert_array_equal(again.history["loss"], whole.history["loss"][:2])
+    for epochs in (2, 4):  # more of them may be asked for
+        again = fitted(
+            column,
+            epochs=epochs,
+            optimizer=gh.Optimizer(decay=False),
+            checkpoints=gh.Checkpoints(tmp_path, resume=True),
+        )
+        np.testing.assert_array_equal(again.history["loss"], whole.history["loss"][:epochs])
 
 
 def test_surrogate_predicts_for_new_basins():

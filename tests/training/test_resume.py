@@ -95,7 +95,7 @@ def test_a_crash_between_the_two_files_leaves_the_old_checkpoint(tmp_path, monke
 
     monkeypatch.setattr(os, "replace", crash)
     with pytest.raises(KeyboardInterrupt):
-        short(tmp_path, epochs=2)
+        short(tmp_path, epochs=3, resume=True)
     monkeypatch.undo()
     assert epoch(tmp_path) == 2
     assert numbers(tmp_path)

@@ -14,12 +14,14 @@ from gridhydro.base.periods import as_texts as period_of
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
 from gridhydro.observations.targets import Target
+from gridhydro.training import data_digest
 from gridhydro.training.calibration.losses import LOSSES
 from gridhydro.training.calibration.objective import CellLosses, Observed, free, put
 from gridhydro.training.calibration.record import Record
 from gridhydro.training.calibration.result import Calibration
 from gridhydro.training.calibration.sceua import SCEUA, minimize
 from gridhydro.training.options import Checkpoints, Session, SpinUp, as_options
+from gridhydro.training.record import holding
 from gridhydro.training.splits import Split
 
 
@@ -59,33 +61,39 @@ def calibrate(
     spinup = _days_before(spinup)
     if checkpoints is not None:
         checkpoints = as_options(Checkpoints, checkpoints)
-    _refuse(model, method, session)
-    model.to(session.place)
-    forcing = Forcing.read(forcing, model.domain, model, device=session.place)
-    split = period if isinstance(period, Split) else None
-    period = period_of(period) if split is None else split.train_period
-    days = _days(forcing, period, spinup)
-    observed = _observed(discharge, target, model, forcing, days, split)
-    loss = one_of("loss", loss or ("nse" if target is None else target.loss), LOSSES)
-    losses = CellLosses(model, forcing, observed, days, spinup, loss)
+    with holding(checkpoints):
+        _refuse(model, method, session)
+        model.to(session.place)
+        forcing = Forcing.read(forcing, model.domain, model, device=session.place)
+        split = period if isinstance(period, Split) else None
+        period = period_of(period) if split is None else split.train_period
+        days = _days(forcing, period, spinup)
+        observed = _observed(discharge, target, model, forcing, days, split)
+        loss = one_of("loss", loss or ("nse" if target is None else target.loss), LOSSES)
+        losses = CellLosses(model, forcing, observed, days, spinup, loss)
 
-    about = model.options | dict(
-        method="sceua", **asdict(method), period=list(period), spinup=spinup, loss=loss,
-        target=observed.about, seed=session.seed, gauges=list(observed.gauges),
-        cells=len(observed.cells), pet=forcing.method,
-        split=None if split is None else split.to_json(),
-        fitted=["discharge" if target is None else target.name],
-    )  # fmt: skip
-    low = torch.zeros(len(losses.rows), device=session.place)
-    with Record(checkpoints, about, session.progress, low.device) as record:
-        found = minimize(
-            losses, low, low + 1, method, streams=observed.cells, seed=session.seed,
-            state=record.state, each=record.note,
+        about = model.options | dict(
+            method="sceua", **asdict(method), period=list(period), spinup=spinup, loss=loss,
+            target=observed.about, seed=session.seed, gauges=list(observed.gauges),
+            cells=len(observed.cells), pet=forcing.method,
+            split=None if split is None else split.to_json(),
+            fitted=["discharge" if target is None else target.name],
         )  # fmt: skip
-    losses.refuse_infinite(found.lowest[-1])
-    put(model, observed.cells, losses.rows, found.best[-1])
-    history = pd.DataFrame(record.history)
-    return Calibration(model.eval(), forcing, history, about, found, observed.cells, losses.rows)
+        low = torch.zeros(len(losses.rows), device=session.place)
+        digests = {}
+        if checkpoints is not None:
+            digests = data_digest.of_calibration(model, forcing, days, spinup, observed)
+        with Record(checkpoints, about, digests, session.progress, low.device) as record:
+            found = minimize(
+                losses, low, low + 1, method, streams=observed.cells, seed=session.seed,
+                state=record.state, each=record.note,
+            )  # fmt: skip
+        losses.refuse_infinite(found.lowest[-1])
+        put(model, observed.cells, losses.rows, found.best[-1])
+        history = pd.DataFrame(record.history)
+        return Calibration(
+            model.eval(), forcing, history, about, found, observed.cells, losses.rows
+        )
 
 
 def _days_before(spinup: SpinUp | int) -> int:

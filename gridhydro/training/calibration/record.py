@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from tqdm import tqdm
 
-from gridhydro.base import files
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.training import checkpoint
 from gridhydro.training.calibration.evolution import Evolution
+from gridhydro.training.checkpoint import Progress
 from gridhydro.training.options import Checkpoints
 
 
 class Record:
     """The history of a calibration, and the `state` that a checkpoint gives it to go on with.
 
-    about   settings of the calibration; a checkpoint with other ones is refused
+    about   settings of the calibration, data: digests of what it reads; a checkpoint with other
+            ones is refused
     """
 
-    def __init__(self, checkpoints: Checkpoints | None, about: dict, progress: bool, device):
-        self.checkpoints, self.about, self.progress = checkpoints, about, progress
+    def __init__(
+        self, checkpoints: Checkpoints | None, about: dict, data: dict, progress: bool, device
+    ):
+        self.checkpoints, self.about, self.data = checkpoints, about, data
+        self.progress = progress
         self.state: Evolution | None = None
         self.history: list[dict] = []
-        if checkpoints is not None:
-            files.writable(checkpoints.state)
-            if checkpoints.resume and (kept := checkpoint.kept(checkpoints.state, about)):
-                _, tensors, self.history = kept
-                self.state = Evolution(**{name: v.to(device) for name, v in tensors.items()})
+        kept = None
+        if checkpoints is not None and checkpoints.resume:
+            kept = checkpoint.kept(checkpoints.state, about, data)
+        if kept is not None:
+            tensors, before = kept
+            self.history = before.history
+            self.state = Evolution(**{name: v.to(device) for name, v in tensors.items()})
 
     def __enter__(self) -> Record:
         runs = self.history[-1]["epoch"] if self.history else 0
@@ -35,7 +42,7 @@ class Record:
             total=self.about["max_runs"], initial=round(runs), unit=" runs a cell",
             desc="calibrating", disable=not self.progress,
         )  # fmt: skip
-        self.began = self.saved = time.monotonic()
+        self.began, self.saved = time.monotonic(), -math.inf  # the first shuffle is kept
         self.interrupt = Interrupt()
         self.interrupt.__enter__()
         return self
@@ -55,9 +62,10 @@ class Record:
         self.began = now
         self.bar.update(round(runs) - self.bar.n)
         self.bar.set_postfix_str(f"mean loss {loss:.4f}, {left} of {len(evolution.spent)} cells")
-        self._keep(evolution, last=self.interrupt.asked or not left)
-        if self.interrupt.asked:
-            raise KeyboardInterrupt(f"after {runs:.0f} runs a cell")
+        asked = self.interrupt.asked is not None
+        self._keep(evolution, last=asked or not left)
+        if asked:
+            raise self.interrupt.error(f"after {runs:.0f} runs a cell")
 
     def _keep(self, evolution: Evolution, last: bool) -> None:
         """Write a checkpoint, if one is due."""
@@ -66,5 +74,8 @@ class Record:
         now = time.monotonic()
         if last or now - self.saved > self.checkpoints.every:
             tensors, loops = evolution.tensors(), evolution.loops
-            checkpoint.keep(self.checkpoints.state, loops, tensors, self.history, self.about)
+            checkpoint.keep(
+                self.checkpoints.state, loops, tensors, Progress(self.history), self.about,
+                self.data,
+            )  # fmt: skip
             self.saved = now

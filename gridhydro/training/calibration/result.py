@@ -58,7 +58,6 @@ class Calibration(Run):
         loops = np.arange(len(self.evolution.runs))
         return xr.Dataset(data, {"loop": loops, "cell": self.cells.cpu().numpy()})
 
-    def save(self, folder: str | Path, **options) -> None:
-        """As `Run.save`; the trace goes to calibration.nc."""
-        super().save(folder, **options)
-        files.replace(Path(folder) / "calibration.nc", lambda p: self.trace.to_netcdf(p))
+    def write_more(self, folder: Path) -> None:
+        """The trace, as calibration.nc."""
+        files.replace(folder / "calibration.nc", lambda p: self.trace.to_netcdf(p))

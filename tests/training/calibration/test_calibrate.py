@@ -1,5 +1,7 @@
 """Parameters of each cell alone: what is found is what is kept, losses, resume, the command."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ import torch
 import gridhydro as gh
 from gridhydro.cli import main
 from gridhydro.evaluation import losses, metrics
+from gridhydro.training import checkpoint
 from gridhydro.training.calibration.losses import LOSSES, loss_by_cell
 from gridhydro.training.calibration.record import Record
 from tests.support.lumped import basins
@@ -151,7 +154,8 @@ def test_calibration_resumed_equals_unbroken(device, tmp_path, monkeypatch):
 def test_a_kept_calibration_goes_on_where_it_is_asked_to(tmp_path):
     run = calibrated(checkpoints=tmp_path)
     resume = gh.Checkpoints(tmp_path, resume=True)
-    record = Record(resume, run.about, False, torch.device("meta"))
+    data = json.loads((tmp_path / "checkpoint" / checkpoint.INDEX).read_text())["data"]
+    record = Record(resume, run.about, data, False, torch.device("meta"))
     assert {value.device.type for value in record.state.tensors().values()} == {"meta"}
 
 

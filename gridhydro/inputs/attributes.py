@@ -8,7 +8,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base import refuse
+from gridhydro.base.missing import masked
+from gridhydro.base.quantities import Quantity
 from gridhydro.domain.domain import Domain
+from gridhydro.domain.grid import spatial_dims
+from gridhydro.domain.packing import arranged
 
 _CLASS = ": "  # between the name of an attribute and that of a class
 
@@ -35,7 +40,8 @@ def attribute_values(domain: Domain, attributes, names=None) -> dict[str, np.nda
                 f"none of {', '.join(map(str, attributes))} has a value for every cell: "
                 "attributes are rasters (y, x), or (gauge) for lumped basins"
             )
-        attributes = {name: maps[name] for name in maps if "time" not in maps[name].dims}
+        _tell_left_out(domain, attributes, maps)
+        attributes = {name: maps[name] for name in maps}
     wanted = None if names is None else {name.split(_CLASS)[0] for name in names}
     lacking = sorted(set(wanted or ()) - {str(name) for name in attributes})
     if lacking:
@@ -46,9 +52,8 @@ def attribute_values(domain: Domain, attributes, names=None) -> dict[str, np.nda
     found: dict[str, np.ndarray] = {}
     for name in attributes:
         if wanted is None or str(name) in wanted:
-            values = _one(domain, str(name), attributes[name])
-            texts = values.dtype.kind in "OUST"
-            found |= _classes(str(name), values) if texts else {str(name): values}
+            for part, layer in _layers(domain, str(name), attributes[name]).items():
+                found |= _columns(domain, part, _one(domain, part, layer))
     if names is None:
         return found
     ordered: dict[str, np.ndarray] = {}
@@ -72,7 +77,11 @@ def property_values(domain: Domain, properties, fields) -> dict[str, np.ndarray]
                 f"the cells' {field.name} is not given: the model needs the properties {wanted}; "
                 "gridhydro.land_surface makes those of HydroPy from its land-surface file"
             )
-        values = np.asarray(_one(domain, field.name, properties[field.name]), float)
+        given, what = properties[field.name], f"the property {field.name}"
+        if isinstance(given, xr.DataArray):
+            given = arranged(domain, masked(given), (), what)
+        place = _place(domain)
+        values = refuse.numbers(what, _one(domain, field.name, given), place).astype(float)
         if values.shape != (domain.size,):
             raise ValueError(
                 f"the property {field.name} has shape {values.shape}, not one value for each of "
@@ -111,11 +120,105 @@ def without_gaps(
     return filled
 
 
+def _tell_left_out(domain: Domain, attributes: xr.Dataset, maps: xr.Dataset) -> None:
+    """Warns of variables without a value for every cell, but for what describes the grid."""
+    space = set(maps.dims)
+    said = {name for one in attributes.variables.values() for name in _described_by(one)}
+    left = [
+        str(name)
+        for name, one in attributes.data_vars.items()
+        if name not in maps
+        and name not in said
+        and one.dims
+        and "grid_mapping_name" not in one.attrs
+    ]
+    if left:
+        warnings.warn(
+            f"{', '.join(left)}: left out of the attributes, without a value for every cell (axes "
+            f"{', '.join(map(str, sorted(space)))})",
+            stacklevel=3,
+        )
+
+
+def _described_by(variable) -> list:
+    """Names of the bounds and of the reference system of a variable."""
+    told = {**variable.attrs, **variable.encoding}
+    return [told[key] for key in ("bounds", "grid_mapping") if key in told]
+
+
+def _layers(domain: Domain, name: str, values) -> dict[str, object]:
+    """Name -> an attribute over the cells alone, one for each class or month of its other axis.
+
+    ValueError for any other axis of several values.
+    """
+    if not isinstance(values, xr.DataArray):
+        return {name: values}
+    space = {"gauge"} if domain.lumped else set(spatial_dims(values))
+    others = [dim for dim in values.dims if dim not in space and values.sizes[dim] != 1]
+    if (domain.lumped and "gauge" not in values.dims) or len(others) != 1:
+        return {name: arranged(domain, values, (), f"the attribute '{name}'")}
+    labels = _labels(values, others[0])
+    if labels is None:
+        raise ValueError(
+            f"the attribute '{name}' has the axis '{others[0]}' of {values.sizes[others[0]]} "
+            "values, and a cell has one: take .mean() over it or choose one with .isel(); twelve "
+            "months, and the classes of aggregate(how='fraction'), are taken as they are"
+        )
+    return {
+        f"{name}{_CLASS}{label}": arranged(
+            domain, values.isel({others[0]: i}, drop=True), (), f"the attribute '{name}'"
+        )
+        for i, label in enumerate(labels)
+    }
+
+
+def _labels(values: xr.DataArray, axis) -> list[str] | None:
+    """What the layers along an axis are called: classes, or months; None for any other axis."""
+    size = values.sizes[axis]
+    index = values.indexes.get(axis)
+    if str(axis) == "class":
+        labels = list(range(size)) if index is None else list(index)
+        return [f"{v:g}" if isinstance(v, (int, float, np.number)) else str(v) for v in labels]
+    if size != 12:
+        return None
+    months = list(range(1, 13))
+    if str(axis).lower() in ("month", "months", "month_of_year"):
+        given = months if index is None else list(index)
+        if sorted(map(str, given)) == sorted(map(str, range(12))):
+            given = [v + 1 for v in given]
+        return [f"month {m}" for m in given]
+    stamped = getattr(index, "month", None)
+    if stamped is not None and sorted(stamped) == months and len(set(index.year)) == 1:
+        return [f"month {m}" for m in stamped]
+    return None
+
+
+def _place(domain: Domain):
+    return lambda *cell: f"in {domain.name_cell(cell[-1])}"
+
+
+def _columns(domain: Domain, name: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    """One attribute, or those of its classes; ValueError for codes and infinite values."""
+    kind = values.dtype.kind
+    if kind == "O":  # numbers with None among them are numbers, anything else is classes
+        numbers = pd.to_numeric(pd.Series(values.ravel(), dtype=object), errors="coerce")
+        texts = pd.Series(values.ravel(), dtype=object).map(lambda v: isinstance(v, (str, bytes)))
+        if not texts.any() and values.size == domain.size:
+            values, kind = numbers.to_numpy(np.float64, na_value=np.nan), "f"
+    if kind in "OUST":
+        return _classes(name, values)
+    if kind in "fiu" and values.shape == (domain.size,):
+        what = f"the attribute '{name}'"
+        unknown = Quantity("1", name)
+        refuse.codes(what, values, _place(domain), unknown, "set what is missing to NaN")
+    return {name: values}
+
+
 def _one(domain: Domain, name: str, values) -> np.ndarray:
-    if isinstance(values, xr.DataArray) and values.dtype.kind in "OUST":
+    if isinstance(values, xr.DataArray) and values.dtype.kind in "OUST" and values.ndim == 1:
         values = values.to_series()
     if isinstance(values, xr.DataArray):
-        return domain.pack(values)
+        return domain.pack(masked(values))
     if isinstance(values, pd.Series) and domain.lumped:
         basins = list(domain.gauges.index)
         values = values.set_axis(values.index.map(str))

@@ -12,10 +12,10 @@ import xarray as xr
 
 from gridhydro.base import calendar, periods, refuse
 from gridhydro.base.quantities import quantity
-from gridhydro.base.units import to_unit
 from gridhydro.columns.column import Column, Field, TakesForcing
 from gridhydro.domain.check import Report
 from gridhydro.domain.domain import Domain
+from gridhydro.inputs.series import on_cells
 from gridhydro.io import packed_file
 
 DEMAND = "potential_evapotranspiration"
@@ -211,7 +211,7 @@ def _variable(dataset, field: Field, times, domain: Domain) -> np.ndarray:
             f"the forcing lacks {name}; it has {', '.join(map(str, dataset))}: rename the variable "
             "with Dataset.rename"
         )
-    return checked(domain.pack(to_unit(dataset[name], field.unit)), field, times, domain)
+    return checked(on_cells(domain, dataset[name], field.unit, times, name), field, times, domain)
 
 
 def checked(values: np.ndarray, field: Field, times, domain: Domain) -> np.ndarray:

@@ -15,12 +15,15 @@ from another land model.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
+from gridhydro.base import refuse
+from gridhydro.base.missing import codes_in, declared, masked
 from gridhydro.base.quantities import OBSERVED
 from gridhydro.base.units import conversion
 from gridhydro.domain.domain import Domain
@@ -121,8 +124,10 @@ def _read(path: Path, domain, units, windows) -> xr.Dataset:
             cut = xr.Dataset({"twsa": series.transpose("time", other).rename({other: "gauge"})})
             cut = cut.drop_vars("gauge", errors="ignore").assign_coords(gauge=names).load()
         factor, _ = conversion(name, given, _STORAGE.unit, path)
-        values = cut["twsa"].values.astype(np.float32) * np.float32(factor)
+        values = _without_codes(cut["twsa"], path, name, declared(series) is not None)
+        values = values * np.float32(factor)
         said = attribute(data, "time_mean_removed") or attribute(series, "long_name") or ""
+    _refuse_beyond(values, cut, bounds, path, name)
     _refuse_implausible(values, path, name, given)
     cut["twsa"] = (cut["twsa"].dims, values)
     cut = cut.drop_vars("time", errors="ignore").assign_coords(bounds)
@@ -182,6 +187,36 @@ def _masked(product: xr.Dataset, masks: list[xr.Dataset]) -> xr.Dataset:
             product = product.assign(twsa=(product["twsa"].dims, values))
             break
     return product.drop_vars("land_mask", errors="ignore")
+
+
+def _without_codes(series: xr.DataArray, path, name: str, known: bool) -> np.ndarray:
+    """Values in the unit of the file, float32, with NaN for codes that it does not declare: said
+    once, as sea and gaps are what they stand for."""
+    values = masked(series).values.astype(np.float32)
+    flat = values.reshape(len(values), -1)
+    codes = np.zeros(flat.shape, bool) if known else codes_in(flat, _STORAGE.codes)
+    codes |= np.isinf(flat)
+    if codes.any():
+        first = flat[codes][0]
+        warnings.warn(
+            f"{path}: '{name}' is {first:.7g} in {codes.sum()} of {codes.size} values, first in "
+            f"solution {int(np.argmax(codes.any(axis=1))) + 1}, which is taken for a code and left "
+            "out: declare it in the file as _FillValue",
+            stacklevel=4,
+        )
+    return np.where(codes, np.float32(np.nan), flat).reshape(values.shape)
+
+
+def _refuse_beyond(values: np.ndarray, data: xr.Dataset, bounds: dict, path, name: str) -> None:
+    """ValueError for a value that no storage has, with its place and the middle of its solution."""
+    middle = xr.Dataset(coords=bounds)["time"].values
+    space = data["twsa"].dims[1:]
+
+    def place(step: int, *index: int) -> str:
+        where = (f"{dim} {data[dim].values[i]}" for dim, i in zip(space, index, strict=True))
+        return f"around {str(middle[step])[:10]} at {', '.join(where)}"
+
+    refuse.outside(f"{path}: '{name}'", values, place, _STORAGE)
 
 
 def _refuse_implausible(values: np.ndarray, path, name, units) -> None:

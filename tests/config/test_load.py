@@ -9,7 +9,7 @@ import xarray as xr
 from gridhydro.config.find import find
 from gridhydro.config.load import load
 from gridhydro.domain.domain import Domain
-from gridhydro.inputs.check import check
+from gridhydro.observations.check import check
 from gridhydro.io import read_raster, read_series
 
 

@@ -10,10 +10,11 @@ import xarray as xr
 from gridhydro.base.quantities import CODES, FILL
 
 # attributes by which a variable says which numbers are no values
-DECLARED = ("missing_value", "_FillValue")
+DECLARED = ("missing_value", "_FillValue", "fill_value", "nodata")
 # how far beyond all other values a number lies that is taken for a code, in parts of their span:
 # extremes lie far above the rest more often than far below it
 _BELOW, _ABOVE = 0.2, 1.0
+_FEW = 30  # values, that say little of what a place can have
 _SAME = 2e-7  # single precision
 
 
@@ -67,7 +68,7 @@ def codes_in(values: np.ndarray, codes: Iterable[float] = CODES) -> np.ndarray:
     """Where values (..., N) are codes for missing ones, by all appearance.
 
     A number of 9e14 and more always is. One that is used as a code is, where it lies far from all
-    other values of its place (of all places, where it has no others), or below zero among none.
+    other values of its place (of all places, where it has few others), or below zero among none.
     """
     values = np.asarray(values)
     with np.errstate(invalid="ignore"):
@@ -81,16 +82,17 @@ def codes_in(values: np.ndarray, codes: Iterable[float] = CODES) -> np.ndarray:
     given, like = rows[:, places].astype(np.float64), like[:, places]
     others = np.where(like | np.isinf(given), np.nan, given)
     low, high = np.fmin.reduce(others, axis=0), np.fmax.reduce(others, axis=0)
-    alone = np.isnan(low)
-    if alone.any():
+    few = np.isfinite(others).sum(axis=0) < _FEW
+    if few.any():
         everywhere = rows[np.isfinite(rows) & ~found.reshape(rows.shape)]
         if everywhere.size:
-            low = np.where(alone, everywhere.min(), low)
-            high = np.where(alone, everywhere.max(), high)
+            low, high = np.where(few, everywhere.min(), low), np.where(few, everywhere.max(), high)
     with np.errstate(invalid="ignore", over="ignore"):
         span = high - low
         apart = (low - given > _BELOW * span) | (given - high > _ABOVE * span)
-    apart |= (given < 0) & (low >= 0) | np.isnan(low)
+    apart |= (given < 0) & ~(low < 0)
+    if len(rows) >= _FEW:
+        apart |= np.isnan(low)
     result = np.zeros(rows.shape, bool)
     result[:, places] = like & (apart | (np.abs(given) >= FILL))
     return result.reshape(values.shape)

@@ -21,7 +21,8 @@ _WHOLE: dict[str, tuple[float, Powers]] = {
     "Wh": (3600, (2, 1, -2, 0)), "kWh": (3.6e6, (2, 1, -2, 0)), "kn": (1852 / 3600, (1, 0, -1, 0)),
     "degC": (1, (0, 0, 0, 1)), "cfs": (_FOOT**3, (3, 0, -1, 0)), "cms": (1, (3, 0, -1, 0)),
     "cfd": (_FOOT**3 / 86400, (3, 0, -1, 0)), "kcfs": (1e3 * _FOOT**3, (3, 0, -1, 0)),
-    "MCM": (1e6, (3, 0, 0, 0)), "BCM": (1e9, (3, 0, 0, 0)), "acft": (_MILE**2 / 640 * _FOOT, (3, 0, 0, 0)),
+    "MCM": (1e6, (3, 0, 0, 0)), "BCM": (1e9, (3, 0, 0, 0)),
+    "acft": (_MILE**2 / 640 * _FOOT, (3, 0, 0, 0)),
     "%": (1e-2, (0, 0, 0, 0)), "mph": (_MILE / 3600, (1, 0, -1, 0)),
 }  # fmt: skip
 _PREFIXED: dict[str, tuple[float, Powers]] = {
@@ -31,7 +32,7 @@ _PREFIXED: dict[str, tuple[float, Powers]] = {
 }  # fmt: skip
 _PREFIXES = {
     "": 1, "G": 1e9, "M": 1e6, "k": 1e3, "h": 100, "d": 0.1, "c": 1e-2, "m": 1e-3, "u": 1e-6,
-    "µ": 1e-6, "μ": 1e-6,
+    "\u00b5": 1e-6, "\u03bc": 1e-6,  # the sign of micro, and the letter
 }  # fmt: skip
 _UNITS = {
     prefix + unit: (size * factor, powers)
@@ -64,10 +65,10 @@ _WATER = re.compile(
     r"\s*(?:\bof\s+(?:liquid\s+)?water(?:[\s_-]+equivalent)?|\b(?:liquid\s+)?water[\s_-]+equivalent"
     r"|\bw\.?\s?e\.?|\bswe\b|\bh2o\b|\blwe\b)\s*", re.IGNORECASE,
 )  # fmt: skip
-_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺−–", "0123456789-+--")
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺\u2212\u2013", "0123456789-+--")
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?:\^(?P<power>[+-]?\d+))?"
-    r"|(?P<unit>[A-Za-zµμ_%]+)(?:\^?\(?(?P<exponent>[+-]?\d+)\)?)?|(?P<sign>[/*·×().]))"
+    r"|(?P<unit>[A-Za-z\u00b5\u03bc_%]+)(?:\^?\(?(?P<exponent>[+-]?\d+)\)?)?|(?P<sign>[/*·\u00d7().]))"
 )
 
 

@@ -10,15 +10,17 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base import calendar
+from gridhydro.base import calendar, refuse
 from gridhydro.base.arguments import one_of, required
-from gridhydro.base.quantities import SERIES
+from gridhydro.base.missing import declared
+from gridhydro.base.quantities import SERIES, Quantity
 from gridhydro.base.units import to_unit
 from gridhydro.columns.column import Field
-from gridhydro.config.attributes import values_on
+from gridhydro.config.attributes import same_grid, values_on
 from gridhydro.config.parse import locate, named, read_options, refuse_unknown, refuse_unused
 from gridhydro.config.sections import ForcingOptions, WeatherOptions
 from gridhydro.domain.domain import Domain
+from gridhydro.domain.packing import arranged
 from gridhydro.inputs.forcing import DEMAND, checked
 from gridhydro.inputs.pet import pet_of
 from gridhydro.io import read_series, read_wfdei
@@ -102,7 +104,8 @@ def read_forcing(
 
 def _joined(found: Cells | None, field: Field, raster: xr.DataArray, domain: Domain) -> Cells:
     """Series read so far and another one: converted, brought onto the cells and checked."""
-    raster = to_unit(raster, field.unit)
+    raster = arranged(domain, raster, ("time",), f"'{field.name}'")
+    raster = to_unit(_looked_at(raster, domain), field.unit)
     times = calendar.daily(raster["time"], f"'{field.name}'")
     if found is not None and not times.equals(found.times):
         raise ValueError(
@@ -110,9 +113,24 @@ def _joined(found: Cells | None, field: Field, raster: xr.DataArray, domain: Dom
             f"from {found.times[0]:%Y-%m-%d} to {found.times[-1]:%Y-%m-%d}: give all of the same "
             "days"
         )
-    values = values_on(raster.transpose("time", ...), domain)
+    values = values_on(raster, domain)
     values = checked(values, field, times, domain).astype(np.float32, copy=False)
     return Cells(times, ({} if found is None else found.rows) | {field.name: values})
+
+
+def _looked_at(raster: xr.DataArray, domain: Domain) -> xr.DataArray:
+    """The raster of a file, as numbers; ValueError for codes where a cell of the domain lies.
+
+    On the domain's own grid; on others `Domain.aggregate` and `regrid` look at what they average.
+    """
+    name, known = str(raster.name), declared(raster) is not None
+    place = refuse.at(raster["time"].values, lambda cell: f"in {domain.name_cell(cell)}")
+    if raster.dtype.kind not in "fiu":
+        values = refuse.numbers(name, raster.values, lambda *at: f"at place {at} of the file")
+        raster = raster.copy(data=values)
+    if same_grid(raster, domain) and not known:
+        refuse.codes(name, domain.pack(raster), place, Quantity("", name))
+    return raster
 
 
 def _rasters(source, options: WeatherOptions, files, names, data: Path, domain, days):
@@ -195,5 +213,5 @@ def _of_files(options, wanted: list[Field], domain: Domain, data: Path, source: 
 def _series(given: ForcingOptions, data: Path, place: str) -> xr.DataArray:
     return read_series(
         locate(data, required("file", given.file), f"{place}: file"), given.variable, crs=given.crs,
-        units=given.units, cell_reference=given.cell_reference,
+        units=given.units, cell_reference=given.cell_reference, missing=given.missing,
     )  # fmt: skip

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from gridhydro.base import refuse
+from gridhydro.base.missing import declared, masked
+from gridhydro.base.quantities import CODES, Quantity
 from gridhydro.domain.grid import (
     crs_or,
     find,
@@ -15,6 +18,8 @@ from gridhydro.domain.grid import (
     spatial_dims,
     transform,
 )
+
+_CLASSES = ("majority", "fraction")
 
 
 def aggregate(domain, raster: xr.DataArray, how: str = "mean", gaps: bool = False) -> xr.DataArray:
@@ -34,9 +39,10 @@ def aggregate(domain, raster: xr.DataArray, how: str = "mean", gaps: bool = Fals
     cell[domain.row, domain.col] = np.arange(domain.size)
     cell = cell[rows[:, None], cols].ravel()
 
-    values = read_values(raster)
+    values = read_values(masked(raster))
     lead = values.shape[:-2]
     layers = values.reshape(-1, cell.size).astype(np.float64)
+    _refuse_codes(raster, layers, np.flatnonzero(cell >= 0), classes=how in _CLASSES)
     dims = [dim for dim in raster.dims if dim not in spatial_dims(raster)]
     coords = {dim: raster[dim] for dim in dims if dim in raster.coords}
     if how in ("mean", "sum"):
@@ -60,6 +66,26 @@ def aggregate(domain, raster: xr.DataArray, how: str = "mean", gaps: bool = Fals
         return domain.unpack(classes[fractions.argmax(0)], raster.name, raster.attrs)
     attrs = {"units": "1", "long_name": f"fraction of each class of {raster.name or 'the raster'}"}
     return domain.unpack(fractions, raster.name, attrs, ["class"], {"class": classes})
+
+
+def _refuse_codes(raster: xr.DataArray, layers: np.ndarray, cells, classes: bool = False) -> None:
+    """ValueError for codes for missing values in what is averaged, (L, K) with these K cells.
+
+    Of classes any number may be one, but those below zero.
+    """
+    if declared(raster) is not None or not cells.size:
+        return
+    y, x = spatial_dims(raster)
+    width = raster.sizes[x]
+
+    def place(layer: int, cell: int) -> str:
+        row, col = divmod(int(cells[cell]), width)
+        where = f"at row {row}, column {col}"
+        return where if len(layers) == 1 else f"in layer {layer} {where}"
+
+    codes = tuple(code for code in CODES if code < 0) if classes else CODES
+    unknown = Quantity(str(raster.attrs.get("units", "")), "", codes=codes)
+    refuse.codes(f"'{raster.name or 'the raster'}'", layers[:, cells], place, unknown)
 
 
 def _gather(domain, layer, cell, how, name, gaps=False):
@@ -87,7 +113,9 @@ def regrid(domain, dataset, method: str = "linear", gaps: bool = False):
         maps = {name: regrid(domain, v, method, gaps) for name, v in domain.maps(dataset).items()}
         return xr.Dataset(maps, attrs=dataset.attrs)
     rows, cols, weights = stencil(domain, dataset, method, gaps)
-    values = read_values(dataset)
+    values = read_values(masked(dataset))
+    cells = np.unique((rows * values.shape[-1] + cols)[weights > 0])
+    _refuse_codes(dataset, values.reshape(-1, values.shape[-2] * values.shape[-1]), cells)
     kind = np.result_type(values.dtype, np.float32)
     total = np.zeros((*values.shape[:-2], domain.size), dtype=kind)
     weight_there = np.zeros_like(total)

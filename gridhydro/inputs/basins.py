@@ -29,6 +29,7 @@ class BasinsOptions:
     pet         method of the potential evapotranspiration: "oudin", "hargreaves", ..., or "given"
     names       netcdf: what quantities are called in the file, where that is not plain
     select      ids of some of the basins; all without it
+    period      first and last day, month or year that are read; all days without it
     """
 
     format: str
@@ -39,19 +40,25 @@ class BasinsOptions:
     pet: str = "oudin"
     names: dict | None = None
     select: tuple[str, ...] = ()
+    period: tuple[str, str] | None = None
 
 
 def _camels_us(options: BasinsOptions, data: Path) -> xr.Dataset:
-    return io.read_camels_us(data / options.path, options.forcing, list(options.select) or None)
+    chosen = list(options.select) or None
+    return io.read_camels_us(data / options.path, options.forcing, chosen, options.period)
 
 
 def _caravan(options: BasinsOptions, data: Path) -> xr.Dataset:
-    return io.read_caravan(data / options.path)
+    chosen = list(options.select) or None
+    return io.read_caravan(data / options.path, chosen, period=options.period)
 
 
 def _netcdf(options: BasinsOptions, data: Path) -> xr.Dataset:
     table = None if options.table is None else data / options.table
-    return io.read_basins(data / options.path, names=options.names, attributes=table)
+    return io.read_basins(
+        data / options.path, options.names, attributes=table, period=options.period,
+        basins=list(options.select) or None,
+    )  # fmt: skip
 
 
 # made of the observed discharge: no attribute of an ungauged basin
@@ -88,12 +95,10 @@ def read(options: BasinsOptions, column: Column, data: Path, place: str) -> Basi
     if not (data / options.path).exists():
         raise FileNotFoundError(f"{place}: there is nothing at {(data / options.path).resolve()}")
     reader, _ = FORMATS[options.format]
-    found = reader(options, data)
-    if options.select:
-        unknown = sorted(set(options.select) - {str(g) for g in found["gauge"].values})
-        if unknown:
-            raise ValueError(f"{place}: select: there is no basin {', '.join(unknown[:5])}")
-        found = found.sel(gauge=list(options.select))
+    try:
+        found = reader(options, data)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from None
     return _parts(found, column, options.attributes, options.pet)
 
 

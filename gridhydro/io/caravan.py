@@ -22,6 +22,7 @@ from gridhydro.io.schema import (
     attribute,
     coordinate,
     recognise,
+    refuse_codes,
     refuse_outside,
     series_attrs,
     wanted_basins,
@@ -86,6 +87,7 @@ def read_caravan(
         for name in tables[gauges[0]]
     }
     for name, array in values.items():
+        refuse_codes(name, array, days, gauges, path)
         _refuse_missing(name, array, days, gauges, files)
         refuse_outside(name, array, days, gauges, path)
     data = xr.Dataset(

@@ -23,7 +23,7 @@ import numpy as np
 import xarray as xr
 
 from gridhydro.base import refuse
-from gridhydro.base.missing import codes_in, declared, masked
+from gridhydro.base.missing import codes_in, declare, declared, masked
 from gridhydro.base.quantities import OBSERVED
 from gridhydro.base.units import conversion
 from gridhydro.domain.domain import Domain
@@ -47,6 +47,7 @@ def read_grace(
     units: str | None = None,
     windows: xr.Dataset | None = None,
     baseline: tuple[str, str] = ("2004-01-01", "2009-12-31"),
+    missing: float | Sequence[float] | None = None,
 ) -> xr.Dataset:
     """Water storage anomalies `twsa` (time, lat, lon) or (time, gauge), mm, float32.
 
@@ -57,6 +58,8 @@ def read_grace(
     units     where the file does not state them
     windows   observations whose solutions those of a file without bounds are, found by time
     baseline  first and last day, for several products; one alone keeps its own
+    missing   numbers that stand for missing values, where a file does not declare them; those that
+              look like one are left out with a warning
 
     NaN where missing, and on sea where a land mask is given. Coordinates: time, the middle of each
     solution; time_start and time_end, its first day and the first day after it. Files that name
@@ -65,7 +68,7 @@ def read_grace(
     Raises ValueError naming the file, and refuses units that are absent, unknown or implausible.
     """
     files = _files(path)
-    found = [_read(file, domain, units, windows) for file in files]
+    found = [_read(file, domain, units, windows, missing) for file in files]
     masks = [mask for mask in found if "twsa" not in mask]
     products = [_masked(product, masks) for product in found if "twsa" in product]
     if not products:
@@ -92,7 +95,7 @@ def _files(path) -> list[Path]:
     return files
 
 
-def _read(path: Path, domain, units, windows) -> xr.Dataset:
+def _read(path: Path, domain, units, windows, missing) -> xr.Dataset:
     """One file as `read_grace` gives it, or a land mask (lat, lon) alone."""
     if path.suffix.lower() in NATIVE:
         return _cut(read_native(path), domain)
@@ -107,7 +110,7 @@ def _read(path: Path, domain, units, windows) -> xr.Dataset:
                     f"{path} has none of {', '.join(_STORAGE.names + _MASKS)}, but {there}"
                 )
             return _cut(_boxed(mask.to_dataset(), path), domain)
-        series = data[name]
+        series = declare(data[name], missing)
         if "time" not in series.dims or series.ndim not in (2, 3):
             raise ValueError(
                 f"{path}: '{name}' has the axes {series.dims}; storage has (time, lat, lon) or "

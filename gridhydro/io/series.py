@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
+from gridhydro.base.missing import masked
 from gridhydro.domain.grid import spacing, spatial_dims
 from gridhydro.io.raster import existing, read_variable
 
@@ -27,17 +29,19 @@ def read_series(
     crs=None,
     units: str | None = None,
     cell_reference: str = "center",
+    missing: float | Sequence[float] | None = None,
 ) -> xr.DataArray:
     """A variable (time, y, x) of a NetCDF file.
 
     units           where the file does not say, or says it wrongly
     cell_reference  the point of a cell that the file's coordinates stand for, if not its centre
+    missing         numbers that stand for missing values, where the file does not declare them
     ValueError if the variable has no time, or for another `cell_reference`.
     """
     if cell_reference not in REFERENCES:
         raise ValueError(f"cell_reference is one of {', '.join(REFERENCES)}, not {cell_reference}")
     path = existing(path)
-    series = read_variable(path, variable)
+    series = masked(read_variable(path, variable), missing)
     if "time" not in series.dims:
         raise ValueError(f"'{series.name}' in {path} has no time axis, but {series.dims}")
     y, x = spatial_dims(series)

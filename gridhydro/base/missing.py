@@ -14,6 +14,7 @@ DECLARED = ("missing_value", "_FillValue", "fill_value", "nodata")
 # how far beyond all other values a number lies that is taken for a code, in parts of their span:
 # extremes lie far above the rest more often than far below it
 _BELOW, _ABOVE = 0.2, 1.0
+_ROUNDED = 0.05  # fraction of values, by which those of a series are called rounded
 _FEW = 30  # values, that say little of what a place can have
 _SAME = 2e-7  # single precision
 
@@ -96,3 +97,15 @@ def codes_in(values: np.ndarray, codes: Iterable[float] = CODES) -> np.ndarray:
     result = np.zeros(rows.shape, bool)
     result[:, places] = like & (apart | (np.abs(given) >= FILL))
     return result.reshape(values.shape)
+
+
+def doubtful(values: np.ndarray, codes: Iterable[float] = CODES) -> np.ndarray:
+    """Where a value below zero that `codes_in` takes for one is a code all the same, perhaps: among
+    values that are not rounded it is so to the last digit."""
+    found = equal(values, [code for code in codes if code < 0])
+    if found.any():
+        others = values[np.isfinite(values) & ~found][:: max(1, values.size // 10_000)]
+        rounded = np.isclose(others * 10, np.round(others * 10), rtol=0, atol=1e-4)
+        if not others.size or rounded.mean() > _ROUNDED:
+            return np.zeros(found.shape, bool)
+    return found

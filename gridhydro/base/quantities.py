@@ -94,7 +94,8 @@ SERIES: dict[str, Quantity] = {
     ),
     "discharge": Quantity(
         "mm d-1", "discharge over the area of the basin", "",
-        ("streamflow", "q", "qobs", "q_obs", "obs_q", "runoff_observed", "discharge_spec"), 0, 20_000,
+        ("streamflow", "q", "qobs", "q_obs", "obs_q", "runoff_observed", "discharge_spec"),
+        0, 20_000,
     ),
     "potential_evapotranspiration": Quantity(
         "mm d-1", "potential evapotranspiration", "", ("pet", "e0", "et0", "evspsblpot"),

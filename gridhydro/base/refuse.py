@@ -6,12 +6,13 @@ Messages are of one style: variable, value, day and place, how many there are, a
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
-from gridhydro.base.missing import codes_in
+from gridhydro.base.missing import codes_in, doubtful
 from gridhydro.base.quantities import FILL, Quantity
 
 Place = Callable[..., str]
@@ -67,7 +68,8 @@ def codes(
 ) -> None:
     """ValueError for the first value that is infinite or a code for missing ones; NaN may be.
 
-    What looks like a code is none where codes are `declared`: then only numbers of 9e14 are.
+    A number that may be a code as well as a value is taken as it is, with a warning. What looks
+    like a code is none where codes are `declared`: then only numbers of 9e14 are.
     """
     with np.errstate(invalid="ignore"):
         wrong = np.abs(values) >= FILL if declared else codes_in(values, quantity.codes)
@@ -76,6 +78,18 @@ def codes(
         "that there is none)"
     )
     _refuse(wrong | np.isinf(values), values, variable, quantity.unit, place, mend)
+    if declared:
+        return
+    doubted = doubtful(values, quantity.codes)
+    doubted &= (values >= quantity.low) & (values <= quantity.high)
+    if doubted.any():
+        first = tuple(int(i) for i in np.argwhere(doubted)[0])
+        warnings.warn(
+            f"{variable} is exactly {values[first]:.7g} {quantity.unit} {place(*first)}, "
+            f"{doubted.sum()} of {values.size} values in all, and is taken as it is: if that is a "
+            "code for missing values, declare it in the attribute missing_value",
+            stacklevel=3,
+        )
 
 
 def outside(

@@ -75,8 +75,7 @@ def _refuse_codes(raster: xr.DataArray, layers: np.ndarray, cells, classes: bool
     """
     if declared(raster) is not None or not cells.size:
         return
-    y, x = spatial_dims(raster)
-    width = raster.sizes[x]
+    width = raster.sizes[spatial_dims(raster)[1]]
 
     def place(layer: int, cell: int) -> str:
         row, col = divmod(int(cells[cell]), width)

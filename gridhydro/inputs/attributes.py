@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,11 @@ from gridhydro.base import refuse
 from gridhydro.base.missing import masked
 from gridhydro.base.quantities import Quantity
 from gridhydro.domain.domain import Domain
-from gridhydro.domain.grid import spatial_dims
 from gridhydro.domain.packing import arranged
+from gridhydro.inputs.attribute_layers import BETWEEN, layers_of
 
-_CLASS = ": "  # between the name of an attribute and that of a class
+# attributes of a variable that holds a reference system
+_SYSTEM = ("grid_mapping_name", "crs_wkt", "spatial_ref")
 
 
 def attribute_values(domain: Domain, attributes, names=None) -> dict[str, np.ndarray]:
@@ -42,7 +44,7 @@ def attribute_values(domain: Domain, attributes, names=None) -> dict[str, np.nda
             )
         _tell_left_out(domain, attributes, maps)
         attributes = {name: maps[name] for name in maps}
-    wanted = None if names is None else {name.split(_CLASS)[0] for name in names}
+    wanted = None if names is None else {name.split(BETWEEN)[0] for name in names}
     lacking = sorted(set(wanted or ()) - {str(name) for name in attributes})
     if lacking:
         raise ValueError(
@@ -52,13 +54,13 @@ def attribute_values(domain: Domain, attributes, names=None) -> dict[str, np.nda
     found: dict[str, np.ndarray] = {}
     for name in attributes:
         if wanted is None or str(name) in wanted:
-            for part, layer in _layers(domain, str(name), attributes[name]).items():
+            for part, layer in layers_of(domain, str(name), attributes[name]).items():
                 found |= _columns(domain, part, _one(domain, part, layer))
     if names is None:
         return found
     ordered: dict[str, np.ndarray] = {}
     for name in names:  # weights go by place: in the order asked for
-        classes = [key for key in found if key == name or key.startswith(name + _CLASS)]
+        classes = [key for key in found if key == name or key.startswith(name + BETWEEN)]
         # 0 for a class that none of these basins is of
         ordered |= {key: found[key] for key in classes} or {name: np.zeros(domain.size)}
     return ordered
@@ -97,6 +99,17 @@ def property_values(domain: Domain, properties, fields) -> dict[str, np.ndarray]
     return found
 
 
+def given_by_cell(domain: Domain, values: Mapping[str, object]) -> dict[str, object]:
+    """Name -> values of the cells (N,), rasters among them brought onto the cells; the rest as it
+    is."""
+    return {
+        name: domain.pack(arranged(domain, masked(given), (), f"'{name}'"))
+        if isinstance(given, xr.DataArray) and given.ndim > 0
+        else given
+        for name, given in values.items()
+    }
+
+
 def without_gaps(
     values: dict[str, np.ndarray], means: dict[str, float] | None = None, trained=slice(None)
 ) -> dict:
@@ -122,20 +135,17 @@ def without_gaps(
 
 def _tell_left_out(domain: Domain, attributes: xr.Dataset, maps: xr.Dataset) -> None:
     """Warns of variables without a value for every cell, but for what describes the grid."""
-    space = set(maps.dims)
+    space = sorted(map(str, maps.dims))
     said = {name for one in attributes.variables.values() for name in _described_by(one)}
     left = [
         str(name)
         for name, one in attributes.data_vars.items()
-        if name not in maps
-        and name not in said
-        and one.dims
-        and "grid_mapping_name" not in one.attrs
+        if name not in maps and name not in said and not set(_SYSTEM) & set(one.attrs)
     ]
     if left:
         warnings.warn(
             f"{', '.join(left)}: left out of the attributes, without a value for every cell (axes "
-            f"{', '.join(map(str, sorted(space)))})",
+            f"{', '.join(space)})",
             stacklevel=3,
         )
 
@@ -144,53 +154,6 @@ def _described_by(variable) -> list:
     """Names of the bounds and of the reference system of a variable."""
     told = {**variable.attrs, **variable.encoding}
     return [told[key] for key in ("bounds", "grid_mapping") if key in told]
-
-
-def _layers(domain: Domain, name: str, values) -> dict[str, object]:
-    """Name -> an attribute over the cells alone, one for each class or month of its other axis.
-
-    ValueError for any other axis of several values.
-    """
-    if not isinstance(values, xr.DataArray):
-        return {name: values}
-    space = {"gauge"} if domain.lumped else set(spatial_dims(values))
-    others = [dim for dim in values.dims if dim not in space and values.sizes[dim] != 1]
-    if (domain.lumped and "gauge" not in values.dims) or len(others) != 1:
-        return {name: arranged(domain, values, (), f"the attribute '{name}'")}
-    labels = _labels(values, others[0])
-    if labels is None:
-        raise ValueError(
-            f"the attribute '{name}' has the axis '{others[0]}' of {values.sizes[others[0]]} "
-            "values, and a cell has one: take .mean() over it or choose one with .isel(); twelve "
-            "months, and the classes of aggregate(how='fraction'), are taken as they are"
-        )
-    return {
-        f"{name}{_CLASS}{label}": arranged(
-            domain, values.isel({others[0]: i}, drop=True), (), f"the attribute '{name}'"
-        )
-        for i, label in enumerate(labels)
-    }
-
-
-def _labels(values: xr.DataArray, axis) -> list[str] | None:
-    """What the layers along an axis are called: classes, or months; None for any other axis."""
-    size = values.sizes[axis]
-    index = values.indexes.get(axis)
-    if str(axis) == "class":
-        labels = list(range(size)) if index is None else list(index)
-        return [f"{v:g}" if isinstance(v, (int, float, np.number)) else str(v) for v in labels]
-    if size != 12:
-        return None
-    months = list(range(1, 13))
-    if str(axis).lower() in ("month", "months", "month_of_year"):
-        given = months if index is None else list(index)
-        if sorted(map(str, given)) == sorted(map(str, range(12))):
-            given = [v + 1 for v in given]
-        return [f"month {m}" for m in given]
-    stamped = getattr(index, "month", None)
-    if stamped is not None and sorted(stamped) == months and len(set(index.year)) == 1:
-        return [f"month {m}" for m in stamped]
-    return None
 
 
 def _place(domain: Domain):
@@ -235,4 +198,4 @@ def _one(domain: Domain, name: str, values) -> np.ndarray:
 def _classes(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
     """One attribute per class; a missing class is a class of its own called 'none'."""
     texts = pd.Series(values).fillna("none").map(lambda v: str(v).strip() or "none")
-    return {f"{name}{_CLASS}{c}": (texts == c).to_numpy(float) for c in sorted(texts.unique())}
+    return {f"{name}{BETWEEN}{c}": (texts == c).to_numpy(float) for c in sorted(texts.unique())}

@@ -87,9 +87,9 @@ def read_caravan(
         for name in tables[gauges[0]]
     }
     for name, array in values.items():
-        refuse_codes(name, array, days, gauges, path)
         _refuse_missing(name, array, days, gauges, files)
         refuse_outside(name, array, days, gauges, path)
+        refuse_codes(name, array, days, gauges, path)
     data = xr.Dataset(
         {name: (("time", "gauge"), array, series_attrs(name)) for name, array in values.items()},
         {"time": days, "gauge": gauges},

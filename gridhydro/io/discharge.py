@@ -54,7 +54,7 @@ def read_discharge(
     place = refuse.at(series.index, lambda _: f"at gauge {gauge}")
     mend = "is it a code for missing values (missing=), or are the units not right (units=)?"
     values = masked(xr.DataArray(series.to_numpy(), dims="time"), missing).values[:, None]
-    unit = replace(_RIVER, unit=units or given)
+    unit = replace(_RIVER, unit=units or given or "")
     refuse.codes(variable, values, place, unit, mend, declared=missing is not None)
     series = pd.Series(values[:, 0] * _factor(path, units or given, area_km2), series.index)
     refuse.outside(variable, series.to_numpy()[:, None], place, _RIVER, mend)

@@ -130,8 +130,8 @@ def _read(path: Path, domain, units, windows, missing) -> xr.Dataset:
         values = _without_codes(cut["twsa"], path, name, declared(series) is not None)
         values = values * np.float32(factor)
         said = attribute(data, "time_mean_removed") or attribute(series, "long_name") or ""
-    _refuse_beyond(values, cut, bounds, path, name)
     _refuse_implausible(values, path, name, given)
+    _refuse_beyond(values, cut, bounds, path, name)
     cut["twsa"] = (cut["twsa"].dims, values)
     cut = cut.drop_vars("time", errors="ignore").assign_coords(bounds)
     years = re.findall(r"(?:19|20)\d\d", said)

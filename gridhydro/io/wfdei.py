@@ -153,10 +153,9 @@ def _wanted(folder: Path, paths, series) -> list[str]:
     if absent or not asked:
         part = next(iter(absent), "Tair")
         raise ValueError(
-            f"{folder} has no NetCDF file whose name begins with {part} or {_ALIASES[part]}, or has "
-            f"it between underscores, "
-            f"which {absent.get(part, 'temperature')} is made of; it has files of "
-            f"{', '.join(paths) or 'no variable that is known'}"
+            f"{folder} has no NetCDF file whose name begins with {part} or {_ALIASES[part]}, "
+            f"which {absent.get(part, 'temperature')} is made of, or has it between underscores; "
+            f"it has files of {', '.join(paths) or 'no variable that is known'}"
         )
     return asked
 

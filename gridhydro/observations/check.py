@@ -50,6 +50,6 @@ def _of_discharge(domain: Domain, forcing, column: Column, discharge) -> Report:
         return Report()  # of the forcing, where it is an error already
     table = table.reindex(index=weather.times, columns=gauges)
     depth = table * depth_of_flow(domain.gauges["network_area_km2"])
-    observed = Forcing(weather.times, torch.as_tensor(depth.to_numpy(float))[None])
+    observed = Forcing(weather.times, torch.tensor(depth.to_numpy(float, copy=True))[None])
     days = slice(0, len(weather.times))
     return runoff_ratio.report(observed, weather, rain, column.water_in, domain, days)

@@ -58,12 +58,13 @@ def _days_by_gauges(discharge) -> tuple[pd.DataFrame, str | None]:
     if isinstance(discharge, xr.DataArray):
         other = [d for d in discharge.dims if d != "time"]
         long = [d for d in other if discharge.sizes[d] != 1]
-        if "time" not in discharge.dims or len(long) > 1 or not other:
+        axis = "gauge" if "gauge" in other else next(iter(long or other), None)
+        if "time" not in discharge.dims or axis is None or set(long) - {axis}:
             over = ", ".join(f"{dim} ({size})" for dim, size in discharge.sizes.items())
             raise ValueError(
-                f"discharge is over {over or 'no axis'}: it is over time and one axis of gauges"
+                f"discharge is over {over or 'no axis'}: it is over time and one axis of gauges, so "
+                "choose one value of any other with .isel()"
             )
-        axis = long[0] if long else "gauge" if "gauge" in other else other[0]
         array = discharge.squeeze([d for d in other if d != axis], drop=True)
         table = array.transpose("time", axis).to_pandas()
     else:

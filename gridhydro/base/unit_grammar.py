@@ -68,7 +68,7 @@ _WATER = re.compile(
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺\u2212\u2013", "0123456789-+--")
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?:\^(?P<power>[+-]?\d+))?"
-    r"|(?P<unit>[A-Za-z\u00b5\u03bc_%]+)(?:\^?\(?(?P<exponent>[+-]?\d+)\)?)?|(?P<sign>[/*·\u00d7().]))"
+    r"|(?P<unit>[A-Za-z\u00b5\u03bc_%]+)(?:\^?(?P<exponent>[+-]?\d+)|\^\((?P<within>[+-]?\d+)\))?|(?P<sign>[/*·\u00d7().]))"
 )
 
 
@@ -112,13 +112,12 @@ def _product(text: str) -> tuple[float, Powers] | None:
         if token["number"]:
             factor *= (float(token["number"]) ** int(token["power"] or 1)) ** sign
         elif token["unit"]:
-            for size, own, times in _named(token["unit"], int(token["exponent"] or 1)) or [
-                (0, 0, 0)
-            ]:
-                if not size:
-                    return None
+            named = _named(token["unit"], int(token["exponent"] or token["within"] or 1))
+            for size, own, times in named:
                 factor *= size ** (times * sign)
                 powers = [p + o * times * sign for p, o in zip(powers, own, strict=True)]
+            if not named:
+                return None
         elif token["sign"] == "(":
             signs.append(sign)
         elif token["sign"] == ")":
@@ -131,18 +130,18 @@ def _product(text: str) -> tuple[float, Powers] | None:
     return factor, (powers[0], powers[1], powers[2], powers[3])
 
 
-def _named(word: str, exponent: int) -> list | None:
-    """[(factor, powers, exponent)] of a word with its exponent."""
+def _named(word: str, exponent: int) -> list[tuple[float, Powers, int]]:
+    """(factor, powers, exponent) of a word with its exponent; [] where it is not known."""
     if word == "Mm" and exponent == 3:
         return [(1e6, (3, 0, 0, 0), 1)]
+    if word in _GLUED:
+        first, last = _GLUED[word].split()
+        return [(*_UNITS[first], 1), (*_UNITS[last], exponent)]
     lower = word.lower()
-    one = lower.removesuffix("s")
+    one = lower.removesuffix("s") if len(lower) > 2 else lower
     for name in (word, _WORDS.get(lower), _WORDS.get(one), lower, one):
         if name in _UNITS:
             return [(*_UNITS[name], exponent)]
         if name in ("km2", "mi2"):
             return [(*_UNITS[name[:-1]], 2 * exponent)]
-    if word in _GLUED:
-        first, last = _GLUED[word].split()
-        return [(*_UNITS[first], 1), (*_UNITS[last], exponent)]
-    return None
+    return []

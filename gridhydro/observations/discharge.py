@@ -62,7 +62,7 @@ def _days_by_gauges(discharge) -> tuple[pd.DataFrame, str | None]:
         if "time" not in discharge.dims or axis is None or set(long) - {axis}:
             over = ", ".join(f"{dim} ({size})" for dim, size in discharge.sizes.items())
             raise ValueError(
-                f"discharge is over {over or 'no axis'}: it is over time and one axis of gauges, so "
+                f"discharge is over {over or 'no axis'}: it is over time and one axis of gauges: "
                 "choose one value of any other with .isel()"
             )
         array = discharge.squeeze([d for d in other if d != axis], drop=True)

@@ -16,8 +16,8 @@ from gridhydro.inputs.forcing import Forcing
 # runoff over precipitation: beyond the first two it deserves a look, and no basin has the third,
 # not even one that a spring or a canal feeds
 LOW, HIGH, IMPOSSIBLE = 0.02, 1.5, 50.0
-# as much again in records so short that water from earlier years counts
-_SHORT, _SLACK = 300, 5.0  # days
+# as much again in records so short that water from earlier years counts; shorter ones say nothing
+_SHORTEST, _SHORT, _SLACK = 90, 300, 5.0  # days
 _RAIN = 0.1  # mm d-1, in deserts a ratio says little
 _USUAL = (0.1, 1.0)  # what makes another unit likely
 _UNITS = ("ft3 s-1", "l s-1", "m3 d-1", "ML d-1", "km3 yr-1", "mm d-1")
@@ -58,8 +58,9 @@ def report(
         runoff = np.where(there, flow, 0).sum(0) / count
         precipitation = np.where(there, rain, 0).sum(0) / count
         ratio = runoff / precipitation
-    slack = np.where(count * (days.stop - days.start) / len(chosen) < _SHORT, _SLACK, 1.0)
-    known = (count > 0) & np.isfinite(ratio)
+    length = count * (days.stop - days.start) / len(chosen)
+    slack = np.where(length < _SHORT, _SLACK, 1.0)
+    known = (length >= _SHORTEST) & np.isfinite(ratio)
     impossible = known & (ratio > IMPOSSIBLE * slack) & (precipitation > _RAIN)
     found, names = Report(), list(domain.gauges.index)
     area = domain.gauges["network_area_km2"].to_numpy(float)

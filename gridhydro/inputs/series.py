@@ -15,6 +15,8 @@ from gridhydro.base.units import to_unit
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.packing import arranged
 
+_TELLING = 30  # days of a window in which codes are told by the values around them
+
 
 def on_cells(
     domain: Domain, array: xr.DataArray, unit: str | None, times, what: str, gaps: bool = False
@@ -35,6 +37,35 @@ def on_cells(
     own = array.attrs.get("units", "")
     refuse.codes(what, given, place, quantity(str(array.name), str(own)), declared=known)
     return in_unit(given, array, unit)
+
+
+def looked_at(series: xr.DataArray, unit: str) -> xr.DataArray:
+    """A labelled series in `unit`, declared codes missing; NaN may be.
+
+    ValueError, naming day and coordinates, for text, codes that nothing declares (in windows too
+    short to tell them, only what is beyond the range of the quantity), and what is beyond it.
+    """
+    if "time" not in series.dims:
+        return to_unit(series, unit)
+    series = series.transpose("time", ...)
+    name, shape = str(series.name), series.shape[1:]
+    known, own = declared(series) is not None, str(series.attrs.get("units", ""))
+
+    def place(day: int, at: int) -> str:
+        where = [
+            f"{dim} {series[dim].values[i] if dim in series.coords else i}"
+            for dim, i in zip(series.dims[1:], np.unravel_index(at, shape), strict=True)
+        ]
+        day_of = str(series["time"].values[day])[:10]
+        return " ".join([f"on {day_of}", *([f"at {', '.join(where)}"] if where else [])])
+
+    given = masked(series)
+    values = refuse.numbers(name, given.values.reshape(len(series), -1), place)
+    if len(values) >= _TELLING:
+        refuse.codes(name, values, place, quantity(name, own), declared=known)
+    found = to_unit(given.copy(data=values.reshape(series.shape)), unit)
+    refuse.outside(name, found.values.reshape(values.shape), place, quantity(name, unit))
+    return found
 
 
 def in_unit(values: np.ndarray, array: xr.DataArray, unit: str | None) -> np.ndarray:

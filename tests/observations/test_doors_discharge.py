@@ -61,9 +61,7 @@ def test_depths_are_over_the_area_of_each_gauge(units, depth):
 def test_axes_of_discharge_in_any_order_and_no_other():
     given = array(table())
     for one in (given.T, given.expand_dims(member=[1]), given.rename(gauge="station")):
-        pd.testing.assert_frame_equal(
-            discharge_table(one), table(), **SAME
-        )
+        pd.testing.assert_frame_equal(discharge_table(one), table(), **SAME)
     for wrong in (given.expand_dims(member=[1, 2]), given.isel(gauge=0, drop=True),
                   given.isel(gauge=[0]).expand_dims(member=[1, 2])):  # fmt: skip
         with pytest.raises(ValueError, match="it is over time and one axis of gauges"):

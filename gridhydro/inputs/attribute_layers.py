@@ -39,6 +39,12 @@ def layers_of(domain: Domain, name: str, values) -> dict[str, object]:
     }
 
 
+def plain(values: xr.DataArray, space: set) -> bool:
+    """Whether an array is over the cells, and over classes or months at most beside them."""
+    others = [dim for dim in values.dims if dim not in space and values.sizes[dim] != 1]
+    return not others or (len(others) == 1 and _labels(values, others[0]) is not None)
+
+
 def _labels(values: xr.DataArray, axis) -> list[str] | None:
     """What the layers along an axis are called: classes, or months; None for any other axis."""
     size = values.sizes[axis]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from gridhydro.base.arguments import names
 from gridhydro.columns import column as column_named
 from gridhydro.columns.column import Column
 from gridhydro.domain.domain import Domain
+from gridhydro.inputs.attribute_layers import plain
 from gridhydro.inputs.attributes import attribute_values, without_gaps
 from gridhydro.inputs.pet_lazy import lazy_pet
 
@@ -147,8 +149,22 @@ def _parts(found: xr.Dataset, column: str | Column, attributes, pet: str) -> Bas
         found = found.drop_vars([name for name in SIGNATURES if name in found])
     series = {name for name in found.data_vars if "time" in found[name].dims}
     chosen = list(attributes) or None
-    values = attribute_values(domain, found.drop_vars(series), chosen)
+    static = found.drop_vars(series)
+    plain_ones = static if chosen else _without_tables(static)
+    only_tables = len(static.data_vars) and not len(plain_ones.data_vars)
+    values = {} if only_tables else attribute_values(domain, plain_ones, chosen)
     return Basins(domain, values, with_pet(found, column, pet), found["discharge"])
+
+
+def _without_tables(static: xr.Dataset) -> xr.Dataset:
+    """The attributes without curves and tables of several values a gauge, which are named."""
+    tables = [str(name) for name, one in static.data_vars.items() if not plain(one, {"gauge"})]
+    if tables:
+        warnings.warn(
+            f"{', '.join(tables)}: left out of the attributes, with several values for each gauge",
+            stacklevel=4,
+        )
+    return static.drop_vars(tables)
 
 
 def with_pet(found: xr.Dataset, column: Column, method: str = "oudin") -> xr.Dataset:

@@ -15,7 +15,7 @@ from gridhydro.inputs.forcing import Forcing
 
 # runoff over precipitation: beyond the first two it deserves a look, and no basin has the third,
 # not even one that a spring or a canal feeds
-LOW, HIGH, IMPOSSIBLE = 0.02, 1.5, 50.0
+LOW, HIGH, IMPOSSIBLE = 0.02, 2.0, 50.0
 # as much again in records so short that water from earlier years counts; shorter ones say nothing
 _SHORTEST, _SHORT, _SLACK = 90, 300, 5.0  # days
 _RAIN = 0.1  # mm d-1, in deserts a ratio says little

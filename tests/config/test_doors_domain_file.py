@@ -70,9 +70,7 @@ def test_gauges_of_a_domain_file_have_units_and_declare_codes(tmp_path):
     values[5] = -99.9
     pd.DataFrame({"g": values}, DAYS).to_csv(tmp_path / "q.csv")
     rest = np.arange(len(DAYS)) != 5
-    with pytest.raises(
-        ValueError, match=r"\[\[gauges\]\] g: discharge: .* is -99.9 m3 s-1 on"
-    ):
+    with pytest.raises(ValueError, match=r"\[\[gauges\]\] g: discharge: .* is -99.9 m3 s-1 on"):
         gauges(tmp_path)
     found = gauges(tmp_path, missing=-99.9, units="ft3 s-1")
     np.testing.assert_allclose(found[rest], values[rest] * 0.3048**3)

@@ -10,6 +10,8 @@ import xarray as xr
 import gridhydro as gh
 from gridhydro.columns import column
 from gridhydro.inputs.attributes import attribute_values
+from gridhydro.inputs.basins import of_dataset
+from tests.support.small_basins import small_basins
 from tests.support.small_world import small_world
 
 HBV = column("hbv")
@@ -144,3 +146,12 @@ def test_defaults_may_be_rasters_in_any_order():
     by_map = gh.Model(domain, defaults={"beta": beta.transpose("x", "y")}, **options)
     by_cell = gh.Model(domain, defaults={"beta": domain.pack(beta)}, **options)
     assert (by_map.cell_parameters()["beta"] == by_cell.cell_parameters()["beta"]).all()
+
+
+def test_curves_of_basins_are_left_out_by_name_and_refused_where_they_are_asked_for():
+    data = small_basins()
+    curve = xr.DataArray(np.ones((data.sizes["gauge"], 5)), dims=("gauge", "pct"))
+    with pytest.warns(UserWarning, match="^hypso: left out of the attributes, with several"):
+        assert "hypso" not in of_dataset(data.assign(hypso=curve), pet="given").attributes
+    with pytest.raises(ValueError, match="the attribute 'hypso' has the axis 'pct' of 5 values"):
+        of_dataset(data.assign(hypso=curve), attributes=("hypso",), pet="given")

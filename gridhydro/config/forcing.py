@@ -12,8 +12,7 @@ import xarray as xr
 
 from gridhydro.base import calendar, refuse
 from gridhydro.base.arguments import one_of, required
-from gridhydro.base.missing import declared
-from gridhydro.base.quantities import SERIES, Quantity
+from gridhydro.base.quantities import SERIES
 from gridhydro.base.units import to_unit
 from gridhydro.columns.column import Field
 from gridhydro.config.attributes import same_grid, values_on
@@ -23,6 +22,7 @@ from gridhydro.domain.domain import Domain
 from gridhydro.domain.packing import arranged
 from gridhydro.inputs.forcing import DEMAND, checked
 from gridhydro.inputs.pet import pet_of
+from gridhydro.inputs.series import on_cells
 from gridhydro.io import read_series, read_wfdei
 from gridhydro.io.lazy import opened
 from gridhydro.nets.correction import SIX
@@ -105,7 +105,6 @@ def read_forcing(
 def _joined(found: Cells | None, field: Field, raster: xr.DataArray, domain: Domain) -> Cells:
     """Series read so far and another one: converted, brought onto the cells and checked."""
     raster = arranged(domain, raster, ("time",), f"'{field.name}'")
-    raster = to_unit(_looked_at(raster, domain), field.unit)
     times = calendar.daily(raster["time"], f"'{field.name}'")
     if found is not None and not times.equals(found.times):
         raise ValueError(
@@ -113,24 +112,20 @@ def _joined(found: Cells | None, field: Field, raster: xr.DataArray, domain: Dom
             f"from {found.times[0]:%Y-%m-%d} to {found.times[-1]:%Y-%m-%d}: give all of the same "
             "days"
         )
-    values = values_on(raster, domain)
+    if same_grid(raster, domain):
+        values = on_cells(domain, raster, field.unit, times, field.name)
+    else:  # where fine cells are averaged, their codes are looked at
+        values = values_on(to_unit(_numbers(raster), field.unit), domain)
     values = checked(values, field, times, domain).astype(np.float32, copy=False)
     return Cells(times, ({} if found is None else found.rows) | {field.name: values})
 
 
-def _looked_at(raster: xr.DataArray, domain: Domain) -> xr.DataArray:
-    """The raster of a file, as numbers; ValueError for codes where a cell of the domain lies.
-
-    On the domain's own grid; on others `Domain.aggregate` and `regrid` look at what they average.
-    """
-    name, known = str(raster.name), declared(raster) is not None
-    place = refuse.at(raster["time"].values, lambda cell: f"in {domain.name_cell(cell)}")
-    if raster.dtype.kind not in "fiu":
-        values = refuse.numbers(name, raster.values, lambda *at: f"at place {at} of the file")
-        raster = raster.copy(data=values)
-    if same_grid(raster, domain) and not known:
-        refuse.codes(name, domain.pack(raster), place, Quantity("", name))
-    return raster
+def _numbers(raster: xr.DataArray) -> xr.DataArray:
+    """The raster of a file; ValueError for text in it."""
+    if raster.dtype.kind in "fiu":
+        return raster
+    place = lambda *at: f"at {dict(zip(raster.dims, at, strict=True))}"  # noqa: E731
+    return raster.copy(data=refuse.numbers(str(raster.name), raster.values, place))
 
 
 def _rasters(source, options: WeatherOptions, files, names, data: Path, domain, days):

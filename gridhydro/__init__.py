@@ -45,7 +45,8 @@ _HOMES = {
     "Tiles": "domain.tiles",
     "UnitHydrograph": "model.unit_hydrograph",
     "calibrate": "training.calibration.calibrate",
-    "check": "inputs.check",
+    "check": "observations.check",
+    "discharge_table": "observations.discharge",
     "fields": "columns.column",
     "land_surface": "inputs.land_surface",
     "load": "model.run",
@@ -70,8 +71,8 @@ __all__ = [
     "LandSurface", "Model", "Network", "Optimizer", "OutsideVocabulary", "ParameterNetwork",
     "PeriodMeans", "River", "Run", "Session", "SpinUp", "Split", "Stepping",
     "StorageObservations", "StorageTarget", "Target", "Tiles", "UnitHydrograph", "basins",
-    "calibrate", "check", "directions", "fields", "io", "land_surface", "load", "nets", "route",
-    "simulate", "splits", "surrogate", "train",
+    "calibrate", "check", "directions", "discharge_table", "fields", "io", "land_surface", "load",
+    "nets", "route", "simulate", "splits", "surrogate", "train",
 ]  # fmt: skip
 
 # type checkers and editors, which read without running, see the same names
@@ -85,7 +86,6 @@ if TYPE_CHECKING:
     from gridhydro.domain.network import Network
     from gridhydro.domain.tiles import Tiles
     from gridhydro.inputs import basins
-    from gridhydro.inputs.check import check
     from gridhydro.inputs.forcing import Forcing
     from gridhydro.inputs.history import History
     from gridhydro.inputs.land_surface import LandSurface, land_surface
@@ -102,6 +102,8 @@ if TYPE_CHECKING:
     from gridhydro.nets.embedded import EmbeddedNetwork
     from gridhydro.nets.options import ParameterNetwork
     from gridhydro.observations.averages import Averages
+    from gridhydro.observations.check import check
+    from gridhydro.observations.discharge import discharge_table
     from gridhydro.observations.storage import StorageObservations
     from gridhydro.observations.storage_target import StorageTarget
     from gridhydro.observations.targets import Target

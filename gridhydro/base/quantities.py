@@ -12,12 +12,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-# numbers that files write where there is no value
-CODES = (-999.0, -9999.0, -99999.0)
+# numbers that files write where there is no value; where a quantity can have them they are values,
+# unless they lie apart from all others, see `base.missing`
+CODES = (
+    -99.0, -99.9, -99.99, -999.0, -999.9, -999.99, -8888.0, -9999.0, -9999.9, -9999.99, -99999.0,
+    -99999.9, -999999.0, -9999999.0, -32767.0, -32768.0, -2147483647.0, -2147483648.0,
+    999.0, 999.9, 9999.0, 9999.9, 99999.0, 999999.0, 9999999.0, 32766.0, 32767.0, 32768.0, 65535.0,
+    2147483647.0,
+)  # fmt: skip
 # those that a format defines
 GRDC_MISSING = CAMELS_US_MISSING = -999.0
-# and more, either sign: a code for missing values that a file does not state exactly
-FILL = 1e19
+# and more, either sign: codes for missing values, 1e15 and 9.96921e36 among them
+FILL = 9e14
 # below zero by no more than this, a rate is zero with the rounding of packed data
 ROUNDING = -1e-3
 
@@ -72,23 +78,24 @@ SERIES: dict[str, Quantity] = {
     "temperature": Quantity(
         "degC", "daily mean air temperature", "air_temperature",
         ("temp", "tas", "t", "t_mean", "tmean", "t2m", "temperature_2m_mean",
-         "hland_96_input_t"), -100, 70,
+         "hland_96_input_t"), -95, 65,
     ),
     "temperature_min": Quantity(
         "degC", "daily minimum air temperature", "air_temperature",
-        ("tmin", "tasmin", "t_min", "temperature_2m_min"), -100, 70,
+        ("tmin", "tasmin", "t_min", "temperature_2m_min"), -98, 65,
     ),
     "temperature_max": Quantity(
         "degC", "daily maximum air temperature", "air_temperature",
-        ("tmax", "tasmax", "t_max", "temperature_2m_max"), -100, 70,
+        ("tmax", "tasmax", "t_max", "temperature_2m_max"), -95, 70,
     ),
     "temperature_normal": Quantity(
         "degC", "long-term mean air temperature of the day of the year", "",
-        ("evap_pet_hbv96_input_normalairtemperature",), -100, 70,
+        ("evap_pet_hbv96_input_normalairtemperature",), -95, 65,
     ),
     "discharge": Quantity(
         "mm d-1", "discharge over the area of the basin", "",
-        ("streamflow", "q", "qobs", "q_obs", "obs_q", "runoff_observed", "discharge_spec"), 0,
+        ("streamflow", "q", "qobs", "q_obs", "obs_q", "runoff_observed", "discharge_spec"),
+        0, 20_000,
     ),
     "potential_evapotranspiration": Quantity(
         "mm d-1", "potential evapotranspiration", "", ("pet", "e0", "et0", "evspsblpot"),
@@ -112,33 +119,33 @@ SERIES: dict[str, Quantity] = {
     ),
     "net_longwave_radiation": Quantity(
         "W m-2", "net longwave radiation, downward, mean of the day",
-        "surface_net_downward_longwave_flux", ("surface_net_thermal_radiation_mean",), -400, 300,
+        "surface_net_downward_longwave_flux", ("surface_net_thermal_radiation_mean",), -300, 200,
     ),
     "net_radiation": Quantity(
         "W m-2", "net radiation, downward, mean of the day",
-        "surface_net_downward_radiative_flux", ("rn",), -400, 700,
+        "surface_net_downward_radiative_flux", ("rn",), -300, 700,
     ),
     "vapour_pressure": Quantity(
         "Pa", "vapour pressure", "water_vapor_partial_pressure_in_air",
-        ("vp", "vapor_pressure"), 0, 10_000,
+        ("vp", "vapor_pressure"), 0, 9_000,
     ),
     "specific_humidity": Quantity(
         "1", "specific humidity of the air", "specific_humidity", ("huss",), -1e-6, 0.1,
     ),
     "dewpoint_temperature": Quantity(
         "degC", "dew point temperature", "dew_point_temperature",
-        ("dewpoint_temperature_2m_mean", "tdps"), -100, 70,
+        ("dewpoint_temperature_2m_mean", "tdps"), -98, 45,
     ),
     "surface_pressure": Quantity(
         "Pa", "air pressure at the surface", "surface_air_pressure",
         ("surface_pressure_mean", "ps"), 30_000, 120_000,
     ),
-    "wind_speed": Quantity("m s-1", "wind speed", "wind_speed", ("wind", "sfcwind"), 0, 120),
+    "wind_speed": Quantity("m s-1", "wind speed", "wind_speed", ("wind", "sfcwind"), 0, 98),
     "eastward_wind": Quantity(
-        "m s-1", "eastward wind", "eastward_wind", ("u_component_of_wind_10m_mean",), -120, 120
+        "m s-1", "eastward wind", "eastward_wind", ("u_component_of_wind_10m_mean",), -98, 98
     ),
     "northward_wind": Quantity(
-        "m s-1", "northward wind", "northward_wind", ("v_component_of_wind_10m_mean",), -120, 120
+        "m s-1", "northward wind", "northward_wind", ("v_component_of_wind_10m_mean",), -98, 98
     ),
     "relative_humidity": Quantity(
         "%", "relative humidity", "relative_humidity", ("hurs", "rh"), 0, 120
@@ -146,7 +153,7 @@ SERIES: dict[str, Quantity] = {
     "day_length": Quantity("s", "time from sunrise to sunset", "", ("dayl",), 0, 86_400),
     "snow_water_equivalent": Quantity(
         "mm", "snow water equivalent", "lwe_thickness_of_surface_snow_amount",
-        ("swe", "snow_depth_water_equivalent_mean"), 0,
+        ("swe", "snow_depth_water_equivalent_mean"), -1, 200_000,
     ),
 }  # fmt: skip
 
@@ -166,18 +173,18 @@ COORDINATES: dict[str, Quantity] = {
 OBSERVED: dict[str, Quantity] = {
     "river_discharge": Quantity(
         "m3 s-1", "river discharge at the gauge", "water_volume_transport_in_river_channel",
-        (), 0,
+        (), 0, 1e6,
     ),
     "twsa": Quantity(
         "mm", "anomaly of terrestrial water storage",
         "lwe_thickness_of_terrestrial_water_storage_anomaly",
-        ("lwe_thickness", "twsa", "tws", "ewh"), spread=(1.0, 1000.0),
+        ("lwe_thickness", "twsa", "tws", "ewh"), -20_000, 20_000, spread=(1.0, 1000.0),
     ),
 }  # fmt: skip
 
 # what columns give, as far as CF has a name for it (a depth of water, not a mass)
 OUTPUTS: dict[str, Quantity] = {
-    "runoff": Quantity("mm d-1", "runoff"),
+    "runoff": Quantity("mm d-1", "runoff", low=ROUNDING, high=5000),
     "rainfall": Quantity("mm d-1", "rainfall", "rainfall_rate"),
     "snowfall": Quantity("mm d-1", "snowfall", "lwe_snowfall_rate"),
     "actual_evapotranspiration": Quantity(
@@ -189,7 +196,7 @@ OUTPUTS: dict[str, Quantity] = {
 # where the name says nothing: the forcing of a column that is not ours
 OF_UNIT: dict[str, Quantity] = {
     "mm d-1": Quantity("mm d-1", "flux of water", low=ROUNDING, high=5000),
-    "degC": Quantity("degC", "temperature", low=-100, high=70),
+    "degC": Quantity("degC", "temperature", low=-98, high=98),
 }
 
 

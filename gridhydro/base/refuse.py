@@ -6,12 +6,14 @@ Messages are of one style: variable, value, day and place, how many there are, a
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
-from gridhydro.base.quantities import Quantity
+from gridhydro.base.missing import codes_in, doubtful
+from gridhydro.base.quantities import FILL, Quantity
 
 Place = Callable[..., str]
 
@@ -26,13 +28,68 @@ def missing(variable: str, values: np.ndarray, place: Place, mend: str) -> None:
     _refuse(~np.isfinite(values), values, variable, "", place, mend)
 
 
+def numbers(variable: str, values, place: Place) -> np.ndarray:
+    """The values as numbers; ValueError naming the first that is none, and for dates, durations
+    and complex numbers. Numbers that are written as text are numbers, None is missing."""
+    values = np.asarray(values)
+    kind = values.dtype.kind
+    if kind in "fiub":
+        return values if kind == "f" else values.astype(np.float64)
+    if kind in "mM":
+        raise ValueError(
+            f"{variable} holds {'durations' if kind == 'm' else 'dates'}, not numbers: open the "
+            "file with decode_timedelta=False, or bring them to numbers and state their units"
+        )
+    if kind == "c":
+        raise ValueError(f"{variable} holds complex numbers: give its real part")
+    flat = pd.Series(values.ravel(), dtype=object)
+    flat = flat.map(lambda v: v.decode("utf-8", "replace") if isinstance(v, bytes) else v)
+    found = pd.to_numeric(flat, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    named = flat.astype(str).str.strip().str.lower().isin(["nan", "none", "<na>", "nat"])
+    wrong = np.flatnonzero(np.isnan(found) & ~named & flat.notna())
+    if wrong.size:
+        first = tuple(int(i) for i in np.unravel_index(wrong[0], values.shape))
+        raise ValueError(
+            f"{variable} is {flat[wrong[0]]!r} {place(*first)}, which is no number, {wrong.size} "
+            f"of {flat.size} values in all: set what is missing to NaN, and write numbers with a "
+            "decimal point"
+        )
+    return found.reshape(values.shape)
+
+
 def codes(
-    variable: str, values: np.ndarray, place: Place, quantity: Quantity, mend: str = ""
+    variable: str,
+    values: np.ndarray,
+    place: Place,
+    quantity: Quantity,
+    mend: str = "",
+    *,
+    declared: bool = False,
 ) -> None:
-    """ValueError for the first value that is infinite or a code for missing ones; NaN may be."""
-    wrong = np.isinf(values) | np.isin(values, quantity.codes)
-    mend = mend or "set what is missing to NaN"
-    _refuse(wrong, values, variable, quantity.unit, place, mend)
+    """ValueError for the first value that is infinite or a code for missing ones; NaN may be.
+
+    A number that may be a code as well as a value is taken as it is, with a warning. What looks
+    like a code is none where codes are `declared`: then only numbers of 9e14 are.
+    """
+    with np.errstate(invalid="ignore"):
+        wrong = np.abs(values) >= FILL if declared else codes_in(values, quantity.codes)
+    mend = mend or (
+        "set what is missing to NaN, or declare the code in the attribute missing_value ([] says "
+        "that there is none)"
+    )
+    _refuse(wrong | np.isinf(values), values, variable, quantity.unit, place, mend)
+    if declared:
+        return
+    doubted = doubtful(values, quantity.codes)
+    doubted &= (values >= quantity.low) & (values <= quantity.high)
+    if doubted.any():
+        first = tuple(int(i) for i in np.argwhere(doubted)[0])
+        warnings.warn(
+            f"{variable} is exactly {values[first]:.7g} {quantity.unit} {place(*first)}, "
+            f"{doubted.sum()} of {values.size} values in all, and is taken as it is: if that is a "
+            "code for missing values, declare it in the attribute missing_value",
+            stacklevel=3,
+        )
 
 
 def outside(
@@ -51,7 +108,7 @@ def _refuse(wrong, values, variable, unit, place: Place, mend: str, possible: st
         return
     first = tuple(int(i) for i in np.argwhere(wrong)[0])
     value = values[first]
-    what = "missing" if np.isnan(value) else f"{value:g} {unit if unit != '1' else ''}".strip()
+    what = "missing" if np.isnan(value) else f"{value:.7g} {unit if unit != '1' else ''}".strip()
     raise ValueError(
         f"{variable} is {what} {place(*first)}, {possible}{wrong.sum()} of {wrong.size} values in "
         f"all: {mend}"

@@ -7,8 +7,12 @@ import re
 import numpy as np
 import xarray as xr
 
+from gridhydro.base.missing import masked
+from gridhydro.base.unit_grammar import Powers, parsed, without_water
+
 _DEGREES = ("degree", "degrees", "deg")
-# unit wanted -> unit given -> (factor, offset), as `spelled`
+# unit wanted -> unit given -> (factor, offset), as `spelled`: what cannot be told by dimensions
+# alone, and examples for messages; all others are found by `unit_grammar.parsed`
 _CONVERSIONS: dict[str, dict[str, tuple[float, float]]] = {
     "mm d-1": {
         "mm d-1": (1, 0),
@@ -39,7 +43,7 @@ _CONVERSIONS: dict[str, dict[str, tuple[float, float]]] = {
     "m2": {"m2": (1, 0), "km2": (1e6, 0)},
     "km2": {"km2": (1, 0), "m2": (1e-6, 0), "ha": (1e-2, 0), "mi2": (1.609344**2, 0)},
     "s": {"s": (1, 0), "h": (3600, 0)},
-    "%": {"%": (1, 0), "1": (100, 0)},
+    "%": {"%": (1, 0), "percent": (1, 0), "1": (100, 0)},
     "1": {"%": (1e-2, 0), "percent": (1e-2, 0), "g kg-1": (1e-3, 0)}
     | dict.fromkeys(("1", "-", "fraction", "kg kg-1", "m2 m-2", "m m-1"), (1.0, 0.0)),
     "degrees_north": {n: (1, 0) for n in ("degrees_north", "degree_north", *_DEGREES)},
@@ -62,6 +66,9 @@ _SPELLINGS = {
     "cumecs": "m3 s-1",
     "cfs": "ft3 s-1",
 }
+# units of water, where a mass stands for the volume of so much water
+_WATER = ("mm d-1", "mm", "m3 s-1", "m")
+_DENSITY = 1000.0  # kg m-3
 
 _RAISED = str.maketrans("²³⁻¹", "23-1")
 
@@ -74,6 +81,7 @@ def to_unit(array: xr.DataArray, target: str, units: str | None = None) -> xr.Da
     from the values, when it is not known, and when the values cannot be in the unit that is given.
     """
     name = array.name or "the array"
+    array = masked(array)
     given = units or array.attrs.get("units")
     if given is None or not str(given).strip():
         given = _guess(array, target)
@@ -97,8 +105,11 @@ def conversion(name: str, units: str | None, target: str, where="") -> tuple[flo
             f"dataset['{name}'].attrs['units'] = '{target}'"
         )
         raise ValueError(f"{begin}'{name}' has no units{':' if where else ''} {mend}")
-    known, normal = conversions(target), spelled(str(units))
+    known, normal = conversions(target), spelled(without_water(str(units)))
     if normal not in known:
+        factor = _by_dimensions(str(units), target)
+        if factor is not None:
+            return factor, 0.0
         mend = f". If the file is wrong, units={{'{name}': ...}} says so" if where else ""
         raise ValueError(
             f"{begin}'{name}' is in '{units}', which is not known as a unit for '{target}'; "
@@ -110,6 +121,34 @@ def conversion(name: str, units: str | None, target: str, where="") -> tuple[flo
 def conversions(target: str) -> dict[str, tuple[float, float]]:
     """Unit, as `spelled` -> (factor, offset) that make `target` of it."""
     return _CONVERSIONS.get(target, {target: (1, 0)})
+
+
+def fits(units: str | None, target: str) -> bool:
+    """Whether a unit, however spelt, is one for `target`."""
+    if units is None or not str(units).strip():
+        return False
+    return spelled(without_water(str(units))) in conversions(target) or (
+        _by_dimensions(str(units), target) is not None
+    )
+
+
+def _by_dimensions(units: str, target: str) -> float | None:
+    """Factor between two units of the same dimensions; None where they are of others.
+
+    Temperatures are never told so, as a degree is as large as a kelvin but begins elsewhere, nor
+    fractions, which are of many things: a volume in a volume is no degree of saturation.
+    """
+    given, wanted = parsed(units), parsed(target)
+    if given is None or wanted is None or given[1] in ((0, 0, 0, 1), (0, 0, 0, 0)):
+        return None
+    factor, powers = given
+    if target in _WATER and powers[1] == 1 and wanted[1][1] == 0:
+        factor, powers = factor / _DENSITY, _without_mass(powers)
+    return factor / wanted[0] if powers == wanted[1] else None
+
+
+def _without_mass(powers: Powers) -> Powers:
+    return powers[0] + 3, 0, powers[2], powers[3]
 
 
 def depth_of_flow(area_km2):

@@ -10,7 +10,8 @@ from gridhydro.config.find import data_folder, find
 _CHECK = """
 Builds the domain of a domain file and tells what stops a run or deserves a
 look: faults of the flow directions, gauges whose upstream area is not the
-reported one, days or cells without forcing or with implausible values of it.
+reported one, days or cells without forcing or with implausible values of it, discharge far
+beyond or below the precipitation of its basin.
 Run it before train.
 
 Needs a domain file and the data folder in which its paths start.
@@ -94,11 +95,12 @@ def _check(options: Namespace) -> None:
     source, data = find(options.domain), data_folder(options.data)
 
     from gridhydro.config.load import load
-    from gridhydro.inputs.check import check
+    from gridhydro.observations.check import check
 
     setup = load(source, data)
     column = "hbv" if setup.model.column == "lstm" else setup.model.column
-    print(setup.domain, check(setup.domain, setup.forcing, column), sep="\n")
+    found = check(setup.domain, setup.forcing, column, setup.discharge)
+    print(setup.domain, found, sep="\n")
     if setup.storage is not None:
         print(setup.storage)
 

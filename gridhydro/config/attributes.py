@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base.arguments import required
+from gridhydro.base.missing import masked
 from gridhydro.config.parse import locate, named
 from gridhydro.config.sections import AttributeOptions
 from gridhydro.domain.domain import Domain
@@ -38,7 +39,8 @@ def read_attributes(
             raise ValueError(f"{place}: how is one of {', '.join(HOWS)}, not '{given.how}'")
         path = locate(data, given.file, f"{place}: file")
         with named(f"{place}: file, variable, cell_reference"):
-            raster = read_raster(path, given.variable, given.crs, given.cell_reference).rename(name)
+            raster = read_raster(path, given.variable, given.crs, given.cell_reference)
+        raster = masked(raster, given.missing).rename(name)
         if given.lookup is not None:
             raster = _looked_up(raster, given, data, place)
         found |= _reduced(name, raster, given, domain, place)
@@ -79,7 +81,7 @@ def on_domain(raster: xr.DataArray, domain: Domain, gaps: bool = False) -> xr.Da
     A coarser one may be in another reference system; a finer one in another is refused. Cells
     without data are refused too, unless it may have gaps.
     """
-    if not _same_grid(raster, domain):
+    if not same_grid(raster, domain):
         return _brought(raster, domain, gaps)
     lead = [dim for dim in raster.dims if dim not in spatial_dims(raster)]
     coords = {dim: raster[dim] for dim in lead if dim in raster.coords}
@@ -88,10 +90,10 @@ def on_domain(raster: xr.DataArray, domain: Domain, gaps: bool = False) -> xr.Da
 
 def values_on(raster: xr.DataArray, domain: Domain) -> np.ndarray:
     """Values (..., N) of the domain's cells, as `on_domain` brings them there."""
-    return domain.pack(raster if _same_grid(raster, domain) else _brought(raster, domain))
+    return domain.pack(raster if same_grid(raster, domain) else _brought(raster, domain))
 
 
-def _same_grid(raster: xr.DataArray, domain: Domain) -> bool:
+def same_grid(raster: xr.DataArray, domain: Domain) -> bool:
     """Whether the cells of a raster are those of the domain."""
     grid = domain.raster_grid
     if not same_crs(raster, grid.crs):

@@ -71,7 +71,10 @@ def _each(source: Path, sections: list[dict], data: Path) -> Gauges:
     series = {}
     for gauge in gauges:
         path = locate(data, gauge.discharge, f"{source}, [[gauges]] {gauge.name}: discharge")
-        series[gauge.name] = read_discharge(path, gauge.name, gauge.variable, gauge.units)
+        with named(f"{source}, [[gauges]] {gauge.name}: discharge"):
+            series[gauge.name] = read_discharge(
+                path, gauge.name, gauge.variable, gauge.units, gauge.missing, gauge.area_km2
+            )
     discharge = pd.DataFrame(series).rename_axis("time")
     return Gauges(table.dropna(axis="columns", how="all"), discharge, f"{source}, [[gauges]]")
 
@@ -84,7 +87,13 @@ def _table(source: Path, section: dict, data: Path) -> Gauges:
         raise ValueError(f"{place}: file: {data / options.file} has no column 'name'")
     path = locate(data, options.discharge, f"{place}: discharge")
     with named(f"{place}: discharge"):
-        series = {n: read_discharge(path, n, units=options.units) for n in table["name"]}
+        area = table["area_km2"] if "area_km2" in table else [None] * len(table)
+        series = {
+            name: read_discharge(
+                path, name, units=options.units, missing=options.missing, area_km2=km2
+            )
+            for name, km2 in zip(table["name"], area, strict=True)
+        }
     return Gauges(table, pd.DataFrame(series).rename_axis("time"), place)
 
 

@@ -10,17 +10,19 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base import calendar
+from gridhydro.base import calendar, refuse
 from gridhydro.base.arguments import one_of, required
 from gridhydro.base.quantities import SERIES
 from gridhydro.base.units import to_unit
 from gridhydro.columns.column import Field
-from gridhydro.config.attributes import values_on
+from gridhydro.config.attributes import same_grid, values_on
 from gridhydro.config.parse import locate, named, read_options, refuse_unknown, refuse_unused
 from gridhydro.config.sections import ForcingOptions, WeatherOptions
 from gridhydro.domain.domain import Domain
+from gridhydro.domain.packing import arranged
 from gridhydro.inputs.forcing import DEMAND, checked
 from gridhydro.inputs.pet import pet_of
+from gridhydro.inputs.series import on_cells
 from gridhydro.io import read_series, read_wfdei
 from gridhydro.io.lazy import opened
 from gridhydro.nets.correction import SIX
@@ -102,7 +104,7 @@ def read_forcing(
 
 def _joined(found: Cells | None, field: Field, raster: xr.DataArray, domain: Domain) -> Cells:
     """Series read so far and another one: converted, brought onto the cells and checked."""
-    raster = to_unit(raster, field.unit)
+    raster = arranged(domain, raster, ("time",), f"'{field.name}'")
     times = calendar.daily(raster["time"], f"'{field.name}'")
     if found is not None and not times.equals(found.times):
         raise ValueError(
@@ -110,9 +112,20 @@ def _joined(found: Cells | None, field: Field, raster: xr.DataArray, domain: Dom
             f"from {found.times[0]:%Y-%m-%d} to {found.times[-1]:%Y-%m-%d}: give all of the same "
             "days"
         )
-    values = values_on(raster.transpose("time", ...), domain)
+    if same_grid(raster, domain):
+        values = on_cells(domain, raster, field.unit, times, field.name)
+    else:  # where fine cells are averaged, their codes are looked at
+        values = values_on(to_unit(_numbers(raster), field.unit), domain)
     values = checked(values, field, times, domain).astype(np.float32, copy=False)
     return Cells(times, ({} if found is None else found.rows) | {field.name: values})
+
+
+def _numbers(raster: xr.DataArray) -> xr.DataArray:
+    """The raster of a file; ValueError for text in it."""
+    if raster.dtype.kind in "fiu":
+        return raster
+    place = lambda *at: f"at {dict(zip(raster.dims, at, strict=True))}"  # noqa: E731
+    return raster.copy(data=refuse.numbers(str(raster.name), raster.values, place))
 
 
 def _rasters(source, options: WeatherOptions, files, names, data: Path, domain, days):
@@ -195,5 +208,5 @@ def _of_files(options, wanted: list[Field], domain: Domain, data: Path, source: 
 def _series(given: ForcingOptions, data: Path, place: str) -> xr.DataArray:
     return read_series(
         locate(data, required("file", given.file), f"{place}: file"), given.variable, crs=given.crs,
-        units=given.units, cell_reference=given.cell_reference,
+        units=given.units, cell_reference=given.cell_reference, missing=given.missing,
     )  # fmt: skip

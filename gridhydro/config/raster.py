@@ -165,6 +165,6 @@ def read_storage(
     with named(f"{place}: {key}"):
         twsa = read_grace(
             paths, domain=domain if raster else None, units=options.units,
-            baseline=baseline,
+            baseline=baseline, missing=options.missing,
         )  # fmt: skip
         return StorageObservations.on(tiles, domain, twsa, baseline)

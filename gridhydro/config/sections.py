@@ -46,6 +46,7 @@ class GaugeOptions:
     accept: bool = False  # where it is, whatever the network drains there
     variable: str = "discharge"
     units: str | None = None
+    missing: float | tuple[float, ...] | None = None  # numbers that stand for missing values
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class GaugeTableOptions:
     file: str  # CSV with name, lon and lat or x and y, area_km2, accept
     discharge: str  # CSV with a date and a column for each gauge
     units: str = "m3 s-1"
+    missing: float | tuple[float, ...] | None = None  # numbers that stand for missing values
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class GraceOptions:
     folder: str | None = None
     files: tuple[str, ...] = ()
     units: str | None = None  # where the files do not say
+    missing: float | tuple[float, ...] | None = None  # numbers that stand for missing values
     tile_size: float = 3.0  # degrees
     minimum: float = 0.5  # fraction of a tile that the domain has to cover
     baseline: tuple[str, str] = ("2004-01-01", "2009-12-31")
@@ -118,6 +121,7 @@ class TargetOptions:
     file: str  # NetCDF with time, y and x, or of basins time and one dimension of their names
     variable: str | None = None
     units: str | None = None  # where the file does not say
+    missing: float | tuple[float, ...] | None = None  # numbers that stand for missing values
     crs: str | None = None
     weight: float = 1.0
     loss: str = "rmse"
@@ -140,6 +144,7 @@ class AttributeOptions:
     key: str | None = None
     value: str | None = None
     minimum: float = 0.01
+    missing: float | tuple[float, ...] | None = None  # numbers that stand for missing values
 
 
 @dataclass(frozen=True)
@@ -152,6 +157,7 @@ class ForcingOptions:
     crs: str | None = None
     cell_reference: str = "center"
     constant: float | None = None
+    missing: float | tuple[float, ...] | None = None  # numbers that stand for missing values
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gridhydro.base.missing import masked
 from gridhydro.columns import column as column_named
 from gridhydro.config.attributes import on_domain
 from gridhydro.config.parse import locate, named, read_options
@@ -27,9 +28,11 @@ def read_targets(
         path = locate(data, options.file, f"{place}: file")
         with named(f"{place}: file"):
             if domain.lumped:
-                series = read_variable(path, options.variable)
+                series = masked(read_variable(path, options.variable), options.missing)
             else:
-                series = read_series(path, options.variable, crs=options.crs)
+                series = read_series(
+                    path, options.variable, crs=options.crs, missing=options.missing
+                )
                 series = on_domain(series, domain, gaps=True)
         if options.units is not None:
             series = series.assign_attrs(units=options.units)

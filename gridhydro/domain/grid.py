@@ -9,6 +9,8 @@ import pyproj
 import rioxarray  # noqa: F401  (gives every DataArray its .rio)
 import xarray as xr
 
+from gridhydro.base.missing import declared, masked
+
 _AXES = (
     ("y", "x"),
     ("lat", "lon"),
@@ -233,9 +235,9 @@ def transform(points_x, points_y, source, target) -> tuple[np.ndarray, np.ndarra
 
 def read_values(raster: xr.DataArray) -> np.ndarray:
     """A raster's values (..., rows, cols), with its no-data value, if it states one, as NaN."""
-    dims = spatial_dims(raster)
-    values = raster.transpose(..., *dims).values
-    nodata = raster.rio.nodata
+    raster = masked(raster.transpose(..., *spatial_dims(raster)))
+    values = raster.values
+    nodata = None if declared(raster) is not None else raster.rio.nodata
     if nodata is None or np.isnan(nodata) or not (values == nodata).any():
         return values
     return np.where(values == nodata, np.nan, values.astype(np.float64))

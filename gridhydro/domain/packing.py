@@ -49,6 +49,35 @@ def matching(raster, grid, name="raster") -> tuple[np.ndarray, np.ndarray]:
     return places[0], places[1]
 
 
+def arranged(domain, array: xr.DataArray, lead: tuple[str, ...], what: str) -> xr.DataArray:
+    """An array with the axes `lead` and then those of the cells, whatever the order it came in.
+
+    Axes of length one that are none of these are left out. ValueError naming an axis that is
+    lacking, or one more of several values: nothing is chosen for anybody.
+    """
+    if domain.lumped:
+        others = [dim for dim in array.dims if dim not in lead]
+        if "gauge" not in others and len(others) == 1:
+            array = array.rename({others[0]: "gauge"})
+        space: tuple = ("gauge",)
+    else:
+        space = spatial_dims(array)
+    wanted = (*lead, *space)
+    over = ", ".join(f"{dim} ({size})" for dim, size in array.sizes.items()) or "no axis"
+    for dim in wanted:
+        if dim not in array.dims:
+            raise ValueError(f"{what} is over {over}: it needs the axis '{dim}'")
+    long = [dim for dim in array.dims if dim not in wanted and array.sizes[dim] != 1]
+    if long:
+        raise ValueError(
+            f"{what} is over {over}, and '{long[0]}' is one axis too many: choose one of its "
+            f"values with .isel({long[0]}=0), or take .mean('{long[0]}')"
+        )
+    return array.squeeze([dim for dim in array.dims if dim not in wanted], drop=True).transpose(
+        *wanted
+    )
+
+
 def on_grid(raster, grid, name="raster") -> np.ndarray:
     """Values (..., rows, cols) of a raster that covers `grid`; arrays are taken as they are.
 
@@ -95,6 +124,11 @@ def _pack_lumped(domain, raster):
                 raise ValueError(f"there are no values for basin '{missing[0]}' in '{raster.name}'")
             raster = raster.isel(gauge=[known.index(name) for name in names])
         raster = raster.transpose(..., "gauge")
+    elif isinstance(raster, xr.DataArray) and raster.ndim > 1:
+        raise ValueError(
+            f"'{raster.name}' is over {', '.join(map(str, raster.dims))}: lumped basins are found "
+            "along the axis 'gauge': rename the one of the basins"
+        )
     values = np.asarray(raster)
     if values.shape[-1:] != (domain.size,):
         raise ValueError(

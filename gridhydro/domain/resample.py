@@ -7,7 +7,10 @@ import warnings
 import numpy as np
 import xarray as xr
 
+from gridhydro.base import refuse
 from gridhydro.base.arguments import fraction, one_of
+from gridhydro.base.missing import declared, masked
+from gridhydro.base.quantities import CODES, Quantity
 from gridhydro.domain.check import DomainWarning
 from gridhydro.domain.grid import (
     Grid,
@@ -27,6 +30,8 @@ from gridhydro.domain.reference import centred, suspect_corners
 HOWS = ("mean", "sum", "majority", "fraction")
 METHODS = ("linear", "nearest", "conservative")
 _BLOCK = 2**23  # values of a raster that are read at a time
+
+_CLASSES = ("majority", "fraction")
 
 
 def aggregate(
@@ -52,16 +57,17 @@ def aggregate(
     y, x = spatial_dims(raster)
     raster = raster.isel({y: rows, x: cols})
     dims = [dim for dim in raster.dims if dim not in (y, x)]
+    layers = _layers(raster, dims, _touched(domain, overlap), (rows.start, cols.start), how)
     coords = {dim: raster[dim] for dim in dims if dim in raster.coords}
     if how in ("mean", "sum"):
-        found = [_mean_or_sum(domain, v, overlap, how, minimum) for v in _layers(raster, dims)]
+        found = [_mean_or_sum(domain, v, overlap, how, minimum) for v in layers]
         packed = np.array(found).reshape(*(raster.sizes[dim] for dim in dims), domain.size)
         if not gaps:
             _refuse_gaps(domain, packed, raster.name, minimum)
         return domain.unpack(packed, raster.name, raster.attrs, dims, coords)
     if dims:
         raise ValueError(f"how='{how}' takes a raster of rows and columns, not {raster.dims}")
-    (layer,) = _layers(raster, dims)
+    (layer,) = layers
     classes, fractions = _fractions(domain, layer, overlap, minimum)
     if not gaps:
         _refuse_gaps(domain, fractions, raster.name, minimum)
@@ -83,16 +89,50 @@ def _each(domain, dataset, bring, *options):
     return xr.Dataset(found, attrs=dataset.attrs)
 
 
-def _layers(raster, dims):
+def _layers(raster, dims, cells, corner, how):
     """The rasters (rows, cols) along the leading axes, read a block of them at a time."""
     if not dims:
-        yield read_values(raster)
-        return
-    rest = raster.size // max(raster.sizes[dims[0]], 1)
-    step = max(1, _BLOCK // max(rest, 1))
-    for first in range(0, raster.sizes[dims[0]], step):
-        values = read_values(raster.isel({dims[0]: slice(first, first + step)}))
+        blocks = [{}]
+    else:
+        rest = raster.size // max(raster.sizes[dims[0]], 1)
+        step = max(1, _BLOCK // max(rest, 1))
+        blocks = [{dims[0]: slice(k, k + step)} for k in range(0, raster.sizes[dims[0]], step)]
+    for block in blocks:
+        values = read_values(masked(raster.isel(block)))
+        _refuse_codes(raster, values, cells, corner, how in _CLASSES)
         yield from values.reshape(-1, *values.shape[-2:])
+
+
+def _touched(domain, overlap: Overlap) -> np.ndarray:
+    """Which cells of the other grid, by row and column in one number, lie in cells of the domain.
+
+    Those that do so by a sliver are left out, which may be rounding.
+    """
+    active = np.zeros(domain.grid.shape)
+    active[domain.row, domain.col] = 1.0
+    part = overlap.parts()
+    return np.flatnonzero((part.rows.T @ (part.cols.T @ active.T).T).ravel() > 1e-3)
+
+
+def _refuse_codes(raster, values, cells, corner, classes: bool = False) -> None:
+    """ValueError for codes for missing values in what is brought over.
+
+    values  (..., rows, columns) of a part of the raster; cells (K,) of it count
+    corner  row and column of the raster at which the part begins
+    classes  of which any number may be one, but those below zero
+    """
+    if declared(raster) is not None or not cells.size:
+        return
+    layers = values.reshape(-1, values.shape[-2] * values.shape[-1])
+
+    def place(layer: int, cell: int) -> str:
+        row, col = divmod(int(cells[cell]), values.shape[-1])
+        where = f"at row {row + corner[0]}, column {col + corner[1]}"
+        return where if len(layers) == 1 else f"in layer {layer} {where}"
+
+    codes = tuple(code for code in CODES if code < 0) if classes else CODES
+    unknown = Quantity(str(raster.attrs.get("units", "")), "", codes=codes)
+    refuse.codes(f"'{raster.name or 'the raster'}'", layers[:, cells], place, unknown)
 
 
 def _mean_or_sum(domain, layer, overlap, how, minimum):
@@ -186,7 +226,9 @@ def regrid(
     y, x = spatial_dims(dataset)
     top, left = int(rows.min()), int(cols.min())
     part = {y: slice(top, int(rows.max()) + 1), x: slice(left, int(cols.max()) + 1)}
-    values = read_values(dataset.isel(part))
+    values = read_values(masked(dataset.isel(part)))
+    cells = np.unique(((rows - top) * values.shape[-1] + cols - left)[weights > 0])
+    _refuse_codes(dataset, values, cells, (top, left))
     kind = np.result_type(values.dtype, np.float32)
     total = np.zeros((*values.shape[:-2], domain.size), dtype=kind)
     weight_there = np.zeros_like(total)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base import refuse
+from gridhydro.base.missing import masked
+from gridhydro.base.quantities import Quantity
 from gridhydro.domain.domain import Domain
+from gridhydro.domain.packing import arranged
+from gridhydro.inputs.attribute_layers import BETWEEN, layers_of
 
-_CLASS = ": "  # between the name of an attribute and that of a class
+# attributes of a variable that holds a reference system
+_SYSTEM = ("grid_mapping_name", "crs_wkt", "spatial_ref")
 
 
 def attribute_values(domain: Domain, attributes, names=None) -> dict[str, np.ndarray]:
@@ -35,8 +42,9 @@ def attribute_values(domain: Domain, attributes, names=None) -> dict[str, np.nda
                 f"none of {', '.join(map(str, attributes))} has a value for every cell: "
                 "attributes are rasters (y, x), or (gauge) for lumped basins"
             )
-        attributes = {name: maps[name] for name in maps if "time" not in maps[name].dims}
-    wanted = None if names is None else {name.split(_CLASS)[0] for name in names}
+        _tell_left_out(domain, attributes, maps)
+        attributes = {name: maps[name] for name in maps}
+    wanted = None if names is None else {name.split(BETWEEN)[0] for name in names}
     lacking = sorted(set(wanted or ()) - {str(name) for name in attributes})
     if lacking:
         raise ValueError(
@@ -46,14 +54,13 @@ def attribute_values(domain: Domain, attributes, names=None) -> dict[str, np.nda
     found: dict[str, np.ndarray] = {}
     for name in attributes:
         if wanted is None or str(name) in wanted:
-            values = _one(domain, str(name), attributes[name])
-            texts = values.dtype.kind in "OUST"
-            found |= _classes(str(name), values) if texts else {str(name): values}
+            for part, layer in layers_of(domain, str(name), attributes[name]).items():
+                found |= _columns(domain, part, _one(domain, part, layer))
     if names is None:
         return found
     ordered: dict[str, np.ndarray] = {}
     for name in names:  # weights go by place: in the order asked for
-        classes = [key for key in found if key == name or key.startswith(name + _CLASS)]
+        classes = [key for key in found if key == name or key.startswith(name + BETWEEN)]
         # 0 for a class that none of these basins is of
         ordered |= {key: found[key] for key in classes} or {name: np.zeros(domain.size)}
     return ordered
@@ -72,7 +79,11 @@ def property_values(domain: Domain, properties, fields) -> dict[str, np.ndarray]
                 f"the cells' {field.name} is not given: the model needs the properties {wanted}; "
                 "gridhydro.land_surface makes those of HydroPy from its land-surface file"
             )
-        values = np.asarray(_one(domain, field.name, properties[field.name]), float)
+        given, what = properties[field.name], f"the property {field.name}"
+        if isinstance(given, xr.DataArray):
+            given = arranged(domain, masked(given), (), what)
+        place = _place(domain)
+        values = refuse.numbers(what, _one(domain, field.name, given), place).astype(float)
         if values.shape != (domain.size,):
             raise ValueError(
                 f"the property {field.name} has shape {values.shape}, not one value for each of "
@@ -86,6 +97,17 @@ def property_values(domain: Domain, properties, fields) -> dict[str, np.ndarray]
             )
         found[field.name] = values
     return found
+
+
+def given_by_cell(domain: Domain, values: Mapping[str, object]) -> dict[str, object]:
+    """Name -> values of the cells (N,), rasters among them brought onto the cells; the rest as it
+    is."""
+    return {
+        name: domain.pack(arranged(domain, masked(given), (), f"'{name}'"))
+        if isinstance(given, xr.DataArray) and given.ndim > 0
+        else given
+        for name, given in values.items()
+    }
 
 
 def without_gaps(
@@ -111,11 +133,55 @@ def without_gaps(
     return filled
 
 
+def _tell_left_out(domain: Domain, attributes: xr.Dataset, maps: xr.Dataset) -> None:
+    """Warns of variables without a value for every cell, but for what describes the grid."""
+    space = sorted(map(str, maps.dims))
+    said = {name for one in attributes.variables.values() for name in _described_by(one)}
+    left = [
+        str(name)
+        for name, one in attributes.data_vars.items()
+        if name not in maps and name not in said and not set(_SYSTEM) & set(one.attrs)
+    ]
+    if left:
+        warnings.warn(
+            f"{', '.join(left)}: left out of the attributes, without a value for every cell (axes "
+            f"{', '.join(space)})",
+            stacklevel=3,
+        )
+
+
+def _described_by(variable) -> list:
+    """Names of the bounds and of the reference system of a variable."""
+    told = {**variable.attrs, **variable.encoding}
+    return [told[key] for key in ("bounds", "grid_mapping") if key in told]
+
+
+def _place(domain: Domain):
+    return lambda *cell: f"in {domain.name_cell(cell[-1])}"
+
+
+def _columns(domain: Domain, name: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    """One attribute, or those of its classes; ValueError for codes and infinite values."""
+    kind = values.dtype.kind
+    if kind == "O":  # numbers with None among them are numbers, anything else is classes
+        numbers = pd.to_numeric(pd.Series(values.ravel(), dtype=object), errors="coerce")
+        texts = pd.Series(values.ravel(), dtype=object).map(lambda v: isinstance(v, (str, bytes)))
+        if not texts.any() and values.size == domain.size:
+            values, kind = numbers.to_numpy(np.float64, na_value=np.nan), "f"
+    if kind in "OUST":
+        return _classes(name, values)
+    if kind in "fiu" and values.shape == (domain.size,):
+        what = f"the attribute '{name}'"
+        unknown = Quantity("1", name)
+        refuse.codes(what, values, _place(domain), unknown, "set what is missing to NaN")
+    return {name: values}
+
+
 def _one(domain: Domain, name: str, values) -> np.ndarray:
-    if isinstance(values, xr.DataArray) and values.dtype.kind in "OUST":
+    if isinstance(values, xr.DataArray) and values.dtype.kind in "OUST" and values.ndim == 1:
         values = values.to_series()
     if isinstance(values, xr.DataArray):
-        return domain.pack(values)
+        return domain.pack(masked(values))
     if isinstance(values, pd.Series) and domain.lumped:
         basins = list(domain.gauges.index)
         values = values.set_axis(values.index.map(str))
@@ -132,4 +198,4 @@ def _one(domain: Domain, name: str, values) -> np.ndarray:
 def _classes(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
     """One attribute per class; a missing class is a class of its own called 'none'."""
     texts = pd.Series(values).fillna("none").map(lambda v: str(v).strip() or "none")
-    return {f"{name}{_CLASS}{c}": (texts == c).to_numpy(float) for c in sorted(texts.unique())}
+    return {f"{name}{BETWEEN}{c}": (texts == c).to_numpy(float) for c in sorted(texts.unique())}

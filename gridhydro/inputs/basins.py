@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from gridhydro.base.arguments import names
 from gridhydro.columns import column as column_named
 from gridhydro.columns.column import Column
 from gridhydro.domain.domain import Domain
+from gridhydro.inputs.attribute_layers import plain
 from gridhydro.inputs.attributes import attribute_values, without_gaps
 from gridhydro.inputs.pet_lazy import lazy_pet
 
@@ -29,6 +31,7 @@ class BasinsOptions:
     pet         method of the potential evapotranspiration: "oudin", "hargreaves", ..., or "given"
     names       netcdf: what quantities are called in the file, where that is not plain
     select      ids of some of the basins; all without it
+    period      first and last day, month or year that are read; all days without it
     """
 
     format: str
@@ -39,19 +42,25 @@ class BasinsOptions:
     pet: str = "oudin"
     names: dict | None = None
     select: tuple[str, ...] = ()
+    period: tuple[str, str] | None = None
 
 
 def _camels_us(options: BasinsOptions, data: Path) -> xr.Dataset:
-    return io.read_camels_us(data / options.path, options.forcing, list(options.select) or None)
+    chosen = list(options.select) or None
+    return io.read_camels_us(data / options.path, options.forcing, chosen, options.period)
 
 
 def _caravan(options: BasinsOptions, data: Path) -> xr.Dataset:
-    return io.read_caravan(data / options.path)
+    chosen = list(options.select) or None
+    return io.read_caravan(data / options.path, chosen, period=options.period)
 
 
 def _netcdf(options: BasinsOptions, data: Path) -> xr.Dataset:
     table = None if options.table is None else data / options.table
-    return io.read_basins(data / options.path, names=options.names, attributes=table)
+    return io.read_basins(
+        data / options.path, options.names, attributes=table, period=options.period,
+        basins=list(options.select) or None,
+    )  # fmt: skip
 
 
 # made of the observed discharge: no attribute of an ungauged basin
@@ -88,12 +97,10 @@ def read(options: BasinsOptions, column: Column, data: Path, place: str) -> Basi
     if not (data / options.path).exists():
         raise FileNotFoundError(f"{place}: there is nothing at {(data / options.path).resolve()}")
     reader, _ = FORMATS[options.format]
-    found = reader(options, data)
-    if options.select:
-        unknown = sorted(set(options.select) - {str(g) for g in found["gauge"].values})
-        if unknown:
-            raise ValueError(f"{place}: select: there is no basin {', '.join(unknown[:5])}")
-        found = found.sel(gauge=list(options.select))
+    try:
+        found = reader(options, data)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from None
     return _parts(found, column, options.attributes, options.pet)
 
 
@@ -142,8 +149,22 @@ def _parts(found: xr.Dataset, column: str | Column, attributes, pet: str) -> Bas
         found = found.drop_vars([name for name in SIGNATURES if name in found])
     series = {name for name in found.data_vars if "time" in found[name].dims}
     chosen = list(attributes) or None
-    values = attribute_values(domain, found.drop_vars(series), chosen)
+    static = found.drop_vars(series)
+    plain_ones = static if chosen else _without_tables(static)
+    only_tables = len(static.data_vars) and not len(plain_ones.data_vars)
+    values = {} if only_tables else attribute_values(domain, plain_ones, chosen)
     return Basins(domain, values, with_pet(found, column, pet), found["discharge"])
+
+
+def _without_tables(static: xr.Dataset) -> xr.Dataset:
+    """The attributes without curves and tables of several values a gauge, which are named."""
+    tables = [str(name) for name, one in static.data_vars.items() if not plain(one, {"gauge"})]
+    if tables:
+        warnings.warn(
+            f"{', '.join(tables)}: left out of the attributes, with several values for each gauge",
+            stacklevel=4,
+        )
+    return static.drop_vars(tables)
 
 
 def with_pet(found: xr.Dataset, column: Column, method: str = "oudin") -> xr.Dataset:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import xarray as xr
 
 from gridhydro.base import calendar, periods
-from gridhydro.base.units import to_unit
+from gridhydro.inputs.series import looked_at
 
 CLIMATE = {
     "temp_avg": ("temperature", "degC", "mean"),
@@ -35,7 +35,7 @@ def climate_means(weather: xr.Dataset, period=None) -> xr.Dataset:
     weather = weather.isel(time=periods.within(times, period, "the weather"))
     found = {}
     for name, (source, unit, word) in CLIMATE.items():
-        series = to_unit(weather[source], unit)
+        series = looked_at(weather[source], unit)
         if word == "mean":
             values = series.mean("time")
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,10 +13,10 @@ import xarray as xr
 
 from gridhydro.base import calendar, periods, refuse
 from gridhydro.base.quantities import quantity
-from gridhydro.base.units import to_unit
 from gridhydro.columns.column import Column, Field, TakesForcing
 from gridhydro.domain.check import Report
 from gridhydro.domain.domain import Domain
+from gridhydro.inputs.series import on_cells
 from gridhydro.io import packed_file
 
 DEMAND = "potential_evapotranspiration"
@@ -155,7 +156,7 @@ class Forcing:
 
     @staticmethod
     def check(dataset, domain: Domain, column: Column) -> Report:
-        """Everything that `read` would refuse, one error a variable."""
+        """Everything that `read` would refuse, one error a variable, and what it warns of."""
         report = Report()
         try:
             if isinstance(dataset, Forcing):  # its values were checked when it was made
@@ -165,10 +166,14 @@ class Forcing:
         except ValueError as error:
             return Report(errors=[str(error)])
         for field in column.forcings:
-            try:
-                _variable(dataset, field, times, domain)
-            except ValueError as error:
-                report.errors.append(str(error))
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", UserWarning)
+                try:
+                    _variable(dataset, field, times, domain)
+                except ValueError as error:
+                    report.errors.append(str(error))
+            told = (str(one.message) for one in caught if one.category is UserWarning)
+            report.warnings.extend(dict.fromkeys(told))
         return report
 
     def between(self, start, stop) -> slice:
@@ -211,7 +216,7 @@ def _variable(dataset, field: Field, times, domain: Domain) -> np.ndarray:
             f"the forcing lacks {name}; it has {', '.join(map(str, dataset))}: rename the variable "
             "with Dataset.rename"
         )
-    return checked(domain.pack(to_unit(dataset[name], field.unit)), field, times, domain)
+    return checked(on_cells(domain, dataset[name], field.unit, times, name), field, times, domain)
 
 
 def checked(values: np.ndarray, field: Field, times, domain: Domain) -> np.ndarray:

@@ -7,9 +7,9 @@ import xarray as xr
 
 from gridhydro.base import calendar, refuse
 from gridhydro.base.quantities import SERIES, quantity
-from gridhydro.base.units import to_unit
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.forcing import Forcing
+from gridhydro.inputs.series import in_unit, on_cells
 
 CELL = "cell"  # the dimension of what is of the domain's cells already
 
@@ -69,15 +69,15 @@ def daily(domain: Domain, array: xr.DataArray, unit: str, days) -> np.ndarray:
             f"{days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"
         )
     calendar.once(times[inside], series)
-    part = array.isel(time=inside).transpose("time", ...)
-    given = (part.values if CELL in part.dims else domain.pack(part)).astype(np.float32)
-    where = refuse.at(times[inside], lambda cell: f"in {domain.name_cell(cell)}")
-    refuse.codes(str(name), given, where, quantity(str(name), unit))
+    part = array.isel(time=inside)
+    if CELL in part.dims:  # of a forcing, whose values have been looked at
+        given = in_unit(part.transpose("time", CELL).values, part, unit)
+    else:
+        given = on_cells(domain, part, unit, times[inside], str(name))
+        where = refuse.at(times[inside], lambda cell: f"in {domain.name_cell(cell)}")
+        refuse.outside(str(name), given, where, quantity(str(name), unit))
     values = np.full((len(days), domain.size), np.nan, dtype=np.float32)
-    if np.isnan(given).all():
-        return values
-    packed = xr.DataArray(given, dims=("time", "cell"), name=name, attrs=array.attrs)
-    values[place[inside]] = to_unit(packed, unit)
+    values[place[inside]] = given
     return values
 
 

@@ -11,6 +11,7 @@ from gridhydro.base.quantities import SERIES
 from gridhydro.base.units import conversion
 from gridhydro.domain.grid import read_crs, spatial_dims, transform
 from gridhydro.inputs import meteorology as met
+from gridhydro.inputs.series import looked_at
 
 
 class Weather:
@@ -37,22 +38,22 @@ class Weather:
     def get(self, name: str, unit: str | None = None) -> Tensor:
         """A variable, in its unit of `base.quantities`, or in another.
 
-        ValueError without units, or with an axis that is not of the cells.
+        ValueError without units, with an axis that is not of the cells, and for codes for missing
+        values and what the quantity cannot be.
         """
         if not self.has(name):
             return self.lack(name)
         array = self.data[name]
         if not array.attrs.get("units"):
             raise ValueError(f"'{name}' has no units: set dataset['{name}'].attrs['units']")
-        factor, offset = conversion(
-            name, array.attrs["units"], unit or SERIES[name].unit, "the dataset"
-        )
+        target = unit or SERIES[name].unit
+        conversion(name, array.attrs["units"], target, "the dataset")
         missing = [d for d in array.dims if d not in self.dims]
         if missing:
             raise ValueError(f"'{name}' has the axis '{missing[0]}', which is none of {self.dims}")
         dims = [d for d in self.dims if d in array.dims]
         shape = [array.sizes.get(d, 1) for d in self.dims]
-        values = array.transpose(*dims).values.reshape(shape) * factor + offset
+        values = looked_at(array, target).transpose(*dims).values.reshape(shape)
         return torch.as_tensor(np.ascontiguousarray(values, dtype=np.float32))
 
     def lack(self, what: str) -> Tensor:

@@ -22,6 +22,7 @@ from gridhydro.io.schema import (
     attribute,
     coordinate,
     recognise,
+    refuse_codes,
     refuse_outside,
     series_attrs,
     wanted_basins,
@@ -88,6 +89,7 @@ def read_caravan(
     for name, array in values.items():
         _refuse_missing(name, array, days, gauges, files)
         refuse_outside(name, array, days, gauges, path)
+        refuse_codes(name, array, days, gauges, path)
     data = xr.Dataset(
         {name: (("time", "gauge"), array, series_attrs(name)) for name, array in values.items()},
         {"time": days, "gauge": gauges},

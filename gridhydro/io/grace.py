@@ -15,12 +15,15 @@ from another land model.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
+from gridhydro.base import refuse
+from gridhydro.base.missing import codes_in, declare, declared, masked
 from gridhydro.base.quantities import OBSERVED
 from gridhydro.base.units import conversion
 from gridhydro.domain.domain import Domain
@@ -44,6 +47,7 @@ def read_grace(
     units: str | None = None,
     windows: xr.Dataset | None = None,
     baseline: tuple[str, str] = ("2004-01-01", "2009-12-31"),
+    missing: float | Sequence[float] | None = None,
 ) -> xr.Dataset:
     """Water storage anomalies `twsa` (time, lat, lon) or (time, gauge), mm, float32.
 
@@ -54,6 +58,8 @@ def read_grace(
     units     where the file does not state them
     windows   observations whose solutions those of a file without bounds are, found by time
     baseline  first and last day, for several products; one alone keeps its own
+    missing   numbers that stand for missing values, where a file does not declare them; those that
+              look like one are left out with a warning
 
     NaN where missing, and on sea where a land mask is given. Coordinates: time, the middle of each
     solution; time_start and time_end, its first day and the first day after it. Files that name
@@ -62,7 +68,7 @@ def read_grace(
     Raises ValueError naming the file, and refuses units that are absent, unknown or implausible.
     """
     files = _files(path)
-    found = [_read(file, domain, units, windows) for file in files]
+    found = [_read(file, domain, units, windows, missing) for file in files]
     masks = [mask for mask in found if "twsa" not in mask]
     products = [_masked(product, masks) for product in found if "twsa" in product]
     if not products:
@@ -89,7 +95,7 @@ def _files(path) -> list[Path]:
     return files
 
 
-def _read(path: Path, domain, units, windows) -> xr.Dataset:
+def _read(path: Path, domain, units, windows, missing) -> xr.Dataset:
     """One file as `read_grace` gives it, or a land mask (lat, lon) alone."""
     if path.suffix.lower() in NATIVE:
         return _cut(read_native(path), domain)
@@ -104,7 +110,7 @@ def _read(path: Path, domain, units, windows) -> xr.Dataset:
                     f"{path} has none of {', '.join(_STORAGE.names + _MASKS)}, but {there}"
                 )
             return _cut(_boxed(mask.to_dataset(), path), domain)
-        series = data[name]
+        series = declare(data[name], missing)
         if "time" not in series.dims or series.ndim not in (2, 3):
             raise ValueError(
                 f"{path}: '{name}' has the axes {series.dims}; storage has (time, lat, lon) or "
@@ -121,9 +127,11 @@ def _read(path: Path, domain, units, windows) -> xr.Dataset:
             cut = xr.Dataset({"twsa": series.transpose("time", other).rename({other: "gauge"})})
             cut = cut.drop_vars("gauge", errors="ignore").assign_coords(gauge=names).load()
         factor, _ = conversion(name, given, _STORAGE.unit, path)
-        values = cut["twsa"].values.astype(np.float32) * np.float32(factor)
+        values = _without_codes(cut["twsa"], path, name, declared(series) is not None)
+        values = values * np.float32(factor)
         said = attribute(data, "time_mean_removed") or attribute(series, "long_name") or ""
     _refuse_implausible(values, path, name, given)
+    _refuse_beyond(values, cut, bounds, path, name)
     cut["twsa"] = (cut["twsa"].dims, values)
     cut = cut.drop_vars("time", errors="ignore").assign_coords(bounds)
     years = re.findall(r"(?:19|20)\d\d", said)
@@ -182,6 +190,36 @@ def _masked(product: xr.Dataset, masks: list[xr.Dataset]) -> xr.Dataset:
             product = product.assign(twsa=(product["twsa"].dims, values))
             break
     return product.drop_vars("land_mask", errors="ignore")
+
+
+def _without_codes(series: xr.DataArray, path, name: str, known: bool) -> np.ndarray:
+    """Values in the unit of the file, float32, with NaN for codes that it does not declare: said
+    once, as sea and gaps are what they stand for."""
+    values = masked(series).values.astype(np.float32)
+    flat = values.reshape(len(values), -1)
+    codes = np.zeros(flat.shape, bool) if known else codes_in(flat, _STORAGE.codes)
+    codes |= np.isinf(flat)
+    if codes.any():
+        first = flat[codes][0]
+        warnings.warn(
+            f"{path}: '{name}' is {first:.7g} in {codes.sum()} of {codes.size} values, first in "
+            f"solution {int(np.argmax(codes.any(axis=1))) + 1}, which is taken for a code and left "
+            "out: declare it in the file as _FillValue",
+            stacklevel=4,
+        )
+    return np.where(codes, np.float32(np.nan), flat).reshape(values.shape)
+
+
+def _refuse_beyond(values: np.ndarray, data: xr.Dataset, bounds: dict, path, name: str) -> None:
+    """ValueError for a value that no storage has, with its place and the middle of its solution."""
+    middle = xr.Dataset(coords=bounds)["time"].values
+    space = data["twsa"].dims[1:]
+
+    def place(step: int, *index: int) -> str:
+        where = (f"{dim} {data[dim].values[i]}" for dim, i in zip(space, index, strict=True))
+        return f"around {str(middle[step])[:10]} at {', '.join(where)}"
+
+    refuse.outside(f"{path}: '{name}'", values, place, _STORAGE)
 
 
 def _refuse_implausible(values: np.ndarray, path, name, units) -> None:

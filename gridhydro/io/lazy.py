@@ -14,7 +14,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from gridhydro.base.damage import MEND, reason, told
-from gridhydro.io.schema import refuse_outside
+from gridhydro.io.schema import refuse_codes, refuse_outside
 
 
 @contextmanager
@@ -98,8 +98,10 @@ class LazySeries(BackendArray):
         # a single day or gauge is read as a window of one and dropped at the end
         days, gauges = (slice(k, k + 1) if isinstance(k, (int, np.integer)) else k for k in key)
         values = self._window(self.days[days], self.rows[gauges])
-        values = values * self.factor[gauges] + self.offset
         where = self.place.path
+        # codes are told in the unit of the file, and by the values around them
+        refuse_codes(self.name, values, self.times[days], self.gauges[gauges], where)
+        values = values * self.factor[gauges] + self.offset
         refuse_outside(self.name, values, self.times[days], self.gauges[gauges], where)
         single = tuple(0 if isinstance(k, (int, np.integer)) else slice(None) for k in key)
         return values.astype(np.float32)[single]

@@ -18,6 +18,7 @@ import xarray as xr
 from gridhydro.base import refuse
 from gridhydro.base.quantities import COORDINATES, SERIES, Quantity
 
+_TELLING = 30  # days
 # what files call the variable that names their gauges
 _GAUGE_NAMES = (
     "station_id", "gauge_id", "basin_id", "catchment_id", "gauge", "basin", "station", "id",
@@ -72,6 +73,15 @@ def attribute(values, name: str, units: str | None = None, long_name: str = "") 
     if values.dtype.kind not in "fiub":
         return xr.DataArray(text(values), dims="gauge", attrs=attrs)
     return xr.DataArray(values.astype(float), dims="gauge", attrs=attrs | {"units": units or "1"})
+
+
+def refuse_codes(name: str, values: np.ndarray, times, gauges, where) -> None:
+    """ValueError for the first value (time, gauge) of a series, in the unit of its file, that is a
+    code for missing ones by all appearance; of windows too short to tell, none is."""
+    if len(values) >= _TELLING:
+        place = refuse.at(times, lambda gauge: f"at gauge {gauges[gauge]}")
+        mend = "declare it in the file as _FillValue, or set it to NaN"
+        refuse.codes(f"{where}: {name}", values, place, Quantity("", name), mend)
 
 
 def refuse_outside(name: str, values: np.ndarray, times, gauges, where) -> None:

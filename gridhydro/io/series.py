@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import xarray as xr
 
 from gridhydro.base.arguments import one_of
+from gridhydro.base.missing import masked
 from gridhydro.domain.reference import REFERENCES, centred
 from gridhydro.io.raster import existing, read_variable
 
@@ -18,16 +20,18 @@ def read_series(
     crs=None,
     units: str | None = None,
     cell_reference: str = "center",
+    missing: float | Sequence[float] | None = None,
 ) -> xr.DataArray:
     """A variable (time, y, x) of a NetCDF file.
 
     units           where the file does not say, or says it wrongly
     cell_reference  the point of a cell that the file's coordinates stand for, if not its centre
+    missing         numbers that stand for missing values, where the file does not declare them
     ValueError if the variable has no time, or for another `cell_reference`.
     """
     one_of("cell_reference", cell_reference, REFERENCES)
     path = existing(path)
-    series = read_variable(path, variable)
+    series = masked(read_variable(path, variable), missing)
     if "time" not in series.dims:
         raise ValueError(f"'{series.name}' in {path} has no time axis, but {series.dims}")
     series = centred(series, cell_reference)

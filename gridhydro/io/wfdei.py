@@ -64,8 +64,9 @@ def read_wfdei(
 
     folder  searched with all below it for NetCDF files whose names begin with Tair, Qair, PSurf,
             Wind, SWdown, LWdown, Rainf and Snowf, or CF's tas, huss, ps, sfcWind, rsds, rlds, prrn
-            and prsn, or with rain and snow in one Precip or pr; of months, years or any other
-            spans, daily or several times a day
+            and prsn, or with rain and snow in one Precip or pr; or have one of these between
+            underscores, as ISIMIP's (gswp3-w5e5_obsclim_tas_global_daily_2001_2010.nc); of months,
+            years or any other spans, daily or several times a day
     domain  only the rows and columns around it
     series  names of the schema; what the folder has if None: precipitation (rain and snow),
             temperature, specific_humidity, surface_pressure, wind_speed, shortwave_radiation,
@@ -115,16 +116,24 @@ def read_wfdei(
 
 
 def _paths(folder: Path, chosen: Mapping[str, str]) -> dict[str, list[Path]]:
-    """Variable -> its files; the name of a file begins with that of its variable."""
+    """Variable -> its files: that with which a file's name begins, or else the only one in it, as
+    in "gswp3-w5e5_obsclim_pr_global_daily_2001_2010.nc"; files that are chosen may be called
+    anything."""
     unknown = set(chosen) - set(_ALIASES)
     if unknown:
         raise ValueError(f"files= has '{unknown.pop()}', but knows {', '.join(_ALIASES)}")
     lower = {alias.lower(): name for name in _ALIASES for alias in (name, _ALIASES[name])}
     found: dict[str, list[Path]] = {}
     for path in sorted(p for p in folder.rglob("*") if p.suffix in (".nc", ".nc4")):
-        name = lower.get(re.split(r"[_.\-\d]", path.name, maxsplit=1)[0].lower())
-        if name and fnmatch(str(path.relative_to(folder)), chosen.get(name, "*")):
+        below, parts = str(path.relative_to(folder)), re.split(r"[_.\-\d]", path.name.lower())
+        named = list(dict.fromkeys(lower[part] for part in parts if part in lower))
+        name = lower.get(parts[0]) or (named[0] if len(named) == 1 else None)
+        if name and fnmatch(below, chosen.get(name, "*")):
             found.setdefault(name, []).append(path)
+        elif name is None:
+            wanted = [v for v, pattern in chosen.items() if fnmatch(below, pattern)]
+            if len(wanted) == 1:
+                found.setdefault(wanted[0], []).append(path)
     return found
 
 
@@ -145,8 +154,8 @@ def _wanted(folder: Path, paths, series) -> list[str]:
         part = next(iter(absent), "Tair")
         raise ValueError(
             f"{folder} has no NetCDF file whose name begins with {part} or {_ALIASES[part]}, "
-            f"which {absent.get(part, 'temperature')} is made of; it has files of "
-            f"{', '.join(paths) or 'no variable that is known'}"
+            f"which {absent.get(part, 'temperature')} is made of, or has it between underscores; "
+            f"it has files of {', '.join(paths) or 'no variable that is known'}"
         )
     return asked
 

@@ -13,7 +13,7 @@ from gridhydro.columns import column as column_named
 from gridhydro.columns.column import Column, Field
 from gridhydro.columns.components import Components
 from gridhydro.domain.domain import Domain
-from gridhydro.inputs.attributes import attribute_values, property_values
+from gridhydro.inputs.attributes import attribute_values, given_by_cell, property_values
 from gridhydro.inputs.history import History
 from gridhydro.kernels import Scheme
 from gridhydro.model import corrected, options
@@ -39,8 +39,8 @@ class Model(CellModel):
     column      "hbv" or a Column
     attributes  Dataset of rasters (y, x) on the domain's grid, or name -> (N,) values
     properties  Dataset or name -> (N,) of what the column and the river have to know of a cell
-    defaults    parameter -> (N,) or one value, of the networks "free" and "none"; mid-range where
-                left out
+    defaults    parameter -> (N,), a raster or one value, of the networks "free" and "none";
+                mid-range where left out
     fixed       parameters held at a constant, such as {"C": 0.0}
     network     what gives the parameters: a kind, such as "mlp", or a `ParameterNetwork` with more
                 options
@@ -80,7 +80,8 @@ class Model(CellModel):
         super().__init__(domain, column_named(column))
         network, components = ParameterNetwork.of(network), Components.of(components)
         self.components, self.stepping = components.count, Stepping.of(scheme)
-        self.routing, defaults = routing_of(domain, routing), defaults or {}
+        self.routing = routing_of(domain, routing)
+        defaults = given_by_cell(domain, defaults or {})
         fixed = self._fixed(fixed or {}, defaults)
         refuse_unfit(network, self.column, domain)
         values = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,40 +11,97 @@ import torch
 import xarray as xr
 
 from gridhydro.base import calendar, refuse
+from gridhydro.base.missing import DECLARED, equal
 from gridhydro.base.quantities import OBSERVED, SERIES
-from gridhydro.base.units import conversions, depth_of_flow, spelled, to_unit
+from gridhydro.base.units import conversion, depth_of_flow, fits, spelled
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.forcing import Forcing, by_cell
 from gridhydro.io import packed_file
 
 _RIVER, _DEPTH = OBSERVED["river_discharge"], SERIES["discharge"]
+_MEND = "is it a code for missing values, or are the units not those that are stated (units=)?"
 _GAUGES = 256  # whose whole records are in memory at once
 
 
-def discharge_table(discharge, domain: Domain | None = None) -> pd.DataFrame:
+def discharge_table(
+    discharge, domain: Domain | None = None, units: str | None = None, missing=None
+) -> pd.DataFrame:
     """Discharge in m3 s-1 as a table of days by gauges, from a table or a DataArray.
 
-    A DataArray's `units` are converted; depths (mm d-1) need the domain, whose gauges have areas.
-    Raises ValueError for several values a day, for values below zero and for infinite ones,
-    naming gauge and day.
+    discharge  DataFrame of days by gauges, or DataArray over time and gauges in any order; its
+               unit is that of its attributes (`attrs["units"]`), m3 s-1 where they say nothing
+    domain     needed for depths (mm d-1, l s-1 km-2), over the area upstream of its gauges
+    units      the unit, where the attributes do not say, or say it wrongly: ft3 s-1, ML d-1, ...
+    missing    numbers that stand for missing values; those that look like one are refused
+    Raises ValueError for several values a day and axes other than these two, naming gauge and day
+    for text, codes for missing values, and values below zero or beyond any river.
     """
+    table, given = _days_by_gauges(discharge)
+    days, given = table.index, units or given
+    place = refuse.at(days, lambda gauge: f"at gauge {table.columns[gauge]}")
+    values = refuse.numbers("discharge", table.to_numpy(), place)
+    declared = missing if missing is not None else _declared(discharge)
+    if declared is not None:
+        values = np.where(equal(values, np.ravel(np.asarray(declared, float))), np.nan, values)
+    mend = "set codes for missing values to NaN, or name them with missing="
+    own = replace(_RIVER, unit=given or _RIVER.unit)
+    refuse.codes("discharge", values, place, own, mend, declared=declared is not None)
+    table = pd.DataFrame(values, days, table.columns)
+    if given is not None and spelled(given) != _RIVER.unit:
+        table = table * _factor(given, table, domain)
+    refuse.outside("discharge", table.to_numpy(), place, _RIVER, _MEND)
+    return table
+
+
+def _days_by_gauges(discharge) -> tuple[pd.DataFrame, str | None]:
+    """The table as it is given, with its days and names; and its unit, where it states one."""
     if isinstance(discharge, xr.DataArray):
-        if domain is not None and _is_depth(discharge):
-            discharge = _volume(discharge, domain)
-        if "units" in discharge.attrs:
-            discharge = to_unit(discharge, _RIVER.unit)
         other = [d for d in discharge.dims if d != "time"]
-        discharge = discharge.transpose("time", *other).to_pandas()
-    table = pd.DataFrame(discharge).copy()
+        long = [d for d in other if discharge.sizes[d] != 1]
+        axis = "gauge" if "gauge" in other else next(iter(long or other), None)
+        if "time" not in discharge.dims or axis is None or set(long) - {axis}:
+            over = ", ".join(f"{dim} ({size})" for dim, size in discharge.sizes.items())
+            raise ValueError(
+                f"discharge is over {over or 'no axis'}: it is over time and one axis of gauges: "
+                "choose one value of any other with .isel()"
+            )
+        array = discharge.squeeze([d for d in other if d != axis], drop=True)
+        table = array.transpose("time", axis).to_pandas()
+    else:
+        table = discharge.to_frame() if isinstance(discharge, pd.Series) else discharge
+        if not isinstance(table, pd.DataFrame):
+            raise ValueError(
+                f"discharge is a {type(discharge).__name__}: give a table of days by gauges, or a "
+                "DataArray over time and gauge"
+            )
+    attrs = discharge.attrs
+    table = pd.DataFrame(table).copy()
     days = calendar.of_table(table.index, "discharge").floor("D")
     table.index = calendar.once(days, "discharge")
     table.columns = [str(c) for c in table.columns]
-    values = table.to_numpy(float)
-    place = refuse.at(days, lambda gauge: f"at gauge {table.columns[gauge]}")
-    mend = "set codes for missing values to NaN"
-    refuse.codes("discharge", values, place, _RIVER, mend)
-    refuse.outside("discharge", values, place, _RIVER, mend)
-    return table
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise ValueError(f"discharge has the gauge {twice[0]} twice: name each once")
+    return table, str(attrs.get("units") or "").strip() or None
+
+
+def _declared(discharge):
+    found = [np.ravel(discharge.attrs[name]) for name in DECLARED if name in discharge.attrs]
+    return np.concatenate(found) if found else None
+
+
+def _factor(units: str, table: pd.DataFrame, domain: Domain | None):
+    """What makes m3 s-1 of a unit: a number, or of depths one for each gauge of the table."""
+    if not fits(units, _DEPTH.unit) or fits(units, _RIVER.unit):
+        return conversion("discharge", units, _RIVER.unit)[0]
+    if domain is None:
+        raise ValueError(
+            f"discharge is in '{units}', a depth over the basin, whose area is not known here: "
+            f"give the domain, or bring it to {_RIVER.unit}"
+        )
+    area = domain.gauges["network_area_km2"].reindex(table.columns)
+    depth = conversion("discharge", units, _DEPTH.unit)[0]
+    return pd.Series(depth / depth_of_flow(area.to_numpy()), table.columns)
 
 
 def observations(discharge, times, model, names: list[str], device, cache, progress=True):
@@ -115,19 +173,3 @@ def variance(observed: Forcing, days: slice) -> torch.Tensor:
     parts = observed.values[0, days].split(_GAUGES, dim=1)  # a few at a time: they may be on disk
     parts = (part.contiguous() for part in parts)
     return torch.cat([((p - p.nanmean(0)) ** 2).nanmean(0) for p in parts])
-
-
-def _volume(depth: xr.DataArray, domain: Domain) -> xr.DataArray:
-    """Specific discharge in mm d-1 as m3 s-1, by the area upstream of each gauge."""
-    (other,) = [d for d in depth.dims if d != "time"]
-    names = [str(n) for n in depth[other].values]
-    known = [n in domain.gauges.index for n in names]
-    area = domain.gauges["network_area_km2"].reindex(names).to_numpy()[known]
-    depth = to_unit(depth, _DEPTH.unit).isel({other: known}).astype(np.float64)
-    volume = depth / xr.DataArray(depth_of_flow(area), dims=[other])
-    return volume.assign_attrs(units=_RIVER.unit)
-
-
-def _is_depth(discharge: xr.DataArray) -> bool:
-    """Whether the unit is one of depths in a time, not of volumes."""
-    return spelled(str(discharge.attrs.get("units"))) in conversions(_DEPTH.unit)

@@ -9,16 +9,19 @@ import scipy.sparse
 import torch
 import xarray as xr
 
-from gridhydro.base import calendar, periods
+from gridhydro.base import calendar, periods, refuse
 from gridhydro.base.calendar import DAY
+from gridhydro.base.missing import declared
 from gridhydro.base.quantities import OBSERVED
-from gridhydro.base.units import spelled
+from gridhydro.base.units import to_unit
 from gridhydro.domain.domain import Domain
-from gridhydro.domain.grid import read_values, spatial_dims
+from gridhydro.domain.grid import read_values
+from gridhydro.domain.packing import arranged
 from gridhydro.domain.resample import stencil
 from gridhydro.domain.tiles import Tiles
 from gridhydro.observations.averages import Averages
 
+_STORAGE = OBSERVED["twsa"]
 BASELINE = ("2004-01-01", "2009-12-31")
 _COVERED = 0.5  # a tile with data on a smaller fraction of its area has no value
 
@@ -101,28 +104,19 @@ class StorageObservations:
         for name in ("twsa", "time_start", "time_end"):
             if name not in twsa.variables:
                 raise ValueError(f"the observations have no '{name}': read them with io.read_grace")
-        series = twsa["twsa"]
-        unit = str(series.attrs.get("units", ""))
-        if spelled(unit) != OBSERVED["twsa"].unit:
-            raise ValueError(
-                f"'twsa' is in '{unit}', not {OBSERVED['twsa'].unit}: read it with io.read_grace"
-            )
+        series = _in_mm(domain, twsa["twsa"])
         if domain.lumped:
-            if "gauge" not in series.dims:
-                raise ValueError(
-                    f"'twsa' has the axes {series.dims}: lumped basins need a series for each "
-                    "gauge (time, gauge)"
-                )
-            values, weights = domain.pack(series.transpose("time", "gauge")), tiles.matrix
+            values, weights = domain.pack(series), tiles.matrix
         else:
             rows, cols, parts = stencil(domain, series, "linear")
-            values = read_values(series.transpose("time", *spatial_dims(series)))
+            values = read_values(series)
             width = values.shape[-1]
             values = values.reshape(len(values), -1)
             cell = np.broadcast_to(np.arange(domain.size), rows.shape)
             shape = domain.size, values.shape[-1]
             where = cell.ravel(), (rows * width + cols).ravel()
             weights = tiles.matrix @ scipy.sparse.coo_array((parts.ravel(), where), shape).tocsr()
+        values = _looked_at(values, twsa["time"].values, declared(twsa["twsa"]) is not None)
         start, end = (
             twsa[name].values.astype("datetime64[D]") for name in ("time_start", "time_end")
         )
@@ -198,6 +192,26 @@ class StorageObservations:
         mean = (windows.reference.to(means) * solutions).sum(0)
         covered = windows.covered.to(means.device)[:, None]
         return torch.where(covered, solutions - mean, torch.nan)
+
+
+def _in_mm(domain: Domain, series: xr.DataArray) -> xr.DataArray:
+    """Storage (time, y, x) or (time, gauge) in mm; ValueError for other axes and units."""
+    if domain.lumped and "gauge" not in series.dims:
+        raise ValueError(
+            f"'twsa' has the axes {series.dims}: lumped basins need a series for each gauge "
+            "(time, gauge)"
+        )
+    return to_unit(arranged(domain, series, ("time",), "'twsa'"), _STORAGE.unit)
+
+
+def _looked_at(values: np.ndarray, times, known: bool) -> np.ndarray:
+    """The values (S, G) as numbers; ValueError for codes and what no storage has."""
+    place = refuse.at(times, lambda cell: f"in place {cell} of the observations")
+    values = refuse.numbers("'twsa'", values, place)
+    mend = "read it with io.read_grace, or set what is missing to NaN"
+    refuse.codes("'twsa'", values, place, _STORAGE, mend, declared=known)
+    refuse.outside("'twsa'", values, place, _STORAGE)
+    return values
 
 
 def _means(values: np.ndarray, weights) -> np.ndarray:

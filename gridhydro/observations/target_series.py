@@ -11,7 +11,6 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gridhydro.base.units import to_unit
 from gridhydro.evaluation.losses import loss as loss_named
 from gridhydro.inputs.forcing import Forcing, by_cell
 from gridhydro.observations.discharge import variance
@@ -51,9 +50,8 @@ class TargetSeries:
         field, domain = model.output(target.name), model.domain
         array = series_of(target, domain, field.unit)
         unit = array.attrs.get("units", "") if target.own_unit else field.unit
-        if not target.own_unit:
-            array = to_unit(array, field.unit)
-        rows, cells = values_on(target.name, array, domain, times)
+        kept = None if target.own_unit else field.unit
+        rows, cells = values_on(target.name, array, kept, domain, times)
         tensor = by_cell(torch.from_numpy(rows)[None]).to(device)
         scale, offset = (
             torch.as_tensor(per_cell(target, key, domain, cells), dtype=torch.float32).to(device)

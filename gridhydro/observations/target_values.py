@@ -11,6 +11,7 @@ import xarray as xr
 from gridhydro.base import calendar, refuse
 from gridhydro.base.quantities import quantity
 from gridhydro.domain.domain import Domain
+from gridhydro.inputs.series import on_cells
 
 _APART = 5  # days: rates that are observed less often are hardly those of single days
 
@@ -57,12 +58,15 @@ def series_of(target, domain: Domain, unit: str) -> xr.DataArray:
     return observed.assign_coords(gauge=names).reindex(gauge=known)
 
 
-def values_on(name: str, array: xr.DataArray, domain: Domain, times: pd.DatetimeIndex):
-    """Observations (T, K) float32 on these days, NaN where missing, and the cells (K,) they are of:
-    all of lumped basins, of rasters those that are observed.
+def values_on(
+    name: str, array: xr.DataArray, unit: str | None, domain: Domain, times: pd.DatetimeIndex
+):
+    """Observations (T, K) float32 on these days, in `unit` or, with None, in their own, NaN where
+    missing, and the cells (K,) they are of: all of lumped basins, of rasters those observed.
 
-    ValueError for two on a day, none on these days, codes for missing values and infinite ones; a
-    warning for observed rates that are days apart, as means or sums over several days are.
+    ValueError for two on a day, none on these days, an axis too many, text, codes for missing
+    values and what is beyond the range of the quantity; a warning for observed rates that are days
+    apart, as means or sums over several days are.
     """
     days = calendar.days(array["time"], f"the target '{name}'")
     place = times.get_indexer(days)
@@ -72,15 +76,17 @@ def values_on(name: str, array: xr.DataArray, domain: Domain, times: pd.Datetime
             f"the observations of '{name}' go from {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}, the "
             f"forcing from {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}"
         )
-    rows = domain.pack(array.isel(time=inside), gaps=True).astype(np.float32)
-    where = refuse.at(days[inside], lambda cell: f"in {domain.name_cell(cell)}")
-    refuse.codes(f"'{name}'", rows, where, quantity(name, array.attrs.get("units", "")))
+    rows = on_cells(domain, array.isel(time=inside), unit, days[inside], f"'{name}'", gaps=True)
+    rows = rows.astype(np.float32)
+    if unit is not None:
+        where = refuse.at(days[inside], lambda cell: f"in {domain.name_cell(cell)}")
+        refuse.outside(f"'{name}'", rows, where, quantity(name, unit))
     observed = np.isfinite(rows)
     if not observed.any():
         raise ValueError(f"no cell of the domain has an observation of '{name}'")
     steps = np.diff(np.sort(place[inside][observed.any(1)]))
     apart = np.median(steps) if steps.size else 1
-    if apart >= _APART and array.attrs.get("units", "").endswith("d-1"):
+    if apart >= _APART and (unit or array.attrs.get("units", "")).endswith("d-1"):
         warnings.warn(
             f"'{name}' is observed every {apart:g} days: each value is compared with the day that "
             "it is stamped with, not with a mean or a sum over the days between",

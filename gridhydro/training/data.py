@@ -12,6 +12,7 @@ from gridhydro.base.periods import as_texts as period_of
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
 from gridhydro.model.state import State
+from gridhydro.observations import runoff_ratio
 from gridhydro.observations.discharge import observations, refuse_empty
 from gridhydro.observations.storage_target import StorageTarget
 from gridhydro.observations.target_series import TargetSeries, read_all
@@ -158,6 +159,10 @@ def read_data(
         compared += [one.series for one in series]
     if compared and names:
         refuse_empty(compared, days, places, names)
+    if observed is not None:
+        runoff_ratio.refuse(
+            observed, forcing, model.forcings, model.column.water_in, model.domain, days
+        )
     return TrainingData(
         model, forcing, period, days, split, names, places, observed, series, storage, spinup,
         batches,

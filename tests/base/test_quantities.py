@@ -1,5 +1,7 @@
 """The table of quantities: one entry a name, one unit, one range, known to every door."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -78,7 +80,7 @@ def changed(name, value):
 
 @pytest.mark.parametrize(
     "name, value, reads",
-    [("precipitation", -1e-3, 0), ("precipitation", 4999, 4999), ("temperature", -99.5, -99.5),
+    [("precipitation", -1e-3, 0), ("precipitation", 4999, 4999), ("temperature", -94.5, -94.5),
      ("potential_evapotranspiration", 499, 499)],
 )  # fmt: skip
 def test_forcing_within_its_range_is_read(name, value, reads):
@@ -107,7 +109,7 @@ class Windy(Column):
 @pytest.mark.parametrize(
     "name, value, message",
     [("wind_speed", 5.0, ""), ("cloud", -5.0, ""), ("wind_speed", -1.0, "is -1 m s-1 on"),
-     ("wind_speed", 200.0, "0 to 120 is possible")],
+     ("wind_speed", 200.0, "0 to 98 is possible")],
 )  # fmt: skip
 def test_bounds_of_any_column_s_forcing_are_found_by_its_name(name, value, message):
     units = {"wind_speed": "m s-1", "cloud": "okta"}
@@ -127,7 +129,8 @@ def test_bounds_of_any_column_s_forcing_are_found_by_its_name(name, value, messa
 @pytest.mark.parametrize("code", CODES)
 def test_codes_are_refused_in_discharge(code):
     table = pd.DataFrame({"a": [1.0, 2, 3], "b": [1, code, np.nan]}, DAYS)
-    with pytest.raises(ValueError, match=rf"discharge is {code:g} m3 s-1 on 2001-01-02 at gauge b"):
+    number = re.escape(f"{code:.7g}")
+    with pytest.raises(ValueError, match=rf"discharge is {number} m3 s-1 on 2001-01-02 at gauge b"):
         discharge_table(table)
 
 

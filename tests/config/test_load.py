@@ -9,8 +9,8 @@ import xarray as xr
 from gridhydro.config.find import find
 from gridhydro.config.load import load
 from gridhydro.domain.domain import Domain
-from gridhydro.inputs.check import check
 from gridhydro.io import read_raster, read_series
+from gridhydro.observations.check import check
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import xarray as xr
 
 from gridhydro.base import files
 from gridhydro.domain.domain import Domain
-from gridhydro.inputs.check import check
 from gridhydro.model.model import Model
 from gridhydro.nets.options import ParameterNetwork
+from gridhydro.observations.check import check
 
 
 def esri(codes, step=1000.0):

@@ -217,8 +217,8 @@ def test_wrong_grace_files_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"a\.nc: 'lwe_thickness' has no units"):
         read_grace(mascons(tmp_path / "a.nc", key="unit"))
     assert read_grace(tmp_path / "a.nc", units="cm")["twsa"].attrs["units"] == "mm"
-    with pytest.raises(ValueError, match="is in 'inch', which is not known"):
-        read_grace(mascons(tmp_path / "b.nc", units="inch"))
+    with pytest.raises(ValueError, match="is in 'furlong', which is not known"):
+        read_grace(mascons(tmp_path / "b.nc", units="furlong"))
     with pytest.raises(ValueError, match=r"says 'm', but would vary by 6\.97e\+03 mm over time"):
         read_grace(mascons(tmp_path / "c.nc", units="m"))
     xr.Dataset({"t2m": ("x", [1.0])}).to_netcdf(tmp_path / "d.nc")

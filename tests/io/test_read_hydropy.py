@@ -76,7 +76,7 @@ def changed(land, name, value, units=None):
         ),
         (lambda d: changed(d, "wcap", -9999), r"'wcap' .* is -9999 mm at lat 0, lon 0.*missing"),
         (lambda d: changed(d, "fveg", 50), r"'fveg' .* is 50 at month 0, lat 0, lon 0"),
-        (lambda d: changed(d, "topo_std", 1, "ft"), r"'topo_std' is in 'ft', .* known are m, km"),
+        (lambda d: changed(d, "topo_std", 1, "hPa"), r"'topo_std' is in 'hPa', .* known are m, km"),
         (lambda d: d.isel(month=slice(6)), r"'fveg' has the axes .*12 months"),
         (lambda d: d.assign(lsm=d["fveg"]), r"'lsm' has the axes"),
         (lambda d: d.rename(lat="rows"), r"cannot tell rows from columns"),

@@ -197,8 +197,8 @@ def test_wrong_wfdei_folders_are_refused(folder, tmp_path_factory):
     original(folder, "Tair", "2001-04")
     with pytest.raises(ValueError, match=r"no Tair from 2001-03-01 to 2001-03-31: after .*0102.nc"):
         read_wfdei(folder, series=["temperature"])
-    original(folder, "Wind", "2001-03", units="knots")
-    with pytest.raises(ValueError, match=r"Wind_WFDEI_200103\.nc: 'Wind' is in 'knots'"):
+    original(folder, "Wind", "2001-03", units="Beaufort")
+    with pytest.raises(ValueError, match=r"Wind_WFDEI_200103\.nc: 'Wind' is in 'Beaufort'"):
         read_wfdei(folder, series=["wind_speed"])
     original(folder, "Wind", "2001-03", lat=LAT + 0.25)
     with pytest.raises(ValueError, match=r"Wind_WFDEI_200103\.nc is on another grid"):

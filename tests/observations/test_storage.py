@@ -148,8 +148,12 @@ def test_observed_storage_of_tiles_with_sea():
     np.testing.assert_allclose(
         StorageObservations.on(west, small, twsa).values, [[2], [np.nan]], rtol=1e-6
     )
-    with pytest.raises(ValueError, match="'twsa' is in 'cm', not mm"):
-        StorageObservations.on(west, small, twsa.assign(twsa=twsa["twsa"].assign_attrs(units="cm")))
+    cm = twsa.assign(twsa=(twsa["twsa"] / 10).assign_attrs(units="cm"))
+    np.testing.assert_allclose(
+        StorageObservations.on(west, small, cm).values, [[2], [np.nan]], rtol=1e-6
+    )
+    with pytest.raises(ValueError, match="'twsa' is in 'K', which is not known as a unit"):
+        StorageObservations.on(west, small, twsa.assign(twsa=twsa["twsa"].assign_attrs(units="K")))
     with pytest.raises(ValueError, match="have no 'time_end'"):
         StorageObservations.on(west, small, twsa.drop_vars("time_end"))
     with pytest.raises(ValueError, match="'twsa' does not cover"):

@@ -8,9 +8,9 @@ import xarray as xr
 
 import gridhydro as gh
 from gridhydro import Column, Domain, Model, Run, fields, train
-from gridhydro.inputs.check import check
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.nets.options import ParameterNetwork
+from gridhydro.observations.check import check
 from gridhydro.observations.discharge import discharge_table
 from tests.support.small_world import OUTLET, PERIOD, small_model, small_world
 

@@ -15,6 +15,7 @@ from gridhydro.model.base import CellModel
 from gridhydro.model.simulate import simulate
 from gridhydro.nets.base import MARGIN
 from gridhydro.nets.free import FreeParameters
+from gridhydro.observations import runoff_ratio
 from gridhydro.observations.discharge import observations, refuse_empty
 from gridhydro.observations.target_series import TargetSeries
 from gridhydro.observations.targets import Target
@@ -51,6 +52,9 @@ class Observed:
         cells = places_of(model, names)
         found = observations(discharge, forcing.times, model, names, cells.device, None)
         refuse_empty([found], days, cells, names)
+        runoff_ratio.refuse(
+            found, forcing, model.forcings, model.column.water_in, model.domain, days
+        )
         name = required("flow in this column to compare discharge with", model.column.runoff)
         return cls(name, cells, found.values[0, days][:, cells], tuple(names))
 

@@ -1,0 +1,111 @@
+"""Missing values: codes that somebody declares, and those that only look like codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import xarray as xr
+
+from gridhydro.base.quantities import CODES, FILL
+
+# attributes by which a variable says which numbers are no values
+DECLARED = ("missing_value", "_FillValue", "fill_value", "nodata")
+# how far beyond all other values a number lies that is taken for a code, in parts of their span:
+# extremes lie far above the rest more often than far below it
+_BELOW, _ABOVE = 0.2, 1.0
+_ROUNDED = 0.05  # fraction of values, by which those of a series are called rounded
+_FEW = 30  # values, that say little of what a place can have
+_SAME = 2e-7  # single precision
+
+
+def declared(array: xr.DataArray) -> tuple[float, ...] | None:
+    """The codes that the attributes of an array declare; None where they say nothing."""
+    given = [np.ravel(array.attrs[name]) for name in DECLARED if name in array.attrs]
+    try:
+        return tuple(float(code) for codes in given for code in codes) if given else None
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"'{array.name}' declares {given[0]} as its missing values, which are no numbers: mend "
+            "its attributes"
+        ) from None
+
+
+def declare(array: xr.DataArray, missing: Iterable[float] | float | None) -> xr.DataArray:
+    """The array with these codes as its attribute missing_value; as it is where None is given."""
+    if missing is None:
+        return array
+    attrs = {name: value for name, value in array.attrs.items() if name not in DECLARED}
+    codes = np.ravel(np.asarray(missing, float)).tolist()
+    return array.assign_attrs(attrs | {DECLARED[0]: codes})
+
+
+def masked(array: xr.DataArray, missing: Iterable[float] | float | None = None) -> xr.DataArray:
+    """NaN where a value is one of the codes that are given or that its attributes declare."""
+    array = declare(array, missing)
+    codes = declared(array)
+    if not codes or array.dtype.kind not in "fiu":
+        return array
+    return array.where(~equal(array.values, codes))
+
+
+def equal(values: np.ndarray, codes: Iterable[float]) -> np.ndarray:
+    """Where values are one of these numbers, in single precision as well as in double."""
+    values = np.asarray(values)
+    found = np.zeros(values.shape, bool)
+    if not values.size or values.dtype.kind not in "fiu":
+        return found
+    low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+    for code in codes:
+        slack = _SAME * abs(code)
+        if low - slack <= code <= high + slack:
+            found |= np.abs(values - np.float64(code)) <= slack
+        elif np.isinf(code):
+            found |= values == code
+    return found
+
+
+def codes_in(values: np.ndarray, codes: Iterable[float] = CODES) -> np.ndarray:
+    """Where values (..., N) are codes for missing ones, by all appearance.
+
+    A number of 9e14 and more always is. One that is used as a code is, where it lies far from all
+    other values of its place (of all places, where it has few others), or below zero among none.
+    """
+    values = np.asarray(values)
+    with np.errstate(invalid="ignore"):
+        huge = np.abs(values) >= FILL
+    found = equal(values, codes) | huge
+    if not found.any():
+        return found
+    rows = values.reshape(-1, values.shape[-1]) if values.ndim else values.reshape(1, 1)
+    like = found.reshape(rows.shape)
+    places = np.flatnonzero(like.any(axis=0))
+    given, like = rows[:, places].astype(np.float64), like[:, places]
+    others = np.where(like | np.isinf(given), np.nan, given)
+    low, high = np.fmin.reduce(others, axis=0), np.fmax.reduce(others, axis=0)
+    few = np.isfinite(others).sum(axis=0) < _FEW
+    if few.any():
+        everywhere = rows[np.isfinite(rows) & ~found.reshape(rows.shape)]
+        if everywhere.size:
+            low, high = np.where(few, everywhere.min(), low), np.where(few, everywhere.max(), high)
+    with np.errstate(invalid="ignore", over="ignore"):
+        span = high - low
+        apart = (low - given > _BELOW * span) | (given - high > _ABOVE * span)
+    apart |= (given < 0) & ~(low < 0)
+    if len(rows) >= _FEW:
+        apart |= np.isnan(low)
+    result = np.zeros(rows.shape, bool)
+    result[:, places] = like & (apart | (np.abs(given) >= FILL))
+    return result.reshape(values.shape)
+
+
+def doubtful(values: np.ndarray, codes: Iterable[float] = CODES) -> np.ndarray:
+    """Where a value below zero that `codes_in` takes for one is a code all the same, perhaps: among
+    values that are not rounded it is so to the last digit."""
+    found = equal(values, [code for code in codes if code < 0])
+    if found.any():
+        others = values[np.isfinite(values) & ~found][:: max(1, values.size // 10_000)]
+        rounded = np.isclose(others * 10, np.round(others * 10), rtol=0, atol=1e-4)
+        if not others.size or rounded.mean() > _ROUNDED:
+            return np.zeros(found.shape, bool)
+    return found

@@ -1,0 +1,115 @@
+"""Observed runoff against the precipitation of its basin: discharge in another unit shows here."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+
+from gridhydro.base.units import conversion
+from gridhydro.columns.column import Field
+from gridhydro.domain.check import Report
+from gridhydro.domain.domain import Domain
+from gridhydro.inputs.forcing import Forcing
+
+# runoff over precipitation: beyond the first two it deserves a look, and no basin has the third,
+# not even one that a spring or a canal feeds
+LOW, HIGH, IMPOSSIBLE = 0.02, 2.0, 50.0
+# as much again in records so short that water from earlier years counts; shorter ones say nothing
+_SHORTEST, _SHORT, _SLACK = 90, 300, 5.0  # days
+_RAIN = 0.1  # mm d-1, in deserts a ratio says little
+_USUAL = (0.1, 1.0)  # what makes another unit likely
+_UNITS = ("ft3 s-1", "l s-1", "m3 d-1", "ML d-1", "km3 yr-1", "mm d-1")
+_VALUES = 10**9  # that are read of precipitation: days are left out of longer records
+
+
+def report(
+    observed: Forcing,
+    forcing: Forcing,
+    fields: Sequence[Field],
+    water_in: Sequence[str],
+    domain: Domain,
+    days: slice,
+) -> Report:
+    """Gauges whose mean runoff is far beyond or below the precipitation of their basins.
+
+    observed  (1, T, G) mm d-1 over the area upstream, of all gauges of the domain
+    forcing   (F, T, N) on the same days; fields: what its series are
+    water_in  names of those that bring water
+    days      that are compared, those with an observation of each gauge
+    """
+    rows = [i for i, f in enumerate(fields) if f.name in water_in and f.unit == "mm d-1"]
+    if not rows or days.stop <= days.start:
+        return Report()
+    wanted = max(1, min(days.stop - days.start, _VALUES // max(1, domain.size)))
+    chosen = np.unique(np.linspace(days.start, days.stop - 1, wanted).round().astype(int))
+    flow = observed.values[0, chosen].cpu().numpy().astype(np.float64)
+    there = np.isfinite(flow)
+    count = there.sum(0)
+    rain, begin = np.zeros(flow.shape), 0
+    step = max(1, 2**24 // max(1, domain.size))
+    while begin < len(chosen):
+        part = slice(begin, begin + step)
+        depth = sum(forcing.values[row, chosen[part]].cpu().numpy() for row in rows)
+        rain[part] = _upstream(domain, np.asarray(depth, np.float64))
+        begin = part.stop
+    with np.errstate(invalid="ignore", divide="ignore"):
+        runoff = np.where(there, flow, 0).sum(0) / count
+        precipitation = np.where(there, rain, 0).sum(0) / count
+        ratio = runoff / precipitation
+    length = count * (days.stop - days.start) / len(chosen)
+    slack = np.where(length < _SHORT, _SLACK, 1.0)
+    known = (length >= _SHORTEST) & np.isfinite(ratio)
+    impossible = known & (ratio > IMPOSSIBLE * slack) & (precipitation > _RAIN)
+    found, names = Report(), list(domain.gauges.index)
+    area = domain.gauges["network_area_km2"].to_numpy(float)
+    for wrong, said in (
+        (impossible, found.errors),
+        (known & ~impossible & (ratio > HIGH * slack), found.warnings),
+        (known & (ratio < LOW / slack) & (precipitation > _RAIN), found.warnings),
+    ):
+        places = np.flatnonzero(wrong)
+        if places.size:
+            place = int(places[0])
+            values = float(runoff[place]), float(precipitation[place]), float(area[place])
+            said.append(_sentence(names[place], *values, places.size, int(known.sum())))
+    return found
+
+
+def refuse(
+    observed: Forcing,
+    forcing: Forcing,
+    fields: Sequence[Field],
+    water_in: Sequence[str],
+    domain: Domain,
+    days: slice,
+) -> None:
+    """As `report`: ValueError for what is impossible, and a warning for what deserves a look."""
+    found = report(observed, forcing, fields, water_in, domain, days).raise_if_bad()
+    for text in found.warnings:
+        warnings.warn(text, stacklevel=2)
+
+
+def _upstream(domain: Domain, depth: np.ndarray) -> np.ndarray:
+    """Mean depth (T, G) over all that drains to each gauge, of depths (T, N) of the cells."""
+    if domain.lumped:
+        return depth[:, domain.gauge_cells]
+    volume = domain.network.accumulate(depth * domain.area)[:, domain.gauge_cells]
+    return volume / domain.network.accumulate(domain.area)[domain.gauge_cells]
+
+
+def _sentence(name: str, runoff: float, rain: float, area: float, wrong: int, of: int) -> str:
+    ratio = runoff / rain
+    likely = []
+    for unit in _UNITS:
+        factor = area / 86.4 if unit == "mm d-1" else conversion("discharge", unit, "m3 s-1")[0]
+        if _USUAL[0] <= ratio * factor <= _USUAL[1]:
+            likely.append(f"in {unit} it would be {ratio * factor:.0%}")
+    units = f" ({', '.join(likely)})" if likely else ""
+    return (
+        f"the discharge observed at gauge {name} is {ratio:.3g} times the precipitation of its "
+        f"basin, {runoff:.3g} of {rain:.3g} mm d-1 on the same days ({wrong} such gauges of {of}): "
+        f"state its unit, if it is not m3 s-1{units}, or see whether the gauge is on its river "
+        "and the precipitation in its unit"
+    )

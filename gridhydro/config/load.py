@@ -90,7 +90,7 @@ class Setup:
         """The days of the forcing."""
         if isinstance(self.forcing, Forcing):
             return self.forcing.times
-        return calendar.days(self.forcing["time"], "the forcing")
+        return calendar.days(self.forcing["time"], "the forcing", self.forcing)
 
 
 def load(

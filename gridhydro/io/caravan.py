@@ -137,7 +137,7 @@ def _series(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
         if "date" not in file.coords:
             raise ValueError(f"{path} has no coordinate 'date', but {', '.join(map(str, file))}")
         found = recognise(file.data_vars, names, path)
-        days = calendar.stamped(file["date"], path)
+        days = calendar.stamped(file["date"], path, file)
         table = {}
         for ours, theirs in found.items():
             units = stated_units(file[theirs].attrs) or _UNITS.get(ours)

@@ -38,8 +38,7 @@ def read_discharge(
     else:
         raise ValueError(f"{path}: discharge is read from .txt (mHM), .csv and .nc files")
     variable = f"{path}: discharge"
-    series = series.set_axis(calendar.dates(series.index, variable)).sort_index()
-    calendar.once(series.index, variable)
+    series = series.set_axis(calendar.days(series.index, variable)).sort_index()
     place = refuse.at(series.index, lambda _: f"at gauge {gauge}")
     mend = "is it a code for missing values?"
     refuse.outside(variable, series.to_numpy()[:, None], place, _RIVER, mend)
@@ -104,5 +103,5 @@ def _netcdf(path: Path, gauge: str, variable: str, units: str | None) -> pd.Seri
         if gauge not in names:
             raise ValueError(f"{path} has no gauge '{gauge}', but {', '.join(names)}")
         array = array.isel({others[0]: names.index(gauge)})
-    times = calendar.dates(array["time"], f"{path}: 'time'")
+    times = calendar.days(array["time"], f"{path}: 'time'")
     return pd.Series(to_unit(array, _RIVER.unit, units).values.astype(float), times)

@@ -7,6 +7,9 @@ from pathlib import Path
 import rioxarray
 import xarray as xr
 
+from gridhydro.base import calendar
+from gridhydro.io.lazy import opened
+
 NETCDF = {".nc", ".nc4", ".cdf"}
 
 
@@ -49,11 +52,12 @@ def read_variable(path: Path, variable: str | None) -> xr.DataArray:
 
     ValueError, with their names, if it is not clear which.
     """
-    with xr.open_dataset(path) as dataset:
+    with opened(path) as dataset:
         names = [str(name) for name in dataset.data_vars if dataset[name].ndim >= 2]
         if variable is None and len(names) == 1:
             variable = names[0]
         if variable not in dataset:
             problem = f"has no variable '{variable}'" if variable else "holds several variables"
             raise ValueError(f"{path} {problem}: name one of {', '.join(names)}")
-        return dataset[variable].load()
+        found = dataset[variable].load()
+        return calendar.by_bounds(found, dataset, f"{path}: 'time'")

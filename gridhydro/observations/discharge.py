@@ -28,6 +28,7 @@ def discharge_table(discharge, domain: Domain | None = None) -> pd.DataFrame:
     naming gauge and day.
     """
     if isinstance(discharge, xr.DataArray):
+        discharge = _by_day(discharge)
         if domain is not None and _is_depth(discharge):
             discharge = _volume(discharge, domain)
         if "units" in discharge.attrs:
@@ -35,9 +36,11 @@ def discharge_table(discharge, domain: Domain | None = None) -> pd.DataFrame:
         other = [d for d in discharge.dims if d != "time"]
         discharge = discharge.transpose("time", *other).to_pandas()
     table = pd.DataFrame(discharge).copy()
-    days = calendar.of_table(table.index, "discharge").floor("D")
-    table.index = calendar.once(days, "discharge")
+    table.index = days = calendar.days_of_table(table.index, "discharge")
     table.columns = [str(c) for c in table.columns]
+    if not days.is_monotonic_increasing:
+        table = table.sort_index()
+        days = pd.DatetimeIndex(table.index)
     values = table.to_numpy(float)
     place = refuse.at(days, lambda gauge: f"at gauge {table.columns[gauge]}")
     mend = "set codes for missing values to NaN"
@@ -56,9 +59,8 @@ def observations(discharge, times, model, names: list[str], device, cache, progr
             f"'{model.column.name}' gives no runoff, so there is no discharge to be compared"
         )
     known, to_depth = list(model.domain.gauges.index), per_area(model).cpu()
-    if isinstance(discharge, xr.DataArray) and "time" in discharge.coords:
-        days = calendar.dates(discharge["time"], "discharge").floor("D")
-        discharge = discharge.assign_coords(time=days)
+    if isinstance(discharge, xr.DataArray):
+        discharge = _by_day(discharge)
         if not discharge.indexes["time"].is_monotonic_increasing:
             discharge = discharge.sortby("time")
 
@@ -115,6 +117,16 @@ def variance(observed: Forcing, days: slice) -> torch.Tensor:
     parts = observed.values[0, days].split(_GAUGES, dim=1)  # a few at a time: they may be on disk
     parts = (part.contiguous() for part in parts)
     return torch.cat([((p - p.nanmean(0)) ** 2).nanmean(0) for p in parts])
+
+
+def _by_day(discharge: xr.DataArray) -> xr.DataArray:
+    """With the days that the stamps are of; ValueError without an axis of them."""
+    if "time" not in discharge.dims:
+        raise ValueError(
+            f"discharge is over {', '.join(map(str, discharge.dims))}: it needs the dimension "
+            "'time'; rename the one that holds the days"
+        )
+    return discharge.assign_coords(time=calendar.days(discharge["time"], "discharge"))
 
 
 def _volume(depth: xr.DataArray, domain: Domain) -> xr.DataArray:

@@ -72,3 +72,11 @@ def writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise OSError(f"nothing can be written to the folder {folder}: {error}") from error
+
+
+def existing(path: str | Path) -> Path:
+    """The path if the file is there, else an error that says where it was looked for."""
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {path.resolve()}")
+    return path

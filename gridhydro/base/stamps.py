@@ -78,6 +78,7 @@ def _wrong(index: pd.DatetimeIndex, odd: int, zone) -> str:
         )
     return (
         f"has {stamp:%Y-%m-%d %H:%M}, but other days at other hours, while a day is stamped at "
-        "midnight or noon: where these are midnights of local time in UTC, bring them to it with "
-        ".tz_localize('UTC').tz_convert('Europe/Berlin').tz_localize(None), else average to days"
+        "midnight or noon: where these are midnights of local time in UTC, bring the index to it "
+        "with .tz_localize('UTC').tz_convert('Europe/Berlin').tz_localize(None), else average to "
+        "days"
     )

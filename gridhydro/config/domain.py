@@ -22,6 +22,9 @@ from gridhydro.domain.builders import crop_to
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.land_surface import LandSurface, land_surface
 from gridhydro.io import next_cells, read_discharge, read_grdc, read_land_surface, read_raster
+from gridhydro.io.delimited import read_delimited
+from gridhydro.io.discharge import read_discharges
+from gridhydro.io.tables import column_of
 
 # where gauges come from, one of them
 GAUGES = ("gauges", "gauge_table", "grdc")
@@ -74,13 +77,25 @@ def _each(source: Path, sections: list[dict], data: Path) -> Gauges:
 def _table(source: Path, section: dict, data: Path) -> Gauges:
     place = f"{source}, [gauge_table]"
     options = read_options(source, "gauge_table", GaugeTableOptions, section)
-    table = pd.read_csv(locate(data, options.file, f"{place}: file"), dtype={"name": str})
-    if "name" not in table:
-        raise ValueError(f"{place}: file: {data / options.file} has no column 'name'")
+    path = locate(data, options.file, f"{place}: file")
+    with named(f"{place}: file"):
+        table = _gauge_table(path)
     path = locate(data, options.discharge, f"{place}: discharge")
     with named(f"{place}: discharge"):
-        series = {n: read_discharge(path, n, units=options.units) for n in table["name"]}
-    return Gauges(table, pd.DataFrame(series).rename_axis("time"), place)
+        series = read_discharges(path, list(table["name"]), units=options.units)
+    return Gauges(table, series.rename_axis("time"), place)
+
+
+def _gauge_table(path: Path) -> pd.DataFrame:
+    """The rows of a table of gauges, their names as texts; ValueError naming line and column."""
+    table = read_delimited(path)
+    columns: dict = {"name": table.column("name")}
+    for name in table.header:
+        if name in ("x", "y", "lon", "lat", "area_km2"):
+            columns[name] = table.numbers(name)
+        elif name not in ("name", ""):
+            columns[name] = column_of(np.array(table.column(name)), name, path, table.lines)
+    return pd.DataFrame(columns)
 
 
 def read_land(source: Path, content: dict, data: Path):

@@ -33,6 +33,7 @@ from gridhydro.domain.domain import Domain
 from gridhydro.inputs import basins
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.land_surface import LandSurface
+from gridhydro.io.text_files import read_text
 from gridhydro.observations.storage import StorageObservations
 from gridhydro.observations.targets import Target
 from gridhydro.training.calibration.sceua import SCEUA
@@ -192,7 +193,7 @@ def _refuse_unused(source: Path, content: dict, options) -> None:
 
 def _sections(source: Path) -> dict:
     try:
-        content = tomllib.loads(source.read_text())
+        content = tomllib.loads(read_text(source))
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{source} is not valid TOML: {error}") from error
     refuse_renamed(str(source), content, GONE)

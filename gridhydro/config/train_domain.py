@@ -17,6 +17,7 @@ from gridhydro.config.build_model import build_model, make_split
 from gridhydro.config.find import find
 from gridhydro.config.load import CHANGES, Setup, load
 from gridhydro.config.score_domain import finish, load_ensemble, score
+from gridhydro.io.text_files import read_text
 from gridhydro.observations.storage_target import StorageTarget
 from gridhydro.observations.targets import Target
 from gridhydro.training import checkpoint
@@ -90,8 +91,8 @@ def begin(out: Path, setup: Setup, changes: Mapping[str, object], resume: bool) 
             f"{out} holds a training already: go on with --resume, or choose another folder"
         )
     out.mkdir(parents=True, exist_ok=True)
-    text, source = setup.source.read_text(), {"data": str(setup.data.resolve()), **changes}
-    files.replace(out / "domain.toml", lambda p: p.write_text(text))
+    text, source = read_text(setup.source), {"data": str(setup.data.resolve()), **changes}
+    files.replace(out / "domain.toml", lambda p: p.write_text(text, encoding="utf-8"))
     files.replace(out / "source.json", lambda p: p.write_text(json.dumps(source, indent=1)))
 
 
@@ -159,7 +160,7 @@ def _refuse_other(folder: Path, source: Path, changes: Mapping[str, object]) -> 
         for name in CHANGES
         if before.get(name) != changes.get(name)
     ]
-    if kept.exists() and kept.read_text() != source.read_text():
+    if kept.exists() and read_text(kept) != read_text(source):
         other.append(f"domain file ({kept})")
     if other:
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base import calendar, refuse
+from gridhydro.base.files import existing
 from gridhydro.base.quantities import OBSERVED
 from gridhydro.base.units import to_unit
-from gridhydro.io.csv_tables import comment_lines
-from gridhydro.io.raster import NETCDF, existing, read_variable
+from gridhydro.io.delimited import Delimited, numbers, read_delimited
+from gridhydro.io.raster import NETCDF, read_variable
+from gridhydro.io.text_files import read_lines
 
 _RIVER = OBSERVED["river_discharge"]
 
@@ -23,30 +26,44 @@ def read_discharge(
     """Daily discharge of a gauge in m3 s-1, NaN where it was not observed.
 
     .txt    mHM's gauge file: five lines of header, then year month day hour minute value, m3 s-1
-    .csv    first column the date, one column per gauge; m3 s-1 unless `units` says otherwise; lines
-            at the top that begin with # are passed over
+    .csv    first column the date, year first, one column per gauge, between commas, semicolons or
+            tabs; m3 s-1 unless `units` says otherwise; lines at the top that begin with # are
+            passed over
     .nc     a variable (time, gauge) with units
     Raises ValueError naming file and line or column.
     """
-    path = existing(path)
-    if path.suffix.lower() in NETCDF:
-        series = _netcdf(path, gauge, variable, units)
-    elif path.suffix.lower() == ".csv":
-        series = _csv(path, gauge, units or _RIVER.unit)
-    elif path.suffix.lower() == ".txt":
-        series = _mhm(path)
+    return read_discharges(path, [gauge], variable, units)[gauge]
+
+
+def read_discharges(
+    path: str | Path,
+    gauges: Sequence[str],
+    variable: str = "discharge",
+    units: str | None = None,
+) -> pd.DataFrame:
+    """Daily discharge of several gauges of one file, as `read_discharge`, days by gauges."""
+    path, suffix = existing(path), Path(path).suffix.lower()
+    if suffix == ".csv":
+        table = read_delimited(path)
+        given = {gauge: _column(table, gauge, units or _RIVER.unit) for gauge in gauges}
+    elif suffix in NETCDF:
+        given = {gauge: _netcdf(path, gauge, variable, units) for gauge in gauges}
+    elif suffix == ".txt":
+        given = {gauge: _mhm(path) for gauge in gauges}
     else:
         raise ValueError(f"{path}: discharge is read from .txt (mHM), .csv and .nc files")
-    variable = f"{path}: discharge"
-    series = series.set_axis(calendar.days(series.index, variable)).sort_index()
-    place = refuse.at(series.index, lambda _: f"at gauge {gauge}")
-    mend = "is it a code for missing values?"
-    refuse.outside(variable, series.to_numpy()[:, None], place, _RIVER, mend)
-    return series.rename(gauge)
+    found, variable = {}, f"{path}: discharge"
+    for gauge, series in given.items():
+        series = series.set_axis(calendar.days(series.index, variable)).sort_index()
+        place = refuse.at(series.index, lambda _, gauge=gauge: f"at gauge {gauge}")
+        mend = "is it a code for missing values?"
+        refuse.outside(variable, series.to_numpy()[:, None], place, _RIVER, mend)
+        found[gauge] = series
+    return pd.DataFrame(found)
 
 
 def _mhm(path: Path) -> pd.Series:
-    lines = path.read_text().splitlines()
+    lines = read_lines(path)
     try:
         missing = float(lines[1].split()[1])
     except (IndexError, ValueError):
@@ -56,10 +73,13 @@ def _mhm(path: Path) -> pd.Series:
         parts = line.split()
         if not parts:
             continue
+        value = numbers(parts[-1:])[0]
+        when = [int(p) if p.isdecimal() else -1 for p in parts[:5]]
         try:
-            year, month, day = (int(p) for p in parts[:3])
-            rows.append((pd.Timestamp(year, month, day), float(parts[5])))
-        except (ValueError, IndexError):
+            if len(parts) != 6 or not np.isfinite(value):
+                raise ValueError
+            rows.append((pd.Timestamp(*when), value))
+        except ValueError:
             raise ValueError(
                 f"{path}: line {number} is not 'year month day hour minute value': {line!r}"
             ) from None
@@ -69,26 +89,12 @@ def _mhm(path: Path) -> pd.Series:
     return pd.Series(values, times).replace(missing, np.nan)
 
 
-def _csv(path: Path, gauge: str, units: str) -> pd.Series:
-    table = pd.read_csv(path, index_col=0, skiprows=comment_lines(path))
-    dates = calendar.written(table.index)
-    if dates.hasnans:
-        text = table.index[int(np.argmax(dates.isna()))]
-        raise ValueError(
-            f"{path}: the first column is not all dates, written year first: there is '{text}'"
-        )
-    table.index = dates
-    if gauge not in table:
-        raise ValueError(f"{path} has no column '{gauge}', but {', '.join(table.columns)}")
-    numbers = pd.to_numeric(table[gauge], errors="coerce")
-    wrong = np.flatnonzero(numbers.isna() & table[gauge].notna())
-    if wrong.size:
-        raise ValueError(
-            f"{path}: '{table[gauge].iloc[wrong[0]]}' on {table.index[wrong[0]]:%Y-%m-%d} in "
-            f"column '{gauge}' is no number; leave missing days empty"
-        )
-    values = xr.DataArray(numbers.to_numpy(float), dims="time", name=gauge)
-    return pd.Series(to_unit(values, _RIVER.unit, units).values, table.index)
+def _column(table: Delimited, gauge: str, units: str) -> pd.Series:
+    if not table.rows:
+        raise ValueError(f"{table.path} has no days below the names of its columns")
+    days = table.dates(table.header[0])
+    values = xr.DataArray(table.numbers(gauge), dims="time", name=gauge)
+    return pd.Series(to_unit(values, _RIVER.unit, units).values, days)
 
 
 def _netcdf(path: Path, gauge: str, variable: str, units: str | None) -> pd.Series:

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from gridhydro.base.files import existing
 from gridhydro.base.quantities import OBSERVED
 from gridhydro.base.units import conversion
 from gridhydro.domain.domain import Domain
@@ -29,7 +30,7 @@ from gridhydro.io.grace_mean import mean_of_products
 from gridhydro.io.grace_native import NATIVE, read_native
 from gridhydro.io.grace_times import attribute, solutions
 from gridhydro.io.lazy import opened
-from gridhydro.io.raster import NETCDF, existing
+from gridhydro.io.raster import NETCDF
 from gridhydro.io.schema import gauge_names
 
 _STORAGE = OBSERVED["twsa"]

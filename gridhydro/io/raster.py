@@ -8,6 +8,7 @@ import rioxarray
 import xarray as xr
 
 from gridhydro.base import calendar
+from gridhydro.base.files import existing
 from gridhydro.io.lazy import opened
 
 NETCDF = {".nc", ".nc4", ".cdf"}
@@ -37,14 +38,6 @@ def read_raster(path: str | Path, variable: str | None = None, crs=None) -> xr.D
     raster = raster.load()
     raster.name = variable or raster.name or path.stem
     return raster if crs is None else raster.rio.write_crs(crs)
-
-
-def existing(path: str | Path) -> Path:
-    """The path if the file is there, else an error that says where it was looked for."""
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"there is no file {path.resolve()}")
-    return path
 
 
 def read_variable(path: Path, variable: str | None) -> xr.DataArray:

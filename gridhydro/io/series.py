@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from gridhydro.base.files import existing
 from gridhydro.domain.grid import spacing, spatial_dims
-from gridhydro.io.raster import existing, read_variable
+from gridhydro.io.raster import read_variable
 
 # where within its cell a coordinate of the file lies, as fractions of it to the right and down
 REFERENCES = {

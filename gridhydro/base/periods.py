@@ -14,7 +14,8 @@ Period = tuple[str, str]
 # midnight), a month, a quarter, or a year
 _WRITTEN = re.compile(
     r"\d{4}|\d{4}-?Q[1-4]|\d{4}[-/]\d{1,2}|\d{8}"
-    r"|\d{4}([-/.])\d{1,2}\1\d{1,2}([ T]00:00(:00(\.0*)?)?)?"
+    r"|\d{4}([-/.])\d{1,2}\1\d{1,2}([ T]00:00(:00(\.0*)?)?)?",
+    re.ASCII,
 )
 
 
@@ -120,7 +121,9 @@ def _texts(period, what: str) -> Period:
     if len(given) != 2 or any(pd.isna(end) for end in given):
         raise ValueError(_wanted(period, what))
     first, last = (
-        f"{pd.Timestamp(end):%Y-%m-%d}" if isinstance(end, (date, np.datetime64)) else str(end)
+        f"{pd.Timestamp(end):%Y-%m-%d}"
+        if isinstance(end, (date, np.datetime64))
+        else str(end).strip().strip()
         for end in given
     )
     return first, last

@@ -94,7 +94,12 @@ def _gauge_table(path: Path) -> pd.DataFrame:
         if name in ("x", "y", "lon", "lat", "area_km2"):
             columns[name] = table.numbers(name)
         elif name not in ("name", ""):
-            columns[name] = column_of(np.array(table.column(name)), name, path, table.lines)
+            cells = table.column(name)
+            truths = [{"true": True, "false": False}.get(cell.lower()) for cell in cells]
+            if None in truths:
+                columns[name] = column_of(np.array(cells), name, path, table.lines)
+            else:
+                columns[name] = truths
     return pd.DataFrame(columns)
 
 

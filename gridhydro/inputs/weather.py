@@ -28,10 +28,9 @@ class Weather:
         space = ("gauge",) if "gauge" in data.dims else spatial_dims(data)
         self.dims = ("time", *space)
         self.lacking: list[str] = []
-        days = calendar.days_of_each(data["time"], "the dataset: 'time'", data).dayofyear
-        self.day = torch.as_tensor(days.to_numpy(), dtype=torch.float32).reshape(
-            -1, *(1 for _ in space)
-        )
+        days = calendar.days_of_each(data["time"], "the dataset: 'time'", data).day_of_year
+        of_year = torch.as_tensor(np.array(days, dtype=np.float32))
+        self.day = of_year.reshape(-1, *(1 for _ in space))
 
     def has(self, *names: str) -> bool:
         """Whether all these variables are there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ class Delimited:
         return found
 
 
-def numbers(cells: Sequence[str]) -> np.ndarray:
+def numbers(cells: Sequence[str] | np.ndarray) -> np.ndarray:
     """float64 of texts, NaN where they are missing or no numbers."""
     given = pd.Series(list(cells), dtype=object)
     return pd.to_numeric(given, errors="coerce").to_numpy(np.float64)
@@ -86,15 +87,17 @@ def read_delimited(path: str | Path, separator: str | None = None) -> Delimited:
     ValueError naming the line that has more or fewer cells, a column that is there twice, and a
     file without columns or rows.
     """
-    text = read_text(path)
-    lines = text.split("\n")
+    lines = read_text(path).split("\n")
     skipped = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    if not "".join(lines[skipped:]).strip():
+    if said := re.fullmatch(r"sep=([,;\t])\s*", "".join(lines[skipped : skipped + 1])):
+        separator, skipped = said[1], skipped + 1  # as spreadsheets have it
+    body = lines[skipped:]
+    if not "".join(body).strip():
         raise ValueError(f"{path} is empty: a line with the names of the columns is needed")
-    chosen = separator or _separator(lines[skipped:])
-    reader = csv.reader([f"{line}\n" for line in lines[skipped:]], delimiter=chosen, strict=True)
     rows, numbers_of_lines = [], []
     try:
+        chosen = separator or _separator(body)
+        reader = csv.reader([f"{line}\n" for line in body], delimiter=chosen, strict=True)
         for row in reader:
             if any(row):
                 rows.append([_plain(cell) for cell in row])

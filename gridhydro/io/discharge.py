@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -55,11 +56,15 @@ def read_discharges(
     found, variable = {}, f"{path}: discharge"
     for gauge, series in given.items():
         series = series.set_axis(calendar.days(series.index, variable)).sort_index()
-        place = refuse.at(series.index, lambda _, gauge=gauge: f"at gauge {gauge}")
+        place = refuse.at(series.index, partial(_at, gauge))
         mend = "is it a code for missing values?"
         refuse.outside(variable, series.to_numpy()[:, None], place, _RIVER, mend)
         found[gauge] = series
     return pd.DataFrame(found)
+
+
+def _at(gauge: str, _: int) -> str:
+    return f"at gauge {gauge}"
 
 
 def _mhm(path: Path) -> pd.Series:

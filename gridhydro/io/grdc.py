@@ -87,7 +87,7 @@ def _facts(lines: list[str], file: Path) -> dict:
         for fact, pattern in _FACTS.items():
             match = re.match(rf"#\s*{pattern}\s*:(.*)$", line)
             if match and fact not in found:
-                found[fact] = re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", match[1]).strip()
+                found[fact] = re.sub(r" *[\x00-\x1f\x7f-\x9f]+ *", " ", match[1]).strip()
                 if fact in ("lat", "lon", "area_km2") and found[fact]:
                     found[fact] = float(_numbers([found[fact]], file, [number], fact)[0])
     for fact, called in (("name", "GRDC-No."), ("lat", "Latitude"), ("lon", "Longitude")):

@@ -71,7 +71,9 @@ def dates(columns: dict, names: Sequence[str], first_line: int, path) -> pd.Date
     return days
 
 
-def read_attributes(path: str | Path, gauges: Sequence[str], separator: str = ",") -> pd.DataFrame:
+def read_attributes(
+    path: str | Path, gauges: Sequence[str], separator: str | None = None
+) -> pd.DataFrame:
     """The rows of `gauges` of a table whose first column names them, zeros on the left or not.
 
     Columns of numbers become float64 (empty, NA: NaN); all others, and codes such as '01', stay
@@ -81,7 +83,8 @@ def read_attributes(path: str | Path, gauges: Sequence[str], separator: str = ",
     table_read = read_delimited(path, separator)
     header, rows, numbered = table_read.header, table_read.rows, table_read.lines
     if len(header) < 2:
-        raise ValueError(f"{path}, line 1: no columns between '{separator}'")
+        between = repr(separator) if separator else "commas, semicolons or tabs"
+        raise ValueError(f"{path}, line 1: no columns between {between}")
     lines: dict[str, int] = {}
     for i, row in enumerate(rows):
         if lines.setdefault(row[0].lstrip("0"), i) != i:

@@ -15,6 +15,7 @@ from gridhydro.base.units import conversions, depth_of_flow, spelled, to_unit
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.forcing import Forcing, by_cell
 from gridhydro.io import packed_file
+from gridhydro.observations.target_values import warn_apart
 
 _RIVER, _DEPTH = OBSERVED["river_discharge"], SERIES["discharge"]
 _GAUGES = 256  # whose whole records are in memory at once
@@ -46,6 +47,7 @@ def discharge_table(discharge, domain: Domain | None = None) -> pd.DataFrame:
     mend = "set codes for missing values to NaN"
     refuse.codes("discharge", values, place, _RIVER, mend)
     refuse.outside("discharge", values, place, _RIVER, mend)
+    warn_apart("discharge", days[np.isfinite(values).any(axis=1)], stacklevel=3)
     return table
 
 

@@ -176,6 +176,8 @@ def counted(values, attrs: Mapping[str, Any], where) -> np.ndarray:
     said = {"units": units, "calendar": calendar}
     try:
         decoded = xr.decode_cf(xr.Dataset({"when": (dims, values, said)}))["when"].values
+        if decoded.dtype.kind not in "MO":  # no count from a date: the numbers as they were
+            raise TypeError(units)
         if decoded.dtype == object:
             raise ValueError(_beyond(where, decoded.flat[0].year))
         return decoded.astype("datetime64[ns]") + stamps.ahead_of_utc(units).to_timedelta64()

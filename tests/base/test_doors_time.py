@@ -179,6 +179,9 @@ def test_counts_that_are_no_days_name_their_units():
         calendar.daily(months["time"], "the rain", months)
     for units, kind, message in (
         ("months since 1950-01-01", "standard", "cannot be read as dates in 'months since"),
+        ("decimal years", "standard", "cannot be read as dates in 'decimal years'"),
+        ("day as %Y%m%d.%f", "standard", "cannot be read as dates in 'day as"),
+        ("", "standard", "cannot be read as dates in ''"),
         ("days since 2000-01-01", "noleap", r"our calendar \(noleap\)"),
         ("days since 9998-12-31", "standard", "the year 9998"),
     ):

@@ -234,3 +234,27 @@ def test_monthly_discharge_is_not_taken_for_daily_without_a_word():
     months = pd.date_range("2000-01-01", periods=12, freq="MS")
     with pytest.warns(UserWarning, match=r"'discharge' is observed every 31 days"):
         discharge_table(pd.DataFrame({"A": np.ones(12)}, index=months))
+
+
+def grace(tmp_path, days=(15.5, 45, 74, 105), **attrs):
+    time = ("time", list(days), {"units": "days since 2002-01-01"} | attrs)
+    values = np.random.default_rng(0).normal(0, 10, (len(days), 3, 3))
+    storage = {"lwe_thickness": (("time", "lat", "lon"), values, {"units": "cm"})}
+    axes = {"lat": [46.0, 45.5, 45.0], "lon": [5.0, 5.5, 6.0], "time": time}
+    xr.Dataset(storage, axes).to_netcdf(tmp_path / "g.nc")
+    return io.read_grace(tmp_path / "g.nc")["time_start"].values
+
+
+def test_solutions_of_grace_are_of_the_same_axes(tmp_path):
+    months = np.array(["2002-01", "2002-02", "2002-03", "2002-04"], "M8[M]")
+    assert (grace(tmp_path) == months).all()
+    assert (grace(tmp_path, units="days since 2002-01-01 00:00:00 +01:00") == months).all()
+    for days, attrs, message in (
+        ((15.5, 45, 74, 105), {"calendar": "noleap"}, r"our calendar \(noleap\)"),
+        ((1.0, 2.0, 3.0, 4.0), {"units": "months since 2002-01-01"}, "months since"),
+        ((2002.04, 2002.1, 2002.2, 2002.3), {"units": "decimal years"}, "'decimal years'"),
+        ((15.5, 15.5, 45, 74), {}, "has the solution from 2002-01-01 to 2002-02-01 twice"),
+        ((15.5, np.nan, 45, 74), {}, "missing dates"),
+    ):
+        with pytest.raises(ValueError, match=rf"g\.nc.*{message}"):
+            grace(tmp_path, days, **attrs)

@@ -44,12 +44,7 @@ def read_text(path: str | Path, *, western: bool = False) -> str:
         except UnicodeDecodeError:
             text = content.decode("latin-1")
     text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip(_END_OF_FILE)
-    null = text.find("\0")
-    if null >= 0:
-        raise ValueError(
-            f"{path}, {_place(text, null)}: a null character, which no text has: is it UTF-16 "
-            "without its mark, or no text file at all? Write it anew in UTF-8"
-        )
+    _refuse_null(text, path)
     return text
 
 
@@ -57,6 +52,15 @@ def read_lines(path: str | Path, *, western: bool = False) -> list[str]:
     """The lines of a text file, without their ends; see `read_text`."""
     lines = read_text(path, western=western).split("\n")
     return lines if lines[-1] else lines[:-1]
+
+
+def _refuse_null(text: str, path: Path) -> None:
+    null = text.find("\0")
+    if null >= 0:
+        raise ValueError(
+            f"{path}, {_place(text, null)}: a null character, which no text has: is it UTF-16 "
+            "without its mark, or no text file at all? Write it anew in UTF-8"
+        )
 
 
 def _place(text: str, at: int) -> str:
@@ -68,7 +72,9 @@ def _not_unicode(content: bytes, error: UnicodeDecodeError, encoding: str, path:
     if not encoding.startswith("utf-8"):
         return f"{path} begins as {encoding.upper()} does, but is not: it is cut off or damaged"
     good = content[: error.start].decode("utf-8", "replace").replace("\r\n", "\n")
-    place = _place(good.replace("\r", "\n"), len(good))
+    good = good.replace("\r", "\n")
+    _refuse_null(good, path)
+    place = _place(good, len(good))
     return (
         f"{path}, {place}: the byte 0x{content[error.start]:02x} is not UTF-8: convert "
         "the file, for example with iconv -f latin1 -t utf-8"

@@ -26,12 +26,18 @@ def plain(index: pd.DatetimeIndex) -> bool:
 def days_of(index: pd.DatetimeIndex, where, zone=None) -> pd.DatetimeIndex:
     """The day of each stamp, at midnight; `zone` is that of the stamps, where it is known.
 
+    Stamps a month and more apart are of no single day, and of the date that they have.
     ValueError, with the mend, for stamps at other hours.
     """
     odd = np.flatnonzero(_odd(index))
-    if odd.size:
+    if odd.size and not _months_apart(index):
         raise ValueError(f"{where} {_wrong(index, int(odd[0]), zone)}")
     return index.floor("D")
+
+
+def _months_apart(index: pd.DatetimeIndex) -> bool:
+    steps = np.diff(np.unique(index.to_numpy()))
+    return steps.size > 0 and bool(steps.min() >= np.timedelta64(28, "D"))
 
 
 def at_end(said: str) -> bool:

@@ -116,6 +116,10 @@ def test_stamps_at_the_end_are_of_the_day_before(attrs):
     assert calendar.daily(data["time"], "the rain", data).equals(DAYS)
     data = xr.Dataset(coords={"time": ("time", DAYS + DAY, {"long_name": "end of interval"})})
     assert calendar.daily(data["time"], "the rain").equals(DAYS)
+    data = xr.Dataset(
+        coords={"time": DAYS + DAY - HOUR / 60}, attrs=attrs
+    )  # of its own day already
+    assert calendar.daily(data["time"], "the rain", data).equals(DAYS)
 
 
 REFUSED = {
@@ -171,6 +175,11 @@ def test_days_out_of_order_are_told_apart_from_gaps(index):
     with pytest.raises(ValueError, match="fill the days that are lacking"):
         calendar.daily(DAYS.delete(1), "the rain")
     assert calendar.days(index, "the rain").equals(index)
+
+
+def test_stamps_of_months_keep_their_date():
+    ends = pd.date_range("1990-01-31", periods=12, freq="ME")
+    assert calendar.days(ends + 23 * HOUR, "the target").equals(ends)
 
 
 def test_counts_that_are_no_days_name_their_units():

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from gridhydro.analysis.budget import YEAR
 from gridhydro.analysis.regions import Regions
 from gridhydro.base import calendar, refuse
-from gridhydro.base.periods import as_texts as period_of
+from gridhydro.base.periods import days as days_of
 from gridhydro.base.units import to_unit
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.pet import pet_of
@@ -53,14 +53,15 @@ def compare_pet(
     lumped basins (estimate, gauge). Computed year by year. The attribute left_out says which
     methods lack what.
     """
+    weather = weather.assign_coords(time=calendar.daily(weather["time"], "the weather", weather))
     if period is not None:
-        weather = weather.sel(time=slice(*period_of(period)))
+        weather = weather.sel(time=slice(*days_of(period)))
     if not weather.sizes.get("time"):
         raise ValueError(f"the weather has no day in {period or 'it'}")
     sources, left_out = _sources(weather, methods, others or {}, options)
     regions = Regions.of(domain, gauges)
     weights = regions.tiles(domain).matrix
-    times = calendar.daily(weather["time"], "the weather")
+    times = pd.DatetimeIndex(weather["time"].to_index())
     months = times.to_period("M").unique()
     sums = np.zeros((len(sources), len(months), len(regions.names)))
     cells = np.zeros((len(sources), domain.size))
@@ -94,7 +95,7 @@ def _sources(weather: xr.Dataset, methods, others, options):
             left_out.append(str(error).split(";")[0])
             continue
         found[method] = lambda span, m=method: pet_of(weather.isel(time=span), m, **options)
-    times = calendar.daily(weather["time"], "the weather")
+    times = pd.DatetimeIndex(weather["time"].to_index())
     for name, other in others.items():
         if isinstance(other, xr.DataArray):
             other = _reindexed(to_unit(other, "mm d-1"))

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base import periods
+from gridhydro.base import calendar, periods
 from gridhydro.base.calendar import DAY
 from gridhydro.base.damage import reading
 from gridhydro.base.intervals import checked, interval_means, intervals, lengths
@@ -150,9 +150,9 @@ def _frame(values, what: str) -> pd.DataFrame:
     for index, name in ((values.index, "time"), (values.columns, "gauge")):
         if index.has_duplicates:
             raise ValueError(f"{what} has the {name} {index[index.duplicated()][0]} twice")
-    if values.empty or not isinstance(values.index, pd.DatetimeIndex):
+    if values.empty:
         raise ValueError(f"{what} has no times: its index should be dates, its columns gauges")
-    return values
+    return values.set_axis(calendar.of_table(values.index, what))
 
 
 def _own_bounds(reference) -> np.ndarray | None:

@@ -127,6 +127,14 @@ def writable(folder: Path) -> None:
                 left.unlink()
 
 
+def existing(path: str | Path) -> Path:
+    """The path if the file is there, else an error that says where it was looked for."""
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {path.resolve()}")
+    return path
+
+
 def _hidden(path: Path, word: str) -> Path:
     """A name beside a path that no other process has."""
     process = f"{socket.gethostname()}-{os.getpid()}-{next(_NUMBERS)}"

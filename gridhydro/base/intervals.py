@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from gridhydro.base.calendar import DAY, without_gaps
+from gridhydro.base.calendar import DAY, daily, dates, days_of_each
 
 
 def intervals(times: pd.DatetimeIndex, frequency: str | None, stamp: str = "start") -> np.ndarray:
@@ -20,7 +20,7 @@ def intervals(times: pd.DatetimeIndex, frequency: str | None, stamp: str = "star
     the time itself ("middle"). "8D" from the start begins anew on 1 January, as the composites of
     MODIS do. ValueError for other frequencies and for months with several times.
     """
-    times = pd.DatetimeIndex(times)
+    times = dates(pd.Index(times), "the reference")
     if frequency == "month":
         months = times.to_period("M")
         if months.has_duplicates:
@@ -36,11 +36,14 @@ def intervals(times: pd.DatetimeIndex, frequency: str | None, stamp: str = "star
             f"frequency {frequency!r} is not known: 'month', or days such as '1D' and '8D'; or "
             "give the bounds of the intervals"
         )
-    length, day = pd.Timedelta(int(count), "D"), times.floor("D")
-    starts = {"start": day, "middle": times - length / 2, "end": day + pd.Timedelta(DAY) - length}
-    if stamp not in starts:
-        raise ValueError(f"stamp is one of {', '.join(starts)}, not {stamp!r}")
-    first = starts[stamp]
+    length, known = pd.Timedelta(int(count), "D"), ("start", "middle", "end")
+    if stamp not in known:
+        raise ValueError(f"stamp is one of {', '.join(known)}, not {stamp!r}")
+    if stamp == "middle":
+        first = times - length / 2
+    else:
+        first = days_of_each(times, "the reference")
+        first = first if stamp == "start" else first + pd.Timedelta(DAY) - length
     after = first + length
     if frequency == "8D" and stamp == "start":
         new_year = (first.to_period("Y") + 1).to_timestamp()
@@ -74,16 +77,16 @@ def interval_means(days: pd.DataFrame, bounds: np.ndarray) -> tuple[np.ndarray, 
     Returns (K,) bool, the intervals that lie in the days, and their means (intervals, gauges) in
     the unit of `days`. ValueError if none does, or one holds no day.
     """
-    dates = without_gaps(days.index.floor("D"), "simulated")
-    begin, end = dates[0].to_datetime64(), dates[-1].to_datetime64() + DAY
+    simulated = daily(days.index, "simulated")
+    begin, end = simulated[0].to_datetime64(), simulated[-1].to_datetime64() + DAY
     inside = (bounds[:, 0] >= begin) & (bounds[:, 1] <= end)
-    span = f"{dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}"
+    span = f"{simulated[0]:%Y-%m-%d} to {simulated[-1]:%Y-%m-%d}"
     if not inside.any():
         raise ValueError(
             f"no interval of the reference ({bounds.min()} to {bounds.max()}) lies in the "
             f"simulated days ({span})"
         )
-    first, after = (dates.searchsorted(bounds[inside, side]) for side in (0, 1))
+    first, after = (simulated.searchsorted(bounds[inside, side]) for side in (0, 1))
     if (first == after).any():
         raise ValueError("an interval of the reference is shorter than the days simulated")
     values = days.to_numpy(float)

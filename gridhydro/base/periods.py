@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 
@@ -9,6 +10,13 @@ import numpy as np
 import pandas as pd
 
 Period = tuple[str, str]
+# year first, so that no day is taken for a month: a day (its clock passed over where it is
+# midnight), a month, a quarter, or a year
+_WRITTEN = re.compile(
+    r"\d{4}|\d{4}-?Q[1-4]|\d{4}[-/]\d{1,2}|\d{8}"
+    r"|\d{4}([-/.])\d{1,2}\1\d{1,2}([ T]00:00(:00(\.0*)?)?)?",
+    re.ASCII,
+)
 
 
 def ends(period, what: str = "period") -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -19,6 +27,9 @@ def ends(period, what: str = "period") -> tuple[pd.Timestamp, pd.Timestamp]:
     """
     texts = _texts(period, what)
     try:
+        for text in texts:
+            if _WRITTEN.fullmatch(text) is None:
+                raise ValueError(f"'{text}' is not written YYYY-MM-DD, YYYY-MM or YYYY")
         spans = [pd.Period(text) for text in texts]
         first, last = spans[0].start_time.floor("D"), spans[1].end_time.floor("D")
     except ValueError as error:
@@ -110,7 +121,9 @@ def _texts(period, what: str) -> Period:
     if len(given) != 2 or any(pd.isna(end) for end in given):
         raise ValueError(_wanted(period, what))
     first, last = (
-        f"{pd.Timestamp(end):%Y-%m-%d}" if isinstance(end, (date, np.datetime64)) else str(end)
+        f"{pd.Timestamp(end):%Y-%m-%d}"
+        if isinstance(end, (date, np.datetime64))
+        else str(end).strip().strip()
         for end in given
     )
     return first, last

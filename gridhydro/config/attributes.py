@@ -17,6 +17,8 @@ from gridhydro.domain.grid import crs_or, read_grid, same_crs, spatial_dims
 from gridhydro.domain.packing import OtherGrid, matching
 from gridhydro.domain.resample import finer
 from gridhydro.io import read_raster
+from gridhydro.io.tables import read_columns
+from gridhydro.io.text_files import read_lines
 
 HOWS = ("mean", "fraction", "direction")
 
@@ -119,12 +121,14 @@ def _looked_up(raster: xr.DataArray, given: AttributeOptions, data: Path, place:
     if None in wanted:
         raise ValueError(f"{place}: with 'lookup' go 'key' and 'value', two columns of the table")
     # mHM's tables begin with a line that counts their rows
-    lines = [line.split() for line in path.read_text().splitlines()[:5]]
-    header = next((i for i, names in enumerate(lines) if set(wanted) <= set(names)), None)
+    lines = read_lines(path)
+    header = next((i for i, line in enumerate(lines[:5]) if set(wanted) <= set(line.split())), None)
     if header is None:
         raise ValueError(f"{place}: {path} has no columns '{given.key}' and '{given.value}'")
-    table = pd.read_csv(path, sep=r"\s+", skiprows=header)
-    means = table.groupby(given.key)[given.value].mean()
+    names = lines[header].split()
+    with named(place):
+        columns = read_columns(lines, names, header + 1, path, text=set(names) - set(wanted))
+    means = pd.Series(columns[given.value]).groupby(columns[given.key]).mean()
     classes = raster.values
     present = np.unique(classes[np.isfinite(classes)])
     lacking = [c for c in present if c not in means.index]

@@ -24,6 +24,9 @@ from gridhydro.domain.check import DomainWarning
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.land_surface import LandSurface, land_surface
 from gridhydro.io import next_cells, read_discharge, read_grdc, read_land_surface, read_raster
+from gridhydro.io.delimited import read_delimited
+from gridhydro.io.discharge import read_discharges
+from gridhydro.io.tables import column_of
 
 # where gauges come from, one of them
 GAUGES = ("gauges", "gauge_table", "grdc")
@@ -82,19 +85,33 @@ def _each(source: Path, sections: list[dict], data: Path) -> Gauges:
 def _table(source: Path, section: dict, data: Path) -> Gauges:
     place = f"{source}, [gauge_table]"
     options = read_options(source, "gauge_table", GaugeTableOptions, section)
-    table = pd.read_csv(locate(data, options.file, f"{place}: file"), dtype={"name": str})
-    if "name" not in table:
-        raise ValueError(f"{place}: file: {data / options.file} has no column 'name'")
+    path = locate(data, options.file, f"{place}: file")
+    with named(f"{place}: file"):
+        table = _gauge_table(path)
     path = locate(data, options.discharge, f"{place}: discharge")
     with named(f"{place}: discharge"):
-        area = table["area_km2"] if "area_km2" in table else [None] * len(table)
-        series = {
-            name: read_discharge(
-                path, name, units=options.units, missing=options.missing, area_km2=km2
-            )
-            for name, km2 in zip(table["name"], area, strict=True)
-        }
-    return Gauges(table, pd.DataFrame(series).rename_axis("time"), place)
+        areas = list(table["area_km2"]) if "area_km2" in table else None
+        series = read_discharges(
+            path, list(table["name"]), units=options.units, missing=options.missing, areas=areas
+        )
+    return Gauges(table, series.rename_axis("time"), place)
+
+
+def _gauge_table(path: Path) -> pd.DataFrame:
+    """The rows of a table of gauges, their names as texts; ValueError naming line and column."""
+    table = read_delimited(path)
+    columns: dict = {"name": table.column("name")}
+    for name in table.header:
+        if name in ("x", "y", "lon", "lat", "area_km2"):
+            columns[name] = table.numbers(name)
+        elif name not in ("name", ""):
+            cells = table.column(name)
+            truths = [{"true": True, "false": False}.get(cell.lower()) for cell in cells]
+            if None in truths:
+                columns[name] = column_of(np.array(cells), name, path, table.lines)
+            else:
+                columns[name] = truths
+    return pd.DataFrame(columns)
 
 
 def read_land(source: Path, content: dict, data: Path):

@@ -149,13 +149,18 @@ def _rasters(source, options: WeatherOptions, files, names, data: Path, domain, 
             with opened(path, decode_coords="all") as weather:
                 for name in SERIES:
                     if name in weather:
-                        yield name, weather[name].sel(time=span).load(), place
+                        series = calendar.by_bounds(weather[name], weather, f"{path}: 'time'")
+                        yield name, _by_day(series).sel(time=span).load(), place
     else:
         for name, given in files.items():
             where = f"{source}, [weather.{name}]"
             if given.file is None or given.constant is not None:
                 raise ValueError(f"{where}: give a 'file'")
-            yield name, _series(given, data, where).sel(time=span), where
+            yield name, _by_day(_series(given, data, where)).sel(time=span), where
+
+
+def _by_day(series: xr.DataArray) -> xr.DataArray:
+    return series.assign_coords(time=calendar.daily(series["time"], f"'{series.name}'"))
 
 
 def evapotranspiration(weather: Cells, domain: Domain, options: WeatherOptions) -> np.ndarray:

@@ -33,6 +33,7 @@ from gridhydro.domain.domain import Domain
 from gridhydro.inputs import basins
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.land_surface import LandSurface
+from gridhydro.io.text_files import read_text
 from gridhydro.observations.storage import StorageObservations
 from gridhydro.observations.targets import Target
 from gridhydro.training.calibration.sceua import SCEUA
@@ -90,7 +91,7 @@ class Setup:
         """The days of the forcing."""
         if isinstance(self.forcing, Forcing):
             return self.forcing.times
-        return calendar.days(self.forcing["time"], "the forcing")
+        return calendar.days(self.forcing["time"], "the forcing", self.forcing)
 
 
 def load(
@@ -200,8 +201,8 @@ def _refuse_unused(source: Path, content: dict, options) -> None:
 
 def _sections(source: Path) -> dict:
     try:
-        content = tomllib.loads(source.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        content = tomllib.loads(read_text(source))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ValueError(f"{source} is not valid TOML: {error}") from error
     refuse_renamed(str(source), content, GONE)
     sections = BASIN_SECTIONS if "basins" in content else SECTIONS

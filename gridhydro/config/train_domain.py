@@ -29,6 +29,7 @@ from gridhydro.config.score_domain import (
     score,
     source_of,
 )
+from gridhydro.io.text_files import read_text
 from gridhydro.model import run_folder
 from gridhydro.observations.storage_target import StorageTarget
 from gridhydro.observations.targets import Target
@@ -103,12 +104,12 @@ def begun(
     ValueError if the folder is used.
     """
     source = {"data": str(setup.data.resolve()), **changes}
-    found = {DOMAIN_FILE: setup.source.read_text(), SOURCE: json.dumps(source, indent=1)}
+    found = {DOMAIN_FILE: read_text(setup.source), SOURCE: json.dumps(source, indent=1)}
     with Lock(out):
         settle(out)
         if not checkpoint.exists(out / "checkpoint"):
             for name, text in found.items():
-                replace(out / name, partial(Path.write_text, data=text))
+                replace(out / name, partial(Path.write_text, data=text, encoding="utf-8"))
         elif not resume:
             raise ValueError(
                 f"{out} holds a training already: go on with --resume, or choose another folder"
@@ -119,7 +120,7 @@ def begun(
             yield found
         except checkpoint.OtherTraining as error:
             kept = place(out, DOMAIN_FILE)
-            if kept.read_text() != found[DOMAIN_FILE]:
+            if read_text(kept) != found[DOMAIN_FILE]:
                 raise ValueError(
                     f"{_begun_with(out, [f'domain file ({kept})'])}: {error}"
                 ) from error

@@ -31,7 +31,8 @@ def climate_means(weather: xr.Dataset, period=None) -> xr.Dataset:
         raise ValueError(
             f"the weather lacks {', '.join(sorted(lacking))}; it has {', '.join(map(str, weather))}"
         )
-    times = calendar.daily(weather["time"], "the weather")
+    times = calendar.daily(weather["time"], "the weather", weather)
+    weather = weather.assign_coords(time=times)
     weather = weather.isel(time=periods.within(times, period, "the weather"))
     found = {}
     for name, (source, unit, word) in CLIMATE.items():

@@ -205,7 +205,7 @@ def _times(dataset) -> pd.DatetimeIndex:
         )
     if "time" not in dataset.coords:
         raise ValueError("the forcing has no coordinate 'time': rename the one that holds the days")
-    return calendar.daily(dataset["time"], "the forcing")
+    return calendar.daily(dataset["time"], "the forcing", dataset)
 
 
 def _variable(dataset, field: Field, times, domain: Domain) -> np.ndarray:

@@ -167,7 +167,7 @@ def of_others(
         return History.of(domain, forcing, like=known)
     if not isinstance(given, xr.Dataset):
         raise ValueError(f"history is a Dataset or a History, not a {type(given).__name__}")
-    times = calendar.dates(forcing["time"], "the forcing").floor("D")
+    times = calendar.days_of_each(forcing["time"], "the forcing", forcing)
     if not ((times >= known.period[0]) & (times <= known.period[1])).any():
         return History.of(domain, given, like=known)
     # as in the training, potential evapotranspiration is not always that of the data

@@ -30,6 +30,9 @@ def by_name(domain: Domain, series) -> dict[str, xr.DataArray]:
             )
         maps = one if CELL in one.dims else domain.maps(one)
         daily = {str(name): maps[name] for name in maps if "time" in maps[name].dims}
+        if daily:
+            days = calendar.days_of_each(one["time"], f"the history of {', '.join(daily)}", one)
+            daily = {name: array.assign_coords(time=days) for name, array in daily.items()}
         twice = sorted(set(daily) & set(found))
         if twice:
             raise ValueError(f"the series '{twice[0]}' of the history is given twice: rename one")
@@ -59,7 +62,7 @@ def daily(domain: Domain, array: xr.DataArray, unit: str, days) -> np.ndarray:
     ValueError if it has none of these days.
     """
     name, series = array.name, f"the series '{array.name}'"
-    times = calendar.dates(array["time"], series).floor("D")
+    times = calendar.dates(array["time"], series)
     place = days.get_indexer(times)
     inside = np.flatnonzero(place >= 0)
     if not inside.size:

@@ -7,6 +7,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from gridhydro.base import calendar
 from gridhydro.base.quantities import SERIES
 from gridhydro.base.units import conversion
 from gridhydro.domain.grid import read_crs, spatial_dims, transform
@@ -28,8 +29,9 @@ class Weather:
         space = ("gauge",) if "gauge" in data.dims else spatial_dims(data)
         self.dims = ("time", *space)
         self.lacking: list[str] = []
-        days = data["time"].dt.dayofyear.values
-        self.day = torch.as_tensor(days, dtype=torch.float32).reshape(-1, *(1 for _ in space))
+        days = calendar.days_of_each(data["time"], "the dataset: 'time'", data).day_of_year
+        of_year = torch.as_tensor(np.array(days, dtype=np.float32))
+        self.day = of_year.reshape(-1, *(1 for _ in space))
 
     def has(self, *names: str) -> bool:
         """Whether all these variables are there."""

@@ -11,12 +11,11 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base import periods
-from gridhydro.base.files import replace, replace_zarr
+from gridhydro.base.files import existing, replace, replace_zarr
 from gridhydro.base.quantities import COORDINATES, SERIES
 from gridhydro.base.units import conversion, depth_of_flow
 from gridhydro.io.basins_file import BasinsFile, stated_units
 from gridhydro.io.lazy import LazySeries
-from gridhydro.io.raster import existing
 from gridhydro.io.schema import attribute, coordinate, series_attrs, wanted_basins
 from gridhydro.io.tables import read_attributes
 

@@ -49,7 +49,6 @@ class BasinsFile:
         series = recognise(found, {o: v for o, v in names.items() if v in found}, path)
         # those of other names come as they are
         series |= {v: v for v in found if v not in series.values()}
-        said = " ".join(str(data.attrs.get(k, "")) for k in ("timereference", "hydts_timeRef"))
         places = {
             ours: Place(
                 path, theirs, day_dim, gauge_dim,
@@ -59,7 +58,7 @@ class BasinsFile:
             for ours, theirs in series.items()
         }  # fmt: skip
         attrs = {ours: data[theirs].attrs for ours, theirs in series.items()}
-        days = stamped(data[day_dim], path, said, shift)
+        days = stamped(data[day_dim], path, data, shift)
         rest = data.drop_vars([v for v in data.data_vars if day_dim in data[v].dims]).load()
         labels = gauge_names(rest, gauge_dim, path)
         return cls(path, rest, places, attrs, gauge_dim, days, labels)

@@ -21,7 +21,8 @@ from gridhydro.io.schema import (
     series_attrs,
     wanted_basins,
 )
-from gridhydro.io.tables import dates, read_attributes, read_columns, read_lines
+from gridhydro.io.tables import dates, read_attributes, read_columns
+from gridhydro.io.text_files import read_lines
 
 PRODUCTS = ("daymet", "nldas", "maurer", "maurer_extended")
 FLAGS = ("A", "A:e", "M")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +10,14 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base import calendar
+from gridhydro.base.files import existing
 from gridhydro.base.periods import common_days
 from gridhydro.base.quantities import COORDINATES, SERIES
 from gridhydro.base.units import conversion
 from gridhydro.io.basins import read_basins
 from gridhydro.io.basins_file import stated_units
+from gridhydro.io.delimited import read_delimited
 from gridhydro.io.lazy import opened
-from gridhydro.io.raster import existing
 from gridhydro.io.schema import (
     attribute,
     coordinate,
@@ -27,7 +27,7 @@ from gridhydro.io.schema import (
     series_attrs,
     wanted_basins,
 )
-from gridhydro.io.tables import read_attributes, read_lines
+from gridhydro.io.tables import read_attributes
 
 # as Caravan's own description gives them: CSV files have none, and in NetCDF some are lost
 _UNITS = {
@@ -139,7 +139,7 @@ def _series(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
         if "date" not in file.coords:
             raise ValueError(f"{path} has no coordinate 'date', but {', '.join(map(str, file))}")
         found = recognise(file.data_vars, names, path)
-        days = calendar.stamped(file["date"], path)
+        days = calendar.stamped(file["date"], path, file)
         table = {}
         for ours, theirs in found.items():
             units = stated_units(file[theirs].attrs) or _UNITS.get(ours)
@@ -148,34 +148,15 @@ def _series(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _from_csv(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
-    lines = read_lines(path)
-    commas = [line.count(",") for line in lines]
-    wrong = next((i for i, n in enumerate(commas) if n != commas[0]), None)
-    if wrong is not None or not lines or "date" not in lines[0].split(","):
-        problem = "there is no column 'date'" if wrong is None else (
-            f"{commas[wrong] + 1} columns, but line 1 names {commas[0] + 1}"
-        )  # fmt: skip
-        raise ValueError(f"{path}, line {(wrong or 0) + 1}: {problem}")
-    table = pd.read_csv(StringIO("\n".join(lines)))
-    found = recognise(table.columns, names, path)
-    dates = calendar.written(table["date"])
-    undated = np.flatnonzero(dates.isna())
-    if undated.size:
-        raise ValueError(
-            f"{path}, line {undated[0] + 2}, column 'date': '{table['date'].iloc[undated[0]]}' "
-            "is no date"
-        )
+    table = read_delimited(path, ",")
+    dates = table.dates("date")
+    if not table.rows:
+        raise ValueError(f"{path} has no days below line 1")
+    found = recognise([name for name in table.header if name != "date"], names, path)
     days = calendar.stamped(xr.DataArray(dates, dims="date", name="date"), path)
     columns = {}
     for ours, theirs in found.items():
-        numbers = pd.to_numeric(table[theirs], errors="coerce").to_numpy(float)
-        unread = np.flatnonzero(np.isnan(numbers) & table[theirs].notna())
-        if unread.size:
-            raise ValueError(
-                f"{path}, line {unread[0] + 2}, column '{theirs}': "
-                f"'{table[theirs].iloc[unread[0]]}' is no number"
-            )
-        columns[ours] = _converted(ours, numbers, _UNITS.get(ours), path)
+        columns[ours] = _converted(ours, table.numbers(theirs), _UNITS.get(ours), path)
     return pd.DataFrame(columns, days)
 
 

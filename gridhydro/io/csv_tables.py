@@ -7,9 +7,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from gridhydro.base.files import replace
+from gridhydro.io.delimited import FORMULAS, numbers
 
 NOTE = "columns.csv"
 _AS_SAID = "that of the column 'unit'"
@@ -92,16 +94,43 @@ def write_table(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     options = {"index": False} | options
+    write_csv(path, table, comment or "", **options)
+    names = [table.index.name] if options["index"] else []
+    _note(path, [str(name) for name in (*names, *table.columns)], rest, meanings or {})
+
+
+def write_csv(path: str | Path, table: pd.DataFrame, comment: str = "", **options) -> None:
+    """A table as CSV in UTF-8, whole or not at all; what a spreadsheet would compute is text.
+
+    Texts that begin with =, +, -, @, a tab or a carriage return are formulas to spreadsheets, and
+    may be commands (OWASP, "CSV Injection"): where they are no numbers an apostrophe goes before
+    them, in cells, names of columns and the index. `io.delimited` takes it off again.
+    comment  a first line, behind "# "
+    options  for `DataFrame.to_csv`
+    """
+    columns = [column if _numeric(column) else column.map(_harmless) for _, column in table.items()]
+    plain = pd.concat(columns, axis=1) if columns else table.copy()
+    plain.columns = [_harmless(name) for name in table.columns]
+    plain.index = table.index if _numeric(table.index) else table.index.map(_harmless)
+    plain.index.name = _harmless(table.index.name)
 
     def write(place: Path) -> None:
         with open(place, "w", encoding="utf-8", newline="") as file:
-            if comment is not None:
+            if comment:
                 file.write(f"# {comment}\n")
-            table.to_csv(file, lineterminator="\n", **options)
+            plain.to_csv(file, lineterminator="\n", **options)
 
-    replace(path, write)
-    names = [table.index.name] if options["index"] else []
-    _note(path, [str(name) for name in (*names, *table.columns)], rest, meanings or {})
+    replace(Path(path), write)
+
+
+def _numeric(values) -> bool:
+    return values.dtype.kind in "biufM" or not len(values)
+
+
+def _harmless(cell):
+    if isinstance(cell, str) and cell.startswith(FORMULAS):
+        return cell if np.isfinite(numbers([cell])[0]) else f"'{cell}"
+    return cell
 
 
 def write_discharge(path: str | Path, discharge: pd.DataFrame, what: str) -> None:
@@ -116,17 +145,6 @@ def write_discharge(path: str | Path, discharge: pd.DataFrame, what: str) -> Non
         float_format="%.6g", comment=f"{what} discharge at the gauges, means of the day, m3 s-1",
         rest=("(name of a gauge)", "m3 s-1", f"{what} discharge, mean of the day"),
     )  # fmt: skip
-
-
-def comment_lines(path: Path) -> int:
-    """Number of lines at the top of a text file that begin with "#"."""
-    count = 0
-    with open(path, encoding="utf-8") as file:
-        for line in file:
-            if not line.startswith("#"):
-                break
-            count += 1
-    return count
 
 
 def meaning_of(file: str, column: str) -> tuple[str, str] | None:
@@ -155,4 +173,4 @@ def _note(path: Path, columns: list[str], rest, meanings: Mapping[str, str]) -> 
         before = pd.read_csv(note, dtype=str, keep_default_na=False)
         table = pd.concat([before[before["file"] != path.name], table])
     table = table.sort_values("file", kind="stable")
-    replace(note, lambda place: table.to_csv(place, index=False))
+    write_csv(note, table, index=False)

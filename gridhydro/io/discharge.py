@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base import calendar, refuse
+from gridhydro.base.files import existing
 from gridhydro.base.missing import masked
 from gridhydro.base.quantities import OBSERVED, SERIES
 from gridhydro.base.units import conversion, depth_of_flow, fits
-from gridhydro.io.csv_tables import comment_lines
-from gridhydro.io.raster import NETCDF, existing, read_variable
+from gridhydro.io.delimited import Delimited, numbers, read_delimited
+from gridhydro.io.raster import NETCDF, read_variable
+from gridhydro.io.text_files import read_lines
 
 _RIVER, _DEPTH = OBSERVED["river_discharge"], SERIES["discharge"]
 
@@ -31,34 +34,60 @@ def read_discharge(
     """Daily discharge of a gauge in m3 s-1, NaN where it was not observed.
 
     .txt    mHM's gauge file: five lines of header, then year month day hour minute value, m3 s-1
-    .csv    first column the date, one column per gauge; m3 s-1 unless `units` says otherwise; lines
-            at the top that begin with # are passed over
+    .csv    first column the date, year first, one column per gauge, between commas, semicolons or
+            tabs; m3 s-1 unless `units` says otherwise; lines at the top that begin with # are
+            passed over
     .nc     a variable (time, gauge) with units
     units     of any file, where it does not say or says it wrongly: ft3 s-1, ML d-1, mm d-1, ...
     missing   numbers that stand for missing values, where the file does not declare them
     area_km2  of the basin, which makes m3 s-1 of a depth
     Raises ValueError naming file and line or column.
     """
-    path = existing(path)
-    if path.suffix.lower() in NETCDF:
-        series, given = _netcdf(path, gauge, variable, missing)
-    elif path.suffix.lower() == ".csv":
-        series, given = _csv(path, gauge), _RIVER.unit
-    elif path.suffix.lower() == ".txt":
-        series, given = _mhm(path), _RIVER.unit
+    areas = None if area_km2 is None else [area_km2]
+    return read_discharges(path, [gauge], variable, units, missing, areas)[gauge]
+
+
+def read_discharges(
+    path: str | Path,
+    gauges: Sequence[str],
+    variable: str = "discharge",
+    units: str | None = None,
+    missing: float | Sequence[float] | None = None,
+    areas: Sequence[float | None] | None = None,
+) -> pd.DataFrame:
+    """Daily discharge of several gauges of one file, as `read_discharge`, days by gauges.
+
+    areas  of their basins in km2, one a gauge
+    """
+    path, suffix = existing(path), Path(path).suffix.lower()
+    given: dict[str, tuple[pd.Series, str | None]]
+    if suffix == ".csv":
+        table = read_delimited(path)
+        given = {gauge: (_column(table, gauge), _RIVER.unit) for gauge in gauges}
+    elif suffix in NETCDF:
+        given = {gauge: _netcdf(path, gauge, variable, missing) for gauge in gauges}
+    elif suffix == ".txt":
+        given = {gauge: (_mhm(path), _RIVER.unit) for gauge in gauges}
     else:
         raise ValueError(f"{path}: discharge is read from .txt (mHM), .csv and .nc files")
-    variable = f"{path}: discharge"
-    series = series.set_axis(calendar.dates(series.index, variable)).sort_index()
-    calendar.once(series.index, variable)
-    place = refuse.at(series.index, lambda _: f"at gauge {gauge}")
+    found, variable = {}, f"{path}: discharge"
     mend = "is it a code for missing values (missing=), or are the units not right (units=)?"
-    values = masked(xr.DataArray(series.to_numpy(), dims="time"), missing).values[:, None]
-    unit = replace(_RIVER, unit=units or given or "")
-    refuse.codes(variable, values, place, unit, mend, declared=missing is not None)
-    series = pd.Series(values[:, 0] * _factor(path, units or given, area_km2), series.index)
-    refuse.outside(variable, series.to_numpy()[:, None], place, _RIVER, mend)
-    return series.rename(gauge)
+    for area_km2, (gauge, (series, stated)) in zip(
+        areas or [None] * len(given), given.items(), strict=True
+    ):
+        series = series.set_axis(calendar.days(series.index, variable)).sort_index()
+        place = refuse.at(series.index, partial(_at, gauge))
+        values = masked(xr.DataArray(series.to_numpy(), dims="time"), missing).values[:, None]
+        unit = replace(_RIVER, unit=units or stated or "")
+        refuse.codes(variable, values, place, unit, mend, declared=missing is not None)
+        values = values * _factor(path, units or stated, area_km2)
+        refuse.outside(variable, values, place, _RIVER, mend)
+        found[gauge] = pd.Series(values[:, 0], series.index)
+    return pd.DataFrame(found)
+
+
+def _at(gauge: str, _: int) -> str:
+    return f"at gauge {gauge}"
 
 
 def _factor(path: Path, units: str | None, area_km2: float | None) -> float:
@@ -73,7 +102,7 @@ def _factor(path: Path, units: str | None, area_km2: float | None) -> float:
 
 
 def _mhm(path: Path) -> pd.Series:
-    lines = path.read_text().splitlines()
+    lines = read_lines(path)
     try:
         missing = float(lines[1].split()[1])
     except (IndexError, ValueError):
@@ -83,10 +112,13 @@ def _mhm(path: Path) -> pd.Series:
         parts = line.split()
         if not parts:
             continue
+        value = numbers(parts[-1:])[0]
+        when = [int(p) if p.isdecimal() else -1 for p in parts[:5]]
         try:
-            year, month, day = (int(p) for p in parts[:3])
-            rows.append((pd.Timestamp(year, month, day), float(parts[5])))
-        except (ValueError, IndexError):
+            if len(parts) != 6 or not np.isfinite(value):
+                raise ValueError
+            rows.append((pd.Timestamp(*when), value))
+        except ValueError:
             raise ValueError(
                 f"{path}: line {number} is not 'year month day hour minute value': {line!r}"
             ) from None
@@ -96,25 +128,10 @@ def _mhm(path: Path) -> pd.Series:
     return pd.Series(values, times).replace(missing, np.nan)
 
 
-def _csv(path: Path, gauge: str) -> pd.Series:
-    table = pd.read_csv(path, index_col=0, skiprows=comment_lines(path))
-    dates = calendar.written(table.index)
-    if dates.hasnans:
-        text = table.index[int(np.argmax(dates.isna()))]
-        raise ValueError(
-            f"{path}: the first column is not all dates, written year first: there is '{text}'"
-        )
-    table.index = dates
-    if gauge not in table:
-        raise ValueError(f"{path} has no column '{gauge}', but {', '.join(table.columns)}")
-    numbers = pd.to_numeric(table[gauge], errors="coerce")
-    wrong = np.flatnonzero(numbers.isna() & table[gauge].notna())
-    if wrong.size:
-        raise ValueError(
-            f"{path}: '{table[gauge].iloc[wrong[0]]}' on {table.index[wrong[0]]:%Y-%m-%d} in "
-            f"column '{gauge}' is no number; leave missing days empty"
-        )
-    return pd.Series(numbers.to_numpy(float), table.index)
+def _column(table: Delimited, gauge: str) -> pd.Series:
+    if not table.rows:
+        raise ValueError(f"{table.path} has no days below the names of its columns")
+    return pd.Series(table.numbers(gauge), table.dates(table.header[0]))
 
 
 def _netcdf(path: Path, gauge: str, variable: str, missing) -> tuple[pd.Series, str | None]:
@@ -132,6 +149,6 @@ def _netcdf(path: Path, gauge: str, variable: str, missing) -> tuple[pd.Series, 
         if gauge not in names:
             raise ValueError(f"{path} has no gauge '{gauge}', but {', '.join(names)}")
         array = array.isel({others[0]: names.index(gauge)})
-    times = calendar.dates(array["time"], f"{path}: 'time'")
+    times = calendar.days(array["time"], f"{path}: 'time'")
     given = str(array.attrs.get("units") or "").strip() or None
     return pd.Series(array.values.astype(float), times), given

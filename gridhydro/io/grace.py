@@ -23,6 +23,7 @@ import numpy as np
 import xarray as xr
 
 from gridhydro.base import refuse
+from gridhydro.base.files import existing
 from gridhydro.base.missing import codes_in, declare, declared, masked
 from gridhydro.base.quantities import OBSERVED
 from gridhydro.base.units import conversion
@@ -32,7 +33,7 @@ from gridhydro.io.grace_mean import mean_of_products
 from gridhydro.io.grace_native import NATIVE, read_native
 from gridhydro.io.grace_times import attribute, solutions
 from gridhydro.io.lazy import opened
-from gridhydro.io.raster import NETCDF, existing
+from gridhydro.io.raster import NETCDF
 from gridhydro.io.schema import gauge_names
 
 _STORAGE = OBSERVED["twsa"]

@@ -40,6 +40,13 @@ def solutions(data: xr.Dataset, path, windows: xr.Dataset | None = None) -> dict
         bounds = checked(bounds, len(times))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+    twice = np.flatnonzero(pd.DataFrame(bounds).duplicated())
+    if twice.size:
+        first, after = (f"{pd.Timestamp(edge):%Y-%m-%d}" for edge in bounds[twice[0]])
+        raise ValueError(
+            f"{path} has the solution from {first} to {after} twice: keep one of them, for example "
+            "with .drop_duplicates('time')"
+        )
     return coordinates(bounds[:, 0], bounds[:, 1])
 
 

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from gridhydro.base import calendar
+from gridhydro.base.files import existing
 from gridhydro.base.quantities import COORDINATES, GRDC_MISSING, OBSERVED
-from gridhydro.io.raster import existing
+from gridhydro.io.text_files import read_lines
 
 _MISSING = GRDC_MISSING
 # the flags of older exports: what the column "Calculated" holds is to be used, or nothing is
@@ -54,7 +55,7 @@ def read_grdc(
     series, facts = {}, []
     where: dict[str, Path] = {}
     for file in files:
-        lines = _lines(file)
+        lines = read_lines(file, western=True)  # names of rivers, and m³
         fact = _facts(lines, file)
         name = fact["name"]
         if wanted is not None and name not in wanted:
@@ -77,14 +78,6 @@ def read_grdc(
     return table.rename_axis(index="time", columns="name"), gauges
 
 
-def _lines(file: Path) -> list[str]:
-    content = file.read_bytes()
-    try:
-        return content.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:  # what GRDC writes: names of rivers, and m³
-        return content.decode("latin-1").splitlines()
-
-
 def _facts(lines: list[str], file: Path) -> dict:
     """Facts of the header, by name; ValueError naming the line of a number that is none."""
     found: dict[str, Any] = {}  # texts and numbers
@@ -94,7 +87,7 @@ def _facts(lines: list[str], file: Path) -> dict:
         for fact, pattern in _FACTS.items():
             match = re.match(rf"#\s*{pattern}\s*:(.*)$", line)
             if match and fact not in found:
-                found[fact] = match[1].strip()
+                found[fact] = re.sub(r" *[\x00-\x1f\x7f-\x9f]+ *", " ", match[1]).strip()
                 if fact in ("lat", "lon", "area_km2") and found[fact]:
                     found[fact] = float(_numbers([found[fact]], file, [number], fact)[0])
     for fact, called in (("name", "GRDC-No."), ("lat", "Latitude"), ("lon", "Longitude")):

@@ -9,12 +9,12 @@ import numpy as np
 import xarray as xr
 
 from gridhydro.base import refuse
+from gridhydro.base.files import existing
 from gridhydro.base.quantities import Quantity
 from gridhydro.base.units import conversion
 from gridhydro.domain.d8 import NEXTXY_NO_CELL, NEXTXY_OUTLET
 from gridhydro.domain.grid import read_values, spatial_dims
 from gridhydro.io.lazy import opened
-from gridhydro.io.raster import existing
 
 _SLACK = 1e-4  # of what single precision and packing leave beyond a bound
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,12 @@ def opened(path: Path, **options) -> Iterator[xr.Dataset]:
     try:
         data = xr.open_dataset(path, engine=engine, cache=False, **options)
     except Exception as error:  # whatever a library raises over damaged bytes
+        units = re.search(r"decode time units '(.+?)' with", str(error))
+        if units is not None:
+            raise ValueError(
+                f"{path} counts its times in '{units[1]}', which are no days, hours, minutes or "
+                "seconds since a date: write them so"
+            ) from None
         raise ValueError(f"{path} cannot be opened as NetCDF or Zarr: {reason(error)}") from error
     with data:
         try:

@@ -7,8 +7,11 @@ from pathlib import Path
 import rioxarray
 import xarray as xr
 
+from gridhydro.base import calendar
 from gridhydro.base.damage import reading
+from gridhydro.base.files import existing
 from gridhydro.domain.reference import centred
+from gridhydro.io.lazy import opened
 
 NETCDF = {".nc", ".nc4", ".cdf"}
 
@@ -45,24 +48,17 @@ def read_raster(
     return raster if crs is None else raster.rio.write_crs(crs)
 
 
-def existing(path: str | Path) -> Path:
-    """The path if the file is there, else an error that says where it was looked for."""
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"there is no file {path.resolve()}")
-    return path
-
-
 def read_variable(path: Path, variable: str | None) -> xr.DataArray:
     """A variable of a NetCDF file, or its only one, read into memory; the file is closed again.
 
     ValueError, with their names, if it is not clear which.
     """
-    with reading(path, "a NetCDF file"), xr.open_dataset(path) as dataset:
+    with reading(path, "a NetCDF file"), opened(path) as dataset:
         names = [str(name) for name in dataset.data_vars if dataset[name].ndim >= 2]
         if variable is None and len(names) == 1:
             variable = names[0]
         if variable not in dataset:
             problem = f"has no variable '{variable}'" if variable else "holds several variables"
             raise ValueError(f"{path} {problem}: name one of {', '.join(names)}")
-        return dataset[variable].load()
+        found = dataset[variable].load()
+        return calendar.by_bounds(found, dataset, f"{path}: 'time'")

@@ -17,6 +17,7 @@ import xarray as xr
 
 from gridhydro.base import refuse
 from gridhydro.base.quantities import COORDINATES, SERIES, Quantity
+from gridhydro.io.text_files import read_lines
 
 _TELLING = 30  # days
 # what files call the variable that names their gauges
@@ -110,7 +111,7 @@ def wanted_basins(basins, found: Iterable[str], where) -> list[str]:
     if basins is None:
         return found
     if isinstance(basins, (str, Path)):
-        lines = (line.split("#")[0].strip() for line in Path(basins).read_text().splitlines())
+        lines = (line.split("#")[0].strip() for line in read_lines(basins))
         basins = [line for line in lines if line]
     bare: Mapping[str, str] = {name.lstrip("0"): name for name in found}
     names = [str(b) if str(b) in found else bare.get(str(b).lstrip("0"), str(b)) for b in basins]

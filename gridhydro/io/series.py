@@ -8,9 +8,10 @@ from pathlib import Path
 import xarray as xr
 
 from gridhydro.base.arguments import one_of
+from gridhydro.base.files import existing
 from gridhydro.base.missing import masked
 from gridhydro.domain.reference import REFERENCES, centred
-from gridhydro.io.raster import existing, read_variable
+from gridhydro.io.raster import read_variable
 
 
 def read_series(

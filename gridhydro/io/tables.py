@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,22 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gridhydro.base import calendar
-from gridhydro.io.raster import existing
-
-_MISSING = {"", "NA", "NaN", "nan"}
-
-
-def read_lines(path: str | Path) -> list[str]:
-    """The lines of a text file in UTF-8; ValueError naming the line with other bytes."""
-    content = existing(path).read_bytes()
-    try:
-        return content.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise ValueError(
-            f"{path}, line {line}: the byte 0x{content[error.start]:02x} is not UTF-8: convert "
-            "the file, for example with iconv -f latin1 -t utf-8"
-        ) from None
+from gridhydro.io.delimited import MISSING, numbers, read_delimited
 
 
 def read_columns(lines: Sequence[str], names: Sequence[str], skip: int, path, text=()) -> dict:
@@ -68,10 +52,7 @@ def _numeric(columns: dict, text) -> list[np.ndarray]:
 
 
 def _is_number(cell: str) -> bool:
-    try:
-        return bool(np.isfinite(float(cell)))
-    except ValueError:
-        return False
+    return bool(np.isfinite(numbers([cell])[0]))
 
 
 def dates(columns: dict, names: Sequence[str], first_line: int, path) -> pd.DatetimeIndex:
@@ -90,27 +71,24 @@ def dates(columns: dict, names: Sequence[str], first_line: int, path) -> pd.Date
     return days
 
 
-def read_attributes(path: str | Path, gauges: Sequence[str], separator: str = ",") -> pd.DataFrame:
+def read_attributes(
+    path: str | Path, gauges: Sequence[str], separator: str | None = None
+) -> pd.DataFrame:
     """The rows of `gauges` of a table whose first column names them, zeros on the left or not.
 
     Columns of numbers become float64 (empty, NA: NaN); all others, and codes such as '01', stay
     text. ValueError naming line and column of a number that is none, of a name given twice, and
     of gauges without a row.
     """
-    lines_read = csv.reader(read_lines(path), delimiter=separator)
-    rows = [[cell.strip() for cell in row] for row in lines_read if row]
-    if not rows or len(rows[0]) < 2:
-        raise ValueError(f"{path}, line 1: no columns between '{separator}'")
-    header, *rows = rows
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(header):
-            raise ValueError(
-                f"{path}, line {number}: {len(row)} columns, but line 1 names {len(header)}"
-            )
+    table_read = read_delimited(path, separator)
+    header, rows, numbered = table_read.header, table_read.rows, table_read.lines
+    if len(header) < 2:
+        between = repr(separator) if separator else "commas, semicolons or tabs"
+        raise ValueError(f"{path}, line 1: no columns between {between}")
     lines: dict[str, int] = {}
     for i, row in enumerate(rows):
         if lines.setdefault(row[0].lstrip("0"), i) != i:
-            raise ValueError(f"{path}, line {i + 2}: {row[0]} is given twice")
+            raise ValueError(f"{path}, line {numbered[i]}: {row[0]} is given twice")
     lacking = [g for g in gauges if g.lstrip("0") not in lines]
     if lacking:
         raise ValueError(
@@ -120,25 +98,34 @@ def read_attributes(path: str | Path, gauges: Sequence[str], separator: str = ",
     picked = [lines[g.lstrip("0")] for g in gauges]
     columns = list(zip(*rows, strict=True))
     table = {
-        name: _column(np.array(columns[c]), name, path)[picked]
+        name: column_of(np.array(columns[c]), name, path, numbered)[picked]
         for c, name in enumerate(header[1:], start=1)
     }
     return pd.DataFrame(table, index=pd.Index(gauges, name="gauge"))
 
 
-def _column(cells: np.ndarray, name: str, path) -> np.ndarray:
-    given = ~np.isin(cells, list(_MISSING))
+def column_of(cells: np.ndarray, name: str, path, lines: Sequence[int]) -> np.ndarray:
+    """The cells of a column as float64 if they are numbers, NaN where missing; texts and codes such
+    as '01' as they are. ValueError naming the line of a word among numbers."""
+    given = ~np.isin(cells, MISSING)
     if any(re.match(r"0\d", cell) for cell in cells):
         return cells
-    values = pd.to_numeric(pd.Series(cells).where(given), errors="coerce").to_numpy(np.float64)
-    wrong = given & np.isnan(values)
+    values = np.where(given, numbers(cells), np.nan)
+    wrong = given & ~np.isfinite(values)
     if not wrong.any():
         return values
     # a column of words has few numbers; one of numbers with a word in it is a fault
     if wrong.sum() < 0.5 * given.sum():
-        line = int(np.flatnonzero(wrong)[0])
+        row = int(np.flatnonzero(wrong)[0])
         raise ValueError(
-            f"{path}, line {line + 2}, column '{name}': '{cells[line]}' is no number, "
+            f"{path}, line {lines[row]}, column '{name}': '{cells[row]}' is no number, "
             "as the others of the column are"
+        )
+    decimal = next((c for c in cells[given] if re.fullmatch(r"-?[\d.]*\d,\d+", c)), None)
+    if decimal is not None:
+        row = int(np.flatnonzero(cells == decimal)[0])
+        raise ValueError(
+            f"{path}, line {lines[row]}, column '{name}': '{decimal}' is no number: write decimals "
+            "with a point, and thousands without a separator"
         )
     return np.where(given, cells, "")

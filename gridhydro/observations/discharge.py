@@ -17,6 +17,7 @@ from gridhydro.base.units import conversion, depth_of_flow, fits, spelled
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.forcing import Forcing, by_cell
 from gridhydro.io import packed_file
+from gridhydro.observations.target_values import warn_apart
 
 _RIVER, _DEPTH = OBSERVED["river_discharge"], SERIES["discharge"]
 _MEND = "is it a code for missing values, or are the units not those that are stated (units=)?"
@@ -50,6 +51,7 @@ def discharge_table(
     if given is not None and spelled(given) != _RIVER.unit:
         table = table * _factor(given, table, domain)
     refuse.outside("discharge", table.to_numpy(), place, _RIVER, _MEND)
+    warn_apart("discharge", days[np.isfinite(values).any(axis=1)], stacklevel=3)
     return table
 
 
@@ -66,7 +68,7 @@ def _days_by_gauges(discharge) -> tuple[pd.DataFrame, str | None]:
                 "choose one value of any other with .isel()"
             )
         array = discharge.squeeze([d for d in other if d != axis], drop=True)
-        table = array.transpose("time", axis).to_pandas()
+        table = _by_day(array).transpose("time", axis).to_pandas()
     else:
         table = discharge.to_frame() if isinstance(discharge, pd.Series) else discharge
         if not isinstance(table, pd.DataFrame):
@@ -76,13 +78,24 @@ def _days_by_gauges(discharge) -> tuple[pd.DataFrame, str | None]:
             )
     attrs = discharge.attrs
     table = pd.DataFrame(table).copy()
-    days = calendar.of_table(table.index, "discharge").floor("D")
-    table.index = calendar.once(days, "discharge")
+    table.index = days = calendar.days_of_table(table.index, "discharge")
+    if not days.is_monotonic_increasing:
+        table = table.sort_index()
     table.columns = [str(c) for c in table.columns]
     twice = table.columns[table.columns.duplicated()]
     if len(twice):
         raise ValueError(f"discharge has the gauge {twice[0]} twice: name each once")
     return table, str(attrs.get("units") or "").strip() or None
+
+
+def _by_day(discharge: xr.DataArray) -> xr.DataArray:
+    """With the days that the stamps are of; ValueError without an axis of them."""
+    if "time" not in discharge.dims:
+        raise ValueError(
+            f"discharge is over {', '.join(map(str, discharge.dims))}: it needs the dimension "
+            "'time'; rename the one that holds the days"
+        )
+    return discharge.assign_coords(time=calendar.days(discharge["time"], "discharge"))
 
 
 def _declared(discharge):
@@ -114,9 +127,8 @@ def observations(discharge, times, model, names: list[str], device, cache, progr
             f"'{model.column.name}' gives no runoff, so there is no discharge to be compared"
         )
     known, to_depth = list(model.domain.gauges.index), per_area(model).cpu()
-    if isinstance(discharge, xr.DataArray) and "time" in discharge.coords:
-        days = calendar.dates(discharge["time"], "discharge").floor("D")
-        discharge = discharge.assign_coords(time=days)
+    if isinstance(discharge, xr.DataArray):
+        discharge = _by_day(discharge)
         if not discharge.indexes["time"].is_monotonic_increasing:
             discharge = discharge.sortby("time")
 

@@ -118,7 +118,10 @@ class StorageObservations:
             weights = tiles.matrix @ scipy.sparse.coo_array((parts.ravel(), where), shape).tocsr()
         values = _looked_at(values, twsa["time"].values, declared(twsa["twsa"]) is not None)
         start, end = (
-            twsa[name].values.astype("datetime64[D]") for name in ("time_start", "time_end")
+            calendar.days_of_each(twsa[name], f"'{name}' of the observed storage")
+            .to_numpy()
+            .astype("datetime64[D]")
+            for name in ("time_start", "time_end")
         )
         baseline = periods.days(baseline, "baseline")
         return cls(tiles, start, end, _means(values, weights), baseline)

@@ -84,18 +84,24 @@ def values_on(
     observed = np.isfinite(rows)
     if not observed.any():
         raise ValueError(f"no cell of the domain has an observation of '{name}'")
-    steps = np.diff(np.sort(place[inside][observed.any(1)]))
-    apart = np.median(steps) if steps.size else 1
-    if apart >= _APART and (unit or array.attrs.get("units", "")).endswith("d-1"):
-        warnings.warn(
-            f"'{name}' is observed every {apart:g} days: each value is compared with the day that "
-            "it is stamped with, not with a mean or a sum over the days between",
-            stacklevel=4,
-        )
+    if (unit or array.attrs.get("units", "")).endswith("d-1"):
+        warn_apart(name, days[inside][observed.any(1)], stacklevel=5)
     cells = np.arange(domain.size) if domain.lumped else np.flatnonzero(observed.any(0))
     values = np.full((len(times), len(cells)), np.nan, np.float32)
     values[place[inside]] = rows[:, cells]
     return values, cells
+
+
+def warn_apart(name: str, days: pd.DatetimeIndex, stacklevel: int) -> None:
+    """A warning for rates that are observed days apart, as means or sums over several days are."""
+    steps = np.diff(np.sort(days.to_numpy().astype("datetime64[D]"))).astype(int)
+    apart = np.median(steps) if steps.size else 1
+    if apart >= _APART:
+        warnings.warn(
+            f"'{name}' is observed every {apart:g} days: each value is compared with the day that "
+            "it is stamped with, not with a mean or a sum over the days between",
+            stacklevel=stacklevel,
+        )
 
 
 def per_cell(target, key: str, domain: Domain, cells: np.ndarray) -> np.ndarray:

@@ -85,7 +85,7 @@ def _with_axes(data: xr.Dataset) -> xr.Dataset:
         data = data.assign_coords(cell=[str(k) for k in range(data.sizes["cell"])])
     if "run" not in data.coords:
         data = data.assign_coords(run=np.arange(data.sizes["run"]))
-    times = calendar.daily(data["time"], "the forcing of the runs")
+    times = calendar.daily(data["time"], "the forcing of the runs", data)
     return data.assign_coords(time=times, cell=data["cell"].values.astype(str))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from tqdm import tqdm
 
+from gridhydro.base import calendar
 from gridhydro.base.arguments import whole
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.columns.column import Field
@@ -128,7 +129,8 @@ def _weather(forcing: xr.Dataset) -> xr.Dataset:
     if "cell" not in series.indexes:
         series = series.assign_coords(cell=[str(k) for k in range(series.sizes["cell"])])
     kept = series.drop_vars([c for c in series.coords if c not in ("time", "cell")])
-    kept = kept.assign_coords(cell=kept["cell"].values.astype(str))
+    days = calendar.daily(forcing["time"], "the forcing", forcing)
+    kept = kept.assign_coords(time=days, cell=kept["cell"].values.astype(str))
     return kept.transpose("time", "cell").load()
 
 

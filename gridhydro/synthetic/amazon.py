@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base.files import existing
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.climate import climate_means
 from gridhydro.inputs.land_surface import land_surface
-from gridhydro.io.raster import existing
 from gridhydro.synthetic.amazon_climate import climate
 from gridhydro.synthetic.amazon_land import amazon, as_file, elevation, land_fields
 from gridhydro.synthetic.amazon_truth import parameters, pet_error

@@ -12,6 +12,7 @@ import xarray as xr
 
 from gridhydro.base import files
 from gridhydro.base.arguments import whole
+from gridhydro.io.csv_tables import write_csv
 from gridhydro.synthetic.amazon import YEARS, make_amazon
 from gridhydro.synthetic.amazon_observations import observations
 from gridhydro.synthetic.amazon_truth import PARAMETERS
@@ -82,9 +83,9 @@ def _write_land(world: SyntheticAmazon, folder: Path) -> None:
 def _write_observed(
     world: SyntheticAmazon, discharge: pd.DataFrame, storage: xr.Dataset, folder: Path
 ) -> None:
-    world.gauges.to_csv(folder / "gauges.csv")
-    discharge.to_csv(folder / "discharge.csv", float_format="%.6g")
-    world.grace.to_csv(folder / "grace_dates.csv", index=False)
+    write_csv(folder / "gauges.csv", world.gauges)
+    write_csv(folder / "discharge.csv", discharge, float_format="%.6g")
+    write_csv(folder / "grace_dates.csv", world.grace, index=False)
     _write(storage, folder / "twsa.nc")
 
 

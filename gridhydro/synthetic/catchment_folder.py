@@ -10,6 +10,7 @@ import xarray as xr
 from gridhydro.base import files
 from gridhydro.base.arguments import whole
 from gridhydro.domain.domain import Domain
+from gridhydro.io.csv_tables import write_csv
 from gridhydro.synthetic.catchment import HELD_OUT, SyntheticCatchment, make_catchment
 from gridhydro.synthetic.catchment_observations import KNOWN, observe, simplified, true_discharge
 from gridhydro.synthetic.demo import HIDDEN, LEARNING_RATE, TRAINING, VALIDATION
@@ -77,9 +78,11 @@ def write_catchment(out: str | Path, seed: int = 7) -> Path:
         _write(world.attributes, folder / "attributes.nc")
         _write(world.forcing, folder / "forcing.nc")
         _write(world.truth, folder / "truth_parameters.nc")
-        world.gauges.drop(columns="train").to_csv(folder / "gauges.csv")
+        write_csv(folder / "gauges.csv", world.gauges.drop(columns="train"))
         _write_discharge(discharge, folder / "discharge.csv")
-        (folder / "domain.toml").write_text(_domain_file(world, domain.size, seed))
+        (folder / "domain.toml").write_text(
+            _domain_file(world, domain.size, seed), encoding="utf-8"
+        )
     return Path(out) / "domain.toml"
 
 
@@ -93,7 +96,7 @@ def _write(dataset: xr.Dataset, path: Path) -> None:
 
 
 def _write_discharge(discharge: pd.DataFrame, path: Path) -> None:
-    discharge.rename_axis("time").to_csv(path)
+    write_csv(path, discharge.rename_axis("time"))
 
 
 def _domain_file(world: SyntheticCatchment, cells: int, seed: int) -> str:

@@ -206,7 +206,10 @@ def test_unfit_storage_files_are_refused(tmp_path, data):
         (lambda s, r: compare(s.assign_coords(gauge=["a", "a"]), r, "month"), r"the gauge a twice"),
         (lambda s, r: compare(s[:20], r, "month"), r"2001-01-01 to 2001-01-20"),
         (lambda s, r: compare(s.expand_dims("x"), r, "month"), r"simulated is over"),
-        (lambda s, r: compare(s.to_pandas().reset_index(drop=True), r, "month"), r"has no times"),
+        (
+            lambda s, r: compare(s.to_pandas().reset_index(drop=True), r, "month"),
+            r"should be dates",
+        ),
     ],
 )
 def test_unfit_series_are_refused(change, message):

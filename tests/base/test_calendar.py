@@ -17,7 +17,7 @@ def axis(times, **encoding):
 
 
 @pytest.mark.parametrize("make", [lambda d: d, lambda d: axis(d), lambda d: d.to_numpy()])
-@pytest.mark.parametrize("hours", [0, 9, 12])
+@pytest.mark.parametrize("hours", [0, 12])
 def test_days_of_an_axis_are_at_midnight(make, hours):
     stamps = make(DAYS + pd.Timedelta(hours=hours))
     for read in (calendar.days, calendar.daily):
@@ -31,7 +31,6 @@ WRONG = {
     ),
     "numbers": (np.arange(3), r"^the rain is no axis of dates of our calendar \(int64\)"),
     "texts": (["2000-01-01"], "^the rain is no axis of dates"),
-    "zone": (DAYS.tz_localize("UTC"), "^the rain is in the zone UTC: take it off"),
     "missing": (DAYS.where(DAYS[1] != DAYS), "^the rain has missing dates"),
     "twice": (DAYS[[0, 1, 1]], "on 2000-02-28|2000-02-28 is followed by 2000-02-28"),
 }
@@ -59,7 +58,7 @@ def test_time_axis_with_gaps_passes_only_where_allowed():
     [
         (DAYS, {}, "2000-02-27"),
         (DAYS + pd.Timedelta("12h"), {}, "2000-02-27"),
-        (DAYS, {"reference": "right interval boundary"}, "2000-02-26"),
+        (DAYS, {"data": xr.Dataset(attrs={"timereference": "right interval"})}, "2000-02-26"),
         (DAYS - pd.Timedelta("1h"), {"shift": "1h"}, "2000-02-27"),
     ],
 )
@@ -74,7 +73,9 @@ def test_local_time_is_taken_back_to_local_time():
 
 
 def test_stamps_at_other_hours_are_refused():
-    with pytest.raises(ValueError, match=r"^a.nc: 'time' has 2000-02-27 06:00, but a day is"):
+    with pytest.raises(
+        ValueError, match=r"^a.nc: 'time' has every day at 06:00 \(first 2000-02-27\)"
+    ):
         calendar.stamped(axis(DAYS + pd.Timedelta("6h")), "a.nc")
     with pytest.raises(ValueError, match=r"^a.nc: 'time' is empty"):
         calendar.stamped(axis(DAYS[:0]), "a.nc")

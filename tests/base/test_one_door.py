@@ -14,6 +14,8 @@ CALLS = {
     "to_datetime": "base/calendar.py",
     "decode_cf": "base/calendar.py",
     "tz_localize": "base/calendar.py",
+    "to_csv": "io/csv_tables.py",
+    "splitlines": "domain/domain_file.py",
 }
 CODES = {99, 99.9, 999, 9999, 99999, 999999, 32767, 1e19, 1e20, 9.96921e36}
 # codes that are no missing values of a quantity: of directions of flow, of a raster of pyflwdir

@@ -159,13 +159,13 @@ def test_read_discharge_of_tables(tmp_path):
     path.write_text("date,A,B\n2001-01-01,1000,2\n2001-01-02,,3\n")
     np.testing.assert_array_equal(read_discharge(path, "A", units="l s-1"), [1.0, np.nan])
     assert read_discharge(path, "B").index[1] == pd.Timestamp("2001-01-02")
-    with pytest.raises(ValueError, match="has no column 'C', but A, B"):
+    with pytest.raises(ValueError, match="has no column 'C', but date, A, B"):
         read_discharge(path, "C")
     path.write_text("date,A\n2001-01-01,1\n2001-01-02,x\n")
-    with pytest.raises(ValueError, match="'x' on 2001-01-02 in column 'A' is no number"):
+    with pytest.raises(ValueError, match="line 3, column 'A': 'x' is no number"):
         read_discharge(path, "A")
     path.write_text("date,A\nmonday,1\n")
-    with pytest.raises(ValueError, match="first column is not all dates"):
+    with pytest.raises(ValueError, match="column is not all dates"):
         read_discharge(path, "A")
     with pytest.raises(ValueError, match=r"read from \.txt \(mHM\), \.csv and \.nc"):
         read_discharge(path.rename(tmp_path / "q.xls"), "A")

@@ -244,7 +244,9 @@ def test_stamps_at_the_end_of_the_day_and_at_other_hours(french):
     end = french(lambda d: d.assign_attrs(timereference="right interval boundary"))
     assert read_basins(end)["time"].values[0] == np.datetime64("1998-12-31")
     later = french(lambda d: d.assign_coords(time=d["time"] - pd.Timedelta("1h")))
-    with pytest.raises(ValueError, match=r"'time' has 1998-12-31 23:00, but a day is stamped at"):
+    with pytest.raises(
+        ValueError, match=r"'time' has every day at 23:00 \(first 1998-12-31\), but a day is"
+    ):
         read_basins(later)
     assert read_basins(later, shift="1h")["time"].values[0] == np.datetime64("1999-01-01")
 
@@ -254,7 +256,7 @@ FAULTS = {
     "twice": (lambda d: d.isel(time=[0, 0, 1]), "1999-01-01 is followed by 1999-01-01"),
     "hourly": (
         lambda d: d.assign_coords(time=pd.date_range("1999", periods=1096, freq="h")),
-        "'time' has 1999-01-01 01:00",
+        r"'time' has several times a day \(1999-01-01 00:00 and 01:00\)",
     ),
     "noleap": (
         lambda d: d.assign_coords(
@@ -328,7 +330,9 @@ def test_files_that_hold_no_basins_are_refused(data, tmp_path):
     with netCDF4.Dataset(tmp_path / "time.nc", "w") as file:
         file.createDimension("time", 2)
         file.createVariable("time", "f8", "time").units = "days since the flood"
-    with pytest.raises(ValueError, match=r"time.nc cannot be opened .*days since the flood"):
+    with pytest.raises(
+        ValueError, match=r"time.nc counts its times in 'days since the flood', which are no days"
+    ):
         read_basins(tmp_path / "time.nc")
     with pytest.raises(ValueError, match="more than one axis beside them: bnds, lat, lon"):
         read_basins(data("ewatercycle/OBS6_ERA5_reanaly_1_day_tas_2000-2000.nc"))

@@ -223,7 +223,9 @@ def test_damaged_tables_are_refused(copy, fault):
 def test_camels_us_in_other_encodings_is_refused_with_the_line(copy):
     path = copy / "camels_attributes_v2.0/camels_name.txt"
     path.write_bytes(path.read_bytes().replace(b"Narraguagus", "Narragu\xe9gus".encode("latin-1")))
-    with pytest.raises(ValueError, match=r"camels_name.txt, line 3: the byte 0xe9 is not UTF-8"):
+    with pytest.raises(
+        ValueError, match=r"camels_name.txt, line 3, character 20: the byte 0xe9 is not UTF-8"
+    ):
         read_camels_us(copy)
 
 

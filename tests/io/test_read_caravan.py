@@ -137,7 +137,7 @@ FAULTS = {
     "word": ("1981-01-03,", "1981-01-03,x", "line 4, column '.*': 'x.*' is no number"),
     "date": ("1981-01-03,", "today,", "line 4, column 'date': 'today' is no date"),
     "twice": ("1981-01-03,", "1981-01-02,", "1981-01-02 is followed by 1981-01-02"),
-    "header": ("date,", "day,", "line 1: there is no column 'date'"),
+    "header": ("date,", "day,", "csv has no column 'date', but day"),
     "columns": ("1981-01-03,", "1981-01-03,1,2,", r"line 4: \d+ columns, but line 1 names \d+"),
     "flow": ("total_precipitation_sum", "rainy", "has no precipitation, .* has it"),
 }

@@ -7,10 +7,11 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base import calendar
+from gridhydro.base.files import existing
 from gridhydro.base.periods import common_days
 from gridhydro.base.quantities import SERIES
 from gridhydro.base.units import conversion
-from gridhydro.io.raster import existing
+from gridhydro.io.delimited import read_delimited
 from gridhydro.io.schema import recognise, refuse_outside, series_attrs, wanted_basins
 
 # units of the files, which do not say them
@@ -37,10 +38,10 @@ def read_folder(path, basins=None, *, period=None) -> xr.Dataset:
 
 def _series(file: Path) -> pd.DataFrame:
     """The series of one file by our names and in our units, by day."""
-    table = pd.read_csv(file)
-    days = calendar.stamped(xr.DataArray(calendar.written(table["date"]), name="date"), file)
+    table = read_delimited(file)
+    days = calendar.stamped(xr.DataArray(table.dates("date"), dims="date", name="date"), file)
     found = {}
-    for ours, theirs in recognise(table.columns.drop("date"), {}, file).items():
+    for ours, theirs in recognise([n for n in table.header if n != "date"], {}, file).items():
         factor, offset = conversion(ours, UNITS.get(ours), SERIES[ours].unit, file)
-        found[ours] = table[theirs].to_numpy(float) * factor + offset
+        found[ours] = table.numbers(theirs) * factor + offset
     return pd.DataFrame(found, days)

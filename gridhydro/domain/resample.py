@@ -92,7 +92,7 @@ def _each(domain, dataset, bring, *options):
 def _layers(raster, dims, cells, corner, how):
     """The rasters (rows, cols) along the leading axes, read a block of them at a time."""
     if not dims:
-        blocks = [{}]
+        blocks: list[dict] = [{}]
     else:
         rest = raster.size // max(raster.sizes[dims[0]], 1)
         step = max(1, _BLOCK // max(rest, 1))

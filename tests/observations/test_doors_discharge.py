@@ -14,7 +14,7 @@ from gridhydro.observations.discharge import discharge_table
 from tests.support.lumped import basins, model
 from tests.support.small_world import small_world
 
-SAME = dict(check_freq=False, check_names=False)
+SAME = dict(check_freq=False, check_names=False, check_index_type=False)
 DAYS = pd.date_range("2001-01-01", periods=40)
 
 

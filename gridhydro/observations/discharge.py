@@ -13,6 +13,7 @@ from gridhydro.base import calendar, refuse
 from gridhydro.base.quantities import OBSERVED, SERIES
 from gridhydro.base.units import conversions, depth_of_flow, spelled, to_unit
 from gridhydro.domain.domain import Domain
+from gridhydro.evaluation.losses import undefined, varying
 from gridhydro.inputs.forcing import Forcing, by_cell
 from gridhydro.io import packed_file
 
@@ -111,10 +112,21 @@ def per_area(model) -> torch.Tensor:
 
 
 def variance(observed: Forcing, days: slice) -> torch.Tensor:
-    """Variance (G,) of each gauge over these days, of its observations there."""
+    """Variance (G,) of each gauge over these days, of its observations there; 0 where they differ
+    by no more than rounding."""
     parts = observed.values[0, days].split(_GAUGES, dim=1)  # a few at a time: they may be on disk
-    parts = (part.contiguous() for part in parts)
-    return torch.cat([((p - p.nanmean(0)) ** 2).nanmean(0) for p in parts])
+    return torch.cat([_variance(part.contiguous()) for part in parts])
+
+
+def without_score(loss: str, observed: Forcing, days: slice) -> torch.Tensor:
+    """Which gauges (G,) the loss of this name leaves out, though observed in these days."""
+    parts = observed.values[0, days].split(_GAUGES, dim=1)
+    return torch.cat([undefined(loss, part.contiguous()) for part in parts])
+
+
+def _variance(values: torch.Tensor) -> torch.Tensor:
+    spread = ((values - values.nanmean(0)) ** 2).nanmean(0)
+    return torch.where(varying(values, ~values.isnan()), spread, 0.0)
 
 
 def _volume(depth: xr.DataArray, domain: Domain) -> xr.DataArray:

@@ -112,7 +112,8 @@ class LSTMModel(CellModel):
         """
         if state is not None and (state.memory is None or state.column):
             raise ValueError(
-                "an LSTM starts from no stores: give it the state of its own run, or the days before"
+                "an LSTM starts from no stores: give it the state of its own run, or the days "
+                "before"
             )
         if averages is not None:
             raise ValueError("an LSTM holds no water to be averaged: train it on discharge alone")

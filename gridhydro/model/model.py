@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
@@ -124,9 +125,14 @@ class Model(CellModel):
         wanted = (*self.column.properties, *(self.routing.properties if self.routing else ()))
         found = property_values(self.domain, properties, wanted)
         self.property_names = tuple(found)
-        rows = [torch.as_tensor(row, dtype=torch.float32) for row in found.values()]
-        nothing = torch.empty(0, self.domain.size)
-        self.register_buffer("properties", torch.stack(rows) if rows else nothing)
+        rows = [np.asarray(row, np.float64) for row in found.values()]
+        self._properties = np.stack(rows) if rows else np.empty((0, self.domain.size))
+        self.register_buffer("properties", torch.as_tensor(self._properties, dtype=torch.float32))
+
+    def exact(self) -> dict[str, np.ndarray]:
+        """As in the base, with the lengths of the rivers and the properties of the cells."""
+        own = {"flow_length": flow_length(self.domain), "properties": self._properties}
+        return super().exact() | own
 
     def _take_inputs(self, values: Mapping[str, object], history: PastSeries | None) -> None:
         """Keep what the networks read of the cells, and where the gauges are."""

@@ -178,7 +178,8 @@ class SequenceParameterization(Parameterization):
             steady, raw = raw[:, : len(self.daily)], raw[:, len(self.daily) :]
             daily = steady + self._partly(change, torch.zeros_like(change[-1:]))
         else:
-            raw = self.last_day(hidden[-1]).unflatten(-1, (-1, self.components))
+            last = hidden[-1] if len(hidden) else self.trunk.dropout(memory["hidden"][0])
+            raw = self.last_day(last).unflatten(-1, (-1, self.components))
             daily = self._partly(change, change[-1:])
         found = self.named(raw) | (self.ranges(daily, self.daily) if self.daily else {})
         return found, memory

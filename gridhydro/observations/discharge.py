@@ -56,7 +56,7 @@ def observations(discharge, times, model, names: list[str], device, cache, progr
         raise ValueError(
             f"'{model.column.name}' gives no runoff, so there is no discharge to be compared"
         )
-    known, to_depth = list(model.domain.gauges.index), per_area(model).cpu()
+    known, to_depth = list(model.domain.gauges.index), per_area(model).cpu().float()
     if isinstance(discharge, xr.DataArray) and "time" in discharge.coords:
         days = calendar.dates(discharge["time"], "discharge").floor("D")
         discharge = discharge.assign_coords(time=days)
@@ -108,7 +108,7 @@ def refuse_empty(
 def per_area(model) -> torch.Tensor:
     """m3 s-1 -> mm d-1 over the area upstream of each gauge, (G,)."""
     depth = depth_of_flow(model.domain.gauges["network_area_km2"].to_numpy())
-    return torch.as_tensor(depth, dtype=torch.float32, device=model.area.device)
+    return torch.as_tensor(depth).to(model.area)
 
 
 def variance(observed: Forcing, days: slice) -> torch.Tensor:

@@ -109,14 +109,14 @@ COSTLY = {"exp2", "log2", "sqrt", "tanh", "div"}
 
 
 def _minimum(a, b):
-    if _traced(a, b):
-        return _traced(a, b)(torch.minimum, (), (a, b))
+    if (trace := _traced(a, b)) is not None:
+        return trace(torch.minimum, (), (a, b))
     return torch.where((a >= b) | _missing(b), b, a)
 
 
 def _maximum(a, b):
-    if _traced(a, b):
-        return _traced(a, b)(torch.maximum, (), (a, b))
+    if (trace := _traced(a, b)) is not None:
+        return trace(torch.maximum, (), (a, b))
     return torch.where((a <= b) | _missing(b), b, a)
 
 

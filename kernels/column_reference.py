@@ -101,7 +101,9 @@ def _solved(spec, step, states, x, p, whole):
         following = torch.clamp(accepted + damping * direction_taken, min=0.0)
         trial = torch.where(unsolved, following, trial)
     # where it is solved, once more: the gradient lags one iteration behind the value
-    unsolved = _unsolved(spec, residual(trial).abs().sum(0), trial)
+    size = residual(trial).abs().sum(0)
+    unsolved = _unsolved(spec, size, trial)
+    trial = trial + 0 * size.detach()  # what is not a number in one store is none in any
     if torch.is_grad_enabled():
         trial = torch.where(unsolved, trial, trial + direction(trial))
     end = torch.clamp(trial - residual(trial), min=0.0)

@@ -30,7 +30,7 @@ gradients by block of cells, flat.
 import numpy as np
 from numba import {real} as real, int32, int64, njit as compile_cached
 
-from gridhydro.kernels.numba_math import select
+from gridhydro.kernels.numba_math import maximum_of, minimum_of, select
 from {lanes_module} import (
     {imported},
 )

@@ -322,9 +322,14 @@ class _Writer:
                 if isinstance(value, Symbol) and value.name in weights:
                     self(f"{value.name} = tl.load({array} + {weights[value.name]})")
             values = [_value(a) for a in line.arguments]
+            # the language takes plain numbers as float32 where no other says what they are
             if line.operation == "where" and all(isinstance(a, float) for a in line.arguments[1:]):
-                # the language takes two plain numbers as float32
                 values[1] = f"tl.full([], {values[1]}, tl.{self.spec.real})"
+            if line.operation in ("minimum", "maximum"):
+                values = [
+                    v if isinstance(a, Symbol) else f"tl.full([], {v}, tl.{self.spec.real})"
+                    for a, v in zip(line.arguments, values, strict=True)
+                ]
             self(f"{line.name} = {OPERATIONS[line.operation].triton.format(*values)}")
 
     def store(self, array: str, offset: str, values: Iterable[str]) -> None:

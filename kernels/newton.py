@@ -9,6 +9,7 @@ so that elimination needs no pivoting.
   is taken all the same: the trial then lies just across a kink, and the slope on this side led
   there.
 - What is handed on is previous + inflow(S): whatever is left of F, the fluxes close the balance.
+- Where F of one store is not a number, nothing is solved for, and no store or rate is a number.
 - The adjoint solves J' lambda = cotangent of S, once (discretize, then optimize; Song et al. 2024,
   doi:10.5194/hess-28-3051-2024). lambda is the cotangent of the states before, and that of the
   inflow; the iterations leave no trace in it.
@@ -180,15 +181,17 @@ class Newton:
             values |= {name: trial, f"accepted_{name}": base, f"direction_{name}": way}
         return values
 
-    def _end(self, program: Program, left: Values) -> Values:
+    def _end(self, program: Program, left: Values) -> tuple[Values, Value]:
         states = self._inputs(program)
-        end = {name: (states[name] - left[name]).clamp(min=0.0) for name in self.states}
-        return end
+        missing = 0.0 * _size(left)  # 0, or NaN: states that were not solved for are none
+        end = {name: (states[name] - left[name] + missing).clamp(min=0.0) for name in self.states}
+        return end, missing
 
     def _results(self, program: Program, left: Values, rates: Values, unsolved) -> Values:
-        end = self._end(program, left)
+        end, missing = self._end(program, left)
         at = copy_lines(self.inflow, program, instead=end)
-        values = {f"next_{name}": value for name, value in end.items()} | rates
+        values = {f"next_{name}": value for name, value in end.items()}
+        values |= {name: rate + missing for name, rate in rates.items()}
         at_end = [name for name in self.outputs if name not in self.rates]
         values |= {name: at(self.inflow.outputs[name]) for name in at_end}
         return values | {"missed": program.emit("where", (unsolved, 1.0, 0.0))}

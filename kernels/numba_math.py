@@ -5,6 +5,7 @@ loop scalar. These are polynomials over a reduced argument, free of branches, pr
 kernel module with typed constants. NaN comes through; exp2 saturates instead of overflowing.
 """
 
+from functools import partial
 from math import factorial, log
 
 from llvmlite import ir
@@ -30,6 +31,28 @@ def select(context, condition, a, b):
         return builder.select(*arguments)
 
     return a(types.boolean, a, a), build
+
+
+def _extreme(context, builder, signature, arguments, name: str):
+    """LLVM's own minimum or maximum, which give NaN where an argument is; a zero has no sign."""
+    kind = arguments[0].type
+    bits = {ir.FloatType(): "f32", ir.DoubleType(): "f64"}[kind]
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(kind, [kind, kind]), f"llvm.{name}.{bits}"
+    )
+    return builder.call(function, arguments, fastmath=("nsz",))
+
+
+@intrinsic
+def minimum_of(context, a, b):
+    """The lower of two numbers, NaN where either is: no jump."""
+    return a(a, a), partial(_extreme, name="minimum")
+
+
+@intrinsic
+def maximum_of(context, a, b):
+    """The higher of two numbers, NaN where either is: no jump."""
+    return a(a, a), partial(_extreme, name="maximum")
 
 
 @intrinsic

@@ -30,6 +30,7 @@ _MACHINERY = {__file__, embedded.__file__, sys.modules[OPERATIONS["add"].__modul
 # the printed kernels' own names, which no quantity may have
 _RESERVED = {
     *("w", "l", "i", "t", "m", "c", "k", "real", "select", "exp2", "log2", "sqrt", "tanh", "math"),
+    *("minimum_of", "maximum_of"),
     *("np", "njit", "int32", "int64", "tl", "triton", "day", "days", "kept_day", "every", "cell"),
     *("cells", "lane", "lanes", "component", "there", "alone", "all_days", "all_cells", "forcing"),
     *("static", "dynamic", "initial", "outputs", "final", "trajectory", "kept", "segments", "back"),
@@ -183,7 +184,7 @@ def _call(name: str, arguments: tuple, keywords: dict):
         raise _refuse(f"'{name}', which works in place,", f"use '{name.rstrip('_')}'")
     name = SYNONYMS.get(name.strip("_"), name.strip("_"))
     spelt = KINKED.get(name) or COMPOSED.get(name)
-    if spelt is not None:
+    if spelt is not None and name not in OPERATIONS:
         return spelt(*arguments, **keywords)
     if name not in OPERATIONS or keywords:
         raise _refuse(f"'{name}'" + (f" with {', '.join(keywords)}" if keywords else ""))
@@ -519,8 +520,8 @@ def push_forward(
             continue
         first = len(target.lines)
         arguments = [at(a) for a in line.arguments]
-        if line.operation == "where":
-            choose, (_, yes, no) = arguments[0], parts
+        if line.operation in ("where", "minimum", "maximum"):
+            choose, yes, no = _chosen(line.operation, arguments, parts)
             for name in touched:
                 both = (choose, yes.get(name, 0.0), no.get(name, 0.0))
                 slopes[id(line)][name] = target.emit("where", both, "", line.source)
@@ -537,6 +538,14 @@ def push_forward(
             made.source = line.source
             made.name = made.name or f"slope_of_{line.name}"
     return of
+
+
+def _chosen(operation: str, arguments: list[Value], parts: list) -> tuple:
+    """The condition of what chooses between two values, and the parts of what it chooses from."""
+    if operation == "where":
+        return arguments[0], parts[1], parts[2]
+    a, b = arguments
+    return (a >= b if operation == "minimum" else a <= b), parts[1], parts[0]
 
 
 def _name_lines(program: Program) -> None:

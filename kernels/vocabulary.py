@@ -1,11 +1,12 @@
 """The operations a column may use: one row each, for numba, for Triton, and its adjoint.
 
-Two rules keep gradients the same on every backend and in the reference:
+Rules that keep values and gradients the same on every backend and in the reference:
 
 - A kink has one convention: on a tie the *second* argument of `minimum` and `maximum`, and the
   bound of `clamp`, wins and takes the whole gradient (torch itself splits it, or passes it to the
-  store). `KINKED` holds these functions, written with `torch.where`; tracing and the reference
-  loop both use them.
+  store). `KINKED` holds these functions; tracing and the reference loop both use them.
+- What is missing stays missing: `minimum`, `maximum` and `clamp` give NaN where either argument is
+  NaN, so that no store is filled on from a day without weather.
 - A power is `exp2(b log2 a)`, small whole powers are products. The base must be positive: guard
   the base in the physics, never the store.
 """
@@ -61,6 +62,22 @@ def _compare(sign: str) -> Operation:
     return _same(f"{{0}} {sign} {{1}}", _no_gradient)
 
 
+def _minimum_adjoint(g, y, a, b):
+    second = a >= b
+    return torch.where(second, 0.0, g), torch.where(second, g, 0.0)
+
+
+def _maximum_adjoint(g, y, a, b):
+    second = a <= b
+    return torch.where(second, 0.0, g), torch.where(second, g, 0.0)
+
+
+def _extreme(which: str, adjoint: Callable, fold: Callable) -> Operation:
+    # one instruction of a GPU, and on a CPU one where an argument is a plain number
+    triton = f"tl.{which}({{0}}, {{1}}, propagate_nan=tl.PropagateNan.ALL)"
+    return Operation(f"{which}_of({{0}}, {{1}})", triton, adjoint, fold)
+
+
 OPERATIONS: dict[str, Operation] = {
     "add": _same("{0} + {1}", lambda g, y, a, b: (g, g), fold=lambda a, b: a + b),
     "sub": _same("{0} - {1}", lambda g, y, a, b: (g, -g), fold=lambda a, b: a - b),
@@ -68,6 +85,8 @@ OPERATIONS: dict[str, Operation] = {
     "div": _same("{0} / {1}", _divide_adjoint, fold=lambda a, b: a / b),
     "neg": _same("-{0}", lambda g, y, a: (-g,), fold=lambda a: -a),
     "where": Operation("select({0}, {1}, {2})", "tl.where({0}, {1}, {2})", _where_adjoint),
+    "minimum": _extreme("minimum", _minimum_adjoint, min),
+    "maximum": _extreme("maximum", _maximum_adjoint, max),
     "lt": _compare("<"),
     "le": _compare("<="),
     "gt": _compare(">"),
@@ -90,11 +109,25 @@ COSTLY = {"exp2", "log2", "sqrt", "tanh", "div"}
 
 
 def _minimum(a, b):
-    return torch.where(a >= b, b, a)
+    if (trace := _traced(a, b)) is not None:
+        return trace(torch.minimum, (), (a, b))
+    return torch.where((a >= b) | _missing(b), b, a)
 
 
 def _maximum(a, b):
-    return torch.where(a <= b, b, a)
+    if (trace := _traced(a, b)) is not None:
+        return trace(torch.maximum, (), (a, b))
+    return torch.where((a <= b) | _missing(b), b, a)
+
+
+def _traced(a, b) -> Callable | None:
+    """What calls a function of two values of which one is a symbol; None for tensors."""
+    known = (int, float, torch.Tensor)
+    return next((v.__torch_function__ for v in (a, b) if not isinstance(v, known)), None)
+
+
+def _missing(b):
+    return b != b
 
 
 def _clamp(x, min=None, max=None):

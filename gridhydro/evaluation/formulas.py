@@ -5,12 +5,32 @@ Scores of one series (`evaluation.metrics`), losses with gradients over many gau
 how they leave out what is not observed and in what they do where a formula has no value. So every
 formula takes the mean over the observed times as a function, and the square root; those of NSE and
 KGE give what is lacking to 1, which is small and exact where a fit is good.
+
+What a formula divides by may be zero, or what rounding has left of zero: `varies` and `has_mean`
+say whether a series has a variance, and a mean, to divide by.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+# observations are kept in single precision, of seven digits: what varies less, as a fraction of its
+# size, is constant
+RESOLUTION = 1e-6
+# a mean smaller than this, as a fraction of the mean size of the values, is that of anomalies: of
+# values that are rounded to three digits it may be rounding alone. Values of one sign have a mean
+LEAST_MEAN = 1e-3
+
+
+def varies(highest, lowest):
+    """Whether values between these two differ by more than rounding; not where there are none."""
+    return highest - lowest > RESOLUTION * (abs(highest) + abs(lowest)) / 2
+
+
+def has_mean(values, mean: Callable):
+    """Whether the mean of values is more than what is left of values of both signs."""
+    return abs(mean(values)) > LEAST_MEAN * mean(abs(values))
 
 
 class Moments(NamedTuple):

@@ -32,18 +32,18 @@ def nse_loss(simulated, observed, variance=None) -> torch.Tensor:
     """1 - NSE averaged over gauges (Nash & Sutcliffe 1970).
 
     `variance` (gauge,), in squared units: the variance of each gauge's whole record; with it short
-    windows of one record are weighted alike. Without it the variance is that of the days given,
-    and gauges with fewer than two observations or no variance are left out; ValueError if none
-    is left.
+    windows of one record are weighted alike. Without it the variance is that of the days given.
+    Gauges with a variance of 0, with none but rounding, or without observations are left out;
+    ValueError if none is left.
     """
     simulated, observed, valid = _masked(simulated, observed)
-    days = valid.sum(0)
     if variance is None:
-        used = _varies(observed, valid)
+        used = varying(observed, valid)
         variance = formulas.variance(observed, partial(_mean, valid=valid))
     else:
         variance = torch.as_tensor(variance, dtype=simulated.dtype, device=simulated.device)
-        used = (days > 0) & (variance > 0)
+        used = valid.any(0)
+    used = used & (variance > 0)  # squares of very small numbers may be nothing
     _require(used, "an observation and a variance above zero")
     variance = torch.where(used, variance, 1.0)  # nothing is divided by zero
     mean = partial(_mean, valid=valid)
@@ -75,18 +75,23 @@ def rmse_lowflow_loss(simulated, observed, alpha: float = 0.25) -> torch.Tensor:
 def kge_loss(simulated, observed) -> torch.Tensor:
     """1 - KGE averaged over gauges (Gupta et al. 2009).
 
-    Gauges with fewer than two observations or no variance are left out; ValueError if none is
-    left. A constant simulation counts as uncorrelated.
+    Gauges with fewer than two observations, no variance, or a mean of nearly zero, as anomalies
+    have it, are left out: the formula divides by these. ValueError if none is left. A constant
+    simulation counts as uncorrelated.
     """
     simulated, observed, valid = _masked(simulated, observed)
-    used = _varies(observed, valid)
-    _require(used, "two different observations")
+    mean = partial(_mean, valid=valid)
+    used = varying(observed, valid) & formulas.has_mean(observed, mean)
+    used = used & (formulas.variance(observed, mean) > 0)
+    _require(used, "two different observations whose mean is not zero, which KGE divides by,")
     simulated, observed, valid = simulated[:, used], observed[:, used], valid[:, used]
 
     moments = formulas.Moments.of(simulated, observed, partial(_mean, valid=valid), _root)
     return formulas.kge_distance(moments, _root, least_spread).mean()
 
 
+# those that divide by the variance of the observations, and by their mean
+RELATIVE, OVER_MEAN = ("nse", "kge"), ("kge",)
 LOSSES: dict[str, Callable] = {
     "nse": nse_loss,
     "rmse": rmse_loss,
@@ -136,11 +141,24 @@ def _rmse(simulated, observed, valid):
     )
 
 
-def _varies(observed, valid):
-    """Gauges with two different observations, found without rounding."""
-    infinity = torch.inf
-    highest = torch.where(valid, observed, -infinity).amax(0)
-    return highest > torch.where(valid, observed, infinity).amin(0)
+def varying(observed, valid):
+    """Gauges (G,) whose observations (T, G) on the valid days differ by more than rounding."""
+    if not len(observed):
+        return valid.any(0)
+    highest = torch.where(valid, observed, -torch.inf).amax(0)
+    return formulas.varies(highest, torch.where(valid, observed, torch.inf).amin(0))
+
+
+def undefined(loss: str, observed) -> torch.Tensor:
+    """Which gauges (G,) a loss leaves out though they have observations (T, G): those without the
+    variance, or the mean, that its formula divides by."""
+    valid = ~torch.isnan(observed)
+    there = defined = valid.any(0)
+    if loss in RELATIVE:
+        defined = defined & varying(observed, valid)
+    if loss in OVER_MEAN:
+        defined = defined & formulas.has_mean(observed, lambda values: values.nanmean(0))
+    return there & ~defined
 
 
 def _root(values):

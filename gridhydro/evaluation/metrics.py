@@ -2,7 +2,8 @@
 
 Every score takes two series of one length and unit. Days without an observation (NaN) count
 nowhere; a NaN simulated on an observed day makes the score NaN rather than dropping the day. A
-score that is not defined (no variance, no flow to divide by, fewer than two days) is NaN.
+score that is not defined (no variance but rounding, no flow or mean to divide by, fewer than two
+days) is NaN.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def nse(simulated, observed) -> float:
 def kge(simulated, observed) -> float:
     """Kling-Gupta efficiency (Gupta et al. 2009), with the ratio of standard deviations."""
     s, o = _pairs(simulated, observed)
-    if not _varies(o) or o.mean() == 0:
+    if not _varies(o) or not formulas.has_mean(o, np.mean):
         return np.nan
     return float(1 - formulas.kge_distance(_moments(s, o), np.sqrt)) if _varies(s) else np.nan
 
@@ -34,7 +35,7 @@ def kge(simulated, observed) -> float:
 def kge_2012(simulated, observed) -> float:
     """Kling-Gupta efficiency of Kling et al. (2012), with the ratio of variation coefficients."""
     s, o = _pairs(simulated, observed)
-    if not _varies(o) or o.mean() == 0 or s.mean() == 0:
+    if not (_varies(o) and formulas.has_mean(o, np.mean) and formulas.has_mean(s, np.mean)):
         return np.nan
     return float(1 - formulas.kge_2012_distance(_moments(s, o), np.sqrt)) if _varies(s) else np.nan
 
@@ -177,7 +178,7 @@ def _pairs(simulated, observed) -> tuple[np.ndarray, np.ndarray]:
 
 def _varies(values) -> bool:
     # not by the standard deviation: rounding of the mean gives a constant series a small one
-    return values.size > 1 and not np.all(values == values[0])
+    return values.size > 1 and bool(formulas.varies(values.max(), values.min()))
 
 
 def _low(simulated, observed) -> tuple[np.ndarray, np.ndarray]:
@@ -199,7 +200,7 @@ def _sorted(simulated, observed) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _percent_bias(s, o, absolute: bool = False) -> float:
-    if o.sum() == 0:
+    if not o.size or not formulas.has_mean(o, np.mean):
         return np.nan
     difference = np.abs(s - o) if absolute else s - o
     return float(100 * difference.sum() / o.sum())

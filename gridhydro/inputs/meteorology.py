@@ -121,8 +121,10 @@ def _sun(latitude: Tensor, day_of_year: Tensor) -> tuple[Tensor, Tensor, Tensor]
     """
     phi = torch.deg2rad(latitude)
     declination = 0.409 * torch.sin(2 * math.pi / 365 * day_of_year - 1.39)
-    cosine = -torch.tan(phi) * torch.tan(declination)
+    # at a pole in single precision the cosine is below zero, and the year would be turned around
+    tangent = torch.sin(phi) / torch.cos(phi).clamp(min=1e-12)
+    cosine = -tangent * torch.tan(declination)
     # beyond -1 and 1, where the arc cosine has no slope, the sun does not set or does not rise
     sets = cosine.abs() < 1
     sunset = torch.acos(torch.where(sets, cosine, 0.0))
-    return phi, declination, torch.where(sets, sunset, math.pi * (cosine < 0))
+    return phi, declination, torch.where(sets, sunset, math.pi * (cosine < 0).to(sunset))

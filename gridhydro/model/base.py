@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -54,6 +55,18 @@ class CellModel(torch.nn.Module):
         self.register_buffer("fitted", torch.tensor(False))
         self.register_buffer("history", None)
         self.register_buffer("area", torch.as_tensor(domain.area, dtype=torch.float32))
+
+    def exact(self) -> dict[str, np.ndarray]:
+        """Buffers of the domain that single precision has rounded, as they are in double."""
+        return {"area": self.domain.area}
+
+    def _apply(self, fn, recurse=True):
+        single = self.area.dtype
+        super()._apply(fn, recurse)
+        if self.area.dtype == torch.float64 != single:
+            for name, values in self.exact().items():
+                getattr(self, name).copy_(torch.as_tensor(values))
+        return self
 
     @property
     def river(self) -> River | None:

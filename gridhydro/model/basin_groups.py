@@ -16,7 +16,7 @@ _BASIN_DAYS = 2**20
 
 def basin_groups(model, forcing: Forcing) -> Iterator[tuple[Tensor, Tensor]]:
     """Cells (B,) and their forcing (F, T, B), on the device of the model, group by group."""
-    count = max(1, _BASIN_DAYS // len(forcing.times))
+    count = max(1, _BASIN_DAYS // max(1, len(forcing.times)))
     for first in range(0, forcing.size, count):
         cells = torch.arange(first, min(first + count, forcing.size))
         values = forcing.values[:, :, first : first + count].contiguous().to(model.area.device)

@@ -15,7 +15,7 @@ from gridhydro.inputs.forcing import Forcing
 from gridhydro.model import unit_hydrograph as hydrograph
 from gridhydro.model.base import CellModel
 from gridhydro.model.basin_groups import basin_groups
-from gridhydro.model.corrected import REACH
+from gridhydro.model.corrected import around
 from gridhydro.model.run import Run
 from gridhydro.model.state import Simulation, State
 from gridhydro.nets import WEIGHT
@@ -98,9 +98,9 @@ def weather_of(model: CellModel, values: Tensor, days: slice) -> Tensor:
         own = len(model.column.forcings)
         return values[:own, days].to(model.area).contiguous()
     # a correction looks at the days around, too
-    first, end = max(days.start - REACH, 0), days.stop + REACH
-    weather = model.weather(values[:, first:end].to(model.area))
-    return weather[:, days.start - first : days.stop - first].contiguous()
+    seen = around(model.correction, days, values.shape[1])
+    weather = model.weather(values[:, seen].to(model.area))
+    return weather[:, days.start - seen.start : days.stop - seen.start].contiguous()
 
 
 def _passed(march: _March, days: int, state: State | None) -> State | None:

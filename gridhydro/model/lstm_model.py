@@ -18,6 +18,7 @@ from gridhydro.model.river import SECONDS
 from gridhydro.model.state import Simulation, State
 from gridhydro.nets import Attributes, Trunk
 from gridhydro.nets.base import CellNetwork
+from gridhydro.nets.lstm import Memory
 from gridhydro.nets.options import ParameterNetwork
 
 
@@ -58,10 +59,11 @@ class _Network(CellNetwork):
     def inputs(self) -> Attributes:  # type: ignore[override]
         return self.trunk.attributes
 
-    def forward(self, attributes, forcing, before=None) -> Tensor:
-        hidden = self.trunk(attributes, forcing, before)
-        runoff = torch.nn.functional.softplus(self.head(hidden[-forcing.shape[1] :])).squeeze(-1)
-        return runoff * self.scale
+    def forward(self, attributes, forcing, before=None, memory=None) -> tuple[Tensor, Memory]:
+        hidden, memory = self.trunk(attributes, forcing, before, memory)
+        late = hidden[len(hidden) - forcing.shape[1] :]
+        runoff = torch.nn.functional.softplus(self.head(late)).squeeze(-1)
+        return runoff * self.scale, memory
 
 
 class LSTMModel(CellModel):
@@ -104,15 +106,22 @@ class LSTMModel(CellModel):
         self, forcing, state=None, outputs=(), parameters=None, *, cells=None, before=None,
         averages=None, routed=True,
     ) -> Simulation:  # fmt: skip
-        """As `Model.forward`: forcing (F, T, N) -> discharge (T, N) m3 s-1."""
-        if state is not None:
-            raise ValueError("an LSTM starts from no stores: give it the days before instead")
+        """As `Model.forward`: forcing (F, T, N) -> discharge (T, N) m3 s-1.
+
+        The state is what the LSTM remembers. ValueError for one of stores.
+        """
+        if state is not None and (state.memory is None or state.column):
+            raise ValueError(
+                "an LSTM starts from no stores: give it the state of its own run, or the days "
+                "before"
+            )
         if averages is not None:
             raise ValueError("an LSTM holds no water to be averaged: train it on discharge alone")
         area = self.area if cells is None else self.area[cells]
-        runoff = self.network(self._attributes(cells), forcing, before)
+        memory = None if state is None else state.memory
+        runoff, memory = self.network(self._attributes(cells), forcing, before, memory)
         kept = {name: runoff for name in outputs}
-        return Simulation(runoff * (area / 1000 / SECONDS), kept, State({}, None))
+        return Simulation(runoff * (area / 1000 / SECONDS), kept, State({}, None, memory=memory))
 
     def run(self, forcing, state, outputs, parameters, cells, averages=None, routed=True):
         """As `forward`; parameters there are none."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
@@ -27,6 +29,7 @@ from gridhydro.model.unit_hydrograph import ROUTED, UnitHydrograph
 from gridhydro.nets import EmbeddedNetwork
 from gridhydro.nets.choice import parameterization
 from gridhydro.nets.correction import Correction, PETCorrection
+from gridhydro.nets.lstm import Memory, SequenceParameterization
 from gridhydro.nets.mlp import Parameterization
 from gridhydro.nets.options import ParameterNetwork, PastSeries
 from gridhydro.observations.averages import Averages
@@ -123,9 +126,14 @@ class Model(CellModel):
         wanted = (*self.column.properties, *(self.routing.properties if self.routing else ()))
         found = property_values(self.domain, properties, wanted)
         self.property_names = tuple(found)
-        rows = [torch.as_tensor(row, dtype=torch.float32) for row in found.values()]
-        nothing = torch.empty(0, self.domain.size)
-        self.register_buffer("properties", torch.stack(rows) if rows else nothing)
+        rows = [np.asarray(row, np.float64) for row in found.values()]
+        self._properties = np.stack(rows) if rows else np.empty((0, self.domain.size))
+        self.register_buffer("properties", torch.as_tensor(self._properties, dtype=torch.float32))
+
+    def exact(self) -> dict[str, np.ndarray]:
+        """As in the base, with the lengths of the rivers and the properties of the cells."""
+        own = {"flow_length": flow_length(self.domain), "properties": self._properties}
+        return super().exact() | own
 
     def _take_inputs(self, values: Mapping[str, object], history: PastSeries | None) -> None:
         """Keep what the networks read of the cells, and where the gauges are."""
@@ -228,7 +236,8 @@ class Model(CellModel):
     ) -> Simulation:
         """Run over forcing (F, T, N), packed in the order and units of `forcings`.
 
-        state       where the run starts (the column's initial stores, empty rivers)
+        state       where the run starts (the column's initial stores, empty rivers); that of the
+                    days before goes on as if nothing had been cut
         outputs     names of fluxes and states to return daily; "routed_" before the name of a flow
                     is that flow behind the unit hydrograph
         parameters  replace those of the network
@@ -239,16 +248,32 @@ class Model(CellModel):
         """
         if cells is not None and not self.domain.lumped:
             raise ValueError("cells of a raster belong together: only lumped basins can be chosen")
+        earlier = None if state is None else state.weather
+        memory = None  # of a network that did not read these days
         if parameters is None:
-            parameters = self.cell_parameters(forcing, cells, before)
-        early, weather = corrected.in_parts(self, before, forcing)
+            memory = None if state is None else state.memory
+            parameters, memory = self._remembering(forcing, cells, before, memory)
+        seen = corrected.looked_back_on(self, before, forcing, earlier)
+        early, weather = corrected.in_parts(self, before, forcing, earlier)
         if early is not None:
             days = early.shape[1]
             first = {n: p[:days] if p.ndim == 3 else p for n, p in parameters.items()}
             with torch.no_grad():
                 state = self.run(early, state, outputs, first, cells, routed=routed).state
             parameters = {n: p[days:] if p.ndim == 3 else p for n, p in parameters.items()}
-        return self.run(weather, state, outputs, parameters, cells, averages, routed)
+        found = self.run(weather, state, outputs, parameters, cells, averages, routed)
+        carried = required("state", found.state).carrying(memory, seen)
+        return replace(found, state=carried)
+
+    def _remembering(
+        self, forcing: Tensor, cells: Tensor | None, before: Tensor | None, memory: Memory | None
+    ) -> tuple[dict[str, Tensor], Memory | None]:
+        """`cell_parameters`, and what an LSTM over the weather remembers at the end."""
+        if not isinstance(self.network, SequenceParameterization):
+            return self.cell_parameters(forcing, cells, before), None
+        own = len(self.column.forcings)
+        early = None if before is None else before[:own]
+        return self.network.remembering(self._attributes(cells), forcing[:own], early, memory)
 
     def run(
         self,

@@ -39,11 +39,11 @@ def route(
 
     Returns outflow (T, N), the water leaving each cell in U d-1 (at outlets and sinks: leaving the
     network), and the storage at the end (6, N): rows 0-4 are the reservoirs, row 5 is the water in
-    transit towards the cell. With `averages`, third, the water in the reservoirs of each cell at
-    the end of a day, averaged over each period (R, N), in U. A period cut in two gives the same
-    numbers as one run. Gradients reach runoff, lag and storage; at lag 0 it is the one from above.
-    A gradient to the lag keeps `substeps` numbers per cell and day for the backward pass, the
-    others keep nothing.
+    transit towards the cell; of no days, rivers stay as they are. With `averages`, third, the water
+    in the reservoirs of each cell at the end of a day, averaged over each period (R, N), in U. A
+    period cut in two gives the same numbers as one run. Gradients reach runoff, lag and storage; at
+    lag 0 it is the one from above. A gradient to the lag keeps `substeps` numbers per cell and day
+    for the backward pass, the others keep nothing.
 
     The scheme is the river routing of HydroPy 1.0.2 (Stacke and Hagemann 2021), after the
     Hydrological Discharge model (Hagemann and Dümenil 1997): in each of `substeps` steps of
@@ -65,6 +65,9 @@ def route(
     )
 
     storage = _storage(storage, size, runoff)
+    if not len(runoff):  # no day to route: what is in the rivers stays there
+        means = () if averages is None else (runoff.new_zeros(averages[2], size),)
+        return runoff.clone(), storage, *means
     sink = torch.as_tensor(network.sink, device=runoff.device)
     outflow, final, means = route_op.route(
         runoff.contiguous(),
@@ -85,10 +88,10 @@ def _check_options(runoff, network, substeps, delay, tile_days):
     if not isinstance(runoff, torch.Tensor) or runoff.dtype not in (torch.float32, torch.float64):
         kind = runoff.dtype if isinstance(runoff, torch.Tensor) else type(runoff).__name__
         raise TypeError(f"runoff is {kind}, should be a torch tensor of float32 or float64")
-    if runoff.ndim != 2 or runoff.shape[1] != network.size or 0 in runoff.shape:
+    if runoff.ndim != 2 or runoff.shape[1] != network.size:
         raise ValueError(
-            f"runoff is {tuple(runoff.shape)}, should be (days, {network.size}): at least one day, "
-            "and the cells in the order of the network"
+            f"runoff is {tuple(runoff.shape)}, should be (days, {network.size}): the cells in the "
+            "order of the network"
         )
     if int(substeps) != substeps or substeps < 1:
         raise ValueError(f"substeps is {substeps}, should be a whole number, 1 or more")

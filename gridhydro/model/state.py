@@ -2,23 +2,80 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from gridhydro.base import files
+
+_GROUPS = ("column", "hydrograph", "memory")
 
 
 @dataclass(frozen=True)
 class State:
-    """All water at one moment.
+    """All that a model carries from one moment to the next: a run that goes on from it is as one
+    that was never interrupted.
 
     column      stores by name (N, M) mm
     river       (6, N) m3; None for lumped basins
     hydrograph  flow -> (14, N) or (14, N, M) mm d-1 that has not all reached the gauge, if routed
+    memory      "hidden" and "cell" (1, N, H) of an LSTM over the weather, if the model has one
+    weather     (F, B, N), the last days of the forcing, which a correction looks back on, if any.
+                What it made of them knew nothing of the days after: where it looks ahead, give the
+                days around the cut as `before` instead
     """
 
     column: dict[str, Tensor]
     river: Tensor | None
     hydrograph: dict[str, Tensor] | None = None
+    memory: dict[str, Tensor] | None = None
+    weather: Tensor | None = None
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> State:
+        """The same with another tensor in place of each, such as on another device."""
+        changed: dict = {}
+        for name, value in vars(self).items():
+            if isinstance(value, dict):
+                changed[name] = {key: change(one) for key, one in value.items()}
+            else:
+                changed[name] = None if value is None else change(value)
+        return State(**changed)
+
+    def save(self, path: str | Path) -> None:
+        """Write it to one file (safetensors), which `load` reads."""
+        tensors: dict[str, Tensor] = {}
+        for name, value in vars(self.map(lambda v: v.detach().cpu().contiguous())).items():
+            if isinstance(value, dict):
+                tensors |= {f"{name}/{key}": one.clone() for key, one in value.items()}
+            elif value is not None:
+                tensors[name] = value.clone()
+        files.replace(Path(path), lambda beside: save_file(tensors, beside))
+
+    @classmethod
+    def load(cls, path: str | Path) -> State:
+        """The state in a file that `save` wrote; ValueError for a file that holds none."""
+        try:
+            tensors = load_file(path)
+        except SafetensorError as error:
+            raise ValueError(f"{path} holds no state, or is damaged: {error}") from None
+        found: dict = {"column": {}, "river": None}
+        for key, value in tensors.items():
+            name, inner, part = key.partition("/")
+            if name not in cls.__dataclass_fields__ or bool(inner) != (name in _GROUPS):
+                raise ValueError(f"{path} holds no state of a model: it has '{key}'")
+            if inner:
+                found.setdefault(name, {})[part] = value
+            else:
+                found[name] = value
+        return cls(**found)
+
+    def carrying(self, memory: dict[str, Tensor] | None, weather: Tensor | None) -> State:
+        """The same with what networks keep in mind of the weather."""
+        return replace(self, memory=memory, weather=weather)
 
 
 @dataclass(frozen=True)
@@ -27,7 +84,7 @@ class Simulation:
 
     discharge  (T, G) m3 s-1 at the gauges; None of a raster whose rivers were left out
     outputs    daily fluxes and states by name, (T, N)
-    state      all water at the end
+    state      all that a run goes on from, at the end
     storage    (R, N) mm, water in all stores and in the rivers as means over periods, if asked for
     """
 

@@ -30,14 +30,19 @@ class Correction(torch.nn.Module):
     forcing  name of the forcing that it changes
     series   names of the daily series that it reads, in order
     inputs   the static attributes that it reads, an `Attributes`
+    back     days before a day that its error depends on, and ahead: days after it. None: any
+             number, and runs cut into blocks compute the whole record for each
 
-    Subclass it and write `forward`. What replaces its forcing instead of adding to it writes
+    Subclass it and write `forward`; say `back` and `ahead`, and long records are corrected a block
+    at a time. What replaces its forcing instead of adding to it writes
     `changed` too, without reading the forcing.
     """
 
     forcing: str
     series: tuple[str, ...]
     inputs: Attributes
+    back: int | None = None
+    ahead: int | None = None
 
     def fit(self, series: Tensor) -> None:
         """Take the scales of the series from a sample (V, T, N)."""
@@ -95,6 +100,7 @@ class PETCorrection(Correction):
         sizes = [len(self.series) + len(self.inputs.names), *filters, 1]
         layers = [torch.nn.Conv3d(*pair, 3) for pair in pairwise(sizes)]
         self.layers = torch.nn.ModuleList(layers)
+        self.back = self.ahead = len(layers)  # each looks a day to both sides
         for weight in layers[-1].parameters():
             torch.nn.init.zeros_(weight)
         self.register_buffer("mean", torch.zeros(len(self.series), 1, 1))

@@ -13,6 +13,9 @@ from gridhydro.nets.base import Attributes, Ranges, last_layer
 from gridhydro.nets.mlp import Parameterization, layers
 from gridhydro.nets.options import ParameterNetwork
 
+Memory = dict[str, torch.Tensor]
+MEMORY = ("hidden", "cell")  # what an LSTM carries from day to day, in torch's order
+
 
 class Trunk(torch.nn.Module):
     """Attributes (N, A) and forcing (F, T, N), in their own units -> hidden series (T, N, H).
@@ -51,20 +54,41 @@ class Trunk(torch.nn.Module):
     def _shaped(self, forcing):
         return torch.where(self.rates, torch.log10(forcing.clamp(min=0).sqrt() + 0.1), forcing)
 
-    def forward(self, attributes, forcing, before=None):
-        """`before` (F, W, N), the days before the forcing, pass without gradient: (W + T, N, H)."""
+    def forward(self, attributes, forcing, before=None, memory: Memory | None = None):
+        """(W + T, N, H), and the memory at the end, from which the days after may go on.
+
+        `before` (F, W, N), the days before the forcing, pass without gradient. `memory` is that of
+        an earlier run; ValueError where it is of other cells or of an LSTM of another size.
+        """
         place = self.from_attributes(self.attributes(attributes))
-        if before is None:
-            return self.dropout(self.advance(forcing, place)[0])
-        with torch.no_grad():
-            early, state = self.advance(before, place)
-        return self.dropout(torch.cat([early, self.advance(forcing, place, state)[0]]))
+        state = None if memory is None else self._recalled(memory, place)
+        early = []
+        if before is not None:
+            with torch.no_grad():
+                first, state = self.advance(before, place, state)
+            early = [first]
+        late, state = self.advance(forcing, place, state)
+        hidden = torch.cat([*early, late]) if early else late
+        return self.dropout(hidden), dict(zip(MEMORY, state, strict=True))
+
+    def _recalled(self, memory: Memory, place: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        wrong = [n for n in MEMORY if n not in memory or memory[n].shape != (1, *place.shape)]
+        if wrong:
+            sizes = {name: tuple(value.shape) for name, value in memory.items()}
+            raise ValueError(
+                f"the memory of the state is {sizes}, and this LSTM of {place.shape[1]} takes "
+                f"'hidden' and 'cell' {(1, *place.shape)}: it is of another model, or other cells"
+            )
+        return tuple(memory[name].to(place) for name in MEMORY)
 
     def _standardised(self, forcing):
         return (self._shaped(forcing) - self.mean) / self.std
 
     def advance(self, forcing, place, state=None):
         """Forcing (F, T, N) and what attributes bring (N, H) -> (T, N, H), the LSTM's state."""
+        if not forcing.shape[1]:  # torch's LSTM takes no series without a day
+            nothing = place.new_zeros(1, *place.shape)
+            return nothing[:0], state or (nothing, nothing)
         weather = self._standardised(forcing).permute(1, 2, 0)
         return self.lstm(torch.relu(self.from_forcing(weather) + place), state)
 
@@ -138,16 +162,27 @@ class SequenceParameterization(Parameterization):
         """
         if forcing is None:
             raise ValueError("this network reads parameters off the weather: give the forcing")
-        hidden = self.trunk(attributes, forcing, before)
+        return self.remembering(attributes, forcing, before)[0]
+
+    def remembering(
+        self, attributes, forcing, before=None, memory: Memory | None = None
+    ) -> tuple[dict[str, torch.Tensor], Memory]:
+        """As `forward`, going on from the memory of an earlier run; with that at the end.
+
+        Parameters read off the last day are those of the last day of this run.
+        """
+        hidden, memory = self.trunk(attributes, forcing, before, memory)
         change = self.daily_head(hidden).unflatten(-1, (-1, self.components))
         if self.steady_by_attributes:
             raw = self.layers(self.inputs(attributes)).unflatten(-1, (-1, self.components))
             steady, raw = raw[:, : len(self.daily)], raw[:, len(self.daily) :]
             daily = steady + self._partly(change, torch.zeros_like(change[-1:]))
         else:
-            raw = self.last_day(hidden[-1]).unflatten(-1, (-1, self.components))
+            last = hidden[-1] if len(hidden) else self.trunk.dropout(memory["hidden"][0])
+            raw = self.last_day(last).unflatten(-1, (-1, self.components))
             daily = self._partly(change, change[-1:])
-        return self.named(raw) | (self.ranges(daily, self.daily) if self.daily else {})
+        found = self.named(raw) | (self.ranges(daily, self.daily) if self.daily else {})
+        return found, memory
 
     def _partly(self, change, steady):
         """(T, N, D, M), in training held at `steady` for some cells and parameters."""

@@ -15,6 +15,7 @@ from gridhydro.base.missing import DECLARED, equal
 from gridhydro.base.quantities import OBSERVED, SERIES
 from gridhydro.base.units import conversion, depth_of_flow, fits, spelled
 from gridhydro.domain.domain import Domain
+from gridhydro.evaluation.losses import undefined, varying
 from gridhydro.inputs.forcing import Forcing, by_cell
 from gridhydro.io import packed_file
 from gridhydro.observations.target_values import warn_apart
@@ -126,7 +127,7 @@ def observations(discharge, times, model, names: list[str], device, cache, progr
         raise ValueError(
             f"'{model.column.name}' gives no runoff, so there is no discharge to be compared"
         )
-    known, to_depth = list(model.domain.gauges.index), per_area(model).cpu()
+    known, to_depth = list(model.domain.gauges.index), per_area(model).cpu().float()
     if isinstance(discharge, xr.DataArray):
         discharge = _by_day(discharge)
         if not discharge.indexes["time"].is_monotonic_increasing:
@@ -177,11 +178,22 @@ def refuse_empty(
 def per_area(model) -> torch.Tensor:
     """m3 s-1 -> mm d-1 over the area upstream of each gauge, (G,)."""
     depth = depth_of_flow(model.domain.gauges["network_area_km2"].to_numpy())
-    return torch.as_tensor(depth, dtype=torch.float32, device=model.area.device)
+    return torch.as_tensor(depth).to(model.area)
 
 
 def variance(observed: Forcing, days: slice) -> torch.Tensor:
-    """Variance (G,) of each gauge over these days, of its observations there."""
+    """Variance (G,) of each gauge over these days, of its observations there; 0 where they differ
+    by no more than rounding."""
     parts = observed.values[0, days].split(_GAUGES, dim=1)  # a few at a time: they may be on disk
-    parts = (part.contiguous() for part in parts)
-    return torch.cat([((p - p.nanmean(0)) ** 2).nanmean(0) for p in parts])
+    return torch.cat([_variance(part.contiguous()) for part in parts])
+
+
+def without_score(loss: str, observed: Forcing, days: slice) -> torch.Tensor:
+    """Which gauges (G,) the loss of this name leaves out, though observed in these days."""
+    parts = observed.values[0, days].split(_GAUGES, dim=1)
+    return torch.cat([undefined(loss, part.contiguous()) for part in parts])
+
+
+def _variance(values: torch.Tensor) -> torch.Tensor:
+    spread = ((values - values.nanmean(0)) ** 2).nanmean(0)
+    return torch.where(varying(values, ~values.isnan()), spread, 0.0)

@@ -19,6 +19,7 @@ from gridhydro.domain.grid import read_values
 from gridhydro.domain.packing import arranged
 from gridhydro.domain.resample import stencil
 from gridhydro.domain.tiles import Tiles
+from gridhydro.evaluation.losses import varying
 from gridhydro.observations.averages import Averages
 
 _STORAGE = OBSERVED["twsa"]
@@ -178,11 +179,15 @@ class StorageObservations:
     def observed(self, windows: Windows) -> torch.Tensor:
         """(S, K) mm, relative to the mean over the same solutions as the model's anomalies.
 
-        NaN where missing, and for solutions outside the run.
+        NaN where missing, and for solutions outside the run. What does not vary is 0, not what
+        rounding leaves of it.
         """
         values = torch.from_numpy(self.values)
         mean = (windows.reference * torch.nan_to_num(values)).sum(0)
-        return torch.where(windows.covered[:, None], values - mean, torch.nan)
+        covered = windows.covered[:, None]
+        anomalies = torch.where(covered, values - mean, torch.nan)
+        constant = ~varying(values, covered & ~values.isnan())
+        return torch.where(constant & ~anomalies.isnan(), 0.0, anomalies)
 
     def anomalies(self, means: torch.Tensor, windows: Windows) -> torch.Tensor:
         """(S, K) mm, anomalies of a model's storage, with gradients; NaN outside the run.

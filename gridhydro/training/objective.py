@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable
 from functools import partial
 
@@ -12,7 +13,7 @@ from gridhydro.base.arguments import required
 from gridhydro.evaluation.losses import NothingObserved, name_of, nse_loss
 from gridhydro.evaluation.losses import loss as loss_named
 from gridhydro.model.state import Simulation
-from gridhydro.observations.discharge import per_area, variance
+from gridhydro.observations.discharge import per_area, variance, without_score
 from gridhydro.observations.storage import StorageObservations
 from gridhydro.training.batches import Batch
 from gridhydro.training.data import TrainingData
@@ -34,6 +35,7 @@ class Objective:
         if scored and data.discharge and "variance" in inspect.signature(self.score).parameters:
             self.variance = variance(data.discharge, scored)
         self.storage = _storage(data)
+        _say_left_out(data, self.loss)
 
     def __call__(self, run: Simulation, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The value to minimize, and its parts by name."""
@@ -110,6 +112,30 @@ class ComparedStorage:
         observations, solutions = self.observations, int(self.windows.covered.sum())
         baseline = list(observations.baseline)
         return {"tiles": observations.tiles.size, "solutions": solutions, "baseline": baseline}
+
+
+def _say_left_out(data: TrainingData, loss: str) -> None:
+    """Warn of observed gauges and cells from which nothing is learned, as the loss is undefined."""
+    why = "their observations do not vary, or have a mean of nearly zero"
+    if data.discharge is not None and data.places.numel():
+        without = without_score(loss, data.discharge, data.days).cpu()[data.places.cpu()].tolist()
+        names = [name for name, out in zip(data.gauges, without, strict=True) if out]
+        if names:
+            some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+            warnings.warn(
+                f"{len(names)} of {len(without)} gauges are left out of the loss '{loss}' "
+                f"({some}): {why} in the period",
+                stacklevel=4,
+            )
+    for target in data.targets:
+        function = name_of(target.target.loss)
+        count = int(without_score(function, target.series, data.days).sum())
+        if count:
+            warnings.warn(
+                f"{count} of {len(target.cells)} cells of '{target.name}' are left out of its loss "
+                f"'{function}': {why} in the period",
+                stacklevel=4,
+            )
 
 
 def _storage(data: TrainingData) -> ComparedStorage | None:

@@ -76,4 +76,5 @@ def _observed(data: TrainingData, scored: slice) -> Forcing:
 
 def _median_nse(simulated: Tensor, observed: Tensor) -> float:
     columns = zip(simulated.cpu().numpy().T, observed.cpu().numpy().T, strict=True)
-    return float(np.nanmedian([metrics.nse(s, o) for s, o in columns]))
+    scores = np.array([metrics.nse(s, o) for s, o in columns])
+    return float(np.median(scores[~np.isnan(scores)])) if not np.isnan(scores).all() else np.nan

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from gridhydro.evaluation.losses import LOSSES, kge_loss, loss, nse_loss, rmse_lowflow_loss
+from gridhydro.evaluation.losses import (
+    LOSSES,
+    RELATIVE,
+    kge_loss,
+    loss,
+    nse_loss,
+    rmse_lowflow_loss,
+    undefined,
+)
 from gridhydro.evaluation.metrics import kge, nse
 
 NAN = float("nan")
@@ -109,6 +117,44 @@ def test_gauges_without_variance_are_left_out(function):
     value.backward()
     assert value.item() == pytest.approx(alone.item(), rel=1e-12)
     assert torch.isfinite(simulated.grad).all()
+
+
+@pytest.mark.parametrize("name", RELATIVE)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_differs_by_rounding_alone_is_constant(name, dtype):
+    """As a constant does that was computed, or brought from one unit to another and back."""
+    simulated, observed = (values.to(dtype) for values in series())
+    alone = LOSSES[name](simulated[:, 2:], observed[:, 2:])
+    for constant in (1.7, 0.1, 1e-12, 3e7):
+        observed[:, 0] = constant
+        observed[::7, 0] *= 1 + 2 * torch.finfo(torch.float32).eps
+        observed[:, 1] = 1e-25  # whose square is nothing in single precision
+        observed[3, 1] = 2e-25 if dtype == torch.float32 else 1e-25
+        assert LOSSES[name](simulated, observed).item() == pytest.approx(alone.item(), rel=1e-6)
+        assert undefined(name, observed)[0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_kge_leaves_out_gauges_whose_mean_is_zero(dtype):
+    simulated, observed = (values.to(dtype) for values in series())
+    observed[:, 0] -= observed[:, 0].nanmean()  # to rounding
+    observed[:, 1] = (observed[:, 1] - observed[:, 1].mean()).mul(1000).round() / 1000
+    simulated.requires_grad_()
+    value = kge_loss(simulated, observed)
+    value.backward()
+    assert value.item() == pytest.approx(kge_loss(simulated[:, 2:], observed[:, 2:]).item())
+    assert torch.isfinite(simulated.grad).all()
+    assert undefined("kge", observed).tolist() == [True, True, False]
+    assert not undefined("nse", observed).any()
+    with pytest.raises(ValueError, match="mean is not zero"):
+        kge_loss(simulated[:, :2], observed[:, :2])
+
+
+def test_kge_of_a_dry_river_with_one_flood_is_defined():
+    observed = torch.zeros(20000, 1)
+    observed[777] = 3.0
+    assert not undefined("kge", observed).any()
+    assert torch.isfinite(kge_loss(observed + 0.01, observed))
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -93,6 +93,18 @@ def test_undefined_scores_are_nan(name):
         assert np.isnan(METRICS[name](SIMULATED, np.zeros(5)))
 
 
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.filterwarnings("error")
+def test_scores_divide_by_nothing_that_is_rounding_alone(name):
+    still = 1.7 * np.array([1, 1 + 3e-16, 1, 1 - 2e-16, 1 + 1e-7])
+    around_zero = np.array([0.1, -0.3, 0.2, 0.3, -0.3 + 1e-9])
+    for observed in (still, around_zero):
+        score = METRICS[name](SIMULATED, observed)
+        assert np.isnan(score) or abs(score) < 1e4
+        back = METRICS[name](observed, SIMULATED)
+        assert np.isnan(back) or abs(back) < 1e4
+
+
 def test_series_of_different_length_are_refused():
     with pytest.raises(ValueError, match=r"\(5,\) and \(4,\)"):
         metrics.nse(SIMULATED, OBSERVED[1:])

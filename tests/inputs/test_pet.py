@@ -120,6 +120,21 @@ def test_pet_of_a_grid_of_six_variables():
         pet_of(grid.drop_vars("specific_humidity"), "penman_monteith")
 
 
+@pytest.mark.parametrize("real", [torch.float32, torch.float64])
+def test_the_sun_at_the_poles_is_that_close_to_them(real):
+    days = torch.arange(1, 367, dtype=real)[:, None]
+    poles, near = torch.tensor([90.0, -90.0]).to(real), torch.tensor([89.999, -89.999]).to(real)
+    for function in (met.extraterrestrial_radiation, met.day_length):
+        found = function(poles, days)
+        assert torch.isfinite(found).all() and (found >= 0).all()
+        changing = (function(near, days) - found).abs() > 0.01 * found.max()
+        assert changing.sum() <= 4  # the days of the equinoxes
+    assert met.extraterrestrial_radiation(poles, days)[171, 0] > 500
+    # single precision may take a latitude of 90 degrees a little further
+    beyond = torch.tensor([90.00001, -90.00001]).to(real)
+    torch.testing.assert_close(met.day_length(beyond, days), met.day_length(poles, days))
+
+
 def test_radiation_of_polar_night_and_day():
     latitude, night, day = numbers(80, 355, 172)
     assert met.extraterrestrial_radiation(latitude, night) == 0

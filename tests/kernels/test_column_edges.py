@@ -1,12 +1,15 @@
 """Columns and numbers at the edge of what the kernels take."""
 
 import multiprocessing
+import warnings
 
 import pytest
 import torch
 
 from gridhydro import Column, OutsideVocabulary, fields, simulate
+from gridhydro.kernels.column_op import NotConverged
 from gridhydro.model.stepping import Stepping
+from tests.support.column_cases import make_case
 
 backends = pytest.mark.parametrize("backend", ["torch", "numba", "triton"])
 
@@ -37,6 +40,26 @@ class Root(Column):
     def step(self, s, x, p):
         runoff = x.precipitation**p.power
         return dict(water=s.water), dict(runoff=runoff, logarithm=torch.log(x.precipitation))
+
+
+class Extremes(Column):
+    """The lower and higher of two series, and a series within bounds, plain and given."""
+
+    name = "extremes"
+    states = fields("water mm = 0: water")
+    forcings = fields("a mm d-1: one series", "b mm d-1: another")
+    parameters = fields("bound mm d-1 [0, 9]: a bound")
+    fluxes = fields(
+        "lower mm d-1: lower", "higher mm d-1: higher", "clamped mm d-1: within plain bounds",
+        "limited mm d-1: below a given bound", "positive mm d-1: above zero",
+    )  # fmt: skip
+
+    def step(self, s, x, p):
+        return dict(water=s.water), dict(
+            lower=torch.minimum(x.a, x.b), higher=torch.maximum(x.a, x.b),
+            clamped=torch.clamp(x.a, min=0.1, max=2.3), limited=x.a.clamp(max=p.bound),
+            positive=x.b.relu(),
+        )  # fmt: skip
 
 
 def leaf(values):
@@ -71,6 +94,55 @@ def test_functions_outside_their_domain_give_nan_and_infinity(backend, real):
     assert torch.isnan(logarithm).tolist() == [True, True, False, True, False]
     assert logarithm[2] == -torch.inf
     assert runoff[2] < 1e-18 and runoff[4] == pytest.approx(2, rel=1e-6)
+
+
+@backends
+@pytest.mark.parametrize("real", [torch.float32, torch.float64], ids=str)
+def test_the_lower_and_higher_of_what_is_missing_are_missing(backend, real):
+    nan, infinite = torch.nan, torch.inf
+    a = torch.tensor([[1.0, nan, 1.0, nan, -infinite, infinite, 0.1, 3.0, 2.0]], dtype=real)
+    b = torch.tensor([[2.0, 2.0, nan, nan, nan, 4.0, -1.0, 3.0, -0.0]], dtype=real)
+    bound = torch.tensor([1.5, 1.5, 1.5, 1.5, 1.5, nan, 1.5, 3.0, 1.5], dtype=real)
+    a.requires_grad_(), b.requires_grad_(), bound.requires_grad_()
+    outputs, _ = simulate(
+        Extremes(), {"a": a, "b": b}, {"bound": bound}, scheme=Stepping(backend=backend),
+        outputs=("lower", "higher", "clamped", "limited", "positive"),
+    )  # fmt: skip
+    expected = dict(
+        lower=torch.minimum(a, b), higher=torch.maximum(a, b), clamped=a.clamp(0.1, 2.3),
+        limited=torch.minimum(a, bound), positive=b.relu(),
+    )  # fmt: skip
+    for name, values in expected.items():
+        torch.testing.assert_close(outputs[name], values, rtol=0, atol=0, equal_nan=True)
+    # ties: the second of the two, and the bound, take all of the gradient
+    (outputs["lower"] + 10 * outputs["limited"])[:, [0, 6, 7, 8]].sum().backward()
+    assert a.grad[0, [0, 6, 7, 8]].tolist() == [11, 10, 0, 0]
+    assert b.grad[0, [0, 6, 7, 8]].tolist() == [0, 1, 1, 1]
+    assert bound.grad[[0, 6, 7, 8]].tolist() == [0, 0, 10, 10]
+
+
+@pytest.mark.parametrize(
+    "backend, scheme",
+    [
+        ("torch", "sequential"), ("torch", "explicit:4"), ("torch", "rk4"), ("torch", "implicit"),
+        ("numba", "explicit:4"), ("numba", "implicit"), ("triton", "implicit"),
+    ],
+)  # fmt: skip
+def test_a_missing_value_leaves_all_later_values_missing(backend, scheme):
+    """And those of the same day; each cell lacks another series, the last none."""
+    case = make_case("hbv", cells=4, days=8, ties=False).to(torch.float32)
+    for cell in range(3):
+        case.forcing[cell, 3, cell] = torch.nan
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("error", NotConverged)
+        found, _ = simulate(
+            case.column, case.forcing, case.parameters, initial=case.initial,
+            outputs=("runoff", "melt", "soil_moisture", "total_storage"),
+            scheme=Stepping(scheme, backend=backend),
+        )  # fmt: skip
+    missing = found["total_storage"].isnan()
+    assert missing[3:, :3].all() and not missing[:3].any() and not missing[:, 3].any()
+    assert found["runoff"].isnan()[5:, :3].all()
 
 
 def test_where_between_two_numbers_is_refused():

@@ -178,7 +178,7 @@ def test_routing_errors_say_where_and_how_to_mend():
     refused(
         ValueError, r"runoff is \(4, 2\), should be \(days, 3\)", runoff[:, :2], network, lag, 1
     )
-    refused(ValueError, r"at least one day", runoff[:0], network, lag, 1)
+    refused(ValueError, r"runoff is \(3,\)", runoff[0], network, lag, 1)
     refused(TypeError, "float32 or float64", runoff.numpy(), network, lag, 1)
     refused(TypeError, "float32 or float64", runoff.half(), network, lag, 1)
     refused(ValueError, r"storage is \(5, 3\), should be \(6, 3\)", runoff, network, lag, 1,

@@ -69,13 +69,13 @@ def discharge_array(time, _):
 def target(time, _):
     observed = gh.Target("snowpack", rain(time).assign_attrs(units="mm"))
     series = series_of(observed, domain(), "mm")
-    return DAYS[int(np.nanargmax(values_on("snowpack", series, domain(), DAYS)[0][:, 0]))]
+    return DAYS[int(np.nanargmax(values_on("snowpack", series, "mm", domain(), DAYS)[0][:, 0]))]
 
 
 def target_frame(time, _):
     table = pd.DataFrame({"A": rain(time).values[:, 0]}, index=pd.Index(time))
     series = series_of(gh.Target("snowpack", table), domain(), "mm")
-    return DAYS[int(np.nanargmax(values_on("snowpack", series, domain(), DAYS)[0][:, 0]))]
+    return DAYS[int(np.nanargmax(values_on("snowpack", series, "mm", domain(), DAYS)[0][:, 0]))]
 
 
 def climate(time, _):

@@ -9,7 +9,9 @@ from gridhydro.columns import column
 from gridhydro.inputs.basins import of_dataset
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.nets import WEIGHT
+from gridhydro.observations.discharge import variance
 from gridhydro.training.batches import Batches, minibatches
+from gridhydro.training.data import read_data
 from tests.support.lumped import BATCHES, KINDS, basins, fit, model, weights
 from tests.support.small_basins import NAMES, PERIOD, small_basins
 
@@ -225,6 +227,25 @@ def test_dropout_acts_in_training_only(tmp_path):
     fit("weighted").save_model(tmp_path)
     run = gh.load(tmp_path)
     assert run.parameters.equals(run.parameters)
+
+
+@pytest.mark.parametrize("level", [0.1, 1.7, 3.0])
+def test_a_gauge_that_does_not_vary_is_left_out_of_minibatches_and_named(level):
+    parts = basins()
+    discharge = parts.discharge.copy()
+    discharge[:, 4] = level  # in single precision its variance is not quite zero
+    data = read_data(
+        model(), parts.forcing, discharge, (), PERIOD, gh.SpinUp(), BATCHES,
+        gh.Session(progress=False),
+    )  # fmt: skip
+    spread = variance(data.discharge, data.days)
+    assert spread[4] == 0 and (spread[:4] > 0).all() and (spread[5:] > 0).all()
+    with pytest.warns(UserWarning, match=r"1 of 12 gauges are left out of the loss 'nse' \(b04\)"):
+        run = gh.train(
+            model(), parts.forcing, discharge, period=PERIOD, epochs=1, batches=BATCHES,
+            session=gh.Session(progress=False),
+        )  # fmt: skip
+    assert run.history["loss"].max() < 100
 
 
 def test_what_cannot_be_learned_from_is_refused_or_passed_over():

@@ -54,5 +54,3 @@ LOSSES: dict[str, Callable] = {
     "rmse": _rmse,
     "rmse_lowflow": _rmse_lowflow,
 }
-# those that divide by the variance of the observations
-RELATIVE = ("nse", "kge")

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gridhydro.base.arguments import required
 from gridhydro.domain.domain import Domain
+from gridhydro.evaluation.losses import OVER_MEAN, undefined
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model import unit_hydrograph as hydrograph
 from gridhydro.model.base import CellModel
@@ -19,7 +20,7 @@ from gridhydro.observations import runoff_ratio
 from gridhydro.observations.discharge import observations, refuse_empty
 from gridhydro.observations.target_series import TargetSeries
 from gridhydro.observations.targets import Target
-from gridhydro.training.calibration.losses import RELATIVE, loss_by_cell
+from gridhydro.training.calibration.losses import loss_by_cell
 from gridhydro.training.data import places_of, training_gauges
 
 # simulated values that are held at once
@@ -127,10 +128,10 @@ class CellLosses:
         self.rows = calibrated(model, self.routed)
         record = slice(days.start - spinup, days.stop)
         self.weather = forcing.values[:, record][:, :, observed.cells].contiguous()
-        if loss in RELATIVE:
-            low, high = (observed.values.nan_to_num(end) for end in (torch.inf, -torch.inf))
-            alike = low.amin(0) >= high.amax(0)
-            self._refuse(alike, f"have no two different observations, which '{loss}' takes")
+        lacking = "no two different observations, which"
+        if loss in OVER_MEAN:
+            lacking = "no two different observations or a mean of nearly zero, which"
+        self._refuse(undefined(loss, observed.values), f"have {lacking} '{loss}' takes")
 
     @torch.no_grad()
     def __call__(self, points: Tensor, places: Tensor) -> Tensor:

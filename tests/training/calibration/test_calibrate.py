@@ -210,6 +210,11 @@ def test_calibrate_refuses_what_does_not_fit():
     constant[:, 4] = 1.0
     with pytest.raises(ValueError, match=r"1 of 12 cells have no two different observations.*b04"):
         gh.calibrate(free(), parts.forcing, constant, period=PERIOD)
+    soil = parts.discharge.copy(data=np.random.default_rng(0).normal(size=parts.discharge.shape))
+    with pytest.raises(ValueError, match=r"or a mean of nearly zero, which 'kge' takes"):
+        anomalies = soil - soil.sel(time=slice(*PERIOD)).mean("time")
+        around_zero = gh.Target("soil_wetness", anomalies, scale=2.0)
+        gh.calibrate(free(), parts.forcing, target=around_zero, period=PERIOD, loss="kge")
     with pytest.raises(ValueError, match=r"spin-up needs 366 days .* has 0"):
         calibrated(period=("2000", "2000"))
     with pytest.raises(ValueError, match="leave cycles and start out"):

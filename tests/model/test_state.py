@@ -1,0 +1,78 @@
+"""A run that goes on from its state equals the unbroken one, saved and loaded too."""
+
+import pytest
+import torch
+
+import gridhydro as gh
+from gridhydro.model.state import State
+from tests.support.lumped import basins
+
+DAYS = 90
+
+
+def models():
+    parts = basins()
+    attributes = {name: parts.attributes[name] for name in ("sand", "slope")}
+    daily = gh.ParameterNetwork("lstm", hidden=(6, 4), dynamic=["beta"])
+    yield "lstm", gh.LSTMModel(parts.domain, attributes, gh.ParameterNetwork("lstm", hidden=5))
+    yield "daily", gh.Model(parts.domain, "hbv", attributes, network=daily)
+    routing = gh.UnitHydrograph()
+    yield "routed", gh.Model(parts.domain, "hbv", attributes, network=daily, routing=routing)
+
+
+MODELS = dict(models())
+
+
+def forcing_of(model):
+    parts = basins()
+    return gh.Forcing.read(parts.forcing, parts.domain, model).values[:, :DAYS]
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("seam", [0, 1, 37, DAYS])
+def test_continued_from_a_file_equals_unbroken(name, seam, tmp_path):
+    model = MODELS[name].eval()
+    forcing = forcing_of(model)
+    with torch.no_grad():
+        whole = model(forcing)
+        first = model(forcing[:, :seam].contiguous())
+        first.state.save(tmp_path / "state.safetensors")
+        state = State.load(tmp_path / "state.safetensors")
+        second = model(forcing[:, seam:].contiguous(), state)
+        other = model(forcing[:, seam:].contiguous())
+    joined = torch.cat([first.discharge, second.discharge])
+    torch.testing.assert_close(joined, whole.discharge, rtol=1e-5, atol=1e-6)
+    if seam == 37:
+        assert not torch.allclose(other.discharge, second.discharge)
+    for key, value in whole.state.memory.items():
+        torch.testing.assert_close(second.state.memory[key], value)
+
+
+def test_memory_goes_through_the_days_before():
+    model = MODELS["lstm"].eval()
+    forcing = forcing_of(model)
+    with torch.no_grad():
+        state = model(forcing[:, :20].contiguous()).state
+        found = model(forcing[:, 50:].contiguous(), state, before=forcing[:, 20:50].contiguous())
+        torch.testing.assert_close(found.discharge, model(forcing).discharge[50:])
+
+
+def test_states_of_other_models_are_refused(tmp_path):
+    lstm, daily = MODELS["lstm"].eval(), MODELS["daily"].eval()
+    forcing = forcing_of(lstm)
+    with torch.no_grad():
+        of_lstm, of_daily = lstm(forcing).state, daily(forcing).state
+        with pytest.raises(ValueError, match="starts from no stores"):
+            lstm(forcing, of_daily)
+        with pytest.raises(ValueError, match="of another model, or other cells"):
+            lstm(forcing[:, :, :3].contiguous(), of_lstm, cells=torch.arange(3))
+        with pytest.raises(ValueError, match="of another model, or other cells"):
+            daily(forcing, State(of_daily.column, None, memory=of_lstm.memory))
+    torch.save({"a": 1}, tmp_path / "other")
+    with pytest.raises(ValueError, match="holds no state, or is damaged"):
+        State.load(tmp_path / "other")
+    from safetensors.torch import save_file
+
+    save_file({"weight": torch.ones(2)}, tmp_path / "weights")
+    with pytest.raises(ValueError, match="it has 'weight'"):
+        State.load(tmp_path / "weights")

@@ -16,6 +16,7 @@ from gridhydro.model import unit_hydrograph as hydrograph
 from gridhydro.model.base import CellModel
 from gridhydro.model.basin_groups import basin_groups
 from gridhydro.model.corrected import REACH
+from gridhydro.model.routing import in_rivers
 from gridhydro.model.run import Run
 from gridhydro.model.state import Simulation, State
 from gridhydro.nets import WEIGHT
@@ -137,17 +138,13 @@ def storage(
         depth = depth + _under_way(model, state.hydrograph, parameters)
     volume = depth * area / 1000
     if state.river is not None:
-        volume = volume + state.river.double().sum(0)
+        volume = volume + in_rivers(state.river.double())
     return volume.cpu().numpy()
 
 
 def _under_way(model: CellModel, tails: Mapping[str, Tensor], parameters) -> Tensor:
     """Runoff (B,) mm of the last days that the unit hydrograph has not yet let through."""
-    weights = parameters.get(WEIGHT)
-    shapes = [parameters[field.name].double() for field in hydrograph.SHAPE]
-    if required("unit hydrograph", model.unit_hydrograph).of == "mean":
-        shapes = [over_components(shape[None], weights)[0] for shape in shapes]
-    # of what fell k days ago, the fractions of the days after k are still to come
-    left = 1 - hydrograph.ordinates(*shapes).cumsum(0)[:-1]
+    shapes = {field.name: parameters[field.name].double() for field in hydrograph.SHAPE}
+    method = required("unit hydrograph", model.unit_hydrograph).of
     tail = tails[required("runoff", model.column.runoff)].double()
-    return over_components((tail.flip(0) * left).sum(0)[None], weights)[0]
+    return hydrograph.under_way(tail, shapes, parameters.get(WEIGHT), method)[-1]

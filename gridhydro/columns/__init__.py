@@ -1,13 +1,13 @@
 """The column models by name: one file each, one line here."""
 
 from gridhydro.columns.column import Column
-from gridhydro.columns.hbv import HBV, HBVImproved
+from gridhydro.columns.hbv import HBV, HBVBounded, HBVImproved
 from gridhydro.columns.hbv_nn import HBVLearnedRunoff
 from gridhydro.columns.hydropy import HydroPy, HydroPyRamp
 
 COLUMNS: dict[str, Column] = {
     column.name: column
-    for column in (HBV(), HBVImproved(), HBVLearnedRunoff(), HydroPy(), HydroPyRamp())
+    for column in (HBV(), HBVImproved(), HBVBounded(), HBVLearnedRunoff(), HydroPy(), HydroPyRamp())
 }
 
 

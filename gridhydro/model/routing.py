@@ -43,7 +43,8 @@ def route(
     network), and the storage at the end (6, N): rows 0-4 are the reservoirs, row 5 is the water in
     transit towards the cell. With `averages`, third, the water in the river of each cell at the
     end of a day, all that `in_rivers` counts of the storage then, averaged over each period (R, N),
-    in U. A period cut in two gives the same numbers as one run. Gradients reach runoff, lag and storage; at lag 0 it is the one from above.
+    in U. A period cut in two gives the same numbers as one run. Gradients reach runoff, lag and
+    storage; at lag 0 it is the one from above.
     A gradient to the lag keeps `substeps` numbers per cell and day for the backward pass, the
     others keep nothing.
 

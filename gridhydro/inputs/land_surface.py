@@ -14,6 +14,7 @@ import xarray as xr
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.lags import lags, river_distance
 from gridhydro.inputs.land_attributes import ATTRIBUTES, cell_attributes
+from gridhydro.inputs.mouths import beyond_mouths
 from gridhydro.inputs.seasons import melt_factor, monthly_weights
 from gridhydro.io.hydropy import FIELDS, land_fields
 
@@ -144,10 +145,12 @@ def land_surface(
     permafrost  whether frozen ground makes the root zone shallow; needs the field perm
     factors     multiply the lags of surface water, groundwater and river
     Where flake, fwetl, glacier or perm is missing there is none. The area of cells is the field
-    area, or the domain's. ValueError naming field and cell where another field is missing, and
-    the cell where there is no land.
+    area, or the domain's. With rout_lat and rout_lon the river of a mouth leads to the cell that
+    they name, such as the sea. ValueError naming field and cell where another field is missing,
+    and the cell where there is no land.
     """
-    raw = _packed(domain, land_fields(dataset))
+    found = land_fields(dataset)
+    raw, beyond = _packed(domain, found), beyond_mouths(domain, found)
     area = raw.get("area", domain.area)
     land = area * raw["lsm"] * (1 - raw.get("glacier", 0.0))
     bare = np.flatnonzero(~(land > 0))
@@ -167,7 +170,7 @@ def land_surface(
     roughness = orographic_shape(raw["topo_std"])
     water = np.maximum(raw["flake"], raw["fwetl"])
     times = lags(
-        area, *river_distance(domain, raw["srftopo"], area), raw["slope_avg"], roughness,
+        area, *river_distance(domain, raw["srftopo"], area, beyond), raw["slope_avg"], roughness,
         raw["flake"], raw["fwetl"], factors,
     )  # fmt: skip
     constants = {name: np.full(domain.size, value) for name, value in CONSTANTS.items()}

@@ -60,10 +60,12 @@ def blocks(
         if run.cycles:
             until = run.trained_until(forcing)
             for _ in range(run.cycles):
-                state = _passed(_March(model, values[:, :until], cells), until, state)
+                state = _passed(March(model, values[:, :until], cells), until, state)
         elif run.balanced:
             state = run.near_equilibrium(values)
-        march = _March(model, values, cells)
+        elif run.settled:
+            state = model.settled(values[:, : run.trained_until(forcing)], cells)
+        march = March(model, values, cells)
         state = _passed(march, parts[0].start, state)
         places = np.arange(model.domain.size) if cells is None else cells.cpu().numpy()
         before = march.storage(state)
@@ -75,7 +77,7 @@ def blocks(
             before = after
 
 
-class _March:
+class March:
     """A model over a record (F, T, B), any days of it at a time, its parameters computed once."""
 
     def __init__(self, model: CellModel, values: Tensor, cells: Tensor | None):
@@ -104,15 +106,17 @@ def weather_of(model: CellModel, values: Tensor, days: slice) -> Tensor:
     return weather[:, days.start - first : days.stop - first].contiguous()
 
 
-def _passed(march: _March, days: int, state: State | None) -> State | None:
+def _passed(march: March, days: int, state: State | None) -> State | None:
     """The state after the first days of the record."""
-    for part in _years(days):
+    for part in years(slice(0, days)):
         state = march.go(part, state)[1].state
     return state
 
 
-def _years(days: int) -> list[slice]:
-    return [slice(first, min(first + _YEAR, days)) for first in range(0, days, _YEAR)]
+def years(days: slice) -> list[slice]:
+    """These days, a year at a time."""
+    firsts = range(days.start, days.stop, _YEAR)
+    return [slice(first, min(first + _YEAR, days.stop)) for first in firsts]
 
 
 def storage(

@@ -76,6 +76,14 @@ def train(
     about = settings(data, objective, optimizer, epochs, session.seed)
     record = Record(checkpoints, about, model, weights, session)
     loop.run(record, epochs)
+    drift = data.drift()
+    if drift is not None:
+        drift.warn(
+            "take SpinUp(start='settled'), or more cycles"
+            if batches is None
+            else "take a longer warm-up, Batches(warmup=...)"
+        )
+        about = about | {"storage_drift": drift.to_json()}
     return Run(model, data.forcing, record.table, about)
 
 

@@ -70,6 +70,7 @@ class LandSurfaceOptions:
     names: dict | None = None  # our name -> the file's
     attributes: tuple[str, ...] = ()  # names, or "21"
     permafrost: bool = True
+    wcap_perma: float = 50.0  # mm
     melt: str = "temporal"
     factors: tuple[float, float, float] = (1.0, 1.0, 1.0)
 

@@ -105,12 +105,12 @@ class Run(Scored):
     @property
     def balanced(self) -> bool:
         """Whether it starts near equilibrium, as in training."""
-        return self.about.get("start") == "equilibrium"
+        return self.about.get("start") == "equilibrium" and bool(self.model.column.balancing)
 
     @property
     def settled(self) -> bool:
         """Whether its stores begin where runs over the record would bring them, as in training."""
-        return self.about.get("start") == "settled"
+        return self.about.get("start") in ("settled", "equilibrium") and not self.balanced
 
     @property
     def whole(self) -> bool:

@@ -107,10 +107,11 @@ class TrainingData:
         if self.spinup.cycles:
             record = self.forcing.values[:, : self.days.stop].to(self.places.device)
             return self.model.spin_up(record, self.spinup.cycles)
-        if self.spinup.near_equilibrium:  # with a gradient: the stores depend on what is learned
+        slow = bool(self.model.column.balancing)  # or it has no stores to put near equilibrium
+        if self.spinup.near_equilibrium and slow:  # with a gradient: they depend on what is learned
             first = batch.forcing[:, : self.spinup.days].contiguous()
             return self.model.near_equilibrium(first)
-        if self.spinup.settled and self.batches is None:
+        if self.spinup.start != "empty" and self.batches is None:
             record = self.forcing.values[:, self._begin() : self.days.stop]
             return self.model.settled(record, routed=self.spinup.days < _RIVERS)
         return None

@@ -34,6 +34,7 @@ class SpinUp:
             gradient and rivers); "empty": the column's initial stores; "equilibrium": those that
             fill over many years begin where the mean fluxes of the spin-up's days alone would bring
             them, which depends on what is learned, so that gradients pass through the spin-up too.
+            A column without such stores, as HBV, begins as with "settled".
             None: "settled", or with cycles "empty". Minibatches begin with empty stores
     """
 

@@ -104,6 +104,9 @@ def test_the_drift_is_reported_with_every_run_and_warned_of_where_it_matters():
     assert settled.about["start"] == "settled"
     with pytest.warns(UserWarning, match=r"not settled .*SpinUp\(start='settled'\)"):
         empty = train(gh.SpinUp(start="empty"))
+    near = train(gh.SpinUp(start="equilibrium"))  # HBV has no stores that are put there
+    assert near.about["storage_drift"] == settled.about["storage_drift"]
+    torch.testing.assert_close(near.simulation().discharge, settled.simulation().discharge)
     for run in (settled, empty):
         found = run.about["storage_drift"]
         assert "water stored over the training period" in repr(run)

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import inspect
 import os
+import re
 import sys
 import tempfile
 from functools import cache, lru_cache
@@ -57,7 +58,8 @@ def load(name: str, source: str) -> ModuleType:
 def kernel(emitter: ModuleType, target: str, spec, direction: str):
     """The kernel that an emitter prints for a spec, "forward" or "adjoint", printed once."""
     source = getattr(emitter, direction)(spec)
-    name = f"{spec.column.name}_{direction}_{target}_{spec.real}"
+    # the name of a file: that of a column may have options behind a colon
+    name = re.sub(r"\W+", "_", f"{spec.column.name}_{direction}_{target}_{spec.real}")
     return getattr(load(name, source), direction)
 
 

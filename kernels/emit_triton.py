@@ -330,6 +330,9 @@ class _Writer:
                     v if isinstance(a, Symbol) else f"tl.full([], {v}, tl.{self.spec.real})"
                     for a, v in zip(line.arguments, values, strict=True)
                 ]
+                if self.spec.real == "float64":
+                    self(f"{line.name} = {_chosen(line, *values)}")
+                    continue
             self(f"{line.name} = {OPERATIONS[line.operation].triton.format(*values)}")
 
     def store(self, array: str, offset: str, values: Iterable[str]) -> None:
@@ -399,6 +402,16 @@ def _row(spec: Spec, index: str) -> str:
 def _handed(spec: Spec, index: str) -> str:
     """Address of row k of what the sub-step `index` hands out."""
     return f"({{k}} * all_days * {spec.scheme.substeps} + {index}) * lanes + lane"
+
+
+def _chosen(line: Symbol, a: str, b: str) -> str:
+    """A minimum or maximum by comparison: double precision has no instruction for either, and what
+    stands in for it takes more registers than there are."""
+    sign = ">=" if line.operation == "minimum" else "<="
+    second = f"{a} {sign} {b}"
+    if isinstance(line.arguments[1], Symbol):  # which may be missing where the first is not
+        second = f"({second}) | ({b} != {b})"
+    return f"tl.where({second}, {b}, {a})"
 
 
 def _flows(program: Program, name: str) -> bool:

@@ -129,10 +129,13 @@ def _refuse_other(folder: Path, about: dict, beside: Path, first: dict) -> None:
 
 
 def _but_seeds(about: dict) -> dict:
+    """The settings without the seeds, and without what a training has found, which goes with them."""
     network = about.get("network")
     if isinstance(network, dict):
         network = {name: value for name, value in network.items() if name != "seed"}
-    return {name: value for name, value in about.items() if name != "seed"} | {"network": network}
+    return {
+        name: value for name, value in about.items() if name not in ("seed", "storage_drift")
+    } | {"network": network}
 
 
 def seeds(folder: Path) -> list[Path]:

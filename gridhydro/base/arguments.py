@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from numbers import Real
 from typing import TypeVar
 
@@ -54,7 +54,8 @@ def required(name: str, value: Value | None) -> Value:
 
 def one_of(name: str, value, known: Iterable):
     """The value; ValueError where it is not among those that are known."""
-    if value not in known:
+    known = tuple(known)  # of a table its names: what has no hash is none of them
+    if not isinstance(value, Hashable) or value not in known:
         raise ValueError(f"{name} is one of {', '.join(map(repr, known))}, not {value!r}")
     return value
 

@@ -107,7 +107,7 @@ def loss(name: str | Callable) -> Callable:
     """
     if callable(name):
         return name
-    if name not in LOSSES:
+    if not isinstance(name, str) or name not in LOSSES:
         raise ValueError(f"there is no loss '{name}'; there is {', '.join(sorted(LOSSES))}")
     return LOSSES[name]
 

@@ -10,8 +10,9 @@ from functools import partial
 from torch import Tensor
 
 from gridhydro.base.arguments import required
-from gridhydro.evaluation.losses import NothingObserved, name_of, nse_loss
+from gridhydro.evaluation.losses import NothingObserved, name_of, nse_loss, undefined
 from gridhydro.evaluation.losses import loss as loss_named
+from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.state import Simulation
 from gridhydro.observations.discharge import per_area, variance, without_score
 from gridhydro.observations.storage import StorageObservations
@@ -36,6 +37,7 @@ class Objective:
             self.variance = variance(data.discharge, scored)
         self.storage = _storage(data)
         _say_left_out(data, self.loss)
+        _refuse_nothing(self, data)
 
     def __call__(self, run: Simulation, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The value to minimize, and its parts by name."""
@@ -136,6 +138,40 @@ def _say_left_out(data: TrainingData, loss: str) -> None:
                 f"'{function}': {why} in the period",
                 stacklevel=4,
             )
+
+
+def _refuse_nothing(objective: Objective, data: TrainingData) -> None:
+    """ValueError for a part of the loss that has nothing to be learned from in the period; of
+    minibatches where no part has anything."""
+    there: dict[str, bool] = {}
+    if data.discharge is not None and "discharge" in objective.weights:
+        places = data.places.to(data.discharge.values.device)
+        there["discharge"] = _learnable(objective.loss, data.discharge, data.days, places)
+    for target in data.targets:
+        function = name_of(target.target.loss)
+        there[target.name] = _learnable(function, target.series, data.days)
+    if objective.storage is not None and "storage" in objective.weights:
+        observed = objective.storage.observed
+        valid = ~observed.isnan()
+        there["storage"] = bool((valid.any(0) & ~undefined("nse", observed)).any())
+    lacking = [name for name, some in there.items() if not some]
+    if lacking and (data.batches is None or len(lacking) == len(there)):
+        first, last = (data.forcing.times[day] for day in (data.days.start, data.days.stop - 1))
+        raise NothingObserved(
+            f"{lacking[0].replace('_', ' ')}: nothing to train on: there is no observation, or "
+            f"none that its loss can be made of, from {first:%Y-%m-%d} to {last:%Y-%m-%d}; check "
+            "the period and the names of the observations"
+        )
+
+
+def _learnable(loss: str, observed: Forcing, days: slice, places: Tensor | None = None) -> bool:
+    """Whether the loss of this name has something in these days, at these places or anywhere."""
+    values = observed.values[0, days]
+    for part in range(values.shape[1]) if places is None else places.tolist():
+        one = values[:, part : part + 1].contiguous()
+        if bool((~one.isnan()).any()) and not bool(undefined(loss, one).any()):
+            return True
+    return False
 
 
 def _storage(data: TrainingData) -> ComparedStorage | None:

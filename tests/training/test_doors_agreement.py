@@ -1,20 +1,25 @@
 """What `check` reports is what `train` refuses: inputs broken at random, at every door."""
 
+import inspect
 import warnings
+from dataclasses import MISSING, fields
 from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import gridhydro as gh
-from gridhydro.base.report import ERRORS
+from gridhydro.base.report import ERRORS, Report
 from gridhydro.observations.discharge import discharge_table
+from gridhydro.training.plan import Plan
 from tests.support.lumped import basins, model
 from tests.support.small_basins import NAMES
+from tests.support.small_world import PERIOD, small_model, small_world
 
 QUIET = gh.Session(progress=False)
 
@@ -99,7 +104,8 @@ def as_array(table, draw):
     array = xr.DataArray(table, dims=("time", "gauge"), attrs={"units": "m3 s-1"})
     other = (
         array, array.T, array.expand_dims(member=2), array.rename(time="day"),
-        array.assign_attrs(units="mm d-1"), array.assign_attrs(units="furlong"), array[0], array[:0],
+        array.assign_attrs(units="mm d-1"), array.assign_attrs(units="furlong"),
+        array[0], array[:0],
         array.to_dataset(name="discharge"), array.expand_dims(member=1),
     )  # fmt: skip
     return other[draw % len(other)]
@@ -171,7 +177,7 @@ PLAN = {
             gh.SpinUp(100, start="equilibrium"),
             gh.SpinUp(600, cycles=2),
         )[n % 11]
-    ),  # fmt: skip
+    ),
     "loss": lambda n: dict(loss=("kge", "rmse", "rmse_lowflow", "nce", 5, None, ["nse"])[n % 7]),
     "epochs": lambda n: dict(epochs=(-1, 1.5, "many", None, True, 0)[n % 6]),
     "optimizer": lambda n: dict(optimizer=("adadelta", "sgd", 5, None, ["adam"])[n % 5]),
@@ -184,7 +190,7 @@ PLAN = {
             100,
             "all",
         )[n % 6]
-    ),  # fmt: skip
+    ),
     "minibatch start": lambda n: dict(
         batches=gh.Batches(5, 60, 100),
         spinup=(gh.SpinUp(50, cycles=1), gh.SpinUp(50, start="equilibrium"), 500)[n % 3],
@@ -204,42 +210,31 @@ PLAN = {
 
 
 def outcome(call):
-    """(errors, warnings): sentences with which a call refuses, by report or exception."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
+    """Sentences with which a call refuses, of a report all its errors; anything else is raised."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         try:
-            report = call()
-            errors = report.errors if isinstance(report, type(gh.check(None, None))) else []
+            found = call()
         except ERRORS as error:
-            errors = [str(error)]
-    return errors, {str(one.message) for one in caught if one.category is UserWarning}
+            return [str(error)]
+    return found.errors if isinstance(found, Report) else []
+
+
+TABLES = {"forcing": FORCING, "discharge": DISCHARGE, "plan": PLAN}
 
 
 def broken(draw):
-    """A forcing, a discharge and keywords of which one or two are broken."""
+    """Forcing, discharge and keywords, of which one or two are broken; and in which way."""
     forcing, discharge = parts()
-    plan = dict(PLAIN)
-    kinds = draw(
-        st.lists(st.sampled_from(("forcing", "discharge", "plan")), min_size=1, max_size=2)
-    )
-    told = []
-    for kind in kinds:
-        table = {"forcing": FORCING, "discharge": DISCHARGE, "plan": PLAN}[kind]
-        name, number = draw(st.sampled_from(list(table))), draw(st.integers(0, 999))
+    given, plan, told = {"forcing": forcing, "discharge": discharge}, dict(PLAIN), []
+    for kind in draw(st.lists(st.sampled_from(list(TABLES)), min_size=1, max_size=2, unique=True)):
+        name, number = draw(st.sampled_from(list(TABLES[kind]))), draw(st.integers(0, 999))
         told.append((kind, name, number))
-        if kind == "forcing" and isinstance(forcing, xr.Dataset):
-            try:
-                forcing = FORCING[name](forcing, number)
-            except (ValueError, KeyError, TypeError):
-                pass  # it cannot be broken so twice
-        elif kind == "discharge" and isinstance(discharge, pd.DataFrame):
-            try:
-                discharge = DISCHARGE[name](discharge, number)
-            except (ValueError, KeyError, TypeError, AttributeError):
-                pass
-        elif kind == "plan":
+        if kind == "plan":
             plan |= PLAN[name](number)
-    return told, forcing, discharge, plan
+        else:
+            given[kind] = TABLES[kind][name](given[kind], number)
+    return told, given["forcing"], given["discharge"], plan
 
 
 @cache
@@ -248,17 +243,78 @@ def lumped():
 
 
 @settings(
-    max_examples=300, derandomize=True, deadline=None, database=None,
+    max_examples=60, derandomize=True, deadline=None, database=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(st.data())
 def test_check_reports_an_error_where_training_refuses(data):
     told, forcing, discharge, plan = broken(data.draw)
-    if "epochs" not in plan:
-        plan["epochs"] = 0
-    checked, _ = outcome(lambda: gh.check(lumped(), forcing, discharge=discharge, **plan))
-    refused, _ = outcome(lambda: gh.train(model(), forcing, discharge, **plan))
+    plan.setdefault("epochs", data.draw(st.sampled_from((0, 1))))
+    checked = outcome(lambda: gh.check(lumped(), forcing, discharge=discharge, **plan))
+    refused = outcome(lambda: gh.train(model(), forcing, discharge, **plan))
     assert bool(checked) == bool(refused), (told, checked, refused)
     if refused:
         assert refused[0] in checked, (told, checked, refused)
-        assert all(len(text) > 15 for text in checked), (told, checked)
+
+
+def test_check_takes_the_keywords_of_train_with_their_defaults():
+    of_train = inspect.signature(gh.train).parameters
+    keywords = {n: p for n, p in of_train.items() if p.kind is p.KEYWORD_ONLY}
+    assert {f.name: f.default for f in fields(Plan)} == {
+        name: MISSING if p.default is p.empty else p.default for name, p in keywords.items()
+    }
+    with pytest.raises(TypeError, match="unexpected keyword argument 'epoch'"):
+        gh.check(lumped(), parts()[0], epoch=1, period=PERIODS[0])
+
+
+def test_check_tells_of_independent_parts_at_once_and_warns_as_training_does(tmp_path):
+    forcing, discharge = parts()
+    wrong = values(values(forcing, 0, np.nan), 4, np.inf)
+    plan = PLAIN | dict(loss="nce", epochs=-1, batches=5, optimizer="sgd")
+    found = gh.check(lumped(), wrong, discharge=at(discharge, 3, -99), **plan)
+    assert len(found.errors) == 7
+    still = discharge.assign(b04=1.0)
+    keep = PLAIN | dict(epochs=0, checkpoints=tmp_path / "run")
+    found = gh.check(lumped(), forcing, discharge=still, **keep)
+    assert found.good and not (tmp_path / "run").exists()
+    with pytest.warns(UserWarning, match=r"1 of 12 gauges are left out .*\(b04\)") as told:
+        gh.train(model(), forcing, still, **keep)
+    assert {str(one.message) for one in told} <= set(found.warnings)
+    found = gh.check(lumped(), forcing, discharge=still, **keep)
+    assert ["holds a training already" in error for error in found.errors] == [True]
+
+
+def test_check_leaves_the_model_as_it_is_and_compiles_nothing(monkeypatch):
+    forcing, discharge = parts()
+    made, before = model(), model().state_dict()
+
+    def fail(*_, **__):
+        raise AssertionError("nothing is run by a check")
+
+    monkeypatch.setattr(type(made), "forward", fail)
+    options = PLAIN | dict(optimizer="adadelta", batches=gh.Batches(5, 60, 100))
+    assert gh.check(made, forcing, discharge=discharge, **options).good
+    assert all(
+        torch.equal(made.state_dict()[n], v) for n, v in before.items() if v.isfinite().all()
+    )
+    assert not made.fitted
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {}, dict(period=("2001-07", "2003-12")), dict(spinup=400), dict(period=PERIODS[0]),
+        dict(session=gh.Session(validation=("2002-01", "2002-06"), progress=False)),
+        dict(session=gh.Session(validation=("2003-01", "2003-06"), progress=False)),
+        dict(batches=gh.Batches()), dict(discharge=None),
+    ],
+)  # fmt: skip
+def test_check_and_train_agree_on_rasters(options):
+    _, _, forcing, discharge = small_world()
+    options = dict(period=PERIOD, spinup=120, session=QUIET, epochs=0) | options
+    discharge = options.pop("discharge", discharge)
+    made = small_model()
+    checked = outcome(lambda: gh.check(made, forcing, discharge=discharge, **options))
+    assert checked[:1] == outcome(lambda: gh.train(made, forcing, discharge, **options))
+    without = outcome(lambda: gh.check(made.domain, forcing, "hbv", discharge, **options))
+    assert bool(without) <= bool(checked)

@@ -38,7 +38,7 @@ def check_domain(
         doors(_look_at, Path(out), changes)
     setup = doors(load, domain, data, changes, doors)
     if setup is REFUSED:
-        return None, report
+        return None, _once(report)
     doors(refuse_unscored, setup)
     asked = doors(keywords, setup, None, progress=False)
     model = doors(build_model, setup, setup.training.seed)
@@ -46,10 +46,10 @@ def check_domain(
         report = setup.domain.report + report
     else:
         given = model, setup.forcing, "hbv", fitted_discharge(setup)
-        report = _joined(check(*given, **asked), report)
+        report = check(*given, **asked) + report
     if "calibration" in setup.sections and setup.domain.lumped and setup.training.fit_discharge:
-        report = _joined(report, _of_calibration(setup))
-    return setup, report
+        report += _of_calibration(setup)
+    return setup, _once(report)
 
 
 def _look_at(out: Path, changes: Mapping[str, object]) -> None:
@@ -68,7 +68,10 @@ def _of_calibration(setup: Setup) -> Report:
     return report
 
 
-def _joined(one: Report, other: Report) -> Report:
-    """Both, with what both say once."""
-    both = one + other
-    return Report(*(list(dict.fromkeys(t)) for t in (both.errors, both.warnings, both.notes)))
+def _once(report: Report) -> Report:
+    """What several doors say once, and best with the place in the file."""
+    found = []
+    for texts in (report.errors, report.warnings, report.notes):
+        texts = list(dict.fromkeys(texts))
+        found.append([t for t in texts if not any(other.endswith(f": {t}") for other in texts)])
+    return Report(*found)

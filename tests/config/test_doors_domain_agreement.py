@@ -2,19 +2,22 @@
 
 import copy
 import json
+import shutil
 import tomllib
 import warnings
-from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gridhydro.base.report import ERRORS
+from gridhydro.cli import main
 from gridhydro.config import train_domain as module
+from gridhydro.config.calibrate_domain import calibrate_domain
 from gridhydro.config.check_domain import check_domain
 from gridhydro.config.score_domain import evaluate
 from gridhydro.config.train_domain import train_domain
+from tests.support import small_amazon
 from tests.support.small_basins import FILE, NAMES, small_basins
 
 PLAIN = tomllib.loads(FILE)
@@ -43,7 +46,7 @@ def written(content) -> str:
 
 
 HUGE = 10**12
-ANYTHING = [-1, 0, 1, HUGE, 10**30, 0.5, float("nan"), float("inf"), "", "none", True, [], [1], {}]
+ANYTHING = [-1, 0, HUGE, 10**30, 0.5, float("nan"), float("inf"), "", "none", True, [], [1], {}]
 VALUES = {
     "training": {
         "period": [
@@ -160,7 +163,7 @@ def refused(call):
 
 
 @settings(
-    max_examples=120, derandomize=True, deadline=None, database=None,
+    max_examples=60, derandomize=True, deadline=None, database=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(content=contents())
@@ -171,16 +174,101 @@ def test_check_reports_of_a_domain_file_what_training_refuses(folder, content):
 def agree(folder, content):
     (folder / "a.toml").write_text(written(content))
     _, report = check_domain(folder / "a.toml", folder)
-    runs = [lambda: train_domain(folder / "a.toml", folder, folder / "run", progress=False)]
-    said = None
     with pytest.MonkeyPatch.context() as patch:
         # what comes after the last step: scores only, nothing is written or drawn
         patch.setattr(module, "finish", lambda run, setup, *_: evaluate(run, setup))
-        said = refused(runs[0])
-    for left in sorted((folder / "run").rglob("*"), reverse=True):
-        with suppress(OSError):
-            left.rmdir() if left.is_dir() else left.unlink()
+        said = refused(
+            lambda: train_domain(folder / "a.toml", folder, folder / "run", progress=False)
+        )
+    shutil.rmtree(folder / "run", ignore_errors=True)
     if said is None and "calibration" in content:
         return
     assert bool(said) == (not report.good), (content, said, report.errors)
     assert said is None or said in report.errors, (content, said, report.errors)
+
+
+def broken(folder, name="a.toml", **sections):
+    """The plain file with these keys in its sections."""
+    content = copy.deepcopy(PLAIN)
+    for section, keys in sections.items():
+        content.setdefault(section, {}).update(keys)
+    (folder / name).write_text(written(content))
+    return folder / name
+
+
+def test_check_tells_of_all_sections_at_once_and_leaves_with_1(folder, capsys):
+    path = broken(
+        folder,
+        model={"components": HUGE},
+        training={"period": ["2001-02-30", "2001"], "epochs": -1, "validation": ["soon", "x"]},
+        basins={"path": "nowhere.nc"},
+        calibration={"complexes": 0},
+    )
+    assert main(["check", str(path), "--data", str(folder)]) == 1
+    told = capsys.readouterr().out
+    for text in (
+        "[model.components]: components is 1000000000000, should be a whole number from 1 to 10000",
+        "[training]: period: a period is two dates", "[training]: validation: a validation period",
+        "[training]: epochs is -1", "[calibration]: complexes is 0",
+    ):  # fmt: skip
+        assert f"error: {path}, {text}" in told
+    assert main(["check", str(broken(folder)), "--data", str(folder)]) == 0
+    assert "error" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"validation": ["2002", "2003"]}, "validation: the validation period 2002 to 2003 is not"),
+        ({"fit_discharge": False}, "there is nothing to train on"),
+        ({"held_out": NAMES}, "no gauge is left to train on"),
+        ({"seed": 2**64}, "seed is 18446744073709551616, should be a whole number from 0 to"),
+        ({"optimizer": {"learning_rate": float("inf")}}, "learning_rate is inf"),
+    ],
+)
+def test_what_a_training_would_end_with_is_told_before_it(folder, keys, said):
+    path = broken(folder, training=keys)
+    errors = check_domain(path, folder)[1].errors
+    assert [said in error for error in errors] == [True]
+    assert refused(lambda: train_domain(path, folder, folder / "run", progress=False)) in errors
+    assert not (folder / "run" / "domain.toml").exists() or "nothing to train" in said
+    shutil.rmtree(folder / "run", ignore_errors=True)
+
+
+def test_names_in_the_way_of_a_run_are_found_before_it(folder, tmp_path):
+    path, out = broken(folder), tmp_path / "run"
+    for name, make, said in (
+        ("metrics.csv", "mkdir", "metrics.csv is a folder, where a file is to be written"),
+        ("figures", "touch", "figures is a file, where a folder is to be made"),
+    ):
+        out.mkdir()
+        getattr(out / name, make)()
+        (error,) = check_domain(path, folder, out)[1].errors
+        assert said in error and [p.name for p in out.iterdir()] == [name]
+        assert refused(lambda: train_domain(path, folder, out, progress=False)) == error
+        shutil.rmtree(out)
+    out.touch()
+    (error,) = check_domain(path, folder, out)[1].errors
+    assert refused(lambda: train_domain(path, folder, out, progress=False)) == error
+    assert check_domain(path, folder, tmp_path / "new" / "run")[1].good
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_section_of_calibration_is_checked_as_calibrate_takes_it(folder):
+    path = broken(folder, calibration={"max_runs": 50})
+    (error,) = check_domain(path, folder)[1].errors
+    assert "max_runs is 50, but 7 complexes" in error
+    out = folder / "calibrated"
+    assert refused(lambda: calibrate_domain(path, folder, out, progress=False)) == error
+    assert check_domain(broken(folder, calibration={"max_runs": 500}), folder)[1].good
+
+
+def test_a_raster_is_checked_as_it_is_trained(tmp_path):
+    path = small_amazon.write(tmp_path)
+    setup, report = check_domain(path, tmp_path)
+    assert report.good and setup.domain.size
+    text = path.read_text().replace('baseline = ["2004", "2004"]', 'baseline = ["1990", "1991"]')
+    path.write_text(text)
+    said = refused(lambda: train_domain(path, tmp_path, tmp_path / "run", progress=False))
+    assert "choose another baseline" in said
+    assert check_domain(path, tmp_path)[1].errors == [said]

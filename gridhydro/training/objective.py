@@ -10,7 +10,14 @@ from functools import partial
 from torch import Tensor
 
 from gridhydro.base.arguments import required
-from gridhydro.evaluation.losses import NothingObserved, name_of, nse_loss, undefined
+from gridhydro.evaluation.losses import (
+    NEEDS,
+    OBSERVED,
+    NothingObserved,
+    name_of,
+    nse_loss,
+    undefined,
+)
 from gridhydro.evaluation.losses import loss as loss_named
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.state import Simulation
@@ -143,24 +150,26 @@ def _say_left_out(data: TrainingData, loss: str) -> None:
 def _refuse_nothing(objective: Objective, data: TrainingData) -> None:
     """ValueError for a part of the loss that has nothing to be learned from in the period; of
     minibatches where no part has anything."""
-    there: dict[str, bool] = {}
+    there: dict[str, tuple[str, bool]] = {}
     if data.discharge is not None and "discharge" in objective.weights:
         places = data.places.to(data.discharge.values.device)
-        there["discharge"] = _learnable(objective.loss, data.discharge, data.days, places)
+        found = _learnable(objective.loss, data.discharge, data.days, places)
+        there["discharge"] = objective.loss, found
     for target in data.targets:
         function = name_of(target.target.loss)
-        there[target.name] = _learnable(function, target.series, data.days)
+        there[target.name] = function, _learnable(function, target.series, data.days)
     if objective.storage is not None and "storage" in objective.weights:
         observed = objective.storage.observed
-        valid = ~observed.isnan()
-        there["storage"] = bool((valid.any(0) & ~undefined("nse", observed)).any())
-    lacking = [name for name, some in there.items() if not some]
+        some = ~observed.isnan().all(0) & ~undefined("nse", observed)
+        there["storage"] = "nse", bool(some.any())
+    lacking = [name for name, (_, found) in there.items() if not found]
     if lacking and (data.batches is None or len(lacking) == len(there)):
+        name, (loss, _) = lacking[0], there[lacking[0]]
         first, last = (data.forcing.times[day] for day in (data.days.start, data.days.stop - 1))
         raise NothingObserved(
-            f"{lacking[0].replace('_', ' ')}: nothing to train on: there is no observation, or "
-            f"none that its loss can be made of, from {first:%Y-%m-%d} to {last:%Y-%m-%d}; check "
-            "the period and the names of the observations"
+            f"{name.replace('_', ' ')}: nothing to train on: no gauge has "
+            f"{NEEDS.get(loss, OBSERVED)} from {first:%Y-%m-%d} to {last:%Y-%m-%d}; check the "
+            "period and the names of the observations"
         )
 
 

@@ -269,7 +269,7 @@ def test_what_cannot_be_learned_from_is_refused_or_passed_over():
             session=gh.Session(progress=False),
         )
     still = parts.discharge * 0 + 1.0  # nothing varies: no window says anything
-    with pytest.raises(ValueError, match="discharge: nothing to train on: there is no obs"):
+    with pytest.raises(ValueError, match="discharge: nothing to train on: no gauge has two different obs"):
         gh.train(
             model(),
             parts.forcing,

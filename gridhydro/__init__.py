@@ -46,7 +46,7 @@ _HOMES = {
     "Tiles": "domain.tiles",
     "UnitHydrograph": "model.unit_hydrograph",
     "calibrate": "training.calibration.calibrate",
-    "check": "observations.check",
+    "check": "training.check",
     "discharge_table": "observations.discharge",
     "fields": "columns.column",
     "land_surface": "inputs.land_surface",
@@ -103,7 +103,6 @@ if TYPE_CHECKING:
     from gridhydro.nets.embedded import EmbeddedNetwork
     from gridhydro.nets.options import ParameterNetwork
     from gridhydro.observations.averages import Averages
-    from gridhydro.observations.check import check
     from gridhydro.observations.discharge import discharge_table
     from gridhydro.observations.storage import StorageObservations
     from gridhydro.observations.storage_target import StorageTarget
@@ -112,6 +111,7 @@ if TYPE_CHECKING:
     from gridhydro.training.batches import Batches
     from gridhydro.training.calibration.calibrate import calibrate
     from gridhydro.training.calibration.sceua import SCEUA
+    from gridhydro.training.check import check
     from gridhydro.training.options import Checkpoints, Optimizer, Session, SpinUp
     from gridhydro.training.splits import Split
     from gridhydro.training.train import train

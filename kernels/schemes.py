@@ -26,6 +26,8 @@ NAMES = ("sequential", "explicit", "rk4", "implicit")
 # weights of the four evaluations of rk4, and where in the sub-step each is made
 _RK4 = ((1 / 6, 0.0), (1 / 3, 0.5), (1 / 3, 0.5), (1 / 6, 1.0))
 
+_SECONDS = 86400  # of a day: shorter sub-steps mean nothing, and take forever
+
 
 @dataclass(frozen=True)
 class Scheme:
@@ -46,6 +48,10 @@ class Scheme:
         for what in ("substeps", "iterations"):
             if not isinstance(getattr(self, what), int) or getattr(self, what) < 1:
                 raise ValueError(f"a scheme has 1 or more {what}, not {getattr(self, what)!r}")
+        if self.substeps > _SECONDS:
+            raise ValueError(
+                f"a scheme has {self.substeps} substeps a day: take {_SECONDS} or less"
+            )
         if self.name == "sequential" and self.substeps > 1:
             raise ValueError(
                 "the sequential step is one whole day: for sub-steps choose explicit, rk4 or "

@@ -18,7 +18,7 @@ import torch
 import xarray as xr
 from tqdm import tqdm
 
-from gridhydro.base.arguments import whole
+from gridhydro.base.arguments import seed_of, whole
 from gridhydro.model.model import Model
 from gridhydro.nets import Parameterization
 
@@ -39,7 +39,7 @@ class Draws:
 
     def __post_init__(self):
         object.__setattr__(self, "count", whole("draws", self.count, 1))
-        object.__setattr__(self, "seed", whole("seed", self.seed, 0))
+        object.__setattr__(self, "seed", seed_of(self.seed))
 
 
 def expected_gradients(

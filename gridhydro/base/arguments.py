@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from numbers import Real
 from typing import TypeVar
 
 Value = TypeVar("Value")
 
 
-def whole(name: str, value, least: int) -> int:
-    """A whole number, numpy's too, as an int; ValueError for any other and one below `least`."""
+MOST = 2**31 - 1  # of whatever is counted
+SEEDS = 2**42  # so many seeds make a generator's of 64 bits with the number of an epoch
+
+
+def whole(name: str, value, least: int, most: int = MOST) -> int:
+    """A whole number, numpy's too, as an int; ValueError for any other, one below `least` and one
+    above `most`."""
     try:
         number = operator.index(value)
     except TypeError:
         number = None
     if number is None or isinstance(value, bool) or number < least:
         raise ValueError(f"{name} is {value!r}, should be a whole number, {least} or more")
+    if number > most:
+        raise ValueError(f"{name} is {number}, should be a whole number from {least} to {most}")
     return number
+
+
+def seed_of(value) -> int:
+    """The seed of random numbers; ValueError for what is no whole number from 0 to SEEDS."""
+    return whole("seed", value, 0, SEEDS)
 
 
 def number(name: str, value, least: float = -math.inf) -> float:
@@ -54,7 +66,8 @@ def required(name: str, value: Value | None) -> Value:
 
 def one_of(name: str, value, known: Iterable):
     """The value; ValueError where it is not among those that are known."""
-    if value not in known:
+    known = tuple(known)  # of a table its names: what has no hash is none of them
+    if not isinstance(value, Hashable) or value not in known:
         raise ValueError(f"{name} is one of {', '.join(map(repr, known))}, not {value!r}")
     return value
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 
 from gridhydro.cli.manual import page, takes_domain
 from gridhydro.config.find import data_folder, find
 
 _CHECK = """
-Builds the domain of a domain file and tells what stops a run or deserves a
-look: faults of the flow directions, gauges whose upstream area is not the
-reported one, days or cells without forcing or with implausible values of it, discharge far
-beyond or below the precipitation of its basin.
+Takes a domain file and its data through all that train does before its first
+step, and tells what train would refuse, of all sections at once, and what
+deserves a look: keys, periods and splits, faults of the flow directions, gauges
+whose upstream area is not the reported one, days or cells without forcing or
+with implausible values of it, discharge far beyond or below the precipitation
+of its basin. Of a file with [calibration] what calibrate would refuse as well.
 Run it before train.
 
 Needs a domain file and the data folder in which its paths start.
 
-Writes nothing; prints the report.
+Writes nothing; prints the report. The exit status is 1 where there are errors.
 """
 _CHECK_EXAMPLES = """
 gridhydro check moselle --data FOLDER
-gridhydro check my_basin.toml --data FOLDER
+gridhydro check my_basin.toml --data FOLDER --out run
 """
 _KERNELS = """
 Prints the source code of the kernel that is compiled from a column model: the
@@ -44,8 +47,12 @@ of an error.
 
 def add_check(commands) -> None:
     """`gridhydro check`."""
-    summary = "read a domain file and its data, and report on the domain"
-    takes_domain(page(commands, "check", summary, _CHECK, _CHECK_EXAMPLES, _check))
+    summary = "read a domain file and its data, and report what train would refuse"
+    parser = page(commands, "check", summary, _CHECK, _CHECK_EXAMPLES, _check)
+    takes_domain(parser)
+    parser.add_argument(
+        "--out", type=Path, metavar="RUN", help="a folder that train is to write to: look at it too"
+    )
 
 
 def add_kernels(commands) -> None:
@@ -91,18 +98,18 @@ def add_info(commands) -> None:
     page(commands, "info", summary, _INFO, "gridhydro info", _info)
 
 
-def _check(options: Namespace) -> None:
+def _check(options: Namespace) -> int:
     source, data = find(options.domain), data_folder(options.data)
 
-    from gridhydro.config.load import load
-    from gridhydro.observations.check import check
+    from gridhydro.config.check_domain import check_domain
 
-    setup = load(source, data)
-    column = "hbv" if setup.model.column == "lstm" else setup.model.column
-    found = check(setup.domain, setup.forcing, column, setup.discharge)
-    print(setup.domain, found, sep="\n")
-    if setup.storage is not None:
+    setup, found = check_domain(source, data, options.out)
+    if setup is not None:
+        print(setup.domain)
+    print(found)
+    if setup is not None and setup.storage is not None:
         print(setup.storage)
+    return 0 if found.good else 1
 
 
 def _info(options: Namespace) -> None:

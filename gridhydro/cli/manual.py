@@ -13,7 +13,7 @@ from textwrap import indent
 
 from gridhydro.config.find import DATA, packaged
 
-Run = Callable[[argparse.Namespace], None]
+Run = Callable[[argparse.Namespace], int | None]
 
 
 class Parser(argparse.ArgumentParser):

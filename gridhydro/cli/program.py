@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = parser().parse_args(arguments)
     try:
-        options.run(options)
+        code = options.run(options)
     except KeyboardInterrupt as error:
         kept = "; the same command with --resume goes on" if "resume" in vars(options) else ""
         ended = isinstance(error, Terminated)
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(f"gridhydro {options.command}: {_sentence(error)}", file=sys.stderr)
         return 1
-    return 0
+    return code or 0
 
 
 def _sentence(error: Exception) -> str:

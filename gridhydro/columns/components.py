@@ -8,6 +8,8 @@ from torch import Tensor
 
 from gridhydro.base.arguments import one_of, whole
 
+_MOST = 10_000  # parameter sets in a cell
+
 
 @dataclass(frozen=True)
 class Components:
@@ -23,7 +25,7 @@ class Components:
     weights: str = "mean"
 
     def __post_init__(self):
-        object.__setattr__(self, "count", whole("components", self.count, 1))
+        object.__setattr__(self, "count", whole("components", self.count, 1, _MOST))
         one_of("weights", self.weights, ("mean", "learned"))
 
     @classmethod

@@ -13,7 +13,7 @@ import torch
 from gridhydro.base.periods import days
 from gridhydro.config.build_model import make_split
 from gridhydro.config.load import Setup, load
-from gridhydro.config.score_domain import behind_warmup, finish
+from gridhydro.config.score_domain import behind_warmup, finish, refuse_unscored
 from gridhydro.config.train_domain import announce, begun
 from gridhydro.model.model import Model
 from gridhydro.nets.options import ParameterNetwork
@@ -46,31 +46,49 @@ def calibrate_domain(
     """
     setup = load(domain, data)
     chosen = None if target is None else _named(setup, target)
-    settings = setup.training
-    _refuse(setup, chosen)
-    changes = {name: value for name, value in (changes or {}).items() if value is not None}
-    method = replace(setup.calibration, **changes)
-    period, spinup = _scored(setup)
     out = Path(out)
-    seed = settings.seed if seed is None else seed
+    asked = keywords(setup, chosen, changes=changes, seed=seed, device=device, progress=progress)
+    refuse_unscored(setup)
     with begun(out, setup, {}, resume) as files:
         if progress:
             fitted = f"fitted to {target or 'discharge'}"
             what = f"{setup.model.column}, each basin or cell by itself (SCE-UA), {fitted}"
             announce(setup, what)
         run = calibrate(
-            _model(setup, seed),
+            free_model(setup, asked["session"].seed),
             setup.forcing,
             setup.discharge if chosen is None else None,
-            target=chosen,
-            period=period,
-            spinup=spinup,
-            loss=settings.loss if chosen is None else None,
-            method=method,
-            checkpoints=Checkpoints(out, resume, **settings.checkpoints),
-            session=Session(seed=seed, device=device or settings.device, progress=progress),
+            checkpoints=Checkpoints(out, resume, **setup.training.checkpoints),
+            **asked,
         )
         return finish(run, setup, out, files)
+
+
+def keywords(
+    setup: Setup,
+    target: Target | None = None,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    device: str | torch.device | None = None,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """The keywords of `gridhydro.calibrate` that a domain file stands for, see
+    `calibrate_domain`; ValueError for what only training takes."""
+    _refuse(setup, target)
+    settings = setup.training
+    changes = {name: value for name, value in (changes or {}).items() if value is not None}
+    period, spinup = _scored(setup)
+    return dict(
+        target=target, period=period, spinup=spinup,
+        loss=settings.loss if target is None else None,
+        method=replace(setup.calibration, **changes),
+        session=Session(
+            seed=settings.seed if seed is None else seed,
+            device=device or settings.device,
+            progress=progress,
+        ),
+    )  # fmt: skip
 
 
 def _scored(setup: Setup) -> tuple[tuple[str, str] | Split, int]:
@@ -86,7 +104,7 @@ def _scored(setup: Setup) -> tuple[tuple[str, str] | Split, int]:
     return replace(split, train_period=days(period)), spinup
 
 
-def _model(setup: Setup, seed: int) -> Model:
+def free_model(setup: Setup, seed: int) -> Model:
     """The model of the file with free parameters in each cell."""
     options = setup.model
     return Model(

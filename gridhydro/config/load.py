@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base import calendar
+from gridhydro.base import calendar, periods
 from gridhydro.base.arguments import fraction
+from gridhydro.base.report import REFUSED, STRICT, Doors
 from gridhydro.columns import HBV
 from gridhydro.columns import column as column_named
 from gridhydro.config.domain import GAUGES
@@ -37,7 +38,8 @@ from gridhydro.io.text_files import read_text
 from gridhydro.observations.storage import StorageObservations
 from gridhydro.observations.targets import Target
 from gridhydro.training.calibration.sceua import SCEUA
-from gridhydro.training.options import Checkpoints
+from gridhydro.training.options import Checkpoints, Session
+from gridhydro.training.plan import Plan
 
 SECTIONS = (
     "domain", *GAUGES, "landsurface", "attributes", "forcing", "weather", "grace", "targets",
@@ -71,6 +73,7 @@ class Setup:
     calibration  rules of `gridhydro calibrate`
     land        the land surface, storage observed anomalies, and targets other observations, where
                 the file has these sections
+    sections    names of those that the file has
     """
 
     domain: Domain
@@ -85,6 +88,7 @@ class Setup:
     storage: StorageObservations | None = None
     targets: tuple[Target, ...] = ()
     calibration: SCEUA = SCEUA()
+    sections: tuple[str, ...] = ()
 
     @property
     def times(self) -> pd.DatetimeIndex:
@@ -95,35 +99,54 @@ class Setup:
 
 
 def load(
-    name: str | Path, data: str | Path | None = None, changes: Mapping[str, object] | None = None
+    name: str | Path,
+    data: str | Path | None = None,
+    changes: Mapping[str, object] | None = None,
+    doors: Doors = STRICT,
 ) -> Setup:
     """Read a domain file, or one that comes with gridhydro by its name, and all it refers to.
 
     data     the folder that the paths in the file start from; without it, the variable
              GRIDHYDRO_DATA
     changes  configuration, storage_weight and fold (of the split) that take the place of the file's
+    doors    each section has its own
     Raises ValueError naming file and key, and FileNotFoundError naming the file.
     """
     source = find(name)
     data = data_folder(data)
-    content = _changed(source, _sections(source), changes or {})
-    given = content.get("calibration", {})
-    calibration = read_options(source, "calibration", SCEUA, given)
-    if "basins" in content:
-        return _basins(source, content, data, calibration)
-    model = read_model(source, content["model"], lumped=False)
-    training = _training(source, content)
-    found = read_rasters(source, content, data, model, training)
-    targets = read_targets(source, content, data, found["domain"], model.column)
+    content = doors(_content, source, changes or {})
+    return doors(_setup, source, content, data, doors)
+
+
+def _content(source: Path, changes: Mapping[str, object]) -> dict:
+    return _changed(source, _sections(source), changes)
+
+
+def _setup(source: Path, content: dict, data: Path, doors: Doors) -> Setup:
+    """The sections, and the data that they name."""
+    lumped = "basins" in content
+    calibration = doors(read_options, source, "calibration", SCEUA, content.get("calibration", {}))
+    model = doors(read_model, source, content["model"], lumped=lumped)
+    training = doors(_training, source, content, doors)
+    if lumped:
+        found = doors(_basins, source, content, data, model, training, doors)
+    else:
+        found = doors(read_rasters, source, content, data, model, training)
+    targets = doors(_targets, source, content, data, found, model)
+    return doors(_as_setup, model, training, calibration, source, data, content, targets, found)
+
+
+def _as_setup(model, training, calibration, source, data, content, targets, found) -> Setup:
     return Setup(
-        model=model,
-        training=training,
-        source=source,
-        data=data,
-        targets=tuple(targets),
-        calibration=calibration,
-        **found,
-    )
+        model=model, training=training, calibration=calibration, source=source, data=data,
+        targets=tuple(targets), sections=tuple(content), **found,
+    )  # fmt: skip
+
+
+def _targets(source: Path, content: dict, data: Path, found: dict, model: ModelOptions):
+    if "targets" in content and model.column == "lstm":
+        raise ValueError(f'{source}, [[targets]]: column = "lstm" gives discharge only')
+    return read_targets(source, content, data, found["domain"], model.column)
 
 
 def training_options(
@@ -149,10 +172,35 @@ def _changed(source: Path, content: dict, changes: Mapping[str, Any]) -> dict:
     return content | {"model": model, "training": training}
 
 
-def _training(source: Path, content: dict) -> TrainingOptions:
+def _training(source: Path, content: dict, doors: Doors = STRICT) -> TrainingOptions:
     training = read_options(source, "training", TrainingOptions, content["training"])
+    doors(_checkpoints, source, training.checkpoints)
+    doors(_weight, source, content, training)
+    doors(_plan, source, training)
+    for name in ("period", "validation"):
+        doors(_period, source, name, getattr(training, name))
+    return training
+
+
+def _plan(source: Path, training: TrainingOptions) -> None:
+    """ValueError for options of a training that are wrong whatever the data."""
+    with named(f"{source}, [training]"):
+        Plan(
+            training.period, loss=training.loss, spinup=training.spinup, epochs=training.epochs,
+            optimizer=training.optimizer, batches=training.batches,
+            session=Session(training.seed, training.device),
+        ).options()  # fmt: skip
+
+
+def _period(source: Path, name: str, period) -> None:
+    with named(f"{source}, [training]: {name}"):
+        if period is not None:
+            periods.ends(period, "period" if name == "period" else "validation period")
+
+
+def _weight(source: Path, content: dict, training: TrainingOptions) -> None:
+    """ValueError for a weight of storage that is none, or is of no storage."""
     place, weight = f"{source}, [training]", training.storage_weight
-    _checkpoints(source, training.checkpoints)
     with named(place):
         if weight is not None:
             fraction("storage_weight", weight)
@@ -161,7 +209,6 @@ def _training(source: Path, content: dict) -> TrainingOptions:
             f"{place}: storage_weight is {weight:g}, but there is no section [grace] with observed "
             "storage: add it, or leave the weight out"
         )
-    return training
 
 
 def _checkpoints(source: Path, given: dict) -> None:
@@ -170,23 +217,23 @@ def _checkpoints(source: Path, given: dict) -> None:
     read_options(source, "training.checkpoints", Checkpoints, {"folder": "."} | given)
 
 
-def _basins(source: Path, content: dict, data: Path, calibration: SCEUA) -> Setup:
-    """Setup of a domain file of lumped basins."""
-    model = read_model(source, content["model"], lumped=True)
-    training = _training(source, content)
-    options = read_options(source, "basins", basins.BasinsOptions, content["basins"])
-    _refuse_unused(source, content, options)
+def _basins(source, content: dict, data: Path, model, training, doors: Doors) -> dict:
+    """Domain, attributes, forcing, discharge and storage of lumped basins, by the names of a
+    `Setup`."""
+    options = doors(read_options, source, "basins", basins.BasinsOptions, content["basins"])
+    doors(_refuse_unused, source, content, options)
     column = HBV() if model.column == "lstm" else column_named(model.column)
-    found = basins.read(options, column, data, f"{source}, [basins]")
-    storage = read_storage(source, content, data, found.domain)
-    if "targets" in content and model.column == "lstm":
-        raise ValueError(f'{source}, [[targets]]: column = "lstm" gives discharge only')
-    targets = read_targets(source, content, data, found.domain, model.column)
-    place = f"{source}, [training]: held_out"
-    refuse_unknown(place, training.held_out, list(found.domain.gauges.index))
-    return Setup(
-        found.domain, found.attributes, found.forcing, found.discharge, model, training, source,
-        data, storage=storage, targets=tuple(targets), calibration=calibration,
+    found = doors(basins.read, options, column, data, f"{source}, [basins]")
+    return doors(_with_storage, source, content, data, training, found, doors)
+
+
+def _with_storage(source, content: dict, data: Path, training, found, doors: Doors) -> dict:
+    storage = doors(read_storage, source, content, data, found.domain)
+    gauges = list(found.domain.gauges.index)
+    doors(refuse_unknown, f"{source}, [training]: held_out", training.held_out, gauges)
+    return dict(
+        domain=found.domain, attributes=found.attributes, forcing=found.forcing,
+        discharge=found.discharge, storage=None if storage is REFUSED else storage,
     )  # fmt: skip
 
 

@@ -12,8 +12,9 @@ from gridhydro.base.arguments import required
 from gridhydro.base.damage import read_json
 from gridhydro.base.files import replace
 from gridhydro.base.folders import place, settled
-from gridhydro.base.periods import days
+from gridhydro.base.periods import days, within
 from gridhydro.config.load import CHANGES, Setup, load
+from gridhydro.config.parse import named
 from gridhydro.evaluation.tables import SHOWN, summary
 from gridhydro.io.csv_tables import write_table
 from gridhydro.model import run_figures, run_folder, storage_scores
@@ -21,9 +22,11 @@ from gridhydro.model.ensemble import Ensemble
 from gridhydro.model.ensemble import seeds as seeds_of
 from gridhydro.model.run import Run
 from gridhydro.model.run_figures import FEW
+from gridhydro.observations.discharge import discharge_table
 
 # the files of a run folder from which its input is found again
 DOMAIN_FILE, SOURCE = "domain.toml", "source.json"
+_KEYS = {"training": "period", "validation": "validation"}  # of [training]
 
 
 def load_run(folder: str | Path, data: str | Path | None = None) -> tuple[Run | Ensemble, Setup]:
@@ -131,18 +134,43 @@ def evaluate(
     if period is not None:
         first, last = period
         return run.evaluate(setup.discharge, (first, last))
-    periods = _periods(setup)
-    if setup.training.batches is not None:
-        times = run.record().times
-        periods["training"] = behind_warmup(setup, periods["training"], times)
-    tables = [run.evaluate(setup.discharge, p, name=name) for name, p in periods.items()]
+    scored = scored_periods(setup, run.record().times)
+    tables = [run.evaluate(setup.discharge, p, name=name) for name, p in scored.items()]
     return pd.concat(tables, ignore_index=True)
+
+
+def scored_periods(setup: Setup, times: pd.DatetimeIndex) -> dict[str, tuple[str, str]]:
+    """The periods of the file by name, that of minibatches without its warm-up.
+
+    ValueError, naming the file, where one is not in the record of these days.
+    """
+    scored = _periods(setup)
+    for name, period in scored.items():
+        with named(f"{setup.source}, [training]: {_KEYS[name]}"):
+            within(times, period, "the forcing", f"{name} period")
+    if setup.training.batches is not None:
+        scored["training"] = behind_warmup(setup, scored["training"], times)
+    return scored
+
+
+def refuse_unscored(setup: Setup) -> None:
+    """ValueError for what a finished training could not be scored with: told before it begins."""
+    scored_periods(setup, setup.times)
+    if not setup.training.fit_discharge:  # which no training has looked at
+        with named(f"{setup.source}: discharge"):
+            table = discharge_table(setup.discharge, setup.domain)
+            if not set(setup.domain.gauges.index) & set(table):
+                raise ValueError(
+                    f"none of the gauges {', '.join(setup.domain.gauges.index)} has observed "
+                    f"discharge, which is given for {', '.join(table)}"
+                )
 
 
 def score_storage(run: Run | Ensemble, setup: Setup, out: str | Path) -> pd.DataFrame | None:
     """Scores of storage over the periods of the file, written to `out` with series and figures.
 
-    None where no storage is given. A period without a whole solution is left out.
+    None where no storage is given, or no period has any. A period without a whole solution is left
+    out.
     """
     if setup.storage is None:
         return None
@@ -152,6 +180,8 @@ def score_storage(run: Run | Ensemble, setup: Setup, out: str | Path) -> pd.Data
         for name, period in _periods(setup).items()
         if storage_scores.within(pairs, period).any()
     ]
+    if not tables:
+        return None
     found = pd.concat(tables, ignore_index=True)
     storage_scores.write(out, pairs, found)
     return found

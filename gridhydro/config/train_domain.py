@@ -26,6 +26,7 @@ from gridhydro.config.score_domain import (
     SOURCE,
     finish,
     load_ensemble,
+    refuse_unscored,
     score,
     source_of,
 )
@@ -59,39 +60,61 @@ def train_domain(
     the run folder, so that `evaluate` and `export` find them. Returns the scores of discharge.
     """
     changes = {name: value for name, value in (changes or {}).items() if value is not None}
-    setup = load(domain, data, changes)
-    settings = setup.training
-    seed = settings.seed if seed is None else seed
+    setup, out = load(domain, data, changes), Path(out)
+    asked = keywords(
+        setup, out, resume=resume, epochs=epochs, seed=seed, device=device, cache=cache,
+        progress=progress,
+    )  # fmt: skip
+    seed = asked["session"].seed
     torch.manual_seed(seed)
     model = build_model(setup, seed)
-    out = Path(out)
-    split = make_split(setup)
+    refuse_unscored(setup)
     with begun(out, setup, changes, resume) as files:
         if progress:
             announce(setup, _what(setup))
-        run = train(
-            model,
-            setup.forcing,
-            setup.discharge if settings.fit_discharge else None,
-            period=settings.period if split is None else split,
-            targets=_targets(setup),
-            loss=settings.loss,
-            spinup=settings.spinup,
-            epochs=settings.epochs if epochs is None else epochs,
-            optimizer=settings.optimizer,
-            batches=settings.batches,
-            checkpoints=Checkpoints(out, resume, **settings.checkpoints),
-            session=Session(
-                seed=seed,
-                device=device or settings.device,
-                cache=out if cache or settings.cache else None,
-                validation=_validated_meanwhile(setup),
-                progress=progress,
-            ),
-        )
+        run = train(model, setup.forcing, fitted_discharge(setup), **asked)
         if progress and run.drift:
             print(run.drift, file=sys.stderr)
         return finish(run, setup, out, files)
+
+
+def fitted_discharge(setup: Setup):
+    """The discharge that is trained on, or None."""
+    return setup.discharge if setup.training.fit_discharge else None
+
+
+def keywords(
+    setup: Setup,
+    out: Path | None,
+    *,
+    resume: bool = False,
+    epochs: int | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    cache: bool = False,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """The keywords of `gridhydro.train` that a domain file stands for; those given here take the
+    place of its own. Without `out` nothing is kept.
+    """
+    settings, split = setup.training, make_split(setup)
+    return dict(
+        period=settings.period if split is None else split,
+        targets=_targets(setup),
+        loss=settings.loss,
+        spinup=settings.spinup,
+        epochs=settings.epochs if epochs is None else epochs,
+        optimizer=settings.optimizer,
+        batches=settings.batches,
+        checkpoints=None if out is None else Checkpoints(out, resume, **settings.checkpoints),
+        session=Session(
+            seed=settings.seed if seed is None else seed,
+            device=device or settings.device,
+            cache=out if cache or settings.cache else None,
+            validation=_validated_meanwhile(setup),
+            progress=progress,
+        ),
+    )
 
 
 @contextmanager
@@ -109,15 +132,10 @@ def begun(
     found = {DOMAIN_FILE: read_text(setup.source), SOURCE: json.dumps(source, indent=1)}
     with Lock(out):
         settle(out)
+        refuse_used(out, changes, resume)
         if not checkpoint.exists(out / "checkpoint"):
             for name, text in found.items():
                 replace(out / name, partial(Path.write_text, data=text, encoding="utf-8"))
-        elif not resume:
-            raise ValueError(
-                f"{out} holds a training already: go on with --resume, or choose another folder"
-            )
-        if other := _other_changes(out, changes):
-            raise ValueError(_begun_with(out, other))
         try:
             yield found
         except checkpoint.OtherTraining as error:
@@ -127,6 +145,19 @@ def begun(
                     f"{_begun_with(out, [f'domain file ({kept})'])}: {error}"
                 ) from error
             raise
+
+
+def refuse_used(out: Path, changes: Mapping[str, object], resume: bool) -> None:
+    """ValueError for a folder that cannot take this run."""
+    run_folder.refuse_in_the_way(out)
+    if not checkpoint.exists(out / "checkpoint"):
+        return
+    if not resume:
+        raise ValueError(
+            f"{out} holds a training already: go on with --resume, or choose another folder"
+        )
+    if other := _other_changes(out, changes):
+        raise ValueError(_begun_with(out, other))
 
 
 def _other_changes(folder: Path, changes: Mapping[str, object]) -> list[str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 from scipy.ndimage import minimum_filter
 
+from gridhydro.base.report import Report
 from gridhydro.domain import d8
 from gridhydro.domain.grid import Grid
 from gridhydro.domain.network import cycles, follow, shorten
@@ -19,36 +18,6 @@ _MOST_STRAYED = 0.5  # of the cells may drain out of a raster of next cells
 
 class DomainWarning(UserWarning):
     """What deserves a look about gauges, grids and rasters; said once, when it is found."""
-
-
-@dataclass
-class Report:
-    """Findings about a domain: `errors` stop it, `warnings` deserve a look, `notes` inform."""
-
-    errors: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def good(self) -> bool:
-        """Whether nothing stops the domain from being used."""
-        return not self.errors
-
-    def raise_if_bad(self) -> Report:
-        """The report itself, or ValueError with all its errors."""
-        if self.errors:
-            raise ValueError("\n".join(self.errors))
-        return self
-
-    def __add__(self, other: Report) -> Report:
-        return Report(
-            self.errors + other.errors, self.warnings + other.warnings, self.notes + other.notes
-        )
-
-    def __str__(self) -> str:
-        kinds = (("error", self.errors), ("warning", self.warnings), ("note", self.notes))
-        lines = [f"{kind}: {text}" for kind, texts in kinds for text in texts]
-        return "\n".join(lines) or "nothing to report"
 
 
 def check_targets(target, strayed, codes, coding: str, grid: Grid, asked=False) -> Report:

@@ -9,8 +9,9 @@ import pyproj
 import xarray as xr
 from pyflwdir import FlwdirRaster
 
+from gridhydro.base.report import Report
 from gridhydro.domain import d8
-from gridhydro.domain.check import Report, check_targets
+from gridhydro.domain.check import check_targets
 from gridhydro.domain.grid import Grid, read_crs, read_grid, read_values, spatial_dims
 from gridhydro.domain.network import cycles
 from gridhydro.domain.packing import on_grid

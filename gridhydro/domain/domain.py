@@ -10,8 +10,8 @@ import pyflwdir
 import pyproj
 import xarray as xr
 
+from gridhydro.base.report import Report
 from gridhydro.domain import builders, d8, domain_file, packing, resample, upscale
-from gridhydro.domain.check import Report
 from gridhydro.domain.directions import read_directions
 from gridhydro.domain.grid import Grid, spatial_dims, transform
 from gridhydro.domain.network import Network

@@ -12,7 +12,7 @@ import xarray as xr
 
 from gridhydro.base.damage import reading
 from gridhydro.base.files import replace
-from gridhydro.domain.check import Report
+from gridhydro.base.report import Report
 from gridhydro.domain.gauges import name_index
 from gridhydro.domain.grid import Grid
 from gridhydro.domain.network import Network

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from gridhydro.domain.check import Report
+from gridhydro.base.report import Report
 from gridhydro.domain.grid import Grid, find, nearest, spacing
 
 REACH = 2  # how many cells away a better cell is looked for

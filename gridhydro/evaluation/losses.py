@@ -21,6 +21,12 @@ LOW_FLOW_OFFSET = 1e-6
 # the correlation divides by the simulated spread: below this fraction of the observed spread a
 # simulation is as good as constant, and the gradient of the plain formula would explode
 LEAST_SPREAD = 1e-3
+# what one gauge at least has to have for a loss, of any other an observation
+OBSERVED = "an observation"
+NEEDS = {
+    "nse": "an observation and a variance above zero",
+    "kge": "two different observations whose mean is not zero, which KGE divides by,",
+}
 
 
 def least_spread(simulated, observed):
@@ -44,7 +50,7 @@ def nse_loss(simulated, observed, variance=None) -> torch.Tensor:
         variance = torch.as_tensor(variance, dtype=simulated.dtype, device=simulated.device)
         used = valid.any(0)
     used = used & (variance > 0)  # squares of very small numbers may be nothing
-    _require(used, "an observation and a variance above zero")
+    _require(used, NEEDS["nse"])
     variance = torch.where(used, variance, 1.0)  # nothing is divided by zero
     mean = partial(_mean, valid=valid)
     return formulas.unexplained(simulated, observed, mean, variance)[used].mean()
@@ -56,7 +62,7 @@ def rmse_loss(simulated, observed) -> torch.Tensor:
     ValueError if there is no observation at all.
     """
     simulated, observed, valid = _masked(simulated, observed)
-    _require(valid, "an observation")
+    _require(valid, OBSERVED)
     return _rmse(simulated, observed, valid)
 
 
@@ -67,7 +73,7 @@ def rmse_lowflow_loss(simulated, observed, alpha: float = 0.25) -> torch.Tensor:
     large rivers outweigh small ones. ValueError if there is no observation at all.
     """
     simulated, observed, valid = _masked(simulated, observed)
-    _require(valid, "an observation")
+    _require(valid, OBSERVED)
     low = _rmse(low_flow(simulated), low_flow(observed), valid)
     return (1 - alpha) * _rmse(simulated, observed, valid) + alpha * low
 
@@ -83,7 +89,7 @@ def kge_loss(simulated, observed) -> torch.Tensor:
     mean = partial(_mean, valid=valid)
     used = varying(observed, valid) & formulas.has_mean(observed, mean)
     used = used & (formulas.variance(observed, mean) > 0)
-    _require(used, "two different observations whose mean is not zero, which KGE divides by,")
+    _require(used, NEEDS["kge"])
     simulated, observed, valid = simulated[:, used], observed[:, used], valid[:, used]
 
     moments = formulas.Moments.of(simulated, observed, partial(_mean, valid=valid), _root)
@@ -107,7 +113,7 @@ def loss(name: str | Callable) -> Callable:
     """
     if callable(name):
         return name
-    if name not in LOSSES:
+    if not isinstance(name, str) or name not in LOSSES:
         raise ValueError(f"there is no loss '{name}'; there is {', '.join(sorted(LOSSES))}")
     return LOSSES[name]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,8 +12,8 @@ import xarray as xr
 
 from gridhydro.base import calendar, periods, refuse
 from gridhydro.base.quantities import quantity
-from gridhydro.columns.column import Column, Field, TakesForcing
-from gridhydro.domain.check import Report
+from gridhydro.base.report import REFUSED, STRICT, Doors, Report
+from gridhydro.columns.column import Field, TakesForcing
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.series import on_cells
 from gridhydro.io import packed_file
@@ -51,19 +50,25 @@ class Forcing:
         device="cpu",
         cache: str | Path | None = None,
         progress: bool = True,
+        doors: Doors = STRICT,
     ) -> Forcing:
         """From a Dataset with the forcings of a column or model as (time, y, x) on the domain.
 
         For lumped basins (time, gauge). Units are converted; a variable that is missing, a day
         that is missing and a value that is missing each raise ValueError saying which. With a
         folder `cache` the series are not held in memory but packed into a file there, piece by
-        piece, and read by the window. A `Forcing` is taken as it is, see `chosen`.
+        piece, and read by the window. A `Forcing` is taken as it is, see `chosen`. `doors`: each
+        series has its own.
         """
         if isinstance(dataset, Forcing):
-            found = dataset.chosen(domain, column)
+            found = doors(dataset.chosen, domain, column)
+            if found is REFUSED:
+                return REFUSED
             values = found.values if found.packed else found.values.to(device=device, dtype=dtype)
             return found if values is found.values else replace(found, values=values)
-        times = _times(dataset)
+        times = doors(days_of, dataset)
+        if times is REFUSED:
+            return REFUSED
         told = tuple(column.forcings), method_of(dataset)
         if cache is not None:
 
@@ -72,11 +77,16 @@ class Forcing:
                 return np.stack([_variable(part, f, times[days], domain) for f in column.forcings])
 
             shape = (len(column.forcings), len(times), domain.size)
-            return cls(
-                times, packed_file.packed(cache, shape, rows, progress=progress), True, *told
-            )
-        series = (_variable(dataset, field, times, domain) for field in column.forcings)
-        tensors = [torch.as_tensor(np.ascontiguousarray(row), dtype=dtype) for row in series]
+            packed = doors(packed_file.packed, cache, shape, rows, progress=progress)
+            return packed if packed is REFUSED else cls(times, packed, True, *told)
+
+        def tensor(field: Field) -> torch.Tensor:
+            row = _variable(dataset, field, times, domain)
+            return torch.as_tensor(np.ascontiguousarray(row), dtype=dtype)
+
+        tensors = [doors(tensor, field) for field in column.forcings]
+        if any(one is REFUSED for one in tensors):
+            return REFUSED
         values = torch.stack(tensors).to(device)
         return cls(times, by_cell(values) if domain.lumped else values, False, *told)
 
@@ -155,25 +165,10 @@ class Forcing:
         return _windows(self.values, starts, length, cells).to(device or self.values.device)
 
     @staticmethod
-    def check(dataset, domain: Domain, column: Column) -> Report:
+    def check(dataset, domain: Domain, column: TakesForcing) -> Report:
         """Everything that `read` would refuse, one error a variable, and what it warns of."""
         report = Report()
-        try:
-            if isinstance(dataset, Forcing):  # its values were checked when it was made
-                dataset.chosen(domain, column)
-                return report
-            times = _times(dataset)
-        except ValueError as error:
-            return Report(errors=[str(error)])
-        for field in column.forcings:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always", UserWarning)
-                try:
-                    _variable(dataset, field, times, domain)
-                except ValueError as error:
-                    report.errors.append(str(error))
-            told = (str(one.message) for one in caught if one.category is UserWarning)
-            report.warnings.extend(dict.fromkeys(told))
+        Forcing.read(dataset, domain, column, doors=Doors(report))
         return report
 
     def between(self, start, stop) -> slice:
@@ -197,7 +192,10 @@ def _windows(values: torch.Tensor, starts, length: int, cells) -> torch.Tensor:
     return values[..., days, cells].contiguous()
 
 
-def _times(dataset) -> pd.DatetimeIndex:
+def days_of(dataset) -> pd.DatetimeIndex:
+    """The days of a forcing; ValueError for what is none, or not daily."""
+    if isinstance(dataset, Forcing):
+        return dataset.times
     if not isinstance(dataset, xr.Dataset):
         raise ValueError(
             f"the forcing is a {type(dataset).__name__}, should be an xarray Dataset: open a file "

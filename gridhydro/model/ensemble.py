@@ -129,7 +129,7 @@ def _refuse_other(folder: Path, about: dict, beside: Path, first: dict) -> None:
 
 
 def _but_seeds(about: dict) -> dict:
-    """The settings without the seeds, and without what a training has found, which goes with them."""
+    """The settings without the seeds, and without what was found with each."""
     network = about.get("network")
     if isinstance(network, dict):
         network = {name: value for name, value in network.items() if name != "seed"}

@@ -51,9 +51,9 @@ class River:
     def __post_init__(self):
         one_of("learned", self.learned, tuple(LEARNED))
         if self.reservoirs is not None:
-            reservoirs = whole("river: reservoirs", self.reservoirs, 1)
+            reservoirs = whole("river: reservoirs", self.reservoirs, 1, 1000)
             object.__setattr__(self, "reservoirs", one_of("river: reservoirs", reservoirs, COUNTS))
-        object.__setattr__(self, "substeps", whole("river: substeps", self.substeps, 1))
+        object.__setattr__(self, "substeps", whole("river: substeps", self.substeps, 1, 86400))
         object.__setattr__(self, "delay", one_of("river: delay", self.delay, (0, 1)))
         one_of("river: transit", self.transit, (True, False))
         if self.velocity is not None:

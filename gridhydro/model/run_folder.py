@@ -40,6 +40,13 @@ from gridhydro.surrogate.folder import kept
 
 INDEX, WEIGHTS, DOMAIN, HISTORY = "run.json", "model.safetensors", "domain.nc", "history.csv"
 MEND = "train again (--resume where its checkpoint is left), or copy the folder anew"
+# what a run may write into its folder
+_FILES = (
+    INDEX, WEIGHTS, DOMAIN, HISTORY, NOTE, "domain.toml", "source.json", "metrics.csv",
+    "storage_metrics.csv", "target_metrics.csv", "discharge.csv", "discharge_observed.csv",
+    "parameters.csv", "parameters.nc", "fluxes.nc", "calibration.nc", "storage.nc",
+)  # fmt: skip
+_FOLDERS = ("figures", "parameters", "checkpoint")
 _PACKAGES = ("gridhydro", "torch", "numba", "numpy", "xarray", "pyflwdir")
 
 
@@ -65,6 +72,17 @@ def saving(folder: str | Path) -> Iterator[Path]:
         for name in before.keys() - after.keys() - {NOTE}:
             with suppress(OSError):
                 (folder / name).unlink()
+
+
+def refuse_in_the_way(folder: Path) -> None:
+    """ValueError for a folder where a run would write a file, and the other way round: found
+    before a training, not after it."""
+    for name in _FILES:
+        if (folder / name).is_dir():
+            raise ValueError(f"{folder / name} is a folder, where a file is to be written: move it")
+    for name in _FOLDERS:
+        if (folder / name).exists() and not (folder / name).is_dir():
+            raise ValueError(f"{folder / name} is a file, where a folder is to be made: move it")
 
 
 def _written(folder: Path) -> dict[str, str | None]:

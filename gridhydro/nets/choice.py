@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from gridhydro.columns.column import Field
 from gridhydro.columns.components import Components
@@ -14,6 +15,8 @@ from gridhydro.nets.mlp import Parameterization
 from gridhydro.nets.options import ParameterNetwork
 from gridhydro.nets.raster import KINDS as RASTER_KINDS
 from gridhydro.nets.raster import RasterParameterization
+
+_MOST = 2**30  # weights of a layer: 4 GB, as much again for its gradient and twice for Adam
 
 
 def parameterization(
@@ -36,8 +39,15 @@ def parameterization(
     log = [f.name for f in fields if f.log and f.name not in fixed]
     if network.per_cell:
         named = {n: v for n, v in defaults.items() if n not in fixed}
+        numbers = domain.size * len(fields) * components.count
+        if numbers > 8 * _MOST:
+            raise ValueError(
+                f"values of {domain.size} cells would be {numbers:.2g} numbers: take fewer "
+                f"components than {components.count}"
+            )
         kind = FreeParameters if network.kind == "free" else GivenParameters
         return kind(fields, named, domain.size, components, fixed, log)
+    _refuse_large(len(values), len(fields), network, components)
     options = (values, fields, network, components, fixed, log)
     if network.kind == "lstm":
         return SequenceParameterization(*options, forcings=forcings)
@@ -46,3 +56,16 @@ def parameterization(
     if network.kind in RASTER_KINDS:
         return RasterParameterization(domain, *options)
     return Parameterization(*options)
+
+
+def _refuse_large(
+    inputs: int, fields: int, network: ParameterNetwork, components: Components
+) -> None:
+    """ValueError for layers that no memory holds, before they are made."""
+    sizes = [inputs, *network.sizes, fields * components.count]
+    weights = max(before * after for before, after in pairwise(sizes))
+    if weights > _MOST:
+        raise ValueError(
+            f"a layer of the network would have {weights:.2g} weights: take smaller hidden layers "
+            f"than {list(network.sizes)}, or fewer components than {components.count}"
+        )

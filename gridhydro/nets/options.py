@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from gridhydro.base.arguments import fraction, names, one_of, whole
+from gridhydro.base.arguments import fraction, names, one_of, seed_of, whole
 from gridhydro.columns.column import Field
 
 KINDS = ("mlp", "lstm", "gz", "conv2d", "conv3d", "free", "none")
@@ -81,7 +81,7 @@ class ParameterNetwork:
             log_attributes=tuple(names("log_attributes", self.log_attributes)),
             dynamic=tuple(names("dynamic", self.dynamic)),
             dynamic_dropout=fraction("dynamic_dropout", self.dynamic_dropout),
-            seed=whole("seed", self.seed, 0),
+            seed=seed_of(self.seed),
         )  # fmt: skip
         if self.dynamic and self.kind != "lstm":
             raise ValueError(

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gridhydro.base.report import Report
 from gridhydro.base.units import conversion
 from gridhydro.columns.column import Field
-from gridhydro.domain.check import Report
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.forcing import Forcing
 

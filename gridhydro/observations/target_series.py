@@ -96,12 +96,11 @@ class TargetSeries:
         return scored
 
 
-def read_all(targets: Sequence[Target], model, times, device=None) -> list[TargetSeries]:
-    """All targets on the days of a record; ValueError for anything but a list of `Target`."""
+def refuse_other(targets: Sequence) -> None:
+    """ValueError for anything but a list of `Target`."""
     for target in targets:
         if not isinstance(target, Target):
             raise ValueError(
                 "targets is a list of gridhydro.Target(name, observed), not of "
                 f"{type(target).__name__}"
             )
-    return [TargetSeries.read(target, model, times, device) for target in targets]

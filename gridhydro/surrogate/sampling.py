@@ -12,7 +12,7 @@ import xarray as xr
 from tqdm import tqdm
 
 from gridhydro.base import calendar
-from gridhydro.base.arguments import whole
+from gridhydro.base.arguments import seed_of, whole
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.columns.column import Field
 from gridhydro.surrogate.job import Job
@@ -60,7 +60,7 @@ def sample(
     parameters, outputs = tuple(parameters), tuple(outputs)
     weather = _weather(forcing)
     _check(weather, parameters, outputs)
-    values = design(parameters, sets, whole("seed", seed, 0))
+    values = design(parameters, sets, seed_of(seed))
     cell = np.arange(sets) % weather.sizes["cell"]
     job = Job(function, weather, parameters, outputs, values, cell, at_once > 1)
     job.check()

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base import files
-from gridhydro.base.arguments import whole
+from gridhydro.base.arguments import seed_of
 from gridhydro.io.csv_tables import write_csv
 from gridhydro.synthetic.amazon import YEARS, make_amazon
 from gridhydro.synthetic.amazon_observations import observations
@@ -47,7 +47,7 @@ def write_amazon(
     Raises ValueError for years that end before they begin and for a folder that holds something,
     and FileNotFoundError for what `data` lacks.
     """
-    (first, last), seed = years, whole("seed", seed, 0)
+    (first, last), seed = years, seed_of(seed)
     if first > last:
         raise ValueError(f"years: the last, {last}, is before the first, {first}")
     with files.new_folder(out) as folder:

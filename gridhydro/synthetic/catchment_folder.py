@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base import files
-from gridhydro.base.arguments import whole
+from gridhydro.base.arguments import seed_of
 from gridhydro.domain.domain import Domain
 from gridhydro.io.csv_tables import write_csv
 from gridhydro.synthetic.catchment import HELD_OUT, SyntheticCatchment, make_catchment
@@ -69,7 +69,7 @@ def write_catchment(out: str | Path, seed: int = 7) -> Path:
 
     Raises ValueError for a folder that holds something already.
     """
-    seed = whole("seed", seed, 0)
+    seed = seed_of(seed)
     with files.new_folder(out) as folder:
         world = simplified(make_catchment(seed))
         domain = Domain.from_d8(world.ldd, "ldd", gauges=world.gauges)

@@ -29,6 +29,13 @@ class Batches:
         for name, least in (("basins", 1), ("days", 1), ("warmup", 0)):
             object.__setattr__(self, name, whole(name, getattr(self, name), least))
 
+    @classmethod
+    def of(cls, given) -> Batches | None:
+        """Minibatches as they are given, or None without any; ValueError for anything else."""
+        if given is not None and not isinstance(given, cls):
+            raise ValueError(f"batches is a gridhydro.Batches(basins=..., ...), not {given!r}")
+        return given
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import pandas as pd
 import torch
 
+from gridhydro.base import periods
 from gridhydro.base.arguments import required
 from gridhydro.base.periods import as_texts as period_of
-from gridhydro.inputs.forcing import Forcing
+from gridhydro.base.report import REFUSED, STRICT, Doors
+from gridhydro.inputs.forcing import Forcing, days_of
 from gridhydro.model.base import CellModel
 from gridhydro.model.basin_groups import basin_groups
 from gridhydro.model.drift import Drift
@@ -17,10 +20,12 @@ from gridhydro.model.state import State
 from gridhydro.observations import runoff_ratio
 from gridhydro.observations.discharge import observations, refuse_empty
 from gridhydro.observations.storage_target import StorageTarget
-from gridhydro.observations.target_series import TargetSeries, read_all
+from gridhydro.observations.target_series import TargetSeries, refuse_other
+from gridhydro.observations.targets import Target
 from gridhydro.training.batches import Batch, Batches, minibatches
 from gridhydro.training.drift import storage_drift
 from gridhydro.training.options import Session, SpinUp
+from gridhydro.training.plan import Options, Plan
 from gridhydro.training.splits import Split
 
 _RIVERS = 60  # days of a spin-up in which rivers fill
@@ -146,58 +151,91 @@ class TrainingData:
 
 
 def read_data(
-    model: CellModel, forcing, discharge, targets, period, spinup: SpinUp, batches, session: Session
+    model: CellModel, forcing, discharge, plan: Plan, options: Options, doors: Doors = STRICT
 ) -> TrainingData:
     """The data of a training as people give them, packed and checked; moves the model to its
     device. ValueError for what does not fit together; the arguments are those of `train`."""
-    refuse_batches(batches, spinup, model)
-    model.to(Session.of(session).place)
-    cache, progress = session.cache, session.progress
-    forcing = Forcing.read(
-        forcing, model.domain, model, device=session.place, cache=cache, progress=progress
-    )
+    period, batches, session = plan.period, options.batches, options.session
+    doors(refuse_batches, batches, options.spinup, model)
+    place = doors(_placed, model, session)
+    weather = doors(_weather, forcing, model, session, doors)
+    times = doors(days_of, forcing if weather is REFUSED else weather)
     split = period if isinstance(period, Split) else None
-    period = period_of(period) if split is None else split.train_period
-    days = _scored(forcing, period, batches)
-    if discharge is None and not model.domain.lumped:
-        if split is not None:
-            raise ValueError(
-                "there is no discharge whose gauges could be split: give period=(first, last)"
-            )
-        names: list[str] = []
-    else:
-        names = training_gauges(model, split)
-    places, observed = places_of(model, names), None
+    period = doors(period_of, period) if split is None else split.train_period
+    days = doors(_scored, times, period, batches)
+    names = doors(_names, model, discharge, split)
+    places, observed = doors(places_of, model, names), None
     if discharge is not None:
-        observed = observations(
-            discharge, forcing.times, model, names, session.place, cache, progress
+        observed = doors(_observed, discharge, times, model, names, session, place)
+    others, storage = doors(_others, plan.targets), doors(_of_storage, plan.targets)
+    series = doors(_series, others, model, times, place, places, doors)
+    doors(_refuse_empty, model, observed, series, days, places, names)
+    if observed is not None:
+        doors(
+            runoff_ratio.refuse, observed, weather, model.forcings, model.column.water_in,
+            model.domain, days,
+        )  # fmt: skip
+    return doors(
+        TrainingData, model, weather, period, days, split, names, places, observed, series,
+        storage, doors(_start, options.spinup, batches), batches,
+    )  # fmt: skip
+
+
+def _placed(model: CellModel, session: Session) -> torch.device:
+    """The device to train on, with the model on it."""
+    model.to(session.place)
+    return session.place
+
+
+def _weather(forcing, model: CellModel, session: Session, doors: Doors) -> Forcing:
+    return Forcing.read(
+        forcing, model.domain, model, device=session.place, cache=session.cache,
+        progress=session.progress, doors=doors,
+    )  # fmt: skip
+
+
+def _start(spinup: SpinUp, batches: Batches | None) -> SpinUp:
+    """Windows have warm-ups, from empty stores."""
+    return replace(spinup, start="empty") if batches is not None and spinup.settled else spinup
+
+
+def _names(model: CellModel, discharge, split: Split | None) -> list[str]:
+    """Names of the gauges that are trained on, of rasters where discharge is given."""
+    if discharge is not None or model.domain.lumped:
+        return training_gauges(model, split)
+    if split is not None:
+        raise ValueError(
+            "there is no discharge whose gauges could be split: give period=(first, last)"
         )
-    targets, storage = _sorted(targets)
-    if batches is not None and spinup.settled:  # windows have warm-ups, from empty stores
-        spinup = replace(spinup, start="empty")
-    series = read_all(targets, model, forcing.times, session.place)
-    compared = [observed] if observed else []
+    return []
+
+
+def _observed(discharge, times, model, names, session: Session, place) -> Forcing:
+    cache, progress = session.cache, session.progress
+    return observations(discharge, times, model, names, place, cache, progress)
+
+
+def _series(targets, model: CellModel, times, place, places, doors: Doors) -> list[TargetSeries]:
+    """The targets on the days of the record, of lumped basins at the gauges to train on."""
+    series = [doors(TargetSeries.read, one, model, times, place) for one in targets]
+    if any(one is REFUSED for one in series):
+        return REFUSED
+    return [one.only(places) for one in series] if model.domain.lumped else series
+
+
+def _refuse_empty(model: CellModel, observed, series, days: slice, places, names) -> None:
+    """ValueError naming the gauges that have nothing to be trained on."""
+    compared = [observed] if observed is not None else []
     if model.domain.lumped:
-        series = [one.only(places) for one in series]
         compared += [one.series for one in series]
     if compared and names:
         refuse_empty(compared, days, places, names)
-    if observed is not None:
-        runoff_ratio.refuse(
-            observed, forcing, model.forcings, model.column.water_in, model.domain, days
-        )
-    return TrainingData(
-        model, forcing, period, days, split, names, places, observed, series, storage, spinup,
-        batches,
-    )  # fmt: skip
 
 
 def refuse_batches(batches: Batches | None, spinup: SpinUp, model: CellModel) -> None:
     """ValueError where minibatches do not go with the domain or the spin-up."""
     if batches is None:
         return
-    if not isinstance(batches, Batches):
-        raise ValueError(f"batches is a gridhydro.Batches(basins=..., ...), not {batches!r}")
     if not model.domain.lumped:
         raise ValueError("minibatches are for lumped basins: cells of a raster belong together")
     if spinup.cycles:
@@ -209,9 +247,9 @@ def refuse_batches(batches: Batches | None, spinup: SpinUp, model: CellModel) ->
         )
 
 
-def _scored(forcing: Forcing, period, batches: Batches | None) -> slice:
+def _scored(times: pd.DatetimeIndex, period, batches: Batches | None) -> slice:
     """The days of the record that are scored, behind the warm-up of minibatches."""
-    days = forcing.between(*period)
+    days = periods.within(times, period, "the forcing")
     if batches is None:
         return days
     days = slice(max(days.start, batches.warmup), days.stop)  # the warm-up lies in the record
@@ -223,14 +261,23 @@ def _scored(forcing: Forcing, period, batches: Batches | None) -> slice:
     return days
 
 
-def _sorted(targets) -> tuple[list, StorageTarget | None]:
-    """Targets of the column's outputs, and that of water storage."""
-    targets = list(targets) if isinstance(targets, list | tuple) else [targets]
-    storage = [one for one in targets if isinstance(one, StorageTarget)]
+def _listed(targets) -> list:
+    return list(targets) if isinstance(targets, list | tuple) else [targets]
+
+
+def _others(targets) -> list[Target]:
+    """Targets of the column's outputs; ValueError for what is no target at all."""
+    others = [one for one in _listed(targets) if not isinstance(one, StorageTarget)]
+    refuse_other(others)
+    return others
+
+
+def _of_storage(targets) -> StorageTarget | None:
+    """The target of water storage."""
+    storage = [one for one in _listed(targets) if isinstance(one, StorageTarget)]
     if len(storage) > 1:
         raise ValueError(f"there are {len(storage)} targets of water storage: give one")
-    others = [one for one in targets if not isinstance(one, StorageTarget)]
-    return others, storage[0] if storage else None
+    return storage[0] if storage else None
 
 
 def training_gauges(model: CellModel, split: Split | None) -> list[str]:

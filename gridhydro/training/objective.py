@@ -10,8 +10,16 @@ from functools import partial
 from torch import Tensor
 
 from gridhydro.base.arguments import required
-from gridhydro.evaluation.losses import NothingObserved, name_of, nse_loss
+from gridhydro.evaluation.losses import (
+    NEEDS,
+    OBSERVED,
+    NothingObserved,
+    name_of,
+    nse_loss,
+    undefined,
+)
 from gridhydro.evaluation.losses import loss as loss_named
+from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.state import Simulation
 from gridhydro.observations.discharge import per_area, variance, without_score
 from gridhydro.observations.storage import StorageObservations
@@ -36,6 +44,7 @@ class Objective:
             self.variance = variance(data.discharge, scored)
         self.storage = _storage(data)
         _say_left_out(data, self.loss)
+        _refuse_nothing(self, data)
 
     def __call__(self, run: Simulation, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The value to minimize, and its parts by name."""
@@ -136,6 +145,42 @@ def _say_left_out(data: TrainingData, loss: str) -> None:
                 f"'{function}': {why} in the period",
                 stacklevel=4,
             )
+
+
+def _refuse_nothing(objective: Objective, data: TrainingData) -> None:
+    """ValueError for a part of the loss that has nothing to be learned from in the period; of
+    minibatches where no part has anything."""
+    there: dict[str, tuple[str, bool]] = {}
+    if data.discharge is not None and "discharge" in objective.weights:
+        places = data.places.to(data.discharge.values.device)
+        found = _learnable(objective.loss, data.discharge, data.days, places)
+        there["discharge"] = objective.loss, found
+    for target in data.targets:
+        function = name_of(target.target.loss)
+        there[target.name] = function, _learnable(function, target.series, data.days)
+    if objective.storage is not None and "storage" in objective.weights:
+        observed = objective.storage.observed
+        some = ~observed.isnan().all(0) & ~undefined("nse", observed)
+        there["storage"] = "nse", bool(some.any())
+    lacking = [name for name, (_, found) in there.items() if not found]
+    if lacking and (data.batches is None or len(lacking) == len(there)):
+        name, (loss, _) = lacking[0], there[lacking[0]]
+        first, last = (data.forcing.times[day] for day in (data.days.start, data.days.stop - 1))
+        raise NothingObserved(
+            f"{name.replace('_', ' ')}: nothing to train on: no gauge has "
+            f"{NEEDS.get(loss, OBSERVED)} from {first:%Y-%m-%d} to {last:%Y-%m-%d}; check the "
+            "period and the names of the observations"
+        )
+
+
+def _learnable(loss: str, observed: Forcing, days: slice, places: Tensor | None = None) -> bool:
+    """Whether the loss of this name has something in these days, at these places or anywhere."""
+    values = observed.values[0, days]
+    for part in range(values.shape[1]) if places is None else places.tolist():
+        one = values[:, part : part + 1].contiguous()
+        if bool((~one.isnan()).any()) and not bool(undefined(loss, one).any()):
+            return True
+    return False
 
 
 def _storage(data: TrainingData) -> ComparedStorage | None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import torch
 
-from gridhydro.base.arguments import number, one_of, whole
+from gridhydro.base.arguments import MOST, number, one_of, seed_of, whole
 from gridhydro.base.periods import as_texts as period_of
 
 STARTS = ("settled", "empty", "equilibrium")
@@ -43,8 +43,8 @@ class SpinUp:
     start: str | None = None
 
     def __post_init__(self):
-        for name in ("days", "cycles"):
-            _set(self, name, whole(f"spinup: {name}", getattr(self, name), 0))
+        for name, most in (("days", MOST), ("cycles", 100_000)):
+            _set(self, name, whole(f"spinup: {name}", getattr(self, name), 0, most))
         if self.start is None:
             _set(self, "start", "empty" if self.cycles else "settled")
         one_of("spinup: start", self.start, STARTS)
@@ -89,6 +89,8 @@ class Optimizer:
         one_of("optimizer", self.name, OPTIMIZERS)
         if self.learning_rate is not None:
             _set(self, "learning_rate", number("learning_rate", self.learning_rate, 0))
+            if math.isinf(self.learning_rate):
+                raise ValueError("learning_rate is inf: no step would end anywhere; give a number")
         one_of("decay", self.decay, (True, False))
         _set(self, "clip", number("clip", self.clip, 0))
         if self.clip == 0:
@@ -160,7 +162,7 @@ class Session:
     progress: bool = True
 
     def __post_init__(self):
-        _set(self, "seed", whole("seed", self.seed, 0))
+        _set(self, "seed", seed_of(self.seed))
         if not isinstance(self.cache, str | Path | None):
             raise ValueError(f"the cache is the path of a folder, not {self.cache!r}")
         if self.validation is not None:

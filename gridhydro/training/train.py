@@ -8,19 +8,16 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base.arguments import whole
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
 from gridhydro.model.run import Run
 from gridhydro.observations.storage_target import StorageTarget
 from gridhydro.observations.targets import Target
-from gridhydro.training import data_digest
 from gridhydro.training.batches import Batches
-from gridhydro.training.data import read_data
-from gridhydro.training.loop import Loop
-from gridhydro.training.objective import Objective
-from gridhydro.training.options import Checkpoints, Optimizer, Session, SpinUp, as_options
-from gridhydro.training.record import Record, holding, settings
+from gridhydro.training.options import Checkpoints, Optimizer, Session, SpinUp
+from gridhydro.training.plan import Plan
+from gridhydro.training.prepare import prepare
+from gridhydro.training.record import holding
 from gridhydro.training.splits import Split
 
 
@@ -64,38 +61,18 @@ def train(
     that holds a training already or in which another process is at work, and NotFinite, naming
     the first bad cell, day and quantity, if training diverges.
     """
-    epochs, spinup = whole("epochs", epochs, 0), as_options(SpinUp, spinup)
-    optimizer = as_options(Optimizer, optimizer)
-    if checkpoints is not None:
-        checkpoints = as_options(Checkpoints, checkpoints)
-    with holding(checkpoints):
-        data = read_data(model, forcing, discharge, targets, period, spinup, batches, session)
-        objective = Objective(data, loss)
-        data.fit_inputs()
-        weights = optimizer.of(_learned(model, epochs))
-        folder = Path() if checkpoints is None else Path(checkpoints.folder)
-        loop = Loop(data, objective, optimizer, weights, session, folder)
-
-        about = settings(data, objective, optimizer, epochs, session.seed)
-        digests = {} if checkpoints is None else data_digest.of_training(data, objective)
-        record = Record(checkpoints, about, digests, model, weights, session)
-        loop.run(record, epochs)
-        if digests:
-            about |= {"data": data_digest.alone(digests)}
-        drift = data.drift()
+    plan = Plan(period, targets, loss, spinup, epochs, optimizer, batches, checkpoints, session)
+    options = plan.options()
+    with holding(options.checkpoints):
+        ready = prepare(model, forcing, discharge, plan, options)
+        ready.loop.run(ready.record, options.epochs)
+        about = ready.about
+        drift = ready.data.drift()
         if drift is not None:
             drift.warn(
                 "take SpinUp(start='settled'), or more cycles"
-                if batches is None
+                if options.batches is None
                 else "take a longer warm-up, Batches(warmup=...)"
             )
-            about |= {"storage_drift": drift.to_json()}
-        return Run(model, data.forcing, record.table, about)
-
-
-def _learned(model: CellModel, epochs: int) -> list:
-    """The weights to learn; ValueError where there are none, though epochs to learn in."""
-    weights = [w for w in model.parameters() if w.requires_grad]
-    if epochs and not weights:
-        raise ValueError("this model has nothing to learn (network='none'): take epochs=0")
-    return weights or list(model.parameters())
+            about = about | {"storage_drift": drift.to_json()}
+        return Run(model, ready.data.forcing, ready.record.table, about)

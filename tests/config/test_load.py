@@ -10,7 +10,7 @@ from gridhydro.config.find import find
 from gridhydro.config.load import load
 from gridhydro.domain.domain import Domain
 from gridhydro.io import read_raster, read_series
-from gridhydro.observations.check import check
+from gridhydro.training.check import check
 
 
 @pytest.fixture(scope="module")

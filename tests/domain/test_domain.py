@@ -12,7 +12,7 @@ from gridhydro.base import files
 from gridhydro.domain.domain import Domain
 from gridhydro.model.model import Model
 from gridhydro.nets.options import ParameterNetwork
-from gridhydro.observations.check import check
+from gridhydro.training.check import check
 
 
 def esri(codes, step=1000.0):

@@ -12,6 +12,7 @@ from gridhydro.nets import WEIGHT
 from gridhydro.observations.discharge import variance
 from gridhydro.training.batches import Batches, minibatches
 from gridhydro.training.data import read_data
+from gridhydro.training.plan import Plan
 from tests.support.lumped import BATCHES, KINDS, basins, fit, model, weights
 from tests.support.small_basins import NAMES, PERIOD, small_basins
 
@@ -234,10 +235,8 @@ def test_a_gauge_that_does_not_vary_is_left_out_of_minibatches_and_named(level):
     parts = basins()
     discharge = parts.discharge.copy()
     discharge[:, 4] = level  # in single precision its variance is not quite zero
-    data = read_data(
-        model(), parts.forcing, discharge, (), PERIOD, gh.SpinUp(), BATCHES,
-        gh.Session(progress=False),
-    )  # fmt: skip
+    plan = Plan(PERIOD, batches=BATCHES, session=gh.Session(progress=False))
+    data = read_data(model(), parts.forcing, discharge, plan, plan.options())
     spread = variance(data.discharge, data.days)
     assert spread[4] == 0 and (spread[:4] > 0).all() and (spread[5:] > 0).all()
     with pytest.warns(UserWarning, match=r"1 of 12 gauges are left out of the loss 'nse' \(b04\)"):
@@ -270,7 +269,7 @@ def test_what_cannot_be_learned_from_is_refused_or_passed_over():
             session=gh.Session(progress=False),
         )
     still = parts.discharge * 0 + 1.0  # nothing varies: no window says anything
-    with pytest.raises(ValueError, match="no minibatch of epoch 1"):
+    with pytest.raises(ValueError, match="nothing to train on: no gauge has two different"):
         gh.train(
             model(),
             parts.forcing,

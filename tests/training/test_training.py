@@ -10,8 +10,8 @@ import gridhydro as gh
 from gridhydro import Column, Domain, Model, Run, fields, train
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.nets.options import ParameterNetwork
-from gridhydro.observations.check import check
 from gridhydro.observations.discharge import discharge_table
+from gridhydro.training.check import check
 from tests.support.small_world import OUTLET, PERIOD, small_model, small_world
 
 SHORT = dict(period=PERIOD, spinup=120, session=gh.Session(progress=False))

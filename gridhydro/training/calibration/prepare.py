@@ -81,7 +81,7 @@ def _loss(loss, target) -> str:
 def _days_before(spinup: SpinUp | int) -> int:
     """The days of a spin-up; ValueError for what only a training does."""
     spinup = as_options(SpinUp, spinup)
-    if spinup != SpinUp(spinup.days):
+    if spinup.cycles or spinup.near_equilibrium:
         raise ValueError("a calibration spins up by days alone: leave cycles and start out")
     return spinup.days
 

@@ -131,13 +131,13 @@ def test_splits_survive_a_file(tmp_path):
     assert splits.load(path) == parts[:1]
     content["test_gauges"] = content["train_gauges"]  # edited by hand into a leak
     path.write_text(json.dumps({"splits": [content]}))
-    with pytest.raises(ValueError, match=r"splits\.json holds no splits .*what it trains on"):
+    with pytest.raises(ValueError, match=r"splits\.json is not splits .*what it trains on"):
         splits.load(path)
     del content["test_period"]
     with pytest.raises(ValueError, match="check test_period"):
         Split.from_json(content)
     path.write_text("[]")
-    with pytest.raises(ValueError, match=r"splits\.json holds no splits"):
+    with pytest.raises(ValueError, match=r"splits\.json is not splits"):
         splits.load(path)
 
 

@@ -18,9 +18,11 @@ import pytest
 
 import gridhydro as gh
 from gridhydro.cli import main
+from gridhydro.columns.column import Field
 from gridhydro.config.load import load
+from gridhydro.domain.gauges import name_index
 from gridhydro.io.delimited import read_delimited
-from tests.support.damage_files import ODD_NAMES, damage_file, damage_value, pick
+from tests.support.damage_files import ODD_NAMES, ODD_TEXTS, damage_file, damage_value, pick
 from tests.support.lumped import model
 from tests.support.small_inputs import READERS
 from tests.support.small_runs import (
@@ -76,6 +78,9 @@ def places(tmp_path_factory):
     (folder / "data").mkdir()
     write_data(folder / "data")
     write_run(folder / "run")
+    (folder / "run/domain.toml").write_text(toml(LUMPED))
+    begun = {"data": str(folder / "data"), "fold": 0, "storage_weight": None}
+    (folder / "run/source.json").write_text(json.dumps(begun))
     for seed in (0, 1):
         shutil.copytree(folder / "run", folder / f"ensemble/seed-{seed}")
     return folder
@@ -115,9 +120,12 @@ def told(arguments: list[str]) -> None:
     """Call the command line; an error of one line becomes `Printed`."""
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
-        code = main(arguments)
+        try:
+            code = main(arguments)
+        except SystemExit as error:  # of a command line that is none
+            code = error.code
     text = said.getvalue()
-    if code not in (0, 1) or "Traceback" in text or "should not be" in text:
+    if code not in (0, 1, 2) or "Traceback" in text or "should not be" in text:
         raise RuntimeError(f"status {code}: {text}")
     if code:
         raise Printed(text)
@@ -159,10 +167,43 @@ def test_damaged_run_folders_are_loaded_or_refused_by_a_sentence(kind, places, t
             elif number % 4:
                 gh.load(folder)
             else:
-                told(["evaluate", str(folder), "--period", "1900", "1901"])
+                told([pick(rng, ("evaluate", "export", "analyse")), str(folder)])
         shutil.rmtree(folder)
 
     expect(tried(COUNT, trial, FIRST), kind)
+
+
+COMMANDS = (
+    ["check", "DATA/a.toml", "--data", "DATA"],
+    ["train", "DATA/none.toml", "--data", "DATA", "--out", "out", "--epochs", "1", "--fold", "1"],
+    ["calibrate", "DATA/none.toml", "--data", "DATA", "--out", "out", "--target", "runoff"],
+    ["evaluate", "RUN", "--data", "DATA", "--period", "2001", "2001"],
+    ["run", "RUN", "--data", "DATA", "--out", "out.nc", "--outputs", "runoff"],
+    ["export", "RUN", "--data", "DATA"],
+    ["analyse", "RUN", "--data", "DATA", "--out", "out", "--grace", "grace.nc"],
+    ["kernels", "show", "hbv", "--target", "numba", "--outputs", "runoff", "--components", "2"],
+    ["info"],
+)
+
+
+def test_odd_command_lines_end_with_a_sentence(places, tmp_path):
+    """Status 1 or 2, or 0 where the odd word is a right one; the run stays as it is."""
+    run = places / "run"
+
+    def trial(number):
+        rng = np.random.default_rng([number, 5])
+        words = [w.replace("DATA", str(places / "data")).replace("RUN", str(run))
+                 for w in pick(rng, COMMANDS)]  # fmt: skip
+        odd = pick(rng, [w for w in ODD_TEXTS if "\0" not in w])
+        at = int(rng.integers(1, len(words) + 1))
+        words[at : at + int(rng.integers(2))] = [odd]
+        os.chdir(tmp_path)
+        with refusing():
+            told(words)
+
+    before = sorted(places.rglob("*"))
+    expect(tried(3 * COUNT, trial, FIRST), "command line")
+    assert sorted(places.rglob("*")) == before
 
 
 def _without_digests(folder: Path) -> None:
@@ -173,19 +214,26 @@ def _without_digests(folder: Path) -> None:
         path.write_text(json.dumps(kept))
 
 
-def test_odd_names_stay_inside_the_run_folder(tmp_path):
-    """Of gauges, which stand in tables, figures and NetCDF."""
-    (tmp_path / "a/b").mkdir(parents=True)
-    run = made_run()
-    names = [n for n in ODD_NAMES if "\0" not in n][: run.model.domain.size]
-    for start in range(0, len(ODD_NAMES), run.model.domain.size):
-        names = list(ODD_NAMES[start : start + run.model.domain.size])
-        names += [f"g{k}" for k in range(run.model.domain.size - len(names))]
-        run.model.domain.gauges.index = pd.Index(names, name="name", dtype=object)
-        folder = tmp_path / "a/b" / "run"
+def test_odd_names_of_gauges_stay_inside_the_run_folder(tmp_path):
+    """They stand in tables, NetCDF and figures, and come back as they were."""
+    folder, run = tmp_path / "a/b/run", made_run()
+    domain, kept = run.model.domain, [n for n in ODD_NAMES if not set(n) & set("\n\r")]
+    for start in range(0, len(kept), domain.size):
+        names = kept[start : start + domain.size]
+        names += [f"g{k}" for k in range(domain.size - len(names))]
+        domain.gauges.index = name_index(names)
         run.save(folder)
-        assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if folder not in (p, *p.parents)] == ["a", "a/b"]
+        outside = [p for p in tmp_path.rglob("*") if folder not in (p, *p.parents)]
+        assert sorted(outside) == [tmp_path / "a", tmp_path / "a/b"]
         assert list(gh.load(folder).model.domain.gauges.index) == names
-        found = list(read_delimited(folder / 'discharge.csv', ',').header[1:])
-        assert found == [n.strip() for n in names]
-        shutil.rmtree(folder)
+        table = read_delimited(folder / "parameters.csv")
+        assert table.column("gauge") == [name.strip() for name in names]
+    with pytest.raises(ValueError, match=r"the gauge 'a\\nb' has a line break"):
+        name_index(["a\nb"])
+
+
+@pytest.mark.parametrize("name", ["", "..", "../up", "/abs", "a/b", "a\\b", "a\nb", "n" * 300, 5])
+def test_a_quantity_is_not_named_like_a_place_elsewhere(name):
+    """A surrogate brings names from files, and maps of parameters are called by them."""
+    with pytest.raises(ValueError, match="is no name of a quantity"):
+        Field(name, "1", "of a file")

@@ -106,7 +106,12 @@ def load(
     """
     source = find(name)
     data = data_folder(data)
-    content = _changed(source, _sections(source), changes or {})
+    with named(str(source)):
+        return _setup(source, data, changes or {})
+
+
+def _setup(source: Path, data: Path, changes: Mapping[str, object]) -> Setup:
+    content = _changed(source, _sections(source), changes)
     given = content.get("calibration", {})
     calibration = read_options(source, "calibration", SCEUA, given)
     if "basins" in content:
@@ -131,7 +136,8 @@ def training_options(
 ) -> TrainingOptions:
     """The section [training] of a domain file, without its data; see `load`."""
     source = find(name)
-    return _training(source, _changed(source, _sections(source), changes or {}))
+    with named(str(source)):
+        return _training(source, _changed(source, _sections(source), changes or {}))
 
 
 def _changed(source: Path, content: dict, changes: Mapping[str, Any]) -> dict:
@@ -177,7 +183,8 @@ def _basins(source: Path, content: dict, data: Path, calibration: SCEUA) -> Setu
     options = read_options(source, "basins", basins.BasinsOptions, content["basins"])
     _refuse_unused(source, content, options)
     column = HBV() if model.column == "lstm" else column_named(model.column)
-    found = basins.read(options, column, data, f"{source}, [basins]")
+    with named(f"{source}, [basins]"):
+        found = basins.read(options, column, data, f"{source}, [basins]")
     storage = read_storage(source, content, data, found.domain)
     if "targets" in content and model.column == "lstm":
         raise ValueError(f'{source}, [[targets]]: column = "lstm" gives discharge only')

@@ -14,6 +14,7 @@ from gridhydro.base.files import replace
 from gridhydro.base.folders import place, settled
 from gridhydro.base.periods import days
 from gridhydro.config.load import CHANGES, Setup, load
+from gridhydro.config.parse import named
 from gridhydro.evaluation.tables import SHOWN, summary
 from gridhydro.io.csv_tables import write_table
 from gridhydro.model import run_figures, run_folder, storage_scores
@@ -55,7 +56,8 @@ def load_one(folder: Path, data: str | Path | None = None) -> tuple[Run, Setup]:
     if not run_folder.finished(folder):
         run_folder.index(folder)  # says so, before the data is read
     setup = load(file, kept if data is None else data, changes)
-    return Run.load(folder, setup.forcing), setup
+    with named(str(folder)):
+        return Run.load(folder, setup.forcing), setup
 
 
 def source_of(folder: Path) -> dict:

@@ -212,7 +212,7 @@ def _storage(folder: Path) -> None:
 
 
 def _split(folder: Path) -> None:
-    found = splits.pub(list("abcdef"), 2, ("2001", "2001"), ("2002", "2002"))
+    found = splits.pub(list("abcdef"), ("2001-01-01", "2001-12-31"), 2)
     splits.save(found, folder / "a.json")
 
 
@@ -268,7 +268,7 @@ READERS = {
     "wfdei": Reader(_wfdei, _loaded(io.read_wfdei)),
     "domain": Reader(_domain, _file("a.nc", Domain.from_file)),
     "gauges": Reader(_gauges, _file("a.csv", _gauge_table)),
-    "attributes": Reader(_attributes, _file("a.csv", read_attributes)),
+    "attributes": Reader(_attributes, _file("a.csv", read_attributes, ["a", "b"])),
     "runs": Reader(
         lambda folder: sample(3).write(folder / "a.nc"), _file("a.nc", Runs.read)
     ),

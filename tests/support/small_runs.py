@@ -19,7 +19,7 @@ RASTER = {
     "domain": {"flow_direction": "codes.nc", "coding": "ldd", "crs": "EPSG:4326", "snap": False},
     "gauges": [
         {"name": "a", "lon": 12.5, "lat": 3.5, "discharge": "q.csv", "units": "m3 s-1"},
-        {"name": "b", "x": 12.5, "y": 2.5, "discharge": "q.csv", "missing": -9999.0},
+        {"name": "b", "lon": 12.5, "lat": 2.5, "discharge": "q.csv", "missing": -9999.0},
     ],
     "attributes": {"slope": {"file": "slope.nc", "how": "mean", "units": "1", "minimum": 0.01}},
     "forcing": {
@@ -29,7 +29,7 @@ RASTER = {
     },
     "model": {
         "column": "hbv", "components": {"count": 2}, "network": {"kind": "mlp", "hidden": [4]},
-        "fixed": {"TT": 0.0}, "routing": "hydropy",
+        "fixed": {"TT": 0.0}, "routing": {"reservoirs": 2, "learned": "lag"},
     },
     "training": {
         "period": ["2001-01-10", "2001-01-20"], "validation": ["2001-01-21", "2001-01-30"],

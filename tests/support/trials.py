@@ -43,7 +43,7 @@ def fault(error: BaseException, names: tuple[str, ...]) -> str:
     own = str(Path(last).resolve()).startswith(str(Path(_OURS).resolve()))
     if not own and not isinstance(error, Printed):
         return f"not of ours {said}"
-    if not any(name in str(error) for name in names):
+    if names and not any(name in str(error) for name in names):
         return f"names no file {said}"
     if len(str(error)) > 20000:
         return f"too long {said}"

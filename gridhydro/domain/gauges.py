@@ -88,7 +88,7 @@ def name_index(names) -> pd.Index:
     broken = next((name for name in found if set(name) & set("\n\r\0")), None)
     if broken is not None:
         raise ValueError(
-            f"the gauge {broken!r} has a line break or a null character in its name, which no table "
-            "keeps: take it out"
+            f"the gauge {broken!r} has a line break or a null character in its name, which no "
+            "table keeps: take it out"
         )
     return pd.Index(found, dtype=object, name="name")

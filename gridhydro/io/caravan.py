@@ -142,6 +142,10 @@ def _series(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
         days = calendar.stamped(file["date"], path, file)
         table = {}
         for ours, theirs in found.items():
+            if file[theirs].dims != ("date",):
+                raise ValueError(
+                    f"{path}: '{theirs}' is over {file[theirs].dims}, not over ('date',)"
+                )
             units = stated_units(file[theirs].attrs) or _UNITS.get(ours)
             table[ours] = _converted(ours, file[theirs].values.astype(float), units, path)
     return pd.DataFrame(table, days)

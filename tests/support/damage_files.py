@@ -8,10 +8,11 @@ import xarray as xr
 
 # names that someone might give a gauge, a variable or a file
 ODD_NAMES = (
-    "", " ", ".", "..", "../up", "../../etc/passwd", "/abs", "a/b", "a\\b", "C:\\a", "-rf", "--help",
-    "=cmd|' /C calc'!A0", "+1", "@sum", "a\nb", "a\tb", "a\rb", "nul", "CON", "aux.nc", "*", "?", "~",
-    "$HOME", "`id`", "a;b", "a,b", 'a"b', "a'b", "%s%n", "{0}", "n" * 300, "x" * 5000, "ж", "河川",
-    "e\u0301", "\u202egnp", "\ufeff", "🌊", "time", "gauge", "None", "nan", "true", "0", "1e5", "#a",
+    "", " ", ".", "..", "../up", "../../etc/passwd", "/abs", "a/b", "a\\b", "C:\\a", "-rf",
+    "--help", "=cmd|' /C calc'!A0", "+1", "@sum", "a\nb", "a\tb", "a\rb", "nul", "CON",
+    "aux.nc", "*", "?", "~", "$HOME", "`id`", "a;b", "a,b", 'a"b', "a'b", "%s%n", "{0}",
+    "n" * 300, "x" * 5000, "ж", "河川", "e\u0301", "\u202egnp", "\ufeff", "🌊", "time", "gauge", "None", "nan", "true",
+    "0", "1e5", "#a",
 )  # fmt: skip
 ODD_TEXTS = (
     *ODD_NAMES, "-9999", "1e400", "-1e30", "NaN", "inf", "-inf", "0x10", "1_000", "1,5", "1.2.3",
@@ -29,7 +30,8 @@ ODD_VALUES = (
 ODD_UNITS = (
     "", " ", "-", "1", "K", "furlong", "mm", "m s-1", "kg m-2 s-1", "%", "m3 s-1", "mm d-1 d-1",
     "mm/", "m^", "days since 2000-01-01", "days since", "months since 2000-01-01", "µ", "1e400 m",
-    "days since 0000-00-00", "hours since 9999-12-31", "seconds since yesterday", "(" * 50, "m" * 999,
+    "days since 0000-00-00", "hours since 9999-12-31", "seconds since yesterday",
+    "(" * 50, "m" * 999,
 )  # fmt: skip
 
 

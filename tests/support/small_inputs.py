@@ -238,7 +238,6 @@ def _loaded(read: Callable) -> Callable[[Path], object]:
     return lambda *given, **options: read(*given, **options).load()
 
 
-_PARTS = {"area": dict.fromkeys(["a", "b"], 100.0)}
 READERS = {
     "raster_nc": Reader(_nc(raster), _file("a.nc", io.read_raster)),
     "raster_tif": Reader(_tif, _file("a.tif", io.read_raster)),
@@ -254,10 +253,12 @@ READERS = {
         _file("a.nc", _loaded(io.read_basins)),
     ),
     "basins_table": Reader(
-        lambda folder: (io.write_basins(basins(2).assign_coords(gauge=["a", "b"]), folder / "b.nc"),
-                        _attributes(folder)),
+        lambda folder: (
+            io.write_basins(basins(2).assign_coords(gauge=["a", "b"]), folder / "b.nc"),
+            _attributes(folder),
+        ),
         lambda folder: io.read_basins(folder / "b.nc", attributes=folder / "a.csv").load(),
-    ),  # fmt: skip
+    ),
     "caravan_csv": Reader(partial(_caravan, kind="csv"), _loaded(io.read_caravan)),
     "caravan_nc": Reader(partial(_caravan, kind="netcdf"), _loaded(io.read_caravan)),
     "camels_us": Reader(_camels, _loaded(io.read_camels_us)),
@@ -269,9 +270,7 @@ READERS = {
     "domain": Reader(_domain, _file("a.nc", Domain.from_file)),
     "gauges": Reader(_gauges, _file("a.csv", _gauge_table)),
     "attributes": Reader(_attributes, _file("a.csv", read_attributes, ["a", "b"])),
-    "runs": Reader(
-        lambda folder: sample(3).write(folder / "a.nc"), _file("a.nc", Runs.read)
-    ),
+    "runs": Reader(lambda folder: sample(3).write(folder / "a.nc"), _file("a.nc", Runs.read)),
     "state": Reader(_state, _file("a.safetensors", State.load)),
     "splits": Reader(_split, _file("a.json", splits.load)),
     "storage": Reader(_storage, _file("a.nc", untrained_variables.read_storage)),
@@ -283,4 +282,4 @@ READERS = {
         partial(_tables, names="target unit period gauge rmse ubrmse bias correlation nse kge"),
         _file("a.csv", target_table),
     ),
-}  # fmt: skip
+}

@@ -143,9 +143,8 @@ def _series(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
         table = {}
         for ours, theirs in found.items():
             if file[theirs].dims != ("date",):
-                raise ValueError(
-                    f"{path}: '{theirs}' is over {file[theirs].dims}, not over ('date',)"
-                )
+                axes = ", ".join(map(str, file[theirs].dims))
+                raise ValueError(f"{path}: '{theirs}' is over {axes}, not over date alone")
             units = stated_units(file[theirs].attrs) or _UNITS.get(ours)
             table[ours] = _converted(ours, file[theirs].values.astype(float), units, path)
     return pd.DataFrame(table, days)

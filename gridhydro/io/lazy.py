@@ -48,8 +48,8 @@ def opened(path: Path, **options) -> Iterator[xr.Dataset]:
                 raise
             if isinstance(error, FileNotFoundError):
                 raise
-            if type(error) in (ValueError, TypeError):  # sentences of those who read it
-                raise type(error)(f"{path}: {error}") from error
+            if type(error) is ValueError:  # a sentence of those who read it
+                raise ValueError(f"{path}: {error}") from error
             raise told(error, path, "a readable NetCDF or Zarr file", MEND) from error
 
 

@@ -11,8 +11,8 @@ ODD_NAMES = (
     "", " ", ".", "..", "../up", "../../etc/passwd", "/abs", "a/b", "a\\b", "C:\\a", "-rf",
     "--help", "=cmd|' /C calc'!A0", "+1", "@sum", "a\nb", "a\tb", "a\rb", "nul", "CON",
     "aux.nc", "*", "?", "~", "$HOME", "`id`", "a;b", "a,b", 'a"b', "a'b", "%s%n", "{0}",
-    "n" * 300, "x" * 5000, "ж", "河川", "e\u0301", "\u202egnp", "\ufeff", "🌊", "time", "gauge", "None", "nan", "true",
-    "0", "1e5", "#a",
+    "n" * 300, "x" * 5000, "ж", "河川", "e\u0301", "\u202egnp", "\ufeff", "🌊", "time", "gauge",
+    "None", "nan", "true", "0", "1e5", "#a",
 )  # fmt: skip
 ODD_TEXTS = (
     *ODD_NAMES, "-9999", "1e400", "-1e30", "NaN", "inf", "-inf", "0x10", "1_000", "1,5", "1.2.3",

@@ -35,7 +35,7 @@ from tests.support.small_runs import (
 )
 from tests.support.trials import Printed, refusing, tried
 
-COUNT = int(os.environ.get("GRIDHYDRO_FUZZ", "30"))
+COUNT = int(os.environ.get("GRIDHYDRO_FUZZ", "20"))
 FIRST = int(os.environ.get("GRIDHYDRO_FUZZ_FIRST", "0"))
 
 

@@ -1,5 +1,6 @@
 """Gridded, differentiable hydrology with fused CPU and GPU kernels."""
 
+import sys
 from typing import TYPE_CHECKING
 
 from gridhydro.base.lazy import loader
@@ -120,3 +121,8 @@ else:
 
 def __dir__():
     return sorted(__all__)
+
+
+# whoever works with rasters already finds their accessor `.rio`, as everything here expects it
+if "xarray" in sys.modules:
+    import rioxarray  # noqa: F401

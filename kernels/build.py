@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import re
 import sys
 from functools import cache
 from types import ModuleType
@@ -45,5 +46,6 @@ def _keeps(dispatcher: Dispatcher) -> bool:
 def kernel(emitter: ModuleType, target: str, spec, direction: str):
     """The kernel that an emitter prints for a spec, "forward" or "adjoint", printed once."""
     source = getattr(emitter, direction)(spec)
-    name = f"{spec.column.name}_{direction}_{target}_{spec.real}"
+    # the name of a file: that of a column may have options behind a colon
+    name = re.sub(r"\W+", "_", f"{spec.column.name}_{direction}_{target}_{spec.real}")
     return getattr(load(name, source), direction)

@@ -19,7 +19,7 @@ from .route_tables import parts_by_thread
 @cached(nogil=True)
 def _forward(
     first, last, cells, upstream_start, upstream, instant, reservoirs, release, runoff, period,
-    weight, storage, slope, outflow, averages, slopes, sensitivity, ring, parts,
+    weight, transit, storage, slope, outflow, averages, slopes, sensitivity, ring, parts,
 ):  # fmt: skip
     substeps = np.int64(parts)
     y = np.empty(ring.shape[1], ring.dtype)
@@ -42,6 +42,10 @@ def _forward(
             y[0] = storage[5, cell]
             y[1:count] = sent[: count - 1]
             storage[5, cell] = sent[count - 1]
+            if transit and averages.size:  # on its way at the end of a day
+                for day in range(first, last):
+                    there = sent[(day - first + 1) * substeps - 1]
+                    averages[period[day], cell] += there * weight[day]
 
         phi = release[cell]
         dy[:count] = 0
@@ -89,8 +93,8 @@ def _forward(
 
 @cached(nogil=True)
 def _adjoint(
-    first, last, cells, downstream, instant, reservoirs, release, period, weight, g_outflow,
-    g_averages, sensitivity, g_storage, ahead, g_runoff, g_release, ring, parts,
+    first, last, cells, downstream, instant, reservoirs, release, period, weight, transit,
+    g_outflow, g_averages, sensitivity, g_storage, ahead, g_runoff, g_release, ring, parts,
 ):  # fmt: skip
     substeps = np.int64(parts)
     count = (last - first) * substeps
@@ -108,6 +112,10 @@ def _adjoint(
                 g[k] += ring[below, k + 1]
             g[count - 1] += ahead[cell]
             ahead[cell] = ring[below, 0]
+            if transit and g_averages.size:  # what leaves last in a day is on its way at its end
+                for day in range(first, last):
+                    there = g_averages[period[day], below] * weight[day]
+                    g[(day - first + 1) * substeps - 1] += there
 
         k = 0
         for day in range(first, last):
@@ -137,7 +145,7 @@ def _adjoint(
 
 
 def forward(
-    runoff, release, storage, network, instant, reservoirs, substeps, periods, wanted,
+    runoff, release, storage, network, instant, reservoirs, substeps, periods, transit, wanted,
     tile_days=None,
 ):  # fmt: skip
     """Outflow (T, N), final storage (6, N) and averages (R, N) of `route_reference.route`.
@@ -158,15 +166,15 @@ def forward(
     _run(
         _forward, _tiles(days, ring, substeps), network, False,
         network.upstream_start, network.upstream, instant, reservoirs,
-        release, runoff, periods.row.numpy(), periods.weight.numpy(), storage, slope, outflow,
-        averages, slopes, sensitivity, ring, parts,
+        release, runoff, periods.row.numpy(), periods.weight.numpy(), transit, storage, slope,
+        outflow, averages, slopes, sensitivity, ring, parts,
     )  # fmt: skip
     return outflow, storage, averages, sensitivity, slope, slopes
 
 
 def adjoint(
     g_outflow, g_storage, g_averages, release, sensitivity, slope, slopes, network, instant,
-    reservoirs, substeps, periods, tile_days=None,
+    reservoirs, substeps, periods, transit, tile_days=None,
 ):  # fmt: skip
     """Cotangents of runoff, release and initial storage from those of what `forward` gives."""
     g_runoff, g_release = np.empty_like(g_outflow), np.zeros_like(release)
@@ -180,8 +188,8 @@ def adjoint(
     tiles = _tiles(len(g_outflow), ring, substeps)[::-1]
     _run(
         _adjoint, tiles, network, True, network.downstream, instant, reservoirs, release,
-        periods.row.numpy(), periods.weight.numpy(), g_outflow, g_averages, sensitivity, g_storage,
-        ahead, g_runoff, g_release, ring, parts,
+        periods.row.numpy(), periods.weight.numpy(), transit, g_outflow, g_averages, sensitivity,
+        g_storage, ahead, g_runoff, g_release, ring, parts,
     )  # fmt: skip
     return g_runoff, g_release / release, g_storage
 

@@ -14,7 +14,7 @@ BACKENDS = ("numba", "triton", "torch")
 
 def route(
     runoff, release, storage, network, instant, reservoirs, substeps, backend=None, tile_days=None,
-    averages=None,
+    averages=None, transit=True,
 ):  # fmt: skip
     """`route_reference.route` by backend: numba on the CPU, Triton on CUDA, "torch" on request.
 
@@ -29,11 +29,11 @@ def route(
         raise ValueError(f"the numba backend routes CPU tensors, these are on {runoff.device}")
     if backend == "torch":
         return route_reference.route(
-            runoff, release, storage, network, instant, reservoirs, substeps, periods
+            runoff, release, storage, network, instant, reservoirs, substeps, periods, transit
         )
     options = SimpleNamespace(
         backend=_triton(runoff.device) if backend == "triton" else _NumbaOnTensors,
-        fixed=(network, instant, reservoirs, substeps, periods),
+        fixed=(network, instant, reservoirs, substeps, periods, transit),
         tile_days=tile_days,
     )
     return _Route.apply(runoff, release, storage, options)

@@ -7,7 +7,7 @@ import torch
 from .periods import averaged
 
 
-def route(runoff, release, storage, network, instant, reservoirs, substeps, periods):
+def route(runoff, release, storage, network, instant, reservoirs, substeps, periods, transit=True):
     """Follow the water through `network` sub-step by sub-step, differentiably.
 
     runoff (T, N) in U d-1, release (N,) the fraction of its content that each reservoir of a cell
@@ -18,7 +18,8 @@ def route(runoff, release, storage, network, instant, reservoirs, substeps, peri
     has the row (T,) and the weight (T,) of each day in `count` averages.
 
     Returns outflow (T, N) in U d-1, the final storage, and what is in the reservoirs of a cell at
-    the end of a day, averaged over periods (R, N). The scheme is that of HydroPy 1.0.2:
+    the end of a day, averaged over periods (R, N), with `transit` together with what is in transit
+    towards the cell. The scheme is that of HydroPy 1.0.2:
     y = inflow; for each reservoir R += y, y = release R, R -= y; then y + runoff / substeps
     leaves the cell, so that local runoff bypasses the reservoirs of its own cell.
     """
@@ -53,6 +54,7 @@ def route(runoff, release, storage, network, instant, reservoirs, substeps, peri
             left = left + torch.cat(leaving)
             arriving = torch.cat(sent)
         outflow.append(left)
-        content.append(torch.where(active, torch.stack(stores), 0).sum(0))
+        held = torch.where(active, torch.stack(stores), 0).sum(0)
+        content.append(held + arriving if transit else held)
     averages = averaged(torch.stack(content)[None], periods)[0]
     return torch.stack(outflow), torch.stack([*stores, arriving]), averages

@@ -66,7 +66,7 @@ def forward_kernel(
     programs, upstream_start, upstream, instant, reservoirs, release, runoff, periods, weights,
     storage, slope, outflow, averages, slopes, sensitivity, ring, first_program, diagonal, size,
     days, tile_days, SUBSTEPS: tl.constexpr, WANTED: tl.constexpr, AVERAGED: tl.constexpr,
-    BLOCK: tl.constexpr,
+    TRANSIT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     row = programs + 4 * (first_program + tl.program_id(0))
     tile = diagonal - tl.load(row)
@@ -132,6 +132,8 @@ def forward_kernel(
         if AVERAGED:
             period, weight = tl.load(periods + day), tl.load(weights + day)
             mean += _content(r0, r1, r2, r3, r4, n) * weight
+            if TRANSIT:
+                mean += transit * weight
             if WANTED:
                 d_mean += _content(d0, d1, d2, d3, d4, n) * weight
             # a period may go on in the next tile, and began in the one before
@@ -164,7 +166,7 @@ def adjoint_kernel(
     programs, downstream, instant, reservoirs, release, periods, weights, g_outflow, g_averages,
     sensitivity, g_storage, ahead, g_runoff, g_release, ring, first_program, diagonal, size, days,
     tile_days, SUBSTEPS: tl.constexpr, WANTED: tl.constexpr, AVERAGED: tl.constexpr,
-    BLOCK: tl.constexpr,
+    TRANSIT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     row = programs + 4 * (first_program + tl.program_id(0))
     tile = diagonal - tl.load(row)
@@ -196,8 +198,11 @@ def adjoint_kernel(
         g_out = tl.load(g_outflow + day * size + cell, inside, other=0.0)
         total = tl.zeros_like(phi)
         if AVERAGED:  # the content at the end of the day
-            place = tl.cast(tl.load(periods + day), tl.int64) * size + cell
-            g_mean = tl.load(g_averages + place, inside, other=0.0) * tl.load(weights + day)
+            row_of_means = g_averages + tl.cast(tl.load(periods + day), tl.int64) * size
+            weight = tl.load(weights + day)
+            g_mean = tl.load(row_of_means + cell, inside, other=0.0) * weight
+            if TRANSIT:  # and what arrives below in the next sub-step
+                later += tl.load(row_of_means + below, drains, other=0.0) * weight
             r0 += tl.where(n > 0, g_mean, 0.0)
             r1 += tl.where(n > 1, g_mean, 0.0)
             r2 += tl.where(n > 2, g_mean, 0.0)
@@ -234,7 +239,7 @@ def adjoint_kernel(
 
 
 def forward(
-    runoff, release, storage, network, instant, reservoirs, substeps, periods, wanted,
+    runoff, release, storage, network, instant, reservoirs, substeps, periods, transit, wanted,
     tile_days=None,
 ):  # fmt: skip
     """As `route_numba.forward`, on tensors; the sensitivity is laid out (T substeps, N)."""
@@ -252,14 +257,14 @@ def forward(
                 programs, upstream_start, upstream, instant, reservoirs, release, runoff,
                 periods.row, periods.weight, storage, slope, outflow, averages, slopes, sensitivity,
                 ring, first, diagonal, size, days, tile_days, SUBSTEPS=substeps, WANTED=wanted,
-                AVERAGED=periods.count > 0, BLOCK=ROUTE_BLOCK, **ROUTE_OPTIONS,
+                AVERAGED=periods.count > 0, TRANSIT=transit, BLOCK=ROUTE_BLOCK, **ROUTE_OPTIONS,
             )  # fmt: skip
     return outflow, storage, averages, sensitivity, slope, slopes
 
 
 def adjoint(
     g_outflow, g_storage, g_averages, release, sensitivity, slope, slopes, network, instant,
-    reservoirs, substeps, periods, tile_days=None,
+    reservoirs, substeps, periods, transit, tile_days=None,
 ):  # fmt: skip
     """As `route_numba.adjoint`, on tensors."""
     days, size = g_outflow.shape
@@ -277,7 +282,7 @@ def adjoint(
                 programs, downstream, instant, reservoirs, release, periods.row, periods.weight,
                 g_outflow, g_averages, sensitivity, g_storage, ahead, g_runoff, g_release, ring,
                 first, diagonal, size, days, tile_days, SUBSTEPS=substeps, WANTED=wanted,
-                AVERAGED=periods.count > 0, BLOCK=ROUTE_BLOCK, **ROUTE_OPTIONS,
+                AVERAGED=periods.count > 0, TRANSIT=transit, BLOCK=ROUTE_BLOCK, **ROUTE_OPTIONS,
             )  # fmt: skip
     return g_runoff, g_release / release, g_storage
 

@@ -31,3 +31,8 @@ def test_imports_and_help_beside_an_import_of_torch():
     assert ratios["columns"] < 1.3, ratios  # what it takes to run a column of one's own
     # nothing large is loaded for these
     assert max(ratios[what] for what in ("import", "help", "version")) < 0.5, ratios
+
+
+def test_rasters_have_their_accessor():
+    script = "import xarray, gridhydro; xarray.DataArray([[1.0]], dims=('y', 'x')).rio.crs"
+    subprocess.run([sys.executable, "-c", script], check=True)

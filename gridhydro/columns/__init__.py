@@ -1,28 +1,42 @@
 """The column models by name: one file each, one line here."""
 
+from functools import cache
+
 from gridhydro.columns.column import Column
-from gridhydro.columns.hbv import HBV, HBVImproved
+from gridhydro.columns.hbv import HBV, HBVBounded, HBVImproved
 from gridhydro.columns.hbv_nn import HBVLearnedRunoff
 from gridhydro.columns.hydropy import HydroPy, HydroPyRamp
+from gridhydro.columns.hydropy_options import HydroPyOptions
 
 COLUMNS: dict[str, Column] = {
     column.name: column
-    for column in (HBV(), HBVImproved(), HBVLearnedRunoff(), HydroPy(), HydroPyRamp())
+    for column in (HBV(), HBVImproved(), HBVBounded(), HBVLearnedRunoff(), HydroPy(), HydroPyRamp())
 }
 
 
 def column(name: str | Column) -> Column:
     """The column model called `name`; a column passes through.
 
+    HydroPy's has options behind a colon, see `HydroPyOptions`.
     ValueError if there is none of this name, TypeError for a column without a step.
     """
     if isinstance(name, Column):
         if not any(_writes(name, method) for method in ("step", "tendency")):
             raise TypeError(f"the column {type(name).__name__} has no step(s, x, p): write one day")
         return name
+    first, colon, options = name.partition(":")
+    if colon and isinstance(COLUMNS.get(first), HydroPy):
+        return _with_options(first, HydroPyOptions.of(options))
     if name not in COLUMNS:
         raise ValueError(f"there is no column '{name}'; there is {', '.join(sorted(COLUMNS))}")
     return COLUMNS[name]
+
+
+@cache
+def _with_options(name: str, options: HydroPyOptions) -> Column:
+    """HydroPy's column or the other one like it, the same one whenever it is asked for."""
+    kind = type(COLUMNS[name])
+    return kind(options) if options.suffix else COLUMNS[name]  # type: ignore[call-arg]
 
 
 def _writes(column: Column, method: str) -> bool:

@@ -3,6 +3,11 @@
 Equations: Feng et al. (2022, doi:10.1029/2022WR032404) for the stores and gamma, Song et al.
 (2024, doi:10.5194/hess-28-3051-2024) for capillary rise. Operators act one after the other within
 the day. gamma = 1 with C = 0 is plain HBV; C = 0 alone switches capillary rise off.
+
+Capillary rise, C times the lower zone times the dryness of the soil, is a flux of the lower zone
+alone: where C times that zone is more than field capacity, it lifts the soil above field capacity,
+and soil_wetness above 1, until the excess leaves on the next day. The published equation is kept;
+`hbv_bounded` limits the rise to the room in the soil.
 """
 
 import torch
@@ -14,7 +19,10 @@ DRY = 1e-6
 
 
 class HBV(Column):
-    """The evolved HBV with 14 parameters; sources of its equations at the head of the file."""
+    """The evolved HBV with 14 parameters; sources of its equations at the head of the file.
+
+    Its capillary rise, as published, can lift the soil above field capacity for a day: see there.
+    """
 
     name = "hbv"
     states = fields(
@@ -69,6 +77,10 @@ class HBV(Column):
         """Soil moisture below which water rises from the lower zone, mm."""
         return p.FC
 
+    def risen(self, rise, room):
+        """Capillary rise, mm d-1, where the soil has room for so much of it, mm d-1: all of it."""
+        return rise
+
     def step(self, s, x, p):
         """One day, operator after operator: snow, soil, upper zone, lower zone."""
         rainfall, snowfall, thaw, frost = _weather(x, p)
@@ -94,6 +106,7 @@ class HBV(Column):
         soil_moisture = soil_moisture - evapotranspiration
         dryness = torch.clamp(1 - soil_moisture / self.rise_below(p), min=0)
         capillary_rise = p.C * s.lower_zone * dryness  # C <= 1: never more than the zone holds
+        capillary_rise = self.risen(capillary_rise, p.FC - soil_moisture)
         soil_moisture = soil_moisture + capillary_rise
         lower_zone = s.lower_zone - capillary_rise
 
@@ -141,6 +154,8 @@ class HBV(Column):
         dryness = torch.clamp(1 - s.soil_moisture / self.rise_below(p), min=0)
         # with the baseflow never more than the zone holds, however long the step
         capillary_rise = s.lower_zone * torch.minimum(p.C * dryness, 1 / dt - p.K2)
+        room = (p.FC - s.soil_moisture) / dt - (rainfall + infiltration - recharge)
+        capillary_rise = self.risen(capillary_rise, room)
 
         percolation = torch.minimum(s.upper_zone / dt, p.PERC)
         near_surface_flow = p.K0 * torch.clamp(s.upper_zone - p.UZL, min=0)
@@ -175,6 +190,16 @@ class HBVImproved(HBV):
     def rise_below(self, p):
         """Soil moisture below which water rises from the lower zone, mm: NDC of field capacity."""
         return p.NDC * p.FC
+
+
+class HBVBounded(HBV):
+    """HBV whose capillary rise is no more than what the soil lacks to field capacity."""
+
+    name = "hbv_bounded"
+
+    def risen(self, rise, room):
+        """Capillary rise, mm d-1: what there is room for in the soil, if it is not full."""
+        return torch.minimum(rise, torch.clamp(room, min=0))
 
 
 def _weather(x, p):

@@ -3,23 +3,27 @@
 Equations: Stacke and Hagemann (2021, doi:10.5194/gmd-14-7795-2021) and the code published with it,
 in its order. All fluxes of a day but those of snow, skin and canopy are computed from the stores at
 its start. Lakes and wetlands take their fraction of a cell first, then vegetation; the rest is bare
-soil. HydroPy's leakage of lakes to the groundwater, off there by default, is left out. The eight
-parameters and their ranges are those that Wang et al. (2024, doi:10.1029/2023WR036170) learn.
+soil. The eight parameters and their ranges are those that Wang et al. (2024,
+doi:10.1029/2023WR036170) learn. HydroPy's own options are those of `HydroPyOptions`.
 """
 
 import torch
 
 from gridhydro.columns.column import Column, fields
+from gridhydro.columns.hydropy_options import USUAL, HydroPyOptions
 
 ALL_SNOW, ALL_RAIN = -1.1, 3.3  # degC
 LIQUID_FRACTION = 0.06  # of the snow pack, that it holds as liquid water
-SKIN_CAPACITY = 0.2  # mm on bare soil, and on each layer of leaves
 # divisors and bases of powers are held above this, the stores never
 TINY = 1e-12
+_PHASES = ("rainfall", "snowfall")
 
 
 class HydroPy(Column):
-    """The vertical water balance of HydroPy 1.0.2; sources at the head of the file."""
+    """The vertical water balance of HydroPy 1.0.2; sources at the head of the file.
+
+    options  HydroPy's own, see `HydroPyOptions`; by name "hydropy:with_leakage,qsb_exp=2", say
+    """
 
     name = "hydropy"
     states = fields(
@@ -80,6 +84,16 @@ class HydroPy(Column):
         "total_storage mm: water in all stores",
     )
 
+    def __init__(self, options: HydroPyOptions = USUAL):
+        self.options, self.name = options, type(self).name + options.suffix
+        if options.with_leakage:
+            self.fluxes += fields("lake_leakage mm d-1: water from lakes to the groundwater")
+            self.balancing += ("lake_leakage",)
+        if options.rain_and_snow:
+            given = tuple(f for f in self.fluxes if f.name in _PHASES)
+            self.fluxes = tuple(f for f in self.fluxes if f.name not in _PHASES)
+            self.forcings, self.water_in = given + self.forcings[1:], _PHASES
+
     def step(self, s, x, p):
         """One day in HydroPy's order: snow, skin and canopy, root zone, surface and groundwater."""
         pet, frozen = x.potential_evapotranspiration, x.temperature < 0
@@ -87,9 +101,7 @@ class HydroPy(Column):
         bare = 1 - p.water_fraction - vegetation
 
         # snow; rain is not held by it
-        solid = torch.clamp((ALL_RAIN - x.temperature) / (ALL_RAIN - ALL_SNOW), min=0, max=1)
-        snowfall = x.precipitation * solid
-        rainfall = x.precipitation - snowfall
+        rainfall, snowfall = self.phases(x)
         refreezing = torch.where(frozen, s.meltwater, 0.0)
         snowpack = s.snowpack + refreezing + snowfall
         thaw = x.melt_factor * torch.clamp(x.temperature, min=0)
@@ -102,8 +114,9 @@ class HydroPy(Column):
 
         # water on bare soil and on leaves is the first to evaporate
         leaves = torch.clamp(x.leaf_area_index, min=0)
-        skin = self.wet_surface(s.skin_storage, liquid, pet, bare, SKIN_CAPACITY * bare)
-        canopy_capacity = SKIN_CAPACITY * leaves * vegetation
+        skin_capacity = self.options.skincap1
+        skin = self.wet_surface(s.skin_storage, liquid, pet, bare, skin_capacity * bare)
+        canopy_capacity = skin_capacity * leaves * vegetation
         canopy = self.wet_surface(s.canopy_storage, liquid, pet, vegetation, canopy_capacity)
         skin_storage, skin_evaporation, skin_drip = skin
         canopy_storage, canopy_evaporation, canopy_drip = canopy
@@ -132,12 +145,14 @@ class HydroPy(Column):
         bare_soil_evaporation = bare_soil_evaporation * given
 
         # two linear reservoirs
-        open_water_evaporation = torch.minimum(pet * p.water_fraction, s.surface_water)
-        surface_water = s.surface_water - open_water_evaporation
-        surface_water = surface_water + liquid * p.water_fraction + surface_runoff
+        surface_water, open_water_evaporation, leakage = self.open_water(
+            s, p, pet, frozen, liquid, surface_runoff
+        )
         overland_flow = surface_water / (p.surface_lag + 1)
         surface_water = surface_water - overland_flow
         groundwater = s.groundwater + drainage
+        if leakage:
+            groundwater = groundwater + leakage["lake_leakage"]
         baseflow = groundwater / (p.groundwater_lag + 1)
         groundwater = groundwater - baseflow
 
@@ -147,12 +162,14 @@ class HydroPy(Column):
             surface_water=surface_water, groundwater=groundwater,
         )  # fmt: skip
         wet_evaporation = skin_evaporation + canopy_evaporation + open_water_evaporation
-        return states, dict(
+        phases = dict(rainfall=rainfall, snowfall=snowfall)
+        phases = {} if self.options.rain_and_snow else phases
+        return states, phases | leakage | dict(
             runoff=overland_flow + baseflow,
             actual_evapotranspiration=transpiration + bare_soil_evaporation + wet_evaporation,
             transpiration=transpiration, bare_soil_evaporation=bare_soil_evaporation,
             open_water_evaporation=open_water_evaporation, skin_evaporation=skin_evaporation,
-            canopy_evaporation=canopy_evaporation, rainfall=rainfall, snowfall=snowfall,
+            canopy_evaporation=canopy_evaporation,
             snow_outflow=snow_outflow, throughfall=throughfall, surface_runoff=surface_runoff,
             drainage=drainage, overland_flow=overland_flow, baseflow=baseflow,
             snow_water_equivalent=snowpack + meltwater,
@@ -160,11 +177,38 @@ class HydroPy(Column):
             total_storage=sum(states.values()),
         )  # fmt: skip
 
+    def phases(self, x):
+        """Rain and snow, mm d-1: by the temperature, where they are not given."""
+        if self.options.rain_and_snow:
+            return x.rainfall, x.snowfall
+        solid = torch.clamp((ALL_RAIN - x.temperature) / (ALL_RAIN - ALL_SNOW), min=0, max=1)
+        snowfall = x.precipitation * solid
+        return x.precipitation - snowfall, snowfall
+
+    def open_water(self, s, p, pet, frozen, liquid, surface_runoff):
+        """Surface water, mm, with what comes in, its evaporation, mm d-1, and its leakage."""
+        open_water_evaporation = torch.minimum(pet * p.water_fraction, s.surface_water)
+        if not self.options.with_leakage:
+            surface_water = s.surface_water - open_water_evaporation
+            surface_water = surface_water + liquid * p.water_fraction + surface_runoff
+            return surface_water, open_water_evaporation, {}
+        room = torch.clamp(p.soil_capacity - s.soil_moisture, min=0)
+        leakage = torch.minimum(room, s.surface_water) * p.water_fraction * p.water_fraction
+        leakage = torch.where(frozen, 0.0, leakage)
+        taken = open_water_evaporation + leakage
+        surface_water = s.surface_water + liquid * p.water_fraction + surface_runoff - taken
+        given = 1 + torch.clamp(surface_water, max=0) / torch.clamp(taken, min=TINY)
+        surface_water = torch.clamp(surface_water, min=0)
+        return surface_water, open_water_evaporation * given, dict(lake_leakage=leakage * given)
+
     def wet_surface(self, storage, liquid, pet, fraction, capacity):
         """Water held on a tile, mm, its evaporation and what drips from it, mm d-1.
 
         The tile covers `fraction` of the cell and holds at most `capacity`, mm over the cell.
+        Without skin all water drips.
         """
+        if not self.options.with_skin:
+            return storage, 0 * liquid, liquid * fraction
         storage = storage + liquid * fraction
         wetness = storage / torch.clamp(capacity, min=TINY)
         wetness = torch.where(storage < capacity, wetness, 1.0)
@@ -198,7 +242,11 @@ class HydroPy(Column):
         """Water from unfrozen soil to the groundwater, mm d-1."""
         wetness = s.soil_moisture / torch.clamp(p.soil_capacity, min=TINY)
         excess = torch.clamp(wetness - p.drainage_high, min=0) / (1 - p.drainage_high)
-        fast = excess * torch.sqrt(torch.clamp(excess, min=TINY**2))
+        exponent = self.options.qsb_exp
+        if exponent == 1.5:
+            fast = excess * torch.sqrt(torch.clamp(excess, min=TINY**2))
+        else:
+            fast = torch.where(excess > 0, torch.clamp(excess, min=TINY**2) ** exponent, 0.0)
         drainage = p.drainage_min * wetness + (p.drainage_max - p.drainage_min) * fast
         return torch.minimum(s.soil_moisture, drainage * self.drains(wetness, p))
 
@@ -207,11 +255,12 @@ class HydroPy(Column):
         return torch.where(wetness > p.drainage_low, 0 * wetness + 1, 0.0)
 
     # groundwater fills too slowly for a spin-up; in equilibrium it holds mean inflow times lag
-    balancing = ("drainage",)
+    balancing: tuple[str, ...] = ("drainage",)
 
     def balanced(self, states, means, p):
         """The states with groundwater as full as lets out the mean drainage that comes in."""
-        return states | dict(groundwater=means["drainage"] * p.groundwater_lag)
+        inflow = sum(means[name] for name in self.balancing)
+        return states | dict(groundwater=inflow * p.groundwater_lag)
 
 
 class HydroPyRamp(HydroPy):

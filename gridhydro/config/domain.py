@@ -172,4 +172,7 @@ def land_of(
     if options is None or fields is None:
         return None
     with named(f"{source}, [landsurface]"):
-        return land_surface(domain, fields, permafrost=options.permafrost, factors=options.factors)
+        return land_surface(
+            domain, fields, permafrost=options.permafrost, factors=options.factors,
+            wcap_perma=options.wcap_perma,
+        )  # fmt: skip

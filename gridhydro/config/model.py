@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
+from gridhydro.base.arguments import one_of
 from gridhydro.config.parse import as_table, named, read_options, refuse_renamed, refuse_unused
 from gridhydro.config.sections import ModelOptions
 from gridhydro.model.lstm_model import refuse_unfit
@@ -70,6 +71,13 @@ def _routing(source: Path, given, lumped: bool) -> River | UnitHydrograph | None
         return None
     if given == named_so:
         return usual
+    if isinstance(given, dict) and "name" in given:  # the named one, with other keys
+        given = dict(given)
+        name = given.pop("name")
+        changed = read_options(source, "model.routing", kind, given)
+        with named(f"{source}, [model.routing]"):
+            one_of("name", name, (named_so,))
+            return replace(usual, **{key: getattr(changed, key) for key in given})
     if not isinstance(given, dict):
         keys = ", ".join(f.name for f in fields(kind))
         raise ValueError(

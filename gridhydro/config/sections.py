@@ -78,6 +78,7 @@ class LandSurfaceOptions:
     names: dict | None = None  # our name -> the file's
     attributes: tuple[str, ...] = ()  # names, or "21"
     permafrost: bool = True
+    wcap_perma: float = 50.0  # mm
     melt: str = "temporal"
     factors: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
@@ -167,7 +168,8 @@ class ModelOptions:
     network, components and scheme are tables with the keys of `gridhydro.ParameterNetwork`,
     `Components` and `Stepping`, or in short `network = "lstm"`, `components = 16` and
     `scheme = "implicit"`; routing has the keys of `River`, of lumped basins those of
-    `UnitHydrograph`, or is "hydropy" or "unit_hydrograph".
+    `UnitHydrograph`, or is "hydropy" or "unit_hydrograph"; with `name = "hydropy"` in the table
+    its keys change that one.
 
     configuration  one of `gridhydro.config.presets`, which sets what is not given here and in
                    [training]

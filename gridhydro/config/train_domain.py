@@ -89,6 +89,8 @@ def train_domain(
                 progress=progress,
             ),
         )
+        if progress and run.drift:
+            print(run.drift, file=sys.stderr)
         return finish(run, setup, out, files)
 
 

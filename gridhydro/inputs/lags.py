@@ -88,34 +88,58 @@ def _slowed(lag, count, length, fraction, slowest):
     return np.where(applies, longer, lag), np.where(applies, fewer, count)
 
 
-def river_distance(domain: Domain, elevation, area) -> tuple[np.ndarray, np.ndarray]:
+@dataclass(frozen=True)
+class Beyond:
+    """Cells outside the domain that its water leaves to, such as the sea at the mouth of a river.
+
+    x, y in the units of the raster and elevation in m, (N,) each; NaN where there is none.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    elevation: np.ndarray
+
+
+def river_distance(
+    domain: Domain, elevation, area, beyond: Beyond | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Distance (N,) m from every cell to the next one downstream, and the drop (N,) m to it.
 
-    elevation (N,) m and area (N,) m2 of whole cells. On longitudes and latitudes a cell is as high
-    and, on average, as wide as the raster's spacing says on the sphere: HydroPy's lengths for a
-    global raster, but right for any region, and for a river that crosses the date line. On a
-    projected raster distances are those of the map. Where water leaves the domain, the distance is
-    the diameter of a circle of the cell's area and the drop the smallest.
+    elevation (N,) m and area (N,) m2 of whole cells; beyond: what lies behind the mouths.
+    On longitudes and latitudes a cell is as high and, on average, as wide as the raster's spacing
+    says on the sphere: HydroPy's lengths for a global raster, but right for any region, and for a
+    river that crosses the date line. On a projected raster distances are those of the map. Where
+    water leaves the domain and nothing is known beyond, the distance is the diameter of a circle of
+    the cell's area and the drop the smallest.
     """
     here = np.arange(domain.size)
     last = domain.network.downstream < 0
     to = np.where(last, here, domain.network.downstream)
     diameter = 2 * np.sqrt(np.asarray(area, float) / np.pi)
+    level = np.maximum(0, elevation)
+    next_level = level[to]
     if domain.lumped:
         distance = diameter
     else:
         grid = domain.raster_grid
         x, y = grid.x[domain.col], grid.y[domain.row]
-        east, north = x[to] - x, y[to] - y
+        next_x, next_y = x[to], y[to]
+        if beyond is not None:
+            known = last & np.isfinite(beyond.x)
+            next_x, next_y = np.where(known, beyond.x, next_x), np.where(known, beyond.y, next_y)
+            next_level = np.where(known, np.maximum(0, beyond.elevation), next_level)
+            last = last & ~known
+        east, north = next_x - x, next_y - y
         if grid.geographic:
             half = np.radians(abs(spacing(grid.y))) / 2
             # the mean of the cosine over the cell
-            shrink = np.cos(np.radians(y)) * np.sin(half) / half
+            shrink, next_shrink = (
+                np.cos(np.radians(at)) * np.sin(half) / half for at in (y, next_y)
+            )
             turn = np.radians((east + 180) % 360 - 180)
-            width = 0.5 * (shrink + shrink[to]) * turn
+            width = 0.5 * (shrink + next_shrink) * turn
             distance = RADIUS * np.hypot(width, np.radians(north))
         else:
             distance = np.hypot(east, north) * grid.metre
-    level = np.maximum(0, elevation)
-    drop = np.maximum(SMALLEST_DROP, level - level[to])
+    drop = np.maximum(SMALLEST_DROP, level - next_level)
     return np.where(last, diameter, distance), drop

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base.arguments import number
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.lags import lags, river_distance
 from gridhydro.inputs.land_attributes import ATTRIBUTES, cell_attributes
+from gridhydro.inputs.mouths import beyond_mouths
 from gridhydro.inputs.seasons import melt_factor, monthly_weights
 from gridhydro.io.hydropy import FIELDS, land_fields
 
-PERMAFROST_CAPACITY = 50.0  # mm, of the root zone over permafrost
 LEAST_WATER = 1e-10  # fraction of a cell: runoff always has somewhere to go
 
 # HydroPy has its rates of drainage as 2.77778e-7 and 2.77778e-5 kg m-2 s-1
@@ -136,18 +137,26 @@ class LandSurface:
 
 
 def land_surface(
-    domain: Domain, dataset: xr.Dataset, *, permafrost: bool = True, factors=(1.0, 1.0, 1.0)
+    domain: Domain,
+    dataset: xr.Dataset,
+    *,
+    permafrost: bool = True,
+    factors=(1.0, 1.0, 1.0),
+    wcap_perma: float = 50.0,
 ) -> LandSurface:
     """The land surface of a domain from the fields of `read_land_surface`.
 
     dataset     fields on the domain's grid, or (gauge) for lumped basins
     permafrost  whether frozen ground makes the root zone shallow; needs the field perm
     factors     multiply the lags of surface water, groundwater and river
+    wcap_perma  mm, the capacity of the root zone over permafrost at most
     Where flake, fwetl, glacier or perm is missing there is none. The area of cells is the field
-    area, or the domain's. ValueError naming field and cell where another field is missing, and
-    the cell where there is no land.
+    area, or the domain's. With rout_lat and rout_lon the river of a mouth leads to the cell that
+    they name, such as the sea. ValueError naming field and cell where another field is missing,
+    and the cell where there is no land.
     """
-    raw = _packed(domain, land_fields(dataset))
+    found = land_fields(dataset)
+    raw, beyond = _packed(domain, found), beyond_mouths(domain, found)
     area = raw.get("area", domain.area)
     land = area * raw["lsm"] * (1 - raw.get("glacier", 0.0))
     bare = np.flatnonzero(~(land > 0))
@@ -163,11 +172,13 @@ def land_surface(
             "with permafrost=False"
         )
     frozen = raw["perm"] if permafrost else 0.0
-    capacity, available, least, most = _over_permafrost(raw, frozen)
+    capacity, available, least, most = _over_permafrost(
+        raw, frozen, number("wcap_perma", wcap_perma, 0)
+    )
     roughness = orographic_shape(raw["topo_std"])
     water = np.maximum(raw["flake"], raw["fwetl"])
     times = lags(
-        area, *river_distance(domain, raw["srftopo"], area), raw["slope_avg"], roughness,
+        area, *river_distance(domain, raw["srftopo"], area, beyond), raw["slope_avg"], roughness,
         raw["flake"], raw["fwetl"], factors,
     )  # fmt: skip
     constants = {name: np.full(domain.size, value) for name, value in CONSTANTS.items()}
@@ -203,11 +214,11 @@ def orographic_shape(deviation) -> np.ndarray:
     return np.maximum(0, (deviation - 100) / (deviation + 1000))
 
 
-def _over_permafrost(raw, frozen):
+def _over_permafrost(raw, frozen, shallow: float):
     """wcap, wava, wmin and wmax, mm, where a part of the cell has a shallow root zone."""
     capacity = raw["wcap"]
     whole = np.where(capacity > 0, capacity, 1.0)
-    left = np.minimum(capacity, PERMAFROST_CAPACITY) * frozen + capacity * (1 - frozen)
+    left = np.minimum(capacity, shallow) * frozen + capacity * (1 - frozen)
     return [raw[name] * left / whole for name in ("wcap", "wava", "wmin", "wmax")]
 
 

@@ -153,6 +153,12 @@ class CellModel(torch.nn.Module):
         """The state after `cycles` runs over this forcing; see `equilibrium.spin_up`."""
         return equilibrium.spin_up(self, forcing, cycles, state, outputs, until)
 
+    def settled(
+        self, forcing: Tensor, cells: Tensor | None = None, routed: bool = True
+    ) -> State | None:
+        """The state that runs over this forcing lead to; see `equilibrium.settled`."""
+        return equilibrium.settled(self, forcing, cells, routed)
+
     def near_equilibrium(self, forcing: Tensor) -> State:
         """A state to start from, found over this forcing; see `equilibrium.near`."""
         return equilibrium.near(self, forcing)

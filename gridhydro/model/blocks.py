@@ -16,6 +16,7 @@ from gridhydro.model import unit_hydrograph as hydrograph
 from gridhydro.model.base import CellModel
 from gridhydro.model.basin_groups import basin_groups
 from gridhydro.model.corrected import around
+from gridhydro.model.routing import in_rivers
 from gridhydro.model.run import Run
 from gridhydro.model.state import Simulation, State
 from gridhydro.nets import WEIGHT
@@ -59,10 +60,12 @@ def blocks(
         if run.cycles:
             until = run.trained_until(forcing)
             for _ in range(run.cycles):
-                state = _passed(_March(model, values[:, :until], cells), until, state)
+                state = _passed(March(model, values[:, :until], cells), until, state)
         elif run.balanced:
             state = run.near_equilibrium(values)
-        march = _March(model, values, cells)
+        elif run.settled:
+            state = model.settled(values[:, : run.trained_until(forcing)], cells)
+        march = March(model, values, cells)
         state = _passed(march, parts[0].start, state)
         places = np.arange(model.domain.size) if cells is None else cells.cpu().numpy()
         before = march.storage(state)
@@ -74,7 +77,7 @@ def blocks(
             before = after
 
 
-class _March:
+class March:
     """A model over a record (F, T, B), any days of it at a time, its parameters computed once."""
 
     def __init__(self, model: CellModel, values: Tensor, cells: Tensor | None):
@@ -103,15 +106,17 @@ def weather_of(model: CellModel, values: Tensor, days: slice) -> Tensor:
     return weather[:, days.start - seen.start : days.stop - seen.start].contiguous()
 
 
-def _passed(march: _March, days: int, state: State | None) -> State | None:
+def _passed(march: March, days: int, state: State | None) -> State | None:
     """The state after the first days of the record."""
-    for part in _years(days):
+    for part in years(slice(0, days)):
         state = march.go(part, state)[1].state
     return state
 
 
-def _years(days: int) -> list[slice]:
-    return [slice(first, min(first + _YEAR, days)) for first in range(0, days, _YEAR)]
+def years(days: slice) -> list[slice]:
+    """These days, a year at a time."""
+    firsts = range(days.start, days.stop, _YEAR)
+    return [slice(first, min(first + _YEAR, days.stop)) for first in firsts]
 
 
 def storage(
@@ -137,17 +142,13 @@ def storage(
         depth = depth + _under_way(model, state.hydrograph, parameters)
     volume = depth * area / 1000
     if state.river is not None:
-        volume = volume + state.river.double().sum(0)
+        volume = volume + in_rivers(state.river.double())
     return volume.cpu().numpy()
 
 
 def _under_way(model: CellModel, tails: Mapping[str, Tensor], parameters) -> Tensor:
     """Runoff (B,) mm of the last days that the unit hydrograph has not yet let through."""
-    weights = parameters.get(WEIGHT)
-    shapes = [parameters[field.name].double() for field in hydrograph.SHAPE]
-    if required("unit hydrograph", model.unit_hydrograph).of == "mean":
-        shapes = [over_components(shape[None], weights)[0] for shape in shapes]
-    # of what fell k days ago, the fractions of the days after k are still to come
-    left = 1 - hydrograph.ordinates(*shapes).cumsum(0)[:-1]
+    shapes = {field.name: parameters[field.name].double() for field in hydrograph.SHAPE}
+    method = required("unit hydrograph", model.unit_hydrograph).of
     tail = tails[required("runoff", model.column.runoff)].double()
-    return over_components((tail.flip(0) * left).sum(0)[None], weights)[0]
+    return hydrograph.under_way(tail, shapes, parameters.get(WEIGHT), method)[-1]

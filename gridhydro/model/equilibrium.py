@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 
 import torch
 from torch import Tensor
 
 from gridhydro.model.state import State
+
+YEAR = 365.25
+YEARS = 10  # of the record that `settled` goes over again and again, at most
+PASSES = 6  # runs over them, at most
+# it is done when a run changes the water of a cell by less than this fraction, in so many cells:
+# where snow never melts away its stores grow for ever
+STILL, CELLS = 0.01, 0.95
+SLOWEST = 0.9  # a gain that is not smaller than this fraction of the one before has no end in sight
 
 
 @torch.no_grad()
@@ -59,6 +68,60 @@ def near(model, forcing: Tensor) -> State:
     means = {name: run.outputs[name].mean(0)[:, None] for name in model.column.balancing}
     column = model.column.balanced(filled.column, means, SimpleNamespace(**parameters))
     return State(column, filled.river, filled.hydrograph)
+
+
+@torch.no_grad()
+def settled(
+    model, forcing: Tensor, cells: Tensor | None = None, routed: bool = True
+) -> State | None:
+    """The state that runs over these days, again and again, lead to; without gradient.
+
+    Of a record (F, T, N) the first years are taken, whole ones and `YEARS` at most, so that the
+    season at their end is that at their beginning. Every second gain of a store is extrapolated as
+    that of a linear reservoir; see `PASSES` and `STILL` for when it ends. Without `routed` rivers
+    are left out, and begin empty. None for a column without stores.
+    """
+    # calendar years may be a day and a half shorter than as many mean ones
+    years = min(int((forcing.shape[1] + 1.5) / YEAR), YEARS)
+    days = min(round(years * YEAR), forcing.shape[1]) if years else forcing.shape[1]
+    if not model.column.states or not days:
+        return None
+    training = model.training
+    model.eval()  # dropout is none of the stores' business
+    try:
+        first = forcing[:, :days].to(model.area).contiguous()
+        parameters, weather = model.cell_parameters(first, cells), model.weather(first)
+        weather = weather.contiguous()
+        state: State | None = None
+        before: dict[str, Tensor] = {}
+        gains: dict[str, Tensor] = {}
+        for left in reversed(range(PASSES)):
+            state = model.run(weather, state, (), parameters, cells, routed=routed).state
+            last, gains = gains, {n: v - before[n] for n, v in state.column.items() if before}
+            if gains and _still(state.column, gains):
+                break
+            if gains and last and left:
+                stores = {n: _ahead(v, gains[n], last[n]) for n, v in state.column.items()}
+                state, gains = replace(state, column=stores), {}
+            before = state.column
+        return state
+    finally:
+        model.train(training)
+
+
+def _still(stores: dict[str, Tensor], gains: dict[str, Tensor]) -> bool:
+    """Whether a run with these gains has changed next to nothing in nearly all cells."""
+    water = sum(stores.values(), torch.tensor(0.0)).mean(-1)
+    gained = sum(gains.values(), torch.tensor(0.0)).mean(-1)
+    fraction = gained.abs() / water.clamp(min=1.0)  # of 1 mm at least
+    return bool((fraction < STILL).double().mean() >= CELLS)
+
+
+def _ahead(store: Tensor, gain: Tensor, last: Tensor) -> Tensor:
+    """Where a store goes whose gains shrink by one ratio; as it is, where they do not shrink."""
+    ratio = torch.where(last == 0, 0.0, gain / last)
+    ratio = torch.where((ratio > 0) & (ratio < SLOWEST), ratio, 0.0)
+    return (store + gain * ratio / (1 - ratio)).clamp(min=0)
 
 
 def _rivers(storage: Tensor) -> dict[str, Tensor]:

@@ -27,7 +27,8 @@ class InCells:
     outputs  fluxes and states by name (T, N), averaged over the components; with "routed_" before
              the name, flows behind the unit hydrograph
     runoff   what leaves the cells, (T, N) mm d-1; None of a column without a flow
-    storage  (R, N) mm, all water in the column as means over periods, if asked for
+    storage  (R, N) mm, all water in the column and, with a unit hydrograph, of the runoff on its
+             way to the gauge, as means over periods, if asked for
     stores   state -> (N, M), at the end
     tails    flow -> (14, N) or (14, N, M) mm d-1: what the unit hydrograph still holds; or None
     """
@@ -79,5 +80,9 @@ def in_cells(
     if averages is not None:  # averaged in the kernel, unless it is wanted by day as well
         daily = in_kernel is None
         storage = averages.means(fluxes[STORAGE]) if daily else fluxes[STORAGE]
+        if routing is not None and flow is not None:
+            before = state.hydrograph[flow] if state and state.hydrograph else None
+            coming = hydrograph.under_way(found[flow], parameters, weights, routing.of, before)
+            storage = storage + averages.means(coming)
     runoff = None if flow is None else fluxes.get(f"{ROUTED}{flow}", fluxes[flow])
     return InCells(fluxes, runoff, storage, stores, tails)

@@ -35,10 +35,14 @@ def simulate_record(
             state = model.spin_up(values[:, :until], run.cycles, outputs=outputs)
         elif run.balanced:
             state = run.near_equilibrium(values)
+        elif run.settled:
+            state = model.settled(values[:, : run.trained_until(record)])
         return _on_cpu(model(values, state, outputs, averages=averages))
     found = None
     for cells, weather in basin_groups(model, record):
-        part = _on_cpu(model(weather, None, outputs, cells=cells, averages=averages))
+        until = run.trained_until(record) if run.settled else 0
+        state = model.settled(weather[:, :until], cells)
+        part = _on_cpu(model(weather, state, outputs, cells=cells, averages=averages))
         found = _room_for(part, record.size) if found is None else found
         for whole, values in zip(_tensors(found), _tensors(part), strict=True):
             whole[:, cells.cpu()] = values

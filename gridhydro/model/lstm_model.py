@@ -131,6 +131,9 @@ class LSTMModel(CellModel):
         """Refused: what an LSTM remembers is no water."""
         raise ValueError("an LSTM has no stores to spin up: give a warm-up instead")
 
+    def settled(self, forcing, cells=None, routed=True) -> None:
+        """None: it begins without a memory."""
+
     def near_equilibrium(self, forcing) -> NoReturn:
         """Refused, as `spin_up`."""
         self.spin_up(forcing)

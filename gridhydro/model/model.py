@@ -42,8 +42,8 @@ class Model(CellModel):
     column      "hbv" or a Column
     attributes  Dataset of rasters (y, x) on the domain's grid, or name -> (N,) values
     properties  Dataset or name -> (N,) of what the column and the river have to know of a cell
-    defaults    parameter -> (N,), a raster or one value, of the networks "free" and "none";
-                mid-range where left out
+    defaults    parameter -> (N,), a raster or one value: where the network "free" starts, within
+                the bounds, and what "none" has, beyond them too; mid-range where left out
     fixed       parameters held at a constant, such as {"C": 0.0}
     network     what gives the parameters: a kind, such as "mlp", or a `ParameterNetwork` with more
                 options

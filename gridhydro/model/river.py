@@ -36,6 +36,9 @@ class River:
     velocity    flow velocity in m s-1; None: learned for every cell between 0.05 and 5
     learned     "velocity", from which the residence time follows by the length of the river, or
                 "lag": the residence time in each reservoir itself, between 0.01 and 5 days
+    transit     whether the storage that is compared with observations counts the water on its way
+                from cell to cell (`delay=1`), as a water budget does; False: the reservoirs alone,
+                HydroPy's own total water storage, which closes no balance
     """
 
     reservoirs: int | None = 1
@@ -43,6 +46,7 @@ class River:
     delay: int = 0
     velocity: float | None = None
     learned: str = "velocity"
+    transit: bool = True
 
     def __post_init__(self):
         one_of("learned", self.learned, tuple(LEARNED))
@@ -51,6 +55,7 @@ class River:
             object.__setattr__(self, "reservoirs", one_of("river: reservoirs", reservoirs, COUNTS))
         object.__setattr__(self, "substeps", whole("river: substeps", self.substeps, 1))
         object.__setattr__(self, "delay", one_of("river: delay", self.delay, (0, 1)))
+        one_of("river: transit", self.transit, (True, False))
         if self.velocity is not None:
             velocity, (low, high) = number("river: velocity", self.velocity), VELOCITY.range
             if not low <= velocity <= high:
@@ -60,9 +65,9 @@ class River:
             raise ValueError("the river's velocity is given, and its lag is to be learned: choose")
 
     @classmethod
-    def hydropy(cls) -> River:
+    def hydropy(cls, transit: bool = True) -> River:
         """As in HydroPy: reservoirs of each cell, one cell a sub-step, the lag a parameter."""
-        return cls(reservoirs=None, delay=1, learned="lag")
+        return cls(reservoirs=None, delay=1, learned="lag", transit=transit)
 
     @property
     def parameter(self) -> Field:
@@ -97,6 +102,7 @@ class River:
         outflow, *rest = route(
             runoff * depth, domain.network, lag, reservoirs, substeps=self.substeps,
             delay=self.delay, storage=storage, backend=backend, averages=averages,
+            transit=self.transit,
         )  # fmt: skip
         final, means = (*rest, None)[:2]
         return outflow / SECONDS, final, None if means is None else means / depth

@@ -22,6 +22,7 @@ def route(
     tile_days: int | None = None,
     backend: str | None = None,
     averages: tuple[torch.Tensor, torch.Tensor, int] | None = None,
+    transit: bool = True,
 ) -> tuple[torch.Tensor, ...]:
     """Route daily runoff through a cascade of linear reservoirs in every cell.
 
@@ -36,14 +37,15 @@ def route(
     tile_days   days treated in one go; changes the speed, never the result
     backend     "numba", "triton" or "torch" (plain loops); by default by the device of `runoff`
     averages    periods of days, row (T,), weight (T,), their number R; see `gridhydro.Averages`
+    transit     whether these averages count the water in transit; False: the reservoirs alone
 
     Returns outflow (T, N), the water leaving each cell in U d-1 (at outlets and sinks: leaving the
     network), and the storage at the end (6, N): rows 0-4 are the reservoirs, row 5 is the water in
     transit towards the cell; of no days, rivers stay as they are. With `averages`, third, the water
-    in the reservoirs of each cell at the end of a day, averaged over each period (R, N), in U. A
-    period cut in two gives the same numbers as one run. Gradients reach runoff, lag and storage; at
-    lag 0 it is the one from above. A gradient to the lag keeps `substeps` numbers per cell and day
-    for the backward pass, the others keep nothing.
+    in the river of each cell at the end of a day, all that `in_rivers` counts of the storage then,
+    averaged over each period (R, N), in U. A period cut in two gives the same numbers as one run.
+    Gradients reach runoff, lag and storage; at lag 0 it is the one from above. A gradient to the
+    lag keeps `substeps` numbers per cell and day for the backward pass, the others keep nothing.
 
     The scheme is the river routing of HydroPy 1.0.2 (Stacke and Hagemann 2021), after the
     Hydrological Discharge model (Hagemann and Dümenil 1997): in each of `substeps` steps of
@@ -80,8 +82,17 @@ def route(
         backend,
         tile_days,
         averages,
+        transit,
     )
     return (outflow, final) if averages is None else (outflow, final, means)
+
+
+def in_rivers(storage: torch.Tensor) -> torch.Tensor:
+    """All water (N,) in the river of each cell, from the storage (6, N) that `route` returns.
+
+    What is in transit counts in the cell that it flows to.
+    """
+    return storage.sum(0)
 
 
 def _check_options(runoff, network, substeps, delay, tile_days):

@@ -18,6 +18,7 @@ from gridhydro.io import export
 from gridhydro.model import run_folder, transfer
 from gridhydro.model.base import CellModel
 from gridhydro.model.basin_groups import mean_parameters
+from gridhydro.model.drift import Drift
 from gridhydro.model.kept_simulation import mark_of, simulate_record
 from gridhydro.model.scored import Scored
 from gridhydro.model.state import Simulation, State
@@ -42,7 +43,8 @@ class Run(Scored):
 
     def __repr__(self) -> str:
         last = f", last loss {self.history['loss'].iloc[-1]:.4g}" if len(self.history) else ""
-        return f"Run of {self.model!r}\n  {len(self.history)} epochs{last}"
+        drift = f"\n  {self.drift}" if self.drift else ""
+        return f"Run of {self.model!r}\n  {len(self.history)} epochs{last}{drift}"
 
     @classmethod
     def of(cls, model: CellModel, forcing: xr.Dataset | Forcing) -> Run:
@@ -80,7 +82,7 @@ class Run(Scored):
 
     def mark(self) -> tuple:
         """All that a simulation of its forcing depends on: weights, forcing, and how it starts."""
-        start = [self.about.get(name) for name in ("period", "spinup")]
+        start = [self.about.get(name) for name in ("period", "spinup", "start")]
         return mark_of(self.model, self.forcing, self.cycles, self.balanced, str(start))
 
     def simulate_anew(
@@ -90,6 +92,12 @@ class Run(Scored):
         return simulate_record(self, self.record(forcing), outputs, averages)
 
     @property
+    def drift(self) -> str | None:
+        """A line on how the water stored drifted over the training period; None if not known."""
+        found = self.about.get("storage_drift")
+        return None if found is None else Drift(**found).line
+
+    @property
     def cycles(self) -> int:
         """Runs over the record before it is run, as in training."""
         return self.about.get("spinup_cycles", 0)
@@ -97,7 +105,12 @@ class Run(Scored):
     @property
     def balanced(self) -> bool:
         """Whether it starts near equilibrium, as in training."""
-        return self.about.get("start") == "equilibrium"
+        return self.about.get("start") == "equilibrium" and bool(self.model.column.balancing)
+
+    @property
+    def settled(self) -> bool:
+        """Whether its stores begin where runs over the record would bring them, as in training."""
+        return self.about.get("start") in ("settled", "equilibrium") and not self.balanced
 
     @property
     def whole(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -25,6 +26,9 @@ from gridhydro.observations.discharge import discharge_table
 from gridhydro.observations.storage import StorageObservations
 from gridhydro.observations.target_series import TargetSeries
 from gridhydro.observations.targets import Target
+
+WARMUP = 365  # days that stores take to fill, as most published models are given
+_READY = ("settled", "equilibrium")  # starts with stores that are full
 
 
 @dataclass
@@ -111,10 +115,11 @@ class Scored:
         Errors are in the `unit` of the table: m3 s-1, of lumped basins mm d-1. bias is simulated
         minus observed, percent_bias that in percent of what is observed.
 
-        The simulation starts on the first day of the forcing, with the column's initial stores
-        (or after the cycles of the spin-up in training): leave a year or so before the period for
-        them to fill. The column `gauge_use` says whether a gauge was trained on. `name` is that of
-        the period in the table. With its own forcing the scores are kept for `Run.save`.
+        The simulation starts on the first day of the forcing, with the stores as the spin-up of the
+        training has them. Where those are the column's initial ones, leave a year or so before the
+        period for them to fill: there is a warning of less. The column `gauge_use` says whether a
+        gauge was trained on. `name` is that of the period in the table. With its own forcing the
+        scores are kept for `Run.save`.
         """
         domain = self.model.domain
         observed = discharge_table(discharge, domain)
@@ -137,12 +142,27 @@ class Scored:
         if domain.lumped:  # basins are compared by depth of water
             depth, unit = depth_of_flow(domain.gauges.loc[gauges, "network_area_km2"]), "mm d-1"
             simulated, observed = simulated * depth, observed * depth
+        self._say_where_stores_fill(times, first)
         label = name or f"{first} to {last}"
         table = metrics.table(simulated, observed, label, unit)
         table.insert(2, "gauge_use", self.gauge_use(table["gauge"], "discharge"))
         if forcing is None:
             self.kept.note(label, table)
         return table
+
+    def _say_where_stores_fill(self, times: pd.DatetimeIndex, first) -> None:
+        """Warn of a period that is scored while the stores fill, from empty ones."""
+        ready = self.about.get("spinup_cycles") or self.about.get("start") in _READY
+        before = (pd.Timestamp(first) - times[0]).days
+        if not ready and before < WARMUP:
+            day, start = max(before, 0) + 1, pd.Timestamp(first)
+            warnings.warn(
+                f"the period from {start:%Y-%m-%d} is scored from day {day} of a run that begins "
+                f"with empty stores, on {times[0]:%Y-%m-%d}: its first year is worse while they "
+                "fill. Begin the period a year after the record, or train with "
+                "SpinUp(start='settled')",
+                stacklevel=3,
+            )
 
     def gauge_use(self, gauges, fitted: str) -> list[str]:
         """Whether each gauge was "trained" on what is called `fitted`, or "held out"."""
@@ -161,6 +181,7 @@ class Scored:
         self, observations: StorageObservations, period: tuple[str, str], name: str = ""
     ) -> pd.DataFrame:
         """NSE, correlation and RMSE (mm) of every tile over the solutions in the period."""
+        self._say_where_stores_fill(self.record().times, period_of(period)[0])
         return storage_scores.scores(self.storage(observations), period, name)
 
     def target_series(self, target: Target) -> tuple[TargetSeries, np.ndarray]:
@@ -182,6 +203,7 @@ class Scored:
         """
         observed, values = self.target_series(target)
         first, last = period_of(period)
+        self._say_where_stores_fill(self.record().times, first)
         days = observed.series.between(first, last)
         label = name or f"{first} to {last}"
         table = target_scores.scores(observed, values, self.model.domain, days, label)

@@ -92,10 +92,7 @@ def route(
     method      one of METHODS
     ValueError where `before` is given and lacks one of the flows.
     """
-    shapes = [parameters[field.name] for field in SHAPE]
-    if method == "mean":  # one shape, averaged as the flow is
-        shapes = [over_components(shape[None], weights)[0] for shape in shapes]
-    fractions = ordinates(*shapes)
+    fractions = _fractions(parameters, weights, method)
     found, tails = {}, {}
     for name, flow in flows.items():
         if before and name not in before:
@@ -103,3 +100,28 @@ def route(
         flow, tails[name] = convolve(flow, fractions, before[name] if before else None)
         found[ROUTED + name] = over_components(flow, weights)
     return found, tails
+
+
+def under_way(
+    flow: Tensor,
+    parameters: Mapping[str, Tensor],
+    weights: Tensor | None,
+    method: str,
+    before: Tensor | None = None,
+) -> Tensor:
+    """Water of a flow that is still to come at the end of each day, (T, N) in its unit times a day.
+
+    flow (T, N) or (T, N, M), and before (14, ...) as what came in on the days before; the other
+    arguments are those of `route`, and flow in = flow behind it + the change of this.
+    """
+    # of what came k days ago, the fractions of the days after k are still to come
+    left = 1 - _fractions(parameters, weights, method).cumsum(0)
+    return over_components(convolve(flow, left, before)[0], weights)
+
+
+def _fractions(parameters: Mapping[str, Tensor], weights: Tensor | None, method: str) -> Tensor:
+    """The ordinates of each basin, (15, N) or (15, N, M); arguments as for `route`."""
+    shapes = [parameters[field.name] for field in SHAPE]
+    if method == "mean":  # one shape, averaged as the flow is
+        shapes = [over_components(shape[None], weights)[0] for shape in shapes]
+    return ordinates(*shapes)

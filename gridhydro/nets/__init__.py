@@ -11,6 +11,7 @@ _HOMES = {
     "Correction": "correction",
     "EmbeddedNetwork": "embedded",
     "FreeParameters": "free",
+    "GivenParameters": "free",
     "HistoryParameterization": "history",
     "PETCorrection": "correction",
     "ParameterNetwork": "options",
@@ -26,6 +27,7 @@ __all__ = [
     "Correction",
     "EmbeddedNetwork",
     "FreeParameters",
+    "GivenParameters",
     "HistoryParameterization",
     "PETCorrection",
     "ParameterNetwork",
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from gridhydro.nets.base import WEIGHT, Attributes
     from gridhydro.nets.correction import Correction, PETCorrection
     from gridhydro.nets.embedded import EmbeddedNetwork
-    from gridhydro.nets.free import FreeParameters
+    from gridhydro.nets.free import FreeParameters, GivenParameters
     from gridhydro.nets.history import HistoryParameterization
     from gridhydro.nets.lstm import SequenceParameterization, Trunk
     from gridhydro.nets.mlp import Parameterization

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from gridhydro.columns.column import Field
 from gridhydro.columns.components import Components
 from gridhydro.domain.domain import Domain
-from gridhydro.nets.free import FreeParameters
+from gridhydro.nets.free import FreeParameters, GivenParameters
 from gridhydro.nets.history import HistoryParameterization
 from gridhydro.nets.lstm import SequenceParameterization
 from gridhydro.nets.mlp import Parameterization
@@ -36,8 +36,8 @@ def parameterization(
     log = [f.name for f in fields if f.log and f.name not in fixed]
     if network.per_cell:
         named = {n: v for n, v in defaults.items() if n not in fixed}
-        free = FreeParameters(fields, named, domain.size, components, fixed, log)
-        return free.requires_grad_(network.kind == "free")
+        kind = FreeParameters if network.kind == "free" else GivenParameters
+        return kind(fields, named, domain.size, components, fixed, log)
     options = (values, fields, network, components, fixed, log)
     if network.kind == "lstm":
         return SequenceParameterization(*options, forcings=forcings)

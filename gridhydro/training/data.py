@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -11,14 +11,19 @@ from gridhydro.base.arguments import required
 from gridhydro.base.periods import as_texts as period_of
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
+from gridhydro.model.basin_groups import basin_groups
+from gridhydro.model.drift import Drift
 from gridhydro.model.state import State
 from gridhydro.observations import runoff_ratio
 from gridhydro.observations.discharge import observations, refuse_empty
 from gridhydro.observations.storage_target import StorageTarget
 from gridhydro.observations.target_series import TargetSeries, read_all
 from gridhydro.training.batches import Batch, Batches, minibatches
+from gridhydro.training.drift import storage_drift
 from gridhydro.training.options import Session, SpinUp
 from gridhydro.training.splits import Split
+
+_RIVERS = 60  # days of a spin-up in which rivers fill
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,10 +108,26 @@ class TrainingData:
         if self.spinup.cycles:
             record = self.forcing.values[:, : self.days.stop].to(self.places.device)
             return self.model.spin_up(record, self.spinup.cycles)
-        if self.spinup.near_equilibrium:  # with a gradient: the stores depend on what is learned
+        slow = bool(self.model.column.balancing)  # or it has no stores to put near equilibrium
+        if self.spinup.near_equilibrium and slow:  # with a gradient: they depend on what is learned
             first = batch.forcing[:, : self.spinup.days].contiguous()
             return self.model.near_equilibrium(first)
+        if self.spinup.start != "empty" and self.batches is None:
+            record = self.forcing.values[:, self._begin() : self.days.stop]
+            return self.model.settled(record, routed=self.spinup.days < _RIVERS)
         return None
+
+    @torch.no_grad()
+    def drift(self) -> Drift | None:
+        """How the water stored drifts over the scored days, in all cells."""
+        if self.batches is None:
+            whole = self.whole()
+            values = self.forcing.values.to(self.places.device)
+            groups = [(None, values, self.state(whole))]
+            return storage_drift(self.model, groups, self._begin(), self.days)
+        begin = max(self.days.start - self.batches.warmup, 0)
+        every = ((cells, values, None) for cells, values in basin_groups(self.model, self.forcing))
+        return storage_drift(self.model, every, begin, self.days)
 
     def fit_inputs(self) -> None:
         """Scale what the model's networks read by the data of the training."""
@@ -152,6 +173,8 @@ def read_data(
             discharge, forcing.times, model, names, session.place, cache, progress
         )
     targets, storage = _sorted(targets)
+    if batches is not None and spinup.settled:  # windows have warm-ups, from empty stores
+        spinup = replace(spinup, start="empty")
     series = read_all(targets, model, forcing.times, session.place)
     compared = [observed] if observed else []
     if model.domain.lumped:

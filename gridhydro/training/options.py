@@ -13,7 +13,7 @@ import torch
 from gridhydro.base.arguments import number, one_of, whole
 from gridhydro.base.periods import as_texts as period_of
 
-STARTS = ("empty", "equilibrium")
+STARTS = ("settled", "empty", "equilibrium")
 # by name: the optimizer, and the learning rate that suits its steps
 OPTIMIZERS: dict[str, tuple[Callable[..., torch.optim.Optimizer], float]] = {
     "adam": (torch.optim.Adam, 0.005),
@@ -28,35 +28,46 @@ class SpinUp:
     """How the stores are filled before the days that are scored.
 
     days    before the period that only fill the stores; minibatches have a warm-up of their own
-    cycles  runs over all forcing up to the period's end before that, for short records
-    start   "empty": the column's initial stores; "equilibrium": those that fill over many years
-            begin where the mean fluxes of the spin-up's days would bring them, which depends on
-            what is learned, so that gradients pass through the spin-up too
+    cycles  runs over all forcing up to the period's end before that, from empty stores
+    start   "settled": before these days the stores are where runs over the record would bring them,
+            found anew in every step (two to six runs over ten years of it at most, without
+            gradient and rivers); "empty": the column's initial stores; "equilibrium": those that
+            fill over many years begin where the mean fluxes of the spin-up's days alone would bring
+            them, which depends on what is learned, so that gradients pass through the spin-up too.
+            A column without such stores, as HBV, begins as with "settled".
+            None: "settled", or with cycles "empty". Minibatches begin with empty stores
     """
 
     days: int = 365
     cycles: int = 0
-    start: str = "empty"
+    start: str | None = None
 
     def __post_init__(self):
         for name in ("days", "cycles"):
             _set(self, name, whole(f"spinup: {name}", getattr(self, name), 0))
+        if self.start is None:
+            _set(self, "start", "empty" if self.cycles else "settled")
         one_of("spinup: start", self.start, STARTS)
         if self.near_equilibrium and self.days < 2:
             raise ValueError(
                 "a start near equilibrium is found in the days of a spin-up: give some, not "
                 f"days={self.days}"
             )
-        if self.near_equilibrium and self.cycles:
+        if self.start != "empty" and self.cycles:
+            what = "near equilibrium" if self.near_equilibrium else "with settled stores"
             raise ValueError(
-                'a start near equilibrium needs no runs beforehand: leave cycles or start="'
-                'equilibrium" out'
+                f'a start {what} needs no runs beforehand: leave cycles or start="{self.start}" out'
             )
 
     @property
     def near_equilibrium(self) -> bool:
         """Whether the stores begin near equilibrium."""
         return self.start == "equilibrium"
+
+    @property
+    def settled(self) -> bool:
+        """Whether the stores begin where runs over the record would bring them."""
+        return self.start == "settled"
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,14 @@ def train(
         loop.run(record, epochs)
         if digests:
             about |= {"data": data_digest.alone(digests)}
+        drift = data.drift()
+        if drift is not None:
+            drift.warn(
+                "take SpinUp(start='settled'), or more cycles"
+                if batches is None
+                else "take a longer warm-up, Batches(warmup=...)"
+            )
+            about |= {"storage_drift": drift.to_json()}
         return Run(model, data.forcing, record.table, about)
 
 

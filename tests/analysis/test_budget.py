@@ -13,6 +13,7 @@ from gridhydro.inputs.attributes import attribute_values
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.nets import PETCorrection
 from gridhydro.nets.options import ParameterNetwork
+from gridhydro.observations.averages import Averages
 from tests.support.lumped import basins, fit
 from tests.support.options import grouped
 from tests.support.small_basins import NAMES
@@ -126,10 +127,15 @@ def test_the_budget_of_lumped_basins_closes(kind, hydrograph):
     flow = series["discharge"] / series["gauge_area"] * 86.4
     wanted = flow.resample(time="MS").sum().transpose("time", "gauge")
     np.testing.assert_allclose(found["discharge"], wanted, rtol=1e-4, atol=1e-4)
+    ends = pd.DatetimeIndex(found["time_end"].values) - pd.Timedelta(1, "D")
     if hydrograph is None:  # no water is between cell and gauge
-        ends = pd.DatetimeIndex(found["time_end"].values) - pd.Timedelta(1, "D")
         stored = series["total_storage"].sel(time=ends).transpose("time", "gauge")
         np.testing.assert_allclose(found["storage_end"], stored, rtol=1e-5)
+    # what is compared with observed storage counts what the budget counts
+    label = np.full(len(run.forcing.times), -1)
+    label[run.forcing.times.get_indexer(ends)] = np.arange(len(ends))
+    stored = run.simulation((), Averages.of_labels(label, len(ends))).storage
+    np.testing.assert_allclose(found["storage_end"], stored, rtol=1e-5, atol=1e-3)
 
 
 def lumped(kind="mlp", hydrograph=None):

@@ -219,6 +219,7 @@ def test_packaged_domain_file_of_the_amazon(change, folder):
         ("[grace]", "[grace]\ntile_size = 6.0\nminimum = 1.0", r"minimum: the domain covers at mo"),
         ('"Hybrid(Q,S)"', '"Hybrid"', r"\[model\]: configuration is one of 'HydroPyNN'"),
         (NETWORK, 'routing = "hydro"', r"\[model\]: routing of a raster is 'hydropy', or a table"),
+        (NETWORK, "routing = { name = 'mizu' }", r"\[model.routing\]: name is one of 'hydropy'"),
         (NETWORK, "routing = { learned = 'speed' }", r"\[model.routing\]: learned is one of"),
         (NETWORK, "network = 'cnn'", r"\[model.network\]: network is one of 'mlp'"),
         (NETWORK, "network = { seed = 1 }", r"\[model.network\]: 'seed' is no key here: the first"),
@@ -307,6 +308,9 @@ def test_missing_sections_of_a_domain_file_are_named(change):
     assert change((grace, ""), configuration="Hybrid(Q)").storage is None
     with pytest.raises(ValueError, match="a fold is chosen, but there is no 'split'"):
         change(fold=1)
+    # HydroPy's rivers, with its own total water storage
+    setup = change(("network", "routing = { name = 'hydropy', transit = false }\nnetwork"))
+    assert setup.model.routing == River.hydropy(transit=False) != River.hydropy()
     # another column on the same land
     setup = change(("network", 'column = "hbv"\nrouting = {}\nnetwork'))
     assert [f.name for f in setup.forcing.fields] == [

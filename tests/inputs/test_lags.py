@@ -7,8 +7,9 @@ from scipy.optimize import brentq
 
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.lags import cover_weight, lags, river_distance, velocity
+from gridhydro.inputs.land_surface import land_surface
 from gridhydro.io import next_cells
-from tests.support.hydropy_land import row_domain
+from tests.support.hydropy_land import flat_land, row_domain
 
 LON = np.arange(-70.25, -67, 0.5)
 LAT = np.array([-2.75, -3.25, -3.75])
@@ -66,6 +67,38 @@ def test_river_lags_equal_those_of_hydropy(data):
         found.river[there], domain.pack(routing["lag_river"])[there], rtol=1e-12
     )
     np.testing.assert_array_equal(found.reservoirs[there], domain.pack(routing["ncasc"])[there])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_doors_lag_of_a_river_mouth_is_that_to_the_sea_cell(order):
+    """As if the sea were a cell of the domain: it is HydroPy's next cell, with its elevation."""
+    lat, lon = LAT[::order], LON
+    level = np.broadcast_to(np.linspace(800, 0, len(LON)), (len(LAT), len(LON))) + 0.0
+    level[:, -1] = -50
+    rows, cols = np.indices(level.shape)
+    down = np.minimum(cols + 1, len(LON) - 1)  # all rivers go east, the last column is the sea
+    land = flat_land(lat, lon, srftopo=level)
+    land["rout_lat"], land["rout_lon"] = (("lat", "lon"), rows), (("lat", "lon"), down)
+    found = []
+    for sea in (1.0, 0.0):
+        here = land.copy(deep=True)
+        here["lsm"][:, -1] = sea
+        if not sea:
+            here["srftopo"][:, -1] = np.nan
+        domain = Domain.from_d8(next_cells(here), "nextxy", crs="EPSG:4326")
+        known = land_surface(domain, here).defaults["river_lag"]
+        found.append(domain.unpack(known).values[:, : len(LON) - 1])
+    assert np.isfinite(found[1]).all()
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-12)
+    # indices of another file lead nowhere: as without any
+    bare = here.drop_vars(["rout_lat", "rout_lon"])
+    plain = land_surface(domain, bare).defaults["river_lag"]
+    here["rout_lat"] = here["rout_lat"] + 40
+    with pytest.warns(UserWarning, match=f"no cell beside {len(LAT)} of {len(LAT)} river mouths"):
+        again = land_surface(domain, here).defaults["river_lag"]
+    np.testing.assert_array_equal(again, plain)
+    mouth = domain.network.downstream < 0
+    assert (plain[mouth] > 1.2 * known[mouth]).all()
 
 
 @pytest.mark.parametrize("slope, days", [(5e-4, 24.0), (5e-3, 19.0), (5e-2, 15.1)])

@@ -47,12 +47,12 @@ def assert_all_close(results, expected, tolerance):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("delay", [0, 1])
+@pytest.mark.parametrize(("delay", "transit"), [(0, True), (1, True), (1, False)])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_routing_and_gradients_equal_the_loop(backend, delay, seed):
+def test_routing_and_gradients_equal_the_loop(backend, delay, transit, seed):
     case = problem(seed, days=3)
-    expected = gradients("torch", *case, delay=delay)
-    results = gradients(backend, *case, delay=delay, tile_days=2)
+    expected = gradients("torch", *case, delay=delay, transit=transit)
+    results = gradients(backend, *case, delay=delay, tile_days=2, transit=transit)
     assert_all_close(results, expected, 1e-10)
 
 

@@ -21,7 +21,7 @@ found = []
 for kernel in (route_triton.forward_kernel, route_triton.adjoint_kernel):
     for real in ("fp32", "fp64"):
         for capability in (80, 90):
-            constants = {"SUBSTEPS": 4, "WANTED": True, "AVERAGED": True}
+            constants = {"SUBSTEPS": 4, "WANTED": True, "AVERAGED": True, "TRANSIT": True}
             constants["BLOCK"] = launch.ROUTE_BLOCK
             signature = {name: integers.get(name, "*" + real) for name in kernel.arg_names}
             usage = ahead.compile_for(

@@ -6,6 +6,7 @@ import torch
 from scipy.stats import gamma
 
 from gridhydro import Model
+from gridhydro.columns.components import over_components
 from gridhydro.inputs.attributes import attribute_values
 from gridhydro.inputs.basins import lumped_domain
 from gridhydro.inputs.forcing import Forcing
@@ -16,6 +17,7 @@ from gridhydro.model.unit_hydrograph import (
     convolve,
     ordinates,
     route,
+    under_way,
 )
 from gridhydro.nets.options import ParameterNetwork
 from tests.support.small_basins import small_basins
@@ -39,6 +41,24 @@ def test_unit_hydrograph_convolution_conserves_mass():
         np.testing.assert_allclose(routed[:, n], expected[:40], rtol=1e-12)
     rest, _ = convolve(torch.zeros(DAYS, 3, dtype=torch.float64), fractions, tail)
     torch.testing.assert_close(routed.sum(0) + rest.sum(0), runoff.sum(0))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_unit_hydrograph_holds_what_has_come_in_and_not_out(method):
+    """Day by day, from a tail on: what is under way grows by the inflow less the outflow."""
+    torch.manual_seed(0)
+    flow, before = (torch.rand(days, 2, 3, dtype=torch.float64) for days in (30, DAYS - 1))
+    parameters = {n: 2 * torch.rand(2, 3, dtype=torch.float64) for n in ("route_a", "route_b")}
+    weights = torch.softmax(torch.rand(2, 3, dtype=torch.float64), -1)
+    if method == "mean":
+        flow, before = (over_components(values, weights) for values in (flow, before))
+    routed, tails = route({"runoff": flow}, parameters, weights, method, {"runoff": before})
+    held = under_way(flow, parameters, weights, method, before)
+    gained = over_components(flow, weights) - routed["routed_runoff"]
+    torch.testing.assert_close(held.diff(dim=0), gained[1:])
+    assert held.min() > 0
+    rest = route({"runoff": 0 * before}, parameters, weights, method, tails)[0]["routed_runoff"]
+    torch.testing.assert_close(rest.sum(0), held[-1])  # and all of it comes
 
 
 def test_unit_hydrograph_gradients():

@@ -6,7 +6,7 @@ import torch
 
 from gridhydro.columns.column import fields
 from gridhydro.columns.components import Components
-from gridhydro.nets import FreeParameters, Parameterization
+from gridhydro.nets import FreeParameters, GivenParameters, Parameterization
 from gridhydro.nets.free import CellNumbers
 
 FIELDS = fields(
@@ -81,12 +81,51 @@ def test_defaults_outside_their_bounds_are_brought_inside_with_a_warning():
     assert (slope > 1e-3).all()  # what starts at a bound can leave it
 
 
+def test_given_parameters_are_used_beyond_the_bounds_of_learning():
+    lag = np.array([0.0, 0.001, 0.5, 5.0, 64.0])
+    net = GivenParameters(FIELDS, {"river_lag": lag, "drainage_max": 12.0}, 5, Components(3))
+    found = net()
+    for column in found["river_lag"].T:
+        np.testing.assert_array_equal(column, lag.astype(np.float32))
+    assert (found["drainage_max"] == 12).all()
+    np.testing.assert_allclose(found["groundwater_lag"], (30 + 1500) / 2, rtol=1e-6)
+    assert not any(p.requires_grad for p in net.parameters())
+    chosen = net(net.matrix({})[[4, 1]])["river_lag"]
+    torch.testing.assert_close(chosen, found["river_lag"][[4, 1]])
+    weighted = GivenParameters(FIELDS, {}, 5, Components(4, "learned"), {"river_lag": 0.1})()
+    assert (weighted["component_weight"] == 0.25).all() and weighted["river_lag"].shape == (5, 4)
+
+
+def test_given_parameters_read_what_earlier_versions_kept():
+    kept = FreeParameters(FIELDS, starts(), 6, log=LAGS)
+    net = GivenParameters(FIELDS, {}, 6, log=LAGS)
+    net.load_state_dict(kept.state_dict())
+    for name, values in kept().items():
+        torch.testing.assert_close(net()[name], values.detach())
+
+
+@pytest.mark.parametrize("kind", [FreeParameters, GivenParameters])
+@pytest.mark.parametrize(
+    ("defaults", "message"),
+    [
+        ({"lag": 1.0}, "'lag' is of no parameter"),
+        ({"river_lag": [1.0, np.nan, 1.0]}, r"'river_lag' is nan at cell 1, 1 of 3"),
+        ({"river_lag": [1.0, 1.0]}, r"'river_lag' have shape \(2,\).* 3 cells"),
+    ],
+)
+def test_doors_defaults_that_cannot_be(kind, defaults, message):
+    with pytest.raises(ValueError, match=message):
+        kind(FIELDS, defaults, 3)
+
+
+def test_doors_given_parameters_below_zero():
+    with pytest.raises(ValueError, match=r"'river_lag' is -1 d at cell 1, 1 of 3 .* below 0"):
+        GivenParameters(FIELDS, {"river_lag": [1, -1, 1]}, 3)
+
+
 @pytest.mark.parametrize(
     ("defaults", "options", "message"),
     [
-        ({"lag": 1.0}, {}, "'lag' is of no parameter"),
-        ({"river_lag": [1.0, np.nan, 1.0]}, {}, r"'river_lag' is nan at cell 1, 1 of 3"),
-        ({"river_lag": [1.0, 1.0]}, {}, r"'river_lag' have shape \(2,\).* 3 cells"),
         ({}, {"fixed": {f.name: 1.0 if f.name != "groundwater_lag" else 50 for f in FIELDS}},
          "no free field"),
     ],

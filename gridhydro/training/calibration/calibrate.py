@@ -47,7 +47,7 @@ def calibrate(
     period       days that are scored; or a `gridhydro.Split`, whose other gauges keep what the
                  model has
     spinup       a `gridhydro.SpinUp`, or its days before the period: a calibration has neither its
-                 cycles nor its start
+                 cycles nor its start, every run of it begins with empty stores
     loss         "nse" (of discharge; of a target its own), "kge", "rmse" or "rmse_lowflow"
     method       a `gridhydro.SCEUA`: complexes, largest number of runs, variant
     checkpoints  a folder to keep the state in, at shuffles, or `gridhydro.Checkpoints` to go on
@@ -99,7 +99,7 @@ def calibrate(
 def _days_before(spinup: SpinUp | int) -> int:
     """The days of a spin-up; ValueError for what only a training does."""
     spinup = as_options(SpinUp, spinup)
-    if spinup != SpinUp(spinup.days):
+    if spinup.cycles or spinup.near_equilibrium:
         raise ValueError("a calibration spins up by days alone: leave cycles and start out")
     return spinup.days
 

@@ -16,10 +16,10 @@ import xarray as xr
 
 from gridhydro.base import calendar, periods
 from gridhydro.base.calendar import DAY
-from gridhydro.base.damage import reading
 from gridhydro.base.intervals import checked, interval_means, intervals, lengths
 from gridhydro.base.units import to_unit
 from gridhydro.evaluation import metrics
+from gridhydro.io.lazy import opened
 
 COLUMNS = (
     "gauge", "simulated_mean", "reference_mean", "correlation", "rmse", "bias",
@@ -118,7 +118,7 @@ def read_storage(path: str | Path, variable: str = "twsa") -> xr.DataArray:
     coordinates. ValueError naming the file where the variable is not there or not by gauge.
     """
     path = Path(path)
-    with reading(path, "a NetCDF file"), xr.open_dataset(path) as dataset:
+    with opened(path) as dataset:
         if variable not in dataset:
             raise ValueError(
                 f"{path} has no '{variable}'; it has {', '.join(map(str, dataset.data_vars))}"

@@ -244,9 +244,9 @@ def days_of_table(index: pd.Index, where) -> pd.DatetimeIndex:
 
 
 def of_columns(year, month, day) -> pd.DatetimeIndex:
-    """Dates from numbers, NaT where they are no whole numbers or no date."""
+    """Dates from numbers, NaT where they are no whole numbers or no date of our times."""
     table = pd.DataFrame({"year": year, "month": month, "day": day})
-    whole = (table % 1 == 0).all(axis=1)
+    whole = (table % 1 == 0).all(axis=1) & table["year"].between(*_RANGE)
     return pd.DatetimeIndex(pd.to_datetime(table.where(whole), errors="coerce"))
 
 

@@ -73,12 +73,14 @@ def reading(path: Path, what: str, mend: str = MEND) -> Iterator[None]:
         raise FileNotFoundError(f"there is no file {path}, which should be {what}: {mend}") from (
             error
         )
-    except _SENSELESS as error:
-        raise told(error, path, what, mend) from error
-    except Exception as error:  # of a library that has errors of its own kind
-        if not type(error).__module__.startswith(("safetensors", "zarr", "rasterio", "xarray")):
+    except Exception as error:
+        libraries = ("safetensors", "zarr", "rasterio", "xarray")  # have errors of their own kind
+        if not isinstance(error, _SENSELESS) and not type(error).__module__.startswith(libraries):
             raise
-        raise told(error, path, what, mend) from error
+        sentence = told(error, path, what, mend)
+        if sentence is error:
+            raise
+        raise sentence from error
 
 
 def told(error: Exception, path: Path, what: str, mend: str) -> Exception:

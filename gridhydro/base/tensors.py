@@ -21,9 +21,15 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     return digest_of(path)
 
 
-def read_tensors(path: Path, mend: str, digest: str | None = None) -> dict[str, Tensor]:
-    """Tensors by name; ValueError where the file is damaged or has another digest than is told."""
-    with reading(path, "a file of safetensors", mend):
+def read_tensors(
+    path: Path, mend: str, digest: str | None = None, what: str = "a file of safetensors"
+) -> dict[str, Tensor]:
+    """Tensors by name; FileNotFoundError; ValueError where the file is damaged, or has another
+    digest than is told.
+
+    what  the file should be
+    """
+    with reading(path, what, mend):
         refuse_other(path, mend, digest)
         return load_file(path)
 

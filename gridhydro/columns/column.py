@@ -14,6 +14,7 @@ _FIELD = re.compile(
     r"(?:\s*=\s*(?P<initial>[^:]+?))?"
     r"\s*:\s*(?P<long_name>.+)"
 )
+_LONG = 100  # bytes of a name; a file system takes 255, with endings
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Field:
     """One quantity of a column model.
 
     `bounds` are given for parameters, `initial` for states (same unit as the quantity). With `log`
-    a parameter spans orders of magnitude: networks see its range as its logarithm.
+    a parameter spans orders of magnitude: networks see its range as its logarithm. Files are
+    called by its name: ValueError for one that is empty, long, or leads to another folder.
     """
 
     name: str
@@ -30,6 +32,19 @@ class Field:
     bounds: tuple[float, float] | None = None
     initial: float = 0.0
     log: bool = False
+
+    def __post_init__(self):
+        name = self.name
+        if (
+            not isinstance(name, str)
+            or not name.strip(". ")
+            or len(name.encode("utf-8", "replace")) > _LONG
+            or any(c in "/\\" or not c.isprintable() for c in name)
+        ):
+            raise ValueError(
+                f"{name!r:.80} is no name of a quantity: files are called so, take letters, digits "
+                "and _"
+            )
 
     @property
     def range(self) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,8 +114,14 @@ def load(
     """
     source = find(name)
     data = data_folder(data)
-    content = doors(_content, source, changes or {})
+    content = doors(_named, source, _content, source, changes or {})
     return doors(_setup, source, content, data, doors)
+
+
+def _named(place, door: Callable, *given):
+    """What a door gives; what it refuses is told with its place."""
+    with named(str(place)):
+        return door(*given)
 
 
 def _content(source: Path, changes: Mapping[str, object]) -> dict:
@@ -131,8 +137,8 @@ def _setup(source: Path, content: dict, data: Path, doors: Doors) -> Setup:
     if lumped:
         found = doors(_basins, source, content, data, model, training, doors)
     else:
-        found = doors(read_rasters, source, content, data, model, training)
-    targets = doors(_targets, source, content, data, found, model)
+        found = doors(_named, source, read_rasters, source, content, data, model, training)
+    targets = doors(_named, source, _targets, source, content, data, found, model)
     return doors(_as_setup, model, training, calibration, source, data, content, targets, found)
 
 
@@ -154,7 +160,8 @@ def training_options(
 ) -> TrainingOptions:
     """The section [training] of a domain file, without its data; see `load`."""
     source = find(name)
-    return _training(source, _changed(source, _sections(source), changes or {}))
+    with named(str(source)):
+        return _training(source, _changed(source, _sections(source), changes or {}))
 
 
 def _changed(source: Path, content: dict, changes: Mapping[str, Any]) -> dict:
@@ -223,7 +230,8 @@ def _basins(source, content: dict, data: Path, model, training, doors: Doors) ->
     options = doors(read_options, source, "basins", basins.BasinsOptions, content["basins"])
     doors(_refuse_unused, source, content, options)
     column = HBV() if model.column == "lstm" else column_named(model.column)
-    found = doors(basins.read, options, column, data, f"{source}, [basins]")
+    place = f"{source}, [basins]"
+    found = doors(_named, place, basins.read, options, column, data, place)
     return doors(_with_storage, source, content, data, training, found, doors)
 
 

@@ -58,7 +58,8 @@ def load_one(folder: Path, data: str | Path | None = None) -> tuple[Run, Setup]:
     if not run_folder.finished(folder):
         run_folder.index(folder)  # says so, before the data is read
     setup = load(file, kept if data is None else data, changes)
-    return Run.load(folder, setup.forcing), setup
+    with named(str(folder)):
+        return Run.load(folder, setup.forcing), setup
 
 
 def source_of(folder: Path) -> dict:

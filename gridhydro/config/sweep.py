@@ -12,7 +12,7 @@ from gridhydro.base.arguments import fraction
 from gridhydro.config.train_domain import train_ensemble, train_unless_finished
 from gridhydro.evaluation import plots
 from gridhydro.evaluation.plot_scores import COLOURS, DASHES
-from gridhydro.io.csv_tables import write_table
+from gridhydro.io.csv_tables import read_table, write_table
 
 
 def train_weights(
@@ -46,7 +46,9 @@ def train_weights(
         storage = folder / "storage_metrics.csv"
         if not storage.exists():
             raise ValueError(f"{domain} has no [grace]: there is nothing to weigh beside discharge")
-        tables.append(_medians(weight, pd.read_csv(folder / "metrics.csv"), pd.read_csv(storage)))
+        scores = read_table(folder / "metrics.csv", ("period", "gauge_use"), ("nse",))
+        of_storage = read_table(storage, ("period",), ("nse", "correlation", "rmse"))
+        tables.append(_medians(weight, scores, of_storage))
     table = pd.concat(tables, ignore_index=True)
     write_table(out / "weights.csv", table)
     plots.save(figure(table), out / "figures" / "weights.png")

@@ -82,5 +82,13 @@ def _numbers(table, column) -> np.ndarray:
 
 
 def name_index(names) -> pd.Index:
-    """The index of a gauge table, the same whatever the names come from."""
-    return pd.Index([str(name) for name in names], dtype=object, name="name")
+    """The index of a gauge table, the same whatever the names come from; ValueError for a name of
+    several lines."""
+    found = [str(name) for name in names]
+    broken = next((name for name in found if set(name) & set("\n\r\0")), None)
+    if broken is not None:
+        raise ValueError(
+            f"the gauge {broken!r} has a line break or a null character in its name, which no "
+            "table keeps: take it out"
+        )
+    return pd.Index(found, dtype=object, name="name")

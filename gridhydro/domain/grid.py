@@ -159,12 +159,10 @@ def read_crs(raster, crs=None) -> pyproj.CRS:
     ValueError if none of these is there, or PROJ does not know it.
     """
     if crs is not None:
-        try:
-            return pyproj.CRS.from_user_input(crs)
-        except pyproj.exceptions.CRSError as error:
-            raise ValueError(f"'{crs}' is no reference system that PROJ knows: {error}") from None
-    if raster.rio.crs is not None:
-        return pyproj.CRS.from_user_input(raster.rio.crs)
+        return known_crs(crs)
+    own = own_crs(raster)
+    if own is not None:
+        return own
     dims = spatial_dims(raster)
     units = str(raster[dims[0]].attrs.get("units", "")) if dims[0] in raster.coords else ""
     if dims[0] in ("lat", "latitude") or units.lower().startswith("degree"):
@@ -173,6 +171,26 @@ def read_crs(raster, crs=None) -> pyproj.CRS:
         f"the reference system of the raster ({dims[0]}, {dims[1]}) is unknown: give it, "
         "for example crs='EPSG:3035', or write it with raster.rio.write_crs('EPSG:3035')"
     )
+
+
+def known_crs(crs) -> pyproj.CRS:
+    """The reference system of a code, a text or an object; ValueError where PROJ knows none."""
+    try:
+        return pyproj.CRS.from_user_input(crs)
+    except pyproj.exceptions.CRSError as error:
+        raise ValueError(f"'{crs}' is no reference system that PROJ knows: {error}") from None
+
+
+def own_crs(raster) -> pyproj.CRS | None:
+    """The reference system that a raster states, None without; ValueError where it is none."""
+    try:
+        own = raster.rio.crs
+    except Exception as error:  # rasterio's and rioxarray's errors have no common base
+        raise ValueError(
+            f"'{raster.name}' states a reference system that cannot be read ({error}): mend its "
+            "grid mapping"
+        ) from error
+    return None if own is None else known_crs(own)
 
 
 def crs_or(raster, default: pyproj.CRS) -> pyproj.CRS:
@@ -185,14 +203,14 @@ def crs_or(raster, default: pyproj.CRS) -> pyproj.CRS:
 
 def same_crs(raster, crs: pyproj.CRS) -> bool:
     """Whether the raster is in this reference system, or does not say in which."""
-    own = raster.rio.crs
-    return own is None or pyproj.CRS.from_user_input(own).equals(crs, ignore_axis_order=True)
+    own = own_crs(raster)
+    return own is None or own.equals(crs, ignore_axis_order=True)
 
 
 def refuse_other_crs(raster, crs: pyproj.CRS) -> None:
     """ValueError if the raster says that it is in another reference system."""
-    if not same_crs(raster, crs):
-        own = pyproj.CRS.from_user_input(raster.rio.crs)
+    own = own_crs(raster)
+    if own is not None and not same_crs(raster, crs):
         raise ValueError(
             f"'{raster.name}' is in {own.name}, the domain in {crs.name}: bring it over with "
             "domain.regrid, or reproject it with raster.rio.reproject(domain.crs)"
@@ -226,7 +244,7 @@ def nearest(place: np.ndarray, size: int) -> np.ndarray:
 def transform(points_x, points_y, source, target) -> tuple[np.ndarray, np.ndarray]:
     """Points from one reference system to another, always x (or longitude) first."""
     points_x, points_y = np.asarray(points_x, float), np.asarray(points_y, float)
-    source, target = pyproj.CRS.from_user_input(source), pyproj.CRS.from_user_input(target)
+    source, target = known_crs(source), known_crs(target)
     if source == target:
         return points_x, points_y
     change = pyproj.Transformer.from_crs(source, target, always_xy=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base import refuse
 from gridhydro.base.calendar import stamped
 from gridhydro.base.quantities import COORDINATES
 from gridhydro.base.units import conversion
@@ -87,6 +88,9 @@ class BasinsFile:
         for ours, theirs in self._coordinate_names(names).items():
             values = self.data[theirs].values[self.rows(gauges)]
             if ours == "area":
+                values = refuse.numbers(
+                    f"{self.path}: '{theirs}'", values, lambda gauge: f"at gauge {gauges[gauge]}"
+                )
                 given = units.get("area") or stated_units(self.data[theirs].attrs)
                 values = values * conversion("area", given, "km2", self.path)[0]
             found[ours] = coordinate(ours, values, gauges, self.path)

@@ -142,6 +142,9 @@ def _series(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
         days = calendar.stamped(file["date"], path, file)
         table = {}
         for ours, theirs in found.items():
+            if file[theirs].dims != ("date",):
+                axes = ", ".join(map(str, file[theirs].dims))
+                raise ValueError(f"{path}: '{theirs}' is over {axes}, not over date alone")
             units = stated_units(file[theirs].attrs) or _UNITS.get(ours)
             table[ours] = _converted(ours, file[theirs].values.astype(float), units, path)
     return pd.DataFrame(table, days)

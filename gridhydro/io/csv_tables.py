@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from gridhydro.base.damage import reading
 from gridhydro.base.files import replace
 from gridhydro.io.delimited import FORMULAS, numbers
+from gridhydro.io.text_files import read_text
 
 NOTE = "columns.csv"
+_MEND = "remove it and have it written again, or copy the folder anew"
 _AS_SAID = "that of the column 'unit'"
 
 # column -> unit and meaning, the same in every file
@@ -99,6 +103,28 @@ def write_table(
     _note(path, [str(name) for name in (*names, *table.columns)], rest, meanings or {})
 
 
+def read_table(
+    path: str | Path, texts: Sequence[str] = (), values: Sequence[str] = (), **options
+) -> pd.DataFrame:
+    """A table that `write_table` wrote.
+
+    texts, values  columns that it has to have, of texts and of numbers
+    options        for `pandas.read_csv`
+    FileNotFoundError; ValueError naming the file, and the column that is not there or holds no
+    numbers.
+    """
+    path = Path(path)
+    with reading(path, "a table of a run", _MEND):
+        table = pd.read_csv(StringIO(read_text(path)), **options)
+    for name in (*texts, *values):
+        if name not in table:
+            there = ", ".join(str(column) for column in table.columns[:20])
+            raise ValueError(f"{path} has no column '{name}', but {there}: {_MEND}")
+        if name in values and not _numeric(table[name]):
+            raise ValueError(f"{path}: the column '{name}' holds more than numbers: {_MEND}")
+    return table
+
+
 def write_csv(path: str | Path, table: pd.DataFrame, comment: str = "", **options) -> None:
     """A table as CSV in UTF-8, whole or not at all; what a spreadsheet would compute is text.
 
@@ -170,7 +196,7 @@ def _note(path: Path, columns: list[str], rest, meanings: Mapping[str, str]) -> 
     note, head = path.with_name(NOTE), ["file", "column", "unit", "meaning"]
     table = pd.DataFrame(rows, columns=head)
     if note.exists():
-        before = pd.read_csv(note, dtype=str, keep_default_na=False)
+        before = read_table(note, ("file",), dtype=str, keep_default_na=False)
         table = pd.concat([before[before["file"] != path.name], table])
     table = table.sort_values("file", kind="stable")
     write_csv(note, table, index=False)

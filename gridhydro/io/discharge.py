@@ -118,7 +118,7 @@ def _mhm(path: Path) -> pd.Series:
             if len(parts) != 6 or not np.isfinite(value):
                 raise ValueError
             rows.append((pd.Timestamp(*when), value))
-        except ValueError:
+        except (ValueError, OverflowError):
             raise ValueError(
                 f"{path}: line {number} is not 'year month day hour minute value': {line!r}"
             ) from None

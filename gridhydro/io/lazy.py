@@ -15,6 +15,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from gridhydro.base.damage import MEND, reason, told
+from gridhydro.base.files import existing
 from gridhydro.io.schema import refuse_codes, refuse_outside
 
 
@@ -24,8 +25,10 @@ def opened(path: Path, **options) -> Iterator[xr.Dataset]:
 
     No file of basins stays open: HDF5 crashes when one that holds texts is open twice and closed
     once, and a process that was forked cannot use what its parent has open.
-    ValueError naming the file if it cannot be read, or is damaged where it is read.
+    FileNotFoundError; ValueError naming the file if it cannot be read, or is damaged where it is
+    read. Errors that are raised within, of what it holds, name it too.
     """
+    path = existing(path)
     engine = "zarr" if path.is_dir() else "netcdf4"
     try:
         data = xr.open_dataset(path, engine=engine, cache=False, **options)
@@ -40,9 +43,13 @@ def opened(path: Path, **options) -> Iterator[xr.Dataset]:
     with data:
         try:
             yield data
-        except (ValueError, TypeError, FileNotFoundError):
-            raise  # sentences of those who read it
         except Exception as error:
+            if str(path) in str(error) and type(error) in (ValueError, TypeError, OSError):
+                raise
+            if isinstance(error, FileNotFoundError):
+                raise
+            if type(error) is ValueError:  # a sentence of those who read it
+                raise ValueError(f"{path}: {error}") from error
             raise told(error, path, "a readable NetCDF or Zarr file", MEND) from error
 
 

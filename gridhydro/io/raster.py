@@ -10,6 +10,7 @@ import xarray as xr
 from gridhydro.base import calendar
 from gridhydro.base.damage import reading
 from gridhydro.base.files import existing
+from gridhydro.domain.grid import known_crs
 from gridhydro.domain.reference import centred
 from gridhydro.io.lazy import opened
 
@@ -45,7 +46,7 @@ def read_raster(
         raster = raster.load()
     raster = centred(raster, cell_reference)
     raster.name = variable or raster.name or path.stem
-    return raster if crs is None else raster.rio.write_crs(crs)
+    return raster if crs is None else raster.rio.write_crs(known_crs(crs))
 
 
 def read_variable(path: Path, variable: str | None) -> xr.DataArray:

@@ -58,7 +58,7 @@ def coordinate(name: str, values, gauges, where) -> xr.DataArray:
     quantity = COORDINATES[name]
     if name == "gauge_name":
         return xr.DataArray(text(values), dims="gauge", attrs={"long_name": quantity.long_name})
-    values = np.asarray(values, float)
+    values = refuse.numbers(f"{where}: {name}", values, lambda gauge: f"at gauge {gauges[gauge]}")
     wrong = ~((values >= quantity.low) & (values <= quantity.high))
     wrong |= (values == 0) if name == "area" else False
     if wrong.any():

@@ -10,6 +10,7 @@ import xarray as xr
 from gridhydro.base.arguments import one_of
 from gridhydro.base.files import existing
 from gridhydro.base.missing import masked
+from gridhydro.domain.grid import known_crs
 from gridhydro.domain.reference import REFERENCES, centred
 from gridhydro.io.raster import read_variable
 
@@ -37,5 +38,5 @@ def read_series(
         raise ValueError(f"'{series.name}' in {path} has no time axis, but {series.dims}")
     series = centred(series, cell_reference)
     if crs is not None:
-        series = series.rio.write_crs(crs)
+        series = series.rio.write_crs(known_crs(crs))
     return series if units is None else series.assign_attrs(units=units)

@@ -188,6 +188,8 @@ def _variable(data: xr.Dataset, part: str, path: Path) -> xr.DataArray:
             f"{path} has no variable {part} or {_ALIASES[part]} (time, lat, lon), but "
             f"{', '.join(f'{v} {data[v].dims}' for v in data.data_vars)}"
         )
+    if data[names[0]].dtype.kind not in "fiu":
+        raise ValueError(f"{path}: '{names[0]}' holds {data[names[0]].dtype}, not numbers")
     return data[names[0]]
 
 

@@ -54,6 +54,11 @@ class Ensemble(Scored):
         for folder in folders[1:]:
             run = Run.load(folder, first.forcing)
             _refuse_other(folder, run.about, folders[0], first.about)
+            if not run.model.domain.gauges.index.equals(first.model.domain.gauges.index):
+                raise ValueError(
+                    f"{folder} has other gauges than {folders[0]}, or in another order: load each "
+                    "by itself"
+                )
             found.append(run)
         return cls(found)
 

@@ -28,7 +28,7 @@ from gridhydro.columns import COLUMNS
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.history import History
 from gridhydro.io import export
-from gridhydro.io.csv_tables import NOTE, write_discharge, write_table
+from gridhydro.io.csv_tables import NOTE, read_table, write_discharge, write_table
 from gridhydro.model import options as model_options
 from gridhydro.model import run_figures
 from gridhydro.model.base import CellModel
@@ -65,7 +65,7 @@ def saving(folder: str | Path) -> Iterator[Path]:
         yield part
         names = sorted(str(p.relative_to(part)) for p in part.rglob("*") if p.is_file())
         if (part / INDEX).exists():
-            content = json.loads((part / INDEX).read_text())
+            content = read_json(part / INDEX, "the index of a run", MEND)
             _write_index(part, content | {"written": names})
     after = _written(folder)
     if before.get(WEIGHTS) != after.get(WEIGHTS):
@@ -88,7 +88,7 @@ def refuse_in_the_way(folder: Path) -> None:
 def _written(folder: Path) -> dict[str, str | None]:
     """What the index of a folder names, with the digests that it has; of a damaged one nothing."""
     try:
-        content = json.loads(place(folder, INDEX).read_text())
+        content = read_json(place(folder, INDEX), "the index of a run", MEND)
         inside = [n for n in content["written"] if folder in (folder / n).parents and ".." not in n]
         return dict.fromkeys(inside) | dict(content["files"])
     except (OSError, ValueError, LookupError, TypeError):
@@ -218,8 +218,7 @@ def _history_table(folder: Path) -> pd.DataFrame:
     path = place(folder, HISTORY)
     if not path.exists():
         return pd.DataFrame()
-    with reading(path, "the table of a training", "remove it, or copy the folder anew"):
-        return pd.read_csv(path)
+    return read_table(path)
 
 
 def write_results(

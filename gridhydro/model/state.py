@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from gridhydro.base import files
+from gridhydro.base.tensors import read_tensors
 
 _GROUPS = ("column", "hydrograph", "memory")
 
@@ -58,10 +58,7 @@ class State:
     @classmethod
     def load(cls, path: str | Path) -> State:
         """The state in a file that `save` wrote; ValueError for a file that holds none."""
-        try:
-            tensors = load_file(path)
-        except SafetensorError as error:
-            raise ValueError(f"{path} holds no state, or is damaged: {error}") from None
+        tensors = read_tensors(Path(path), "save the state again", what="a state of a model")
         found: dict = {"column": {}, "river": None}
         for key, value in tensors.items():
             name, inner, part = key.partition("/")

@@ -25,9 +25,9 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base.arguments import fraction, one_of
-from gridhydro.base.damage import reading
 from gridhydro.base.files import replace
 from gridhydro.columns.column import Field
+from gridhydro.io.lazy import opened
 from gridhydro.surrogate.layout import CELL_OF_RUN, FAILURE, SAMPLING, checked, fields_of
 
 
@@ -58,11 +58,8 @@ class Runs:
     def read(cls, path: str | Path) -> Runs:
         """From a NetCDF file; ValueError names the file and what in it does not fit."""
         path = Path(path)
-        with reading(path, "a NetCDF file of runs"), xr.open_dataset(path) as data:
-            try:
-                return cls(data.load())
-            except ValueError as error:
-                raise ValueError(f"{path}: {error}") from None
+        with opened(path) as data:
+            return cls(data.load())
 
     def write(self, path: str | Path) -> None:
         """To a NetCDF file, whole or not at all."""

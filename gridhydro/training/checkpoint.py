@@ -102,8 +102,8 @@ def keep(
 def _free_name(folder: Path, number: int) -> str:
     """A name that the index does not have: what it names stays whole until it names another."""
     taken = None
-    with suppress(OSError, ValueError, AttributeError):
-        taken = json.loads((folder / INDEX).read_text()).get("numbers")
+    with suppress(OSError, ValueError):
+        taken = read_json(folder / INDEX, "a checkpoint", _MEND).get("numbers")
     name = f"checkpoint-{number:06d}.safetensors"
     return f"checkpoint-{number:06d}-b.safetensors" if name == taken else name
 
@@ -125,7 +125,10 @@ def kept(folder: Path, about: dict, data: dict) -> tuple[dict, Progress] | None:
     with reading(path, "a checkpoint", _MEND):
         before, history = dict(content["about"]), list(content["history"])
         progress = Progress([dict(line) for line in history], content.get("within"))
-        kept_data, numbers = content.get("data"), folder / Path(content["numbers"]).name
+        kept_data = data_digest.kept(content.get("data"))
+        numbers = folder / Path(content["numbers"]).name
+        if not isinstance(before.get("epochs", 0), int):
+            raise ValueError(f"its epochs are {before['epochs']!r}")
     _refuse_other(folder, before, about, kept_data, data, progress)
     return read_tensors(numbers, _MEND, content.get("digest")), progress
 

@@ -71,6 +71,20 @@ def alone(digests: Mapping) -> dict[str, str]:
     return {name: one["digest"] for name, one in digests.items() if name != "machine"}
 
 
+def kept(content) -> dict | None:
+    """Digests as JSON keeps them, None where there are none; an error for anything else."""
+    if content is None:
+        return None
+    return {
+        name: one if name == "machine" else _one(str(one["digest"]), one["sums"])
+        for name, one in dict(content).items()
+    }
+
+
+def _one(digest: str, sums) -> dict:
+    return {"digest": digest, "sums": [[float(total), float(size)] for total, size in sums]}
+
+
 def differences(before: Mapping, now: Mapping) -> list[str]:
     """The parts that are not what they were, in words; [] where all are.
 

@@ -20,6 +20,7 @@ import pandas as pd
 
 from gridhydro.base import periods
 from gridhydro.base.arguments import names as names_of
+from gridhydro.base.damage import read_json, reading
 from gridhydro.base.files import replace
 from gridhydro.base.periods import Period
 
@@ -175,12 +176,10 @@ def save(splits: Split | Iterable[Split], path: str | Path) -> None:
 
 def load(path: str | Path) -> list[Split]:
     """The splits of `save`; ValueError naming the file where they cannot be read."""
-    try:
-        return [
-            Split.from_json(content) for content in json.loads(Path(path).read_text())["splits"]
-        ]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{path} holds no splits as written by `splits.save`: {error}") from None
+    path, what, mend = Path(path), "splits as written by `splits.save`", "write them again"
+    content = read_json(path, what, mend)
+    with reading(path, what, mend):
+        return [Split.from_json(split) for split in content["splits"]]
 
 
 def _hold_out(kind: str, gauges, parts: Mapping, train: Period, test: Period) -> list[Split]:

@@ -232,7 +232,8 @@ def test_commands_say_what_is_wrong_with_a_folder_in_a_line(tmp_path, capsys):
         ("source.json", b"{", "source.json is not what a run was begun with, or is damaged"),
         ("source.json", b'{"colour": 1}', "source.json is not what a run was begun with"),
         ("source.json", b"{}", "domain.toml is missing"),
-        ("domain.toml", b"\xff\xfe", "domain.toml is not valid TOML"),
+        ("domain.toml", b"\xff[a]", "domain.toml, line 1, character 1: the byte 0xff is not UTF-8"),
+        ("domain.toml", b"[a", "domain.toml is not valid TOML"),
     ):
         (tmp_path / name).write_bytes(data)
         assert main(["evaluate", str(tmp_path), "--data", str(tmp_path)]) == 1

@@ -69,7 +69,7 @@ def test_states_of_other_models_are_refused(tmp_path):
         with pytest.raises(ValueError, match="of another model, or other cells"):
             daily(forcing, State(of_daily.column, None, memory=of_lstm.memory))
     torch.save({"a": 1}, tmp_path / "other")
-    with pytest.raises(ValueError, match="holds no state, or is damaged"):
+    with pytest.raises(ValueError, match="is not a state of a model, or is damaged"):
         State.load(tmp_path / "other")
     from safetensors.torch import save_file
 

@@ -134,13 +134,14 @@ def crop_to(domain, outlets):
     rank = _rank(cells, domain.size)
     gauges = domain.gauges[rank[domain.gauges["cell"]] >= 0].copy()
     gauges["cell"] = rank[gauges["cell"]]
-    row, col, grid = domain.row[cells], domain.col[cells], domain.grid
-    if grid is None:
+    row, col, grid = domain.row[cells], domain.col[cells], None
+    if domain.lumped:
         col = np.arange(cells.size)
     else:
-        top, bottom = _window(row, grid.shape[0])
-        left, right = _window(col, grid.shape[1])
-        grid = Grid(grid.y[top:bottom], grid.x[left:right], grid.crs)
+        whole = domain.raster_grid
+        top, bottom = _window(row, whole.shape[0])
+        left, right = _window(col, whole.shape[1])
+        grid = Grid(whole.y[top:bottom], whole.x[left:right], whole.crs)
         row, col = row - top, col - left
     return type(domain)(network, row, col, grid, domain.area[cells], gauges, domain.report)
 

@@ -34,15 +34,15 @@ examples:
   gridhydro train --help                    the manual page of a command
 
 exit status: 0 done, 1 an error of the input, 2 an error of the command line,
-130 interrupted, 143 terminated
+130 interrupted, 141 nobody reads the output any more, 143 terminated
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; errors of the user's input are printed in one line, without a traceback.
 
-    Returns the exit status: 0, 1 for an error, 130 for an interrupt, 143 for SIGTERM. Errors of the
-    command line itself leave with 2, as is usual.
+    Returns the exit status: 0, 1 for an error, 130 for an interrupt, 141 where nobody reads the
+    output any more, 143 for SIGTERM. Errors of the command line itself leave with 2, as is usual.
     """
     options = parser().parse_args(arguments)
     try:

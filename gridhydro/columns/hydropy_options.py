@@ -33,9 +33,13 @@ class HydroPyOptions:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(field.default, bool):
-                one_of(f"HydroPy: {field.name}", value, (True, False))
+                switch = bool(one_of(f"HydroPy: {field.name}", value, (True, False)))
+                object.__setattr__(self, field.name, switch)
             else:
-                object.__setattr__(self, field.name, number(f"HydroPy: {field.name}", value, 0))
+                value = number(f"HydroPy: {field.name}", value, 0)
+                if value == float("inf"):
+                    raise ValueError(f"HydroPy: {field.name} is infinite: give a number")
+                object.__setattr__(self, field.name, value)
         if self.qsb_exp == 0:
             raise ValueError("HydroPy: qsb_exp is 0, should be above it")
 
@@ -47,6 +51,8 @@ class HydroPyOptions:
         for part in text.split(","):
             name, _, value = (one.strip() for one in part.partition("="))
             one_of("an option of HydroPy", name, known)
+            if name in given:
+                raise ValueError(f"HydroPy: {name} is given twice in '{text}'")
             if isinstance(known[name], bool):
                 switch = one_of(f"HydroPy: {name}", value.lower() or "on", _SWITCHES)
                 given[name] = _SWITCHES[switch]
@@ -66,7 +72,7 @@ class HydroPyOptions:
             if value == field.default:
                 continue
             told = (
-                {True: "", False: "=off"}.get(value) if isinstance(value, bool) else f"={value:g}"
+                {True: "", False: "=off"}.get(value) if isinstance(value, bool) else f"={value!r}"
             )
             parts.append(f"{field.name}{told}")
         return ":" + ",".join(parts) if parts else ""

@@ -89,7 +89,7 @@ def finish(
         score_storage(run, setup, part)
         score_targets(run, setup, part)
         for name, text in (files or {}).items():
-            replace(part / name, partial(Path.write_text, data=text))
+            replace(part / name, partial(Path.write_text, data=text, encoding="utf-8"))
     return scores
 
 

@@ -140,7 +140,7 @@ def begun(
             yield found
         except checkpoint.OtherTraining as error:
             kept = place(out, DOMAIN_FILE)
-            if read_text(kept) != found[DOMAIN_FILE]:
+            if kept.exists() and read_text(kept) != found[DOMAIN_FILE]:
                 raise ValueError(
                     f"{_begun_with(out, [f'domain file ({kept})'])}: {error}"
                 ) from error
@@ -249,7 +249,7 @@ def _others(folder: Path, source: Path, options: Mapping[str, Any]) -> list[str]
     """What a finished run was begun with other than is asked for now, in words."""
     changes = options.get("changes") or {}
     other, kept = _other_changes(folder, changes), place(folder, DOMAIN_FILE)
-    if kept.exists() and kept.read_bytes() != source.read_bytes():
+    if kept.exists() and read_text(kept) != read_text(source):
         other.append(f"domain file ({kept})")
     about, wanted = run_folder.index(folder)["training"], training_options(source, changes)
     for name in ("epochs", "seed"):

@@ -159,10 +159,14 @@ class Scored:
             warnings.warn(
                 f"the period from {start:%Y-%m-%d} is scored from day {day} of a run that begins "
                 f"with empty stores, on {times[0]:%Y-%m-%d}: its first year is worse while they "
-                "fill. Begin the period a year after the record, or train with "
-                "SpinUp(start='settled')",
+                f"fill. Begin the period a year after the record{self._or_settle()}",
                 stacklevel=3,
             )
+
+    def _or_settle(self) -> str:
+        """What else helps, of a training that takes it: not of minibatches or a calibration."""
+        whole = "start" in self.about and not self.about.get("batches")
+        return ", or train with SpinUp(start='settled')" if whole else ""
 
     def gauge_use(self, gauges, fitted: str) -> list[str]:
         """Whether each gauge was "trained" on what is called `fitted`, or "held out"."""

@@ -127,7 +127,7 @@ class TrainingData:
         """How the water stored drifts over the scored days, in all cells."""
         if self.batches is None:
             whole = self.whole()
-            values = self.forcing.values.to(self.places.device)
+            values = self.forcing.values[:, : self.days.stop].to(self.places.device)
             groups = [(None, values, self.state(whole))]
             return storage_drift(self.model, groups, self._begin(), self.days)
         begin = max(self.days.start - self.batches.warmup, 0)

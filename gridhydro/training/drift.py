@@ -28,8 +28,10 @@ def storage_drift(model: CellModel, groups, begin: int, days: slice) -> Drift | 
         return None
     training = model.training
     model.eval()
-    parts = [_of_cells(model, *group, begin=begin, days=days) for group in groups]
-    model.train(training)
+    try:
+        parts = [_of_cells(model, *group, begin=begin, days=days) for group in groups]
+    finally:
+        model.train(training)
     *water, area = np.concatenate(parts, axis=1).sum(1)
     if area == 0:
         return None

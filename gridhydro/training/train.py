@@ -15,7 +15,7 @@ from gridhydro.observations.storage_target import StorageTarget
 from gridhydro.observations.targets import Target
 from gridhydro.training.batches import Batches
 from gridhydro.training.options import Checkpoints, Optimizer, Session, SpinUp
-from gridhydro.training.plan import Plan
+from gridhydro.training.plan import Options, Plan
 from gridhydro.training.prepare import prepare
 from gridhydro.training.record import holding
 from gridhydro.training.splits import Split
@@ -69,10 +69,15 @@ def train(
         about = ready.about
         drift = ready.data.drift()
         if drift is not None:
-            drift.warn(
-                "take SpinUp(start='settled'), or more cycles"
-                if options.batches is None
-                else "take a longer warm-up, Batches(warmup=...)"
-            )
+            drift.warn(_remedy(options))
             about = about | {"storage_drift": drift.to_json()}
         return Run(model, ready.data.forcing, ready.record.table, about)
+
+
+def _remedy(options: Options) -> str:
+    """What helps against stores that are not settled."""
+    if options.batches is not None:
+        return "take a longer warm-up, Batches(warmup=...)"
+    if options.spinup.settled:
+        return "begin the period later, with more days of spin-up before it"
+    return "take SpinUp(start='settled'), or more cycles"

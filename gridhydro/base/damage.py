@@ -43,7 +43,7 @@ def reason(error: BaseException, place: Path | None = None) -> str:
     if number in _CLOSED:
         return "it may not be written or read by this user: change its permissions, or its place"
     if memory_lacks(error):
-        return "there is not enough memory"
+        return "there is not enough memory: take a shorter period, a smaller part, or more memory"
     why = " ".join((getattr(error, "strerror", None) or str(error)).split())
     why = why or type(error).__name__
     swallowed = place is not None and isinstance(number, int) and number < 0  # netCDF's own
@@ -89,6 +89,8 @@ def told(error: Exception, path: Path, what: str, mend: str) -> Exception:
     if named and getattr(error, "errno", None) is None:
         return error
     if isinstance(error, OSError) and (error.errno or 0) in _CLOSED:
+        return OSError(f"{path} cannot be read: {reason(error)}")
+    if memory_lacks(error):
         return OSError(f"{path} cannot be read: {reason(error)}")
     why = reason(error)
     if isinstance(error, KeyError):

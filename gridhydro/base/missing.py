@@ -20,15 +20,20 @@ _SAME = 2e-7  # single precision
 
 
 def declared(array: xr.DataArray) -> tuple[float, ...] | None:
-    """The codes that the attributes of an array declare; None where they say nothing."""
+    """The codes that the attributes of an array declare; None where they say nothing.
+
+    NaN says nothing: libraries state it of every array that they have made.
+    """
     given = [np.ravel(array.attrs[name]) for name in DECLARED if name in array.attrs]
     try:
-        return tuple(float(code) for codes in given for code in codes) if given else None
+        told = [float(code) for codes in given for code in codes]
     except (TypeError, ValueError):
         raise ValueError(
             f"'{array.name}' declares {given[0]} as its missing values, which are no numbers: mend "
             "its attributes"
         ) from None
+    codes = tuple(code for code in told if not np.isnan(code))
+    return codes if codes or (given and not told) else None
 
 
 def declare(array: xr.DataArray, missing: Iterable[float] | float | None) -> xr.DataArray:
@@ -84,13 +89,16 @@ def codes_in(values: np.ndarray, codes: Iterable[float] = CODES) -> np.ndarray:
     others = np.where(like | np.isinf(given), np.nan, given)
     low, high = np.fmin.reduce(others, axis=0), np.fmax.reduce(others, axis=0)
     few = np.isfinite(others).sum(axis=0) < _FEW
+    telling = ~few
     if few.any():
         everywhere = rows[np.isfinite(rows) & ~found.reshape(rows.shape)]
+        telling |= everywhere.size >= _FEW
         if everywhere.size:
             low, high = np.where(few, everywhere.min(), low), np.where(few, everywhere.max(), high)
     with np.errstate(invalid="ignore", over="ignore"):
         span = high - low
-        apart = (low - given > _BELOW * span) | (given - high > _ABOVE * span)
+        # among a few values the largest may well lie far above the others
+        apart = (low - given > _BELOW * span) | ((given - high > _ABOVE * span) & telling)
     apart |= (given < 0) & ~(low < 0)
     if len(rows) >= _FEW:
         apart |= np.isnan(low)

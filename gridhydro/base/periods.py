@@ -123,7 +123,7 @@ def _texts(period, what: str) -> Period:
     first, last = (
         f"{pd.Timestamp(end):%Y-%m-%d}"
         if isinstance(end, (date, np.datetime64))
-        else str(end).strip().strip()
+        else str(end).strip()
         for end in given
     )
     return first, last

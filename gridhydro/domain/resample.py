@@ -57,7 +57,8 @@ def aggregate(
     y, x = spatial_dims(raster)
     raster = raster.isel({y: rows, x: cols})
     dims = [dim for dim in raster.dims if dim not in (y, x)]
-    layers = _layers(raster, dims, _touched(domain, overlap), (rows.start, cols.start), how)
+    looked = np.array([], int) if declared(raster) is not None else _touched(domain, overlap)
+    layers = _layers(raster, dims, looked, (rows.start, cols.start), how)
     coords = {dim: raster[dim] for dim in dims if dim in raster.coords}
     if how in ("mean", "sum"):
         found = [_mean_or_sum(domain, v, overlap, how, minimum) for v in layers]
@@ -191,7 +192,9 @@ def _refuse_gaps(domain, packed, name, minimum):
 
 def finer(source: Grid, grid: Grid) -> bool:
     """Whether the cells of a source are so small that a cell of the grid holds several."""
-    return bool(np.median(source.cell_area()) < 0.6 * np.median(grid.cell_area()))
+    # all columns are alike
+    areas = [np.median(Grid(g.y, g.x[:2], g.crs).cell_area()) for g in (source, grid)]
+    return bool(areas[0] < 0.6 * areas[1])
 
 
 def regrid(

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base import refuse
-from gridhydro.base.missing import masked
+from gridhydro.base.missing import declared, masked
 from gridhydro.base.quantities import Quantity
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.packing import arranged
@@ -55,7 +55,8 @@ def attribute_values(domain: Domain, attributes, names=None) -> dict[str, np.nda
     for name in attributes:
         if wanted is None or str(name) in wanted:
             for part, layer in layers_of(domain, str(name), attributes[name]).items():
-                found |= _columns(domain, part, _one(domain, part, layer))
+                known = isinstance(layer, xr.DataArray) and declared(layer) is not None
+                found |= _columns(domain, part, _one(domain, part, layer), known)
     if names is None:
         return found
     ordered: dict[str, np.ndarray] = {}
@@ -160,8 +161,9 @@ def _place(domain: Domain):
     return lambda *cell: f"in {domain.name_cell(cell[-1])}"
 
 
-def _columns(domain: Domain, name: str, values: np.ndarray) -> dict[str, np.ndarray]:
-    """One attribute, or those of its classes; ValueError for codes and infinite values."""
+def _columns(domain: Domain, name: str, values: np.ndarray, known: bool) -> dict[str, np.ndarray]:
+    """One attribute, or those of its classes; ValueError for infinite values, and for codes unless
+    those that there are are known."""
     kind = values.dtype.kind
     if kind == "O":  # numbers with None among them are numbers, anything else is classes
         numbers = pd.to_numeric(pd.Series(values.ravel(), dtype=object), errors="coerce")
@@ -173,7 +175,7 @@ def _columns(domain: Domain, name: str, values: np.ndarray) -> dict[str, np.ndar
     if kind in "fiu" and values.shape == (domain.size,):
         what = f"the attribute '{name}'"
         unknown = Quantity("1", name)
-        refuse.codes(what, values, _place(domain), unknown, "set what is missing to NaN")
+        refuse.codes(what, values, _place(domain), unknown, declared=known)
     return {name: values}
 
 

@@ -60,7 +60,7 @@ def looked_at(series: xr.DataArray, unit: str) -> xr.DataArray:
         return " ".join([f"on {day_of}", *([f"at {', '.join(where)}"] if where else [])])
 
     given = masked(series)
-    values = refuse.numbers(name, given.values.reshape(len(series), -1), place)
+    values = refuse.numbers(name, given.values.reshape(len(series), int(np.prod(shape))), place)
     if len(values) >= _TELLING:
         refuse.codes(name, values, place, quantity(name, own), declared=known)
     found = to_unit(given.copy(data=values.reshape(series.shape)), unit)

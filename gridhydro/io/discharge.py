@@ -16,7 +16,7 @@ from gridhydro.base.files import existing
 from gridhydro.base.missing import masked
 from gridhydro.base.quantities import OBSERVED, SERIES
 from gridhydro.base.units import conversion, depth_of_flow, fits
-from gridhydro.io.delimited import Delimited, numbers, read_delimited
+from gridhydro.io.delimited import numbers, read_delimited
 from gridhydro.io.raster import NETCDF, read_variable
 from gridhydro.io.text_files import read_lines
 
@@ -60,12 +60,19 @@ def read_discharges(
     areas  of their basins in km2, one a gauge
     """
     path, suffix = existing(path), Path(path).suffix.lower()
+    twice = sorted({gauge for gauge in gauges if list(gauges).count(gauge) > 1})
+    if twice:
+        raise ValueError(f"{path}: the gauge {twice[0]} is asked for twice: name each once")
     given: dict[str, tuple[pd.Series, str | None]]
     if suffix == ".csv":
         table = read_delimited(path)
-        given = {gauge: (_column(table, gauge), _RIVER.unit) for gauge in gauges}
+        if not table.rows:
+            raise ValueError(f"{path} has no days below the names of its columns")
+        days = table.dates(table.header[0])
+        given = {gauge: (pd.Series(table.numbers(gauge), days), _RIVER.unit) for gauge in gauges}
     elif suffix in NETCDF:
-        given = {gauge: _netcdf(path, gauge, variable, missing) for gauge in gauges}
+        array = masked(read_variable(path, variable), missing)
+        given = {gauge: _of_gauge(path, array, gauge, variable) for gauge in gauges}
     elif suffix == ".txt":
         given = {gauge: (_mhm(path), _RIVER.unit) for gauge in gauges}
     else:
@@ -128,15 +135,10 @@ def _mhm(path: Path) -> pd.Series:
     return pd.Series(values, times).replace(missing, np.nan)
 
 
-def _column(table: Delimited, gauge: str) -> pd.Series:
-    if not table.rows:
-        raise ValueError(f"{table.path} has no days below the names of its columns")
-    return pd.Series(table.numbers(gauge), table.dates(table.header[0]))
-
-
-def _netcdf(path: Path, gauge: str, variable: str, missing) -> tuple[pd.Series, str | None]:
-    """The series of a gauge, and the unit that the file states."""
-    array = masked(read_variable(path, variable), missing)
+def _of_gauge(
+    path: Path, array: xr.DataArray, gauge: str, variable: str
+) -> tuple[pd.Series, str | None]:
+    """The series of a gauge in what a file holds, and the unit that it states."""
     more = [d for d in array.dims if d != "time" and array.sizes[d] == 1]
     array = array.squeeze(more[1:] if len(more) == array.ndim - 1 else more, drop=True)
     others = [d for d in array.dims if d != "time"]

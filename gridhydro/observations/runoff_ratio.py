@@ -21,7 +21,7 @@ _SHORTEST, _SHORT, _SLACK = 90, 300, 5.0  # days
 _RAIN = 0.1  # mm d-1, in deserts a ratio says little
 _USUAL = (0.1, 1.0)  # what makes another unit likely
 _UNITS = ("ft3 s-1", "l s-1", "m3 d-1", "ML d-1", "km3 yr-1", "mm d-1")
-_VALUES = 10**9  # that are read of precipitation: days are left out of longer records
+_VALUES = 10**8  # that are read of precipitation: days are left out of longer records
 
 
 def report(

@@ -15,7 +15,7 @@ DECLARED = ("missing_value", "_FillValue", "fill_value", "nodata")
 # extremes lie far above the rest more often than far below it
 _BELOW, _ABOVE = 0.2, 1.0
 _ROUNDED = 0.05  # fraction of values, by which those of a series are called rounded
-_FEW = 30  # values, that say little of what a place can have
+FEW = 30  # values, that say little of what a place can have
 _SAME = 2e-7  # single precision
 
 
@@ -88,19 +88,16 @@ def codes_in(values: np.ndarray, codes: Iterable[float] = CODES) -> np.ndarray:
     given, like = rows[:, places].astype(np.float64), like[:, places]
     others = np.where(like | np.isinf(given), np.nan, given)
     low, high = np.fmin.reduce(others, axis=0), np.fmax.reduce(others, axis=0)
-    few = np.isfinite(others).sum(axis=0) < _FEW
-    telling = ~few
+    few = np.isfinite(others).sum(axis=0) < FEW
     if few.any():
         everywhere = rows[np.isfinite(rows) & ~found.reshape(rows.shape)]
-        telling |= everywhere.size >= _FEW
         if everywhere.size:
             low, high = np.where(few, everywhere.min(), low), np.where(few, everywhere.max(), high)
     with np.errstate(invalid="ignore", over="ignore"):
         span = high - low
-        # among a few values the largest may well lie far above the others
-        apart = (low - given > _BELOW * span) | ((given - high > _ABOVE * span) & telling)
+        apart = (low - given > _BELOW * span) | (given - high > _ABOVE * span)
     apart |= (given < 0) & ~(low < 0)
-    if len(rows) >= _FEW:
+    if len(rows) >= FEW:
         apart |= np.isnan(low)
     result = np.zeros(rows.shape, bool)
     result[:, places] = like & (apart | (np.abs(given) >= FILL))

@@ -10,8 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base import refuse
-from gridhydro.base.missing import declared, masked
-from gridhydro.base.quantities import Quantity
+from gridhydro.base.missing import FEW, declared, masked
+from gridhydro.base.quantities import CODES, Quantity
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.packing import arranged
 from gridhydro.inputs.attribute_layers import BETWEEN, layers_of
@@ -174,7 +174,9 @@ def _columns(domain: Domain, name: str, values: np.ndarray, known: bool) -> dict
         return _classes(name, values)
     if kind in "fiu" and values.shape == (domain.size,):
         what = f"the attribute '{name}'"
-        unknown = Quantity("1", name)
+        # of a few basins one may well lie far above the others
+        codes = CODES if values.size >= FEW else tuple(code for code in CODES if code < 0)
+        unknown = Quantity("1", name, codes=codes)
         refuse.codes(what, values, _place(domain), unknown, declared=known)
     return {name: values}
 

@@ -164,12 +164,12 @@ def _refuse_nothing(objective: Objective, data: TrainingData) -> None:
         there["storage"] = "nse", bool(some.any())
     lacking = [name for name, (_, found) in there.items() if not found]
     cell = "gauge" if data.model.domain.lumped else "cell"
-    places = dict.fromkeys(there, cell) | {"discharge": "gauge", "storage": "tile"}
+    sites = dict.fromkeys(there, cell) | {"discharge": "gauge", "storage": "tile"}
     if lacking and (data.batches is None or len(lacking) == len(there)):
         name, (loss, _) = lacking[0], there[lacking[0]]
         first, last = (data.forcing.times[day] for day in (data.days.start, data.days.stop - 1))
         raise NothingObserved(
-            f"{name.replace('_', ' ')}: nothing to train on: no {places[name]} has "
+            f"{name.replace('_', ' ')}: nothing to train on: no {sites[name]} has "
             f"{NEEDS.get(loss, OBSERVED)} from {first:%Y-%m-%d} to {last:%Y-%m-%d}; check the "
             "period and the names of the observations"
         )

@@ -116,9 +116,9 @@ def test_damaged_domain_files_are_loaded_or_refused_by_a_sentence(kind, places, 
 
 
 def told(arguments: list[str]) -> None:
-    """Call the command line; an error of one line becomes `Printed`."""
-    said = io.StringIO()
-    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+    """Call the command line; what it says of an error becomes `Printed`."""
+    said = io.StringIO()  # `check` prints what it finds, the other commands say it as errors
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
         try:
             code = main(arguments)
         except SystemExit as error:  # of a command line that is none
@@ -126,8 +126,8 @@ def told(arguments: list[str]) -> None:
     text = said.getvalue()
     if code not in (0, 1, 2) or "Traceback" in text or "should not be" in text:
         raise RuntimeError(f"status {code}: {text}")
-    if code:
-        raise Printed(text)
+    if code:  # the report of a check is of the file that it was given
+        raise Printed(f"{arguments[1]}: {text}" if arguments[0] == "check" else text)
 
 
 @pytest.mark.parametrize("kind", ["run", "ensemble", "checkpoint"])

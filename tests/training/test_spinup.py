@@ -101,8 +101,9 @@ def test_the_drift_is_reported_with_every_run_and_warned_of_where_it_matters():
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
         settled = train(gh.SpinUp())
-    # of one basin that is ice the discharge is nothing
-    assert all("ice is 0 times the precipitation" in str(one.message) for one in said)
+    # of one basin that is ice the discharge is nothing, and does not vary
+    texts = [str(one.message) for one in said if one.category is UserWarning]
+    assert not [text for text in texts if "not settled" in text], texts
     assert settled.about["start"] == "settled"
     with pytest.warns(UserWarning, match=r"not settled .*SpinUp\(start='settled'\)"):
         empty = train(gh.SpinUp(start="empty"))

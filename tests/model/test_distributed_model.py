@@ -142,9 +142,9 @@ def test_resumed_training_is_the_unbroken_one(tmp_path):
         pass
 
     def stop_after_two(original):
-        def kept(folder, epoch, *rest):
-            original(folder, epoch, *rest)
-            if epoch == 2:
+        def kept(folder, progress, *rest):
+            original(folder, progress, *rest)
+            if progress.epoch == 2:
                 raise Stop
 
         return kept

@@ -88,9 +88,8 @@ def told(error: Exception, path: Path, what: str, mend: str) -> Exception:
     named = isinstance(error, ValueError | OSError) and str(path) in str(error)
     if named and getattr(error, "errno", None) is None:
         return error
-    if isinstance(error, OSError) and (error.errno or 0) in _CLOSED:
-        return OSError(f"{path} cannot be read: {reason(error)}")
-    if memory_lacks(error):
+    closed = isinstance(error, OSError) and (error.errno or 0) in _CLOSED
+    if closed or memory_lacks(error):
         return OSError(f"{path} cannot be read: {reason(error)}")
     why = reason(error)
     if isinstance(error, KeyError):

@@ -77,17 +77,12 @@ def report(
     return found
 
 
-def refuse(
-    observed: Forcing,
-    forcing: Forcing,
-    fields: Sequence[Field],
-    water_in: Sequence[str],
-    domain: Domain,
-    days: slice,
-) -> None:
-    """As `report`: ValueError for what is impossible, and a warning for what deserves a look."""
-    found = report(observed, forcing, fields, water_in, domain, days).raise_if_bad()
-    for text in found.warnings:
+def refuse(observed: Forcing, forcing: Forcing, model, days: slice) -> None:
+    """As `report`, for the column and the domain of a model: ValueError for what is impossible, and
+    a warning for what deserves a look."""
+    column, fields = model.column, model.forcings
+    found = report(observed, forcing, fields, column.water_in, model.domain, days)
+    for text in found.raise_if_bad().warnings:
         warnings.warn(text, stacklevel=2)
 
 

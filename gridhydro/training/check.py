@@ -122,10 +122,7 @@ def _in_short(model: CellModel, forcing, discharge, doors: Doors) -> None:
         return
     observed = doors(observations, table, weather.times, model, [], "cpu", None)
     days = slice(0, len(weather.times))
-    doors(
-        runoff_ratio.refuse, observed, weather, model.forcings, model.column.water_in,
-        model.domain, days,
-    )  # fmt: skip
+    doors(runoff_ratio.refuse, observed, weather, model, days)
 
 
 def _of_some_gauges(discharge, domain: Domain):

@@ -171,10 +171,7 @@ def read_data(
     series = doors(_series, others, model, times, place, places, doors)
     doors(_refuse_empty, model, observed, series, days, places, names)
     if observed is not None:
-        doors(
-            runoff_ratio.refuse, observed, weather, model.forcings, model.column.water_in,
-            model.domain, days,
-        )  # fmt: skip
+        doors(runoff_ratio.refuse, observed, weather, model, days)
     return doors(
         TrainingData, model, weather, period, days, split, names, places, observed, series,
         storage, doors(_start, options.spinup, batches), batches,

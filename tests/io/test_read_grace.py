@@ -8,6 +8,7 @@ import xarray as xr
 
 from gridhydro import Domain
 from gridhydro.io import read_grace
+from tests.support.native_mascons import VALUES, write_native_mascons
 
 SAMPLE = "grace/twsa_csr_rl06_1deg_south_america.nc"
 MONTHS = pd.date_range("2003-12-01", "2010-02-01", freq="MS")
@@ -170,22 +171,7 @@ def test_two_solutions_in_a_month_stay_two(tmp_path, data):
 def test_read_grace_of_native_gsfc_mascons(tmp_path):
     """Two bands of mascons of unequal width; day 1 is 2002-01-01 and the last day is included."""
     path = tmp_path / "gsfc.h5"
-    values = np.outer(np.arange(1, 7), np.sin(np.arange(4)) * 10)
-    with netCDF4.Dataset(path, "w") as file:
-        for name, size in (("one", 1), ("mascons", 6), ("times", 4)):
-            file.createDimension(name, size)
-        for name, row in {
-            "mascon/lat_center": [-0.5] * 4 + [0.5] * 2, "mascon/lat_span": [1.0] * 6,
-            "mascon/lon_center": [45.0, 135, 225, 315, 0, 180],
-            "mascon/lon_span": [90.0] * 4 + [180.0] * 2,
-            "mascon/location": [80, 80, 90, 80, 80, 80],
-            "time/ref_days_first": [95, 123, 213, 244], "time/ref_days_last": [120, 137, 243, 273],
-        }.items():  # fmt: skip
-            group, variable = name.split("/")
-            dims = ("one", "mascons" if group == "mascon" else "times")
-            file.createGroup(group).createVariable(variable, "f8", dims)[:] = [row]
-        solution = file.createGroup("solution").createVariable("cmwe", "f8", ("mascons", "times"))
-        solution[:] = values
+    write_native_mascons(path)
     read = read_grace(path)
     assert read["time_start"].values[0] == np.datetime64("2002-04-05")
     assert read["time_end"].values[0] == np.datetime64("2002-05-01")
@@ -193,7 +179,7 @@ def test_read_grace_of_native_gsfc_mascons(tmp_path):
         (-0.25, 10.25, 0), (-0.75, -44.75, 3), (0.25, -89.75, 4), (0.75, 90.25, 5),
     ):  # fmt: skip
         found = read["twsa"].sel(lat=lat, lon=lon)
-        np.testing.assert_allclose(found, 10 * values[mascon], rtol=1e-6)
+        np.testing.assert_allclose(found, 10 * VALUES[mascon], rtol=1e-6)
     assert np.isnan(read["twsa"].sel(lat=-0.25, lon=-130.25)).all()  # water
     assert np.isnan(read["twsa"].sel(lat=5.25)).all()  # no mascon
     with netCDF4.Dataset(tmp_path / "empty.h5", "w"):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import netCDF4
 import numpy as np
 import pandas as pd
 import rioxarray  # noqa: F401  writes rasters
@@ -20,6 +19,7 @@ from gridhydro.model.state import State
 from gridhydro.surrogate import Runs
 from tests.support.black_box import sample
 from tests.support.hydropy_land import flat_land
+from tests.support.native_mascons import write_native_mascons
 from tests.support.small_basins import small_basins
 
 DAYS = pd.date_range("2001-01-01", periods=30, name="time")
@@ -149,20 +149,7 @@ def _grace(folder: Path) -> None:
 
 
 def _native(folder: Path) -> None:
-    with netCDF4.Dataset(folder / "a.h5", "w") as file:
-        for name, size in (("one", 1), ("mascons", 6), ("times", 4)):
-            file.createDimension(name, size)
-        for name, row in {
-            "mascon/lat_center": [-0.5] * 4 + [0.5] * 2, "mascon/lat_span": [1.0] * 6,
-            "mascon/lon_center": [45.0, 135, 225, 315, 0, 180],
-            "mascon/lon_span": [90.0] * 4 + [180.0] * 2, "mascon/location": [80] * 6,
-            "time/ref_days_first": [95, 123, 213, 244], "time/ref_days_last": [120, 137, 243, 273],
-        }.items():  # fmt: skip
-            group, variable = name.split("/")
-            dims = ("one", "mascons" if group == "mascon" else "times")
-            file.createGroup(group).createVariable(variable, "f8", dims)[:] = [row]
-        solution = file.createGroup("solution").createVariable("cmwe", "f8", ("mascons", "times"))
-        solution[:] = np.outer(np.arange(1, 7), np.sin(np.arange(4)) * 10)
+    write_native_mascons(folder / "a.h5")
 
 
 def _grdc(folder: Path) -> None:

@@ -53,9 +53,7 @@ class Observed:
         cells = places_of(model, names)
         found = observations(discharge, forcing.times, model, names, cells.device, None)
         refuse_empty([found], days, cells, names)
-        runoff_ratio.refuse(
-            found, forcing, model.forcings, model.column.water_in, model.domain, days
-        )
+        runoff_ratio.refuse(found, forcing, model, days)
         name = required("flow in this column to compare discharge with", model.column.runoff)
         return cls(name, cells, found.values[0, days][:, cells], tuple(names))
 

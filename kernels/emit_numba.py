@@ -10,13 +10,11 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Sequence
-from functools import partial
 
 from gridhydro.kernels import lanes_numba, newton_numba
 from gridhydro.kernels.launch import AHEAD, LANES
+from gridhydro.kernels.print_numba import Layout, filled, function, indented
 from gridhydro.kernels.spec import Spec
-from gridhydro.kernels.trace import Program, Symbol
-from gridhydro.kernels.vocabulary import OPERATIONS
 
 _HEADER = '''"""{title}, printed by gridhydro: change the column, not this file.
 
@@ -116,36 +114,8 @@ adjoint = compile_cached(adjoint_blocks, cache=True, **OPTIONS)
 """
 
 
-class _Layout:
-    """The rows of the workspace, group by group; behind them single numbers for all lanes."""
-
-    def __init__(self, numbers: Sequence[str], **groups: Sequence[str]):
-        self.numbers, self.groups = numbers, groups
-        self._first: dict[str, int] = {}
-        self.rows = 0
-        for name, quantities in groups.items():
-            self._first[name] = self.rows
-            self.rows += len(quantities)
-
-    def __call__(self, group: str, prefix: str = "") -> dict[str, int]:
-        """Offset of each quantity of a group, under its name behind `prefix`."""
-        first = self._first[group]
-        return {f"{prefix}{q}": (first + i) * LANES for i, q in enumerate(self.groups[group])}
-
-    def shared(self) -> dict[str, int]:
-        """Place of each single number."""
-        return {name: self.rows * LANES + k for k, name in enumerate(self.numbers)}
-
-    def source(self) -> str:
-        lines = [
-            f"{name} = int64({self._first[name]})" + (f"  # {', '.join(names)}" if names else "")
-            for name, names in self.groups.items()
-        ]
-        return "\n".join([*lines, f"ROWS = int64({self.rows})"])
-
-
-def _layout(spec: Spec, saved: Sequence[str] = (), **more: Sequence[str]) -> _Layout:
-    return _Layout(
+def _layout(spec: Spec, saved: Sequence[str] = (), **more: Sequence[str]) -> Layout:
+    return Layout(
         spec.weights,
         STATES=spec.states,
         SAVED=list(saved),
@@ -157,7 +127,7 @@ def _layout(spec: Spec, saved: Sequence[str] = (), **more: Sequence[str]) -> _La
     )
 
 
-def _inputs(at: _Layout) -> dict[str, int]:
+def _inputs(at: Layout) -> dict[str, int]:
     return at("STATES") | at("STATIC") | at("DYNAMIC") | at("FORCING") | at("DERIVED")
 
 
@@ -190,8 +160,8 @@ def forward(spec: Spec) -> str:
             else f"add_day({where}, share[t])"
         )
     blocks = dict(begin=begin, day=day, write=write, end=end)
-    loop = _filled(_FORWARD, blocks, real=spec.real, least=int(spec.scheme.implicit))
-    derive = _function("derive", at, spec.derive, at("STATIC"), at("DERIVED"))
+    loop = filled(_FORWARD, blocks, real=spec.real, least=int(spec.scheme.implicit))
+    derive = function("derive", at, spec.derive, at("STATIC"), at("DERIVED"))
     return _module(spec, "Forward", at, [derive, *_step(spec, at)], loop)
 
 
@@ -216,9 +186,9 @@ def adjoint(spec: Spec) -> str:
     if substeps > 1:
         daily, summed = {}, summed | daily
     functions = [
-        _function("derive", at, spec.derive, at("STATIC"), at("DERIVED")),
+        function("derive", at, spec.derive, at("STATIC"), at("DERIVED")),
         *_advance(spec, at),
-        _function(
+        function(
             "step_adjoint",
             at,
             spec.step_adjoint_saved,
@@ -226,7 +196,7 @@ def adjoint(spec: Spec) -> str:
             at("D_STATES", "d_") | daily,
             summed | at("D_DERIVED", "d_"),
         ),
-        _function(
+        function(
             "derive_adjoint",
             at,
             spec.derive_adjoint_saved,
@@ -236,32 +206,32 @@ def adjoint(spec: Spec) -> str:
         ),
     ]
     blocks = dict(again=_again(spec), day=_day_back(spec))
-    loop = _filled(_ADJOINT, blocks, real=spec.real, slots=_slots(spec))
+    loop = filled(_ADJOINT, blocks, real=spec.real, slots=_slots(spec))
     return _module(spec, "Adjoint", at, functions, loop)
 
 
-def _step(spec: Spec, at: _Layout) -> list[str]:
+def _step(spec: Spec, at: Layout) -> list[str]:
     """The functions that take the states through one sub-step and give its outputs."""
     outputs, sums = at("STATES", "next_") | at("OUTPUTS"), {}
     if spec.scheme.substeps > 1:
         sums = {name: outputs.pop(name) for name in spec.rates}
     if spec.scheme.implicit:
         return _solver(spec, "step", spec.newton, at, outputs, sums)
-    return [_function("step", at, spec.step, _inputs(at), outputs, sums)]
+    return [function("step", at, spec.step, _inputs(at), outputs, sums)]
 
 
-def _advance(spec: Spec, at: _Layout) -> list[str]:
+def _advance(spec: Spec, at: Layout) -> list[str]:
     """The same, for days that are only computed again."""
     states = at("STATES", "next_")
     if spec.scheme.implicit:
         return _solver(spec, "advance", spec.newton_again, at, states, {})
-    return [_function("advance", at, spec.advance_saving, _inputs(at), states | at("SAVED"))]
+    return [function("advance", at, spec.advance_saving, _inputs(at), states | at("SAVED"))]
 
 
-def _solver(spec: Spec, name: str, newton, at: _Layout, outputs, sums) -> list[str]:
+def _solver(spec: Spec, name: str, newton, at: Layout, outputs, sums) -> list[str]:
     parts = newton_numba.functions(newton, at, _inputs(at), outputs, sums)
     loop = newton_numba.LOOP.format(name=name, iterations=spec.scheme.iterations)
-    functions = [_function(name, at, *rest) for name, *rest in parts]
+    functions = [function(name, at, *rest) for name, *rest in parts]
     return [*functions, loop.strip() + "\n"]
 
 
@@ -282,9 +252,9 @@ def _again(spec: Spec) -> list[str]:
         "    fetch_ahead(forcing, t + AHEAD, cell, cell + width)",
         "    load_shared(w, FORCING, forcing, t, cell, width, real(1.0))",
         "    load_day(w, DYNAMIC, dynamic, t, cell, width)",
-        *_indented(_each_substep(spec, body)),
+        *indented(_each_substep(spec, body)),
     ]
-    return ["if every > 1:", *_indented(days)] if spec.scheme.implicit else days
+    return ["if every > 1:", *indented(days)] if spec.scheme.implicit else days
 
 
 def _day_back(spec: Spec) -> list[str]:
@@ -294,7 +264,7 @@ def _day_back(spec: Spec) -> list[str]:
         row = _substep_of(spec, "t")
         body = [
             "if every > 1:",
-            *_indented(body),
+            *indented(body),
             "else:",
             f"    fetch_lanes(trajectory, {row} - AHEAD, cell, width)",
             f"    load(w, STATES, trajectory[{row}], cell, width)",
@@ -333,7 +303,7 @@ def _each_substep(spec: Spec, lines: list[str], backwards: bool = False) -> list
     n = spec.scheme.substeps
     if n == 1:
         return lines
-    return [f"for j in range({f'{n - 1}, -1, -1' if backwards else n}):", *_indented(lines)]
+    return [f"for j in range({f'{n - 1}, -1, -1' if backwards else n}):", *indented(lines)]
 
 
 def _substep_of(spec: Spec, day: str) -> str:
@@ -348,23 +318,7 @@ def _slots(spec: Spec) -> str:
     return "every" if spec.scheme.substeps == 1 else f"every * {spec.scheme.substeps}"
 
 
-def _indented(lines: list[str]) -> list[str]:
-    return [f"    {line}" for line in lines]
-
-
-def _filled(template: str, blocks: dict[str, list[str]], **words) -> str:
-    """The template with `{name}` on a line of its own replaced by lines at its indentation."""
-    for name, lines in blocks.items():
-        pattern = re.compile(rf"^( *)\{{{name}\}}\n", re.MULTILINE)
-        template = pattern.sub(partial(_inserted, lines), template)
-    return template.format(**words)
-
-
-def _inserted(lines: list[str], place: re.Match) -> str:
-    return "".join(f"{place[1]}{line}\n" for line in lines)
-
-
-def _module(spec: Spec, kind: str, at: _Layout, functions: list[str], loop: str) -> str:
+def _module(spec: Spec, kind: str, at: Layout, functions: list[str], loop: str) -> str:
     body = "\n\n".join([*functions, loop.strip()])
     lanes = lanes_numba.load(spec.real, LANES, spec.components)
     used = [name for name in lanes_numba.functions(lanes) if re.search(rf"\b{name}\(", body)]
@@ -381,45 +335,3 @@ def _module(spec: Spec, kind: str, at: _Layout, functions: list[str], loop: str)
         imported=textwrap.fill(", ".join(used), 92, subsequent_indent="    "),
     )
     return f"{header}\n{body}\n"
-
-
-def _function(
-    name: str,
-    at: _Layout,
-    program: Program,
-    inputs: dict[str, int],
-    outputs: dict[str, int],
-    sums: dict[str, int] | None = None,
-    counted: str = "",
-) -> str:
-    """One lane loop: load the inputs that are used, the lines, store or add the outputs.
-
-    With `counted`, the function returns in how many lanes that condition holds.
-    """
-    used, shared = program.used(), at.shared()
-    numbers = [f"    {n} = w[{shared[n]}]\n" for n in program.inputs if n in used & shared.keys()]
-    loads = [f"{n} = w[{inputs[n]} + l]" for n in program.inputs if n in used - shared.keys()]
-    lines = [_line(line) for line in program.lines]
-    results = {key: _value(value) for key, value in program.outputs.items()}
-    stores = [f"w[{offset} + l] = {results[key]}" for key, offset in outputs.items()]
-    stores += [
-        f"w[{offset} + l] += {results[key]}"
-        for key, offset in (sums or {}).items()
-        if isinstance(program.outputs[key], Symbol)
-    ]
-    if counted:
-        # in 32 bits, as numba would not: LLVM would halve the lanes of an instruction for it
-        stores.append(f"count = int32(count + int32({results[counted]}))")
-    body = "\n        ".join([*loads, *lines, *stores]) or "pass"
-    before, after = ("    count = int32(0)\n", "    return count\n") if counted else ("", "")
-    head = f"@njit\ndef {name}(w):\n{''.join(numbers)}{before}"
-    return f"{head}    for l in range(LANES):\n        {body}\n{after}"
-
-
-def _line(line: Symbol) -> str:
-    arguments = [_value(a) for a in line.arguments]
-    return f"{line.name} = {OPERATIONS[line.operation].numba.format(*arguments)}"
-
-
-def _value(value: Symbol | float) -> str:
-    return value.name if isinstance(value, Symbol) else f"real({value!r})"

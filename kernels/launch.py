@@ -29,7 +29,10 @@ NETWORK_DAYS = 8
 # Linux: the size of a huge page, and the advice to use them
 HUGE_PAGE, MADV_HUGEPAGE = 2 * 2**20, 14
 
-# routing on the CPU: bytes for what leaves all cells within one tile, about the last cache level
+# routing on the CPU: cells side by side, a 512-bit vector of float32 (with more, narrow levels
+# would leave lanes idle), and bytes for what leaves all cells within one tile, about the last
+# level of cache
+ROUTE_LANES = 16
 ROUTE_TILE_BYTES = 32 * 2**20
 # routing on the GPU: cells of one program, and the cost of a launch in sub-steps
 ROUTE_BLOCK = 128

@@ -14,8 +14,8 @@ from gridhydro.kernels.vocabulary import OPERATIONS
 class Layout:
     """The rows of the workspace, group by group; behind them single numbers for all lanes."""
 
-    def __init__(self, numbers: Sequence[str], **groups: Sequence[str]):
-        self.numbers, self.groups = numbers, groups
+    def __init__(self, numbers: Sequence[str], lanes: int = LANES, **groups: Sequence[str]):
+        self.numbers, self.lanes, self.groups = numbers, lanes, groups
         self._first: dict[str, int] = {}
         self.rows = 0
         for name, quantities in groups.items():
@@ -25,11 +25,11 @@ class Layout:
     def __call__(self, group: str, prefix: str = "") -> dict[str, int]:
         """Offset of each quantity of a group, under its name behind `prefix`."""
         first = self._first[group]
-        return {f"{prefix}{q}": (first + i) * LANES for i, q in enumerate(self.groups[group])}
+        return {f"{prefix}{q}": (first + i) * self.lanes for i, q in enumerate(self.groups[group])}
 
     def shared(self) -> dict[str, int]:
         """Place of each single number."""
-        return {name: self.rows * LANES + k for k, name in enumerate(self.numbers)}
+        return {name: self.rows * self.lanes + k for k, name in enumerate(self.numbers)}
 
     def source(self) -> str:
         lines = [

@@ -52,6 +52,51 @@ def parts_by_thread(network, threads):
 
 
 @once_per_network
+def blocks_by_thread(network, threads, lanes):
+    """The same as pairs of blocks and cells: cells[blocks[b]:blocks[b + 1]], up to `lanes` cells
+    of one level; for the trunk a list of one pair, or of none."""
+    subtrees, trunk = parts_by_thread(network, threads)
+    return (
+        [_in_blocks(network, cells, lanes) for cells in subtrees],
+        [_in_blocks(network, trunk, lanes)] * bool(trunk.size),
+    )
+
+
+def _in_blocks(network, cells, lanes):
+    place = _place_in_level(network, cells)
+    return np.append(np.flatnonzero(place % lanes == 0), cells.size), cells
+
+
+def _place_in_level(network, cells):
+    """How many of these cells, in topological order, come before each on its own level."""
+    level = np.searchsorted(network.level_start, cells, side="right")
+    first = np.flatnonzero(np.diff(level, prepend=-1))
+    return np.arange(cells.size) - np.repeat(first, np.diff(first, append=cells.size))
+
+
+@once_per_network
+def slots_by_thread(network, threads):
+    """A row of a ring for each cell (N,), and the number of rows.
+
+    A cell of a subtree needs its row until the next level has been: two levels take turns. Cells
+    of the trunk, and those that drain into it, keep a row of their own.
+    """
+    subtrees, trunk = parts_by_thread(network, threads)
+    slot, rows = np.zeros(network.downstream.size, dtype=np.int64), 0
+    for cells in subtrees:
+        place = _place_in_level(network, cells)
+        level = np.searchsorted(network.level_start, cells, side="right")
+        width = place.max() + 1
+        slot[cells] = rows + level % 2 * width + place
+        rows += 2 * width
+    in_trunk = np.zeros(slot.size + 1, dtype=bool)
+    in_trunk[trunk] = True
+    own = np.flatnonzero(in_trunk[:-1] | in_trunk[network.downstream])
+    slot[own] = rows + np.arange(own.size)
+    return slot, rows + own.size
+
+
+@once_per_network
 def programs_by_level(network, block):
     """GPU programs of up to `block` cells of one level, sorted by level.
 

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "gridhydro"
 # from the ground up; each room may import those before it
 ROOMS = (
-    "base", "columns", "domain", "io", "evaluation", "nets", "inputs", "observations", "surrogate",
+    "base", "columns", "reaches", "domain", "io", "evaluation", "nets", "inputs", "observations", "surrogate",
     "model", "training", "analysis", "synthetic", "config",
 )  # fmt: skip
 # above all rooms: the face, the command line

@@ -1,0 +1,34 @@
+"""A river reach: named quantities with units, and one sub-step of routing in plain PyTorch."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from gridhydro.columns.column import Field
+
+
+class Reach:
+    """What the river of one cell does with its water; the network around it is the routing's.
+
+    A subclass declares its fields and writes `step` with elementwise operations of torch, without
+    a loop over time or cells: kernels for CPU and GPU, forward and adjoint, are printed from it.
+
+    name        of the reach, in the names of kernels
+    states      what it keeps from sub-step to sub-step, all of it water: volumes
+    parameters  of each cell, with a gradient
+    properties  of each cell, without one
+    """
+
+    name: str
+    states: tuple[Field, ...]
+    parameters: tuple[Field, ...] = ()
+    properties: tuple[Field, ...] = ()
+
+    def step(self, s: SimpleNamespace, inflow, lateral_inflow, p: SimpleNamespace):
+        """One sub-step: new states by name, and the volume that leaves the cell.
+
+        `s` has the states, `p` parameters and properties by name. `inflow` is the volume that
+        arrives from upstream within the sub-step, `lateral_inflow` what the cell itself adds.
+        Nothing may be lost: states before + inflow + lateral_inflow = states after + outflow.
+        """
+        raise NotImplementedError(f"the reach '{self.name}' has no step: write one sub-step")

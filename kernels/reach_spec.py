@@ -1,0 +1,132 @@
+"""Some sub-steps of a river reach in a row, as one step that is traced and printed like a column's.
+
+Sub-steps that are printed together keep the states in registers from one to the next, and the
+adjoint computes them again there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from types import SimpleNamespace
+
+from gridhydro.kernels.protocols import Named, Network, ReachModel
+from gridhydro.kernels.spec import Spec
+from gridhydro.kernels.trace import Program, adjoint
+
+MOST_TOGETHER = 4
+LATERAL, TOTAL = "lateral_inflow", "outflow"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A quantity of the step by its name."""
+
+    name: str
+    unit: str = "m3"
+
+
+@dataclass(frozen=True)
+class SubSteps:
+    """`together` sub-steps of a reach as a column: `inflow_k` comes and `outflow_k` leaves in each.
+
+    `lateral_inflow` is the same in each, `outflow` the sum over all.
+    """
+
+    reach: ReachModel
+    together: int
+    networks: tuple[Network, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.reach.name
+
+    @property
+    def states(self):
+        return self.reach.states
+
+    @property
+    def parameters(self):
+        return self.reach.parameters
+
+    @property
+    def properties(self):
+        return self.reach.properties
+
+    @cached_property
+    def inflows(self) -> list[str]:
+        return [f"inflow_{k}" for k in range(self.together)]
+
+    @cached_property
+    def outflows(self) -> list[str]:
+        return [f"outflow_{k}" for k in range(self.together)]
+
+    @property
+    def forcings(self) -> list[Named]:
+        return [Quantity(name) for name in (*self.inflows, LATERAL)]
+
+    @property
+    def fluxes(self) -> list[Named]:
+        return [Quantity(name) for name in (*self.outflows, TOTAL)]
+
+    def step(self, s, x, p):
+        states, fluxes = vars(s), {}
+        for inflow, outflow in zip(self.inflows, self.outflows, strict=True):
+            now = SimpleNamespace(**states)
+            states, fluxes[outflow] = self.reach.step(now, getattr(x, inflow), x.lateral_inflow, p)
+        return states, fluxes | {TOTAL: sum(list(fluxes.values())[1:], fluxes[self.outflows[0]])}
+
+    def tendency(self, s, x, p, dt):
+        raise NotImplementedError("a reach has steps only")
+
+
+def together(substeps: int) -> int:
+    """How many of so many sub-steps a day are printed in a row: a divisor."""
+    return max(n for n in range(1, MOST_TOGETHER + 1) if substeps % n == 0)
+
+
+@dataclass(frozen=True)
+class ReachSpec:
+    """A reach with what is printed into its kernels.
+
+    `learned` is whether the adjoint gives the gradient to the parameters too.
+    """
+
+    reach: ReachModel
+    together: int
+    real: str
+    learned: bool = True
+
+    @cached_property
+    def column(self) -> SubSteps:
+        return SubSteps(self.reach, self.together)
+
+    @cached_property
+    def steps(self) -> Spec:
+        """Its traced programs, those of a column."""
+        outputs = (*self.column.outflows, TOTAL)
+        return Spec(self.column, outputs, real=self.real, forcing_gradient=True)
+
+    @cached_property
+    def saved(self) -> list[str]:
+        """Costly lines of the step that its adjoint takes from the forward pass."""
+        return self.steps.saved if self.learned else []
+
+    @cached_property
+    def step_adjoint(self) -> Program:
+        if self.learned:
+            return self.steps.step_adjoint_saved
+        wanted = [*self.steps.states, *self.steps.forcings]
+        return adjoint(self.steps.step, self.steps.step.outputs, wanted)
+
+    @property
+    def again(self) -> bool:
+        """Whether the adjoint needs states or inflows, and so the steps forward once more."""
+        varies = {*self.steps.states, *self.steps.forcings, *self.saved}
+        return bool(varies & self.step_adjoint.used())
+
+
+@lru_cache
+def reach_spec(reach: ReachModel, substeps: int, real: str, learned: bool = True) -> ReachSpec:
+    """The spec of so many sub-steps a day, the same one whenever it is asked for."""
+    return ReachSpec(reach, together(substeps), real, learned)

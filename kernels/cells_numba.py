@@ -9,8 +9,8 @@ No function takes a view of an array: numba would count its owners, with a lock,
 from __future__ import annotations
 
 from llvmlite import ir
+from numba import int64, types, uint64
 from numba import njit as compile_for_numba
-from numba import types, uint64
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -69,10 +69,25 @@ def scale_row(w, row, share):
 
 
 @njit
-def inflows(y, ring, slot, cells, begin, width, upstream_start, upstream, instant, transit, count):
+def inflows(
+    y,
+    ring,
+    handed,
+    before,
+    slot,
+    cells,
+    begin,
+    width,
+    upstream_start,
+    sources,
+    instant,
+    transit,
+    count,
+):
     """Fill the rows of y with what arrives in each sub-step, and one later: the water in transit.
 
-    What left upstream arrives one sub-step later, or at once. `transit` becomes that of the end.
+    What left upstream arrives one sub-step later, or at once: it is in `ring`, or was handed over
+    by another bundle, `before` sub-steps after the start. `transit` becomes that of the end.
     """
     for i in range(width):
         cell = cells[begin + i]
@@ -81,14 +96,20 @@ def inflows(y, ring, slot, cells, begin, width, upstream_start, upstream, instan
         if start == stop:
             for k in range(0, count, WIDE):
                 clear_wide(y, i, k + at)
-        else:
-            row = slot[upstream[start]]
-            for k in range(0, count, WIDE):
-                copy_wide(y, i, k + at, ring, row, k)
-            for edge in range(start + 1, stop):
-                row = slot[upstream[edge]]
+        for edge in range(start, stop):
+            row = int64(sources[edge])
+            if edge == start and row >= 0:
+                for k in range(0, count, WIDE):
+                    copy_wide(y, i, k + at, ring, row, k)
+            elif row >= 0:
                 for k in range(0, count, WIDE):
                     add_wide(y, i, k + at, ring, row, k)
+            elif edge == start:
+                for k in range(0, count, WIDE):
+                    copy_wide(y, i, k + at, handed, -1 - row, before + k)
+            else:
+                for k in range(0, count, WIDE):
+                    add_wide(y, i, k + at, handed, -1 - row, before + k)
         if at == 0:
             y[i, 0] += transit[cell]
             y[i, count] = 0
@@ -98,19 +119,40 @@ def inflows(y, ring, slot, cells, begin, width, upstream_start, upstream, instan
 
 
 @njit
-def cotangents_below(g, ring, slot, cells, begin, width, downstream, instant, ahead, count):
+def store_series(y, ring, handed, before, slot, hands, cells, begin, width, count):
+    """What leaves: into the ring, and to another bundle."""
+    for i in range(width):
+        cell = cells[begin + i]
+        row = int64(slot[cell])
+        for k in range(0, count, WIDE):
+            copy_wide(ring, row, k, y, i, k)
+        row = int64(hands[cell])
+        if row >= 0:
+            for k in range(count):
+                handed[row, before + k] = y[i, k]
+
+
+@njit
+def cotangents_below(
+    g, ring, handed, before, slot, hands, cells, begin, width, downstream, instant, ahead, count
+):
     """Fill the rows of g with the cotangent of what leaves: that of the inflow downstream.
 
     `ahead` is that of the sub-step after the last, and becomes that of the first.
     """
     for i in range(width):
         cell = cells[begin + i]
-        below = downstream[cell]
+        below, row = downstream[cell], int64(hands[cell])
         if below < 0:
             for k in range(0, count, WIDE):
                 clear_wide(g, i, k)
+            continue
+        at = 0 if instant[below] else 1
+        if row >= 0:
+            for k in range(0, count, WIDE):
+                copy_wide(g, i, k, handed, row, before + k + at)
         else:
-            row, at = slot[below], 0 if instant[below] else 1
+            row = int64(slot[below])
             for k in range(0, count, WIDE):
                 copy_wide(g, i, k, ring, row, k + at)
             if at == 1:
@@ -119,18 +161,40 @@ def cotangents_below(g, ring, slot, cells, begin, width, downstream, instant, ah
 
 
 @njit
-def store_series(y, ring, slot, cells, begin, width, count):
+def store_cotangents(
+    g, ring, handed, before, slot, cells, begin, width, upstream_start, sources, count
+):
+    """The cotangent of what arrives: into the ring, and to the bundles that it came from."""
     for i in range(width):
-        row = slot[cells[begin + i]]
+        cell = cells[begin + i]
+        row = int64(slot[cell])
         for k in range(0, count, WIDE):
-            copy_wide(ring, row, k, y, i, k)
+            copy_wide(ring, row, k, g, i, k)
+        for edge in range(upstream_start[cell], upstream_start[cell + 1]):
+            row = -1 - int64(sources[edge])
+            if row >= 0:
+                for k in range(count):
+                    handed[row, before + k] = g[i, k]
 
 
 @njit
 def fetch_days(source, first, last, cell):
     """Ask for the rows of a tile where the next block will read or write."""
     for day in range(first, last):
-        prefetch(source, day, cell)
+        prefetch(source, day, int64(cell))
+
+
+@njit
+def keep(w, kept, slot, row, count):
+    """Copy `count` rows of the workspace to the same place in a slot of what is kept."""
+    for i in range(row * LANES, (row + count) * LANES, WIDE):
+        copy_wide(kept, slot, i, w, 0, i)
+
+
+@njit
+def bring_back(w, kept, slot, row, count):
+    for i in range(row * LANES, (row + count) * LANES, WIDE):
+        copy_wide(w, 0, i, kept, slot, i)
 
 
 @njit
@@ -274,6 +338,7 @@ def turn_back_four(typing, series, i, first, w, at, lanes):
 
 def _pointer(context, builder, kind, array, place):
     struct = context.make_array(kind)(context, builder, array)
+    place = place[2 - kind.ndim :]  # the workspace is one row
     vector = ir.VectorType(context.get_data_type(kind.dtype), WIDE)
     pointer = cgutils.get_item_pointer(context, builder, kind, struct, place)
     size = context.get_abi_sizeof(context.get_data_type(kind.dtype))

@@ -1,8 +1,9 @@
 """Prints the CPU kernels of a river reach, forward and adjoint.
 
-A block of ROUTE_LANES cells of one level is taken through a tile of days, some sub-steps at a time
-with its states in registers. The adjoint goes through the tile forward again, keeping the states
-before each such group, and then back.
+A bundle of cells is taken through time tile by tile, within a tile block by block: ROUTE_LANES
+cells of one level, some sub-steps at a time with their states in registers. The adjoint starts
+each tile from the states that were kept of its start, goes through it forward again, keeping the
+states before each such group of sub-steps, and then back.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from gridhydro.kernels.launch import ROUTE_LANES
 from gridhydro.kernels.print_numba import Layout, filled, function
 from gridhydro.kernels.reach_spec import LATERAL, TOTAL, ReachSpec
 
-_HEADER = '''"""{kind} kernel of the reach '{name}' for the CPU, {real}, printed by gridhydro: change the
-reach, not this file.
+_HEADER = '''"""{kind} kernel of the reach '{name}' for the CPU, {real}, printed by gridhydro.
+
+Change the reach, not this file.
 
 Arrays: blocks (B + 1,) of cells, each of one level, in topological order; static (K, N) parameters
 and properties; runoff, outflow (T, N); states (S, N), transit (N,) the water on its way to each
-cell; averages (R, N) over periods: day t counts with weight[t] in period[t]; ring (N, sub-steps of
-a tile): what leaves each cell, in the adjoint also the cotangent of what arrives.
+cell, both also before each tile; averages (R, N) over periods: day t counts with weight[t] in
+period[t]; handed (rows, sub-steps): what other bundles hand over and are handed. A ring has what
+leaves each cell of the bundle within a tile, in the adjoint the cotangent of what arrives.
 """
 
 import numpy as np
@@ -38,6 +41,7 @@ from {lanes_module} import (
 OPTIONS = dict(nogil=True, error_model="numpy", fastmath={{"nsz", "contract"}})
 LANES = {count}  # cells computed together
 TOGETHER = {together}  # sub-steps with the states in registers
+WIDE = {wide}  # sub-steps that are added up together
 
 # rows of the workspace: one quantity each, LANES values a row
 {rows}
@@ -49,131 +53,165 @@ def njit(function):  # only called by other compiled functions: no doors for Pyt
 '''
 
 _FORWARD = """
-def forward_blocks(
-    first, last, blocks, cells, upstream_start, upstream, instant, parts, on_its_way, static,
-    runoff, period, weight, states, transit, outflow, averages, ring, slot,
+def forward_bundle(
+    tile_days, blocks, cells, slot, hands, upstream_start, sources, instant, parts, on_its_way,
+    static, runoff, period, weight, states, transit, outflow, averages, states_before,
+    transit_before, handed,
 ):
-    count, share = (last - first) * parts, real(1.0) / real(parts)
+    days, longest = runoff.shape[0], min(tile_days, runoff.shape[0]) * parts
+    share = real(1.0) / real(parts)
     w = np.zeros(ROWS * LANES, np.{real})
-    y = np.zeros((LANES, ring.shape[1]), np.{real})
-    for block in range(blocks.size - 1):
-        begin, width = blocks[block], blocks[block + 1] - blocks[block]
-        if block + 2 < blocks.size:
-            fetch_days(runoff, first, last, cells[begin + width])
-            if outflow.size:
-                fetch_days(outflow, first, last, cells[begin + width])
-        load_cells(w, STATIC, static, cells, begin, width)
-        load_cells(w, STATES, states, cells, begin, width)
-        derive(w)
-        inflows(
-            y, ring, slot, cells, begin, width, upstream_start, upstream, instant, transit, count
-        )
-        k = 0
-        for day in range(first, last):
-            load_cells_on(w, LATERAL, runoff, day, cells, begin, width)
-            scale_row(w, LATERAL, share)
-            clear(w, TOTAL, 1)
-            for _ in range(0, parts, TOGETHER):
-                to_lanes(y, k, w, INFLOW, TOGETHER)
-                steps(w)
-                to_series(w, OUTFLOW, y, k, TOGETHER)
-                k += TOGETHER
-            if outflow.size:
-                store_cells_on(w, TOTAL, outflow, day, cells, begin, width)
-            if averages.size:
-                mean = period[day]
-                for l in range(width):
-                    cell, held = cells[begin + l], real(0.0)
-                    for row in range(STATES, STATES + states.shape[0]):
-                        held += w[row * LANES + l]
-                    if on_its_way and not instant[cell]:  # left upstream in the last sub-step
-                        held += y[l, k]
-                    averages[mean, cell] += held * weight[day]
-        store_cells(w, STATES, states, cells, begin, width)
-        store_series(y, ring, slot, cells, begin, width, count)
+    y = np.zeros((LANES, longest + 2 * WIDE), np.{real})
+    ring = np.empty((cells.size, longest + WIDE), np.{real})
+    for first in range(0, days, tile_days):
+        last, before = min(first + tile_days, days), first * parts
+        count = (last - first) * parts
+        for block in range(blocks.size - 1):
+            begin, width = blocks[block], blocks[block + 1] - blocks[block]
+            if block + 2 < blocks.size:
+                fetch_days(runoff, first, last, cells[begin + width])
+                if outflow.size:
+                    fetch_days(outflow, first, last, cells[begin + width])
+            load_cells(w, STATIC, static, cells, begin, width)
+            load_cells(w, STATES, states, cells, begin, width)
+            if states_before.size:
+                tile = first // tile_days
+                for i in range(width):
+                    cell = cells[begin + i]
+                    transit_before[tile, cell] = transit[cell]
+                    for k in range(states.shape[0]):
+                        states_before[tile, k, cell] = w[(STATES + k) * LANES + i]
+            derive(w)
+            inflows(
+                y, ring, handed, before, slot, cells, begin, width, upstream_start, sources,
+                instant, transit, count,
+            )
+            k = 0
+            for day in range(first, last):
+                load_cells_on(w, LATERAL, runoff, day, cells, begin, width)
+                scale_row(w, LATERAL, share)
+                clear(w, TOTAL, 1)
+                for _ in range(0, parts, TOGETHER):
+                    to_lanes(y, k, w, INFLOW, TOGETHER)
+                    steps(w)
+                    to_series(w, OUTFLOW, y, k, TOGETHER)
+                    k += TOGETHER
+                if outflow.size:
+                    store_cells_on(w, TOTAL, outflow, day, cells, begin, width)
+                if averages.size:
+                    mean = period[day]
+                    for i in range(width):
+                        cell, held = cells[begin + i], real(0.0)
+                        for row in range(STATES, STATES + states.shape[0]):
+                            held += w[row * LANES + i]
+                        if on_its_way and not instant[cell]:  # left upstream in the last sub-step
+                            held += y[i, k]
+                        averages[mean, cell] += held * weight[day]
+            store_cells(w, STATES, states, cells, begin, width)
+            store_series(y, ring, handed, before, slot, hands, cells, begin, width, count)
 
 
-forward = compile_cached(forward_blocks, cache=True, **OPTIONS)
+forward = compile_cached(forward_bundle, cache=True, **OPTIONS)
 """
 
 _AGAIN = """
-# the tile forward once more
-load_cells(w, STATES, states, cells, begin, width)
-inflows(
-    y, ring, slot, cells, begin, width, upstream_start, upstream, instant, transit, count
-)
-k = 0
-for day in range(first, last):
-    load_cells_on(w, LATERAL, runoff, day, cells, begin, width)
-    scale_row(w, LATERAL, share)
-    for _ in range(0, parts, TOGETHER):
-        to_lanes(y, k, w, INFLOW, TOGETHER)
-        move(w, kept[k // TOGETHER], STATES * LANES, (SAVED - STATES) * LANES)
-        advance(w)
-        move(w, kept[k // TOGETHER], SAVED * LANES, (STATIC - SAVED) * LANES)
-        k += TOGETHER
+# the tile forward once more, from the states before it
+for block in range(blocks.size - 1):
+    begin, width = blocks[block], blocks[block + 1] - blocks[block]
+    if block + 2 < blocks.size:
+        fetch_days(runoff, first, last, cells[begin + width])
+    load_cells(w, STATIC, static, cells, begin, width)
+    tile, place = first // tile_days, block * longest // TOGETHER
+    for k in range(states_before.shape[1]):
+        load_cells_on(w, STATES + k, states_before[tile], k, cells, begin, width)
+    derive(w)
+    inflows(
+        y, ring, handed, before, slot, cells, begin, width, upstream_start, sources, instant,
+        transit_before[tile], count,
+    )
+    k = 0
+    for day in range(first, last):
+        load_cells_on(w, LATERAL, runoff, day, cells, begin, width)
+        scale_row(w, LATERAL, share)
+        for _ in range(0, parts, TOGETHER):
+            to_lanes(y, k, w, INFLOW, TOGETHER)
+            keep(w, kept, place + k // TOGETHER, STATES, SAVED - STATES)
+            steps_saving(w)
+            keep(w, kept, place + k // TOGETHER, SAVED, STATIC - SAVED)
+            to_series(w, OUTFLOW, y, k, TOGETHER)
+            k += TOGETHER
+    store_series(y, ring, handed, before, slot, hands, cells, begin, width, count)
 """
 
 _ADJOINT = """
-def adjoint_blocks(
-    first, last, blocks, cells, upstream_start, upstream, downstream, instant, parts, on_its_way,
-    static, runoff, period, weight, states, transit, ring, slot, d_outflow, d_averages, ahead,
-    d_states, d_transit, d_static, d_runoff, d_ring, d_slot,
+def adjoint_bundle(
+    tile_days, blocks, cells, slot, hands, upstream_start, sources, instant, parts, on_its_way,
+    static, runoff, period, weight, downstream, states_before, transit_before, handed, d_outflow,
+    d_averages, ahead, d_states, d_transit, d_static, d_runoff, d_handed,
 ):
-    count, share = (last - first) * parts, real(1.0) / real(parts)
+    days, longest = runoff.shape[0], min(tile_days, runoff.shape[0]) * parts
+    share = real(1.0) / real(parts)
     w = np.zeros(ROWS * LANES, np.{real})
-    y = np.zeros((LANES, ring.shape[1]), np.{real})
+    y = np.zeros((LANES, longest + 2 * WIDE), np.{real})
+    ring = np.empty((cells.size, longest + 2 * WIDE), np.{real})
+    # what the adjoint of each group of sub-steps needs, for all blocks of a tile
     kept = np.empty(({slots}, STATIC * LANES), np.{real})
-    for block in range(blocks.size - 2, -1, -1):
-        begin, width = blocks[block], blocks[block + 1] - blocks[block]
-        if block > 0:
-            {fetch}
-            fetch_days(d_outflow, first, last, cells[blocks[block - 1]])
-            fetch_days(d_runoff, first, last, cells[blocks[block - 1]])
-        load_cells(w, STATIC, static, cells, begin, width)
-        derive(w)
+    for first in range((days - 1) // tile_days * tile_days, -1, -tile_days):
+        last, before = min(first + tile_days, days), first * parts
+        count = (last - first) * parts
         {again}
-        cotangents_below(
-            y, d_ring, d_slot, cells, begin, width, downstream, instant, ahead, count
-        )
-        load_cells(w, D_STATES, d_states, cells, begin, width)
-        clear(w, D_STATIC, D_STATIC_END - D_STATIC)
-        k = count
-        for day in range(last - 1, first - 1, -1):
-            if d_averages.size:
-                mean = period[day]
-                for l in range(width):
-                    cell = cells[begin + l]
-                    below = downstream[cell]
-                    for row in range(D_STATES, D_STATES + states.shape[0]):
-                        w[row * LANES + l] += d_averages[mean, cell] * weight[day]
-                    if on_its_way and below >= 0 and not instant[below]:
-                        y[l, k - 1] += d_averages[mean, below] * weight[day]
-            load_cells_on(w, D_TOTAL, d_outflow, day, cells, begin, width)
-            {lateral}
-            clear(w, D_LATERAL, 1)
-            for _ in range(0, parts, TOGETHER):
-                k -= TOGETHER
-                to_lanes(y, k, w, D_OUTFLOW, TOGETHER)
-                {kept}
-                steps_adjoint(w)
-                to_series(w, D_INFLOW, y, k, TOGETHER)
-            scale_row(w, D_LATERAL, share)
-            store_cells_on(w, D_LATERAL, d_runoff, day, cells, begin, width)
-        derive_adjoint(w)
-        add_cells(w, D_STATIC, d_static, cells, begin, width)
-        store_cells(w, D_STATES, d_states, cells, begin, width)
-        store_series(y, d_ring, d_slot, cells, begin, width, count)
-        for l in range(width):
-            d_transit[cells[begin + l]] = y[l, 0]
+        for block in range(blocks.size - 2, -1, -1):
+            begin, width = blocks[block], blocks[block + 1] - blocks[block]
+            if block > 0:
+                fetch_days(d_outflow, first, last, cells[blocks[block - 1]])
+                fetch_days(d_runoff, first, last, cells[blocks[block - 1]])
+            place = block * longest // TOGETHER
+            load_cells(w, STATIC, static, cells, begin, width)
+            derive(w)
+            cotangents_below(
+                y, ring, d_handed, before, slot, hands, cells, begin, width, downstream, instant,
+                ahead, count,
+            )
+            load_cells(w, D_STATES, d_states, cells, begin, width)
+            clear(w, D_STATIC, D_STATIC_END - D_STATIC)
+            k = count
+            for day in range(last - 1, first - 1, -1):
+                if d_averages.size:
+                    mean = period[day]
+                    for i in range(width):
+                        cell = cells[begin + i]
+                        below = downstream[cell]
+                        for row in range(D_STATES, D_STATES + d_states.shape[0]):
+                            w[row * LANES + i] += d_averages[mean, cell] * weight[day]
+                        if on_its_way and below >= 0 and not instant[below]:
+                            y[i, k - 1] += d_averages[mean, below] * weight[day]
+                load_cells_on(w, D_TOTAL, d_outflow, day, cells, begin, width)
+                {lateral}
+                clear(w, D_LATERAL, 1)
+                for _ in range(0, parts, TOGETHER):
+                    k -= TOGETHER
+                    to_lanes(y, k, w, D_OUTFLOW, TOGETHER)
+                    {kept}
+                    steps_adjoint(w)
+                    to_series(w, D_INFLOW, y, k, TOGETHER)
+                scale_row(w, D_LATERAL, share)
+                store_cells_on(w, D_LATERAL, d_runoff, day, cells, begin, width)
+            derive_adjoint(w)
+            add_cells(w, D_STATIC, d_static, cells, begin, width)
+            store_cells(w, D_STATES, d_states, cells, begin, width)
+            store_cotangents(
+                y, ring, d_handed, before, slot, cells, begin, width, upstream_start, sources, count
+            )
+            for i in range(width):
+                d_transit[cells[begin + i]] = y[i, 0]
 
 
-adjoint = compile_cached(adjoint_blocks, cache=True, **OPTIONS)
+adjoint = compile_cached(adjoint_bundle, cache=True, **OPTIONS)
 """
 
 
 def forward(spec: ReachSpec) -> str:
-    """Source of a module with `forward(first, last, blocks, ...)` over a tile of days."""
+    """Source of a module with `forward(tile_days, blocks, cells, ...)` over a bundle."""
     at = _layout(spec, OUTFLOW=spec.column.outflows, TOTAL=[TOTAL])
     steps, outflows = spec.steps, at("OUTFLOW")
     functions = [
@@ -186,10 +224,11 @@ def forward(spec: ReachSpec) -> str:
 
 
 def adjoint(spec: ReachSpec) -> str:
-    """Source of a module with `adjoint(first, last, blocks, ...)` over a tile of days."""
+    """Source of a module with `adjoint(tile_days, blocks, cells, ...)` over a bundle."""
     steps, states = spec.steps, spec.steps.states
     at = _layout(
         spec,
+        OUTFLOW=spec.column.outflows,
         D_OUTFLOW=spec.column.outflows,
         D_TOTAL=[TOTAL],
         D_STATES=states,
@@ -214,21 +253,19 @@ def adjoint(spec: ReachSpec) -> str:
             at("STATIC") | at("D_DERIVED", "d_"), {}, at("D_STATIC", "d_"),
         ),
     ]  # fmt: skip
-    again, lateral, kept, fetch = [], [], [], []
+    again, lateral, kept = [], [], []
     if spec.again:
-        program = steps.advance_saving if spec.saved else steps.advance
-        results = at("STATES", "next_") | at("SAVED")
-        functions.insert(1, function("advance", at, program, _inputs(at), results))
+        results = at("STATES", "next_") | at("SAVED") | at("OUTFLOW")
+        functions.insert(1, function("steps_saving", at, spec.steps_saving, _inputs(at), results))
         again = _AGAIN.strip().splitlines()
-        fetch = ["fetch_days(runoff, first, last, cells[blocks[block - 1]])"]
-        kept = ["move(kept[k // TOGETHER], w, STATES * LANES, STATIC * LANES)"]
+        kept = ["bring_back(w, kept, place + k // TOGETHER, STATES, STATIC)"]
         if LATERAL in spec.step_adjoint.used():
             lateral = [
                 "load_cells_on(w, LATERAL, runoff, day, cells, begin, width)",
                 "scale_row(w, LATERAL, share)",
             ]
-    blocks = dict(fetch=fetch, again=again, lateral=lateral, kept=kept)
-    slots = "count // TOGETHER" if spec.again else "0"
+    blocks = dict(again=again, lateral=lateral, kept=kept)
+    slots = "(blocks.size - 1) * longest // TOGETHER" if spec.again else "0"
     loop = filled(_ADJOINT, blocks, real=spec.real, slots=slots)
     return _module(spec, "Adjoint", at, functions, loop)
 
@@ -269,6 +306,7 @@ def _module(spec: ReachSpec, kind: str, at: Layout, functions: list[str], loop: 
         lanes=used(lanes_numba.functions(lanes)),
         count=ROUTE_LANES,
         together=spec.together,
+        wide=cells_numba.WIDE,
         rows=at.source(),
     )
     return f"{header}\n{body}\n"

@@ -30,10 +30,12 @@ NETWORK_DAYS = 8
 HUGE_PAGE, MADV_HUGEPAGE = 2 * 2**20, 14
 
 # routing on the CPU: cells side by side, a 512-bit vector of float32 (with more, narrow levels
-# would leave lanes idle), and bytes for what leaves all cells within one tile, about the last
-# level of cache
+# would
+# leave lanes idle); cells of a bundle and sub-steps of a tile, at which what a core works on stays
+# in its second level of cache
 ROUTE_LANES = 16
-ROUTE_TILE_BYTES = 32 * 2**20
+ROUTE_BUNDLE = 4000
+ROUTE_TILE = 64
 # routing on the GPU: cells of one program, and the cost of a launch in sub-steps
 ROUTE_BLOCK = 128
 ROUTE_LAUNCH_COST = 4
@@ -88,9 +90,9 @@ def over_blocks(function: Callable, blocks: int, *arguments) -> None:
         future.result()
 
 
-def route_cpu_tile_days(cells: int, substeps: int, itemsize: int) -> int:
+def route_cpu_tile_days(substeps: int) -> int:
     """Days that the CPU routes in one go."""
-    return max(4, min(64, ROUTE_TILE_BYTES // (cells * substeps * itemsize)))
+    return max(1, ROUTE_TILE // substeps)
 
 
 def route_gpu_tile_days(days: int, levels: int, substeps: int) -> int:

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 from gridhydro.kernels.protocols import Named, Network, ReachModel
 from gridhydro.kernels.spec import Spec
-from gridhydro.kernels.trace import Program, adjoint
+from gridhydro.kernels.trace import Program, adjoint, trace
 
 MOST_TOGETHER = 4
 LATERAL, TOTAL = "lateral_inflow", "outflow"
@@ -118,6 +118,17 @@ class ReachSpec:
             return self.steps.step_adjoint_saved
         wanted = [*self.steps.states, *self.steps.forcings]
         return adjoint(self.steps.step, self.steps.step.outputs, wanted)
+
+    @cached_property
+    def steps_saving(self) -> Program:
+        """The steps with what leaves in each, and with what `saved` names."""
+        _, program = trace(self.column)
+        lines = {line.name: line for line in program.lines}
+        wanted = [*(f"next_{name}" for name in self.steps.states), *self.column.outflows]
+        program.keep(
+            {name: program.outputs[name] for name in wanted} | {n: lines[n] for n in self.saved}
+        )
+        return program
 
     @property
     def again(self) -> bool:

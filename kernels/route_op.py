@@ -6,82 +6,75 @@ from types import SimpleNamespace
 
 import torch
 
-from . import route_numba, route_reference
-from .periods import Periods
+from gridhydro.kernels import route_numba, route_reference
+from gridhydro.kernels.periods import Periods
+from gridhydro.kernels.reach_spec import reach_spec
 
 BACKENDS = ("numba", "triton", "torch")
 
 
 def route(
-    runoff, release, storage, network, instant, reservoirs, substeps, backend=None, tile_days=None,
-    averages=None, transit=True,
+    reach, network, runoff, parameters, properties, states, transit, *, instant, substeps,
+    backend=None, tile_days=None, averages=None, on_its_way=True,
 ):  # fmt: skip
     """`route_reference.route` by backend: numba on the CPU, Triton on CUDA, "torch" on request.
 
-    Tensors are contiguous and of one floating dtype and device; `instant` is bool and
-    `reservoirs` int32 there too. `tile_days` changes the speed, never the result.
+    Tensors are contiguous and of one floating dtype and device, `instant` is bool there too;
+    parameters (P, N) and properties (K, N) in the order of the reach. `tile_days` changes the
+    speed, never the result.
     """
-    periods = Periods.of(averages, len(runoff), runoff)
     backend = backend or ("triton" if runoff.is_cuda else "numba")
     if backend not in BACKENDS:
         raise ValueError(f"there is no routing backend '{backend}'; choose from {BACKENDS}")
     if backend == "numba" and runoff.device.type != "cpu":
         raise ValueError(f"the numba backend routes CPU tensors, these are on {runoff.device}")
-    if backend == "torch":
-        return route_reference.route(
-            runoff, release, storage, network, instant, reservoirs, substeps, periods, transit
-        )
     options = SimpleNamespace(
-        backend=_triton(runoff.device) if backend == "triton" else _NumbaOnTensors,
-        fixed=(network, instant, reservoirs, substeps, periods, transit),
+        instant=instant,
+        substeps=substeps,
+        periods=Periods.of(averages, len(runoff), runoff),
+        transit=on_its_way,
         tile_days=tile_days,
     )
-    return _Route.apply(runoff, release, storage, options)
+    if backend == "torch":
+        static = torch.cat([parameters, properties])
+        return route_reference.route(reach, network, options, runoff, static, states, transit)
+    kernels = _triton(runoff.device) if backend == "triton" else route_numba
+    case = SimpleNamespace(kernels=kernels, reach=reach, network=network, options=options)
+    return _Route.apply(runoff, parameters, properties, states, transit, case)
 
 
 class _Route(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, runoff, release, storage, options):
-        outflow, final, averages, sensitivity, *slopes = options.backend.forward(
-            runoff, release, storage, *options.fixed, ctx.needs_input_grad[1], options.tile_days
-        )
-        ctx.options = options
-        ctx.save_for_backward(release, sensitivity, *slopes)
-        return outflow, final, averages
+    def forward(ctx, runoff, parameters, properties, states, transit, case):
+        static = torch.cat([parameters, properties])
+        learned = ctx.needs_input_grad[1]
+        spec = reach_spec(case.reach, case.options.substeps, str(runoff.dtype)[6:], learned)
+        results = case.kernels.forward(
+            spec, case.network, case.options, runoff, static, states, transit,
+            any(ctx.needs_input_grad) and spec.again,
+        )  # fmt: skip
+        ctx.case, ctx.spec, ctx.parameters = case, spec, len(parameters)
+        ctx.save_for_backward(runoff, static, *results[4:])
+        return results[:4]
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, g_outflow, g_final, g_averages):
-        release, *slopes = ctx.saved_tensors
-        g_runoff, g_release, g_storage = ctx.options.backend.adjoint(
-            g_outflow.contiguous(), g_final.contiguous(), g_averages.contiguous(), release, *slopes,
-            *ctx.options.fixed, ctx.options.tile_days,
+    def backward(ctx, d_outflow, d_states, d_transit, d_averages):
+        runoff, static, *kept = ctx.saved_tensors
+        case = ctx.case
+        d_runoff, d_static, d_states, d_transit = case.kernels.adjoint(
+            ctx.spec, case.network, case.options, runoff, static, *kept,
+            *(values.contiguous() for values in (d_outflow, d_states, d_transit, d_averages)),
         )  # fmt: skip
-        return g_runoff, g_release if ctx.needs_input_grad[1] else None, g_storage, None
-
-
-class _NumbaOnTensors:
-    """The numba backend behind the tensor interface of the Triton one."""
-
-    @staticmethod
-    def forward(*arguments):
-        return _through_numpy(route_numba.forward, arguments)
-
-    @staticmethod
-    def adjoint(*arguments):
-        return _through_numpy(route_numba.adjoint, arguments)
-
-
-def _through_numpy(function, arguments):
-    arrays = (a.detach().numpy() if isinstance(a, torch.Tensor) else a for a in arguments)
-    return tuple(torch.from_numpy(array) for array in function(*arrays))
+        d_parameters = d_static[: ctx.parameters] if ctx.needs_input_grad[1] else None
+        return d_runoff, d_parameters, None, d_states, d_transit, None
 
 
 def _triton(device):
     # triton exists on Linux only: the CPU backend works without
     from triton import JITFunction
 
-    from . import route_triton
+    from gridhydro.kernels import route_triton
 
     if device.type != "cuda" and isinstance(route_triton.forward_kernel, JITFunction):
         raise ValueError(

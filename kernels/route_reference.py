@@ -2,59 +2,69 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import torch
 
-from .periods import averaged
+from gridhydro.kernels.periods import averaged
+from gridhydro.kernels.vocabulary import OneConvention
 
 
-def route(runoff, release, storage, network, instant, reservoirs, substeps, periods, transit=True):
+def route(reach, network, options, runoff, static, states, transit):
     """Follow the water through `network` sub-step by sub-step, differentiably.
 
-    runoff (T, N) in U d-1, release (N,) the fraction of its content that each reservoir of a cell
-    hands on in a sub-step, storage (6, N) in U: five reservoirs and the water in transit towards
-    the cell. instant (N,) marks the cells that receive what leaves upstream within the same
-    sub-step, reservoirs (N,) is the length of the cascade. `network` is anything with the
-    arrays `downstream` and `level_start`, the downstream cell on exactly the next level. `periods`
-    has the row (T,) and the weight (T,) of each day in `count` averages.
+    reach     a `ReachModel`, the physics of a cell
+    network   anything with the arrays `downstream` and `level_start`, the downstream cell on
+              exactly the next level
+    options   `instant` (N,) marks the cells that receive what leaves upstream within the same
+              sub-step, the others in the next; `substeps` a day; `periods` with the row (T,) and
+              the weight (T,) of each day in `count` averages; `transit`, whether these count the
+              water on its way to each cell
+    runoff    (T, N) in U d-1, any volume U: the lateral inflow of a day, in equal parts
+    static    (K, N) parameters of the reach, then its properties
+    states    (S, N) in U; transit (N,) U, the water on its way towards each cell
 
-    Returns outflow (T, N) in U d-1, the final storage, and what is in the reservoirs of a cell at
-    the end of a day, averaged over periods (R, N), with `transit` together with what is in transit
-    towards the cell. The scheme is that of HydroPy 1.0.2:
-    y = inflow; for each reservoir R += y, y = release R, R -= y; then y + runoff / substeps
-    leaves the cell, so that local runoff bypasses the reservoirs of its own cell.
+    Returns outflow (T, N) in U d-1, final states, final transit, and the water in each cell at the
+    end of a day, averaged over periods (R, N).
     """
-    stores, arriving = list(storage[:5]), storage[5]
+    names = [field.name for field in (*reach.parameters, *reach.properties)]
     levels = list(zip(network.level_start[:-1], network.level_start[1:], strict=True))
     downstream = torch.as_tensor(network.downstream, device=runoff.device)
-    outflow, content = [], []
-    active = torch.arange(5, device=runoff.device)[:, None] < reservoirs
+    instant, outflow, content = options.instant, [], []
     for day in range(runoff.shape[0]):
-        left = torch.zeros_like(release)
-        for _ in range(substeps):
+        left = torch.zeros_like(transit)
+        for _ in range(options.substeps):
             leaving: list[torch.Tensor] = []
             sent: list[torch.Tensor] = []
+            after: list[torch.Tensor] = []
             for start, stop in levels:
                 cells = slice(start, stop)
-                inflow = torch.zeros_like(release[cells])
+                inflow = torch.zeros_like(transit[cells])
                 if start > 0:
                     above = slice(start - leaving[-1].numel(), start)
                     inflow = inflow.index_add(0, downstream[above] - start, leaving[-1])
-                y = arriving[cells] + torch.where(instant[cells], inflow, 0)
+                arriving = transit[cells] + torch.where(instant[cells], inflow, 0)
                 sent.append(torch.where(instant[cells], 0, inflow))
-                for number in range(5):
-                    hands_on = active[number, cells]
-                    filled = stores[number][cells] + y
-                    out = release[cells] * filled
-                    y = torch.where(hands_on, out, y)
-                    kept = torch.where(hands_on, filled - out, stores[number][cells])
-                    stores[number] = torch.cat(
-                        [stores[number][:start], kept, stores[number][stop:]]
-                    )
-                leaving.append(y + runoff[day, cells] / substeps)
+                now, out = _step(reach, names, states[:, cells], arriving,
+                                 runoff[day, cells] / options.substeps, static[:, cells])  # fmt: skip
+                after.append(now)
+                leaving.append(out)
             left = left + torch.cat(leaving)
-            arriving = torch.cat(sent)
+            transit, states = torch.cat(sent), torch.cat(after, 1)
         outflow.append(left)
-        held = torch.where(active, torch.stack(stores), 0).sum(0)
-        content.append(held + arriving if transit else held)
-    averages = averaged(torch.stack(content)[None], periods)[0]
-    return torch.stack(outflow), torch.stack([*stores, arriving]), averages
+        content.append(states.sum(0) + (transit if options.transit else 0))
+    means = averaged(torch.stack(content)[None], options.periods)[0]
+    return torch.stack(outflow), states, transit, means
+
+
+def _step(reach, names, states, inflow, lateral_inflow, static):
+    """New states (S, n) and outflow (n,) of one sub-step."""
+    fields = [field.name for field in reach.states]
+    with OneConvention():
+        after, outflow = reach.step(
+            SimpleNamespace(**dict(zip(fields, states, strict=True))),
+            inflow,
+            lateral_inflow,
+            SimpleNamespace(**dict(zip(names, static, strict=True))),
+        )
+    return torch.stack([after[name] for name in fields]), outflow

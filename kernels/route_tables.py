@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -24,76 +25,93 @@ def once_per_network(make):
     return kept
 
 
-@once_per_network
-def parts_by_thread(network, threads):
-    """Subtrees shared out greedily by size, one list of cells a thread, and the trunk below them.
+@dataclass(frozen=True)
+class Bundle:
+    """Cells that the CPU routes together: whole pieces of rivers, closed upstream but for `above`.
 
-    A subtree is a cell with all that drains to it, or a whole basin; none is larger than a small
-    part of what one thread gets. Cells are in topological order everywhere.
+    cells   (n,) int32 in topological order; blocks (B + 1,) int32: cells[blocks[b]:blocks[b + 1]]
+            are of one level
+    above   numbers of the bundles that drain into this one
     """
-    size = network.accumulate(np.ones(network.downstream.size, dtype=np.int64))
-    limit = max(64, network.downstream.size // (8 * threads)) if threads > 1 else size.max()
-    trunk = size > limit
-    root = np.arange(size.size)
+
+    cells: np.ndarray
+    blocks: np.ndarray
+    above: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Bundles:
+    """A network in bundles, each after those above it, and what joins them.
+
+    slot      (N,) int32, place of a cell in its bundle
+    sources   (E,) int32 beside `upstream`: the slot of the upstream cell where it is in the same
+              bundle, else -1 - the row of what it hands over
+    handed    (N,) int32, the row in which a cell hands over to another bundle, -1 for none
+    below     (rows,) int64, the cell that each row is handed to
+    """
+
+    all: tuple[Bundle, ...]
+    slot: np.ndarray
+    sources: np.ndarray
+    handed: np.ndarray
+    below: np.ndarray
+
+
+@once_per_network
+def bundles(network, lanes, least) -> Bundles:
+    """The network cut where `least` or more cells have come together since the last cut.
+
+    Basins that are smaller share a bundle with others. Nothing of it depends on the number of
+    threads, so neither do the numbers.
+    """
+    downstream, size = network.downstream, network.downstream.size
     levels = list(pairwise(network.level_start))
+    gathered, cut = np.ones(size + 1, dtype=np.int64), downstream < 0
+    for start, stop in levels:
+        here = slice(start, stop)
+        cut[here] |= gathered[here] >= least
+        flows = np.flatnonzero(~cut[here]) + start
+        np.add.at(gathered, downstream[flows], gathered[flows])
+    root = np.arange(size)
     for start, stop in reversed(levels):
-        cells = np.arange(start, stop)
-        below = network.downstream[cells]
-        inner = (below >= 0) & ~trunk[below]
-        root[cells[inner]] = root[below[inner]]
-    roots, tree, sizes = np.unique(root[~trunk], return_inverse=True, return_counts=True)
-    load, owner = np.zeros(threads), np.empty(roots.size, dtype=np.int64)
-    for index in np.argsort(-sizes, kind="stable"):
-        owner[index] = load.argmin()
-        load[owner[index]] += sizes[index]
-    cells = np.flatnonzero(~trunk)
-    parts = [cells[owner[tree] == thread] for thread in range(threads)]
-    return [part for part in parts if part.size], np.flatnonzero(trunk)
+        inner = np.flatnonzero(~cut[start:stop]) + start
+        root[inner] = root[downstream[inner]]
+    bundle_of = _numbered(network, np.flatnonzero(cut), gathered, root, least)
+    order = np.argsort(bundle_of, kind="stable")
+    starts = np.searchsorted(bundle_of[order], np.arange(bundle_of.max(initial=-1) + 2))
+    slot = np.empty(size, dtype=np.int32)
+    slot[order] = np.arange(size) - np.repeat(starts[:-1], np.diff(starts))
 
-
-@once_per_network
-def blocks_by_thread(network, threads, lanes):
-    """The same as pairs of blocks and cells: cells[blocks[b]:blocks[b + 1]], up to `lanes` cells
-    of one level; for the trunk a list of one pair, or of none."""
-    subtrees, trunk = parts_by_thread(network, threads)
-    return (
-        [_in_blocks(network, cells, lanes) for cells in subtrees],
-        [_in_blocks(network, trunk, lanes)] * bool(trunk.size),
-    )
-
-
-def _in_blocks(network, cells, lanes):
-    place = _place_in_level(network, cells)
-    return np.append(np.flatnonzero(place % lanes == 0), cells.size), cells
-
-
-def _place_in_level(network, cells):
-    """How many of these cells, in topological order, come before each on its own level."""
-    level = np.searchsorted(network.level_start, cells, side="right")
-    first = np.flatnonzero(np.diff(level, prepend=-1))
-    return np.arange(cells.size) - np.repeat(first, np.diff(first, append=cells.size))
-
-
-@once_per_network
-def slots_by_thread(network, threads):
-    """A row of a ring for each cell (N,), and the number of rows.
-
-    A cell of a subtree needs its row until the next level has been: two levels take turns. Cells
-    of the trunk, and those that drain into it, keep a row of their own.
-    """
-    subtrees, trunk = parts_by_thread(network, threads)
-    slot, rows = np.zeros(network.downstream.size, dtype=np.int64), 0
-    for cells in subtrees:
-        place = _place_in_level(network, cells)
+    hands = np.flatnonzero(cut & (downstream >= 0))
+    handed = np.full(size, -1, dtype=np.int32)
+    handed[hands] = np.arange(hands.size)
+    over = handed[network.upstream]
+    sources = np.where(over >= 0, -1 - over, slot[network.upstream]).astype(np.int32)
+    above = [set() for _ in starts[1:]]
+    for upper, lower in zip(bundle_of[hands], bundle_of[downstream[hands]], strict=True):
+        above[lower].add(int(upper))
+    found = []
+    for number, (start, stop) in enumerate(pairwise(starts)):
+        cells = order[start:stop]
         level = np.searchsorted(network.level_start, cells, side="right")
-        width = place.max() + 1
-        slot[cells] = rows + level % 2 * width + place
-        rows += 2 * width
-    in_trunk = np.zeros(slot.size + 1, dtype=bool)
-    in_trunk[trunk] = True
-    own = np.flatnonzero(in_trunk[:-1] | in_trunk[network.downstream])
-    slot[own] = rows + np.arange(own.size)
-    return slot, rows + own.size
+        first = np.flatnonzero(np.diff(level, prepend=-1))
+        place = np.arange(cells.size) - np.repeat(first, np.diff(first, append=cells.size))
+        blocks = np.append(np.flatnonzero(place % lanes == 0), cells.size).astype(np.int32)
+        found.append(Bundle(cells.astype(np.int32), blocks, tuple(sorted(above[number]))))
+    return Bundles(tuple(found), slot, sources, handed, downstream[hands])
+
+
+def _numbered(network, roots, gathered, root, least):
+    """The bundle of each cell, numbered so that water flows to higher numbers."""
+    alone = (network.downstream[roots] < 0) & (gathered[roots] < least)
+    number = np.zeros(roots.size, dtype=np.int64)
+    # small basins in a row, as many as make a bundle; they drain nowhere and come first
+    number[alone] = (np.cumsum(gathered[roots[alone]]) - 1) // max(least, 1)
+    _, number[alone] = np.unique(number[alone], return_inverse=True)
+    number[~alone] = number[alone].max(initial=-1) + 1 + np.arange((~alone).sum())
+    of_root = np.zeros(root.size, dtype=np.int64)
+    of_root[roots] = number
+    return of_root[root]
 
 
 @once_per_network

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 
 from gridhydro.domain.network import Network
 from gridhydro.kernels import route_op
+from gridhydro.reaches.linear_cascade import LinearCascade
 
 RESERVOIRS = 5
 
@@ -71,20 +74,35 @@ def route(
         means = () if averages is None else (runoff.new_zeros(averages[2], size),)
         return runoff.clone(), storage, *means
     sink = torch.as_tensor(network.sink, device=runoff.device)
-    outflow, final, means = route_op.route(
-        runoff.contiguous(),
-        1 / (lag * substeps + 1),
-        storage.contiguous(),
+    cascade = torch.where(sink, 0, reservoirs)
+    reach = _cascade(max(1, int(cascade.max())) if size else 1)
+    # what lies in reservoirs that a cell does not have stays there
+    number = torch.arange(1, RESERVOIRS + 1, device=runoff.device)[:, None]
+    stores = torch.where(number <= cascade, storage[:RESERVOIRS], 0)
+    count = len(reach.states)
+    outflow, final, arriving, means = route_op.route(
+        reach,
         network,
-        sink if delay else torch.ones_like(sink),
-        torch.where(sink, 0, reservoirs).to(torch.int32),
-        substeps,
-        backend,
-        tile_days,
-        averages,
-        transit,
+        runoff.contiguous(),
+        lag[None].contiguous(),
+        torch.stack([cascade, torch.full_like(cascade, substeps)]).to(runoff.dtype),
+        stores[:count].contiguous(),
+        storage[RESERVOIRS].contiguous(),
+        instant=sink if delay else torch.ones_like(sink),
+        substeps=int(substeps),
+        backend=backend,
+        tile_days=tile_days,
+        averages=averages,
+        on_its_way=transit,
     )
+    idle = storage[:RESERVOIRS] - stores
+    final = torch.cat([idle[:count] + final, idle[count:], arriving[None]])
     return (outflow, final) if averages is None else (outflow, final, means)
+
+
+@cache
+def _cascade(most: int) -> LinearCascade:
+    return LinearCascade(most)
 
 
 def in_rivers(storage: torch.Tensor) -> torch.Tensor:

@@ -107,6 +107,9 @@ def triton_cells(components: int) -> int:
     return max(1, 128 // components)
 
 
+# values in a series from which on offsets in it take 64 bits
+NARROW = 2**32
+
 # 128 threads, one lane each; left to itself the assembler spills a few registers of some adjoints
 # to fit one more block
 COLUMN_OPTIONS = {"num_warps": 4, "maxnreg": 255, **TRITON_OPTIONS}

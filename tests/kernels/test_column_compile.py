@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numba
 import pytest
+import torch
 
 from gridhydro.columns import column
 from gridhydro.kernels import Scheme, Spec, build, emit_numba, emit_triton
@@ -146,30 +147,58 @@ def test_cpu_steps_are_made_of_vector_instructions(of, scheme, name, real):
     ],
 )  # fmt: skip
 def test_addresses_are_64_bit(of, scheme, direction):
-    """Each offset of a printed GPU kernel starts from 64-bit sizes and places."""
-    spec = Spec(column(of), ("runoff",), ("beta",), 3, scheme=Scheme.of(scheme))
+    """Where a series begins is 64 bits; offsets within one are of the type that the launch chooses.
+
+    No other quantity may be part of an address, or it would be one of 32 bits.
+    """
+    choices = dict(averaged=("total_storage",), forcing_gradient=True) if of == "hbv" else {}
+    spec = Spec(column(of), ("runoff",), ("beta",), 3, scheme=Scheme.of(scheme), **choices)
     source = getattr(emit_triton, direction)(spec)
     assert "cell = tl.cast(tl.program_id(0), tl.int64) * BLOCK" in source
-    wide = {"day", "kept_day", "first", "slot", "row", "all_days", "all_cells"}
-    from_wide = {"day", "day - start", "(day) * 6 + j", "(day - start) * 6 + j"}
+    wide = {"all_days", "all_cells", "all_periods", "first"}
     for name in wide:
         for line in re.findall(rf"^\s*{name} = (.*)$", source, re.MULTILINE):
-            cast = line.startswith("tl.cast(") and line.endswith("tl.int64)")
-            assert cast or line in from_wide, f"{name} = {line}"
-    narrow = {
-        "t",
-        "i",
-        "start",
-        "stop",
-        "days",
-        "cells",
-        "every",
-        "back",
-        "segments",
-        "period_count",
-    }
-    for offset in re.findall(r"tl\.(?:load|store)\(\w+ \+ ([^,]+),", source):
-        assert not narrow & set(re.findall(r"\w+", offset)), offset
+            assert line.startswith("tl.cast(") and "tl.int64)" in line, f"{name} = {line}"
+    chosen = {"at", "row", "lane_at", "lane_row", "kept_at", "kept_row", "handed_at"}
+    for name in chosen:
+        for line in re.findall(rf"^\s*{name} [-+]?= (.*)$", source, re.MULTILINE):
+            rest = re.sub(r"tl\.cast\(.*, INDEX\)", "", line)
+            assert set(re.findall(r"[a-z_]\w+", rest)) <= chosen, f"{name} = {line}"
+    wide |= {"cell", "lane", "lanes"}
+    uniform = {"share_of_day", "period_of_day"}  # one value a day, and never 2^31 days
+    source = source.replace("tl.cast(this_period, tl.int64)", "first")
+    addresses = re.findall(r"tl\.(?:load\((.*)\)$|store\(([^,]*),)", source, re.MULTILINE)
+    assert len(addresses) == len(re.findall(r"tl\.(?:load|store)", source))
+    for address in map("".join, addresses):
+        array, _, offset = address.partition(" + ")
+        names = set(re.findall(r"[a-z_]\w+", offset))
+        known = chosen if array.startswith(("series_", "into_", "kept_")) else wide
+        assert names <= known or array in uniform, address
+    for start in re.findall(r"^\s*(?:series|into|kept)_\w+ = \w+ \+ (.*)$", source, re.MULTILINE):
+        assert set(re.findall(r"[a-z_]\w+", start)) <= wide, start
+
+
+@pytest.mark.parametrize(
+    "cells, days, substeps, states, index",
+    [
+        (2**20, 2**11, 1, 0, "uint32"),  # 2^31 values
+        (2**20, 2**12 - 1, 1, 0, "uint32"),
+        (2**20, 2**12, 1, 0, "int64"),
+        (2**20, 2**10, 4, 0, "int64"),  # of a day's four sub-steps
+        (10, 10, 1, 2**32 - 1, "uint32"),
+        (10, 10, 1, 2**32, "int64"),  # of all days' states
+    ],
+)
+def test_offsets_are_as_wide_as_the_longest_series(cells, days, substeps, states, index):
+    pytest.importorskip("triton")
+    from gridhydro.kernels import column_triton
+
+    scheme = Scheme.of("sequential" if substeps == 1 else f"explicit:{substeps}")
+    for components in (1, 4):
+        spec = Spec(column("hbv"), ("runoff",), components=components, scheme=scheme)
+        one = torch.empty(1).expand(1, 1, states)
+        found = column_triton.index_type(spec, cells // components, days, one)
+        assert found.name == index
 
 
 def test_a_second_process_compiles_nothing(tmp_path):

@@ -110,9 +110,9 @@ def triton_cells(components: int) -> int:
 # values in a series from which on offsets in it take 64 bits
 NARROW = 2**32
 
-# 128 threads, one lane each; left to itself the assembler spills a few registers of some adjoints
-# to fit one more block
-COLUMN_OPTIONS = {"num_warps": 4, "maxnreg": 255, **TRITON_OPTIONS}
+# 128 threads, one lane each; how many registers each may have is left to the assembler, which takes
+# a fifth to a half fewer than where it is told that it may have them all
+COLUMN_OPTIONS = {"num_warps": 4, **TRITON_OPTIONS}
 
 # left to itself the assembler spills the forward kernel for sm_80 to fit more blocks
 ROUTE_OPTIONS = {"num_warps": ROUTE_BLOCK // 32, "maxnreg": 255, **TRITON_OPTIONS}

@@ -186,7 +186,16 @@ class Writer:
     def lines(self, program: Program, backward: str = "weights") -> None:
         """The lines of a program; in its adjoint half weights come from the array `backward`."""
         weights = {name: k for k, name in enumerate(self.spec.weights)}
+        inverse, written = _inverses(program), set[str]()
         for line in program.lines:
+            divisor = value(line.arguments[1]) if line.operation == "div" else ""
+            if divisor in inverse:
+                if divisor not in written:
+                    self(f"{inverse[divisor]} = 1.0 / {divisor}")
+                    written.add(divisor)
+                if line.name != inverse[divisor]:
+                    self(f"{line.name} = {value(line.arguments[0])} * {inverse[divisor]}")
+                continue
             array = backward if line.name.startswith("d_") else "weights"
             for one in line.arguments:  # registers are few: load a weight where it is used
                 if isinstance(one, Symbol) and one.name in weights:
@@ -254,6 +263,20 @@ class Writer:
             self(f"new_{name} = {text}")
         for name in names:
             self(f"{name} = new_{name}")
+
+
+def _inverses(program: Program) -> dict[str, str]:
+    """The name of 1 / b for each b that something else is divided by as well.
+
+    An adjoint divides by what the step divides by: a division is many instructions, a product one.
+    """
+    quotients = [
+        (line.name, *map(value, line.arguments))
+        for line in program.lines
+        if line.operation == "div"
+    ]
+    divisors = [b for *_, b in quotients]
+    return {b: name for name, a, b in quotients if a == "1.0" and divisors.count(b) > 1}
 
 
 def _chosen(line: Symbol, a: str, b: str) -> str:

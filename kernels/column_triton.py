@@ -10,12 +10,12 @@ import triton.language as tl
 
 from gridhydro.kernels import build, embedded, emit_triton
 from gridhydro.kernels.launch import (
-    COLUMN_OPTIONS,
     NARROW,
     NETWORK_DAYS,
     NETWORK_ROWS,
-    triton_cells,
-)
+    ColumnSettings,
+    column_settings,
+)  # fmt: skip
 from gridhydro.kernels.spec import Spec
 
 
@@ -118,6 +118,14 @@ def index_type(spec: Spec, cells: int, days: int, *arrays: torch.Tensor):
     return tl.uint32 if longest < NARROW else tl.int64
 
 
+def settings(cells: int, components: int, device: torch.device) -> ColumnSettings:
+    """How so many cells and components are launched on a device, or in the interpreter."""
+    if device.type != "cuda":
+        return ColumnSettings()
+    processors = torch.cuda.get_device_properties(device).multi_processor_count
+    return column_settings(cells * components, processors)
+
+
 def _launch(spec: Spec, direction: str, arrays, sizes, choices: dict) -> None:
     function = kernel(spec, direction)
     if not arrays[0].is_cuda and isinstance(function, triton.JITFunction):
@@ -128,41 +136,43 @@ def _launch(spec: Spec, direction: str, arrays, sizes, choices: dict) -> None:
     cells, days, every, count = sizes
     if not (choices.get("SPACED") or choices.get("RECOMPUTE")):
         every = max(days, 1)  # one segment of all days
-    block = triton_cells(emit_triton.padded(spec.components))
-    index = index_type(spec, cells, days, *(a for a in arrays if a.dim() == 3))
-    device = arrays[0].device
+    width, device = emit_triton.padded(spec.components), arrays[0].device
+    how = settings(cells, width, device)
+    block = how.cells(width)
+    choices |= dict(
+        AHEAD=how.ahead, BLOCK=block,
+        INDEX=index_type(spec, cells, days, *(a for a in arrays if a.dim() == 3)),
+    )  # fmt: skip
     guard = torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
     with guard:
         function[(triton.cdiv(cells, block),)](
-            *(a.detach() for a in arrays), cells, days, every, count, **choices, INDEX=index,
-            BLOCK=block, **COLUMN_OPTIONS,
-        )  # fmt: skip
+            *(a.detach() for a in arrays), cells, days, every, count, **choices, **how.options
+        )
 
 
 def usage(
-    spec: Spec,
-    direction: str,
-    capability: int,
-    recompute: bool = False,
-    every: int = 1,
-    index="uint32",
-):
+    spec: Spec, direction: str, capability: int, recompute: bool = False, every: int = 1,
+    index: str = "uint32", how: ColumnSettings | None = None,
+):  # fmt: skip
     """Registers and spills of a printed kernel compiled for a compute capability such as 90.
 
     The forward kernel stores all states; none with `every` 0, or those of every `every`-th day.
     """
     from gridhydro.kernels.ahead import compile_for
 
+    how = how or ColumnSettings()
     pointer = {"float32": "*fp32", "float64": "*fp64"}[spec.real]
     names = emit_triton.FORWARD_ARRAYS if direction == "forward" else emit_triton.ADJOINT_ARRAYS
     signature = dict.fromkeys(names, pointer) | dict.fromkeys(
         ("cells", "days", "every", "period_count"), "i32"
     )
     signature["period_of_day"] = "*i32"
-    constants = {"BLOCK": triton_cells(emit_triton.padded(spec.components))}
-    constants["INDEX"] = getattr(tl, index)
+    constants = dict(
+        INDEX=getattr(tl, index), AHEAD=how.ahead,
+        BLOCK=how.cells(emit_triton.padded(spec.components)),
+    )  # fmt: skip
     if direction == "adjoint":
         constants["RECOMPUTE"] = recompute
     else:
         constants |= dict(DAILY=every == 1, SPACED=every > 1)
-    return compile_for(kernel(spec, direction), signature, constants, capability, COLUMN_OPTIONS)
+    return compile_for(kernel(spec, direction), signature, constants, capability, how.options)

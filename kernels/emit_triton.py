@@ -39,6 +39,8 @@ def tanh(x):
 def {name}({arguments}, cells, days, every, period_count, {constants}):
 '''
 
+_FORWARD_CHOICES = ("DAILY", "SPACED", "AHEAD", "INDEX", "BLOCK")
+_ADJOINT_CHOICES = ("RECOMPUTE", "AHEAD", "INDEX", "BLOCK")
 _POLICY = {
     "forward": "States are stored every day (DAILY), before every `every`-th (SPACED), or never.",
     "adjoint": "States are read day by day, or made again from every `every`-th day's (RECOMPUTE).",
@@ -80,6 +82,8 @@ def forward(spec: Spec) -> str:
     if spec.averaged:
         w("this_period = tl.load(period_of_day)")
     step = spec.newton.final if implicit else spec.step
+    daily = w.daily(spec.step)
+    w.read_first(daily, "", "0", "days")
     with w.block("for start in range(0, days, every):"):
         with w.block("if SPACED:"):
             w.keep()
@@ -87,7 +91,7 @@ def forward(spec: Spec) -> str:
             if not implicit:
                 with w.block("if DAILY:"):
                     w.keep()
-            w.load_day(spec.step)
+            w.read_day(daily, "+", "t + 1", "days")
             values = [value(step.outputs[name]) for name in spec.results]
             if substeps > 1:
                 w.zeros([f"sum_{name}" for name in spec.results])
@@ -110,10 +114,11 @@ def forward(spec: Spec) -> str:
             if substeps > 1:
                 w.results(values)
             w.move_days("+")
+            w.on(daily)
     w.store("final", spec.states)
     if implicit:
         w.store("missed", ["sum_missed"])
-    return _module(spec, "forward", FORWARD_ARRAYS, ["DAILY", "SPACED", "INDEX", "BLOCK"], w)
+    return _module(spec, "forward", FORWARD_ARRAYS, _FORWARD_CHOICES, w)
 
 
 def adjoint(spec: Spec) -> str:
@@ -138,11 +143,16 @@ def adjoint(spec: Spec) -> str:
         w("stop = min(start + every, days)")
         with w.block("if RECOMPUTE:"):
             _again(w)
+        daily = [*w.daily(back), *w.seeded(), *(w.stored() if spec.scheme.substeps == 1 else [])]
+        w.read_first(daily, "-", "start", "stop")
         with w.block("for i in range(stop - start):"):
             w.move_days("-")
-            w.load_day(back)
-            w.load_seeds()
+            if spec.scheme.substeps == 1:
+                w("kept_at -= kept_row")
+            w.read_day(daily, "-", "i + 1", "stop - start")
+            w.seed()
             _day_backwards(w, back, summed)
+            w.on(daily)
         with w.block("if RECOMPUTE:"):
             w("tl.debug_barrier()")
     for name in spec.derived:
@@ -154,7 +164,7 @@ def adjoint(spec: Spec) -> str:
         totals.append(" + ".join([f"sum_{name}"] * (name in summed) + parts))
     w.store("d_static", totals)
     w.store("d_initial", [f"d_next_{name}" for name in spec.states])
-    return _module(spec, "adjoint", ADJOINT_ARRAYS, ["RECOMPUTE", "INDEX", "BLOCK"], w)
+    return _module(spec, "adjoint", ADJOINT_ARRAYS, _ADJOINT_CHOICES, w)
 
 
 def _places(w: Writer, back: Program) -> None:
@@ -196,8 +206,10 @@ def _again(w: Writer) -> None:
     w.move_days("-", "stop - start")
     w("kept_at = tl.cast(lane, INDEX)")
     again = spec.newton_again.final if spec.scheme.implicit else spec.advance
+    daily = w.daily(spec.advance)
+    w.read_first(daily, "", "start", "stop")
     with w.block("for t in range(start, stop):"):
-        w.load_day(spec.advance)
+        w.read_day(daily, "+", "t + 1", "stop")
         with w.substeps():
             if spec.scheme.implicit:
                 w.solve(spec.newton_again)
@@ -208,6 +220,7 @@ def _again(w: Writer) -> None:
             if spec.scheme.implicit:
                 w.keep()
         w.move_days("+")
+        w.on(daily)
     w("tl.debug_barrier()  # what is kept is read back below, maybe by another thread")
 
 
@@ -222,7 +235,9 @@ def _day_backwards(w: Writer, back: Program, summed: list[str]) -> None:
     if substeps > 1:
         w.zeros([f"sum_{name}" for name in daily])
     with w.substeps():
-        w.read_kept()
+        if substeps > 1:
+            w("kept_at -= kept_row")
+            w.read(w.stored())
         # by another name, or the compiler would load once and hold all weights
         w.lines(back, backward="weights_again")
         for name in summed:
@@ -253,7 +268,9 @@ def _day_backwards(w: Writer, back: Program, summed: list[str]) -> None:
         w.move(*onward)
 
 
-def _module(spec: Spec, name: str, arrays: Iterable[str], constants: list[str], w: Writer) -> str:
+def _module(
+    spec: Spec, name: str, arrays: Iterable[str], constants: Iterable[str], w: Writer
+) -> str:
     header = _HEADER.format(
         title=f"{name.title()} kernel of {spec.title} for the GPU, {spec.real}",
         trajectory=spec.trajectory,

@@ -107,12 +107,6 @@ class Writer:
             self(f"tl.store(kept_{name} + kept_at, {name}, mask=there)")
         self("kept_at += kept_row")
 
-    def read_kept(self) -> None:
-        """The states of the row before."""
-        self("kept_at -= kept_row")
-        for name in self.spec.states:
-            self(f"{name} = tl.load(kept_{name} + kept_at)")
-
     @contextmanager
     def substeps(self):
         """A loop over the sub-steps of a day; none where the day is one."""
@@ -155,20 +149,67 @@ class Writer:
         for k, one in enumerate(values):
             self(f"tl.store({array} + {k} * lanes + lane, {one}, mask=there)")
 
-    def load_day(self, program: Program) -> None:
-        """What a program uses of the weather and of daily parameters."""
-        for name in used(self.spec.forcings, program):
-            self(f"{name} = tl.load(series_{name} + at)")
-        for name in used(self.spec.dynamic, program):
-            self(f"{name} = tl.load(series_{name} + {self.lane_at})")
+    def daily(self, program: Program) -> list[tuple[str, str]]:
+        """What a program uses of the weather and of daily parameters, and the offsets of a day."""
+        weather, dynamic = used(self.spec.forcings, program), used(self.spec.dynamic, program)
+        return [(n, "at") for n in weather] + [(n, self.lane_at) for n in dynamic]
 
-    def load_seeds(self) -> None:
-        """Cotangents of the outputs of a day: its own, and what it adds to those of its period."""
+    def seeded(self) -> list[tuple[str, str]]:
+        """The like of the cotangents of a day's outputs."""
+        place = "at" if self.by_cell else self.lane_at
+        return [(f"d_{name}", place) for name in self.spec.outputs]
+
+    def stored(self) -> list[tuple[str, str]]:
+        """The like of states that are read back."""
+        return [(name, "kept_at") for name in self.spec.states]
+
+    def read(self, values: list[tuple[str, str]]) -> None:
+        for name, offset in values:
+            self(f"{name} = tl.load({self._series(name, offset)} + {offset})")
+
+    def read_first(self, values: list[tuple[str, str]], move: str, turn: str, turns: str) -> None:
+        """With AHEAD, what the first turn of a loop over days needs is read before it.
+
+        `move` is the sign by which a turn changes offsets before it reads, "" if it does not; the
+        first one is number `turn` where the loop ends with `turns`.
+        """
+        with self.block("if AHEAD:  # what a day needs is asked for while the day before it runs"):
+            self.more(turn, turns)
+            for name, offset in values:
+                moved = f"({offset} {move} {self._step(offset)})" if move else offset
+                self(f"{name} = tl.load({self._series(name, offset)} + {moved}, mask=more)")
+
+    def read_day(self, values: list[tuple[str, str]], move: str, turn: str, turns: str) -> None:
+        """What this turn needs, or with AHEAD the next one, number `turn`, if there is one."""
+        with self.block("if AHEAD:"):
+            self.more(turn, turns)
+            for name, offset in values:
+                place = f"{self._series(name, offset)} + ({offset} {move} {self._step(offset)})"
+                self(f"ahead_{name} = tl.load({place}, mask=more)")
+        with self.block("else:"):
+            self.read(values)
+
+    def more(self, turn: str, turns: str) -> None:
+        # by cell: the interpreter takes no single truth as a mask
+        shape = "[BLOCK, 1]" if self.tiled else "[BLOCK]"
+        self(f"more = tl.full({shape}, {turn}, tl.int32) < {turns}")
+
+    def on(self, values: list[tuple[str, str]]) -> None:
+        """With AHEAD, what was read for the next turn is that of this one now."""
+        with self.block("if AHEAD:"):
+            for name, _ in values:
+                self(f"{name} = ahead_{name}")
+
+    def _series(self, name: str, offset: str) -> str:
+        return f"kept_{name}" if offset == "kept_at" else f"series_{name}"
+
+    def _step(self, offset: str) -> str:
+        return {"at": "row", "lane_at": "lane_row", "kept_at": "kept_row"}[offset]
+
+    def seed(self) -> None:
+        """Cotangents of the outputs of a day, and what it adds to those of its period."""
         seeds = [f"d_{name}" for name in self.spec.results]
         averaged = seeds[len(self.spec.outputs) :]
-        place = "at" if self.by_cell else self.lane_at
-        for name in seeds[: len(self.spec.outputs)]:
-            self(f"{name} = tl.load(series_{name} + {place})")
         if averaged:
             self("t = stop - 1 - i")
             self("this_share = tl.load(share_of_day + t)")

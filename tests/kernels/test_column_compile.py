@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numba
 import pytest
-import torch
 
 from gridhydro.columns import column
 from gridhydro.kernels import Scheme, Spec, build, emit_numba, emit_triton
@@ -176,29 +175,6 @@ def test_addresses_are_64_bit(of, scheme, direction):
         assert names <= known or array in uniform, address
     for start in re.findall(r"^\s*(?:series|into|kept)_\w+ = \w+ \+ (.*)$", source, re.MULTILINE):
         assert set(re.findall(r"[a-z_]\w+", start)) <= wide, start
-
-
-@pytest.mark.parametrize(
-    "cells, days, substeps, states, index",
-    [
-        (2**20, 2**11, 1, 0, "uint32"),  # 2^31 values
-        (2**20, 2**12 - 1, 1, 0, "uint32"),
-        (2**20, 2**12, 1, 0, "int64"),
-        (2**20, 2**10, 4, 0, "int64"),  # of a day's four sub-steps
-        (10, 10, 1, 2**32 - 1, "uint32"),
-        (10, 10, 1, 2**32, "int64"),  # of all days' states
-    ],
-)
-def test_offsets_are_as_wide_as_the_longest_series(cells, days, substeps, states, index):
-    pytest.importorskip("triton")
-    from gridhydro.kernels import column_triton
-
-    scheme = Scheme.of("sequential" if substeps == 1 else f"explicit:{substeps}")
-    for components in (1, 4):
-        spec = Spec(column("hbv"), ("runoff",), components=components, scheme=scheme)
-        one = torch.empty(1).expand(1, 1, states)
-        found = column_triton.index_type(spec, cells // components, days, one)
-        assert found.name == index
 
 
 def test_a_second_process_compiles_nothing(tmp_path):

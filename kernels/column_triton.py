@@ -146,8 +146,15 @@ def _launch(spec: Spec, direction: str, arrays, sizes, choices: dict) -> None:
     guard = torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
     with guard:
         function[(triton.cdiv(cells, block),)](
-            *(a.detach() for a in arrays), cells, days, every, count, **choices, **how.options
-        )
+            *(a.detach() for a in arrays), cells, days, every, count, **choices,
+            **how.options(_large(spec, choices)),
+        )  # fmt: skip
+
+
+def _large(spec: Spec, choices: dict) -> bool:
+    """Whether the assembler, left to itself, would spill: what it was found to do."""
+    solved = spec.scheme.implicit and spec.real == "float64"
+    return solved or (bool(spec.handed) and choices.get("RECOMPUTE", False))
 
 
 def usage(
@@ -175,4 +182,5 @@ def usage(
         constants["RECOMPUTE"] = recompute
     else:
         constants |= dict(DAILY=every == 1, SPACED=every > 1)
-    return compile_for(kernel(spec, direction), signature, constants, capability, how.options)
+    options = how.options(_large(spec, constants))
+    return compile_for(kernel(spec, direction), signature, constants, capability, options)

@@ -127,11 +127,11 @@ class ColumnSettings:
         """Cells of one program, of so many components with what fills them up to a power of two."""
         return max(1, self.lanes // components)
 
-    @property
-    def options(self) -> dict:
+    def options(self, all_registers: bool = False) -> dict:
         """Triton's own. How many registers a thread takes is left to the assembler: that is a fifth
-        to a half fewer than where it is told that there are enough, but it asks for memory late."""
-        enough = {"maxnreg": 255} if self.ahead else {}
+        to a half fewer than where it is told that it may take them all, but it asks for memory
+        late, and of the largest kernels it spills a few bytes."""
+        enough = {"maxnreg": 255} if self.ahead or all_registers else {}
         return {"num_warps": self.lanes // WARP, **enough, **TRITON_OPTIONS}
 
 

@@ -97,7 +97,7 @@ def test_small_grids_get_narrow_programs_that_read_ahead():
     assert column_settings(67_420, 132) == ColumnSettings(64, ahead=False)
     assert column_settings(16 * 67_420, 132) == ColumnSettings(128, ahead=False)
     for how in (ColumnSettings(32, True), ColumnSettings(64), ColumnSettings()):
-        assert how.options["num_warps"] * 32 == how.lanes
-        assert ("maxnreg" in how.options) == how.ahead
+        assert how.options()["num_warps"] * 32 == how.lanes
+        assert ("maxnreg" in how.options()) == how.ahead
         assert [how.cells(m) * m for m in (1, 4, 16)] == [how.lanes] * 3
         assert how.cells(2 * how.lanes) == 1

@@ -6,9 +6,16 @@ import contextlib
 
 import torch
 import triton
+import triton.language as tl
 
 from gridhydro.kernels import build, embedded, emit_triton
-from gridhydro.kernels.launch import COLUMN_OPTIONS, NETWORK_DAYS, NETWORK_ROWS, triton_cells
+from gridhydro.kernels.launch import (
+    NARROW,
+    NETWORK_DAYS,
+    NETWORK_ROWS,
+    ColumnSettings,
+    column_settings,
+)  # fmt: skip
 from gridhydro.kernels.spec import Spec
 
 
@@ -27,7 +34,8 @@ def forward(spec: Spec, every: int, periods, forcing, static, dynamic, initial, 
         forcing, static, dynamic, initial, weights, periods.row, periods.weight, outputs, averages,
         final, missed, trajectory,
     )  # fmt: skip
-    _launch(kernel(spec, "forward"), spec, arrays, (cells, days, every, periods.count))
+    choices = dict(DAILY=every == 1, SPACED=every > 1)
+    _launch(spec, "forward", arrays, (cells, days, every, periods.count), choices)
     return outputs, averages, final, trajectory, missed
 
 
@@ -91,7 +99,7 @@ def _adjoint(
     outputs = (d_forcing, d_static, d_dynamic, d_initial, handed)
     arrays = (*(a.contiguous() for a in inputs), *outputs)
     sizes = (cells, days, every, d_averages.shape[1])
-    _launch(kernel(spec, "adjoint"), spec, arrays, sizes, RECOMPUTE=recompute)
+    _launch(spec, "adjoint", arrays, sizes, dict(RECOMPUTE=recompute))
     return d_forcing, d_dynamic, d_static, d_initial, handed
 
 
@@ -100,33 +108,79 @@ def kernel(spec: Spec, direction: str):
     return build.kernel(emit_triton, "triton", spec, direction)
 
 
-def _launch(function, spec: Spec, arrays, sizes, **constants) -> None:
+def index_type(spec: Spec, cells: int, days: int, *arrays: torch.Tensor):
+    """The type of offsets within a series: 32 bits if that is enough for the longest one.
+
+    Those of a day's quantities are one a sub-step at most; others, of states, are given.
+    """
+    longest = cells * days * spec.components * spec.scheme.substeps
+    longest = max(longest, *(array.numel() for array in arrays))
+    return tl.uint32 if longest < NARROW else tl.int64
+
+
+def settings(cells: int, components: int, device: torch.device) -> ColumnSettings:
+    """How so many cells and components are launched on a device, or in the interpreter."""
+    if device.type != "cuda":
+        return ColumnSettings()
+    processors = torch.cuda.get_device_properties(device).multi_processor_count
+    return column_settings(cells * components, processors)
+
+
+def _launch(spec: Spec, direction: str, arrays, sizes, choices: dict) -> None:
+    function = kernel(spec, direction)
     if not arrays[0].is_cuda and isinstance(function, triton.JITFunction):
         raise ValueError(
             "the Triton backend needs CUDA tensors; on CPU tensors use backend='numba', or set "
             "TRITON_INTERPRET=1 before Python starts to run Triton's interpreter"
         )
-    block = triton_cells(emit_triton.padded(spec.components))
-    device = arrays[0].device
+    cells, days, every, count = sizes
+    if not (choices.get("SPACED") or choices.get("RECOMPUTE")):
+        every = max(days, 1)  # one segment of all days
+    width, device = emit_triton.padded(spec.components), arrays[0].device
+    how = settings(cells, width, device)
+    block = how.cells(width)
+    choices |= dict(
+        AHEAD=how.ahead, BLOCK=block,
+        INDEX=index_type(spec, cells, days, *(a for a in arrays if a.dim() == 3)),
+    )  # fmt: skip
     guard = torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
     with guard:
-        function[(triton.cdiv(sizes[0], block),)](
-            *(a.detach() for a in arrays), *sizes, **constants, BLOCK=block,
-            **COLUMN_OPTIONS,
+        function[(triton.cdiv(cells, block),)](
+            *(a.detach() for a in arrays), cells, days, every, count, **choices,
+            **how.options(_large(spec, choices)),
         )  # fmt: skip
 
 
-def usage(spec: Spec, direction: str, capability: int, recompute: bool = False):
-    """Registers and spills of a printed kernel compiled for a compute capability such as 90."""
+def _large(spec: Spec, choices: dict) -> bool:
+    """Whether the assembler, left to itself, would spill: what it was found to do."""
+    solved = spec.scheme.implicit and spec.real == "float64"
+    return solved or (bool(spec.handed) and choices.get("RECOMPUTE", False))
+
+
+def usage(
+    spec: Spec, direction: str, capability: int, recompute: bool = False, every: int = 1,
+    index: str = "uint32", how: ColumnSettings | None = None,
+):  # fmt: skip
+    """Registers and spills of a printed kernel compiled for a compute capability such as 90.
+
+    The forward kernel stores all states; none with `every` 0, or those of every `every`-th day.
+    """
     from gridhydro.kernels.ahead import compile_for
 
+    how = how or ColumnSettings()
     pointer = {"float32": "*fp32", "float64": "*fp64"}[spec.real]
     names = emit_triton.FORWARD_ARRAYS if direction == "forward" else emit_triton.ADJOINT_ARRAYS
     signature = dict.fromkeys(names, pointer) | dict.fromkeys(
         ("cells", "days", "every", "period_count"), "i32"
     )
     signature["period_of_day"] = "*i32"
-    constants = {"BLOCK": triton_cells(emit_triton.padded(spec.components))}
+    constants = dict(
+        INDEX=getattr(tl, index), AHEAD=how.ahead,
+        BLOCK=how.cells(emit_triton.padded(spec.components)),
+    )  # fmt: skip
     if direction == "adjoint":
         constants["RECOMPUTE"] = recompute
-    return compile_for(kernel(spec, direction), signature, constants, capability, COLUMN_OPTIONS)
+    else:
+        constants |= dict(DAILY=every == 1, SPACED=every > 1)
+    options = how.options(_large(spec, constants))
+    return compile_for(kernel(spec, direction), signature, constants, capability, options)

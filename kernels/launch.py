@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
 
@@ -107,14 +108,48 @@ def route_gpu_tile_days(days: int, levels: int, substeps: int) -> int:
 TRITON_OPTIONS = {"enable_fp_fusion": True}
 
 
-def triton_cells(components: int) -> int:
-    """Cells of one GPU program: 128 lanes, fewer cells where each has several components."""
-    return max(1, 128 // components)
+# values in a series from which on offsets in it take 64 bits
+NARROW = 2**32
+# lanes of one program of a column, each on a thread of its own; a warp at least
+COLUMN_LANES, WARP = 128, 32
+# programs of so many lanes for each multiprocessor below which programs are narrower: they would
+# not spread evenly. With half of them, threads may have all registers, and wait for memory most
+EVEN, FEW = 4, 2
 
 
-# 128 threads, one lane each; left to itself the assembler spills a few registers of some adjoints
-# to fit one more block
-COLUMN_OPTIONS = {"num_warps": 4, "maxnreg": 255, **TRITON_OPTIONS}
+@dataclass(frozen=True)
+class ColumnSettings:
+    """How the columns of a grid are launched on a GPU.
+
+    lanes  of one program, cells x components, each on a thread of its own
+    ahead  whether what a day needs is asked for a day before, and held in registers until then
+    """
+
+    lanes: int = COLUMN_LANES
+    ahead: bool = False
+
+    def cells(self, components: int) -> int:
+        """Cells of one program, of so many components with what fills them up to a power of two."""
+        return max(1, self.lanes // components)
+
+    def options(self, all_registers: bool = False) -> dict:
+        """Triton's own. How many registers a thread takes is left to the assembler: that is a fifth
+        to a half fewer than where it is told that it may take them all, but it asks for memory
+        late, and of the largest kernels it spills a few bytes."""
+        enough = {"maxnreg": 255} if self.ahead or all_registers else {}
+        return {"num_warps": self.lanes // WARP, **enough, **TRITON_OPTIONS}
+
+
+def column_settings(lanes: int, multiprocessors: int) -> ColumnSettings:
+    """Settings for a grid of so many lanes: of a small one, narrow programs reach more processors.
+
+    2,000 cells are 16 programs of 128 lanes on, say, 132 multiprocessors; of 32 lanes, they are 63.
+    """
+    width = COLUMN_LANES
+    while width > WARP and lanes < EVEN * multiprocessors * width:
+        width //= 2
+    return ColumnSettings(width, ahead=lanes <= FEW * multiprocessors * COLUMN_LANES)
+
 
 # left to itself the assembler spills the forward kernel for sm_80 to fit more blocks
 ROUTE_OPTIONS = {"num_warps": ROUTE_BLOCK // 32, "maxnreg": 255, **TRITON_OPTIONS}

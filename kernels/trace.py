@@ -32,9 +32,11 @@ _RESERVED = {
     *("w", "l", "i", "t", "m", "c", "k", "real", "select", "exp2", "log2", "sqrt", "tanh", "math"),
     *("minimum_of", "maximum_of"),
     *("np", "njit", "int32", "int64", "tl", "triton", "day", "days", "kept_day", "every", "cell"),
-    *("cells", "lane", "lanes", "component", "there", "alone", "all_days", "all_cells", "forcing"),
+    *("cells", "lane", "lanes", "component", "there", "inside", "all_days", "all_cells", "forcing"),
     *("static", "dynamic", "initial", "outputs", "final", "trajectory", "kept", "segments", "back"),
-    *("start", "stop", "first", "slot", "range", "min", "j", "part", "row", "missed"),
+    *("start", "stop", "first", "slot", "range", "min", "j", "part", "row", "rows", "missed"),
+    *("at", "lane_at", "lane_row", "handed_at", "more", "INDEX", "BLOCK", "DAILY", "SPACED"),
+    *("RECOMPUTE", "AHEAD"),
     *("best", "damping", "unsolved", "trials"),
     *("component_weight", "weights", "weights_again", "handed"),
     *("period_of_day", "share_of_day", "this_period", "this_share", "next_period", "averages"),
@@ -42,6 +44,7 @@ _RESERVED = {
 }
 _RESERVED_PREFIXES = (
     "new_", "sum_", "mean_", "previous_", "residual_", "accepted_", "direction_", "trial_",
+    "series_", "into_", "kept_", "ahead_",
 )  # fmt: skip
 
 # what an output of a component is multiplied by before the mean over the components

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gridhydro.kernels.print_triton import line, value
 from gridhydro.kernels.print_numba import filled
 from gridhydro.kernels.reach_spec import LATERAL, TOTAL, ReachSpec
 from gridhydro.kernels.trace import Program, Symbol
+from gridhydro.kernels.writer_triton import Writer, value
 
 _HEADER = '''"""{kind} kernel of the reach '{name}' for the GPU, printed by gridhydro: change the reach.
 
@@ -58,7 +58,7 @@ def forward(
     there = cell < tl.load(row + 2)
     degree = tl.load(row + 3)
     size = tl.cast(size, tl.int64)
-    substeps = GROUPS * TOGETHER
+    steps_a_day = GROUPS * TOGETHER
 
     start = tl.load(upstream_start + cell, there, other=0)
     inflow_count = tl.load(upstream_start + cell + 1, there, other=0) - start
@@ -77,13 +77,13 @@ def forward(
 
     first = tile * tile_days
     last = tl.minimum(first + tile_days, days)
-    here = ring + (tile % ring_tiles) * tl.cast(tile_days, tl.int64) * substeps * size
+    here = ring + (tile % ring_tiles) * tl.cast(tile_days, tl.int64) * steps_a_day * size
     for day in range(first, last):
         day_row = tl.cast(day, tl.int64) * size
-        lateral_inflow = tl.load(runoff + day_row + cell, there, other=0.0) / substeps
+        lateral_inflow = tl.load(runoff + day_row + cell, there, other=0.0) / steps_a_day
         left_today = no_water
         for group in range(GROUPS):
-            slot = here + (tl.cast(day - first, tl.int64) * substeps + group * TOGETHER) * size
+            slot = here + (tl.cast(day - first, tl.int64) * steps_a_day + group * TOGETHER) * size
             group_row = tl.cast(day, tl.int64) * GROUPS + group
             {no_inflow}
             for edge in range(degree):
@@ -107,7 +107,7 @@ def forward(
             # a period may go on in the next tile, and began in the one before
             following = tl.load(periods + day + 1)
             following = tl.where(tl.cast(day, tl.int32) + 1 < last, following, -1)
-            ends = there & (following + tl.zeros_like(degree) != period)
+            ends = there & (following + tl.zeros_like(inflow_count) != period)
             add(averages + tl.cast(period, tl.int64) * size + cell, held_mean, ends)
             held_mean = tl.where(ends, 0.0, held_mean)
 
@@ -128,7 +128,7 @@ def adjoint(
     cell = tl.load(row + 1) + tl.arange(0, BLOCK).to(tl.int64)
     there = cell < tl.load(row + 2)
     size = tl.cast(size, tl.int64)
-    substeps = GROUPS * TOGETHER
+    steps_a_day = GROUPS * TOGETHER
 
     below_cell = tl.load(downstream + cell, there, other=-1)
     drains = below_cell >= 0
@@ -144,7 +144,7 @@ def adjoint(
     # this loop, like the next, counts up and is read backwards
     first = tile * tile_days
     last = tl.minimum(first + tile_days, days)
-    here = ring + (tile % 2) * tl.cast(tile_days, tl.int64) * substeps * size
+    here = ring + (tile % 2) * tl.cast(tile_days, tl.int64) * steps_a_day * size
     for back in range(last - first):
         day = tl.cast(last - 1 - back, tl.int64)
         {lateral}
@@ -160,7 +160,7 @@ def adjoint(
             {add_held}
         for group_back in range(GROUPS):
             group = GROUPS - 1 - group_back
-            slot = here + ((day - first) * substeps + group * TOGETHER) * size
+            slot = here + ((day - first) * steps_a_day + group * TOGETHER) * size
             group_row = day * GROUPS + group
             {d_below}
             {recall}
@@ -168,7 +168,7 @@ def adjoint(
             {store_d_inflow}
             {next_d_states}
             {sum_up}
-        tl.store(d_runoff + day * size + cell, d_left_today / substeps, there)
+        tl.store(d_runoff + day * size + cell, d_left_today / steps_a_day, there)
 
     {derive_adjoint}
     {store_d_static}
@@ -183,10 +183,10 @@ def forward(spec: ReachSpec) -> str:
     """Source of a module with the kernel `forward`."""
     steps, column = spec.steps, spec.column
     states, together = steps.states, range(spec.together)
-    program = spec.steps_on_gpu
+    program = steps.step
     blocks = dict(
         load_static=_loads(steps.derive.used() | _direct(spec), steps.static, "static", "1.0"),
-        derive=_lines(steps.derive),
+        derive=_lines(spec, steps.derive),
         load_states=_loads(states, states, "states"),
         store_before=_stores(states, f"states_before + segment * {len(states)} * size", states),
         no_inflow=[f"sent_{k} = no_water" for k in together],
@@ -206,7 +206,7 @@ def forward(spec: ReachSpec) -> str:
             *_stores(states, f"kept + group_row * {len(states)} * size", states),
             *_stores(column.inflows, "arrived + group_row * TOGETHER * size", column.inflows),
         ],
-        steps=_lines(program),
+        steps=_lines(spec, program),
         leave=_stores(
             [value(program.outputs[name]) for name in column.outflows], "slot", column.outflows
         ),
@@ -221,11 +221,10 @@ def adjoint(spec: ReachSpec) -> str:
     """Source of a module with the kernel `adjoint`."""
     steps, column, program = spec.steps, spec.column, spec.step_adjoint_on_gpu
     states, used = steps.states, program.used()
-    summed = [name for name in _summed(spec) if isinstance(program.outputs[f"d_{name}"], Symbol)]
+    given = [*steps.static, *steps.derived] if spec.learned else []
+    summed = [name for name in given if isinstance(program.outputs[f"d_{name}"], Symbol)]
+    back = steps.derive_adjoint if spec.learned else Program()
     d_states = [f"d_next_{name}" for name in states]
-    back = _derive_adjoint(spec)
-    results = {name: back.outputs[f"d_{name}"] for name in steps.static}
-    learned = [name for name, result in results.items() if isinstance(result, Symbol)]
     below = [
         text
         for k in reversed(range(spec.together))
@@ -248,17 +247,17 @@ def adjoint(spec: ReachSpec) -> str:
         load_static=_loads(
             steps.derive.used() | _direct(spec) | back.used(), steps.static, "static", "1.0"
         ),
-        derive=_lines(steps.derive),
+        derive=_lines(spec, steps.derive),
         load_d_states=_loads(d_states, d_states, "d_states"),
         no_sums=[*(f"sum_d_{name} = no_water" for name in summed), "d_first_inflow = no_water"],
         lateral=[
-            "lateral_inflow = tl.load(runoff + day * size + cell, there, other=0.0) / substeps"
+            "lateral_inflow = tl.load(runoff + day * size + cell, there, other=0.0) / steps_a_day"
         ]
         * (LATERAL in used),
         add_held=[f"{name} += d_held" for name in d_states] or ["pass"],
-        d_below=[*below, "d_outflow = d_outflow_today"],
+        d_below=[*below, "d_total_outflow = d_outflow_today"],
         recall=recall,
-        steps=_lines(program),
+        steps=_lines(spec, program),
         store_d_inflow=[
             *_stores([value(results_back[n]) for n in column.inflows], "slot", column.inflows),
             f"d_first_inflow = {value(results_back[column.inflows[0]])} + no_water",
@@ -268,27 +267,29 @@ def adjoint(spec: ReachSpec) -> str:
             f"d_left_today += {value(program.outputs[lateral])}",
             *(f"sum_d_{name} += {value(program.outputs[f'd_{name}'])}" for name in summed),
         ],
-        derive_adjoint=_lines(back),
-        store_d_static=[
-            f"add(d_static + {steps.static.index(name)} * size + cell, {value(results[name])}, there)"
-            for name in learned
+        derive_adjoint=[
+            *(f"d_{name} = sum_d_{name}" for name in steps.derived if name in summed),
+            *_lines(spec, back),
         ],
+        store_d_static=[
+            f"add(d_static + {number} * size + cell, {' + '.join(parts)}, there)"
+            for number, name in enumerate(steps.static)
+            if (parts := _parts(back.outputs.get(f"d_{name}"), name in summed and f"sum_d_{name}"))
+        ]
+        or ["pass"],
         store_d_states=_stores(d_states, "d_states", d_states),
     )
     return _module(spec, "Adjoint", filled(_ADJOINT, blocks))
 
 
-def _summed(spec: ReachSpec) -> list[str]:
-    return [*spec.steps.static, *spec.steps.derived] if spec.learned else []
-
-
-def _derive_adjoint(spec: ReachSpec) -> Program:
-    return spec.derive_adjoint_on_gpu
+def _parts(through_derived, direct) -> list[str]:
+    """What the cotangent of a static quantity is the sum of."""
+    return [*[value(through_derived)] * isinstance(through_derived, Symbol), *[direct] * bool(direct)]
 
 
 def _direct(spec: ReachSpec) -> set[str]:
     """Static quantities that the steps or their adjoint take as they are."""
-    return spec.steps_on_gpu.used() | spec.step_adjoint_on_gpu.used()
+    return spec.steps.step.used() | spec.step_adjoint_on_gpu.used()
 
 
 def _loads(wanted: Iterable[str], names: list[str], array: str, other: str = "0.0") -> list[str]:
@@ -315,8 +316,10 @@ def _assign(names: list[str], results) -> list[str]:
     return [f"{', '.join(names)} = {', '.join(values)}"]
 
 
-def _lines(program: Program) -> list[str]:
-    return [line(one) for one in program.lines]
+def _lines(spec: ReachSpec, program: Program) -> list[str]:
+    writer = Writer(spec.steps)
+    writer.lines(program)
+    return [text.strip() for text in writer.text] or ["pass"]
 
 
 def _module(spec: ReachSpec, kind: str, body: str) -> str:

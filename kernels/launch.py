@@ -40,6 +40,8 @@ ROUTE_TILE = 64
 # routing on the GPU: cells of one program, and the cost of a launch in sub-steps
 ROUTE_BLOCK = 128
 ROUTE_LAUNCH_COST = 4
+# and bytes of what the adjoint keeps of a segment of the period, which it runs forward once more
+ROUTE_SEGMENT = 2**28
 
 
 @lru_cache

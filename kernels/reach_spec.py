@@ -15,7 +15,7 @@ from gridhydro.kernels.spec import Spec
 from gridhydro.kernels.trace import Program, adjoint, trace
 
 MOST_TOGETHER = 4
-LATERAL, TOTAL = "lateral_inflow", "outflow"
+LATERAL, TOTAL = "lateral_inflow", "total_outflow"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Quantity:
 class SubSteps:
     """`together` sub-steps of a reach as a column: `inflow_k` comes and `outflow_k` leaves in each.
 
-    `lateral_inflow` is the same in each, `outflow` the sum over all.
+    `lateral_inflow` is the same in each, `total_outflow` the sum over all.
     """
 
     reach: ReachModel
@@ -118,6 +118,11 @@ class ReachSpec:
             return self.steps.step_adjoint_saved
         wanted = [*self.steps.states, *self.steps.forcings]
         return adjoint(self.steps.step, self.steps.step.outputs, wanted)
+
+    @cached_property
+    def step_adjoint_on_gpu(self) -> Program:
+        """The same without anything saved: registers are where it is computed again."""
+        return self.steps.step_adjoint if self.learned else self.step_adjoint
 
     @cached_property
     def steps_saving(self) -> Program:

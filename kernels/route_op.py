@@ -72,11 +72,11 @@ class _Route(torch.autograd.Function):
 
 def _triton(device):
     # triton exists on Linux only: the CPU backend works without
-    from triton import JITFunction
+    from triton import knobs
 
     from gridhydro.kernels import route_triton
 
-    if device.type != "cuda" and isinstance(route_triton.forward_kernel, JITFunction):
+    if device.type != "cuda" and not knobs.runtime.interpret:
         raise ValueError(
             f"the Triton backend routes CUDA tensors, these are on {device}; for its slow "
             "interpreter set TRITON_INTERPRET=1 before the start"

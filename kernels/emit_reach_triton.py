@@ -14,7 +14,9 @@ from gridhydro.kernels.reach_spec import LATERAL, TOTAL, ReachSpec
 from gridhydro.kernels.trace import Program, Symbol
 from gridhydro.kernels.writer_triton import Writer, value
 
-_HEADER = '''"""{kind} kernel of the reach '{name}' for the GPU, printed by gridhydro: change the reach.
+_HEADER = '''"""{kind} kernel of the reach '{name}' for the GPU, printed by gridhydro.
+
+Change the reach, not this file.
 
 Arrays: programs (P, 4) of level, first cell, cell past the last, most inflows; static (K, N)
 parameters and properties; runoff, outflow (T, N); states (S, N), transit (N,) the water on its way
@@ -284,7 +286,8 @@ def adjoint(spec: ReachSpec) -> str:
 
 def _parts(through_derived, direct) -> list[str]:
     """What the cotangent of a static quantity is the sum of."""
-    return [*[value(through_derived)] * isinstance(through_derived, Symbol), *[direct] * bool(direct)]
+    parts = [value(through_derived)] if isinstance(through_derived, Symbol) else []
+    return [*parts, *[direct] * bool(direct)]
 
 
 def _direct(spec: ReachSpec) -> set[str]:

@@ -17,6 +17,18 @@ from gridhydro.kernels.trace import Program, adjoint, trace
 MOST_TOGETHER = 4
 LATERAL, TOTAL = "lateral_inflow", "total_outflow"
 
+# what the printed kernels of a reach call something of their own
+_TAKEN = frozenset(
+    """
+    programs upstream_start upstream instant runoff periods states transit outflow states_before
+    transit_before arrived ring first_program diagonal size tile_days ring_tiles segment_tiles tile
+    degree steps_a_day inflow_count at_once arriving no_water segment held_mean last here day_row
+    left_today group group_row edge flows upstream_cell period weight following ends downstream
+    below_cell drains later ahead now row_of_means group_back add d_outflow d_averages d_states
+    d_transit d_static d_runoff d_outflow_today d_left_today d_held d_below d_first_inflow
+    """.split()  # noqa: SIM905
+)
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -36,6 +48,7 @@ class SubSteps:
     reach: ReachModel
     together: int
     networks: tuple[Network, ...] = ()
+    taken = _TAKEN
 
     @property
     def name(self) -> str:

@@ -45,8 +45,10 @@ def route(reach, network, options, runoff, static, states, transit):
                     inflow = inflow.index_add(0, downstream[above] - start, leaving[-1])
                 arriving = transit[cells] + torch.where(instant[cells], inflow, 0)
                 sent.append(torch.where(instant[cells], 0, inflow))
-                now, out = _step(reach, names, states[:, cells], arriving,
-                                 runoff[day, cells] / options.substeps, static[:, cells])  # fmt: skip
+                lateral = runoff[day, cells] / options.substeps
+                now, out = _step(
+                    reach, names, states[:, cells], arriving, lateral, static[:, cells]
+                )
                 after.append(now)
                 leaving.append(out)
             left = left + torch.cat(leaving)

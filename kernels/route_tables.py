@@ -76,13 +76,13 @@ def bundles(network, lanes, least) -> Bundles:
     for start, stop in reversed(levels):
         inner = np.flatnonzero(~cut[start:stop]) + start
         root[inner] = root[downstream[inner]]
-    bundle_of = _numbered(network, np.flatnonzero(cut), gathered, root, least)
+    hands = np.flatnonzero(cut & (downstream >= 0))
+    bundle_of = _numbered(np.flatnonzero(cut), root, gathered, root[downstream[hands]], least)
     order = np.argsort(bundle_of, kind="stable")
     starts = np.searchsorted(bundle_of[order], np.arange(bundle_of.max(initial=-1) + 2))
     slot = np.empty(size, dtype=np.int32)
     slot[order] = np.arange(size) - np.repeat(starts[:-1], np.diff(starts))
 
-    hands = np.flatnonzero(cut & (downstream >= 0))
     handed = np.full(size, -1, dtype=np.int32)
     handed[hands] = np.arange(hands.size)
     over = handed[network.upstream]
@@ -101,11 +101,15 @@ def bundles(network, lanes, least) -> Bundles:
     return Bundles(tuple(found), slot, sources, handed, downstream[hands])
 
 
-def _numbered(network, roots, gathered, root, least):
-    """The bundle of each cell, numbered so that water flows to higher numbers."""
-    alone = (network.downstream[roots] < 0) & (gathered[roots] < least)
+def _numbered(roots, root, gathered, joined, least):
+    """The bundle of each cell, numbered so that water flows to higher numbers.
+
+    `roots` are the last cells of the pieces, `root` that of each cell; the pieces that end in one
+    of `joined` have others above them.
+    """
+    alone = (gathered[roots] < least) & ~np.isin(roots, joined)
     number = np.zeros(roots.size, dtype=np.int64)
-    # small basins in a row, as many as make a bundle; they drain nowhere and come first
+    # small basins in a row, as many as make a bundle: they drain nowhere, and nothing to them
     number[alone] = (np.cumsum(gathered[roots[alone]]) - 1) // max(least, 1)
     _, number[alone] = np.unique(number[alone], return_inverse=True)
     number[~alone] = number[alone].max(initial=-1) + 1 + np.arange((~alone).sum())

@@ -72,6 +72,7 @@ class Program:
     lines: list[Symbol] = field(default_factory=list)
     outputs: dict[str, Value] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
+    taken: frozenset[str] = frozenset()  # further names that the kernel needs for itself
 
     def __post_init__(self):
         self._known: dict[tuple, Symbol] = {}
@@ -274,16 +275,18 @@ def trace(
     taken, `next_<state>` is what flows into a store within it, at the states that are sought.
     `hoisted`: the weights of networks count as static.
     """
+    taken = frozenset(getattr(column, "taken", ()))
+    kind = "reach" if taken else "column"
     for f in (
         *column.states, *column.forcings, *column.parameters, *column.properties, *column.fluxes,
         *column.networks,
     ):  # fmt: skip
-        if f.name in _RESERVED or f.name.startswith(_RESERVED_PREFIXES):
+        if f.name in _RESERVED | taken or f.name.startswith(_RESERVED_PREFIXES):
             raise ValueError(
-                f"the column '{column.name}' has a field '{f.name}', a name that the printed "
+                f"the {kind} '{column.name}' has a field '{f.name}', a name that the printed "
                 "kernels need for themselves: give it a longer one"
             )
-    whole = Program()
+    whole = Program(taken=taken)
     groups = [
         SimpleNamespace(**{f.name: whole.input(f.name) for f in fields})
         for fields in (column.states, column.forcings, (*column.parameters, *column.properties))
@@ -335,12 +338,12 @@ def _checked(column, scheme, states, fluxes) -> dict[str, Value]:
 
 def _split(whole: Program, static: list[str]) -> tuple[Program, Program]:
     """Copy the lines into a program of static quantities and one of daily quantities."""
-    derive, step = Program(), Program()
+    derive, step = Program(taken=whole.taken), Program(taken=whole.taken)
     placed: dict[int, tuple[str, Value]] = {}  # where each line of the whole now lives
     inputs = {name: step.input(name) for name in whole.inputs}
     constants = {name: derive.input(name) for name in static}
     exported: dict[str, Value] = {}
-    taken = {line.name for line in whole.lines} | set(whole.inputs)
+    taken = {line.name for line in whole.lines} | set(whole.inputs) | whole.taken
 
     def in_step(value):
         if isinstance(value, float):
@@ -414,7 +417,7 @@ def adjoint(
     `given`, which become inputs. With `calls`, what goes into each call of a network comes first
     among the outputs, followed by the cotangent of what it gives.
     """
-    back = Program()
+    back = Program(taken=program.taken)
     at = copy_lines(program, back, given)
     start = {name: back.input(f"d_{name}") for name in seeds}
     cotangents, handed = pull_back(program, back, at, start)
@@ -568,7 +571,7 @@ def make_unique(program: Program, others: Iterable[str] = ()) -> None:
 
     `others` are names that programs printed beside this one have taken.
     """
-    taken = _RESERVED | set(program.inputs) | set(others)
+    taken = _RESERVED | program.taken | set(program.inputs) | set(others)
     for line in program.lines:
         base = line.name or "value"
         if base.startswith(_RESERVED_PREFIXES):

@@ -8,8 +8,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "gridhydro"
 # from the ground up; each room may import those before it
 ROOMS = (
-    "base", "columns", "reaches", "domain", "io", "evaluation", "nets", "inputs", "observations", "surrogate",
-    "model", "training", "analysis", "synthetic", "config",
+    "base", "columns", "reaches", "domain", "io", "evaluation", "nets", "inputs", "observations",
+    "surrogate", "model", "training", "analysis", "synthetic", "config",
 )  # fmt: skip
 # above all rooms: the face, the command line
 ABOVE = ("__init__", "cli")

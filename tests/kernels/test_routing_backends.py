@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from gridhydro.kernels import route_triton
+from gridhydro.kernels import launch, route_numba, route_triton
+from gridhydro.kernels.route_tables import bundles
 from gridhydro.model.routing import route
-from tests.model.test_routing import problem, route_on
+from tests.model.test_routing import forest, problem, route_on
 
 BACKENDS = ["numba", "triton"]
 NAMES = ("outflow", "storage", "averages", "g_runoff", "g_lag", "g_storage")
@@ -96,8 +97,69 @@ def test_routing_of_levels_over_several_gpu_programs(monkeypatch):
     assert_all_close(gradients("triton", *case, tile_days=2), expected, 1e-10)
 
 
+@pytest.mark.parametrize("delay", [0, 1])
+def test_routing_in_bundles_of_few_cells_equals_the_loop(delay, monkeypatch):
+    """Bundles hand over to one another; of a small network there would be one."""
+    monkeypatch.setattr(route_numba, "ROUTE_BUNDLE", 5)
+    case = problem(8, days=3, size=60)
+    table = bundles(case[0], launch.ROUTE_LANES, 5)
+    assert len(table.all) > 5 and table.below.size > 3
+    expected = gradients("torch", *case, delay=delay)
+    assert_all_close(gradients("numba", *case, delay=delay, tile_days=2), expected, 1e-10)
+
+
+@pytest.mark.parametrize("least", [1, 7, 40, 1000])
+def test_bundles_have_every_cell_once_and_what_drains_to_them_before(least):
+    network = forest(9, size=300)
+    table = bundles(network, 4, least)
+    cells = np.concatenate([bundle.cells for bundle in table.all])
+    np.testing.assert_array_equal(np.sort(cells), np.arange(network.size))
+    where = np.empty(network.size, dtype=int)
+    for number, bundle in enumerate(table.all):
+        where[bundle.cells] = number
+        np.testing.assert_array_equal(table.slot[bundle.cells], np.arange(bundle.cells.size))
+        for start, stop in zip(bundle.blocks[:-1], bundle.blocks[1:], strict=True):
+            block = bundle.cells[start:stop]
+            assert 0 < block.size <= 4 and np.ptp(network.level[block]) == 0
+        assert all(upper < number for upper in bundle.above)
+    for cell in range(network.size):
+        for edge in range(network.upstream_start[cell], network.upstream_start[cell + 1]):
+            upper, source = network.upstream[edge], table.sources[edge]
+            if where[upper] == where[cell]:
+                assert source == table.slot[upper] and table.handed[upper] == -1
+            else:
+                assert where[upper] in table.all[where[cell]].above
+                assert source == -1 - table.handed[upper] and table.below[-1 - source] == cell
+
+
+def test_routing_in_segments_of_the_gpu_equals_the_loop(monkeypatch):
+    """The adjoint goes through a period segment by segment; a short one would be one of them."""
+    monkeypatch.setattr(route_triton, "ROUTE_SEGMENT", 1)
+    case = problem(10, days=5)
+    expected = gradients("torch", *case)
+    assert_all_close(gradients("triton", *case, tile_days=2), expected, 1e-10)
+
+
+def test_a_gradient_of_routing_keeps_less_than_the_runoff():
+    network = forest(12, size=5000)
+    runoff = torch.rand(120, network.size)
+    lag = torch.full((network.size,), 0.3, requires_grad=True)
+    outflow, _ = route(runoff, network, lag, 5)
+    (context,) = {node for node in _graph(outflow.grad_fn) if "_Route" in type(node).__name__}
+    kept = [kept for kept in context.saved_tensors if kept.data_ptr() != runoff.data_ptr()]
+    assert kept and sum(values.nbytes for values in kept) <= runoff.nbytes
+
+
+def _graph(node):
+    yield node
+    for above, _ in node.next_functions:
+        if above is not None:
+            yield from _graph(above)
+
+
 @pytest.mark.parametrize("threads", [1, 3])
-def test_threads_of_routing_change_no_bit(threads):
+def test_threads_of_routing_change_no_bit(threads, monkeypatch):
+    monkeypatch.setattr(route_numba, "ROUTE_BUNDLE", 20)
     case = problem(7, size=200)
     expected = gradients("numba", *case)
     before = torch.get_num_threads()

@@ -8,6 +8,8 @@ No function takes a view of an array: numba would count its owners, with a lock,
 
 from __future__ import annotations
 
+from typing import Any
+
 from llvmlite import ir
 from numba import int64, types, uint64
 from numba import njit as compile_for_numba
@@ -21,9 +23,17 @@ EIGHT = 8  # rows of series that are turned together
 WIDE = 16  # sub-steps that are added together: rows of series end with room for so many, and one
 
 
-def njit(function):  # only called by other compiled functions: no doors for Python and C
-    options = dict(nogil=True, error_model="numpy", fastmath={"nsz", "contract"})
-    return compile_for_numba(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
+def njit(function) -> Any:  # only called by other compiled functions: no doors for Python and C
+    options: dict[str, Any] = dict(
+        nogil=True, error_model="numpy", fastmath={"nsz", "contract"},
+        no_cpython_wrapper=True, no_cfunc_wrapper=True,
+    )  # fmt: skip
+    return compile_for_numba(function, **options)
+
+
+def instruction(function) -> Any:
+    """numba's `intrinsic`, whose types do not know that the first argument is not the caller's."""
+    return intrinsic(function)
 
 
 @njit
@@ -221,7 +231,7 @@ def to_series(w, row, series, first, together):
                 series[i, uint64(first) + k] = w[(uint64(row) + k) * uint64(LANES) + i]
 
 
-@intrinsic
+@instruction
 def prefetch(typing, array, i, j):
     """Ask for the cache line of `array[i, j]`, which must be inside the array."""
 
@@ -292,7 +302,7 @@ def _turned_fours(builder, vectors):
     ]
 
 
-@intrinsic
+@instruction
 def turn_four(typing, series, i, first, w, at, lanes):
     """Four columns of eight rows of a series become four rows of eight of the workspace."""
 
@@ -313,7 +323,7 @@ def turn_four(typing, series, i, first, w, at, lanes):
     return types.void(series, i, first, w, at, lanes), build
 
 
-@intrinsic
+@instruction
 def turn_back_four(typing, series, i, first, w, at, lanes):
     """Four rows of eight of the workspace become four columns of eight rows of a series."""
 
@@ -351,7 +361,7 @@ def _wide(update):
     As a plain loop LLVM would first compare where the two lie, for each row of a few dozen values.
     """
 
-    @intrinsic
+    @instruction
     def wide(typing, target, i, at, source, row, k):
         def build(context, builder, signature, arguments):
             kinds = signature.args
@@ -371,7 +381,7 @@ def _wide(update):
 copy_wide, add_wide = _wide(False), _wide(True)
 
 
-@intrinsic
+@instruction
 def clear_wide(typing, target, i, at):
     """Zeros for WIDE values of a row."""
 

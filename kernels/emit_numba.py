@@ -117,6 +117,7 @@ adjoint = compile_cached(adjoint_blocks, cache=True, **OPTIONS)
 def _layout(spec: Spec, saved: Sequence[str] = (), **more: Sequence[str]) -> Layout:
     return Layout(
         spec.weights,
+        LANES,
         STATES=spec.states,
         SAVED=list(saved),
         STATIC=spec.static,

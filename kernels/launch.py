@@ -31,12 +31,11 @@ NETWORK_DAYS = 8
 HUGE_PAGE, MADV_HUGEPAGE = 2 * 2**20, 14
 
 # routing on the CPU: cells side by side, a 512-bit vector of float32 (with more, narrow levels
-# would
-# leave lanes idle); cells of a bundle and sub-steps of a tile, at which what a core works on stays
-# in its second level of cache
+# leave lanes idle); cells of a bundle and sub-steps of a tile: with smaller bundles more lanes
+# are idle, with larger ones what a core works on leaves its caches
 ROUTE_LANES = 16
 ROUTE_BUNDLE = 4000
-ROUTE_TILE = 64
+ROUTE_TILE = 128
 # routing on the GPU: cells of one program, and the cost of a launch in sub-steps
 ROUTE_BLOCK = 128
 ROUTE_LAUNCH_COST = 4

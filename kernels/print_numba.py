@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from functools import partial
 
-from gridhydro.kernels.launch import LANES
 from gridhydro.kernels.trace import Program, Symbol
 from gridhydro.kernels.vocabulary import OPERATIONS
 
@@ -14,7 +13,7 @@ from gridhydro.kernels.vocabulary import OPERATIONS
 class Layout:
     """The rows of the workspace, group by group; behind them single numbers for all lanes."""
 
-    def __init__(self, numbers: Sequence[str], lanes: int = LANES, **groups: Sequence[str]):
+    def __init__(self, numbers: Sequence[str], lanes: int, **groups: Sequence[str]):
         self.numbers, self.lanes, self.groups = numbers, lanes, groups
         self._first: dict[str, int] = {}
         self.rows = 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import SimpleNamespace
 
-from gridhydro.kernels.protocols import Named, Network, ReachModel
+from gridhydro.kernels.protocols import Network, ReachModel
 from gridhydro.kernels.spec import Spec
 from gridhydro.kernels.trace import Program, adjoint, trace
 
@@ -75,11 +75,11 @@ class SubSteps:
         return [f"outflow_{k}" for k in range(self.together)]
 
     @property
-    def forcings(self) -> list[Named]:
+    def forcings(self) -> list[Quantity]:
         return [Quantity(name) for name in (*self.inflows, LATERAL)]
 
     @property
-    def fluxes(self) -> list[Named]:
+    def fluxes(self) -> list[Quantity]:
         return [Quantity(name) for name in (*self.outflows, TOTAL)]
 
     def step(self, s, x, p):

@@ -131,7 +131,7 @@ def _run(function, table, upwards, tile_days, network, *arguments):
 def _order(table, upwards):
     """The bundles that come after each, and how many each waits for."""
     above = {number: bundle.above for number, bundle in enumerate(table.all)}
-    below = {number: [] for number in above}
+    below: dict[int, list[int]] = {number: [] for number in above}
     for number, uppers in above.items():
         for upper in uppers:
             below[upper].append(number)

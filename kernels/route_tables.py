@@ -87,7 +87,7 @@ def bundles(network, lanes, least) -> Bundles:
     handed[hands] = np.arange(hands.size)
     over = handed[network.upstream]
     sources = np.where(over >= 0, -1 - over, slot[network.upstream]).astype(np.int32)
-    above = [set() for _ in starts[1:]]
+    above: list[set[int]] = [set() for _ in starts[1:]]
     for upper, lower in zip(bundle_of[hands], bundle_of[downstream[hands]], strict=True):
         above[lower].add(int(upper))
     found = []

@@ -47,13 +47,14 @@ def route(
     transit towards the cell; of no days, rivers stay as they are. With `averages`, third, the water
     in the river of each cell at the end of a day, all that `in_rivers` counts of the storage then,
     averaged over each period (R, N), in U. A period cut in two gives the same numbers as one run.
-    Gradients reach runoff, lag and storage; at lag 0 it is the one from above. A gradient to the
-    lag keeps `substeps` numbers per cell and day for the backward pass, the others keep nothing.
+    Gradients reach runoff, lag and storage; at lag 0 it is the one from above. For the one to
+    the lag the backward pass keeps the states before each tile of some days, and goes through each
+    tile forward once more; the others keep nothing.
 
     The scheme is the river routing of HydroPy 1.0.2 (Stacke and Hagemann 2021), after the
     Hydrological Discharge model (Hagemann and Dümenil 1997): in each of `substeps` steps of
     dt = 1 / substeps days a reservoir hands on the fraction dt / (lag + dt) of its content, and
-    local runoff joins the river below the reservoirs of its own cell.
+    local runoff joins the river below the reservoirs of its own cell: see `LinearCascade`.
 
     Raises ValueError or TypeError, naming cells, for anything that does not fit.
     """

@@ -118,12 +118,12 @@ def index_type(spec: Spec, cells: int, days: int, *arrays: torch.Tensor):
     return tl.uint32 if longest < NARROW else tl.int64
 
 
-def settings(cells: int, components: int, device: torch.device) -> ColumnSettings:
-    """How so many cells and components are launched on a device, or in the interpreter."""
+def settings(spec: Spec, cells: int, device: torch.device) -> ColumnSettings:
+    """How so many cells are launched on a device, or in the interpreter."""
     if device.type != "cuda":
         return ColumnSettings()
     processors = torch.cuda.get_device_properties(device).multi_processor_count
-    return column_settings(cells * components, processors)
+    return column_settings(cells * emit_triton.padded(spec.components), processors, spec.real)
 
 
 def _launch(spec: Spec, direction: str, arrays, sizes, choices: dict) -> None:
@@ -136,9 +136,9 @@ def _launch(spec: Spec, direction: str, arrays, sizes, choices: dict) -> None:
     cells, days, every, count = sizes
     if not (choices.get("SPACED") or choices.get("RECOMPUTE")):
         every = max(days, 1)  # one segment of all days
-    width, device = emit_triton.padded(spec.components), arrays[0].device
-    how = settings(cells, width, device)
-    block = how.cells(width)
+    device = arrays[0].device
+    how = settings(spec, cells, device)
+    block = how.cells(emit_triton.padded(spec.components))
     choices |= dict(
         AHEAD=how.ahead, BLOCK=block,
         INDEX=index_type(spec, cells, days, *(a for a in arrays if a.dim() == 3)),

@@ -91,13 +91,19 @@ def test_offsets_are_as_wide_as_the_longest_series(cells, days, substeps, states
 
 def test_small_grids_get_narrow_programs_that_read_ahead():
     """On 132 multiprocessors: from 2,000 cells to 16 components of land at half a degree."""
-    assert column_settings(2_000, 132) == ColumnSettings(32, ahead=True)
-    assert column_settings(30_000, 132) == ColumnSettings(32, ahead=True)
-    assert column_settings(35_000, 132) == ColumnSettings(64, ahead=False)
-    assert column_settings(67_420, 132) == ColumnSettings(64, ahead=False)
-    assert column_settings(16 * 67_420, 132) == ColumnSettings(128, ahead=False)
+    for lanes, expected in (
+        (2_000, ColumnSettings(32, ahead=True)),
+        (33_791, ColumnSettings(32, ahead=True)),
+        (33_792, ColumnSettings(64, ahead=True)),
+        (33_793, ColumnSettings(64, ahead=False)),
+        (67_420, ColumnSettings(64, ahead=False)),
+        (16 * 67_420, ColumnSettings(128, ahead=False)),
+    ):
+        assert column_settings(lanes, 132, "float32") == expected
+        assert column_settings(lanes, 132, "float64") == ColumnSettings(expected.lanes)
     for how in (ColumnSettings(32, True), ColumnSettings(64), ColumnSettings()):
         assert how.options()["num_warps"] * 32 == how.lanes
         assert ("maxnreg" in how.options()) == how.ahead
+        assert "maxnreg" in how.options(all_registers=True)
         assert [how.cells(m) * m for m in (1, 4, 16)] == [how.lanes] * 3
         assert how.cells(2 * how.lanes) == 1

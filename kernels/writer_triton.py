@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 
 from gridhydro.kernels.newton import Newton
@@ -80,7 +80,9 @@ class Writer:
             self("there = inside")
         self(f"lane = cell * {m} + component" if self.tiled else "lane = cell")
 
-    def series(self, array: str, names: Iterable[str], of: list[str], size: str, prefix="series_"):
+    def series(
+        self, array: str, names: Iterable[str], of: Sequence[str], size: str, prefix="series_"
+    ):
         """Where the series of each of some `names` begins, of all those `of` an array."""
         for name in names:
             self(f"{prefix}{name} = {array} + {of.index(name)} * {size}")

@@ -6,6 +6,7 @@ import torch
 from gridhydro.columns import column
 from gridhydro.kernels import Scheme, Spec
 from gridhydro.kernels.launch import ColumnSettings, column_settings
+from gridhydro.kernels.periods import Periods
 from tests.kernels.test_column_averages import DAYS, averaged_run, periods
 from tests.support.column_cases import TWO_STORE, make_case, results
 
@@ -67,6 +68,32 @@ def test_each_way_to_launch_gives_the_same_numbers(case, monkeypatch):
         assert found.keys() == expected.keys()
         for name, one in expected.items():
             assert torch.equal(found[name], one), f"{name}: {(found[name] - one).abs().max()}"
+
+
+def test_all_days_are_one_segment_unless_states_are_made_again(monkeypatch):
+    """Or the loop over segments would run once a day, for nothing."""
+
+    asked = []
+
+    class Kernel:
+        def __getitem__(self, grid):
+            return lambda *given, **choices: asked.append((given[-2], choices))
+
+    monkeypatch.setattr(column_triton, "kernel", lambda *of: Kernel())
+    spec, none = Spec(column("hbv"), ("runoff",)), torch.empty(0)
+    forcing, static, states = torch.empty(3, 11, 2), torch.empty(14, 2), torch.empty(5, 2)
+    like = (forcing, static, torch.empty(0, 11, 2))
+    whole = Periods.of(None, 11, forcing)
+    for every in (0, 1, 4):
+        column_triton.forward(spec, every, whole, *like, states, none)
+    for every in (1, 4):
+        trajectory = torch.empty(spec.rows(11, every), 5, 2)
+        seeds = torch.empty(1, 11, 2), torch.empty(0, 0, 2), states
+        column_triton.adjoint(spec, every, whole, *like, none, trajectory, *seeds)
+    assert [every for every, _ in asked] == [11, 11, 4, 11, 4]
+    forward = [(choices["DAILY"], choices["SPACED"]) for _, choices in asked[:3]]
+    assert forward == [(False, False), (True, False), (False, True)]
+    assert [choices["RECOMPUTE"] for _, choices in asked[3:]] == [False, True]
 
 
 @pytest.mark.parametrize(

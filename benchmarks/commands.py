@@ -20,6 +20,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "training": ("speed.training", "a step of training: network, column, river, loss"),
         "lumped": ("speed.lumped", "a step of training daily parameters of lumped basins"),
         "hybrid": ("speed.hybrid", "an iteration of the distributed hybrid at the Amazon's size"),
+        "gpu-loops": ("speed.gpu_loops", "instructions of the GPU's column loops, without a GPU"),
         "sceua": ("speed.sceua", "calibration of many basins at once beside spotpy's SCE-UA"),
         "camels-hydrodl2": ("studies.camels.hydrodl2", "a training by our kernels and by hydrodl2"),
     },

@@ -35,7 +35,7 @@ def forward(spec: Spec, every: int, periods, forcing, static, dynamic, initial, 
         final, missed, trajectory,
     )  # fmt: skip
     choices = dict(DAILY=every == 1, SPACED=every > 1)
-    _launch(spec, "forward", arrays, (cells, days, every, periods.count), choices)
+    _launch(spec, "forward", arrays, (cells, days, every, periods.count), choices, trajectory)
     return outputs, averages, final, trajectory, missed
 
 
@@ -99,7 +99,7 @@ def _adjoint(
     outputs = (d_forcing, d_static, d_dynamic, d_initial, handed)
     arrays = (*(a.contiguous() for a in inputs), *outputs)
     sizes = (cells, days, every, d_averages.shape[1])
-    _launch(spec, "adjoint", arrays, sizes, dict(RECOMPUTE=recompute))
+    _launch(spec, "adjoint", arrays, sizes, dict(RECOMPUTE=recompute), trajectory, kept)
     return d_forcing, d_dynamic, d_static, d_initial, handed
 
 
@@ -108,25 +108,25 @@ def kernel(spec: Spec, direction: str):
     return build.kernel(emit_triton, "triton", spec, direction)
 
 
-def index_type(spec: Spec, cells: int, days: int, *arrays: torch.Tensor):
+def index_type(spec: Spec, cells: int, days: int, *states: torch.Tensor):
     """The type of offsets within a series: 32 bits if that is enough for the longest one.
 
-    Those of a day's quantities are one a sub-step at most; others, of states, are given.
+    A quantity's series has one value a sub-step at most; `states` are arrays of all states' series.
     """
     longest = cells * days * spec.components * spec.scheme.substeps
-    longest = max(longest, *(array.numel() for array in arrays))
+    longest = max(longest, *(array.numel() for array in states))
     return tl.uint32 if longest < NARROW else tl.int64
 
 
-def settings(cells: int, components: int, device: torch.device) -> ColumnSettings:
-    """How so many cells and components are launched on a device, or in the interpreter."""
+def settings(spec: Spec, cells: int, device: torch.device) -> ColumnSettings:
+    """How so many cells are launched on a device, or in the interpreter."""
     if device.type != "cuda":
         return ColumnSettings()
     processors = torch.cuda.get_device_properties(device).multi_processor_count
-    return column_settings(cells * components, processors)
+    return column_settings(cells * emit_triton.padded(spec.components), processors, spec.real)
 
 
-def _launch(spec: Spec, direction: str, arrays, sizes, choices: dict) -> None:
+def _launch(spec: Spec, direction: str, arrays, sizes, choices: dict, *states) -> None:
     function = kernel(spec, direction)
     if not arrays[0].is_cuda and isinstance(function, triton.JITFunction):
         raise ValueError(
@@ -136,12 +136,12 @@ def _launch(spec: Spec, direction: str, arrays, sizes, choices: dict) -> None:
     cells, days, every, count = sizes
     if not (choices.get("SPACED") or choices.get("RECOMPUTE")):
         every = max(days, 1)  # one segment of all days
-    width, device = emit_triton.padded(spec.components), arrays[0].device
-    how = settings(cells, width, device)
-    block = how.cells(width)
+    device = arrays[0].device
+    how = settings(spec, cells, device)
+    block = how.cells(emit_triton.padded(spec.components))
     choices |= dict(
         AHEAD=how.ahead, BLOCK=block,
-        INDEX=index_type(spec, cells, days, *(a for a in arrays if a.dim() == 3)),
+        INDEX=index_type(spec, cells, days, *states),
     )  # fmt: skip
     guard = torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
     with guard:

@@ -137,19 +137,21 @@ class ColumnSettings:
         """Triton's own. How many registers a thread takes is left to the assembler: that is a fifth
         to a half fewer than where it is told that it may take them all, but it asks for memory
         late, and of the largest kernels it spills a few bytes."""
-        enough = {"maxnreg": 255} if self.ahead or all_registers else {}
+        enough = {"maxnreg": 255} if self.lanes == WARP or self.ahead or all_registers else {}
         return {"num_warps": self.lanes // WARP, **enough, **TRITON_OPTIONS}
 
 
-def column_settings(lanes: int, multiprocessors: int) -> ColumnSettings:
+def column_settings(lanes: int, multiprocessors: int, real: str) -> ColumnSettings:
     """Settings for a grid of so many lanes: of a small one, narrow programs reach more processors.
 
     2,000 cells are 16 programs of 128 lanes on, say, 132 multiprocessors; of 32 lanes, they are 63.
+    In double precision there are no registers left to read ahead.
     """
     width = COLUMN_LANES
     while width > WARP and lanes < EVEN * multiprocessors * width:
         width //= 2
-    return ColumnSettings(width, ahead=lanes <= FEW * multiprocessors * COLUMN_LANES)
+    few = lanes <= FEW * multiprocessors * COLUMN_LANES
+    return ColumnSettings(width, ahead=few and real == "float32")
 
 
 # left to itself the assembler spills the forward kernel for sm_80 to fit more blocks

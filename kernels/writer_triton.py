@@ -175,6 +175,8 @@ class Writer:
         `move` is the sign by which a turn changes offsets before it reads, "" if it does not; the
         first one is number `turn` where the loop ends with `turns`.
         """
+        if not values:
+            return
         with self.block("if AHEAD:  # what a day needs is asked for while the day before it runs"):
             self.more(turn, turns)
             for name, offset in values:
@@ -183,6 +185,8 @@ class Writer:
 
     def read_day(self, values: list[tuple[str, str]], move: str, turn: str, turns: str) -> None:
         """What this turn needs, or with AHEAD the next one, number `turn`, if there is one."""
+        if not values:
+            return
         with self.block("if AHEAD:"):
             self.more(turn, turns)
             for name, offset in values:
@@ -198,6 +202,8 @@ class Writer:
 
     def on(self, values: list[tuple[str, str]]) -> None:
         """With AHEAD, what was read for the next turn is that of this one now."""
+        if not values:
+            return
         with self.block("if AHEAD:"):
             for name, _ in values:
                 self(f"{name} = ahead_{name}")

@@ -1,7 +1,10 @@
 """The benchmarks run at tiny sizes, say what they could not measure, and refuse wrong kernels."""
 
 import csv
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +13,7 @@ from benchmarks import commands, machine
 from benchmarks.speed import (
     columns,
     contest,
+    gpu_loops,
     lumped,
     measure,
     peers_columns,
@@ -19,6 +23,8 @@ from benchmarks.speed import (
 )
 from gridhydro.columns import column
 
+ROOT = Path(__file__).parents[2]
+
 
 def rows_of(path):
     with open(path) as file:
@@ -27,6 +33,26 @@ def rows_of(path):
         line[2:].strip().split(": ", 1) for line in lines if line.startswith("# ") and ": " in line
     )
     return header, list(csv.DictReader(line for line in lines if not line.startswith("#")))
+
+
+def test_gpu_loops_command_counts_instructions_by_kind(tmp_path):
+    """In a process of its own, since this one may run Triton's interpreter."""
+    pytest.importorskip("triton")
+    arguments = ["--columns", "hbv", "--precisions", "float32", "--out", str(tmp_path)]
+    environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
+    command = [sys.executable, "-m", "benchmarks", "gpu-loops", *arguments]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
+    if "without cuobjdump" in run.stderr:
+        pytest.skip("Triton came without cuobjdump, which shows the instructions")
+    assert run.returncode == 0, run.stderr
+    header, rows = rows_of(tmp_path / "gpu_loops.csv")
+    assert header["target"] == "sm_90" and header["command"].endswith(" ".join(arguments))
+    assert len(rows) == 3 * (2 + 1 + 2)  # ways; forward, adjoint, adjoint of two loops
+    for row in rows:
+        kinds = [int(row[kind]) for kind in gpu_loops.SHARES]
+        assert sum(kinds) == int(row["instructions"]) and kinds[0] > 80
+    none, daily = (row for row in rows[:6] if row["way"] == "large grid")
+    assert int(daily["memory"]) - int(none["memory"]) in (5, 6, 7)  # five states more a day
 
 
 def test_columns_command_writes_table_and_figure(tmp_path, monkeypatch):

@@ -209,7 +209,10 @@ def test_addresses_are_64_bit(of, scheme, direction):
     wide |= {"cell", "lane", "lanes"}
     uniform = {"share_of_day", "period_of_day"}  # one value a day, and never 2^31 days
     source = source.replace("tl.cast(this_period, tl.int64)", "first")
-    addresses = re.findall(r"tl\.(?:load\((.*)\)$|store\(([^,]*),)", source, re.MULTILINE)
+    access = r"tl\.(?:load\((.*?)(?:, mask=more)?\)$|store\(([^,]*),)"
+    addresses = re.findall(access, source, re.MULTILINE)
+    early = re.findall(r"^\s*ahead_\w+ = (.*)$", source, re.MULTILINE)
+    assert early and all(line.endswith(", mask=more)") for line in early)  # never past the last day
     assert len(addresses) == len(re.findall(r"tl\.(?:load|store)", source))
     for address in map("".join, addresses):
         array, _, offset = address.partition(" + ")

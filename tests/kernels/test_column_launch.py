@@ -6,6 +6,7 @@ import torch
 from gridhydro.columns import column
 from gridhydro.kernels import Scheme, Spec
 from gridhydro.kernels.launch import ColumnSettings, column_settings
+from gridhydro.kernels.periods import Periods
 from tests.kernels.test_column_averages import DAYS, averaged_run, periods
 from tests.support.column_cases import TWO_STORE, make_case, results
 
@@ -69,6 +70,32 @@ def test_each_way_to_launch_gives_the_same_numbers(case, monkeypatch):
             assert torch.equal(found[name], one), f"{name}: {(found[name] - one).abs().max()}"
 
 
+def test_all_days_are_one_segment_unless_states_are_made_again(monkeypatch):
+    """Or the loop over segments would run once a day, for nothing."""
+
+    asked = []
+
+    class Kernel:
+        def __getitem__(self, grid):
+            return lambda *given, **choices: asked.append((given[-2], choices))
+
+    monkeypatch.setattr(column_triton, "kernel", lambda *of: Kernel())
+    spec, none = Spec(column("hbv"), ("runoff",)), torch.empty(0)
+    forcing, static, states = torch.empty(3, 11, 2), torch.empty(14, 2), torch.empty(5, 2)
+    like = (forcing, static, torch.empty(0, 11, 2))
+    whole = Periods.of(None, 11, forcing)
+    for every in (0, 1, 4):
+        column_triton.forward(spec, every, whole, *like, states, none)
+    for every in (1, 4):
+        trajectory = torch.empty(spec.rows(11, every), 5, 2)
+        seeds = torch.empty(1, 11, 2), torch.empty(0, 0, 2), states
+        column_triton.adjoint(spec, every, whole, *like, none, trajectory, *seeds)
+    assert [every for every, _ in asked] == [11, 11, 4, 11, 4]
+    forward = [(choices["DAILY"], choices["SPACED"]) for _, choices in asked[:3]]
+    assert forward == [(False, False), (True, False), (False, True)]
+    assert [choices["RECOMPUTE"] for _, choices in asked[3:]] == [False, True]
+
+
 @pytest.mark.parametrize(
     "cells, days, substeps, states, index",
     [
@@ -91,13 +118,19 @@ def test_offsets_are_as_wide_as_the_longest_series(cells, days, substeps, states
 
 def test_small_grids_get_narrow_programs_that_read_ahead():
     """On 132 multiprocessors: from 2,000 cells to 16 components of land at half a degree."""
-    assert column_settings(2_000, 132) == ColumnSettings(32, ahead=True)
-    assert column_settings(30_000, 132) == ColumnSettings(32, ahead=True)
-    assert column_settings(35_000, 132) == ColumnSettings(64, ahead=False)
-    assert column_settings(67_420, 132) == ColumnSettings(64, ahead=False)
-    assert column_settings(16 * 67_420, 132) == ColumnSettings(128, ahead=False)
+    for lanes, expected in (
+        (2_000, ColumnSettings(32, ahead=True)),
+        (33_791, ColumnSettings(32, ahead=True)),
+        (33_792, ColumnSettings(64, ahead=True)),
+        (33_793, ColumnSettings(64, ahead=False)),
+        (67_420, ColumnSettings(64, ahead=False)),
+        (16 * 67_420, ColumnSettings(128, ahead=False)),
+    ):
+        assert column_settings(lanes, 132, "float32") == expected
+        assert column_settings(lanes, 132, "float64") == ColumnSettings(expected.lanes)
     for how in (ColumnSettings(32, True), ColumnSettings(64), ColumnSettings()):
         assert how.options()["num_warps"] * 32 == how.lanes
         assert ("maxnreg" in how.options()) == how.ahead
+        assert "maxnreg" in how.options(all_registers=True)
         assert [how.cells(m) * m for m in (1, 4, 16)] == [how.lanes] * 3
         assert how.cells(2 * how.lanes) == 1

@@ -11,7 +11,7 @@ from torch import Tensor
 from gridhydro.base.arguments import one_of
 from gridhydro.columns import column as column_named
 from gridhydro.columns.column import Column, Embedded, Field
-from gridhydro.kernels import Scheme, Spec, column_op, embedded
+from gridhydro.kernels import SPECS, Scheme, Spec, column_op, embedded
 from gridhydro.kernels.schemes import SEQUENTIAL
 from gridhydro.model.stepping import PeriodMeans, Stepping
 from gridhydro.nets.embedded import EmbeddedNetwork
@@ -85,12 +85,14 @@ def simulate(
     dynamic = [_lanes(f, parameters[f.name], (days, cells, count), weather) for f in daily]
     if weights is not None:
         static.append(_component_weights(weights, cells, count, weather))
-    spec = spec_of(
+    scheme = stepping.scheme
+    choices = (
         column, outputs, tuple(f.name for f in daily), count, mean, str(weather.dtype)[6:],
-        weights is not None, stepping.scheme, averaged,
+        weights is not None, averaged, scheme.name, scheme.substeps, scheme.iterations,
     )  # fmt: skip
     values, final = column_op(
-        spec,
+        # plain loops run what no kernel can be printed of
+        _spec(*choices) if stepping.backend == "torch" else _key(*choices),
         weather,
         torch.stack(static) if static else weather.new_empty(0, cells * count),
         torch.stack(dynamic) if dynamic else weather.new_empty(0, days, cells * count),
@@ -106,6 +108,21 @@ def simulate(
     return (
         dict(zip((*outputs, *averaged), values, strict=True)),
         dict(zip((f.name for f in column.states), final, strict=True)),
+    )
+
+
+@torch.compiler.assume_constant_result
+def _key(*choices) -> str:
+    """The key of the spec of these choices. A trace does not look in here; it is made again for
+    another column or other choices."""
+    spec = _spec(*choices)
+    return SPECS.hold(spec.key, spec)
+
+
+@lru_cache(maxsize=256)
+def _spec(column, outputs, dynamic, components, mean, real, weighted, averaged, *scheme) -> Spec:
+    return spec_of(
+        column, outputs, dynamic, components, mean, real, weighted, Scheme(*scheme), averaged
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from operator import index
 
 import torch
 from torch import Tensor
@@ -76,7 +77,9 @@ def simulate(
             weather, parameters, initial, outputs, averages, averaged, mean, weights
         )
     days, cells = weather.shape[1:]
-    count = max((p.shape[-1] for p in parameters.values() if p.ndim > 1), default=1)
+    counts = [p.shape[-1] for p in parameters.values() if p.ndim > 1]
+    # `index`: a plain number where torch traces for any size, too
+    count = index(max(counts)) if counts else 1
     daily = [f for f in column.parameters if parameters[f.name].ndim == 3]
     _check_names("properties", column.properties, properties)
     held = [(f, parameters[f.name]) for f in column.parameters if f not in daily]
@@ -88,7 +91,8 @@ def simulate(
     scheme = stepping.scheme
     choices = (
         column, outputs, tuple(f.name for f in daily), count, mean, str(weather.dtype)[6:],
-        weights is not None, averaged, scheme.name, scheme.substeps, scheme.iterations,
+        weights is not None, averaged, scheme.name, index(scheme.substeps),
+        index(scheme.iterations),
     )  # fmt: skip
     values, final = column_op(
         # plain loops run what no kernel can be printed of

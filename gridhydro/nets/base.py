@@ -175,7 +175,7 @@ class Ranges(torch.nn.Module):
             buffer[rows]
             for buffer in (self.low, self.span, self.logarithmic, self.lowest, self.highest)
         )
-        # half precision, as of autocast, ends here: a parameter wants more digits
+        # a parameter wants more digits than autocast leaves
         theta = low + span * torch.sigmoid(raw.to(low))
         # exp of a large linear range would be infinite, and its gradient NaN
         logarithm = torch.where(logarithmic, theta, 0.0)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -27,6 +28,9 @@ class State:
     weather     (F, B, N), the last days of the forcing, which a correction looks back on, if any.
                 What it made of them knew nothing of the days after: where it looks ahead, give the
                 days around the cut as `before` instead
+
+    `torch.save` may keep it too, by itself or among other things: `torch.load` reads it with
+    `weights_only=True` wherever this module, as by any model, has been imported.
     """
 
     column: dict[str, Tensor]
@@ -89,3 +93,7 @@ class Simulation:
     outputs: dict[str, Tensor]
     state: State | None
     storage: Tensor | None = field(default=None)
+
+
+# only data: torch may make them of a file that is not trusted
+torch.serialization.add_safe_globals([State, Simulation])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pyflwdir
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +97,8 @@ class Network:
             )
         if not self.upstream.size:
             return values
+        import pyflwdir  # here: rivers that are only routed need none
+
         cells = np.arange(self.size)
         # every cell before the cells upstream of it, as pyflwdir goes through them
         network = pyflwdir.Flwdir(

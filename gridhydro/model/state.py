@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from gridhydro.base import files
@@ -51,6 +50,8 @@ class State:
 
     def save(self, path: str | Path) -> None:
         """Write it to one file (safetensors), which `load` reads."""
+        from safetensors.torch import save_file
+
         tensors: dict[str, Tensor] = {}
         for name, value in vars(self.map(lambda v: v.detach().cpu().contiguous())).items():
             if isinstance(value, dict):

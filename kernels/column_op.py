@@ -7,7 +7,7 @@ import torch
 from gridhydro.kernels import column_reference
 from gridhydro.kernels.column_operator import SPECS, column, warn
 from gridhydro.kernels.launch import SEGMENT, SOLVED_BYTES
-from gridhydro.kernels.operators import in_full_precision
+from gridhydro.kernels.operators import constant, in_full_precision
 from gridhydro.kernels.periods import Periods, averaged
 from gridhydro.kernels.schemes import SEQUENTIAL, Scheme
 from gridhydro.kernels.spec import Spec
@@ -57,7 +57,7 @@ def column_op(
     return (*_apart(daily), *_apart(means)), final
 
 
-@torch.compiler.assume_constant_result
+@constant
 def _substeps(key: str) -> tuple[int, bool]:
     scheme = SPECS[key].scheme
     return scheme.substeps, scheme.implicit
@@ -103,7 +103,7 @@ def _interval(storage, forcing, initial, substeps: int, implicit: bool) -> int:
     raise ValueError(f"storage is 'all', 'auto' or a number of days >= 1, not {storage!r}")
 
 
-@torch.compiler.assume_constant_result  # of compiled code it is what was free when it was compiled
+@constant  # in compiled code, what was free when it was compiled
 def _free(device: torch.device) -> int:
     free, _ = torch.cuda.mem_get_info(device)
     # blocks that torch holds for later use are free too

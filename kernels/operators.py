@@ -16,7 +16,7 @@ An operator is registered with `operator`; `column_op.py` is the example. It tak
   `ctx.save_for_backward`: through it torch knows that the gradients hang on all that went in.
 
 Everything that a call decides in Python, by shapes and options, it decides before the operator,
-where a trace follows; the other arguments of a call that is traced must be constants to it.
+where a trace follows; what makes a key, or asks for the memory that is free, is a `constant`.
 """
 
 from __future__ import annotations
@@ -73,6 +73,16 @@ def in_full_precision(function: Callable) -> Callable:
             return function(first, *rest)
 
     return run
+
+
+def constant(function: Callable) -> Callable:
+    """The function, which a trace calls but does not look into; what it gives is part of the code
+    that is made, and made again for other arguments. They are objects or constants, not tensors.
+
+    As `torch.compiler.assume_constant_result`, which loads the compiler only to say so.
+    """
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    return function
 
 
 def _refused(ctx, *cotangents):

@@ -13,6 +13,7 @@ from gridhydro.base.arguments import one_of
 from gridhydro.columns import column as column_named
 from gridhydro.columns.column import Column, Embedded, Field
 from gridhydro.kernels import SPECS, Scheme, Spec, column_op, embedded
+from gridhydro.kernels.operators import constant
 from gridhydro.kernels.schemes import SEQUENTIAL
 from gridhydro.model.stepping import PeriodMeans, Stepping
 from gridhydro.nets.embedded import EmbeddedNetwork
@@ -115,7 +116,7 @@ def simulate(
     )
 
 
-@torch.compiler.assume_constant_result
+@constant
 def _key(*choices) -> str:
     """The key of the spec of these choices. A trace does not look in here; it is made again for
     another column or other choices."""

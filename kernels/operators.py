@@ -28,6 +28,7 @@ from weakref import WeakValueDictionary
 
 import torch
 from torch.library import register_autograd, register_fake
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 Thing = TypeVar("Thing")
 
@@ -38,6 +39,8 @@ NO_SECOND_DERIVATIVE = (
     "that can be differentiated any number of times"
 )
 
+# what an operator takes, and none of torch's kinds of tensors that only stand for others
+_PLAIN = {torch.Tensor, torch.nn.Parameter, int, str, bool}
 _LIBRARY = torch.library.Library("gridhydro", "FRAGMENT")
 
 
@@ -52,14 +55,37 @@ def operator(
 
     The other arguments are told at the top of this file. `run` is out of reach of autocast: the
     tensors have the precision that they come in.
+    Where nobody traces, what is returned makes no use of the operator but of an autograd.Function
+    of the same parts: torch takes as long to find an operator as small runs take in all.
     """
-    name = schema.partition("(")[0]
+    name, run = schema.partition("(")[0], in_full_precision(run)
     _LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
-    _LIBRARY.impl(name, in_full_precision(run), "CompositeExplicitAutograd")
+    _LIBRARY.impl(name, run, "CompositeExplicitAutograd")
     whole = f"gridhydro::{name}"
     register_fake(whole, like, lib=_LIBRARY)
     register_autograd(whole, backward or _refused, setup_context=keep, lib=_LIBRARY)
-    return getattr(torch.ops.gridhydro, name).default
+    found = getattr(torch.ops.gridhydro, name).default
+    function = run if keep is None else _function(name, run, keep, backward).apply
+
+    def call(*arguments):
+        if torch.compiler.is_compiling() or is_in_torch_dispatch_mode():
+            return found(*arguments)
+        again = keep is None and torch.is_grad_enabled()  # a gradient that is to have one itself
+        if again or not _PLAIN.issuperset(map(type, arguments)):
+            return found(*arguments)
+        return function(*arguments)
+
+    return call
+
+
+def _function(name: str, run: Callable, keep: Callable, backward) -> type[torch.autograd.Function]:
+    def forward(ctx, *inputs):
+        output = run(*inputs)
+        keep(ctx, inputs, output)
+        return output
+
+    parts = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
+    return type(name, (torch.autograd.Function,), parts)
 
 
 def in_full_precision(function: Callable) -> Callable:
@@ -83,6 +109,24 @@ def constant(function: Callable) -> Callable:
     """
     function._dynamo_marked_constant = True  # type: ignore[attr-defined]
     return function
+
+
+def first_only(gradients: tuple, result: torch.Tensor) -> tuple:
+    """Gradients that an autograd.Function hands out, whose own derivative is refused.
+
+    result  what the function gave, as it saved it: through it torch knows what it was made of
+    """
+    return _FirstOnly.apply(result, *gradients) if torch.is_grad_enabled() else gradients
+
+
+class _FirstOnly(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, result, *gradients):
+        return tuple(g if g is None else g.view_as(g) for g in gradients)
+
+    @staticmethod
+    def backward(ctx, *cotangents):
+        _refused(ctx)
 
 
 def _refused(ctx, *cotangents):

@@ -206,6 +206,24 @@ def test_second_derivative_of_compiled_code_is_refused():
         (loss + gradient.square().sum()).backward()
 
 
+@pytest.mark.parametrize("transform", [torch.func.grad, torch.func.vmap, torch.func.jacrev])
+def test_transforms_of_functions_are_refused(transform):
+    """They would have to go through kernels."""
+    forcing, delay, _ = leaky_case()
+    run = transform(lambda delay: leaking(Leak(0.1), forcing, delay, scheme=TRITON))
+    with pytest.raises(RuntimeError, match="functorch transforms"):
+        run(delay[None] if transform is torch.func.vmap else delay)
+
+
+@pytest.mark.parametrize("learning", [True, False])
+def test_forward_derivatives_are_refused(learning):
+    forcing, delay, _ = leaky_case()
+    with torch.set_grad_enabled(learning), torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(delay, torch.ones_like(delay))
+        with pytest.raises(NotImplementedError, match="forward mode AD"):
+            leaking(Leak(0.1), forcing, dual, scheme=TRITON)
+
+
 def test_plain_loops_have_second_derivatives():
     assert "backend='torch'" in NO_SECOND_DERIVATIVE
     forcing, delay, _ = leaky_case()

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import torch
 
 from . import route_numba, route_reference
+from .operators import first_only
 from .periods import Periods
 
 BACKENDS = ("numba", "triton", "torch")
@@ -46,18 +47,19 @@ class _Route(torch.autograd.Function):
             runoff, release, storage, *options.fixed, ctx.needs_input_grad[1], options.tile_days
         )
         ctx.options = options
-        ctx.save_for_backward(release, sensitivity, *slopes)
+        ctx.save_for_backward(release, final, sensitivity, *slopes)
         return outflow, final, averages
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx, g_outflow, g_final, g_averages):
-        release, *slopes = ctx.saved_tensors
-        g_runoff, g_release, g_storage = ctx.options.backend.adjoint(
-            g_outflow.contiguous(), g_final.contiguous(), g_averages.contiguous(), release, *slopes,
-            *ctx.options.fixed, ctx.options.tile_days,
-        )  # fmt: skip
-        return g_runoff, g_release if ctx.needs_input_grad[1] else None, g_storage, None
+        release, final, *slopes = ctx.saved_tensors
+        with torch.no_grad():
+            g_runoff, g_release, g_storage = ctx.options.backend.adjoint(
+                g_outflow.contiguous(), g_final.contiguous(), g_averages.contiguous(), release,
+                *slopes, *ctx.options.fixed, ctx.options.tile_days,
+            )  # fmt: skip
+        gradients = g_runoff, g_release if ctx.needs_input_grad[1] else None, g_storage
+        return *first_only(gradients, final), None
 
 
 class _NumbaOnTensors:

@@ -89,7 +89,7 @@ def simulate(
     dynamic = [_lanes(f, parameters[f.name], (days, cells, count), weather) for f in daily]
     if weights is not None:
         static.append(_component_weights(weights, cells, count, weather))
-    scheme = stepping.scheme
+    scheme = Scheme.of(stepping.scheme)
     choices = (
         column, outputs, tuple(f.name for f in daily), count, mean, str(weather.dtype)[6:],
         weights is not None, averaged, scheme.name, index(scheme.substeps),

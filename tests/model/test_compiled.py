@@ -85,6 +85,13 @@ def test_autocast_of_lumped_models_ends_at_the_network(kind):
     torch.testing.assert_close(half.discharge, single.discharge, rtol=0.05, atol=0.02 * scale)
 
 
+def test_ranges_take_half_precision_without_its_rounding():
+    ranges = lumped("lstm")[0].network.ranges
+    raw = torch.linspace(-2, 2, 3 * len(ranges.learned)).unflatten(0, (-1, 3)).bfloat16()
+    found, expected = (ranges(values, ranges.learned) for values in (raw, raw.float()))
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+
+
 def test_autocast_keeps_fixed_parameters_and_weights_to_the_last_digit():
     one, forcing = lumped("weighted")
     fixed = gh.Model(

@@ -1,6 +1,7 @@
 """Gridded, differentiable hydrology with fused CPU and GPU kernels."""
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gridhydro.base.lazy import loader
@@ -123,6 +124,8 @@ def __dir__():
     return sorted(__all__)
 
 
-# whoever works with rasters already finds their accessor `.rio`, as everything here expects it
+# whoever works with rasters already finds their accessor `.rio`, as everything here expects it;
+# what runs on tensors alone runs without
 if "xarray" in sys.modules:
-    import rioxarray  # noqa: F401
+    with suppress(ImportError):
+        import rioxarray  # noqa: F401

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
-from types import ModuleType
-
 import torch
-from torch.autograd.function import once_differentiable
 
-from gridhydro.kernels import column_numba, column_reference
+from gridhydro.kernels import column_reference
+from gridhydro.kernels.column_operator import SPECS, column, warn
 from gridhydro.kernels.launch import SEGMENT, SOLVED_BYTES
+from gridhydro.kernels.operators import constant, in_full_precision
 from gridhydro.kernels.periods import Periods, averaged
 from gridhydro.kernels.schemes import SEQUENTIAL, Scheme
 from gridhydro.kernels.spec import Spec
@@ -25,6 +23,7 @@ def column_op(
 
     Parameters
     ----------
+    spec : a Spec, or the key by which `SPECS` holds it, which a trace can follow.
     forcing : (F, T, N), static : (K, N*M), dynamic : (D, T, N*M), initial : (S, N*M)
         tensors of one dtype and device; M is `spec.components`.
     weights : (W,) of the networks inside the step, in the order of `spec.weights`, if it has any.
@@ -44,109 +43,68 @@ def column_op(
     (R, N*M), and final states (S, N*M).
     """
     weights = forcing.new_empty(0) if weights is None else weights
-    periods = Periods.of(averages, forcing.shape[1], forcing)
+    periods = Periods.unchecked(averages, forcing.shape[1], forcing)
     backend = backend or ("triton" if forcing.is_cuda else "numba")
     if backend == "torch":
-        outputs, final, missed = column_reference.run(
-            spec, forcing, static, dynamic, initial, weights
-        )
-        _warn(spec, forcing, missed)
-        daily, rest = outputs[: len(spec.outputs)], outputs[len(spec.outputs) :]
-        return (*daily.unbind(0), *averaged(rest, periods).unbind(0)), final
+        return _loop(forcing, static, dynamic, initial, weights, spec, periods)
+    key = SPECS.hold(spec.key, spec) if isinstance(spec, Spec) else spec
     tensors = tuple(t.contiguous() for t in (forcing, static, dynamic, initial, weights))
     learning = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
-    every = checkpoint_interval(storage, forcing, initial, spec.scheme) if learning else 0
-    *outputs, final, missed = _Column.apply(spec, _launcher(backend), every, periods, *tensors)
-    _warn(spec, forcing, missed)
-    return tuple(outputs), final
-
-
-class NotConverged(RuntimeWarning):
-    """Newton's method did not find the states at the end of some sub-steps."""
-
-
-def _warn(spec: Spec, forcing, missed) -> None:
-    """Say how many sub-steps missed the solution; without an implicit scheme, `missed` is empty."""
-    if not missed.numel() or not missed.any():
-        return
-    total = forcing.shape[1] * spec.scheme.substeps * missed.shape[1]
-    lane = int(missed[0].nonzero()[0])
-    where = f"cell {lane // spec.components}"
-    if spec.components > 1:
-        where += f", component {lane % spec.components}"
-    warnings.warn(
-        f"Newton's method did not converge within {spec.scheme.iterations} iterations in "
-        f"{int(missed.sum())} of {total:,} sub-steps of '{spec.column.name}', first in {where}. "
-        "The water balance is closed there, but the fluxes are not those of the end of the "
-        "sub-step: take more sub-steps, such as "
-        f"scheme='implicit:{4 * spec.scheme.substeps}'",
-        NotConverged,
-        stacklevel=4,  # who called simulate
+    every = _interval(storage, forcing, initial, *_substeps(key)) if learning else 0
+    daily, means, final, _ = column(
+        *tensors, periods.row, periods.weight, periods.count, key, backend, every
     )
+    return (*_apart(daily), *_apart(means)), final
 
 
-def _launcher(backend: str) -> ModuleType:
-    if backend == "numba":
-        return column_numba
-    if backend == "triton":
-        from gridhydro.kernels import column_triton
+@constant
+def _substeps(key: str) -> tuple[int, bool]:
+    scheme = SPECS[key].scheme
+    return scheme.substeps, scheme.implicit
 
-        return column_triton
-    raise ValueError(f"there is no backend '{backend}'; there is {', '.join(BACKENDS)}")
+
+def _apart(results: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Results (O, ...) one by one; the gradient to a single one comes back without a copy."""
+    return (results.squeeze(0),) if len(results) == 1 else results.unbind(0)
+
+
+@in_full_precision
+def _loop(forcing, static, dynamic, initial, weights, spec, periods):
+    """The plain loop in the place of the operator."""
+    periods.check()
+    outputs, final, missed = column_reference.run(spec, forcing, static, dynamic, initial, weights)
+    warn(spec, forcing, missed)
+    daily, rest = outputs[: len(spec.outputs)], outputs[len(spec.outputs) :]
+    return (*daily.unbind(0), *averaged(rest, periods).unbind(0)), final
 
 
 def checkpoint_interval(storage, forcing, initial, scheme: Scheme = SEQUENTIAL) -> int:
     """Days between stored states: 1 for "all", K for an int, the quickest that fits for "auto"."""
+    return _interval(storage, forcing, initial, scheme.substeps, scheme.implicit)
+
+
+def _interval(storage, forcing, initial, substeps: int, implicit: bool) -> int:
     days = max(forcing.shape[1], 1)
     if storage == "all":
         return 1
     if storage == "auto":
         size = days * initial.numel() * initial.element_size()
-        if scheme.implicit:
-            size *= scheme.substeps
+        if implicit:
+            size *= substeps
         if not forcing.is_cuda:
-            if scheme.implicit and size <= SOLVED_BYTES:
+            if implicit and size <= SOLVED_BYTES:
                 return 1
             # on a CPU recomputing in the cache beats streaming
-            return min(max(SEGMENT // scheme.substeps, 1 + scheme.implicit), days)
-        free, _ = torch.cuda.mem_get_info(forcing.device)
-        # blocks that torch holds for later use are free too
-        free += torch.cuda.memory_reserved(forcing.device)
-        free -= torch.cuda.memory_allocated(forcing.device)
+            return min(max(SEGMENT // substeps, 1 + implicit), days)
         # storage and recomputation buffer are smallest together at the square root
-        return 1 if size <= free / 4 else round(days**0.5)
+        return 1 if size <= _free(forcing.device) / 4 else round(days**0.5)
     if isinstance(storage, int) and storage >= 1:
         return min(storage, days)
     raise ValueError(f"storage is 'all', 'auto' or a number of days >= 1, not {storage!r}")
 
 
-class _Column(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, spec, launcher, every, periods, forcing, static, dynamic, initial, weights):
-        outputs, averages, final, trajectory, missed = launcher.forward(
-            spec, every, periods, forcing, static, dynamic, initial, weights
-        )
-        ctx.save_for_backward(forcing, static, dynamic, weights, trajectory)
-        ctx.spec, ctx.launcher, ctx.every, ctx.periods = spec, launcher, every, periods
-        ctx.mark_non_differentiable(missed)
-        # one tensor an output: a gradient to a single one then comes back without a copy
-        return *outputs.unbind(0), *averages.unbind(0), final, missed
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, *cotangents):
-        forcing, static, dynamic, weights, trajectory = ctx.saved_tensors
-        spec = ctx.spec.with_forcing_gradient(ctx.needs_input_grad[4])
-        *results, d_final, _ = cotangents
-        daily, averages = results[: len(spec.outputs)], results[len(spec.outputs) :]
-        gradients = ctx.launcher.adjoint(
-            spec, ctx.every, ctx.periods, forcing, static, dynamic, weights, trajectory,
-            _stacked(daily, forcing), _stacked(averages, forcing), d_final.contiguous(),
-        )  # fmt: skip
-        return None, None, None, None, *gradients
-
-
-def _stacked(cotangents, like):
-    if not cotangents:
-        return like.new_empty(0, *like.shape[1:])
-    return cotangents[0][None].contiguous() if len(cotangents) == 1 else torch.stack(cotangents)
+@constant  # in compiled code, what was free when it was compiled
+def _free(device: torch.device) -> int:
+    free, _ = torch.cuda.mem_get_info(device)
+    # blocks that torch holds for later use are free too
+    return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)

@@ -62,14 +62,27 @@ def expand(network: Network, weights: Sequence, inputs: Sequence):
 
 def evaluate(network: Network, weights: Tensor, inputs: Sequence[Tensor]) -> Tensor:
     """The same for whole tensors of inputs, layer by layer."""
-    values = torch.stack(torch.broadcast_tensors(*_checked(network, inputs)), dim=-1)
-    start, widths = 0, sizes(network)
-    for layer, (before, after) in enumerate(pairwise(widths), start=1):
-        matrix = weights[start : start + after * before].view(after, before)
-        start += after * (before + 1)
-        values = values @ matrix.T + weights[start - after : start]
-        values = values if layer == len(widths) - 1 else torch.tanh(values)
-    return _sigmoid(values[..., 0])
+    return _layers(network, weights, inputs)[-1][..., 0]
+
+
+def _layers(network: Network, weights: Tensor, inputs: Sequence[Tensor]) -> list[Tensor]:
+    """The inputs (..., I), and what each layer makes of those before it, up to (..., 1)."""
+    values = [torch.stack(torch.broadcast_tensors(*_checked(network, inputs)), dim=-1)]
+    matrices = _matrices(network, weights)
+    for layer, (matrix, bias) in enumerate(matrices, start=1):
+        sums = values[-1] @ matrix.T + bias
+        values.append(_sigmoid(sums) if layer == len(matrices) else torch.tanh(sums))
+    return values
+
+
+def _matrices(network: Network, weights: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Of each layer the matrix (after, before) and the bias (after,), as parts of the weights."""
+    found, start = [], 0
+    for before, after in pairwise(sizes(network)):
+        middle, stop = start + after * before, start + after * (before + 1)
+        found.append((weights[start:middle].view(after, before), weights[middle:stop]))
+        start = stop
+    return found
 
 
 def gradient(
@@ -77,17 +90,27 @@ def gradient(
 ) -> Tensor:
     """Gradient of the weights from `handed` (H, T, lanes).
 
-    These are, call by call, the inputs of the network and the cotangent of what it gives.
+    These are, call by call, the inputs of the network and the cotangent of what it gives. Written
+    out, for inside an operator autograd records nothing.
     """
     total, first = torch.zeros_like(weights), 0
+    sums = split(networks, total)
+    parts = split(networks, weights)
     for call in calls:
+        network = call.network
         rows = handed[first : first + len(call.inputs) + 1].flatten(1)
         first += len(rows)
         for *inputs, cotangent in rows.split(NETWORK_ROWS, dim=1):
-            with torch.enable_grad():
-                leaf = weights.detach().requires_grad_()
-                value = evaluate(call.network, split(networks, leaf)[call.network.name], inputs)
-            total += torch.autograd.grad(value, leaf, cotangent)[0]
+            *given, value = _layers(network, parts[network.name], inputs)
+            back = cotangent[:, None] * value * (1 - value)
+            matrices = _matrices(network, parts[network.name])
+            into = _matrices(network, sums[network.name])
+            for layer in reversed(range(len(matrices))):
+                d_matrix, d_bias = into[layer]
+                d_matrix += back.T @ given[layer]
+                d_bias += back.sum(0)
+                if layer:
+                    back = back @ matrices[layer][0] * (1 - given[layer] * given[layer])
     return total
 
 

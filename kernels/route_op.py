@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import torch
 
 from gridhydro.kernels import route_numba, route_reference
+from gridhydro.kernels.operators import first_only
 from gridhydro.kernels.periods import Periods
 from gridhydro.kernels.reach_spec import reach_spec
 
@@ -54,20 +55,20 @@ class _Route(torch.autograd.Function):
             any(ctx.needs_input_grad) and spec.again,
         )  # fmt: skip
         ctx.case, ctx.spec, ctx.parameters = case, spec, len(parameters)
-        ctx.save_for_backward(runoff, static, *results[4:])
+        ctx.save_for_backward(results[1], runoff, static, *results[4:])
         return results[:4]
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx, d_outflow, d_states, d_transit, d_averages):
-        runoff, static, *kept = ctx.saved_tensors
+        final, runoff, static, *kept = ctx.saved_tensors
         case = ctx.case
-        d_runoff, d_static, d_states, d_transit = case.kernels.adjoint(
-            ctx.spec, case.network, case.options, runoff, static, *kept,
-            *(values.contiguous() for values in (d_outflow, d_states, d_transit, d_averages)),
-        )  # fmt: skip
+        with torch.no_grad():
+            d_runoff, d_static, d_states, d_transit = case.kernels.adjoint(
+                ctx.spec, case.network, case.options, runoff, static, *kept,
+                *(values.contiguous() for values in (d_outflow, d_states, d_transit, d_averages)),
+            )  # fmt: skip
         d_parameters = d_static[: ctx.parameters] if ctx.needs_input_grad[1] else None
-        return d_runoff, d_parameters, None, d_states, d_transit, None
+        return *first_only((d_runoff, d_parameters, None, d_states, d_transit), final), None
 
 
 def _triton(device):

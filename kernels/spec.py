@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, lru_cache
 
 from gridhydro.kernels import embedded
 from gridhydro.kernels.newton import Newton
+from gridhydro.kernels.operators import key_of
 from gridhydro.kernels.protocols import ColumnModel
 from gridhydro.kernels.schemes import SEQUENTIAL, Scheme, stored
 from gridhydro.kernels.trace import COMPONENT_WEIGHT, Program, adjoint, trace
@@ -87,6 +88,17 @@ class Spec:
     def _newton(self, outputs, rates) -> Newton:
         taken = [line.name for line in self.derive.lines]
         return Newton(self.step, self.states, outputs, rates, self.real, taken)
+
+    @cached_property
+    def key(self) -> str:
+        """A text for the schema of an operator: equal keys, here or in another process, have equal
+        kernels."""
+        names = [[q.name for q in group] for group in (self.column.states, self.column.forcings)]
+        choices = [getattr(self, f.name) for f in fields(self) if f.name != "column"]
+        return key_of(
+            self.column.name, names, self.static, sorted(self.constant), self.weights,
+            self.column.networks, choices, self.derive, self.step,
+        )  # fmt: skip
 
     @property
     def title(self) -> str:

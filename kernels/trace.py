@@ -132,6 +132,11 @@ class Program:
             and (value.name in names if value.operation == "input" else depends[id(value)])
         }
 
+    def __str__(self) -> str:
+        """All lines and outputs: equal texts compute the same."""
+        lines = [f"{x.name}: {x.operation} {[_shown(a) for a in x.arguments]}" for x in self.lines]
+        return "\n".join((*lines, *(f"{n}: {_shown(v)}" for n, v in self.outputs.items())))
+
     def used(self) -> set[str]:
         """The inputs that a line or an output needs."""
         values = [a for line in self.lines for a in line.arguments] + list(self.outputs.values())
@@ -166,6 +171,10 @@ class Symbol:
     __int__ = __index__ = __float__
 
     __hash__ = object.__hash__
+
+
+def _shown(value: Value) -> str:
+    return value.name if isinstance(value, Symbol) else repr(value)
 
 
 def _operator(name: str, swapped: bool = False):

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gridhydro.base.damage import digest as digest_of
@@ -16,6 +15,8 @@ from gridhydro.base.files import replace
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     """Write tensors by name; returns the digest of the file."""
+    from safetensors.torch import save_file
+
     ready = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     replace(path, lambda place: save_file(ready, place))
     return digest_of(path)
@@ -29,6 +30,8 @@ def read_tensors(
 
     what  the file should be
     """
+    from safetensors.torch import load_file
+
     with reading(path, what, mend):
         refuse_other(path, mend, digest)
         return load_file(path)

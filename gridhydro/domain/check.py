@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import minimum_filter
 
 from gridhydro.base.report import Report
 from gridhydro.domain import d8
@@ -56,6 +55,8 @@ def _filled(report, target, codes, coding, grid):
     for code in set(d8.CODINGS[coding].ends) & _FILLS:
         where = codes == code
         # all nine cells around, beyond the raster too, have it
+        from scipy.ndimage import minimum_filter
+
         inside = minimum_filter(where, 3, mode="constant", cval=True)
         count = int(np.sum(inside & (inflow == 0)))
         if count >= 4 and count > _MOST_FILLED * active:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pyproj
 import xarray as xr
-from pyflwdir import FlwdirRaster
 
 from gridhydro.base.report import Report
 from gridhydro.domain import d8
 from gridhydro.domain.check import check_targets
-from gridhydro.domain.grid import Grid, read_crs, read_grid, read_values, spatial_dims
+from gridhydro.domain.grid import Grid, known_crs, read_crs, read_grid, read_values, spatial_dims
 from gridhydro.domain.network import cycles
 from gridhydro.domain.packing import on_grid
 from gridhydro.domain.reference import centred, suspect_corners
@@ -44,10 +42,10 @@ def read_directions(
     raster, coding=None, *, mask=None, crs=None, nodata=None, cell_reference="center"
 ) -> Directions:
     """Directions from a raster of codes or a `pyflwdir.FlwdirRaster`; see `Domain.from_d8`."""
-    if isinstance(raster, FlwdirRaster):
+    if _of_pyflwdir(raster):
         if nodata is not None or cell_reference != "center":
             raise ValueError("nodata and cell_reference are for rasters of codes: leave them out")
-        return _of_pyflwdir(raster, coding, mask, crs)
+        return _read_pyflwdir(raster, coding, mask, crs)
     if coding is None:
         raise ValueError(f"missing 'coding' of the flow directions: one of {', '.join(d8.NAMES)}")
     coding = d8.check_coding(coding)
@@ -125,7 +123,13 @@ def _drain_into(codes, tagged, coding, how):
     return cells[tagged.ravel()[target[cells]]]
 
 
-def _of_pyflwdir(raster, coding, mask, crs):
+def _of_pyflwdir(raster) -> bool:
+    from pyflwdir import FlwdirRaster
+
+    return isinstance(raster, FlwdirRaster)
+
+
+def _read_pyflwdir(raster, coding, mask, crs):
     own = _FTYPES[raster.ftype]
     if coding is not None and str(coding).lower() not in (own, raster.ftype):
         raise ValueError(f"the FlwdirRaster was read as '{raster.ftype}': leave coding out")
@@ -140,7 +144,7 @@ def _of_pyflwdir(raster, coding, mask, crs):
     rows, cols = raster.shape
     y, x = f + e * (np.arange(rows) + 0.5), c + a * (np.arange(cols) + 0.5)
     empty = xr.DataArray(np.zeros((rows, cols)), {"y": y, "x": x}, ("y", "x"))
-    grid = read_grid(empty, read_crs(empty, pyproj.CRS.from_epsg(4326) if crs is None else crs))
+    grid = read_grid(empty, read_crs(empty, known_crs("EPSG:4326") if crs is None else crs))
     links = np.asarray(raster.idxs_ds).astype(np.int64).ravel()
     target = np.where(links == np.arange(links.size), d8.LEAVES, links)
     target[~np.asarray(raster.mask).ravel()] = d8.NO_CELL
@@ -192,7 +196,7 @@ def repair_loops(raster, coding=None, inland=False, **options):
     raster, coding, options  as for `Domain.from_d8`: mask, crs, nodata, cell_reference
     The table is that of `find_loops`, with the column repaired: the cell that is an outlet now.
     """
-    if isinstance(raster, FlwdirRaster):
+    if _of_pyflwdir(raster):
         raise TypeError("a FlwdirRaster repairs itself with its own repair_loops: use that")
     found = read_directions(raster, coding, **options)
     table = find_loops(raster, coding, **options)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import pyflwdir
-import pyproj
 import xarray as xr
 
 from gridhydro.base.report import Report
@@ -15,6 +14,10 @@ from gridhydro.domain import builders, d8, domain_file, packing, resample, upsca
 from gridhydro.domain.directions import read_directions
 from gridhydro.domain.grid import Grid, spatial_dims, transform
 from gridhydro.domain.network import Network
+
+if TYPE_CHECKING:
+    import pyflwdir
+    import pyproj
 
 
 @dataclass(frozen=True, eq=False)

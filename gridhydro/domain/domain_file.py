@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyproj
 import xarray as xr
 
 from gridhydro.base.damage import reading
@@ -90,6 +89,8 @@ def _parts(path: Path) -> tuple:
             cells = np.arange(network.size)
             row, col, grid, area = np.zeros_like(cells), cells, None, data["area"].values
         else:
+            import pyproj
+
             crs = pyproj.CRS.from_wkt(data["spatial_ref"].attrs["crs_wkt"])
             grid = Grid(data["y"].values, data["x"].values, crs)
             row, col = np.divmod(data["cell"].values, grid.shape[1])

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyproj
-import rioxarray  # noqa: F401  (gives every DataArray its .rio)
 import xarray as xr
 
 from gridhydro.base.missing import declared, masked
+
+if TYPE_CHECKING:
+    import pyproj
+
+# gives every DataArray its .rio; a model on tensors alone reads no raster, and runs without
+with suppress(ImportError):
+    import rioxarray  # noqa: F401
 
 _AXES = (
     ("y", "x"),
@@ -79,7 +86,7 @@ def area_below(latitude, crs):
 
     Snyder (1987), Map projections: a working manual, eq. 3-12.
     """
-    ellipsoid = crs.ellipsoid or pyproj.CRS.from_epsg(4326).ellipsoid
+    ellipsoid = crs.ellipsoid or known_crs("EPSG:4326").ellipsoid
     assert ellipsoid is not None  # as WGS 84 has one
     a, b = ellipsoid.semi_major_metre, ellipsoid.semi_minor_metre
     sine = np.sin(np.radians(np.clip(latitude, -90, 90)))
@@ -166,7 +173,7 @@ def read_crs(raster, crs=None) -> pyproj.CRS:
     dims = spatial_dims(raster)
     units = str(raster[dims[0]].attrs.get("units", "")) if dims[0] in raster.coords else ""
     if dims[0] in ("lat", "latitude") or units.lower().startswith("degree"):
-        return pyproj.CRS.from_epsg(4326)
+        return known_crs("EPSG:4326")
     raise ValueError(
         f"the reference system of the raster ({dims[0]}, {dims[1]}) is unknown: give it, "
         "for example crs='EPSG:3035', or write it with raster.rio.write_crs('EPSG:3035')"
@@ -175,6 +182,8 @@ def read_crs(raster, crs=None) -> pyproj.CRS:
 
 def known_crs(crs) -> pyproj.CRS:
     """The reference system of a code, a text or an object; ValueError where PROJ knows none."""
+    import pyproj
+
     try:
         return pyproj.CRS.from_user_input(crs)
     except pyproj.exceptions.CRSError as error:
@@ -183,6 +192,8 @@ def known_crs(crs) -> pyproj.CRS:
 
 def own_crs(raster) -> pyproj.CRS | None:
     """The reference system that a raster states, None without; ValueError where it is none."""
+    import rioxarray  # noqa: F401
+
     try:
         own = raster.rio.crs
     except Exception as error:  # rasterio's and rioxarray's errors have no common base
@@ -247,6 +258,8 @@ def transform(points_x, points_y, source, target) -> tuple[np.ndarray, np.ndarra
     source, target = known_crs(source), known_crs(target)
     if source == target:
         return points_x, points_y
+    import pyproj
+
     change = pyproj.Transformer.from_crs(source, target, always_xy=True)
     return change.transform(points_x, points_y)
 

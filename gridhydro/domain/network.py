@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-import pyflwdir
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,18 +98,16 @@ class Network:
             )
         if not self.upstream.size:
             return values
-        cells = np.arange(self.size)
-        # every cell before the cells upstream of it, as pyflwdir goes through them
-        network = pyflwdir.Flwdir(
-            np.where(self.downstream < 0, cells, self.downstream),
-            idxs_pit=self.outlets,
-            idxs_seq=cells[::-1],
-        )
-        # no value is missing: NaN, which is never equal, is added as any other
         kind = np.float64 if values.dtype.kind == "f" else np.int64
-        rows = values.reshape(-1, self.size).astype(kind)
-        total = [network.accuflux(row, nodata=np.nan) for row in rows]
-        return np.reshape(total, values.shape).astype(values.dtype)
+        total = values.reshape(-1, self.size).astype(kind)
+        inner = np.flatnonzero(self.downstream >= 0)
+        below = self.downstream[inner]
+        # level by level: what drains into a cell is whole before it is handed on
+        edges = np.searchsorted(inner, self.level_start)
+        for row in total:
+            for first, last in pairwise(edges):
+                np.add.at(row, below[first:last], row[inner[first:last]])
+        return total.reshape(values.shape).astype(values.dtype)
 
     def upstream_cells(self, cells) -> np.ndarray:
         """All cells that drain through one of `cells` (a cell or several), those included."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse
 
 from gridhydro.domain.grid import Grid, area_below, spacing
+
+if TYPE_CHECKING:
+    import scipy.sparse
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +70,8 @@ class Overlap:
 
     def parts(self) -> Overlap:
         """The same as fractions of the cells of the other grid: 1 for one that lies inside."""
+        import scipy.sparse
+
         rows, cols = (
             scipy.sparse.csr_array(
                 matrix @ scipy.sparse.diags_array(np.divide(1, size, where=size > 0, out=0 * size))
@@ -91,6 +96,8 @@ def _size(bounds):
 
 def _shared(bounds, edges, measure=lambda x: x) -> scipy.sparse.csr_array:
     """How much of the intervals between `bounds` lies in those between `edges`, by a measure."""
+    import scipy.sparse
+
     # places of the bounds in intervals of the other axis; a bound that lies on an edge but for the
     # precision of the coordinates is taken to lie on it
     step = (edges[-1] - edges[0]) / (edges.size - 1)

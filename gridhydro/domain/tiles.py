@@ -6,14 +6,11 @@ import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
-import pyproj
 import scipy.sparse
 import torch
 
 from gridhydro.domain.domain import Domain
-from gridhydro.domain.grid import Grid, find, nearest, spacing, transform
-
-_EARTH = pyproj.CRS.from_epsg(4326)
+from gridhydro.domain.grid import Grid, find, known_crs, nearest, spacing, transform
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +44,8 @@ class Tiles:
         if any(abs(c - round(c)) > 1e-9 for c in counts):
             raise ValueError(f"tiles of {size:g} degrees do not divide the globe: choose a divisor")
         lat, lon = ((np.arange(round(c)) + 0.5) * size for c in counts)
-        globe = Grid(lat - 90, lon - 180, grid.crs if grid.geographic else _EARTH)
+        earth = grid.crs if grid.geographic else known_crs("EPSG:4326")
+        globe = Grid(lat - 90, lon - 180, earth)
         tile, cell, part = _pieces(domain, globe, size)
         found, rank = np.unique(tile, return_inverse=True)
         covered = part * grid.cell_area()[domain.row, domain.col][cell]

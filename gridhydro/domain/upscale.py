@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyflwdir
-from affine import Affine
 
 from gridhydro.domain import d8
 from gridhydro.domain.grid import Grid, spacing
 from gridhydro.domain.network import Network
+
+if TYPE_CHECKING:
+    import pyflwdir
 
 _NO_AREA = -9999.0  # how pyflwdir has cells without one
 _INT32_CELLS = 2**31 - 1  # rasters of this size or more are numbered in 64 bits
@@ -72,6 +74,9 @@ def upscale(target, grid: Grid, fine_area, upstream_area, factor: int, method="i
 
 def as_flwdir(target, grid: Grid) -> pyflwdir.FlwdirRaster:
     """A network, `target` as in `d8.targets`, as pyflwdir has it."""
+    import pyflwdir
+    from affine import Affine
+
     cells = np.arange(target.size)
     links = np.where(target >= 0, target, np.where(target == d8.LEAVES, cells, -1))
     index = np.int32 if target.size < _INT32_CELLS else np.int64

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import netCDF4
 import numpy as np
 import xarray as xr
 
@@ -24,6 +23,8 @@ def read_native(path: Path) -> xr.Dataset:
     Jan 0 2002", both ends included) as in GSFC's "Mascon HDF5 format" of RL06 v2.0.
     ValueError naming what the file lacks.
     """
+    import netCDF4
+
     try:
         with netCDF4.Dataset(path) as file:
             file.set_auto_mask(False)

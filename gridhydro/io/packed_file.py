@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 # numbers that are in memory at once while the copy is made
 _NUMBERS = 2**26
@@ -28,6 +27,8 @@ def packed(
     that a window of a basin is one block.
     OSError if the folder has no room for it.
     """
+    from tqdm import tqdm
+
     variables, days, cells = shape
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

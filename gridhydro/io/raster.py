@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import rioxarray
 import xarray as xr
 
 from gridhydro.base import calendar
@@ -32,6 +31,8 @@ def read_raster(
     if path.suffix.lower() in NETCDF:
         raster = read_variable(path, variable)
     else:
+        import rioxarray
+
         try:
             found = rioxarray.open_rasterio(path, masked=True)
         except Exception as error:  # rasterio's errors have no common base that is public

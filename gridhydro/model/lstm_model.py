@@ -62,7 +62,7 @@ class _Network(CellNetwork):
     def forward(self, attributes, forcing, before=None, memory=None) -> tuple[Tensor, Memory]:
         hidden, memory = self.trunk(attributes, forcing, before, memory)
         late = hidden[len(hidden) - forcing.shape[1] :]
-        runoff = torch.nn.functional.softplus(self.head(late)).squeeze(-1)
+        runoff = torch.nn.functional.softplus(self.head(late).to(self.scale)).squeeze(-1)
         return runoff * self.scale, memory
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pyproj
 from torch import Tensor
 
 from gridhydro.base.arguments import number, one_of, whole
@@ -121,6 +120,8 @@ def flow_length(domain: Domain) -> np.ndarray:
     grid = domain.raster_grid
     x, y = grid.x[domain.col], grid.y[domain.row]
     if grid.geographic:
+        import pyproj  # here: basins without rivers need none
+
         geod = grid.crs.get_geod() or pyproj.Geod(ellps="WGS84")
         _, _, length = geod.inv(x, y, x[target], y[target])
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from operator import index
 
 import torch
 from torch import Tensor
@@ -11,7 +12,8 @@ from torch import Tensor
 from gridhydro.base.arguments import one_of
 from gridhydro.columns import column as column_named
 from gridhydro.columns.column import Column, Embedded, Field
-from gridhydro.kernels import Scheme, Spec, column_op, embedded
+from gridhydro.kernels import SPECS, Scheme, Spec, column_op, embedded
+from gridhydro.kernels.operators import constant
 from gridhydro.kernels.schemes import SEQUENTIAL
 from gridhydro.model.stepping import PeriodMeans, Stepping
 from gridhydro.nets.embedded import EmbeddedNetwork
@@ -76,7 +78,9 @@ def simulate(
             weather, parameters, initial, outputs, averages, averaged, mean, weights
         )
     days, cells = weather.shape[1:]
-    count = max((p.shape[-1] for p in parameters.values() if p.ndim > 1), default=1)
+    counts = [p.shape[-1] for p in parameters.values() if p.ndim > 1]
+    # `index`: a plain number where torch traces for any size, too
+    count = index(max(counts)) if counts else 1
     daily = [f for f in column.parameters if parameters[f.name].ndim == 3]
     _check_names("properties", column.properties, properties)
     held = [(f, parameters[f.name]) for f in column.parameters if f not in daily]
@@ -85,12 +89,15 @@ def simulate(
     dynamic = [_lanes(f, parameters[f.name], (days, cells, count), weather) for f in daily]
     if weights is not None:
         static.append(_component_weights(weights, cells, count, weather))
-    spec = spec_of(
+    scheme = Scheme.of(stepping.scheme)
+    choices = (
         column, outputs, tuple(f.name for f in daily), count, mean, str(weather.dtype)[6:],
-        weights is not None, stepping.scheme, averaged,
+        weights is not None, averaged, scheme.name, index(scheme.substeps),
+        index(scheme.iterations),
     )  # fmt: skip
     values, final = column_op(
-        spec,
+        # plain loops run what no kernel can be printed of
+        _spec(*choices) if stepping.backend == "torch" else _key(*choices),
         weather,
         torch.stack(static) if static else weather.new_empty(0, cells * count),
         torch.stack(dynamic) if dynamic else weather.new_empty(0, days, cells * count),
@@ -106,6 +113,21 @@ def simulate(
     return (
         dict(zip((*outputs, *averaged), values, strict=True)),
         dict(zip((f.name for f in column.states), final, strict=True)),
+    )
+
+
+@constant
+def _key(*choices) -> str:
+    """The key of the spec of these choices. A trace does not look in here; it is made again for
+    another column or other choices."""
+    spec = _spec(*choices)
+    return SPECS.hold(spec.key, spec)
+
+
+@lru_cache(maxsize=256)
+def _spec(column, outputs, dynamic, components, mean, real, weighted, averaged, *scheme) -> Spec:
+    return spec_of(
+        column, outputs, dynamic, components, mean, real, weighted, Scheme(*scheme), averaged
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from safetensors.torch import save_file
+import torch
 from torch import Tensor
 
 from gridhydro.base import files
@@ -27,6 +27,9 @@ class State:
     weather     (F, B, N), the last days of the forcing, which a correction looks back on, if any.
                 What it made of them knew nothing of the days after: where it looks ahead, give the
                 days around the cut as `before` instead
+
+    `torch.save` may keep it too, by itself or among other things: `torch.load` reads it with
+    `weights_only=True` wherever this module, as by any model, has been imported.
     """
 
     column: dict[str, Tensor]
@@ -47,6 +50,8 @@ class State:
 
     def save(self, path: str | Path) -> None:
         """Write it to one file (safetensors), which `load` reads."""
+        from safetensors.torch import save_file
+
         tensors: dict[str, Tensor] = {}
         for name, value in vars(self.map(lambda v: v.detach().cpu().contiguous())).items():
             if isinstance(value, dict):
@@ -89,3 +94,7 @@ class Simulation:
     outputs: dict[str, Tensor]
     state: State | None
     storage: Tensor | None = field(default=None)
+
+
+# only data: torch may make them of a file that is not trusted
+torch.serialization.add_safe_globals([State, Simulation])

@@ -169,12 +169,14 @@ class Ranges(torch.nn.Module):
 
     def forward(self, raw: torch.Tensor, learned: Sequence[Field]) -> dict[str, torch.Tensor]:
         """raw (..., P, M) for P of the learned fields -> name: (..., M)."""
-        rows = [self.learned.index(field) for field in learned]
+        places = {field.name: row for row, field in enumerate(self.learned)}
+        rows = [places[field.name] for field in learned]
         low, span, logarithmic, lowest, highest = (
             buffer[rows]
             for buffer in (self.low, self.span, self.logarithmic, self.lowest, self.highest)
         )
-        theta = low + span * torch.sigmoid(raw)
+        # a parameter wants more digits than autocast leaves
+        theta = low + span * torch.sigmoid(raw.to(low))
         # exp of a large linear range would be infinite, and its gradient NaN
         logarithm = torch.where(logarithmic, theta, 0.0)
         theta = torch.where(logarithmic, torch.exp(logarithm), theta)

@@ -69,7 +69,8 @@ class Trunk(torch.nn.Module):
             early = [first]
         late, state = self.advance(forcing, place, state)
         hidden = torch.cat([*early, late]) if early else late
-        return self.dropout(hidden), dict(zip(MEMORY, state, strict=True))
+        memory = {name: part.to(self.mean) for name, part in zip(MEMORY, state, strict=True)}
+        return self.dropout(hidden), memory
 
     def _recalled(self, memory: Memory, place: torch.Tensor) -> tuple[torch.Tensor, ...]:
         wrong = [n for n in MEMORY if n not in memory or memory[n].shape != (1, *place.shape)]

@@ -94,6 +94,7 @@ class Parameterization(CellNetwork):
 
     def named(self, raw: torch.Tensor) -> dict[str, torch.Tensor]:
         """Raw output (N, rows, M) of the last layer -> name: (N, M) of every static parameter."""
+        raw = raw.to(self.ranges.low)  # half precision, as of autocast, ends here
         static = [field for field in self.learned if field not in self.daily]
         found = self.ranges(raw[..., : len(static), :], static)
         like = raw[..., 0, :]

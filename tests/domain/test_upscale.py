@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 
 import numpy as np
+import pyflwdir
 import pytest
 import rioxarray
 import xarray as xr
@@ -109,15 +110,16 @@ def test_rasters_beyond_32_bits_are_numbered_in_64(monkeypatch, whole):
     raster = xr.DataArray(codes, {"y": np.arange(4.0), "x": np.arange(6.0)}, ("y", "x"))
     options = {"crs": "EPSG:3035", "resolution": 2}
     small = Domain.from_d8(raster, "ldd", **options)
-    made, build = [], upscale.pyflwdir.FlwdirRaster
+    made = []
 
-    def watched(links, **given):
-        made.append((links.dtype, given["idxs_pit"].dtype))
-        if not whole:
-            raise _Seen
-        return build(links, **given)
+    class Watched(pyflwdir.FlwdirRaster):
+        def __init__(self, links, **given):
+            made.append((links.dtype, given["idxs_pit"].dtype))
+            if not whole:
+                raise _Seen
+            super().__init__(links, **given)
 
-    monkeypatch.setattr(upscale.pyflwdir, "FlwdirRaster", watched)
+    monkeypatch.setattr(pyflwdir, "FlwdirRaster", Watched)
     monkeypatch.setattr(upscale, "_INT32_CELLS", 20)
     with nullcontext() if whole else pytest.raises(_Seen):
         large = Domain.from_d8(raster, "ldd", **options)

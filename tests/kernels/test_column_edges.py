@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gridhydro import Column, OutsideVocabulary, fields, simulate
-from gridhydro.kernels.column_op import NotConverged
+from gridhydro.kernels import NotConverged
 from gridhydro.model.stepping import Stepping
 from tests.support.column_cases import make_case
 

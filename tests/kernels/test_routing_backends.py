@@ -188,6 +188,20 @@ def test_gradcheck_of_routing(backend, delay):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("of", ["runoff", "lag", "storage"])
+def test_second_derivative_of_routing_is_refused(backend, of):
+    """Of a sum too, whose weights have no gradient and leave no trace of themselves."""
+    network, runoff, lag, reservoirs, storage = problem(12, days=2)
+    given = dict(runoff=runoff, lag=lag + 0.05, storage=storage)
+    leaf = given[of].requires_grad_()
+    outflow, _ = route_on(backend, given["runoff"], network, given["lag"], reservoirs, storage)
+    (first,) = torch.autograd.grad(outflow.sum(), leaf, create_graph=True)
+    assert first.requires_grad
+    with pytest.raises(RuntimeError, match="there is no second derivative"):
+        torch.autograd.grad(first.square().sum(), leaf)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("delay", [0, 1])
 def test_routing_adjoint_passes_the_dot_product_test(backend, delay):
     """Routing is linear in runoff and storage: <A x, w> = <x, A* w>, without the reference."""

@@ -48,6 +48,23 @@ def test_continued_from_a_file_equals_unbroken(name, seam, tmp_path):
         torch.testing.assert_close(second.state.memory[key], value)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_states_and_weights_saved_by_torch_load_as_weights_only(name, tmp_path):
+    model = MODELS[name].eval()
+    forcing = forcing_of(model)
+    with torch.no_grad():
+        found = model(forcing[:, :20].contiguous(), outputs=("runoff",))
+        kept = {"state": found.state, "run": found, "weights": model.state_dict()}
+        torch.save(kept, tmp_path / "kept.pt")
+        loaded = torch.load(tmp_path / "kept.pt", weights_only=True)
+        model.load_state_dict(loaded["weights"])
+        late = forcing[:, 20:].contiguous()
+        expected = model(late, found.state).discharge
+        assert torch.equal(model(late, loaded["state"]).discharge, expected)
+    assert isinstance(loaded["state"], State)
+    assert torch.equal(loaded["run"].discharge, found.discharge)
+
+
 def test_memory_goes_through_the_days_before():
     model = MODELS["lstm"].eval()
     forcing = forcing_of(model)

@@ -79,6 +79,38 @@ def scale_row(w, row, share):
 
 
 @njit
+def multiply_row(w, row, by):
+    base, factor = uint64(row * LANES), uint64(by * LANES)
+    for i in range(uint64(LANES)):
+        w[base + i] *= w[factor + i]
+
+
+@njit
+def any_of(place, cells, begin, width):
+    """Whether the outflow of any cell of a block is asked for."""
+    asked = False
+    for i in range(width):
+        asked |= place[cells[begin + i]] >= 0
+    return asked
+
+
+@njit
+def store_asked(w, row, target, day, place, cells, begin, width):
+    for i in range(width):
+        column = place[cells[begin + i]]
+        if column >= 0:
+            target[day, column] = w[row * LANES + i]
+
+
+@njit
+def load_asked(w, row, source, day, place, cells, begin, width):
+    for i in range(width):
+        column = place[cells[begin + i]]
+        if column >= 0:
+            w[row * LANES + i] = source[day, column]
+
+
+@njit
 def inflows(
     y,
     ring,

@@ -21,7 +21,8 @@ _HEADER = '''"""{kind} kernel of the reach '{name}' for the CPU, {real}, printed
 Change the reach, not this file.
 
 Arrays: blocks (B + 1,) of cells, each of one level, in topological order; static (K, N) parameters
-and properties; runoff, outflow (T, N); states (S, N), transit (N,) the water on its way to each
+and properties; runoff (T, N), of which depth (1, N) is the volume of one unit; outflow (T, G) of
+cells that have a place (N,) in it; states (S, N), transit (N,) the water on its way to each
 cell, both also before each tile; averages (R, N) over periods: day t counts with weight[t] in
 period[t]; handed (rows, sub-steps): what other bundles hand over and are handed. A ring has what
 leaves each cell of the bundle within a tile, in the adjoint the cotangent of what arrives.
@@ -55,11 +56,11 @@ def njit(function):  # only called by other compiled functions: no doors for Pyt
 _FORWARD = """
 def forward_bundle(
     tile_days, blocks, cells, slot, hands, upstream_start, sources, instant, parts, on_its_way,
-    static, runoff, period, weight, states, transit, outflow, averages, states_before,
-    transit_before, handed,
+    depth, place, static, runoff, period, weight, states, transit, outflow, averages,
+    states_before, transit_before, handed,
 ):
     days, longest = runoff.shape[0], min(tile_days, runoff.shape[0]) * parts
-    share = real(1.0) / real(parts)
+    share = real(1.0) / real(parts)  # of a day's runoff in a sub-step
     w = np.zeros(ROWS * LANES, np.{real})
     y = np.zeros((LANES, longest + 2 * WIDE), np.{real})
     ring = np.empty((cells.size, longest + WIDE), np.{real})
@@ -70,10 +71,11 @@ def forward_bundle(
             begin, width = blocks[block], blocks[block + 1] - blocks[block]
             if block + 2 < blocks.size:
                 fetch_days(runoff, first, last, cells[begin + width])
-                if outflow.size:
-                    fetch_days(outflow, first, last, cells[begin + width])
             load_cells(w, STATIC, static, cells, begin, width)
+            load_cells(w, SHARE, depth, cells, begin, width)
+            scale_row(w, SHARE, share)
             load_cells(w, STATES, states, cells, begin, width)
+            asked = any_of(place, cells, begin, width)
             if states_before.size:
                 tile = first // tile_days
                 for i in range(width):
@@ -89,15 +91,15 @@ def forward_bundle(
             k = 0
             for day in range(first, last):
                 load_cells_on(w, LATERAL, runoff, day, cells, begin, width)
-                scale_row(w, LATERAL, share)
+                multiply_row(w, LATERAL, SHARE)
                 clear(w, TOTAL, 1)
                 for _ in range(0, parts, TOGETHER):
                     to_lanes(y, k, w, INFLOW, TOGETHER)
                     steps(w)
                     to_series(w, OUTFLOW, y, k, TOGETHER)
                     k += TOGETHER
-                if outflow.size:
-                    store_cells_on(w, TOTAL, outflow, day, cells, begin, width)
+                if asked:
+                    store_asked(w, TOTAL, outflow, day, place, cells, begin, width)
                 if averages.size:
                     mean = period[day]
                     for i in range(width):
@@ -121,7 +123,9 @@ for block in range(blocks.size - 1):
     if block + 2 < blocks.size:
         fetch_days(runoff, first, last, cells[begin + width])
     load_cells(w, STATIC, static, cells, begin, width)
-    tile, place = first // tile_days, block * longest // TOGETHER
+    load_cells(w, SHARE, depth, cells, begin, width)
+    scale_row(w, SHARE, share)
+    tile, slot_of_block = first // tile_days, block * longest // TOGETHER
     for k in range(states_before.shape[1]):
         load_cells_on(w, STATES + k, states_before[tile], k, cells, begin, width)
     derive(w)
@@ -132,12 +136,12 @@ for block in range(blocks.size - 1):
     k = 0
     for day in range(first, last):
         load_cells_on(w, LATERAL, runoff, day, cells, begin, width)
-        scale_row(w, LATERAL, share)
+        multiply_row(w, LATERAL, SHARE)
         for _ in range(0, parts, TOGETHER):
             to_lanes(y, k, w, INFLOW, TOGETHER)
-            keep(w, kept, place + k // TOGETHER, STATES, SAVED - STATES)
+            keep(w, kept, slot_of_block + k // TOGETHER, STATES, SAVED - STATES)
             steps_saving(w)
-            keep(w, kept, place + k // TOGETHER, SAVED, STATIC - SAVED)
+            keep(w, kept, slot_of_block + k // TOGETHER, SAVED, STATIC - SAVED)
             to_series(w, OUTFLOW, y, k, TOGETHER)
             k += TOGETHER
     store_series(y, ring, handed, before, slot, hands, cells, begin, width, count)
@@ -146,11 +150,11 @@ for block in range(blocks.size - 1):
 _ADJOINT = """
 def adjoint_bundle(
     tile_days, blocks, cells, slot, hands, upstream_start, sources, instant, parts, on_its_way,
-    static, runoff, period, weight, downstream, states_before, transit_before, handed, d_outflow,
-    d_averages, ahead, d_states, d_transit, d_static, d_runoff, d_handed,
+    depth, place, static, runoff, period, weight, downstream, states_before, transit_before,
+    handed, d_outflow, d_averages, ahead, d_states, d_transit, d_static, d_runoff, d_handed,
 ):
     days, longest = runoff.shape[0], min(tile_days, runoff.shape[0]) * parts
-    share = real(1.0) / real(parts)
+    share = real(1.0) / real(parts)  # of a day's runoff in a sub-step
     w = np.zeros(ROWS * LANES, np.{real})
     y = np.zeros((LANES, longest + 2 * WIDE), np.{real})
     ring = np.empty((cells.size, longest + 2 * WIDE), np.{real})
@@ -163,11 +167,14 @@ def adjoint_bundle(
         for block in range(blocks.size - 2, -1, -1):
             begin, width = blocks[block], blocks[block + 1] - blocks[block]
             if block > 0:
-                fetch_days(d_outflow, first, last, cells[blocks[block - 1]])
                 fetch_days(d_runoff, first, last, cells[blocks[block - 1]])
-            place = block * longest // TOGETHER
+            slot_of_block = block * longest // TOGETHER
+            asked = any_of(place, cells, begin, width)
             load_cells(w, STATIC, static, cells, begin, width)
+            load_cells(w, SHARE, depth, cells, begin, width)
+            scale_row(w, SHARE, share)
             derive(w)
+            clear(w, D_TOTAL, 1)
             cotangents_below(
                 y, ring, d_handed, before, slot, hands, cells, begin, width, downstream, instant,
                 ahead, count,
@@ -185,7 +192,8 @@ def adjoint_bundle(
                             w[row * LANES + i] += d_averages[mean, cell] * weight[day]
                         if on_its_way and below >= 0 and not instant[below]:
                             y[i, k - 1] += d_averages[mean, below] * weight[day]
-                load_cells_on(w, D_TOTAL, d_outflow, day, cells, begin, width)
+                if asked:
+                    load_asked(w, D_TOTAL, d_outflow, day, place, cells, begin, width)
                 {lateral}
                 clear(w, D_LATERAL, 1)
                 for _ in range(0, parts, TOGETHER):
@@ -194,7 +202,7 @@ def adjoint_bundle(
                     {kept}
                     steps_adjoint(w)
                     to_series(w, D_INFLOW, y, k, TOGETHER)
-                scale_row(w, D_LATERAL, share)
+                multiply_row(w, D_LATERAL, SHARE)
                 store_cells_on(w, D_LATERAL, d_runoff, day, cells, begin, width)
             derive_adjoint(w)
             add_cells(w, D_STATIC, d_static, cells, begin, width)
@@ -258,11 +266,11 @@ def adjoint(spec: ReachSpec) -> str:
         results = at("STATES", "next_") | at("SAVED") | at("OUTFLOW")
         functions.insert(1, function("steps_saving", at, spec.steps_saving, _inputs(at), results))
         again = _AGAIN.strip().splitlines()
-        kept = ["bring_back(w, kept, place + k // TOGETHER, STATES, STATIC)"]
+        kept = ["bring_back(w, kept, slot_of_block + k // TOGETHER, STATES, STATIC)"]
         if LATERAL in spec.step_adjoint.used():
             lateral = [
                 "load_cells_on(w, LATERAL, runoff, day, cells, begin, width)",
-                "scale_row(w, LATERAL, share)",
+                "multiply_row(w, LATERAL, SHARE)",
             ]
     blocks = dict(again=again, lateral=lateral, kept=kept)
     slots = "(blocks.size - 1) * longest // TOGETHER" if spec.again else "0"
@@ -280,6 +288,7 @@ def _layout(spec: ReachSpec, **more) -> Layout:
         STATIC=spec.steps.static,
         DERIVED=spec.steps.derived,
         LATERAL=[LATERAL],
+        SHARE=["volume a sub-step of one unit of runoff"],
         **more,
     )
 

@@ -19,8 +19,9 @@ _HEADER = '''"""{kind} kernel of the reach '{name}' for the GPU, printed by grid
 Change the reach, not this file.
 
 Arrays: programs (P, 4) of level, first cell, cell past the last, most inflows; static (K, N)
-parameters and properties; runoff, outflow (T, N); states (S, N), transit (N,) the water on its way
-to each cell, both also before each segment of tiles; averages (R, N) over periods; ring (rows, N):
+parameters and properties; runoff (T, N), of which depth (N,) is the volume of one unit; outflow
+(T, G) of cells that have a place (N,) in it; states (S, N), transit (N,) the water on its way to
+each cell, both also before each segment of tiles; averages (R, N) over periods; ring (rows, N):
 what leaves each cell in each sub-step of some tiles, in the adjoint the cotangent of what arrives;
 kept (T groups, S, N) states before each group of sub-steps, arrived (T sub-steps, N).
 """
@@ -29,7 +30,7 @@ import triton
 import triton.language as tl
 
 # these differ from launch to launch: compiled once, whatever their value
-VARIES = ("first_program", "diagonal", "days", "tile_days", "ring_tiles", "segment_tiles")
+VARIES = ("first_program", "diagonal", "days", "tile_days", "ring_tiles", "segment_tiles", "asked")
 TOGETHER = tl.constexpr({together})  # sub-steps printed in a row
 
 
@@ -48,9 +49,10 @@ def add(place, amount, there):
 _FORWARD = """
 @triton.jit(do_not_specialize=VARIES)
 def forward(
-    programs, upstream_start, upstream, instant, static, runoff, periods, weights, states, transit,
-    outflow, averages, states_before, transit_before, kept, arrived, ring, first_program, diagonal,
-    size, days, tile_days, ring_tiles, segment_tiles, GROUPS: tl.constexpr, DAILY: tl.constexpr,
+    programs, upstream_start, upstream, instant, depth, place, static, runoff, periods, weights,
+    states, transit, outflow, averages, states_before, transit_before, kept, arrived, ring,
+    first_program, diagonal, size, days, tile_days, ring_tiles, segment_tiles, asked,
+    GROUPS: tl.constexpr, DAILY: tl.constexpr,
     AVERAGED: tl.constexpr, TRANSIT: tl.constexpr, STARTS: tl.constexpr, KEEP: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
@@ -65,6 +67,9 @@ def forward(
     start = tl.load(upstream_start + cell, there, other=0)
     inflow_count = tl.load(upstream_start + cell + 1, there, other=0) - start
     at_once = tl.load(instant + cell, there, other=0) != 0
+    share = tl.load(depth + cell, there, other=0.0) / steps_a_day
+    column = tl.cast(tl.load(place + cell, there, other=-1), tl.int64)
+    shown = column >= 0
     {load_static}
     {derive}
     {load_states}
@@ -82,7 +87,7 @@ def forward(
     here = ring + (tile % ring_tiles) * tl.cast(tile_days, tl.int64) * steps_a_day * size
     for day in range(first, last):
         day_row = tl.cast(day, tl.int64) * size
-        lateral_inflow = tl.load(runoff + day_row + cell, there, other=0.0) / steps_a_day
+        lateral_inflow = tl.load(runoff + day_row + cell, there, other=0.0) * share
         left_today = no_water
         for group in range(GROUPS):
             slot = here + (tl.cast(day - first, tl.int64) * steps_a_day + group * TOGETHER) * size
@@ -100,7 +105,7 @@ def forward(
             {next_states}
             left_today += {total}
         if DAILY:
-            tl.store(outflow + day_row + cell, left_today, there)
+            tl.store(outflow + tl.cast(day, tl.int64) * asked + column, left_today, shown)
         if AVERAGED:
             period, weight = tl.load(periods + day), tl.load(weights + day)
             held_mean += ({content}) * weight
@@ -120,9 +125,9 @@ def forward(
 _ADJOINT = """
 @triton.jit(do_not_specialize=VARIES)
 def adjoint(
-    programs, downstream, instant, static, runoff, periods, weights, kept, arrived, d_outflow,
-    d_averages, ahead, d_states, d_transit, d_static, d_runoff, ring, first_program, diagonal, size,
-    days, tile_days, GROUPS: tl.constexpr, AVERAGED: tl.constexpr, TRANSIT: tl.constexpr,
+    programs, downstream, instant, depth, place, static, runoff, periods, weights, kept, arrived,
+    d_outflow, d_averages, ahead, d_states, d_transit, d_static, d_runoff, ring, first_program,
+    diagonal, size, days, tile_days, asked, GROUPS: tl.constexpr, AVERAGED: tl.constexpr, TRANSIT: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
     row = programs + 4 * (first_program + tl.program_id(0))
@@ -135,6 +140,9 @@ def adjoint(
     below_cell = tl.load(downstream + cell, there, other=-1)
     drains = below_cell >= 0
     at_once = tl.load(instant + below_cell, drains, other=0) != 0
+    share = tl.load(depth + cell, there, other=0.0) / steps_a_day
+    column = tl.cast(tl.load(place + cell, there, other=-1), tl.int64)
+    shown = column >= 0
     {load_static}
     {derive}
     {load_d_states}
@@ -150,7 +158,7 @@ def adjoint(
     for back in range(last - first):
         day = tl.cast(last - 1 - back, tl.int64)
         {lateral}
-        d_outflow_today = tl.load(d_outflow + day * size + cell, there, other=0.0)
+        d_outflow_today = tl.load(d_outflow + day * asked + column, shown, other=0.0)
         d_left_today = no_water
         if AVERAGED:  # the content at the end of the day
             row_of_means = d_averages + tl.cast(tl.load(periods + day), tl.int64) * size
@@ -170,7 +178,7 @@ def adjoint(
             {store_d_inflow}
             {next_d_states}
             {sum_up}
-        tl.store(d_runoff + day * size + cell, d_left_today / steps_a_day, there)
+        tl.store(d_runoff + day * size + cell, d_left_today * share, there)
 
     {derive_adjoint}
     {store_d_static}
@@ -252,9 +260,7 @@ def adjoint(spec: ReachSpec) -> str:
         derive=_lines(spec, steps.derive),
         load_d_states=_loads(d_states, d_states, "d_states"),
         no_sums=[*(f"sum_d_{name} = no_water" for name in summed), "d_first_inflow = no_water"],
-        lateral=[
-            "lateral_inflow = tl.load(runoff + day * size + cell, there, other=0.0) / steps_a_day"
-        ]
+        lateral=["lateral_inflow = tl.load(runoff + day * size + cell, there, other=0.0) * share"]
         * (LATERAL in used),
         add_held=[f"{name} += d_held" for name in d_states] or ["pass"],
         d_below=[*below, "d_total_outflow = d_outflow_today"],

@@ -25,19 +25,20 @@ from gridhydro.kernels.route_tables import bundles
 
 
 def forward(spec, network, options, runoff, static, states, transit, keep):
-    """Outflow (T, N), final states (S, N), transit (N,) and averages (R, N); what `adjoint` needs.
+    """Outflow (T, G), final states (S, N), transit (N,) and averages (R, N); what `adjoint` needs.
 
     spec      a `ReachSpec`
-    options   `instant` (N,), `substeps`, `periods`, `transit`, `tile_days`
-    runoff    (T, N) volume a day; static (K, N) parameters, then properties
+    options   `instant` (N,), `substeps`, `periods`, `transit`, `tile_days`; `depth` (N,) the volume
+              of one unit of runoff; `place` (N,) int32, the column of a cell in the outflow, -1 for
+              none, and `asked`, how many columns there are
+    runoff    (T, N) a day; static (K, N) parameters, then properties
     keep      whether to keep what the adjoint starts from: the states (tiles, S, N) and transit
               (tiles, N) before each tile, what bundles handed over (rows, T substeps); else empty
     """
     days, size = runoff.shape
     table, tile_days = bundles(network, ROUTE_LANES, ROUTE_BUNDLE), _tile_days(options)
-    outflow, averages = (
-        large(torch.empty_like(runoff)), runoff.new_zeros(options.periods.count, size),
-    )  # fmt: skip
+    outflow = large(runoff.new_empty(days, options.asked))
+    averages = runoff.new_zeros(options.periods.count, size)
     states, transit = states.clone(), transit.clone()
     tiles = -(-days // tile_days) if keep else 0
     states_before = large(states.new_empty(tiles, *states.shape))
@@ -89,7 +90,7 @@ def _arrays(*tensors):
 def _network(network, table, options):
     return (
         table.slot, table.handed, network.upstream_start, table.sources, options.instant.numpy(),
-        options.substeps, options.transit,
+        options.substeps, options.transit, options.depth[None].numpy(), options.place.numpy(),
     )  # fmt: skip
 
 

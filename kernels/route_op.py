@@ -16,12 +16,14 @@ BACKENDS = ("numba", "triton", "torch")
 
 def route(
     reach, network, runoff, parameters, properties, states, transit, *, instant, substeps,
-    backend=None, tile_days=None, averages=None, on_its_way=True,
+    depth=None, cells=None, backend=None, tile_days=None, averages=None, on_its_way=True,
 ):  # fmt: skip
     """`route_reference.route` by backend: numba on the CPU, Triton on CUDA, "torch" on request.
 
     Tensors are contiguous and of one floating dtype and device, `instant` is bool there too;
-    parameters (P, N) and properties (K, N) in the order of the reach. `tile_days` changes the
+    parameters (P, N) and properties (K, N) in the order of the reach. `depth` (N,) is the volume of
+    one unit of runoff, 1 if left out; `cells` (G,), each once, are those whose outflow is returned,
+    all if left out. `tile_days` changes the
     speed, never the result.
     """
     backend = backend or ("triton" if runoff.is_cuda else "numba")
@@ -29,7 +31,14 @@ def route(
         raise ValueError(f"there is no routing backend '{backend}'; choose from {BACKENDS}")
     if backend == "numba" and runoff.device.type != "cpu":
         raise ValueError(f"the numba backend routes CPU tensors, these are on {runoff.device}")
+    size = runoff.shape[1]
+    cells = torch.arange(size, device=runoff.device) if cells is None else cells
+    place = torch.full((size,), -1, dtype=torch.int32, device=runoff.device)
+    place[cells] = torch.arange(len(cells), dtype=torch.int32, device=runoff.device)
     options = SimpleNamespace(
+        depth=runoff.new_ones(size) if depth is None else depth,
+        place=place,
+        asked=len(cells),
         instant=instant,
         substeps=substeps,
         periods=Periods.of(averages, len(runoff), runoff),

@@ -20,12 +20,14 @@ def route(reach, network, options, runoff, static, states, transit):
               sub-step, the others in the next; `substeps` a day; `periods` with the row (T,) and
               the weight (T,) of each day in `count` averages; `transit`, whether these count the
               water on its way to each cell
-    runoff    (T, N) in U d-1, any volume U: the lateral inflow of a day, in equal parts
+    runoff    (T, N) a day, the lateral inflow in equal parts; `options.depth` (N,) is the volume of
+              one unit of it, in any unit of volume U
     static    (K, N) parameters of the reach, then its properties
     states    (S, N) in U; transit (N,) U, the water on its way towards each cell
 
-    Returns outflow (T, N) in U d-1, final states, final transit, and the water in each cell at the
-    end of a day, averaged over periods (R, N).
+    Returns outflow (T, G) in U d-1 of the cells that have a `options.place` (N,) in it, not -1,
+    final states, final transit, and the water in each cell at the end of a day, averaged over
+    periods (R, N).
     """
     names = [field.name for field in (*reach.parameters, *reach.properties)]
     levels = list(zip(network.level_start[:-1], network.level_start[1:], strict=True))
@@ -45,7 +47,7 @@ def route(reach, network, options, runoff, static, states, transit):
                     inflow = inflow.index_add(0, downstream[above] - start, leaving[-1])
                 arriving = transit[cells] + torch.where(instant[cells], inflow, 0)
                 sent.append(torch.where(instant[cells], 0, inflow))
-                lateral = runoff[day, cells] / options.substeps
+                lateral = runoff[day, cells] * options.depth[cells] / options.substeps
                 now, out = _step(
                     reach, names, states[:, cells], arriving, lateral, static[:, cells]
                 )
@@ -56,7 +58,8 @@ def route(reach, network, options, runoff, static, states, transit):
         outflow.append(left)
         content.append(states.sum(0) + (transit if options.transit else 0))
     means = averaged(torch.stack(content)[None], options.periods)[0]
-    return torch.stack(outflow), states, transit, means
+    shown = torch.argsort(options.place)[-options.asked :] if options.asked else []
+    return torch.stack(outflow)[:, shown], states, transit, means
 
 
 def _step(reach, names, states, inflow, lateral_inflow, static):

@@ -31,7 +31,8 @@ def forward(spec, network, options, runoff, static, states, transit, keep):
     transit (segments, N) before each segment of tiles."""
     days, size = runoff.shape
     tiles = _Tiles(network, options, runoff)
-    outflow, states, transit = torch.empty_like(runoff), states.clone(), transit.clone()
+    outflow, states = runoff.new_empty(days, options.asked), states.clone()
+    transit = transit.clone()
     averages = runoff.new_zeros(options.periods.count, size)
     segments = -(-days // tiles.segment_days(spec)) if keep else 0
     before = states.new_empty(segments, *states.shape), transit.new_empty(segments, size)
@@ -119,10 +120,11 @@ def _forward(
     with torch.cuda.device_of(runoff):
         for diagonal, first, count in tiles.launches(days):
             function[(count,)](
-                programs, upstream_start, upstream, options.instant, static, runoff, periods.row,
-                periods.weight, states, transit, outflow, averages, states_before, transit_before,
-                kept, arrived, ring, first, diagonal, tiles.size, days, tiles.days, ring_tiles,
-                segment_tiles, GROUPS=options.substeps // spec.together, DAILY=outflow.numel() > 0,
+                programs, upstream_start, upstream, options.instant, options.depth, options.place,
+                static, runoff, periods.row, periods.weight, states, transit, outflow, averages,
+                states_before, transit_before, kept, arrived, ring, first, diagonal, tiles.size, days, tiles.days, ring_tiles,
+                segment_tiles, options.asked, GROUPS=options.substeps // spec.together,
+                DAILY=outflow.numel() > 0,
                 AVERAGED=periods.count > 0, TRANSIT=options.transit,
                 STARTS=states_before.numel() > 0, KEEP=kept.numel() > 0, BLOCK=ROUTE_BLOCK,
                 **ROUTE_OPTIONS,
@@ -138,9 +140,11 @@ def _adjoint(
     with torch.cuda.device_of(runoff):
         for diagonal, first, count in reversed(tiles.launches(days)):
             function[(count,)](
-                programs, downstream, options.instant, static, runoff, row, weight, kept, arrived,
+                programs, downstream, options.instant, options.depth, options.place, static, runoff,
+                row, weight, kept, arrived,
                 d_outflow, d_averages, ahead, d_states, d_transit, d_static, d_runoff, ring, first,
-                diagonal, tiles.size, days, tiles.days, GROUPS=options.substeps // spec.together,
+                diagonal, tiles.size, days, tiles.days, options.asked,
+                GROUPS=options.substeps // spec.together,
                 AVERAGED=len(d_averages) > 0, TRANSIT=options.transit, BLOCK=ROUTE_BLOCK,
                 **ROUTE_OPTIONS,
             )  # fmt: skip

@@ -318,9 +318,9 @@ class Model(CellModel):
             return None, None, None
         outflow, river, in_rivers = required("river", self.river).discharge(
             runoff, self.domain, area, self.flow_length, parameters, self.cell_properties(cells),
-            state.river if state else None, self.stepping.backend, averages,
+            state.river if state else None, self.stepping.backend, averages, self.gauge_cells,
         )  # fmt: skip
-        return outflow[:, self.gauge_cells], river, in_rivers
+        return outflow, river, in_rivers
 
 
 def _past(history: Tensor, cells: Tensor | None) -> Tensor:

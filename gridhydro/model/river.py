@@ -85,13 +85,14 @@ class River:
 
     def discharge(
         self, runoff: Tensor, domain: Domain, area: Tensor, length: Tensor, parameters, properties,
-        storage: Tensor | None, backend: str | None, averages=None,
+        storage: Tensor | None, backend: str | None, averages=None, cells: Tensor | None = None,
     ):  # fmt: skip
         """Runoff (T, N) mm d-1 through the river network of a raster.
 
         area m2 and flow length m (N,); parameters and properties of the cells by name; storage
-        (6, N) m3 at the start. Returns outflow (T, N) m3 s-1, the storage at the end, and with
-        `averages` the water in the rivers (R, N) mm of the cell, else None.
+        (6, N) m3 at the start. Returns outflow (T, G) m3 s-1 of some `cells`, else of all, the
+        storage at the end, and with `averages` the water in the rivers (R, N) mm of the cell, else
+        None.
         """
         count = self.reservoirs
         reservoirs = properties[RESERVOIRS.name] if count is None else count
@@ -99,9 +100,9 @@ class River:
         lag = values if self.learned == "lag" else length / values / SECONDS / reservoirs
         depth = area / 1000  # m3 of one mm
         outflow, *rest = route(
-            runoff * depth, domain.network, lag, reservoirs, substeps=self.substeps,
+            runoff, domain.network, lag, reservoirs, substeps=self.substeps,
             delay=self.delay, storage=storage, backend=backend, averages=averages,
-            transit=self.transit,
+            transit=self.transit, depth=depth, cells=cells,
         )  # fmt: skip
         final, means = (*rest, None)[:2]
         return outflow / SECONDS, final, None if means is None else means / depth

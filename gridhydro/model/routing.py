@@ -26,6 +26,8 @@ def route(
     backend: str | None = None,
     averages: tuple[torch.Tensor, torch.Tensor, int] | None = None,
     transit: bool = True,
+    depth: torch.Tensor | None = None,
+    cells: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, ...]:
     """Route daily runoff through a cascade of linear reservoirs in every cell.
 
@@ -40,13 +42,17 @@ def route(
     tile_days   days treated in one go; changes the speed, never the result
     backend     "numba", "triton" or "torch" (plain loops); by default by the device of `runoff`
     averages    periods of days, row (T,), weight (T,), their number R; see `gridhydro.Averages`
+    depth       (N,) the volume in U of one unit of runoff, if that is no volume (of mm d-1 and for
+                U of m3: the area of the cell in m2 / 1000); no gradient to it
+    cells       (G,) integers: the cells whose outflow is wanted, (T, G); all if left out
     transit     whether these averages count the water in transit; False: the reservoirs alone
 
-    Returns outflow (T, N), the water leaving each cell in U d-1 (at outlets and sinks: leaving the
-    network), and the storage at the end (6, N): rows 0-4 are the reservoirs, row 5 is the water in
-    transit towards the cell; of no days, rivers stay as they are. With `averages`, third, the water
-    in the river of each cell at the end of a day, all that `in_rivers` counts of the storage then,
-    averaged over each period (R, N), in U. A period cut in two gives the same numbers as one run.
+    Returns outflow (T, N) or (T, G), the water leaving each cell in U d-1 (at outlets and sinks:
+    leaving the network), and the storage at the end (6, N): rows 0-4 are the reservoirs, row 5 is
+    the water in transit towards the cell; of no days, rivers stay as they are. With `averages`,
+    third, the water in the river of each cell at the end of a day, all that `in_rivers` counts of
+    the storage then, averaged over each period (R, N), in U. A period cut in two gives the same
+    numbers as one run.
     Gradients reach runoff, lag and storage; at lag 0 it is the one from above. For the one to
     the lag the backward pass keeps the states before each tile of some days, and goes through each
     tile forward once more; the others keep nothing.
@@ -73,7 +79,7 @@ def route(
     storage = _storage(storage, size, runoff)
     if not len(runoff):  # no day to route: what is in the rivers stays there
         means = () if averages is None else (runoff.new_zeros(averages[2], size),)
-        return runoff.clone(), storage, *means
+        return runoff.clone() if cells is None else runoff[:, cells], storage, *means
     sink = torch.as_tensor(network.sink, device=runoff.device)
     cascade = torch.where(sink, 0, reservoirs)
     reach = _cascade(max(1, int(cascade.max())) if size else 1)
@@ -81,6 +87,7 @@ def route(
     number = torch.arange(1, RESERVOIRS + 1, device=runoff.device)[:, None]
     stores = torch.where(number <= cascade, storage[:RESERVOIRS], 0)
     count = len(reach.states)
+    shown, again = (None, None) if cells is None else torch.unique(cells, return_inverse=True)
     outflow, final, arriving, means = route_op.route(
         reach,
         network,
@@ -89,6 +96,8 @@ def route(
         torch.stack([cascade, torch.full_like(cascade, substeps)]).to(runoff.dtype),
         stores[:count].contiguous(),
         storage[RESERVOIRS].contiguous(),
+        depth=depth if depth is None else _per_cell(depth, "depth", size, runoff, runoff.dtype),
+        cells=shown,
         instant=sink if delay else torch.ones_like(sink),
         substeps=int(substeps),
         backend=backend,
@@ -96,6 +105,7 @@ def route(
         averages=averages,
         on_its_way=transit,
     )
+    outflow = outflow if again is None else outflow[:, again]
     idle = storage[:RESERVOIRS] - stores
     final = torch.cat([idle[:count] + final, idle[count:], arriving[None]])
     return (outflow, final) if averages is None else (outflow, final, means)

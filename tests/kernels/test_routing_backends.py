@@ -140,6 +140,27 @@ def test_routing_in_segments_of_the_gpu_equals_the_loop(monkeypatch):
     assert_all_close(gradients("triton", *case, tile_days=2), expected, 1e-10)
 
 
+@pytest.mark.parametrize("backend", ["torch", *BACKENDS])
+def test_outflow_of_chosen_cells_and_runoff_as_depth(backend):
+    """As outflow of all cells from volumes; a cell may be asked for twice."""
+    network, runoff, lag, reservoirs, storage = problem(16, days=3)
+    depth = torch.linspace(0.5, 3.0, network.size, dtype=torch.float64)
+    cells = torch.tensor([5, 20, 5, 0])
+    found = []
+    for options in (dict(depth=depth, cells=cells), {}):
+        runoff = runoff.detach().requires_grad_()
+        lag = lag.detach().requires_grad_()
+        volume = runoff if options else runoff * depth
+        device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
+        options = {name: values.to(device) for name, values in options.items()}
+        outflow, final = route_on(backend, volume, network, lag, reservoirs, storage, **options)
+        outflow = outflow if options else outflow[:, cells]
+        gradients = torch.autograd.grad(outflow.square().sum() + final.sum(), [runoff, lag])
+        found.append([outflow, final, *gradients])
+    for chosen, of_all in zip(*found, strict=True):
+        torch.testing.assert_close(chosen, of_all, rtol=1e-12, atol=1e-12)
+
+
 def test_a_gradient_of_routing_keeps_less_than_the_runoff():
     network = forest(12, size=5000)
     runoff = torch.rand(120, network.size)

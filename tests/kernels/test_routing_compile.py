@@ -16,9 +16,10 @@ from gridhydro.reaches.linear_cascade import LinearCascade
 
 integers = {
     "programs": "*i64", "upstream_start": "*i64", "upstream": "*i64", "downstream": "*i64",
-    "instant": "*i1", "periods": "*i32",
+    "instant": "*i1", "periods": "*i32", "place": "*i32",
 }
-numbers = ("first_program", "diagonal", "size", "days", "tile_days", "ring_tiles", "segment_tiles")
+numbers = ("first_program", "diagonal", "size", "days", "tile_days", "ring_tiles", "asked")
+numbers += ("segment_tiles",)
 integers |= dict.fromkeys(numbers, "i32")
 choices = ("DAILY", "AVERAGED", "TRANSIT", "STARTS", "KEEP")
 found = []

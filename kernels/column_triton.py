@@ -16,6 +16,7 @@ from gridhydro.kernels.launch import (
     ColumnSettings,
     column_settings,
 )  # fmt: skip
+from gridhydro.kernels.schemes import SEQUENTIAL
 from gridhydro.kernels.spec import Spec
 
 
@@ -152,9 +153,9 @@ def _launch(spec: Spec, direction: str, arrays, sizes, choices: dict, *states) -
 
 
 def _large(spec: Spec, choices: dict) -> bool:
-    """Whether the assembler, left to itself, would spill: what it was found to do."""
-    solved = spec.scheme.implicit and spec.real == "float64"
-    return solved or (bool(spec.handed) and choices.get("RECOMPUTE", False))
+    """Whether the assembler, left to itself, was found to spill to fit one more program: kernels of
+    sub-steps and solvers, and those that take a network through a day a second time."""
+    return spec.scheme != SEQUENTIAL or (bool(spec.handed) and choices.get("RECOMPUTE", False))
 
 
 def usage(

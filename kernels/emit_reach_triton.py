@@ -127,8 +127,8 @@ _ADJOINT = """
 def adjoint(
     programs, downstream, instant, depth, place, static, runoff, periods, weights, kept, arrived,
     d_outflow, d_averages, ahead, d_states, d_transit, d_static, d_runoff, ring, first_program,
-    diagonal, size, days, tile_days, asked, GROUPS: tl.constexpr, AVERAGED: tl.constexpr, TRANSIT: tl.constexpr,
-    BLOCK: tl.constexpr,
+    diagonal, size, days, tile_days, asked, GROUPS: tl.constexpr, AVERAGED: tl.constexpr,
+    TRANSIT: tl.constexpr, BLOCK: tl.constexpr,
 ):
     row = programs + 4 * (first_program + tl.program_id(0))
     tile = diagonal - tl.load(row)

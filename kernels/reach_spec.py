@@ -25,7 +25,8 @@ _TAKEN = frozenset(
     degree steps_a_day inflow_count at_once arriving no_water segment held_mean last here day_row
     left_today group group_row edge flows upstream_cell period weight following ends downstream
     depth place share column shown asked below_cell drains later ahead now row_of_means group_back
-    add d_outflow d_averages d_states d_transit d_static d_runoff d_outflow_today d_left_today d_held d_below d_first_inflow
+    add d_outflow d_averages d_states d_transit d_static d_runoff d_outflow_today d_left_today
+    d_held d_below d_first_inflow
     """.split()  # noqa: SIM905
 )
 

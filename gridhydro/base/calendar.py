@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -314,6 +314,8 @@ def _beyond(where, year: int) -> str:
 
 def _delta(shift) -> pd.Timedelta:
     try:
+        if not isinstance(shift, str | timedelta | np.timedelta64):
+            raise ValueError(shift)  # a number would count nanoseconds
         return pd.Timedelta(shift)
     except ValueError:
         raise ValueError(f"shift is a time such as '1h' or '-30min', not {shift!r}") from None

@@ -12,9 +12,10 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base import calendar, refuse
+from gridhydro.base.arguments import number
 from gridhydro.base.files import existing
 from gridhydro.base.missing import masked
-from gridhydro.base.quantities import OBSERVED, SERIES
+from gridhydro.base.quantities import COORDINATES, OBSERVED, SERIES
 from gridhydro.base.units import conversion, depth_of_flow, fits
 from gridhydro.io.delimited import numbers, read_delimited
 from gridhydro.io.raster import NETCDF, read_variable
@@ -101,10 +102,12 @@ def _factor(path: Path, units: str | None, area_km2: float | None) -> float:
     """What makes m3 s-1 of a unit; of a depth by the area of the basin."""
     if not fits(units, _DEPTH.unit) or fits(units, _RIVER.unit):
         return conversion("discharge", units, _RIVER.unit, path)[0]
-    if area_km2 is None or not area_km2 > 0:
+    if area_km2 is None:
         raise ValueError(
             f"{path}: discharge is in '{units}', a depth over the basin: give its area, area_km2"
         )
+    if not 0 < number("area_km2", area_km2) <= COORDINATES["area"].high:
+        raise ValueError(f"{path}: area_km2 is {area_km2:g}, which no basin has: give it in km2")
     return conversion("discharge", units, _DEPTH.unit, path)[0] / depth_of_flow(area_km2)
 
 
@@ -140,7 +143,12 @@ def _of_gauge(
 ) -> tuple[pd.Series, str | None]:
     """The series of a gauge in what a file holds, and the unit that it states."""
     more = [d for d in array.dims if d != "time" and array.sizes[d] == 1]
-    array = array.squeeze(more[1:] if len(more) == array.ndim - 1 else more, drop=True)
+    if len(more) == array.ndim - 1:  # one of them is that of the gauges
+        named = [d for d in more if gauge in map(str, array[d].values)]
+        named += [d for d in more if d == "gauge"]
+        kept = (named or more[:1])[:1]
+        more = [d for d in more if d not in kept]
+    array = array.squeeze(more, drop=True)
     others = [d for d in array.dims if d != "time"]
     if "time" not in array.dims or len(others) > 1:
         raise ValueError(

@@ -40,6 +40,11 @@ def series_of(target, domain: Domain, unit: str) -> xr.DataArray:
     if not domain.lumped:
         return observed
     other = [dim for dim in observed.dims if dim != "time"]
+    single = [dim for dim in other if observed.sizes[dim] == 1]
+    if len(other) > 1:  # one of them may be the only gauge
+        spare = single if "gauge" not in other else [dim for dim in single if dim != "gauge"]
+        observed = observed.squeeze(spare[: len(other) - 1], drop=True)
+        other = [dim for dim in observed.dims if dim != "time"]
     if len(other) != 1:
         raise ValueError(
             f"the observations of '{target.name}' are over {', '.join(map(str, observed.dims))}: "
@@ -119,15 +124,16 @@ def per_cell(target, key: str, domain: Domain, cells: np.ndarray) -> np.ndarray:
         if missing:
             raise ValueError(f"the {key} of '{target.name}' lacks the gauge {missing[0]}")
         given = by_gauge[list(domain.gauges.index)]
-    values = np.asarray(given, np.float64)
+    what = f"the {key} of '{target.name}'"
+    values = refuse.numbers(what, given, lambda *cell: f"in place {cell[-1]}" if cell else "")
     if values.shape not in ((), (domain.size,)):
         raise ValueError(
-            f"the {key} of '{target.name}' has the shape {values.shape}: give one number, or one "
+            f"{what} has the shape {values.shape}: give one number, or one "
             f"for each of the {domain.size} cells"
         )
     values = np.broadcast_to(values, domain.size)[cells]
     wrong = np.flatnonzero(~np.isfinite(values) | ((values == 0) if key == "scale" else False))
     if wrong.size:
         where = domain.name_cell(int(cells[wrong[0]]))
-        raise ValueError(f"the {key} of '{target.name}' is {values[wrong[0]]:g} in {where}")
+        raise ValueError(f"{what} is {values[wrong[0]]:g} in {where}")
     return values

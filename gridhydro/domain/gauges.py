@@ -34,7 +34,9 @@ def read_gauges(gauges, crs) -> pd.DataFrame:
         raise ValueError(f"the gauges need a 'name'; they have {list(table.columns)}")
     nameless = np.flatnonzero(table["name"].isna())
     if nameless.size:
-        raise ValueError(f"the gauge in row {nameless[0] + 1} of the table has no name: give it one")
+        raise ValueError(
+            f"the gauge in row {nameless[0] + 1} of the table has no name: give it one"
+        )
     names = table["name"].astype(str)
     twice = names[names.duplicated()].unique()
     if twice.size:

@@ -13,6 +13,7 @@ import xarray as xr
 
 from gridhydro.base import calendar, refuse
 from gridhydro.base.arguments import number
+from gridhydro.base.axes import gauge_axis
 from gridhydro.base.files import existing
 from gridhydro.base.missing import masked
 from gridhydro.base.quantities import COORDINATES, OBSERVED, SERIES
@@ -118,7 +119,7 @@ def _mhm(path: Path) -> pd.Series:
     except (IndexError, ValueError):
         raise ValueError(f"{path}: line 2 should read 'nodata VALUE', as in mHM's gauges") from None
     rows = []
-    for number, line in enumerate(lines[5:], start=6):
+    for at, line in enumerate(lines[5:], start=6):
         parts = line.split()
         if not parts:
             continue
@@ -130,7 +131,7 @@ def _mhm(path: Path) -> pd.Series:
             rows.append((pd.Timestamp(*when), value))
         except (ValueError, OverflowError):
             raise ValueError(
-                f"{path}: line {number} is not 'year month day hour minute value': {line!r}"
+                f"{path}: line {at} is not 'year month day hour minute value': {line!r}"
             ) from None
     if not rows:
         raise ValueError(f"{path} has no values below its five lines of header")
@@ -142,13 +143,9 @@ def _of_gauge(
     path: Path, array: xr.DataArray, gauge: str, variable: str
 ) -> tuple[pd.Series, str | None]:
     """The series of a gauge in what a file holds, and the unit that it states."""
-    more = [d for d in array.dims if d != "time" and array.sizes[d] == 1]
-    if len(more) == array.ndim - 1:  # one of them is that of the gauges
-        named = [d for d in more if gauge in map(str, array[d].values)]
-        named += [d for d in more if d == "gauge"]
-        kept = (named or more[:1])[:1]
-        more = [d for d in more if d not in kept]
-    array = array.squeeze(more, drop=True)
+    kept = ("time", gauge_axis(array, [gauge]))
+    spare = [d for d in array.dims if d not in kept and array.sizes[d] == 1]
+    array = array.squeeze(spare, drop=True)
     others = [d for d in array.dims if d != "time"]
     if "time" not in array.dims or len(others) > 1:
         raise ValueError(

@@ -118,7 +118,7 @@ def wanted_basins(basins, found: Iterable[str], where) -> list[str]:
         lines = (line.split("#")[0].strip() for line in read_lines(basins))
         basins = [line for line in lines if line]
     if not isinstance(basins, Iterable):
-        raise ValueError(f"basins= is a list of names, or a text file with one a line, not {basins!r}")
+        raise ValueError(f"basins= is a list of names, or a text file of them, not {basins!r}")
     bare: Mapping[str, str] = {name.lstrip("0"): name for name in found}
     names = [str(b) if str(b) in found else bare.get(str(b).lstrip("0"), str(b)) for b in basins]
     lacking = [name for name in names if name not in set(found)]

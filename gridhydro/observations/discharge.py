@@ -11,6 +11,7 @@ import torch
 import xarray as xr
 
 from gridhydro.base import calendar, refuse
+from gridhydro.base.axes import gauge_axis
 from gridhydro.base.missing import declared, equal, named, refuse_packed
 from gridhydro.base.quantities import OBSERVED, SERIES
 from gridhydro.base.units import conversion, depth_of_flow, fits, spelled
@@ -38,7 +39,7 @@ def discharge_table(
     Raises ValueError for several values a day and axes other than these two, naming gauge and day
     for text, codes for missing values, and values below zero or beyond any river.
     """
-    table, given = _days_by_gauges(discharge)
+    table, given = _days_by_gauges(discharge, domain)
     days, given = table.index, str(units) if units else given
     place = refuse.at(days, lambda gauge: f"at gauge {table.columns[gauge]}")
     values = refuse.numbers("discharge", table.to_numpy(), place)
@@ -56,12 +57,12 @@ def discharge_table(
     return table
 
 
-def _days_by_gauges(discharge) -> tuple[pd.DataFrame, str | None]:
+def _days_by_gauges(discharge, domain: Domain | None) -> tuple[pd.DataFrame, str | None]:
     """The table as it is given, with its days and names; and its unit, where it states one."""
     if isinstance(discharge, xr.DataArray):
         other = [d for d in discharge.dims if d != "time"]
         long = [d for d in other if discharge.sizes[d] != 1]
-        axis = "gauge" if "gauge" in other else next(iter(long or other), None)
+        axis = gauge_axis(discharge, () if domain is None else domain.gauges.index)
         if "time" not in discharge.dims or axis is None or set(long) - {axis}:
             over = ", ".join(f"{dim} ({size})" for dim, size in discharge.sizes.items())
             raise ValueError(

@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base import calendar, refuse
+from gridhydro.base.axes import gauge_axis
 from gridhydro.base.quantities import quantity
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.series import on_cells
@@ -39,22 +40,19 @@ def series_of(target, domain: Domain, unit: str) -> xr.DataArray:
     observed = observed.rename(observed.name or target.name)
     if not domain.lumped:
         return observed
-    other = [dim for dim in observed.dims if dim != "time"]
-    single = [dim for dim in other if observed.sizes[dim] == 1]
-    if len(other) > 1:  # one of them may be the only gauge
-        spare = single if "gauge" not in other else [dim for dim in single if dim != "gauge"]
-        observed = observed.squeeze(spare[: len(other) - 1], drop=True)
-        other = [dim for dim in observed.dims if dim != "time"]
-    if len(other) != 1:
+    known = list(domain.gauges.index)
+    axis = gauge_axis(observed, known)
+    spare = [d for d in observed.dims if d not in ("time", axis) and observed.sizes[d] == 1]
+    if axis is None or len(observed.dims) - len(spare) != 2:
         raise ValueError(
             f"the observations of '{target.name}' are over {', '.join(map(str, observed.dims))}: "
             "basins are observed over time and gauge"
         )
-    observed = observed.transpose("time", *other).rename({other[0]: "gauge"})
+    observed = observed.squeeze(spare, drop=True).transpose("time", axis)
+    observed = observed.rename({axis: "gauge"})
     names = [str(name) for name in observed["gauge"].values]
     if len(set(names)) < len(names):
         raise ValueError(f"'{target.name}' has a gauge twice: {max(names, key=names.count)}")
-    known = list(domain.gauges.index)
     if not set(names) & set(known):
         raise ValueError(
             f"'{target.name}' is observed at {', '.join(names[:5])}, none of which is in the "

@@ -46,7 +46,7 @@ def test_an_axis_of_several_values_is_not_taken_for_that_of_a_single_gauge(tmp_p
 
 
 def test_codes_of_files_of_basins_can_be_named(tmp_path):
-    data = basins()
+    data = basins().copy(deep=True)
     data["discharge"][3, 1], data["discharge"][4, 2] = -999, -77.5
     path = written(tmp_path, data)
     with pytest.raises(ValueError, match=r"at gauge b01, .*: name it with missing="):

@@ -263,7 +263,7 @@ def _index(axis, where) -> pd.Index:
         first = index[0]
         if hasattr(first, "calendar") and not isinstance(index, xr.CFTimeIndex):
             index = xr.CFTimeIndex(index)
-        elif all(isinstance(day, date) for day in index) and not index.hasnans:
+        elif all(isinstance(day, date) for day in index):  # NaT is one too
             clocks = (pd.Timestamp(day) for day in index)  # each by the clock of its own zone
             return pd.DatetimeIndex([day.replace(tzinfo=None) for day in clocks])
     if isinstance(index, xr.CFTimeIndex) and index.calendar in _OURS and len(index):

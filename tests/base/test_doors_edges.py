@@ -52,7 +52,8 @@ def test_every_code_is_known(code):
 @pytest.mark.parametrize(
     ("units", "factor"),
     [("cal cm-2 d-1", 41_840 / 86_400), ("kcal m-2 d-1", 4184 / 86_400),
-     ("ly d-1", 41_840 / 86_400), ("Wh m-2 d-1", 1 / 24), ("kWh m-2 d-1", 1000 / 24), ("J cm-2 d-1", 1e4 / 86_400)],
+     ("ly d-1", 41_840 / 86_400), ("Wh m-2 d-1", 1 / 24), ("kWh m-2 d-1", 1000 / 24),
+     ("J cm-2 d-1", 1e4 / 86_400)],
 )  # fmt: skip
 def test_radiation_in_other_units_of_energy(units, factor):
     assert conversion("radiation", units, "W m-2")[0] == pytest.approx(factor)

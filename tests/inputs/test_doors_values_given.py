@@ -5,9 +5,11 @@ import warnings
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import gridhydro as gh
 from gridhydro.inputs.basins import BasinsOptions, of_dataset
+from gridhydro.inputs.series import in_unit
 from gridhydro.observations.target_series import TargetSeries
 from tests.support.small_basins import small_basins
 from tests.support.small_world import small_world
@@ -81,6 +83,15 @@ def test_a_target_of_one_gauge_finds_it_beside_another_axis_of_one(basins, model
 def test_scales_of_targets_are_numbers(basins, model, key, value):
     with pytest.raises(ValueError, match=rf"the {key} of 'soil_moisture' is 'x'.* no number"):
         read(model, observed(basins), **{key: value})
+
+
+def test_a_series_that_is_missing_throughout_has_no_unit_to_be_told():
+    nothing = np.full((3, 2), np.nan)
+    nameless = xr.DataArray(nothing, dims=("time", "gauge"), name="temperature")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(in_unit(nothing, nameless, "degC")).all()
+        assert in_unit(nothing + 1, nameless, None) is not None
 
 
 def test_that_the_demand_of_the_basins_is_left_out_is_said(basins):

@@ -199,7 +199,8 @@ def lumped_domain(basins: xr.Dataset) -> Domain:
 
     ValueError without gauges and their areas.
     """
-    if "gauge" not in basins.dims or "area" not in basins.coords:
+    known = isinstance(basins, xr.Dataset)
+    if not known or "gauge" not in basins.dims or "area" not in basins.coords:
         raise ValueError(
             "a basins Dataset has the dimension 'gauge' and the coordinate 'area' in km2: read it "
             "with one of the readers of gridhydro.io"

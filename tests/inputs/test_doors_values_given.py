@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import gridhydro as gh
-from gridhydro.inputs.basins import BasinsOptions, of_dataset
+from gridhydro.inputs.basins import BasinsOptions, lumped_domain, of_dataset
 from gridhydro.inputs.series import in_unit
 from gridhydro.observations.target_series import TargetSeries
 from tests.support.small_basins import small_basins
@@ -83,6 +83,12 @@ def test_a_target_of_one_gauge_finds_it_beside_another_axis_of_one(basins, model
 def test_scales_of_targets_are_numbers(basins, model, key, value):
     with pytest.raises(ValueError, match=rf"the {key} of 'soil_moisture' is 'x'.* no number"):
         read(model, observed(basins), **{key: value})
+
+
+@pytest.mark.parametrize("given", [np.ones(3), None, small_basins()["sand"]])
+def test_what_is_no_basins_dataset_is_refused_by_a_sentence(given):
+    with pytest.raises(ValueError, match="a basins Dataset has the dimension 'gauge'"):
+        lumped_domain(given)
 
 
 def test_a_series_that_is_missing_throughout_has_no_unit_to_be_told():

@@ -45,6 +45,12 @@ def test_an_axis_of_several_values_is_not_taken_for_that_of_a_single_gauge(tmp_p
         io.read_basins(written(tmp_path, two))
 
 
+def test_a_single_gauge_without_a_name_is_asked_for_one(tmp_path):
+    data = basins(1)[["precipitation"]].drop_vars(["gauge", "area", "latitude", "longitude"])
+    with pytest.raises(ValueError, match="does not name the gauges along 'place'"):
+        io.read_basins(written(tmp_path, data.rename(gauge="place")))
+
+
 def test_codes_of_files_of_basins_can_be_named(tmp_path):
     data = basins().copy(deep=True)
     data["discharge"][3, 1], data["discharge"][4, 2] = -999, -77.5

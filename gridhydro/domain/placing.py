@@ -153,8 +153,8 @@ def _suspected(gauge, grid: Grid) -> str:
             ": the raster is in degrees, and these are none: give lon and lat, or a GeoDataFrame "
             "in the gauge's own reference system"
         )
-    there = np.isfinite(find(grid.y, [gauge.x])) & np.isfinite(find(grid.x, [gauge.y]))
-    return ": are x and y (or lon and lat) exchanged?" if there.all() else ""
+    fits = np.isfinite(find(grid.y, gauge.x)) and np.isfinite(find(grid.x, gauge.y))
+    return ": are x and y (or lon and lat) exchanged?" if fits else ""
 
 
 def _judge(report, name, gauge, here, better, grid, area, number):

@@ -1,5 +1,6 @@
 """Domain files at the door: periods and selections of basins, units and codes of their files."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +91,23 @@ def test_a_table_of_gauges_has_units_and_declares_codes(tmp_path):
     found = read_gauges(Path("a.toml"), {"gauge_table": section}, tmp_path).discharge["g"]
     np.testing.assert_allclose(found[:-1], values[:-1] / depth_of_flow(50.0))
     assert np.isnan(found.iloc[-1])
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ('validation = ["2002-12", "2002-12"]', True),
+        ('validation = ["2000", "2001-01-01"]', True),
+        ('validation = ["2000", "2000"]', False),
+        ('validation = ["2002-12", "2002-12"]\nheld_out = ["x_1"]', False),
+        ('validation = ["2002", "2002"]\nsplit = { kind = "pub", folds = 2 }', False),
+        ("", False),
+    ],
+)
+def test_a_validation_of_days_that_are_trained_on_is_told(caravan, more, told):
+    (caravan / "a.toml").write_text(FILE.format(more='period = ["2000", "2002"]') + more)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        load(caravan / "a.toml", caravan)
+    said = [str(one.message) for one in caught]
+    assert any("[training]: the validation" in text for text in said) == told

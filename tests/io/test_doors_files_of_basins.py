@@ -29,6 +29,17 @@ def test_an_axis_of_one_value_is_no_axis_of_a_file_of_basins(tmp_path, place):
     np.testing.assert_array_equal(found["precipitation"], data["precipitation"])
 
 
+@pytest.mark.parametrize("name", [("gauge", "b00"), ("gauge", 7), ("place", "b00"), ("x", 7)])
+def test_a_single_gauge_is_known_by_what_names_it(tmp_path, name):
+    dim, gauge = name
+    data = basins(1).rename(gauge=dim).assign_coords({dim: [gauge]})
+    if dim == "x":
+        data = data.assign(code=("x", [gauge], {"cf_role": "timeseries_id"})).drop_vars("x")
+    rain = data["precipitation"].expand_dims(height=[2.0])
+    found = io.read_basins(written(tmp_path, data.assign(precipitation=rain)))
+    assert found["gauge"].values.tolist() == [str(gauge)]
+
+
 @pytest.mark.parametrize("order", [("height", "gauge", "time"), ("time", "gauge", "height")])
 def test_a_single_gauge_is_known_by_its_name_beside_another_axis_of_one(tmp_path, order):
     data = basins(1)
@@ -74,7 +85,7 @@ def test_a_value_that_looks_like_a_code_is_one_unless_the_reader_is_told(tmp_pat
     path = written(tmp_path, data)
     with pytest.raises(ValueError, match="snow is 9999 on"):
         io.read_basins(path)["snow"].load()
-    assert io.read_basins(path, missing=[])["snow"][7, 0] == 9999
+    assert io.read_basins(path, missing=[])["snow"].load()[7, 0] == 9999
 
 
 @pytest.mark.parametrize("kind", ["caravan_csv", "caravan_nc"])
@@ -156,6 +167,15 @@ def test_an_axis_of_one_value_is_no_axis_of_a_grace_file(tmp_path):
     with pytest.raises(ValueError, match=r"'lwe_thickness' has the axes \('member', 'time'"):
         io.read_grace(written(tmp_path, plain.expand_dims(member=[1, 2])))
     assert declared(first["twsa"]) is None
+
+
+@pytest.mark.parametrize("name", ["gauge", "place"])
+def test_storage_of_one_gauge_is_found_beside_another_axis_of_one(tmp_path, name):
+    plain = grace(745.0 + 30.4375 * np.arange(24), units="days since 2002-01-01")
+    one = plain.isel(lat=0, lon=0, drop=True).expand_dims({name: ["a"]}, axis=1)
+    found = io.read_grace(written(tmp_path, one.expand_dims(height=[2.0])))["twsa"]
+    assert found.dims == ("time", "gauge") and found["gauge"].values.tolist() == ["a"]
+    np.testing.assert_allclose(found.values[:, 0], plain["lwe_thickness"][:, 0, 0] * 10, rtol=1e-6)
 
 
 def test_decimal_years_without_units_are_no_days_of_grace(tmp_path):

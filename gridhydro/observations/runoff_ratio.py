@@ -60,7 +60,7 @@ def report(
         ratio = runoff / precipitation
     length = count * (days.stop - days.start) / len(chosen)
     slack = np.where(length < _SHORT, _SLACK, 1.0)
-    known = (length >= _SHORTEST) & np.isfinite(ratio)
+    known = (length >= _SHORTEST) & ~np.isnan(ratio)  # runoff without any rain among them
     impossible = known & (ratio > IMPOSSIBLE * slack) & (precipitation > _RAIN)
     found, names = Report(), list(domain.gauges.index)
     area = domain.gauges["network_area_km2"].to_numpy(float)

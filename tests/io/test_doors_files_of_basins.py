@@ -32,7 +32,7 @@ def test_an_axis_of_one_value_is_no_axis_of_a_file_of_basins(tmp_path, place):
 @pytest.mark.parametrize("name", [("gauge", "b00"), ("gauge", 7), ("place", "b00"), ("x", 7)])
 def test_a_single_gauge_is_known_by_what_names_it(tmp_path, name):
     dim, gauge = name
-    data = basins(1).rename(gauge=dim).assign_coords({dim: [gauge]})
+    data = basins(1).drop_vars("rock").rename(gauge=dim).assign_coords({dim: [gauge]})
     if dim == "x":
         data = data.assign(code=("x", [gauge], {"cf_role": "timeseries_id"})).drop_vars("x")
     rain = data["precipitation"].expand_dims(height=[2.0])

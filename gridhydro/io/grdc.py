@@ -142,7 +142,7 @@ def _values(lines: list[str], fact: dict, file: Path) -> pd.Series:
     clocks = cells.get("hh:mm", ())
     if any(":" in clock and clock != "--:--" for clock in clocks):
         stamps = map(" ".join, zip(cells["YYYY-MM-DD"], clocks, strict=True))
-        days = calendar.days_of_each(calendar.written(stamps), f"{file}: 'hh:mm'").as_unit("ns")
+        days = calendar.days_of_each(calendar.written(stamps), f"{file}: 'hh:mm'")
     twice = np.flatnonzero(days.duplicated())
     if twice.size:
         day = days[twice[0]]

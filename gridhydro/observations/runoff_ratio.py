@@ -95,7 +95,7 @@ def _upstream(domain: Domain, depth: np.ndarray) -> np.ndarray:
 
 
 def _sentence(name: str, runoff: float, rain: float, area: float, wrong: int, of: int) -> str:
-    ratio = runoff / rain
+    ratio = runoff / rain if rain else np.inf
     likely = []
     for unit in _UNITS:
         factor = area / 86.4 if unit == "mm d-1" else conversion("discharge", unit, "m3 s-1")[0]

@@ -77,14 +77,19 @@ def attribute(values, name: str, units: str | None = None, long_name: str = "") 
 
 
 def refuse_codes(
-    name: str, values: np.ndarray, times, gauges, where, declared: bool = False
+    name: str,
+    values: np.ndarray,
+    times,
+    gauges,
+    where,
+    declared: bool = False,
+    mend: str = "name it with missing=, declare it in the file as _FillValue, or set it to NaN",
 ) -> None:
     """ValueError for the first value (time, gauge) of a series, in the unit of its file, that is a
     code for missing ones by all appearance; of windows too short to tell, none is, nor where those
     that there are have been `declared`."""
     if len(values) >= _TELLING:
         place = refuse.at(times, lambda gauge: f"at gauge {gauges[gauge]}")
-        mend = "name it with missing=, declare it in the file as _FillValue, or set it to NaN"
         unknown = Quantity("", name)
         refuse.codes(f"{where}: {name}", values, place, unknown, mend, declared=declared)
 

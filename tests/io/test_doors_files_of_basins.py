@@ -185,3 +185,15 @@ def test_decimal_years_without_units_are_no_days_of_grace(tmp_path):
         io.read_grace(written(tmp_path, grace(2004 + (np.arange(24) + 0.5) / 12)))
     days = io.read_grace(written(tmp_path, grace(745.0 + 30.4375 * np.arange(24))))
     assert str(days["time"].values[0])[:7] == "2004-01"
+
+
+def test_a_code_among_the_flows_of_camels_is_refused(tmp_path):
+    READERS["camels_us"].write(tmp_path)
+    plain = io.read_camels_us(tmp_path)["discharge"]
+    path = tmp_path / "usgs_streamflow/01/01022500_streamflow_qc.txt"
+    path.write_text(path.read_text().replace(" 205.00 A", " 9999.00 A"))
+    with pytest.raises(ValueError, match=r"discharge is 9999 on 2001-01-05 at .*write -999 for it"):
+        io.read_camels_us(tmp_path)
+    path.write_text(path.read_text().replace(" 9999.00 A", " 999.00 A").replace("201.00", "990.00"))
+    near = io.read_camels_us(tmp_path)["discharge"]  # 999 among its like is a flow
+    assert float(near[4, 0] / plain[4, 0]) == pytest.approx(999 / 205, rel=1e-5)

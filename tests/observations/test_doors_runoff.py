@@ -46,6 +46,10 @@ def test_the_limits_are_five_times_as_wide_in_short_records(ratio, kinds):
     assert told(2.0 * ratio, observed=299) == kinds  # of the days that are observed
 
 
+def test_a_record_of_three_hundred_days_is_not_short():
+    assert told(2.0 * 3, days=299) == [] and told(2.0 * 3, days=300) == ["warnings"]
+
+
 def test_records_of_a_season_say_nothing():
     assert told(600.0, observed=89) == [] and told(600.0, observed=90) == ["errors"]
     assert told(600.0, observed=0) == []

@@ -8,8 +8,12 @@ import pandas as pd
 import pytest
 
 from gridhydro.base.units import depth_of_flow
+from gridhydro.config.check_domain import check_domain
 from gridhydro.config.domain import read_gauges
 from gridhydro.config.load import load
+from gridhydro.io import write_basins
+from tests.support.small_basins import FILE as OF_BASINS
+from tests.support.small_basins import small_basins
 
 DAYS = pd.date_range("1999-01-01", "2002-12-31", name="date")
 FILE = """
@@ -111,3 +115,23 @@ def test_a_validation_of_days_that_are_trained_on_is_told(caravan, more, told):
         load(caravan / "a.toml", caravan)
     said = [str(one.message) for one in caught]
     assert any("[training]: the validation" in text for text in said) == told
+
+
+def test_a_file_without_calibration_is_not_held_against_one(tmp_path):
+    """A network without a column has nothing to be calibrated."""
+    write_basins(small_basins(), tmp_path / "basins.nc")
+    text = OF_BASINS.replace("components = 2\n", "").replace('routing = "unit_hydrograph"\n', "")
+    text = text.replace("network = { hidden = [8] }", 'column = "lstm"\nnetwork = { hidden = 4 }')
+    (tmp_path / "a.toml").write_text(text)
+    setup, report = check_domain(tmp_path / "a.toml", tmp_path)
+    assert setup is not None and report.good, report
+    (tmp_path / "a.toml").write_text(text + "[calibration]\n")
+    assert not check_domain(tmp_path / "a.toml", tmp_path)[1].good
+
+
+def test_what_one_part_refuses_is_no_reason_to_refuse_another(tmp_path):
+    write_basins(small_basins(), tmp_path / "basins.nc")
+    text = OF_BASINS.replace("[model]", "[model]\nfixed = { FC = -1.0 }")
+    (tmp_path / "a.toml").write_text(text)
+    (error,) = check_domain(tmp_path / "a.toml", tmp_path)[1].errors
+    assert "'FC' is fixed at -1.0" in error

@@ -97,11 +97,12 @@ def equal(values: np.ndarray, codes: Iterable[float]) -> np.ndarray:
         return found
     low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
     for code in codes:
+        if np.isinf(code):
+            found |= values == code
+            continue
         slack = _SAME * abs(code)
         if low - slack <= code <= high + slack:
             found |= np.abs(values - np.float64(code)) <= slack
-        elif np.isinf(code):
-            found |= values == code
     return found
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gridhydro.base import calendar
+from gridhydro.base import calendar, refuse
 from gridhydro.base.damage import reading
-from gridhydro.base.missing import codes_in
+from gridhydro.base.missing import codes_in, equal
 from gridhydro.base.report import REFUSED, Doors, Report
 from gridhydro.base.units import conversion
 from gridhydro.observations.discharge import discharge_table
@@ -119,3 +119,32 @@ def test_doors_behind_a_refusal_are_passed_by_and_all_is_said_once():
     assert doors(lambda *given, other: 1, 5, other=refused) is REFUSED
     assert doors(lambda *given: 1, 5) == 1
     assert report.errors == ["no"]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (np.array([True, False]), "holds true and false, not numbers: is it a mask"),
+        (np.array([1j, 2]), "holds complex numbers: give its real part"),
+        (np.array(["2001"], "M8[D]"), "holds dates, not numbers"),
+        (np.array([1], "m8[D]"), "holds durations, not numbers"),
+    ],
+)
+def test_kinds_of_values_that_are_no_numbers(values, said):
+    with pytest.raises(ValueError, match=f"flow {said}"):
+        refuse.numbers("flow", values, lambda *at: "")
+
+
+def test_texts_of_numbers_are_numbers():
+    found = refuse.numbers("flow", np.array(["1.5", " 2", "nan", "None"]), lambda *at: "")
+    np.testing.assert_array_equal(found, [1.5, 2, np.nan, np.nan])
+    assert refuse.numbers("flow", np.array([3], "i2"), lambda *at: "").dtype == np.float64
+
+
+def test_codes_of_any_kind_are_found_in_values_of_any_kind():
+    values = np.array([np.inf, -np.inf, 7.0, np.nan])
+    assert equal(values, [np.inf]).tolist() == [True, False, False, False]
+    assert equal(values, [np.inf, 7.0, -np.inf]).tolist() == [True, True, True, False]
+    assert equal(np.zeros((0, 3)), [1.0]).shape == (0, 3)
+    assert not equal(np.array(["1"]), [1.0]).any()
+    assert equal(np.array([7, 8]), [7.0]).tolist() == [True, False]

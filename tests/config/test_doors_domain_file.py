@@ -135,3 +135,7 @@ def test_what_one_part_refuses_is_no_reason_to_refuse_another(tmp_path):
     (tmp_path / "a.toml").write_text(text)
     (error,) = check_domain(tmp_path / "a.toml", tmp_path)[1].errors
     assert "'FC' is fixed at -1.0" in error
+    split = 'split = { kind = "pub", folds = 99 }'
+    (tmp_path / "a.toml").write_text(OF_BASINS.replace("[training]", f"[training]\n{split}"))
+    (error,) = check_domain(tmp_path / "a.toml", tmp_path)[1].errors
+    assert "99 folds of 12 gauges" in error

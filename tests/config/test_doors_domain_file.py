@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from gridhydro.base.units import depth_of_flow
+from gridhydro.config import check_domain as config_check
 from gridhydro.config.check_domain import check_domain
 from gridhydro.config.domain import read_gauges
 from gridhydro.config.load import load
@@ -129,7 +130,7 @@ def test_a_file_without_calibration_is_not_held_against_one(tmp_path):
     assert not check_domain(tmp_path / "a.toml", tmp_path)[1].good
 
 
-def test_what_one_part_refuses_is_no_reason_to_refuse_another(tmp_path):
+def test_what_one_part_refuses_is_no_reason_to_refuse_another(tmp_path, monkeypatch):
     write_basins(small_basins(), tmp_path / "basins.nc")
     text = OF_BASINS.replace("[model]", "[model]\nfixed = { FC = -1.0 }")
     (tmp_path / "a.toml").write_text(text)
@@ -139,3 +140,10 @@ def test_what_one_part_refuses_is_no_reason_to_refuse_another(tmp_path):
     (tmp_path / "a.toml").write_text(OF_BASINS.replace("[training]", f"[training]\n{split}"))
     (error,) = check_domain(tmp_path / "a.toml", tmp_path)[1].errors
     assert "99 folds of 12 gauges" in error
+
+    def refusing(*given, **named):
+        raise ValueError("these keywords are none")
+
+    monkeypatch.setattr(config_check, "keywords", refusing)
+    (tmp_path / "a.toml").write_text(OF_BASINS)
+    assert check_domain(tmp_path / "a.toml", tmp_path)[1].errors == ["these keywords are none"]

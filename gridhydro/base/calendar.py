@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -263,7 +263,7 @@ def _index(axis, where) -> pd.Index:
         first = index[0]
         if hasattr(first, "calendar") and not isinstance(index, xr.CFTimeIndex):
             index = xr.CFTimeIndex(index)
-        elif all(isinstance(day, date) for day in index) and not index.hasnans:
+        elif all(isinstance(day, date) for day in index):  # NaT is one too
             clocks = (pd.Timestamp(day) for day in index)  # each by the clock of its own zone
             return pd.DatetimeIndex([day.replace(tzinfo=None) for day in clocks])
     if isinstance(index, xr.CFTimeIndex) and index.calendar in _OURS and len(index):
@@ -314,6 +314,8 @@ def _beyond(where, year: int) -> str:
 
 def _delta(shift) -> pd.Timedelta:
     try:
+        if not isinstance(shift, str | timedelta | np.timedelta64):
+            raise ValueError(shift)  # a number would count nanoseconds
         return pd.Timedelta(shift)
     except ValueError:
         raise ValueError(f"shift is a time such as '1h' or '-30min', not {shift!r}") from None

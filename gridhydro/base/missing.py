@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from numbers import Real
 
 import numpy as np
 import xarray as xr
@@ -17,10 +18,28 @@ _BELOW, _ABOVE = 0.2, 1.0
 _ROUNDED = 0.05  # fraction of values, by which those of a series are called rounded
 FEW = 30  # values, that say little of what a place can have
 _SAME = 2e-7  # single precision
+# attributes of numbers that are packed: what their values are to be multiplied with, and added
+_PACKED = {"scale_factor": 1.0, "add_offset": 0.0}
 
 
-def declared(array: xr.DataArray) -> tuple[float, ...] | None:
-    """The codes that the attributes of an array declare; None where they say nothing.
+def refuse_packed(array) -> None:
+    """ValueError for an array (or table) that says of its numbers that they are still packed.
+
+    Libraries that unpack move this from the attributes to the encoding; those that do not leave
+    integers that look like values.
+    """
+    for name, nothing in _PACKED.items():
+        told = np.ravel(array.attrs.get(name, nothing))
+        if not (told.dtype.kind in "fiu" and (told == nothing).all()):
+            raise ValueError(
+                f"{_name(array)} says {name} = {array.attrs[name]}, so its numbers are packed: "
+                "open the file with mask_and_scale=True, or unpack them with xarray.decode_cf; "
+                f"if they are unpacked already, take {name} out of its attributes"
+            )
+
+
+def declared(array) -> tuple[float, ...] | None:
+    """The codes that the attributes of an array (or table) declare; None where they say nothing.
 
     NaN says nothing: libraries state it of every array that they have made.
     """
@@ -29,7 +48,7 @@ def declared(array: xr.DataArray) -> tuple[float, ...] | None:
         told = [float(code) for codes in given for code in codes]
     except (TypeError, ValueError):
         raise ValueError(
-            f"'{array.name}' declares {given[0]} as its missing values, which are no numbers: mend "
+            f"{_name(array)} declares {given[0]} as its missing values, which are no numbers: mend "
             "its attributes"
         ) from None
     codes = tuple(code for code in told if not np.isnan(code))
@@ -41,12 +60,28 @@ def declare(array: xr.DataArray, missing: Iterable[float] | float | None) -> xr.
     if missing is None:
         return array
     attrs = {name: value for name, value in array.attrs.items() if name not in DECLARED}
-    codes = np.ravel(np.asarray(missing, float)).tolist()
-    return array.assign_attrs(attrs | {DECLARED[0]: codes})
+    array = array.copy(deep=False)
+    array.attrs = attrs | {DECLARED[0]: list(named(missing))}
+    return array
+
+
+def named(missing) -> tuple[float, ...]:
+    """The codes that somebody names: one number or several; ValueError for what is none."""
+    codes = np.ravel(np.asarray(missing, object)).tolist()
+    if any(isinstance(code, bool) or not isinstance(code, Real) for code in codes):
+        raise ValueError(
+            f"missing is a number, or a list of numbers, that stand for missing values, not "
+            f"{missing!r}"
+        )
+    return tuple(float(code) for code in codes)
 
 
 def masked(array: xr.DataArray, missing: Iterable[float] | float | None = None) -> xr.DataArray:
-    """NaN where a value is one of the codes that are given or that its attributes declare."""
+    """NaN where a value is one of the codes that are given or that its attributes declare.
+
+    ValueError where its attributes say that its numbers are packed.
+    """
+    refuse_packed(array)
     array = declare(array, missing)
     codes = declared(array)
     if not codes or array.dtype.kind not in "fiu":
@@ -62,11 +97,12 @@ def equal(values: np.ndarray, codes: Iterable[float]) -> np.ndarray:
         return found
     low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
     for code in codes:
+        if np.isinf(code):
+            found |= values == code
+            continue
         slack = _SAME * abs(code)
         if low - slack <= code <= high + slack:
             found |= np.abs(values - np.float64(code)) <= slack
-        elif np.isinf(code):
-            found |= values == code
     return found
 
 
@@ -114,3 +150,8 @@ def doubtful(values: np.ndarray, codes: Iterable[float] = CODES) -> np.ndarray:
         if not others.size or rounded.mean() > _ROUNDED:
             return np.zeros(found.shape, bool)
     return found
+
+
+def _name(array) -> str:
+    name = getattr(array, "name", None)
+    return f"'{name}'" if name is not None else "the array"

@@ -16,9 +16,9 @@ import numpy as np
 # unless they lie apart from all others, see `base.missing`
 CODES = (
     -99.0, -99.9, -99.99, -999.0, -999.9, -999.99, -8888.0, -9999.0, -9999.9, -9999.99, -99999.0,
-    -99999.9, -999999.0, -9999999.0, -32767.0, -32768.0, -2147483647.0, -2147483648.0,
-    999.0, 999.9, 9999.0, 9999.9, 99999.0, 999999.0, 9999999.0, 32766.0, 32767.0, 32768.0, 65535.0,
-    2147483647.0,
+    -99999.9, -99999.99, -999999.0, -9999999.0, -32767.0, -32768.0, -2147483647.0, -2147483648.0,
+    999.0, 999.9, 999.99, 9999.0, 9999.9, 9999.99, 99999.0, 99999.9, 99999.99, 999999.0, 9999999.0,
+    32766.0, 32767.0, 32768.0, 65535.0, 2147483647.0,
 )  # fmt: skip
 # those that a format defines
 GRDC_MISSING = CAMELS_US_MISSING = -999.0
@@ -164,7 +164,7 @@ COORDINATES: dict[str, Quantity] = {
     "longitude": Quantity("degrees_east", "longitude of the gauge", "longitude",
                           ("lon", "gauge_lon"), -180, 360),
     "area": Quantity("km2", "area of the basin", "", ("area_km2", "basin_area", "catchment_area"),
-                     0),
+                     0, 1e7),  # the Amazon has 6 million
     "gauge_name": Quantity("", "name of the gauge", "",
                            ("name", "station_names", "station_name")),
 }  # fmt: skip

@@ -29,16 +29,21 @@ def missing(variable: str, values: np.ndarray, place: Place, mend: str) -> None:
 
 
 def numbers(variable: str, values, place: Place) -> np.ndarray:
-    """The values as numbers; ValueError naming the first that is none, and for dates, durations
-    and complex numbers. Numbers that are written as text are numbers, None is missing."""
+    """The values as numbers; ValueError naming the first that is none, and for dates, durations,
+    truths and complex numbers. Numbers that are written as text are numbers, None is missing."""
     values = np.asarray(values)
     kind = values.dtype.kind
-    if kind in "fiub":
+    if kind in "fiu":
         return values if kind == "f" else values.astype(np.float64)
     if kind in "mM":
         raise ValueError(
             f"{variable} holds {'durations' if kind == 'm' else 'dates'}, not numbers: open the "
             "file with decode_timedelta=False, or bring them to numbers and state their units"
+        )
+    if kind == "b":
+        raise ValueError(
+            f"{variable} holds true and false, not numbers: is it a mask? Bring it to numbers with "
+            ".astype(float), if that is meant"
         )
     if kind == "c":
         raise ValueError(f"{variable} holds complex numbers: give its real part")

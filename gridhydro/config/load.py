@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,6 +187,7 @@ def _training(source: Path, content: dict, doors: Doors = STRICT) -> TrainingOpt
     doors(_plan, source, training)
     for name in ("period", "validation"):
         doors(_period, source, name, getattr(training, name))
+    doors(_tell_overlap, source, training)
     return training
 
 
@@ -203,6 +205,18 @@ def _period(source: Path, name: str, period) -> None:
     with named(f"{source}, [training]: {name}"):
         if period is not None:
             periods.ends(period, "period" if name == "period" else "validation period")
+
+
+def _tell_overlap(source: Path, training: TrainingOptions) -> None:
+    """A warning for a validation of what is trained on: gauges held out are others."""
+    period, later = training.period, training.validation
+    others = training.held_out or training.split
+    if later is not None and not others and periods.overlap(period, later):
+        warnings.warn(
+            f"{source}, [training]: the validation {' to '.join(map(str, later))} has days of the "
+            f"period {' to '.join(map(str, period))}, which is trained on: its scores are too good",
+            stacklevel=2,
+        )
 
 
 def _weight(source: Path, content: dict, training: TrainingOptions) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from gridhydro.base import refuse
+from gridhydro.base.quantities import COORDINATES
 from gridhydro.domain import d8
 from gridhydro.domain.check import DomainWarning
 from gridhydro.domain.gauges import name_index, read_gauges
@@ -94,20 +97,22 @@ def _upscaled(cls, fine, gauges, report, resolution, method):
 def lumped(cls, area_km2, names, latitude=None, longitude=None):
     """See `Domain.lumped`."""
     names = name_index(names)
-    area = np.asarray(area_km2, dtype=np.float64)
+    area = np.asarray(area_km2)
     if area.shape != (len(names),):
         raise ValueError(f"{len(names)} names were given, but areas of shape {area.shape}")
     if names.has_duplicates:
         raise ValueError(f"the basin '{names[names.duplicated()][0]}' is given twice")
+    area = _of_basins("area", area, names)
     bad = names[~(area > 0)]
     if bad.size:
         raise ValueError(f"the area of basin '{bad[0]}' is not above zero")
+    x, y = _of_basins("longitude", longitude, names), _of_basins("latitude", latitude, names)
     network, _ = Network.from_downstream(np.full(len(names), -1))
     cells = np.arange(len(names))
     gauges = pd.DataFrame(
         {
-            "x": np.full(len(names), np.nan) if longitude is None else np.asarray(longitude, float),
-            "y": np.full(len(names), np.nan) if latitude is None else np.asarray(latitude, float),
+            "x": x,
+            "y": y,
             "cell": cells,
             "area_km2": area,
             "network_area_km2": area,
@@ -115,6 +120,24 @@ def lumped(cls, area_km2, names, latitude=None, longitude=None):
         index=names,
     )
     return cls(network, np.zeros_like(cells), cells, None, area * 1e6, gauges)
+
+
+def _of_basins(name: str, values, names: pd.Index) -> np.ndarray:
+    """One number a basin (N,), NaN where unknown; ValueError for what the quantity cannot have."""
+    if values is None:
+        return np.full(len(names), np.nan)
+
+    def place(basin: int) -> str:
+        return f"of basin '{names[basin]}'"
+
+    found = refuse.numbers(f"the {name}", values, place)
+    if found.shape != (len(names),):
+        raise ValueError(f"{len(names)} names were given, but {name}s of shape {found.shape}")
+    quantity = COORDINATES[name]
+    if name == "area":  # zero and less have a sentence of their own
+        quantity = replace(quantity, low=-np.inf)
+    refuse.outside(f"the {name}", found, place, quantity, f"give it in {quantity.unit}")
+    return found
 
 
 def crop(domain, names=None):

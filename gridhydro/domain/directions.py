@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from gridhydro.base.missing import refuse_packed
 from gridhydro.base.report import Report
 from gridhydro.domain import d8
 from gridhydro.domain.check import check_targets
@@ -51,7 +52,7 @@ def read_directions(
     coding = d8.check_coding(coding)
     if coding == d8.NEXTXY and isinstance(raster, xr.Dataset):
         raster = xr.concat([raster["nextx"], raster["nexty"]], "next")
-    raster = centred(raster, cell_reference)
+    raster = centred(_layer(raster), cell_reference)
     grid = read_grid(raster, crs)
     suspect_corners(raster.name, grid)
     how = {"y_down": grid.y[0] > grid.y[-1], "x_right": grid.x[0] < grid.x[-1]}
@@ -61,6 +62,19 @@ def read_directions(
         codes, coding, wraps=grid.wraps, mask=_mask(mask, grid), **how
     )  # fmt: skip
     return Directions(target, strayed, codes, coding, grid, nodata is not None)
+
+
+def _layer(raster):
+    """The raster without axes of one value, as a band; ValueError for what is no raster."""
+    if not isinstance(raster, xr.DataArray):
+        raise ValueError(
+            f"flow directions are a DataArray with coordinates, not a {type(raster).__name__}: "
+            "choose the variable of a Dataset, and give an array its axes and crs with "
+            "xarray.DataArray(..., dims=('y', 'x'), coords=...)"
+        )
+    refuse_packed(raster)
+    more = [dim for dim in raster.dims if raster.sizes[dim] == 1]
+    return raster.squeeze([dim for dim in more if dim not in spatial_dims(raster)], drop=True)
 
 
 def _mask(mask, grid):
@@ -75,7 +89,11 @@ def _without_data(raster, coding, nodata, how, grid):
     values = raster.transpose(..., *spatial_dims(raster)).values
     wanted = 3 if coding == d8.NEXTXY else 2
     if values.ndim != wanted:
-        raise ValueError(f"a raster of '{coding}' has {wanted} dimensions, this one {values.shape}")
+        over = ", ".join(f"{dim} ({size})" for dim, size in raster.sizes.items())
+        raise ValueError(
+            f"a raster of '{coding}' has {wanted} dimensions, this one is over {over}: choose one "
+            "layer with .isel()"
+        )
     tag = _tag(raster)
     ends, ways = d8.meanings(coding)
     if nodata == CODES:

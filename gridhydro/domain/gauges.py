@@ -19,13 +19,24 @@ def read_gauges(gauges, crs) -> pd.DataFrame:
     WGS84) or x and y (in `crs`), area_km2 where known, and accept, true for a gauge that stays
     where it is whatever its area. Raises ValueError naming the gauge.
     """
-    table = pd.DataFrame(gauges).copy()
+    try:
+        table = pd.DataFrame(gauges).copy()
+    except ValueError:
+        raise ValueError(
+            f"gauges are a table, a GeoDataFrame, or a list of dicts with name, lon and lat, not "
+            f"{gauges!r:.100}"
+        ) from None
     points = getattr(gauges, "geometry", None)
     if "name" not in table.columns and table.index.name is not None:
         table = table.reset_index(names="name")
     table = table.rename(columns={a: b for a, b in _ALIASES.items() if b not in table.columns})
     if "name" not in table.columns:
         raise ValueError(f"the gauges need a 'name'; they have {list(table.columns)}")
+    nameless = np.flatnonzero(table["name"].isna())
+    if nameless.size:
+        raise ValueError(
+            f"the gauge in row {nameless[0] + 1} of the table has no name: give it one"
+        )
     names = table["name"].astype(str)
     twice = names[names.duplicated()].unique()
     if twice.size:

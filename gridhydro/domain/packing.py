@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from gridhydro.base.axes import gauge_axis
 from gridhydro.domain.grid import find, nearest, read_values, refuse_other_crs, spatial_dims
 
 _STORAGE = {"_FillValue", "missing_value", "scale_factor", "add_offset", "grid_mapping"}
@@ -56,9 +57,8 @@ def arranged(domain, array: xr.DataArray, lead: tuple[str, ...], what: str) -> x
     lacking, or one more of several values: nothing is chosen for anybody.
     """
     if domain.lumped:
-        others = [dim for dim in array.dims if dim not in lead]
-        if "gauge" not in others and len(others) == 1:
-            array = array.rename({others[0]: "gauge"})
+        axis = gauge_axis(array, domain.gauges.index, lead)
+        array = array if axis in (None, "gauge") else array.rename({axis: "gauge"})
         space: tuple = ("gauge",)
     else:
         space = spatial_dims(array)

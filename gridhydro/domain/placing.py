@@ -146,6 +146,17 @@ def _path(target, cell, inside: set[int]) -> list[int]:
     return path
 
 
+def _suspected(gauge, grid: Grid) -> str:
+    """What may be wrong with a position outside the raster, as far as it can be told."""
+    if grid.geographic and not (abs(gauge.x) <= 360 and abs(gauge.y) <= 90):
+        return (
+            ": the raster is in degrees, and these are none: give lon and lat, or a GeoDataFrame "
+            "in the gauge's own reference system"
+        )
+    fits = np.isfinite(find(grid.y, gauge.x)) and np.isfinite(find(grid.x, gauge.y))
+    return ": are x and y (or lon and lat) exchanged?" if fits else ""
+
+
 def _judge(report, name, gauge, here, better, grid, area, number):
     """Report a gauge that is nowhere, or whose area is off, with the better cell there is."""
     who = f"gauge '{name}' at x {gauge.x:.10g}, y {gauge.y:.10g}"
@@ -159,7 +170,7 @@ def _judge(report, name, gauge, here, better, grid, area, number):
     if min(here) < 0 or number[here] < 0:
         report.errors.append(
             f"{who} lies outside the raster (x {grid.x.min():.10g} to {grid.x.max():.10g}, "
-            f"y {grid.y.min():.10g} to {grid.y.max():.10g}); {remedy}"
+            f"y {grid.y.min():.10g} to {grid.y.max():.10g}){_suspected(gauge, grid)}; {remedy}"
         )
     elif np.isnan(area[here]):
         report.errors.append(f"{who} is on {_cell(grid, here)}, which has no data; {remedy}")

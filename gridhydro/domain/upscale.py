@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gridhydro.base.arguments import number
 from gridhydro.domain import d8
 from gridhydro.domain.grid import Grid, spacing
 from gridhydro.domain.network import Network
@@ -36,6 +37,7 @@ class Upscaled:
 
 def scale_factor(grid: Grid, resolution: float) -> int:
     """Number of fine cells along the edge of a coarse one; ValueError if they do not fit evenly."""
+    number("resolution", resolution)
     steps = abs(spacing(grid.y)), abs(spacing(grid.x))
     factor = round(resolution / steps[1])
     if factor < 1 or any(abs(resolution / step - factor) > 1e-3 * factor for step in steps):

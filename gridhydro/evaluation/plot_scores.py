@@ -125,7 +125,7 @@ def point_map(
 def score_map(longitude, latitude, table: pd.DataFrame, metric: str = "nse", unit=None) -> Figure:
     """Map of one score; positions as Series by gauge, or in the order of the rows of the table.
 
-    Efficiencies from 0 to 1, biases diverge from 0.
+    Efficiencies from 0 to 1, biases diverge from 0; the period stands above, where there is one.
     ValueError for a row without a position.
     """
     longitude = _of_rows("longitude", longitude, table)
@@ -133,7 +133,11 @@ def score_map(longitude, latitude, table: pd.DataFrame, metric: str = "nse", uni
     limits = (0.0, 1.0) if metric in (*EFFICIENCIES, "correlation") else None
     centre = 0.0 if metric in ("bias", "percent_bias", "fhv", "flv") else None
     name, unit = LABELS.get(metric, metric), unit or _unit_of(metric, table)
-    return point_map(longitude, latitude, table[metric], name, unit, limits=limits, centre=centre)
+    figure = point_map(longitude, latitude, table[metric], name, unit, limits=limits, centre=centre)
+    periods = list(table["period"].unique()) if "period" in table else []
+    if len(periods) == 1:
+        figure.axes[0].set_title(str(periods[0]))
+    return figure
 
 
 def _of_rows(name: str, given, table: pd.DataFrame):

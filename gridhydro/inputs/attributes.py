@@ -165,6 +165,8 @@ def _columns(domain: Domain, name: str, values: np.ndarray, known: bool) -> dict
     """One attribute, or those of its classes; ValueError for infinite values, and for codes unless
     those that there are are known."""
     kind = values.dtype.kind
+    if kind in "mMc":
+        refuse.numbers(f"the attribute '{name}'", values, _place(domain))
     if kind == "O":  # numbers with None among them are numbers, anything else is classes
         numbers = pd.to_numeric(pd.Series(values.ravel(), dtype=object), errors="coerce")
         texts = pd.Series(values.ravel(), dtype=object).map(lambda v: isinstance(v, (str, bytes)))
@@ -172,7 +174,12 @@ def _columns(domain: Domain, name: str, values: np.ndarray, known: bool) -> dict
             values, kind = numbers.to_numpy(np.float64, na_value=np.nan), "f"
     if kind in "OUST":
         return _classes(name, values)
-    if kind in "fiu" and values.shape == (domain.size,):
+    if values.shape != (domain.size,):
+        raise ValueError(
+            f"the attribute '{name}' has the shape {values.shape}: give one value for each of the "
+            f"{domain.size} {'basins' if domain.lumped else 'cells'}"
+        )
+    if kind in "fiu":
         what = f"the attribute '{name}'"
         # of a few basins one may well lie far above the others
         codes = CODES if values.size >= FEW else tuple(code for code in CODES if code < 0)

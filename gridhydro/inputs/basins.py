@@ -28,10 +28,12 @@ class BasinsOptions:
     forcing     camels_us: daymet, nldas, maurer, maurer_extended
     table       netcdf: a table of attributes (CSV), the basins' ids in its first column
     attributes  those that the network reads; texts become classes
-    pet         method of the potential evapotranspiration: "oudin", "hargreaves", ..., or "given"
+    pet         method of the potential evapotranspiration: "oudin", "hargreaves", ..., or "given";
+                without it "oudin", with a warning where the basins have a series of their own
     names       netcdf: what quantities are called in the file, where that is not plain
     select      ids of some of the basins; all without it
     period      first and last day, month or year that are read; all days without it
+    missing     caravan, netcdf: numbers that stand for missing values, where files do not say
     """
 
     format: str
@@ -39,10 +41,11 @@ class BasinsOptions:
     forcing: str = "daymet"
     table: str | None = None
     attributes: tuple[str, ...] = ()
-    pet: str = "oudin"
+    pet: str | None = None
     names: dict | None = None
     select: tuple[str, ...] = ()
     period: tuple[str, str] | None = None
+    missing: float | tuple[float, ...] | None = None
 
 
 def _camels_us(options: BasinsOptions, data: Path) -> xr.Dataset:
@@ -52,14 +55,16 @@ def _camels_us(options: BasinsOptions, data: Path) -> xr.Dataset:
 
 def _caravan(options: BasinsOptions, data: Path) -> xr.Dataset:
     chosen = list(options.select) or None
-    return io.read_caravan(data / options.path, chosen, period=options.period)
+    return io.read_caravan(
+        data / options.path, chosen, period=options.period, missing=options.missing
+    )
 
 
 def _netcdf(options: BasinsOptions, data: Path) -> xr.Dataset:
     table = None if options.table is None else data / options.table
     return io.read_basins(
         data / options.path, options.names, attributes=table, period=options.period,
-        basins=list(options.select) or None,
+        basins=list(options.select) or None, missing=options.missing,
     )  # fmt: skip
 
 
@@ -72,8 +77,8 @@ SIGNATURES = (
 # how each format is read, and the keys of [basins] that it alone takes
 FORMATS: dict[str, tuple[Callable, tuple[str, ...]]] = {
     "camels_us": (_camels_us, ("forcing",)),
-    "caravan": (_caravan, ()),
-    "netcdf": (_netcdf, ("table", "names")),
+    "caravan": (_caravan, ("missing",)),
+    "netcdf": (_netcdf, ("table", "names", "missing")),
 }
 
 
@@ -108,7 +113,7 @@ def of_dataset(
     found: xr.Dataset,
     column: str | Column = "hbv",
     attributes: tuple[str, ...] = (),
-    pet: str = "oudin",
+    pet: str | None = None,
     trained: Sequence[str] | None = None,
 ) -> Basins:
     """The parts of a basins Dataset that a training takes.
@@ -116,7 +121,8 @@ def of_dataset(
     column      whose forcings are needed
     attributes  names of those to use; without it all but signatures of the discharge, which say
                 of a basin what a model is to find out
-    pet         method of the potential evapotranspiration, or "given" if the Dataset has it
+    pet         method of the potential evapotranspiration, or "given" if the Dataset has it; None:
+                "oudin", with a warning if the Dataset has a series of its own
     trained     names of the basins to be trained on; all without it
     Missing attributes are replaced by the mean of the basins to be trained on, with a warning.
     """
@@ -139,7 +145,7 @@ def filled_for(domain: Domain, attributes: dict, trained: Sequence[str] | None) 
     return without_gaps(attributes, trained=[known[str(name)] for name in trained])
 
 
-def _parts(found: xr.Dataset, column: str | Column, attributes, pet: str) -> Basins:
+def _parts(found: xr.Dataset, column: str | Column, attributes, pet: str | None) -> Basins:
     """A basins Dataset in parts, gaps in its attributes left as they are."""
     column = column_named(column)
     if "discharge" not in found:
@@ -167,13 +173,21 @@ def _without_tables(static: xr.Dataset) -> xr.Dataset:
     return static.drop_vars(tables)
 
 
-def with_pet(found: xr.Dataset, column: Column, method: str = "oudin") -> xr.Dataset:
+def with_pet(found: xr.Dataset, column: Column, method: str | None = None) -> xr.Dataset:
     """The column's forcings of a basins Dataset; what evaporates is computed by `method`, lazily.
 
-    "given" takes it from the Dataset.
+    "given" takes it from the Dataset; None is "oudin", and says so where the Dataset has it.
     """
     demand = "potential_evapotranspiration"
     wanted = [f.name for f in column.forcings]
+    if method is None:
+        method = "oudin"
+        if demand in wanted and demand in found:
+            warnings.warn(
+                f"the {demand} of the basins is left out, and computed by Oudin's method instead: "
+                'pet="given" takes it, pet="oudin" says that this is meant',
+                stacklevel=4,
+            )
     forcing = found[[n for n in wanted if n in found and (n != demand or method == "given")]]
     if demand in wanted and method != "given":
         forcing = forcing.assign({demand: lazy_pet(found, method).assign_attrs(method=method)})
@@ -185,7 +199,8 @@ def lumped_domain(basins: xr.Dataset) -> Domain:
 
     ValueError without gauges and their areas.
     """
-    if "gauge" not in basins.dims or "area" not in basins.coords:
+    known = isinstance(basins, xr.Dataset)
+    if not known or "gauge" not in basins.dims or "area" not in basins.coords:
         raise ValueError(
             "a basins Dataset has the dimension 'gauge' and the coordinate 'area' in km2: read it "
             "with one of the readers of gridhydro.io"

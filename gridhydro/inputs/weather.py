@@ -7,8 +7,8 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from gridhydro.base import calendar
-from gridhydro.base.quantities import SERIES
+from gridhydro.base import calendar, refuse
+from gridhydro.base.quantities import COORDINATES, SERIES
 from gridhydro.base.units import conversion
 from gridhydro.domain.grid import read_crs, spatial_dims, transform
 from gridhydro.inputs import meteorology as met
@@ -23,6 +23,8 @@ class Weather:
     """
 
     def __init__(self, data: xr.Dataset, wind_height: float, albedo: float):
+        if not isinstance(data, xr.Dataset):
+            raise ValueError(f"the weather is an xarray Dataset, not a {type(data).__name__}")
         if "time" not in data.coords:
             raise ValueError("the dataset has no coordinate 'time'")
         self.data, self.wind_height, self.albedo = data, wind_height, albedo
@@ -50,9 +52,11 @@ class Weather:
             raise ValueError(f"'{name}' has no units: set dataset['{name}'].attrs['units']")
         target = unit or SERIES[name].unit
         conversion(name, array.attrs["units"], target, "the dataset")
-        missing = [d for d in array.dims if d not in self.dims]
-        if missing:
-            raise ValueError(f"'{name}' has the axis '{missing[0]}', which is none of {self.dims}")
+        others = [d for d in array.dims if d not in self.dims]
+        long = [d for d in others if array.sizes[d] != 1]
+        if long:
+            raise ValueError(f"'{name}' has the axis '{long[0]}', which is none of {self.dims}")
+        array = array.squeeze(others, drop=True)
         dims = [d for d in self.dims if d in array.dims]
         shape = [array.sizes.get(d, 1) for d in self.dims]
         values = looked_at(array, target).transpose(*dims).values.reshape(shape)
@@ -150,10 +154,27 @@ class Weather:
             if self.has(name) and set(self.data[name].dims) <= set(space):
                 dims = [d for d in space if d in self.data[name].dims]
                 shape = [self.data[name].sizes.get(d, 1) for d in space]
-                degrees = self.data[name].transpose(*dims).values.reshape(shape)
+                degrees = _on_earth(self.data[name].transpose(*dims)).reshape(shape)
                 return torch.as_tensor(np.array(degrees, dtype=np.float32))
         if len(space) < 2:
             return self.lack("the coordinate latitude")
         x, y = np.meshgrid(self.data[space[1]].values, self.data[space[0]].values)
         degrees = transform(x, y, read_crs(self.data), "EPSG:4326")[1]
         return torch.as_tensor(np.asarray(degrees, dtype=np.float32))
+
+
+def _on_earth(latitude: xr.DataArray) -> np.ndarray:
+    """Degrees north; ValueError naming the place of a latitude that is missing, or is none."""
+
+    def place(*at: int) -> str:
+        where = zip(latitude.dims, at, strict=True)
+        return ", ".join(
+            f"at {dim} {latitude[dim].values[i] if dim in latitude.coords else i}"
+            for dim, i in where
+        )
+
+    name = str(latitude.name)
+    values = refuse.numbers(name, latitude.values, place)
+    refuse.missing(name, values, place, "give it, or leave the place out")
+    refuse.outside(name, values, place, COORDINATES["latitude"], "give it in degrees north")
+    return values

@@ -12,6 +12,7 @@ import xarray as xr
 
 from gridhydro.base import periods
 from gridhydro.base.files import existing, replace, replace_zarr
+from gridhydro.base.missing import named
 from gridhydro.base.quantities import COORDINATES, SERIES
 from gridhydro.base.units import conversion, depth_of_flow
 from gridhydro.io.basins_file import BasinsFile, stated_units
@@ -33,6 +34,7 @@ def read_basins(
     area: Mapping[str, float] | None = None,
     attributes: str | Path | None = None,
     shift: str | None = None,
+    missing: float | Sequence[float] | None = None,
 ) -> xr.Dataset:
     """Basins from NetCDF or Zarr, as a basins dataset (see `io.schema`) whose series stay on disk.
 
@@ -45,6 +47,8 @@ def read_basins(
     area        gauge -> km2; discharge in m3 s-1 needs it where the files do not have it
     attributes  a CSV table, its first column the gauges; its columns become attributes
     shift       added to the stamps to bring them to midnight ("1h"), see `base.calendar.stamped`
+    missing     numbers that stand for missing values in the series, in the units of the files,
+                where these do not declare them; [] says that there are none
 
     A window is read when it is asked for: data.sel(gauge=..., time=...).load(); in between no file
     is open, and one that has changed is refused. Values that a
@@ -58,8 +62,9 @@ def read_basins(
     """
     names, units = dict(names or {}), dict(units or {})
     files = [BasinsFile.read(place, names, shift) for place in _paths(path)]
-    _refuse_absent(files, names)
-    return _joined(files, names, units, basins, period, area, attributes)
+    _refuse_absent(files, names, units)
+    codes = None if missing is None else named(missing)
+    return _joined(files, names, units, basins, period, area, attributes, codes)
 
 
 def write_basins(data: xr.Dataset, path: str | Path) -> None:
@@ -105,7 +110,7 @@ def _paths(path) -> list[Path]:
     return [existing(path)]
 
 
-def _refuse_absent(files: list[BasinsFile], names: Mapping[str, str]) -> None:
+def _refuse_absent(files: list[BasinsFile], names: Mapping, units: Mapping) -> None:
     known = [str(v) for file in files for v in file.data.variables]
     known += [place.variable for file in files for place in file.series.values()]
     for ours, theirs in names.items():
@@ -114,9 +119,18 @@ def _refuse_absent(files: list[BasinsFile], names: Mapping[str, str]) -> None:
                 f"{files[0].path}: there is no variable '{theirs}' for {ours}, but "
                 f"{', '.join(known)}"
             )
+    ours = {name for file in files for name in file.series} | set(COORDINATES)
+    lacking = [name for name in units if name not in ours]
+    if lacking:
+        raise ValueError(
+            f"{files[0].path}: units= names '{lacking[0]}', which is none of its series by our "
+            f"names: {', '.join(sorted(ours))}"
+        )
 
 
-def _joined(files: list[BasinsFile], names, units, basins, period, area, attributes) -> xr.Dataset:
+def _joined(
+    files: list[BasinsFile], names, units, basins, period, area, attributes, codes
+) -> xr.Dataset:
     lead = next((f for f in files if "discharge" in f.series), files[0])
     files = [lead, *(f for f in files if f is not lead)]
     gauges = wanted_basins(basins, lead.labels[0].tolist(), lead.path)
@@ -152,7 +166,7 @@ def _joined(files: list[BasinsFile], names, units, basins, period, area, attribu
         for name in file.series:
             if name in series:
                 raise ValueError(f"{file.path}: an earlier file has '{name}' too")
-            series[name] = _variable(name, file, gauges, days, units, coords.get("area"))
+            series[name] = _variable(name, file, gauges, days, units, coords.get("area"), codes)
     data = xr.Dataset(series | static, {"time": days, "gauge": gauges} | coords)
     data["time"].attrs = {"standard_name": "time", "long_name": "day"}
     data["gauge"].attrs = {"cf_role": "timeseries_id", "long_name": "gauge"}
@@ -163,7 +177,7 @@ def _joined(files: list[BasinsFile], names, units, basins, period, area, attribu
     )
 
 
-def _variable(name: str, file: BasinsFile, gauges, days, units, area) -> xr.Variable:
+def _variable(name: str, file: BasinsFile, gauges, days, units, area, codes) -> xr.Variable:
     """A series that is read and converted when it is asked for."""
     given = units.get(name) or stated_units(file.attrs[name])
     factor, offset = 1.0, 0.0
@@ -178,7 +192,8 @@ def _variable(name: str, file: BasinsFile, gauges, days, units, area) -> xr.Vari
         factor, offset = conversion(name, given, SERIES[name].unit, file.path)
     first_day = periods.within(file.days, (days[0], days[-1]), file.path).start
     rows = file.rows(gauges)
-    lazy = LazySeries(name, file.series[name], days, first_day, gauges, rows, factor, offset)
+    place = file.series[name]
+    lazy = LazySeries(name, place, days, first_day, gauges, rows, factor, offset, codes)
     attrs = file.attrs[name] if name not in SERIES else {}
     return lazy.variable(series_attrs(name, given) | attrs)
 

@@ -15,7 +15,14 @@ from gridhydro.base.calendar import stamped
 from gridhydro.base.quantities import COORDINATES
 from gridhydro.base.units import conversion
 from gridhydro.io.lazy import Place, opened
-from gridhydro.io.schema import attribute, coordinate, gauge_names, recognise, text
+from gridhydro.io.schema import (
+    attribute,
+    coordinate,
+    gauge_names,
+    named_along,
+    recognise,
+    text,
+)
 
 
 @dataclass
@@ -45,7 +52,8 @@ class BasinsFile:
 
     @classmethod
     def _of(cls, data: xr.Dataset, path, written, names, shift) -> BasinsFile:
-        day_dim, gauge_dim = _axes(data, path)
+        day_dim, gauge_dim, spare = _axes(data, path)
+        data = data.squeeze(spare, drop=True)
         found = [str(v) for v in data.data_vars if set(data[v].dims) == {day_dim, gauge_dim}]
         series = recognise(found, {o: v for o, v in names.items() if v in found}, path)
         # those of other names come as they are
@@ -144,16 +152,21 @@ def stated_units(attrs: Mapping) -> str | None:
     return None if given in ("-", "") else given
 
 
-def _axes(data: xr.Dataset, path) -> tuple[str, str]:
-    """The dimensions of days and of gauges; ValueError if they cannot be told."""
+def _axes(data: xr.Dataset, path) -> tuple[str, str, list]:
+    """The dimensions of days and of gauges, and others of one value; ValueError if they cannot be
+    told."""
     days = [d for d in data.dims if d in data.coords and data[d].dtype.kind == "M"]
     days = days or [d for d in data.dims if str(d).lower() in ("time", "date") and d in data.coords]
     if len(days) != 1:
         raise ValueError(f"{path} has no axis of days among {', '.join(map(str, data.dims))}")
     others = {d for v in data.data_vars.values() if days[0] in v.dims for d in v.dims} - {days[0]}
+    # one value, as a height above the ground: but the axis of gauges may have one too
+    spare = [d for d in others if data.sizes[d] == 1 and not named_along(data, str(d))]
+    spare = spare if len(others) > 1 else []
+    others -= set(spare)
     if len(others) != 1:
         what = f"more than one axis beside them: {', '.join(map(str, sorted(others, key=str)))}"
         raise ValueError(
             f"{path}: the series over '{days[0]}' have {what if others else 'no axis of gauges'}"
         )
-    return str(days[0]), str(others.pop())
+    return str(days[0]), str(others.pop()), spare

@@ -17,6 +17,7 @@ from gridhydro.base.units import depth_of_flow
 from gridhydro.io.schema import (
     attribute,
     coordinate,
+    refuse_codes,
     refuse_outside,
     series_attrs,
     wanted_basins,
@@ -88,16 +89,16 @@ def read_camels_us(
     weather = {gauge: _weather(weather_files[gauge]) for gauge in gauges}
     days = common_days({g: table.index for g, (_, table) in weather.items()}, period, weather_files)
     heads = pd.DataFrame({gauge: head for gauge, (head, _) in weather.items()}).T
-    flows = [
-        _flow(flow_files[g], g, set(flags)).reindex(days).to_numpy() * _CUBIC_FOOT for g in gauges
-    ]
+    flows = [_flow(flow_files[g], g, set(flags)).reindex(days).to_numpy() for g in gauges]
     values = {
         name: np.stack([weather[g][1].loc[days, name].to_numpy(np.float32) for g in gauges], 1)
         for name in weather[gauges[0]][1]
     }
-    values["discharge"] = (np.stack(flows, 1) * depth_of_flow(heads["area"].to_numpy())).astype(
-        np.float32
-    )
+    flow = np.stack(flows, 1)
+    mend = "write -999 for it, as the data set does"
+    refuse_codes("discharge", flow, days, gauges, folder / "usgs_streamflow", mend=mend)
+    depth = flow * _CUBIC_FOOT * depth_of_flow(heads["area"].to_numpy())
+    values["discharge"] = depth.astype(np.float32)
     done = _leave_out(values)
     for name, array in values.items():
         refuse_outside(name, array, days, gauges, folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import xarray as xr
 
 from gridhydro.base import calendar
 from gridhydro.base.files import existing
+from gridhydro.base.missing import equal, named
 from gridhydro.base.periods import common_days
 from gridhydro.base.quantities import COORDINATES, SERIES
 from gridhydro.base.units import conversion
@@ -48,6 +49,7 @@ def read_caravan(
     period: tuple[str, str] | None = None,
     pet: str | None = None,
     names: Mapping[str, str] | None = None,
+    missing: float | Sequence[float] | None = None,
 ) -> xr.Dataset:
     """Basins of Caravan, as a basins dataset (see `io.schema`).
 
@@ -60,6 +62,8 @@ def read_caravan(
              "potential_evaporation_sum_FAO_PENMAN_MONTEITH". None takes none: Caravan's
              "potential_evaporation_sum", from ERA5-Land, is far too high, see `pet.pet_of` instead
     names    our name -> Caravan's, for further series
+    missing  numbers that stand for missing values in the series, where the files do not declare
+             them, in the units of the files; [] says that there are none
 
     Precipitation, temperature (minimum, maximum), discharge and the weather that PET needs come in
     the units of the schema, from the units in the files or, where these are lost, from Caravan's
@@ -71,10 +75,11 @@ def read_caravan(
     path = existing(path)
     names = dict(names or {}) | ({"potential_evapotranspiration": pet} if pet else {})
     if path.is_file():
-        return _single(path, basins, period, names)
+        return _single(path, basins, period, names, missing)
+    codes = None if missing is None else named(missing)
     files = _files(path, None if sources is None else set(sources))
     gauges = wanted_basins(basins, sorted(files), path)
-    tables = {gauge: _series(files[gauge], names) for gauge in gauges}
+    tables = {gauge: _series(files[gauge], names, codes or ()) for gauge in gauges}
     where = {gauge: files[gauge] for gauge in gauges}
     days = common_days({g: t.index for g, t in tables.items()}, period, where)
     has = {name: gauge for gauge, table in tables.items() for name in table}
@@ -89,7 +94,7 @@ def read_caravan(
     for name, array in values.items():
         _refuse_missing(name, array, days, gauges, files)
         refuse_outside(name, array, days, gauges, path)
-        refuse_codes(name, array, days, gauges, path)
+        refuse_codes(name, array, days, gauges, path, codes is not None)
     data = xr.Dataset(
         {name: (("time", "gauge"), array, series_attrs(name)) for name, array in values.items()},
         {"time": days, "gauge": gauges},
@@ -98,13 +103,13 @@ def read_caravan(
     return _with_attributes(data, path, {g: files[g].parent.name for g in gauges})
 
 
-def _single(path: Path, basins, period, names) -> xr.Dataset:
+def _single(path: Path, basins, period, names, missing) -> xr.Dataset:
     with opened(path) as file:
         found = recognise([v for v in file.data_vars if file[v].ndim == 2], names, path)
         # the unit as the file states it, if it does
         stated = {n for n, v in found.items() if stated_units(file[v].attrs)}
-    lost = {name: unit for name, unit in _UNITS.items() if name not in stated}
-    data = read_basins(path, names, units=lost, basins=basins, period=period)
+    lost = {n: unit for n, unit in _UNITS.items() if n in (*found, "area") and n not in stated}
+    data = read_basins(path, names, units=lost, basins=basins, period=period, missing=missing)
     others = [n for n, v in data.items() if v.dims == ("time", "gauge") and n not in found]
     return data.drop_vars(others).assign_attrs(left_out=", ".join(map(str, others)))
 
@@ -131,10 +136,10 @@ def _files(folder: Path, sources: set[str] | None) -> dict[str, Path]:
     )
 
 
-def _series(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
-    """The series of a gauge by our names, in our units, by day."""
+def _series(path: Path, names: Mapping[str, str], codes: Sequence[float]) -> pd.DataFrame:
+    """The series of a gauge by our names, in our units, by day; NaN for the codes."""
     if path.suffix == ".csv":
-        return _from_csv(path, names)
+        return _from_csv(path, names, codes)
     with opened(path) as file:
         if "date" not in file.coords:
             raise ValueError(f"{path} has no coordinate 'date', but {', '.join(map(str, file))}")
@@ -146,11 +151,12 @@ def _series(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
                 axes = ", ".join(map(str, file[theirs].dims))
                 raise ValueError(f"{path}: '{theirs}' is over {axes}, not over date alone")
             units = stated_units(file[theirs].attrs) or _UNITS.get(ours)
-            table[ours] = _converted(ours, file[theirs].values.astype(float), units, path)
+            values = file[theirs].values.astype(float)
+            table[ours] = _converted(ours, values, units, path, codes)
     return pd.DataFrame(table, days)
 
 
-def _from_csv(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
+def _from_csv(path: Path, names: Mapping[str, str], codes: Sequence[float]) -> pd.DataFrame:
     table = read_delimited(path, ",")
     dates = table.dates("date")
     if not table.rows:
@@ -159,11 +165,13 @@ def _from_csv(path: Path, names: Mapping[str, str]) -> pd.DataFrame:
     days = calendar.stamped(xr.DataArray(dates, dims="date", name="date"), path)
     columns = {}
     for ours, theirs in found.items():
-        columns[ours] = _converted(ours, table.numbers(theirs), _UNITS.get(ours), path)
+        values = table.numbers(theirs)
+        columns[ours] = _converted(ours, values, _UNITS.get(ours), path, codes)
     return pd.DataFrame(columns, days)
 
 
-def _converted(name: str, values: np.ndarray, units: str | None, path) -> np.ndarray:
+def _converted(name: str, values: np.ndarray, units: str | None, path, codes) -> np.ndarray:
+    values = np.where(equal(values, codes), np.nan, values)
     if name not in SERIES:
         return values
     factor, offset = conversion(name, units, SERIES[name].unit, path)

@@ -12,9 +12,11 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base import calendar, refuse
+from gridhydro.base.arguments import number
+from gridhydro.base.axes import gauge_axis
 from gridhydro.base.files import existing
 from gridhydro.base.missing import masked
-from gridhydro.base.quantities import OBSERVED, SERIES
+from gridhydro.base.quantities import COORDINATES, OBSERVED, SERIES
 from gridhydro.base.units import conversion, depth_of_flow, fits
 from gridhydro.io.delimited import numbers, read_delimited
 from gridhydro.io.raster import NETCDF, read_variable
@@ -101,10 +103,12 @@ def _factor(path: Path, units: str | None, area_km2: float | None) -> float:
     """What makes m3 s-1 of a unit; of a depth by the area of the basin."""
     if not fits(units, _DEPTH.unit) or fits(units, _RIVER.unit):
         return conversion("discharge", units, _RIVER.unit, path)[0]
-    if area_km2 is None or not area_km2 > 0:
+    if area_km2 is None:
         raise ValueError(
             f"{path}: discharge is in '{units}', a depth over the basin: give its area, area_km2"
         )
+    if not 0 < number("area_km2", area_km2) <= COORDINATES["area"].high:
+        raise ValueError(f"{path}: area_km2 is {area_km2:g}, which no basin has: give it in km2")
     return conversion("discharge", units, _DEPTH.unit, path)[0] / depth_of_flow(area_km2)
 
 
@@ -115,7 +119,7 @@ def _mhm(path: Path) -> pd.Series:
     except (IndexError, ValueError):
         raise ValueError(f"{path}: line 2 should read 'nodata VALUE', as in mHM's gauges") from None
     rows = []
-    for number, line in enumerate(lines[5:], start=6):
+    for at, line in enumerate(lines[5:], start=6):
         parts = line.split()
         if not parts:
             continue
@@ -127,7 +131,7 @@ def _mhm(path: Path) -> pd.Series:
             rows.append((pd.Timestamp(*when), value))
         except (ValueError, OverflowError):
             raise ValueError(
-                f"{path}: line {number} is not 'year month day hour minute value': {line!r}"
+                f"{path}: line {at} is not 'year month day hour minute value': {line!r}"
             ) from None
     if not rows:
         raise ValueError(f"{path} has no values below its five lines of header")
@@ -139,8 +143,9 @@ def _of_gauge(
     path: Path, array: xr.DataArray, gauge: str, variable: str
 ) -> tuple[pd.Series, str | None]:
     """The series of a gauge in what a file holds, and the unit that it states."""
-    more = [d for d in array.dims if d != "time" and array.sizes[d] == 1]
-    array = array.squeeze(more[1:] if len(more) == array.ndim - 1 else more, drop=True)
+    kept = ("time", gauge_axis(array, [gauge]))
+    spare = [d for d in array.dims if d not in kept and array.sizes[d] == 1]
+    array = array.squeeze(spare, drop=True)
     others = [d for d in array.dims if d != "time"]
     if "time" not in array.dims or len(others) > 1:
         raise ValueError(

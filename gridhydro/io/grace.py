@@ -34,7 +34,7 @@ from gridhydro.io.grace_native import NATIVE, read_native
 from gridhydro.io.grace_times import attribute, solutions
 from gridhydro.io.lazy import opened
 from gridhydro.io.raster import NETCDF
-from gridhydro.io.schema import gauge_names
+from gridhydro.io.schema import gauge_names, named_along
 
 _STORAGE = OBSERVED["twsa"]
 _MASKS = ("land_mask", "LO_val")
@@ -111,7 +111,7 @@ def _read(path: Path, domain, units, windows, missing) -> xr.Dataset:
                     f"{path} has none of {', '.join(_STORAGE.names + _MASKS)}, but {there}"
                 )
             return _cut(_boxed(mask.to_dataset(), path), domain)
-        series = declare(data[name], missing)
+        series = declare(_on_plain_axes(data, name), missing)
         if "time" not in series.dims or series.ndim not in (2, 3):
             raise ValueError(
                 f"{path}: '{name}' has the axes {series.dims}; storage has (time, lat, lon) or "
@@ -138,6 +138,18 @@ def _read(path: Path, domain, units, windows, missing) -> xr.Dataset:
     years = re.findall(r"(?:19|20)\d\d", said)
     cut.attrs = {"baseline": f"{years[0]} to {years[-1]}" if len(years) > 1 else "of the file"}
     return cut.sortby("time")
+
+
+def _on_plain_axes(data: xr.Dataset, name: str) -> xr.DataArray:
+    """A variable without axes of one value, but for those of time, places and gauges."""
+    series = data[name]
+    try:
+        space: tuple = spatial_dims(series)
+    except ValueError:
+        space = ()
+    kept = ("time", *space)
+    single = [str(dim) for dim in series.dims if series.sizes[dim] == 1 and dim not in kept]
+    return series.squeeze([dim for dim in single if not named_along(data, dim)], drop=True)
 
 
 def _boxed(data: xr.Dataset, path) -> xr.Dataset:

@@ -75,6 +75,14 @@ def _dates(data: xr.Dataset, name: str, path, like: str | None = None) -> np.nda
 
     sources = (variable, *([data[like].variable] if like else []))
     said = {key: next(filter(None, (attribute(s, key) for s in sources)), None) for key in _TIME}
+    if said["units"] is None and np.size(variable) > 1:
+        found = np.sort(variable.values.astype(float), axis=None)
+        if np.nanmax(np.diff(found)) < 1:
+            raise ValueError(
+                f"{path}: '{name}' states no units and counts from {found[0]:.6g} to "
+                f"{found[-1]:.6g}, which are no {_TIME['units']}: write it in days since a date, "
+                "with units"
+            )
     attrs = {key: said[key] or default for key, default in _TIME.items()}
     return counted(variable.values, attrs, f"{path}: '{name}'")
 

@@ -91,7 +91,12 @@ def _facts(lines: list[str], file: Path) -> dict:
                 if fact in ("lat", "lon", "area_km2") and found[fact]:
                     found[fact] = float(_numbers([found[fact]], file, [number], fact)[0])
     for fact, called in (("name", "GRDC-No."), ("lat", "Latitude"), ("lon", "Longitude")):
-        if fact not in found or found[fact] in ("", _MISSING):
+        if found.get(fact) == _MISSING:
+            raise ValueError(
+                f"{file}: the header has {_MISSING:g} for {called}, which nobody knows then: write "
+                "it there, or leave the station out with stations="
+            )
+        if found.get(fact, "") == "":
             raise ValueError(
                 f"{file}: the header does not say '# {called}': is this GRDC's format?"
             )
@@ -134,6 +139,10 @@ def _values(lines: list[str], fact: dict, file: Path) -> pd.Series:
     if wrong.size:
         text = cells["YYYY-MM-DD"][wrong[0]]
         raise ValueError(f"{file}, line {numbers[wrong[0]]}: '{text}' is no date YYYY-MM-DD")
+    clocks = cells.get("hh:mm", ())
+    if any(":" in clock and clock != "--:--" for clock in clocks):
+        stamps = map(" ".join, zip(cells["YYYY-MM-DD"], clocks, strict=True))
+        days = calendar.days_of_each(calendar.written(stamps), f"{file}: 'hh:mm'")
     twice = np.flatnonzero(days.duplicated())
     if twice.size:
         day = days[twice[0]]

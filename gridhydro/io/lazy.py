@@ -16,6 +16,7 @@ from xarray.core import indexing
 
 from gridhydro.base.damage import MEND, reason, told
 from gridhydro.base.files import existing
+from gridhydro.base.missing import equal
 from gridhydro.io.schema import refuse_codes, refuse_outside
 
 
@@ -72,8 +73,9 @@ class Place:
         # the days are known, and those of the whole file take time to read
         with opened(self.path, drop_variables=self.others, decode_times=False) as data:
             window = data[self.variable].isel({self.day_dim: days, self.gauge_dim: gauges})
-            values = np.asarray(window.values, float)
-        return values if window.dims[0] == self.day_dim else values.T
+            axes = (self.day_dim, self.gauge_dim)
+            window = window.squeeze([dim for dim in window.dims if dim not in axes])
+            return np.asarray(window.transpose(*axes).values, float)
 
 
 class LazySeries(BackendArray):
@@ -82,6 +84,7 @@ class LazySeries(BackendArray):
     first_day  the place of the first of `times` in the file
     rows       the places of `gauges`
     factor     a number, or one a gauge; values are those of the file * factor + offset
+    missing    numbers of the file that stand for missing values; None where nothing says so
     Values that the quantity cannot have are refused when they are read.
     """
 
@@ -95,12 +98,13 @@ class LazySeries(BackendArray):
         rows: np.ndarray,
         factor: float | np.ndarray = 1.0,
         offset: float = 0.0,
+        missing: tuple[float, ...] | None = None,
     ):
         self.name, self.place = name, place
         self.times, self.gauges = times, np.asarray(gauges)
         self.days, self.rows = np.arange(first_day, first_day + len(times)), np.asarray(rows)
         self.factor = np.broadcast_to(np.asarray(factor, float), self.gauges.shape)
-        self.offset = offset
+        self.offset, self.missing = offset, missing
         self.shape = (len(times), len(gauges))
         self.dtype = np.dtype(np.float32)
 
@@ -113,8 +117,11 @@ class LazySeries(BackendArray):
         days, gauges = (slice(k, k + 1) if isinstance(k, (int, np.integer)) else k for k in key)
         values = self._window(self.days[days], self.rows[gauges])
         where = self.place.path
+        known = self.missing is not None
+        if self.missing:
+            values = np.where(equal(values, self.missing), np.nan, values)
         # codes are told in the unit of the file, and by the values around them
-        refuse_codes(self.name, values, self.times[days], self.gauges[gauges], where)
+        refuse_codes(self.name, values, self.times[days], self.gauges[gauges], where, known)
         values = values * self.factor[gauges] + self.offset
         refuse_outside(self.name, values, self.times[days], self.gauges[gauges], where)
         single = tuple(0 if isinstance(k, (int, np.integer)) else slice(None) for k in key)

@@ -34,7 +34,7 @@ def read_raster(
         import rioxarray
 
         try:
-            found = rioxarray.open_rasterio(path, masked=True)
+            found = rioxarray.open_rasterio(path, mask_and_scale=True)
         except Exception as error:  # rasterio's errors have no common base that is public
             raise ValueError(f"{path} cannot be read as a raster: {error}") from error
         if not isinstance(found, xr.DataArray):

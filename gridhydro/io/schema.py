@@ -76,13 +76,22 @@ def attribute(values, name: str, units: str | None = None, long_name: str = "") 
     return xr.DataArray(values.astype(float), dims="gauge", attrs=attrs | {"units": units or "1"})
 
 
-def refuse_codes(name: str, values: np.ndarray, times, gauges, where) -> None:
+def refuse_codes(
+    name: str,
+    values: np.ndarray,
+    times,
+    gauges,
+    where,
+    declared: bool = False,
+    mend: str = "name it with missing=, declare it in the file as _FillValue, or set it to NaN",
+) -> None:
     """ValueError for the first value (time, gauge) of a series, in the unit of its file, that is a
-    code for missing ones by all appearance; of windows too short to tell, none is."""
+    code for missing ones by all appearance; of windows too short to tell, none is, nor where those
+    that there are have been `declared`."""
     if len(values) >= _TELLING:
         place = refuse.at(times, lambda gauge: f"at gauge {gauges[gauge]}")
-        mend = "declare it in the file as _FillValue, or set it to NaN"
-        refuse.codes(f"{where}: {name}", values, place, Quantity("", name), mend)
+        unknown = Quantity("", name)
+        refuse.codes(f"{where}: {name}", values, place, unknown, mend, declared=declared)
 
 
 def refuse_outside(name: str, values: np.ndarray, times, gauges, where) -> None:
@@ -113,6 +122,8 @@ def wanted_basins(basins, found: Iterable[str], where) -> list[str]:
     if isinstance(basins, (str, Path)):
         lines = (line.split("#")[0].strip() for line in read_lines(basins))
         basins = [line for line in lines if line]
+    if not isinstance(basins, Iterable):
+        raise ValueError(f"basins= is a list of names, or a text file of them, not {basins!r}")
     bare: Mapping[str, str] = {name.lstrip("0"): name for name in found}
     names = [str(b) if str(b) in found else bare.get(str(b).lstrip("0"), str(b)) for b in basins]
     lacking = [name for name in names if name not in set(found)]
@@ -135,9 +146,7 @@ def gauge_names(file: xr.Dataset, dim: str, where) -> list[np.ndarray]:
     or one of a common name. ValueError if there are none, or one twice.
     """
     along = [str(v) for v in file.variables if file[v].dims == (dim,)]
-    chosen = [v for v in along if v == dim]
-    chosen += [v for v in along if file[v].attrs.get("cf_role") == "timeseries_id"]
-    chosen += [v for name in _GAUGE_NAMES for v in along if v.lower() == name]
+    chosen = [*(v for v in along if v == dim), *_identifiers(file, along)]
     if not chosen:
         raise ValueError(
             f"{where} does not name the gauges along '{dim}': give it a coordinate or one of the "
@@ -149,3 +158,16 @@ def gauge_names(file: xr.Dataset, dim: str, where) -> list[np.ndarray]:
         raise ValueError(f"{where}: '{chosen[0]}' names {twice[0]} twice")
     others = [file[v].values for v in along if file[v].dtype.kind in "SUOT" and v != chosen[0]]
     return [names, *(found for found in map(text, others) if len(set(found)) == len(found))]
+
+
+def named_along(file: xr.Dataset, dim: str) -> bool:
+    """Whether something of a file may name gauges along a dimension."""
+    along = [str(v) for v in file.variables if file[v].dims == (dim,)]
+    texts = any(file[v].dtype.kind in "SUOT" for v in along)
+    return texts or dim.lower() in _GAUGE_NAMES or bool(_identifiers(file, along))
+
+
+def _identifiers(file: xr.Dataset, along: list[str]) -> list[str]:
+    """Those of the variables along a dimension that identify gauges, the likeliest first."""
+    found = [v for v in along if file[v].attrs.get("cf_role") == "timeseries_id"]
+    return found + [v for name in _GAUGE_NAMES for v in along if v.lower() == name]

@@ -218,7 +218,7 @@ def _history_table(folder: Path) -> pd.DataFrame:
     path = place(folder, HISTORY)
     if not path.exists():
         return pd.DataFrame()
-    return read_table(path)
+    return read_table(path, values=("epoch", "loss"))
 
 
 def write_results(

@@ -11,7 +11,8 @@ import torch
 import xarray as xr
 
 from gridhydro.base import calendar, refuse
-from gridhydro.base.missing import DECLARED, equal
+from gridhydro.base.axes import gauge_axis
+from gridhydro.base.missing import declared, equal, named, refuse_packed
 from gridhydro.base.quantities import OBSERVED, SERIES
 from gridhydro.base.units import conversion, depth_of_flow, fits, spelled
 from gridhydro.domain.domain import Domain
@@ -38,16 +39,16 @@ def discharge_table(
     Raises ValueError for several values a day and axes other than these two, naming gauge and day
     for text, codes for missing values, and values below zero or beyond any river.
     """
-    table, given = _days_by_gauges(discharge)
-    days, given = table.index, units or given
+    table, given = _days_by_gauges(discharge, domain)
+    days, given = table.index, str(units) if units else given
     place = refuse.at(days, lambda gauge: f"at gauge {table.columns[gauge]}")
     values = refuse.numbers("discharge", table.to_numpy(), place)
-    declared = missing if missing is not None else _declared(discharge)
-    if declared is not None:
-        values = np.where(equal(values, np.ravel(np.asarray(declared, float))), np.nan, values)
+    told = declared(discharge) if missing is None else named(missing)
+    if told is not None:
+        values = np.where(equal(values, told), np.nan, values)
     mend = "set codes for missing values to NaN, or name them with missing="
     own = replace(_RIVER, unit=given or _RIVER.unit)
-    refuse.codes("discharge", values, place, own, mend, declared=declared is not None)
+    refuse.codes("discharge", values, place, own, mend, declared=told is not None)
     table = pd.DataFrame(values, days, table.columns)
     if given is not None and spelled(given) != _RIVER.unit:
         table = table * _factor(given, table, domain)
@@ -56,12 +57,12 @@ def discharge_table(
     return table
 
 
-def _days_by_gauges(discharge) -> tuple[pd.DataFrame, str | None]:
+def _days_by_gauges(discharge, domain: Domain | None) -> tuple[pd.DataFrame, str | None]:
     """The table as it is given, with its days and names; and its unit, where it states one."""
     if isinstance(discharge, xr.DataArray):
         other = [d for d in discharge.dims if d != "time"]
         long = [d for d in other if discharge.sizes[d] != 1]
-        axis = "gauge" if "gauge" in other else next(iter(long or other), None)
+        axis = gauge_axis(discharge, () if domain is None else domain.gauges.index)
         if "time" not in discharge.dims or axis is None or set(long) - {axis}:
             over = ", ".join(f"{dim} ({size})" for dim, size in discharge.sizes.items())
             raise ValueError(
@@ -77,6 +78,7 @@ def _days_by_gauges(discharge) -> tuple[pd.DataFrame, str | None]:
                 f"discharge is a {type(discharge).__name__}: give a table of days by gauges, or a "
                 "DataArray over time and gauge"
             )
+    refuse_packed(discharge)
     attrs = discharge.attrs
     table = pd.DataFrame(table).copy()
     table.index = days = calendar.days_of_table(table.index, "discharge")
@@ -97,11 +99,6 @@ def _by_day(discharge: xr.DataArray) -> xr.DataArray:
             "'time'; rename the one that holds the days"
         )
     return discharge.assign_coords(time=calendar.days(discharge["time"], "discharge"))
-
-
-def _declared(discharge):
-    found = [np.ravel(discharge.attrs[name]) for name in DECLARED if name in discharge.attrs]
-    return np.concatenate(found) if found else None
 
 
 def _factor(units: str, table: pd.DataFrame, domain: Domain | None):

@@ -60,7 +60,7 @@ def report(
         ratio = runoff / precipitation
     length = count * (days.stop - days.start) / len(chosen)
     slack = np.where(length < _SHORT, _SLACK, 1.0)
-    known = (length >= _SHORTEST) & np.isfinite(ratio)
+    known = (length >= _SHORTEST) & ~np.isnan(ratio)  # runoff without any rain among them
     impossible = known & (ratio > IMPOSSIBLE * slack) & (precipitation > _RAIN)
     found, names = Report(), list(domain.gauges.index)
     area = domain.gauges["network_area_km2"].to_numpy(float)
@@ -95,7 +95,7 @@ def _upstream(domain: Domain, depth: np.ndarray) -> np.ndarray:
 
 
 def _sentence(name: str, runoff: float, rain: float, area: float, wrong: int, of: int) -> str:
-    ratio = runoff / rain
+    ratio = runoff / rain if rain else np.inf
     likely = []
     for unit in _UNITS:
         factor = area / 86.4 if unit == "mm d-1" else conversion("discharge", unit, "m3 s-1")[0]

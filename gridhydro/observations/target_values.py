@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base import calendar, refuse
+from gridhydro.base.axes import gauge_axis
 from gridhydro.base.quantities import quantity
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.series import on_cells
@@ -39,17 +40,19 @@ def series_of(target, domain: Domain, unit: str) -> xr.DataArray:
     observed = observed.rename(observed.name or target.name)
     if not domain.lumped:
         return observed
-    other = [dim for dim in observed.dims if dim != "time"]
-    if len(other) != 1:
+    known = list(domain.gauges.index)
+    axis = gauge_axis(observed, known)
+    spare = [d for d in observed.dims if d not in ("time", axis) and observed.sizes[d] == 1]
+    if axis is None or len(observed.dims) - len(spare) != 2:
         raise ValueError(
             f"the observations of '{target.name}' are over {', '.join(map(str, observed.dims))}: "
             "basins are observed over time and gauge"
         )
-    observed = observed.transpose("time", *other).rename({other[0]: "gauge"})
+    observed = observed.squeeze(spare, drop=True).transpose("time", axis)
+    observed = observed.rename({axis: "gauge"})
     names = [str(name) for name in observed["gauge"].values]
     if len(set(names)) < len(names):
         raise ValueError(f"'{target.name}' has a gauge twice: {max(names, key=names.count)}")
-    known = list(domain.gauges.index)
     if not set(names) & set(known):
         raise ValueError(
             f"'{target.name}' is observed at {', '.join(names[:5])}, none of which is in the "
@@ -119,15 +122,16 @@ def per_cell(target, key: str, domain: Domain, cells: np.ndarray) -> np.ndarray:
         if missing:
             raise ValueError(f"the {key} of '{target.name}' lacks the gauge {missing[0]}")
         given = by_gauge[list(domain.gauges.index)]
-    values = np.asarray(given, np.float64)
+    what = f"the {key} of '{target.name}'"
+    values = refuse.numbers(what, given, lambda *cell: f"in place {cell[-1]}" if cell else "")
     if values.shape not in ((), (domain.size,)):
         raise ValueError(
-            f"the {key} of '{target.name}' has the shape {values.shape}: give one number, or one "
+            f"{what} has the shape {values.shape}: give one number, or one "
             f"for each of the {domain.size} cells"
         )
     values = np.broadcast_to(values, domain.size)[cells]
     wrong = np.flatnonzero(~np.isfinite(values) | ((values == 0) if key == "scale" else False))
     if wrong.size:
         where = domain.name_cell(int(cells[wrong[0]]))
-        raise ValueError(f"the {key} of '{target.name}' is {values[wrong[0]]:g} in {where}")
+        raise ValueError(f"{what} is {values[wrong[0]]:g} in {where}")
     return values

@@ -1,5 +1,6 @@
 """Domain files at the door: periods and selections of basins, units and codes of their files."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,13 @@ import pandas as pd
 import pytest
 
 from gridhydro.base.units import depth_of_flow
+from gridhydro.config import check_domain as config_check
+from gridhydro.config.check_domain import check_domain
 from gridhydro.config.domain import read_gauges
 from gridhydro.config.load import load
+from gridhydro.io import write_basins
+from tests.support.small_basins import FILE as OF_BASINS
+from tests.support.small_basins import small_basins
 
 DAYS = pd.date_range("1999-01-01", "2002-12-31", name="date")
 FILE = """
@@ -90,3 +96,54 @@ def test_a_table_of_gauges_has_units_and_declares_codes(tmp_path):
     found = read_gauges(Path("a.toml"), {"gauge_table": section}, tmp_path).discharge["g"]
     np.testing.assert_allclose(found[:-1], values[:-1] / depth_of_flow(50.0))
     assert np.isnan(found.iloc[-1])
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ('validation = ["2002-12", "2002-12"]', True),
+        ('validation = ["2000", "2001-01-01"]', True),
+        ('validation = ["2000", "2000"]', False),
+        ('validation = ["2002-12", "2002-12"]\nheld_out = ["x_1"]', False),
+        ('validation = ["2002", "2002"]\nsplit = { kind = "pub", folds = 2 }', False),
+        ("", False),
+    ],
+)
+def test_a_validation_of_days_that_are_trained_on_is_told(caravan, more, told):
+    (caravan / "a.toml").write_text(FILE.format(more='period = ["2000", "2002"]') + more)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        load(caravan / "a.toml", caravan)
+    said = [str(one.message) for one in caught]
+    assert any("[training]: the validation" in text for text in said) == told
+
+
+def test_a_file_without_calibration_is_not_held_against_one(tmp_path):
+    """A network without a column has nothing to be calibrated."""
+    write_basins(small_basins(), tmp_path / "basins.nc")
+    text = OF_BASINS.replace("components = 2\n", "").replace('routing = "unit_hydrograph"\n', "")
+    text = text.replace("network = { hidden = [8] }", 'column = "lstm"\nnetwork = { hidden = 4 }')
+    (tmp_path / "a.toml").write_text(text)
+    setup, report = check_domain(tmp_path / "a.toml", tmp_path)
+    assert setup is not None and report.good, report
+    (tmp_path / "a.toml").write_text(text + "[calibration]\n")
+    assert not check_domain(tmp_path / "a.toml", tmp_path)[1].good
+
+
+def test_what_one_part_refuses_is_no_reason_to_refuse_another(tmp_path, monkeypatch):
+    write_basins(small_basins(), tmp_path / "basins.nc")
+    text = OF_BASINS.replace("[model]", "[model]\nfixed = { FC = -1.0 }")
+    (tmp_path / "a.toml").write_text(text)
+    (error,) = check_domain(tmp_path / "a.toml", tmp_path)[1].errors
+    assert "'FC' is fixed at -1.0" in error
+    split = 'split = { kind = "pub", folds = 99 }'
+    (tmp_path / "a.toml").write_text(OF_BASINS.replace("[training]", f"[training]\n{split}"))
+    (error,) = check_domain(tmp_path / "a.toml", tmp_path)[1].errors
+    assert "99 folds of 12 gauges" in error
+
+    def refusing(*given, **named):
+        raise ValueError("these keywords are none")
+
+    monkeypatch.setattr(config_check, "keywords", refusing)
+    (tmp_path / "a.toml").write_text(OF_BASINS)
+    assert check_domain(tmp_path / "a.toml", tmp_path)[1].errors == ["these keywords are none"]

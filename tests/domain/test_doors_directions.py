@@ -211,6 +211,15 @@ def test_a_pair_at_the_mouth_is_repaired_in_every_coding(coding):
     assert domain.row[domain.network.outlets] == (0 if coding != "nextxy" else 5)
 
 
+@pytest.mark.parametrize(("kind", "code"), [("u1", 0), ("i2", 0), ("f4", 0)])
+def test_the_outlet_that_is_written_is_the_first_code_that_the_type_can_hold(kind, code):
+    array = raster(PAIRS).astype(kind)
+    mended, table = repair_loops(array, "esri")
+    (cell,) = np.flatnonzero(table["repaired"])
+    assert mended.values[table["row"][cell], table["col"][cell]] == code
+    assert (mended.values != array.values).sum() == 1
+
+
 def test_pyflwdir_in_and_out(moselle):
     codes, _ = moselle
     ours = Domain.from_d8(codes, "esri")

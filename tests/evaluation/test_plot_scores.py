@@ -80,6 +80,11 @@ def test_gauges_lie_where_they_are_in_the_order_of_the_table(tmp_path):
     hollow = figure.axes[0].collections[0].get_offsets()
     np.testing.assert_array_equal(hollow, [[-110, 45]])
     assert {"NSE", "longitude / degrees", "latitude / degrees"} <= texts(figure)
+    assert figure.axes[0].get_title() == ""  # of several periods, or of none that is named
+    named = plot_scores.score_map(lon, lat, table.assign(period="1995 to 1999"))
+    assert named.axes[0].get_title() == "1995 to 1999"
+    two = table.assign(period=["one", "one", "two", "two"])
+    assert plot_scores.score_map(lon, lat, two).axes[0].get_title() == ""
     with pytest.raises(ValueError, match="longitude of 04 is not given"):
         plot_scores.score_map(lon.drop("04"), lat, table)
 

@@ -47,3 +47,31 @@ def test_weather_as_it_should_be_is_taken_in_any_order():
         )
     with pytest.raises(ValueError, match="'temperature' has the axis 'member'"):
         pet_of(data.assign(temperature=kelvin.expand_dims(member=[1, 2])), "oudin")
+
+
+@pytest.mark.parametrize(
+    ("latitude", "said"),
+    [
+        ([40.0, 95], "latitude is 95 degrees_north at gauge b, but -90 to 90"),
+        ([-9999.0, 50], "latitude is -9999 degrees_north at gauge a"),
+        ([40, np.nan], "latitude is missing at gauge b"),
+        (["40N", "50N"], "latitude is '40N' at gauge a, which is no number"),
+    ],
+)
+def test_latitudes_that_there_are_not_are_refused(latitude, said):
+    data = weather().assign_coords(latitude=("gauge", latitude))
+    with pytest.raises(ValueError, match=said):
+        pet_of(data, "oudin")
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_an_axis_of_one_value_is_no_axis_of_the_weather(place):
+    data = weather()
+    one = data.assign(temperature=data["temperature"].expand_dims(height=[2.0], axis=place))
+    np.testing.assert_array_equal(pet_of(one, "oudin"), pet_of(data, "oudin"))
+
+
+@pytest.mark.parametrize("given", [5, weather().to_dataframe(), weather()["temperature"]])
+def test_what_is_no_weather_is_refused_by_a_sentence(given):
+    with pytest.raises(ValueError, match="the weather is an xarray Dataset, not a"):
+        pet_of(given, "oudin")

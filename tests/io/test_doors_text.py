@@ -210,3 +210,11 @@ def test_cells_know_the_line_that_they_are_on(tmp_path):
         table.numbers("b")
     with pytest.raises(ValueError, match=r"has no column 'c', but a, b"):
         table.column("c")
+
+
+@pytest.mark.parametrize(("count", "said"), [(9, "c8$"), (10, r"c9$"), (11, r"c9 \.\.\.$")])
+def test_a_column_that_is_not_there_is_answered_with_ten_at_most(tmp_path, count, said):
+    names = [f"c{i}" for i in range(count)]
+    (tmp_path / "a.csv").write_text(",".join(names) + "\n" + ",".join("1" * count) + "\n")
+    with pytest.raises(ValueError, match=rf"has no column 'x', but c0, .*{said}"):
+        read_delimited(tmp_path / "a.csv").column("x")

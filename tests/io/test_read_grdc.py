@@ -88,7 +88,7 @@ def test_read_grdc_flags_of_older_exports(tmp_path):
         ("2000-01-01; 1\n", {}, "line 20: 2 columns instead of 3"),
         ("", {}, "no days below line 19"),
         (ROWS, {"lat": "south"}, "line 9: 'south' under 'lat' is no number"),
-        (ROWS, {"lat": -999}, "does not say '# Latitude'"),
+        (ROWS, {"lat": -999}, "the header has -999 for Latitude"),
         (ROWS, {"lat": -99}, "is no place on Earth"),
         (ROWS, {"content": "MEAN MONTHLY DISCHARGE"}, "download the daily values"),
         (ROWS, {"head": "Level"}, "line 19: no column 'Value' or 'Original'"),
@@ -108,3 +108,21 @@ def test_files_that_are_not_of_grdc_are_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("# River: X\nhello\n")
     with pytest.raises(ValueError, match=r"notes\.txt: the header does not say '# GRDC-No\.'"):
         read_grdc(tmp_path)
+
+
+@pytest.mark.parametrize("clock", ["00:00", "12:00", "24:00", "23:59"])
+def test_doors_hours_that_leave_a_value_on_its_day_are_taken(tmp_path, clock):
+    plain, _ = read_grdc(station(tmp_path, rows=ROWS))
+    found, _ = read_grdc(station(tmp_path, rows=ROWS.replace("--:--", clock)))
+    np.testing.assert_array_equal(found.index, plain.index)
+    np.testing.assert_array_equal(found, plain)
+
+
+def test_doors_other_hours_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"Cmd.txt: 'hh:mm' has every day at 06:00"):
+        read_grdc(station(tmp_path, rows=ROWS.replace("--:--", "06:00")))
+
+
+def test_doors_a_place_that_grdc_does_not_know_is_called_so(tmp_path):
+    with pytest.raises(ValueError, match=r"the header has -999 for Latitude, .* with stations="):
+        read_grdc(station(tmp_path, rows=ROWS, lat=-999.0))

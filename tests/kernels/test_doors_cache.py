@@ -192,3 +192,16 @@ import gridhydro.kernels.route_numba
         env=os.environ | {"HOME": "/dev/null"},
     )
     assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_folder_of_root_is_used_by_those_who_may_write_to_it(folder, monkeypatch, writable):
+    """As an administrator makes one for a user; what is in it is the user's."""
+    folder.mkdir(mode=0o755)
+    monkeypatch.setattr(cache, "_of_another", lambda one: one == folder)
+    monkeypatch.setattr(os, "access", lambda path, mode: writable)
+    if writable:
+        assert cache.cache_folder() == folder
+        return
+    with pytest.warns(UserWarning, match=f"not used, .*{folder} belongs to another user"):
+        assert cache.cache_folder() != folder

@@ -154,7 +154,7 @@ def test_a_damaged_file_is_named(tmp_path, monkeypatch, name, damage):
     elif damage != "gone":
         path.write_bytes(texts[damage])
     told = (ValueError, OSError)
-    if name == "history.csv" and damage in ("gone", "cut", "text"):  # a table still
+    if name == "history.csv" and damage == "gone":  # a run may have none
         gh.load(tmp_path)
         return
     with pytest.raises(told) as error, warnings.catch_warnings():

@@ -66,6 +66,17 @@ def typed(forcing, draw):
     )
 
 
+def packed(data, draw):
+    """Of a forcing or a table: what says of its numbers that they are packed, or that not."""
+    said = ({"scale_factor": 0.1}, {"add_offset": 5}, {"scale_factor": 1.0}, {"scale_factor": "x"})
+    attrs = said[draw % 4]
+    if isinstance(data, xr.Dataset):
+        return data.assign(temperature=data["temperature"].assign_attrs(attrs))
+    data = data.copy()
+    data.attrs |= attrs
+    return data
+
+
 FORCING = {
     "as it is": lambda f, n: f,
     "missing": lambda f, n: values(f, n, np.nan),
@@ -89,6 +100,7 @@ FORCING = {
     "no days": lambda f, n: f.isel(time=slice(0)),
     "stamps": stamped,
     "types": typed,
+    "packed": packed,
     "no time": lambda f, n: f.rename(time="day"),
     "array": lambda f, n: (f["precipitation"], f.to_dataframe(), None, 5, "weather.nc")[n % 5],
 }
@@ -133,6 +145,7 @@ DISCHARGE = {
     "a day twice": lambda q, n: pd.concat([q.iloc[:1], q]),
     "series": lambda q, n: q.iloc[:, 0],
     "array": as_array,
+    "packed": packed,
     "other": lambda q, n: (q.to_numpy(), "q.csv", 5, [1, 2], {"a": q})[n % 5],
     "none": lambda q, n: None,
 }
@@ -318,3 +331,22 @@ def test_check_and_train_agree_on_rasters(options):
     assert checked[:1] == outcome(lambda: gh.train(made, forcing, discharge, **options))
     without = outcome(lambda: gh.check(made.domain, forcing, "hbv", discharge, **options))
     assert bool(without) <= bool(checked)
+
+
+def test_what_is_no_model_is_refused_by_both():
+    forcing, table = parts()
+    with pytest.raises(ValueError, match=r"model is a gridhydro\.Model, not a str"):
+        gh.train("hbv", forcing, table, period=("2001", "2001"), session=QUIET)
+    report = gh.check("hbv", forcing, discharge=table, period=("2001", "2001"))
+    assert any("is of a gridhydro.Domain or a model, not of a str" in e for e in report.errors)
+
+
+def test_check_in_short_wants_discharge_of_some_gauge():
+    forcing, table = parts()
+    domain = basins().domain
+    assert gh.check(domain, forcing, discharge=table[NAMES[:1]]).good
+    others = table.set_axis([f"x{i}" for i in range(12)], axis=1)
+    (error,) = gh.check(domain, forcing, discharge=others).errors
+    assert error.startswith(
+        "there is no discharge of the gauges b00, b01, b02, b03, b04; it has x0"
+    )

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,26 @@ def test_on_another_processor_the_last_bits_may_differ():
         assert not data_digest.differences(before, {"machine": "two", "forcing": near})
     for machine, other in (("one", near), ("two", far)):
         assert data_digest.differences(before, {"machine": machine, "forcing": other})
+
+
+@pytest.mark.parametrize(
+    ("sums", "close"),
+    [
+        ([1.9, 1e6], True),  # a millionth of all that was added
+        ([2.1, 1e6], False),
+        ([1.0, 1e6 + 0.9], True),
+        ([1.0, 1e6 + 1.1], False),
+        ([-0.9, 1e6], False),
+    ],
+)
+def test_how_much_the_last_bits_may_change(sums, close):
+    before = {"machine": "one", "forcing": {"digest": "a", "sums": [[1.0, 1e6]]}}
+    now = {"machine": "two", "forcing": {"digest": "b", "sums": [sums]}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert (data_digest.differences(before, now) == []) == close
+    now["forcing"]["sums"] *= 2  # of another number of series
+    assert data_digest.differences(before, now)
 
 
 @pytest.mark.parametrize("name", ["index", "numbers"])

@@ -11,7 +11,9 @@ import xarray as xr
 
 import gridhydro as gh
 from gridhydro.analysis.budget import water_budget
+from gridhydro.model.drift import Drift
 from gridhydro.model.equilibrium import PASSES
+from gridhydro.training import drift
 
 YEARS = 5
 TIMES = pd.date_range("2000-01-01", periods=round(365.25 * YEARS))
@@ -155,3 +157,30 @@ def test_a_period_that_begins_the_record_can_be_trained_on_without_days_before()
         session=gh.Session(progress=False),
     )  # fmt: skip
     assert run.history["loss"].iloc[0] < 0.05 and run.about["start"] == "settled"
+
+
+@pytest.mark.parametrize(("start", "walks"), [("settled", 3), ("empty", 5)])
+def test_doors_stores_are_run_on_only_where_they_gain_much(monkeypatch, start, walks):
+    """To the period, over it and to it again; once more where cells may gain for ever."""
+    taken, through = [], drift._through
+    monkeypatch.setattr(drift, "_through", lambda *a, **k: taken.append(1) or through(*a, **k))
+    monkeypatch.setitem(VALUES, "TT", -60.0)  # no ice
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        train(gh.SpinUp(start=start))
+    assert len(taken) == walks
+
+
+@pytest.mark.parametrize(
+    ("settled", "runoff", "hidden", "told"),
+    [(102.0, 100.0, 0.02, False), (102.1, 100.0, 0.021, True), (97.9, 100.0, 0.021, True),
+     (100.1, 0.5, 0.2, True), (200.0, 0.0, np.nan, False), (200.0, np.nan, np.nan, False)],
+)  # fmt: skip
+def test_doors_when_a_drift_matters(settled, runoff, hidden, told):
+    found = Drift(100.0, 110.0, settled, runoff)
+    np.testing.assert_allclose(found.hidden, hidden, rtol=1e-9)
+    assert (" of the flow apart" in found.line) == (runoff > 0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found.warn("wait")
+    assert len(caught) == told

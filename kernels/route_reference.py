@@ -58,7 +58,7 @@ def route(reach, network, options, runoff, static, states, transit):
         outflow.append(left)
         content.append(states.sum(0) + (transit if options.transit else 0))
     means = averaged(torch.stack(content)[None], options.periods)[0]
-    shown = torch.argsort(options.place)[-options.asked :] if options.asked else []
+    shown = torch.argsort(options.place)[len(options.place) - options.asked :]
     return torch.stack(outflow)[:, shown], states, transit, means
 
 

@@ -122,9 +122,9 @@ def _forward(
             function[(count,)](
                 programs, upstream_start, upstream, options.instant, options.depth, options.place,
                 static, runoff, periods.row, periods.weight, states, transit, outflow, averages,
-                states_before, transit_before, kept, arrived, ring, first, diagonal, tiles.size, days,
-                tiles.days, ring_tiles, segment_tiles, options.asked, GROUPS=options.substeps // spec.together,
-                DAILY=outflow.numel() > 0,
+                states_before, transit_before, kept, arrived, ring, first, diagonal, tiles.size,
+                days, tiles.days, ring_tiles, segment_tiles, options.asked,
+                GROUPS=options.substeps // spec.together, DAILY=outflow.numel() > 0,
                 AVERAGED=periods.count > 0, TRANSIT=options.transit,
                 STARTS=states_before.numel() > 0, KEEP=kept.numel() > 0, BLOCK=ROUTE_BLOCK,
                 **ROUTE_OPTIONS,

@@ -29,11 +29,11 @@ def numba_loop(problem) -> Contestant:
 
     return Contestant(
         "numba loop", problem.size, problem.steps, lambda: _loop(*arguments), None, check,
-        note="the same scheme, days outermost, one thread, no adjoint",
+        note="the same scheme, days outermost, fastmath, one thread, no adjoint",
     )  # fmt: skip
 
 
-@njit
+@njit(fastmath=True)
 def _loop(runoff, release, reservoirs, start, upstream, instant, substeps=4):
     days, cells = runoff.shape
     store = np.zeros((cells, reservoirs), runoff.dtype)

@@ -10,7 +10,7 @@ from torch import Tensor
 from gridhydro.base.arguments import number, one_of, whole
 from gridhydro.columns.column import Field, fields
 from gridhydro.domain.domain import Domain
-from gridhydro.model.routing import route
+from gridhydro.model.routing import Coupling, route
 
 SECONDS = 86400.0
 
@@ -102,7 +102,7 @@ class River:
         outflow, *rest = route(
             runoff, domain.network, lag, reservoirs, substeps=self.substeps,
             delay=self.delay, storage=storage, backend=backend, averages=averages,
-            transit=self.transit, depth=depth, cells=cells,
+            transit=self.transit, coupling=Coupling(depth, cells),
         )  # fmt: skip
         final, means = (*rest, None)[:2]
         return outflow / SECONDS, final, None if means is None else means / depth

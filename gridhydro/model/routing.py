@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import torch
@@ -11,6 +12,23 @@ from gridhydro.kernels import route_op
 from gridhydro.reaches.linear_cascade import LinearCascade
 
 RESERVOIRS = 5
+
+
+@dataclass(frozen=True)
+class Coupling:
+    """How the routing is joined to columns above it and to gauges below.
+
+    depth  (N,) the volume in U of one unit of runoff: for runoff in mm d-1 and U of m3 the area of
+           the cell in m2 / 1000. No gradient to it. None: runoff is a volume
+    cells  (G,) integers: the cells whose outflow is returned; None: all
+    """
+
+    depth: torch.Tensor | None = None
+    cells: torch.Tensor | None = None
+
+    def of(self, series: torch.Tensor) -> torch.Tensor:
+        """A series (T, N) at the cells that are wanted, a copy."""
+        return series.clone() if self.cells is None else series[:, self.cells]
 
 
 def route(
@@ -26,8 +44,7 @@ def route(
     backend: str | None = None,
     averages: tuple[torch.Tensor, torch.Tensor, int] | None = None,
     transit: bool = True,
-    depth: torch.Tensor | None = None,
-    cells: torch.Tensor | None = None,
+    coupling: Coupling | None = None,
 ) -> tuple[torch.Tensor, ...]:
     """Route daily runoff through a cascade of linear reservoirs in every cell.
 
@@ -42,9 +59,8 @@ def route(
     tile_days   days treated in one go; changes the speed, never the result
     backend     "numba", "triton" or "torch" (plain loops); by default by the device of `runoff`
     averages    periods of days, row (T,), weight (T,), their number R; see `gridhydro.Averages`
-    depth       (N,) the volume in U of one unit of runoff, if that is no volume (of mm d-1 and for
-                U of m3: the area of the cell in m2 / 1000); no gradient to it
-    cells       (G,) integers: the cells whose outflow is wanted, (T, G); all if left out
+    coupling    the volume of a unit of runoff, if it is given as a depth, and the cells whose
+                outflow is wanted, see `Coupling`; if left out, runoff is volume and all are
     transit     whether these averages count the water in transit; False: the reservoirs alone
 
     Returns outflow (T, N) or (T, G), the water leaving each cell in U d-1 (at outlets and sinks:
@@ -65,6 +81,7 @@ def route(
     Raises ValueError or TypeError, naming cells, for anything that does not fit.
     """
     _check_options(runoff, network, substeps, delay, tile_days)
+    coupling = coupling or Coupling()
     size = network.size
     lag = _per_cell(lag, "lag", size, runoff, dtype=runoff.dtype)
     _refuse(~torch.isfinite(lag), lag, "lag", "a missing or infinite lag", "fill it")
@@ -79,7 +96,8 @@ def route(
     storage = _storage(storage, size, runoff)
     if not len(runoff):  # no day to route: what is in the rivers stays there
         means = () if averages is None else (runoff.new_zeros(averages[2], size),)
-        return runoff.clone() if cells is None else runoff[:, cells], storage, *means
+        return coupling.of(runoff), storage, *means
+    depth, cells = coupling.depth, coupling.cells
     sink = torch.as_tensor(network.sink, device=runoff.device)
     cascade = torch.where(sink, 0, reservoirs)
     reach = _cascade(max(1, int(cascade.max())) if size else 1)
@@ -96,7 +114,7 @@ def route(
         torch.stack([cascade, torch.full_like(cascade, substeps)]).to(runoff.dtype),
         stores[:count].contiguous(),
         storage[RESERVOIRS].contiguous(),
-        depth=depth if depth is None else _per_cell(depth, "depth", size, runoff, runoff.dtype),
+        depth=None if depth is None else _per_cell(depth, "depth", size, runoff, runoff.dtype),
         cells=shown,
         instant=sink if delay else torch.ones_like(sink),
         substeps=int(substeps),

@@ -6,7 +6,7 @@ import torch
 
 from gridhydro.kernels import launch, route_numba, route_triton
 from gridhydro.kernels.route_tables import bundles
-from gridhydro.model.routing import route
+from gridhydro.model.routing import Coupling, route
 from tests.model.test_routing import forest, problem, route_on
 
 BACKENDS = ["numba", "triton"]
@@ -147,18 +147,20 @@ def test_outflow_of_chosen_cells_and_runoff_as_depth(backend):
     depth = torch.linspace(0.5, 3.0, network.size, dtype=torch.float64)
     cells = torch.tensor([5, 20, 5, 0])
     found = []
-    for options in (dict(depth=depth, cells=cells), {}):
+    for chosen in (True, False):
         runoff = runoff.detach().requires_grad_()
         lag = lag.detach().requires_grad_()
-        volume = runoff if options else runoff * depth
+        volume = runoff if chosen else runoff * depth
         device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
-        options = {name: values.to(device) for name, values in options.items()}
+        options = {}
+        if chosen:
+            options = dict(coupling=Coupling(depth.to(device), cells.to(device)))
         outflow, final = route_on(backend, volume, network, lag, reservoirs, storage, **options)
-        outflow = outflow if options else outflow[:, cells]
+        outflow = outflow if chosen else outflow[:, cells]
         gradients = torch.autograd.grad(outflow.square().sum() + final.sum(), [runoff, lag])
         found.append([outflow, final, *gradients])
-    for chosen, of_all in zip(*found, strict=True):
-        torch.testing.assert_close(chosen, of_all, rtol=1e-12, atol=1e-12)
+    for some, of_all in zip(*found, strict=True):
+        torch.testing.assert_close(some, of_all, rtol=1e-12, atol=1e-12)
 
 
 def test_a_gradient_of_routing_keeps_less_than_the_runoff():

@@ -62,6 +62,11 @@ def test_kernels_show_prints_code_named_after_the_column(target, direction, caps
 
 
 def test_kernels_show_names_what_there_is(capsys):
+    reach = ("kernels", "show", "linear_cascade", "--target", "numba")
+    code, out, _ = call(*reach, capsys=capsys)
+    assert code == 0 and "reservoir_5" in out
+    code, _, err = call(*reach, "--components", "2", capsys=capsys)
+    assert code == 1 and "'linear_cascade' is a river reach, which has no --components" in err
     code, _, err = call("kernels", "show", "vic", capsys=capsys)
     assert code == 1 and "no column 'vic'; there is hbv" in err
     code, _, err = call("kernels", "show", "hbv", "--outputs", "snow", capsys=capsys)

@@ -37,6 +37,7 @@ _KERNELS_EXAMPLES = """
 gridhydro kernels show hbv
 gridhydro kernels show hbv --target triton --pass adjoint
 gridhydro kernels show hbv_improved --target numba --scheme implicit
+gridhydro kernels show linear_cascade --target numba
 """
 _INFO = """
 Prints the versions of gridhydro and of what it stands on, the CPU and GPUs, the
@@ -58,11 +59,13 @@ def add_check(commands) -> None:
 def add_kernels(commands) -> None:
     """`gridhydro kernels`."""
     parser = page(
-        commands, "kernels", "print the compiled code of a column model",
+        commands, "kernels", "print the compiled code of a column model or a river reach",
         _KERNELS, _KERNELS_EXAMPLES, _kernels,
     )  # fmt: skip
     parser.add_argument("action", choices=["show"], help="print the code")
-    parser.add_argument("column", metavar="COLUMN", help="name of the column model, such as hbv")
+    parser.add_argument(
+        "column", metavar="COLUMN", help="name of the column model, such as hbv, or of the reach"
+    )
     parser.add_argument(
         "--target", choices=["triton", "numba"], default="triton",
         help="code for GPUs (triton, the default) or for CPUs (numba)",
@@ -119,6 +122,10 @@ def _info(options: Namespace) -> None:
 
 
 def _kernels(options: Namespace) -> None:
+    from gridhydro.reaches import REACHES
+
+    if options.column in REACHES:
+        return _kernels_of_reach(REACHES[options.column], options)
     from gridhydro.columns import column
     from gridhydro.kernels import Scheme, emit_numba, emit_triton
     from gridhydro.model.simulate import spec_of
@@ -137,3 +144,17 @@ def _kernels(options: Namespace) -> None:
     spec = spec_of(chosen, outputs, dynamic, options.components, True, dtype, scheme=scheme)
     emitter = {"numba": emit_numba, "triton": emit_triton}[options.target]
     print(getattr(emitter, options.direction)(spec), end="")
+
+
+def _kernels_of_reach(reach, options: Namespace) -> None:
+    from gridhydro.kernels import emit_reach_numba, emit_reach_triton
+    from gridhydro.kernels.reach_spec import reach_spec
+
+    usual = dict(outputs=None, dynamic=[], components=1, scheme="sequential")
+    for name, value in usual.items():
+        if getattr(options, name) != value:
+            raise ValueError(
+                f"'{reach.name}' is a river reach, which has no --{name}: leave it out"
+            )
+    emitter = {"numba": emit_reach_numba, "triton": emit_reach_triton}[options.target]
+    print(getattr(emitter, options.direction)(reach_spec(reach, 4, options.dtype)), end="")

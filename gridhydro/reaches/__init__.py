@@ -1,1 +1,6 @@
-"""River reaches: what the water of one cell does within a sub-step, one file each."""
+"""River reaches by name, the water of a cell in a sub-step: one file each, one line here."""
+
+from gridhydro.reaches.linear_cascade import LinearCascade
+from gridhydro.reaches.reach import Reach
+
+REACHES: dict[str, Reach] = {reach.name: reach for reach in (LinearCascade(),)}

@@ -12,14 +12,14 @@ from types import ModuleType
 
 from numba.core.dispatcher import Dispatcher
 
-from gridhydro.kernels import cells_numba, numba_math
+from gridhydro.kernels import cells_numba, numba_math, vectors_numba
 from gridhydro.kernels.cache import cache_folder, holds, kept, write
 
 
 @cache
 def load(name: str, source: str) -> ModuleType:
     """The module with this source. A second process finds it, and its compiled code, on disk."""
-    support = inspect.getsource(numba_math) + inspect.getsource(cells_numba)
+    support = "".join(map(inspect.getsource, (numba_math, vectors_numba, cells_numba)))
     key = hashlib.sha256((source + support).encode()).hexdigest()[:16]
     module_name = f"{name}_{key}"
     path = cache_folder() / f"{module_name}.py"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import textwrap
 
-from gridhydro.kernels import cells_numba, lanes_numba
+from gridhydro.kernels import cells_numba, lanes_numba, vectors_numba
 from gridhydro.kernels.launch import ROUTE_LANES
 from gridhydro.kernels.print_numba import Layout, filled, function
 from gridhydro.kernels.reach_spec import LATERAL, TOTAL, ReachSpec
@@ -315,7 +315,7 @@ def _module(spec: ReachSpec, kind: str, at: Layout, functions: list[str], loop: 
         lanes=used(lanes_numba.functions(lanes)),
         count=ROUTE_LANES,
         together=spec.together,
-        wide=cells_numba.WIDE,
+        wide=vectors_numba.WIDE,
         rows=at.source(),
     )
     return f"{header}\n{body}\n"

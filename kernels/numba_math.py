@@ -77,6 +77,20 @@ def bits_from_float(context, value):
     return whole(value), build
 
 
+def ask(context, builder, kind, arguments) -> None:
+    """The instruction that asks for the cache line of an array at a place."""
+    struct = context.make_array(kind)(context, builder, arguments[0])
+    pointer = cgutils.get_item_pointer(context, builder, kind, struct, arguments[1:])
+    number, address = ir.IntType(32), ir.PointerType()
+    function = cgutils.get_or_insert_function(
+        builder.module,
+        ir.FunctionType(ir.VoidType(), [address, number, number, number]),
+        "llvm.prefetch.p0",
+    )
+    read, high_locality, data = 0, 3, 1
+    builder.call(function, [pointer, *(number(v) for v in (read, high_locality, data))])
+
+
 @intrinsic
 def prefetch(context, array, i, j, k):
     """Ask for the cache line of `array[i, j, k]`, which must be inside the array.
@@ -85,17 +99,7 @@ def prefetch(context, array, i, j, k):
     """
 
     def build(context, builder, signature, arguments):
-        kind = signature.args[0]
-        struct = context.make_array(kind)(context, builder, arguments[0])
-        pointer = cgutils.get_item_pointer(context, builder, kind, struct, arguments[1:])
-        number, address = ir.IntType(32), ir.PointerType()
-        function = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(ir.VoidType(), [address, number, number, number]),
-            "llvm.prefetch.p0",
-        )
-        read, high_locality, data = 0, 3, 1
-        builder.call(function, [pointer, *(number(v) for v in (read, high_locality, data))])
+        ask(context, builder, signature.args[0], arguments)
         return context.get_dummy_value()
 
     return types.void(array, i, j, k), build

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from gridhydro.kernels import build, emit_reach_numba
-from gridhydro.kernels.cells_numba import WIDE
 from gridhydro.kernels.launch import (
     ROUTE_BUNDLE,
     ROUTE_LANES,
@@ -22,6 +21,7 @@ from gridhydro.kernels.launch import (
     route_cpu_tile_days,
 )  # fmt: skip
 from gridhydro.kernels.route_tables import bundles
+from gridhydro.kernels.vectors_numba import WIDE
 
 
 def forward(spec, network, options, runoff, static, states, transit, keep):

@@ -150,7 +150,7 @@ def _kernels_of_reach(reach, options: Namespace) -> None:
     from gridhydro.kernels import emit_reach_numba, emit_reach_triton
     from gridhydro.kernels.reach_spec import reach_spec
 
-    usual = dict(outputs=None, dynamic=[], components=1, scheme="sequential")
+    usual: dict[str, object] = dict(outputs=None, dynamic=[], components=1, scheme="sequential")
     for name, value in usual.items():
         if getattr(options, name) != value:
             raise ValueError(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 
 from gridhydro.domain.network import Network
 from gridhydro.kernels import route_op
-from gridhydro.kernels.operators import constant
 from gridhydro.model import routing_values
 from gridhydro.model.routing_values import RESERVOIRS
 from gridhydro.reaches.linear_cascade import LinearCascade
+
+CASCADES = tuple(LinearCascade(most) for most in range(1, RESERVOIRS + 1))
 
 
 def route(
@@ -74,7 +73,7 @@ def route(
     number = torch.arange(1, RESERVOIRS + 1, device=runoff.device)[:, None]
     stores = torch.where(number <= cascade, storage[:RESERVOIRS], 0)
     outflow, final, arriving, means = route_op.route(
-        _reach(count),
+        CASCADES[count - 1],
         network,
         runoff.contiguous(),
         lag[None].contiguous(),
@@ -102,16 +101,6 @@ def _most(given, cascade: torch.Tensor) -> int:
     if torch.compiler.is_compiling():
         return max(1, min(given, RESERVOIRS)) if isinstance(given, int) else RESERVOIRS
     return max(1, int(cascade.max())) if len(cascade) else 1
-
-
-@constant
-def _reach(most: int) -> LinearCascade:
-    return _cascade(most)
-
-
-@cache
-def _cascade(most: int) -> LinearCascade:
-    return LinearCascade(most)
 
 
 def in_rivers(storage: torch.Tensor) -> torch.Tensor:

@@ -21,12 +21,12 @@ from tests.kernels.test_column_operator import (
 from tests.kernels.test_routing_backends import periods
 from tests.model.test_routing import forest, problem
 
-DAYS = 5
+DAYS = 3
 
 
-def case(backend, seed=0):
+def case(backend, seed=0, size=9):
     """Cascades of 0 to 5 and no lag of 0, on the device of the backend."""
-    network, runoff, lag, reservoirs, storage = problem(seed, days=DAYS)
+    network, runoff, lag, reservoirs, storage = problem(seed, days=DAYS, size=size)
     tensors = (t.to(device_of(backend)) for t in (runoff, lag + 0.05, storage, reservoirs))
     return network, *tensors
 
@@ -50,8 +50,7 @@ def compiled(function, **options):
 
 
 @numba_or_triton
-@pytest.mark.parametrize("learned", [True, False])
-@pytest.mark.parametrize("averages", [None, periods(DAYS)], ids=["daily", "means"])
+@pytest.mark.parametrize(("learned", "averages"), [(True, periods(DAYS)), (False, None)])
 def test_operators_pass_torchs_own_check(backend, learned, averages):
     """Schema, registered gradient, shapes without data, and a trace with sizes left open."""
     network, runoff, lag, storage, _ = case(backend)
@@ -79,8 +78,7 @@ def test_operators_pass_torchs_own_check(backend, learned, averages):
 
 
 @numba_or_triton
-@pytest.mark.parametrize("dynamic", [False, True])
-@pytest.mark.parametrize("delay", [0, 1])
+@pytest.mark.parametrize(("dynamic", "delay"), [(False, 0), (True, 1)])
 def test_compiled_routing_equals_eager(backend, dynamic, delay):
     """Of cascades that differ, of which a trace sees no length, and of one length given."""
     network, *tensors, reservoirs = case(backend, seed=1)
@@ -93,9 +91,12 @@ def test_compiled_routing_equals_eager(backend, dynamic, delay):
 def test_compiled_routing_of_short_cascades_equals_eager():
     """Compiled, five reservoirs are computed where it is not said that there are fewer."""
     network, *tensors, _ = case("numba")
-    short = torch.ones(network.size, dtype=torch.int64)
-    run = routing(network, "numba", short)
-    assert_same(with_gradients(compiled(run), *tensors), with_gradients(run, *tensors))
+    run = routing(network, "numba", torch.full((network.size,), 3))
+    value, *gradients = with_gradients(compiled(run), *tensors)
+    expected, *others = with_gradients(run, *tensors)
+    assert torch.equal(value, expected)
+    # more reservoirs are other code, which may round otherwise
+    torch.testing.assert_close(gradients, others, rtol=1e-13, atol=1e-13)
 
 
 def test_compiled_routing_is_that_of_its_network_and_options():
@@ -105,19 +106,19 @@ def test_compiled_routing_is_that_of_its_network_and_options():
     whole, values = compiled(run), []
     for seed in (2, 3):
         network, *tensors, _ = case("triton", seed)
-        for options in ((4, 0), (4, 1), (8, 1)):
+        for options in ((4, 0), (8, 1)):
             found = whole(network, tensors, *options)
             assert torch.equal(found, run(network, tensors, *options))
             values.append(found)
-    assert len({value.item() for value in values}) == 6
+    assert len({value.item() for value in values}) == 4
 
 
 def test_compiled_routing_of_more_days_equals_eager():
     network, *tensors, reservoirs = case("numba")
     run = routing(network, "numba", reservoirs)
     whole = compiled(run)
-    for days in (DAYS, 3, 4, 2):
-        some = tensors[0][:days], *tensors[1:]
+    for days in (DAYS, 2, 4, 5):
+        some = tensors[0].repeat(2, 1)[:days], *tensors[1:]
         assert_same(with_gradients(whole, *some), with_gradients(run, *some))
 
 
@@ -149,7 +150,7 @@ def test_compiled_routing_refuses_values_as_eager(what, value, message):
 
 def test_compiled_routing_refuses_periods_out_of_order():
     network, runoff, lag, _, _ = case("numba")
-    row, *others = periods(DAYS)
+    row, *others = torch.tensor([0, 0, 1]), torch.ones(DAYS), 2
 
     def run(row):
         return route(runoff, network, lag, 5, averages=(row, *others))[2]
@@ -157,7 +158,7 @@ def test_compiled_routing_refuses_periods_out_of_order():
     whole = compiled(run)
     assert torch.equal(whole(row), run(row))
     for one in (run, whole):
-        with pytest.raises(ValueError, match="the periods of days are 0 to 3, in order of time"):
+        with pytest.raises(ValueError, match="the periods of days are 0 to 1, in order of time"):
             one(row.flip(0))
 
 
@@ -178,7 +179,7 @@ def test_routing_keeps_what_its_gradient_reads(backend, wanted):
     if leaf is not None:
         leaf.requires_grad_()
     with Calls() as calls:
-        outflow, _ = route(runoff, network, lag, 5, storage=storage, backend=backend, tile_days=2)
+        route(runoff, network, lag, 5, storage=storage, backend=backend, tile_days=2)
     (arguments,) = (a for f, a in calls.made if f._opname == "route")
     every = arguments[-2]
     results = torch.ops.gridhydro.route(
@@ -249,10 +250,10 @@ def test_autocast_changes_no_bit_of_routing():
 
 def test_threads_that_route_equal_networks_agree():
     _, *tensors, _ = case("numba", seed=6)
-    expected = with_gradients(routing(forest(6, size=24), "numba", 5), *tensors)
+    expected = with_gradients(routing(forest(6, size=9), "numba", 5), *tensors)
 
     def run(_):
-        return with_gradients(routing(forest(6, size=24), "numba", 5), *tensors)
+        return with_gradients(routing(forest(6, size=9), "numba", 5), *tensors)
 
     with ThreadPoolExecutor(8) as pool:
         for found in pool.map(run, range(32)):

@@ -87,7 +87,8 @@ def _has_gradient(argument) -> bool:
 def _function(name: str, run: Callable, keep: Callable, backward) -> type[torch.autograd.Function]:
     def forward(ctx, *inputs):
         output = run(*inputs)
-        keep(ctx, inputs, output)
+        if any(ctx.needs_input_grad):
+            keep(ctx, inputs, output)
         return output
 
     parts = {"forward": staticmethod(forward), "backward": staticmethod(backward)}

@@ -122,10 +122,11 @@ def _handed(table, runoff, options):
 def _run(function, table, upwards, tile_days, network, *arguments):
     """Call a kernel for every bundle, on all threads: each after all above it, or below it."""
     arguments = (*network, *arguments)
-    if not function.signatures:  # compile, or read from the cache, once and on one thread
+    if not function.overloads:  # compile, or read from the cache, once and on one thread
         nothing = np.zeros(1, dtype=np.int32), np.zeros(0, dtype=np.int32)
         function(tile_days, *nothing, *arguments)
-    after, waits = _order(table, upwards)
+    after, first = table.orders[upwards]
+    waits = dict(first)
     threads = max(1, min(torch.get_num_threads(), len(table.all)))
     running = {}
 
@@ -143,14 +144,3 @@ def _run(function, table, upwards, tile_days, network, *arguments):
                 waits[number] -= 1
                 if not waits[number]:
                     start(number)
-
-
-def _order(table, upwards):
-    """The bundles that come after each, and how many each waits for."""
-    above = {number: bundle.above for number, bundle in enumerate(table.all)}
-    below: dict[int, list[int]] = {number: [] for number in above}
-    for number, uppers in above.items():
-        for upper in uppers:
-            below[upper].append(number)
-    after, first = (above, below) if upwards else (below, above)
-    return after, {number: len(first[number]) for number in above}

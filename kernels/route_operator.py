@@ -28,8 +28,7 @@ NETWORKS: Interned = Interned(
 
 def network_key(network) -> str:
     """The key of a network, by which `NETWORKS` has one like it while this one lives."""
-    key, _ = _key_and_twin(network)
-    return NETWORKS.hold(key, network)
+    return _key_and_twin(network)[0]
 
 
 @once_per_network
@@ -59,12 +58,16 @@ def launcher(backend: str, device: torch.device) -> ModuleType:
     return route_triton
 
 
-def _case(like, instant, row, weight, periods, reach, network, backend, *numbers):
+def _case(
+    like, instant, row, weight, periods, reach, network, backend, substeps, tile_days, every,
+    on_its_way,
+):  # fmt: skip
     """Kernels, spec, network and options of a call."""
-    options = dict(zip(("substeps", "tile_days", "every", "transit"), numbers, strict=True))
-    over = Periods(row, weight, periods)
-    found = launcher(backend, like.device), REACHES[reach], NETWORKS[network]
-    return *found, SimpleNamespace(instant=instant.contiguous(), periods=over, **options)
+    options = SimpleNamespace(
+        instant=instant.contiguous(), periods=Periods(row, weight, periods), substeps=substeps,
+        tile_days=tile_days, every=every, transit=on_its_way,
+    )  # fmt: skip
+    return launcher(backend, like.device), REACHES[reach], NETWORKS[network], options
 
 
 def _forward(runoff, parameters, properties, states, transit, *rest):

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
 from hashlib import blake2b
+from threading import Lock
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
@@ -70,7 +71,8 @@ def operator(
     def call(*arguments):
         if torch.compiler.is_compiling() or is_in_torch_dispatch_mode():
             return found(*arguments)
-        again = keep is None and torch.is_grad_enabled()  # a gradient that is to have one itself
+        # a gradient that is to have one itself
+        again = keep is None and torch.is_grad_enabled() and any(map(_has_gradient, arguments))
         if again or not _PLAIN.issuperset(map(type, arguments)):
             return found(*arguments)
         return function(*arguments)
@@ -78,10 +80,15 @@ def operator(
     return call
 
 
+def _has_gradient(argument) -> bool:
+    return isinstance(argument, torch.Tensor) and argument.requires_grad
+
+
 def _function(name: str, run: Callable, keep: Callable, backward) -> type[torch.autograd.Function]:
     def forward(ctx, *inputs):
         output = run(*inputs)
-        keep(ctx, inputs, output)
+        if any(ctx.needs_input_grad):
+            keep(ctx, inputs, output)
         return output
 
     parts = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
@@ -111,24 +118,6 @@ def constant(function: Callable) -> Callable:
     return function
 
 
-def first_only(gradients: tuple, result: torch.Tensor) -> tuple:
-    """Gradients that an autograd.Function hands out, whose own derivative is refused.
-
-    result  what the function gave, as it saved it: through it torch knows what it was made of
-    """
-    return _FirstOnly.apply(result, *gradients) if torch.is_grad_enabled() else gradients
-
-
-class _FirstOnly(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, result, *gradients):
-        return tuple(g if g is None else g.view_as(g) for g in gradients)
-
-    @staticmethod
-    def backward(ctx, *cotangents):
-        _refused(ctx)
-
-
 def _refused(ctx, *cotangents):
     raise RuntimeError(NO_SECOND_DERIVATIVE)
 
@@ -147,11 +136,17 @@ class Interned(Generic[Thing]):
     def __init__(self, what: str, weak: bool = False):
         self.what = what
         self._things: MutableMapping[str, Thing] = WeakValueDictionary() if weak else {}
+        self._lock = Lock()
 
     def hold(self, key: str, thing: Thing) -> str:
         """The key, by which the thing, or one that was equal to it before, is found from now on."""
-        self._things.setdefault(key, thing)
+        self.one(key, thing)
         return key
+
+    def one(self, key: str, thing: Thing) -> Thing:
+        """What is found by the key from now on: the thing, or one that was equal to it before."""
+        with self._lock:  # a dictionary of weak references sets a default in several steps
+            return self._things.setdefault(key, thing)
 
     def __getitem__(self, key: str) -> Thing:
         """The thing; RuntimeError for a key that this process has none for."""

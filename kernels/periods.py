@@ -58,8 +58,10 @@ class Periods:
 
     def check(self) -> None:
         """ValueError if a day is in none of the periods, or they are not in order of time."""
+        if not self.count:
+            return
         row = self.row[:-1]
-        if self.count and ((row < 0).any() or (row >= self.count).any() or (row.diff() < 0).any()):
+        if (row < 0).any() or (row >= self.count).any() or (row.diff() < 0).any():
             raise ValueError(f"the periods of days are 0 to {self.count - 1}, in order of time")
 
 

@@ -122,6 +122,11 @@ class ReachSpec:
         return Spec(self.column, outputs, real=self.real, forcing_gradient=True)
 
     @cached_property
+    def key(self) -> str:
+        """A text for the schema of an operator, equal where the kernels are: see `Spec.key`."""
+        return f"{self.steps.key}-{'learned' if self.learned else 'given'}"
+
+    @cached_property
     def saved(self) -> list[str]:
         """Costly lines of the step that its adjoint takes from the forward pass."""
         return self.steps.saved if self.learned else []
@@ -149,7 +154,7 @@ class ReachSpec:
         )
         return program
 
-    @property
+    @cached_property
     def again(self) -> bool:
         """Whether the adjoint needs states or inflows, and so the steps forward once more."""
         varies = {*self.steps.states, *self.steps.forcings, *self.saved}

@@ -24,34 +24,36 @@ from gridhydro.kernels.route_tables import bundles
 from gridhydro.kernels.vectors_numba import WIDE
 
 
-def forward(spec, network, options, runoff, static, states, transit, keep):
+def forward(spec, network, options, runoff, static, states, transit):
     """Outflow (T, G), final states (S, N), transit (N,) and averages (R, N); what `adjoint` needs.
 
     spec      a `ReachSpec`
     options   `instant` (N,), `substeps`, `periods`, `transit`, `tile_days`; `depth` (N,) the volume
               of one unit of runoff; `place` (N,) int32, the column of a cell in the outflow, -1 for
-              none, and `asked`, how many columns there are
+              none, and `asked`, how many columns there are; `every`: the days of a tile where what
+              the adjoint starts from is kept: the states (tiles, S, N) and transit (tiles, N)
+              before each, what bundles handed over (rows, T substeps + some); 0: empty
     runoff    (T, N) a day; static (K, N) parameters, then properties
-    keep      whether to keep what the adjoint starts from: the states (tiles, S, N) and transit
-              (tiles, N) before each tile, what bundles handed over (rows, T substeps); else empty
     """
     days, size = runoff.shape
-    table, tile_days = bundles(network, ROUTE_LANES, ROUTE_BUNDLE), _tile_days(options)
+    table = _bundles(network)
     outflow = large(runoff.new_empty(days, options.asked))
     averages = runoff.new_zeros(options.periods.count, size)
     states, transit = states.clone(), transit.clone()
-    tiles = -(-days // tile_days) if keep else 0
+    tiles = -(-days // options.every) if options.every else 0
     states_before = large(states.new_empty(tiles, *states.shape))
     transit_before = transit.new_empty(tiles, size)
     handed = _handed(table, runoff, options)
     _run(
-        kernel(spec, "forward"), table, False, tile_days, _network(network, table, options),
+        kernel(spec, "forward"), table, False, options.tile_days,
+        _network(network, table, options),
         *_arrays(
             static, runoff, options.periods.row, options.periods.weight, states, transit, outflow,
             averages, states_before, transit_before, handed,
         ),
     )  # fmt: skip
-    return outflow, states, transit, averages, states_before, transit_before, handed
+    kept = handed if options.every else handed.new_empty(0, 0)
+    return outflow, states, transit, averages, states_before, transit_before, kept
 
 
 def adjoint(
@@ -60,14 +62,14 @@ def adjoint(
 ):  # fmt: skip
     """Cotangents of runoff, static quantities, initial states and transit."""
     days = len(runoff)
-    table, downstream = bundles(network, ROUTE_LANES, ROUTE_BUNDLE), network.downstream
+    table, downstream = _bundles(network), network.downstream
     d_runoff, d_static = large(torch.empty_like(runoff)), torch.zeros_like(static)
     ahead = torch.where(torch.from_numpy(downstream) >= 0, d_transit[downstream], 0)
     d_handed = _handed(table, runoff, options)
     d_handed[:, days * options.substeps] = d_transit[table.below]
     d_states, d_transit = d_states.clone(), d_transit.clone()
     _run(
-        kernel(spec, "adjoint"), table, True, _tile_days(options),
+        kernel(spec, "adjoint"), table, True, options.tile_days,
         _network(network, table, options),
         *_arrays(static, runoff, options.periods.row, options.periods.weight), downstream,
         *_arrays(
@@ -94,22 +96,38 @@ def _network(network, table, options):
     )  # fmt: skip
 
 
-def _tile_days(options) -> int:
-    return options.tile_days or route_cpu_tile_days(options.substeps)
+def stretches(spec, network, substeps, days, tile_days) -> tuple[int, int]:
+    """Days of a tile, those asked for or (0) the quickest, and days between what is kept."""
+    tile_days = tile_days or route_cpu_tile_days(substeps)
+    return tile_days, tile_days
+
+
+def handed_shape(network, options, days) -> tuple[int, int]:
+    """The shape of what bundles handed over, as `forward` returns it."""
+    return _shape(_bundles(network), options, days) if options.every else (0, 0)
+
+
+def _bundles(network):
+    return bundles(network, ROUTE_LANES, ROUTE_BUNDLE)
+
+
+def _shape(table, options, days):
+    """A row for what each bundle hands over in every sub-step, with room behind to be read over."""
+    return table.below.size, days * options.substeps + 2 * WIDE
 
 
 def _handed(table, runoff, options):
-    """A row for what each bundle hands over in every sub-step, with room behind to be read over."""
-    return runoff.new_empty(table.below.size, len(runoff) * options.substeps + 2 * WIDE)
+    return runoff.new_empty(_shape(table, options, len(runoff)))
 
 
 def _run(function, table, upwards, tile_days, network, *arguments):
     """Call a kernel for every bundle, on all threads: each after all above it, or below it."""
     arguments = (*network, *arguments)
-    if not function.signatures:  # compile, or read from the cache, once and on one thread
+    if not function.overloads:  # compile, or read from the cache, once and on one thread
         nothing = np.zeros(1, dtype=np.int32), np.zeros(0, dtype=np.int32)
         function(tile_days, *nothing, *arguments)
-    after, waits = _order(table, upwards)
+    after, first = table.orders[upwards]
+    waits = dict(first)
     threads = max(1, min(torch.get_num_threads(), len(table.all)))
     running = {}
 
@@ -127,14 +145,3 @@ def _run(function, table, upwards, tile_days, network, *arguments):
                 waits[number] -= 1
                 if not waits[number]:
                     start(number)
-
-
-def _order(table, upwards):
-    """The bundles that come after each, and how many each waits for."""
-    above = {number: bundle.above for number, bundle in enumerate(table.all)}
-    below: dict[int, list[int]] = {number: [] for number in above}
-    for number, uppers in above.items():
-        for upper in uppers:
-            below[upper].append(number)
-    after, first = (above, below) if upwards else (below, above)
-    return after, {number: len(first[number]) for number in above}

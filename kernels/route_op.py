@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from operator import index
 from types import SimpleNamespace
 
 import torch
 
-from gridhydro.kernels import route_numba, route_reference
-from gridhydro.kernels.operators import first_only
+from gridhydro.kernels import route_reference
+from gridhydro.kernels.operators import constant, in_full_precision
 from gridhydro.kernels.periods import Periods
 from gridhydro.kernels.reach_spec import reach_spec
+from gridhydro.kernels.route_operator import REACHES, launcher, network_key
+from gridhydro.kernels.route_operator import route as route_by_kernels
 
 BACKENDS = ("numba", "triton", "torch")
 
@@ -20,75 +24,89 @@ def route(
 ):  # fmt: skip
     """`route_reference.route` by backend: numba on the CPU, Triton on CUDA, "torch" on request.
 
-    Tensors are contiguous and of one floating dtype and device, `instant` is bool there too;
-    parameters (P, N) and properties (K, N) in the order of the reach. `depth` (N,) is the volume of
-    one unit of runoff, 1 if left out; `cells` (G,), each once, are those whose outflow is returned,
-    all if left out. `tile_days` changes the
-    speed, never the result.
+    Tensors are of one floating dtype and device, `instant` is bool there too; parameters (P, N) and
+    properties (K, N) in the order of the reach. `depth` (N,) is the volume of one unit of runoff, 1
+    if left out; `cells` (G,) are those whose outflow is returned, all if left out. `tile_days`
+    changes the speed, never the result.
     """
     backend = backend or ("triton" if runoff.is_cuda else "numba")
     if backend not in BACKENDS:
         raise ValueError(f"there is no routing backend '{backend}'; choose from {BACKENDS}")
     if backend == "numba" and runoff.device.type != "cpu":
         raise ValueError(f"the numba backend routes CPU tensors, these are on {runoff.device}")
-    size = runoff.shape[1]
-    cells = torch.arange(size, device=runoff.device) if cells is None else cells
-    place = torch.full((size,), -1, dtype=torch.int32, device=runoff.device)
-    place[cells] = torch.arange(len(cells), dtype=torch.int32, device=runoff.device)
+    periods = Periods.unchecked(averages, len(runoff), runoff)
+    tensors = (runoff, parameters, properties, states, transit)
+    depth = torch.ones_like(transit) if depth is None else depth
+    place, asked = _places(cells, transit)
+    if backend == "torch":
+        results = _loop(
+            *tensors, depth, place, asked, reach, network, instant, substeps, periods, on_its_way
+        )  # fmt: skip
+        return _shown(results[0], cells, place), *results[1:]
+    # plain numbers where torch traces for any size, too. On a CPU tiles do not depend on the days
+    substeps, days = index(substeps), index(len(runoff)) if backend == "triton" else 0
+    learning = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+    learned = learning and parameters.requires_grad
+    found = _constants(
+        reach, network, substeps, str(runoff.dtype)[6:], learned, backend, runoff.device, days,
+        index(tile_days or 0),
+    )  # fmt: skip
+    reach_key, key, chosen, every = found
+    results = route_by_kernels(
+        *tensors, instant, periods.row, periods.weight, depth.detach(), place, periods.count, asked,
+        reach_key, key, backend, substeps, chosen, every if learning else 0, on_its_way,
+    )  # fmt: skip
+    return _shown(results[0], cells, place), *results[1:4]
+
+
+def _places(cells, transit):
+    """The column of each cell (N,) int32 in the outflow, -1 for none, and how many columns."""
+    size, device = len(transit), transit.device
+    if cells is None:
+        return torch.arange(size, dtype=torch.int32, device=device), size
+    place = torch.full((size,), -1, dtype=torch.int32, device=device)
+    place[cells] = torch.arange(len(cells), dtype=torch.int32, device=device)
+    return place, len(cells)
+
+
+def _shown(outflow, cells, place):
+    """Each cell's column: of a cell that is asked for twice only one is filled."""
+    return outflow if cells is None else outflow[:, place[cells].long()]
+
+
+@constant
+def _constants(
+    reach, network, substeps, real, learned, backend, device, days, tile_days
+) -> tuple[str, str, int, int]:  # fmt: skip
+    """Keys of the reach and the network, the days of a tile, and the days between what is kept for
+    a gradient, 0 where nothing is."""
+    spec, key = _spec(reach, substeps, real, learned)
+    kernels = launcher(backend, device)
+    chosen, every = kernels.stretches(spec, network, substeps, days, tile_days)
+    return key, network_key(network), chosen, every if spec.again else 0
+
+
+@lru_cache
+def _spec(reach, substeps, real, learned):
+    spec = reach_spec(reach, substeps, real, learned)
+    return spec, REACHES.hold(spec.key, spec)
+
+
+@in_full_precision
+def _loop(
+    runoff, parameters, properties, states, transit, depth, place, asked, reach, network, instant,
+    substeps, periods, on_its_way,
+):  # fmt: skip
+    """The plain loops in the place of the operator."""
+    periods.check()
     options = SimpleNamespace(
-        depth=runoff.new_ones(size) if depth is None else depth,
-        place=place,
-        asked=len(cells),
         instant=instant,
         substeps=substeps,
-        periods=Periods.of(averages, len(runoff), runoff),
+        periods=periods,
         transit=on_its_way,
-        tile_days=tile_days,
+        depth=depth,
+        place=place,
+        asked=asked,
     )
-    if backend == "torch":
-        static = torch.cat([parameters, properties])
-        return route_reference.route(reach, network, options, runoff, static, states, transit)
-    kernels = _triton(runoff.device) if backend == "triton" else route_numba
-    case = SimpleNamespace(kernels=kernels, reach=reach, network=network, options=options)
-    return _Route.apply(runoff, parameters, properties, states, transit, case)
-
-
-class _Route(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, runoff, parameters, properties, states, transit, case):
-        static = torch.cat([parameters, properties])
-        learned = ctx.needs_input_grad[1]
-        spec = reach_spec(case.reach, case.options.substeps, str(runoff.dtype)[6:], learned)
-        results = case.kernels.forward(
-            spec, case.network, case.options, runoff, static, states, transit,
-            any(ctx.needs_input_grad) and spec.again,
-        )  # fmt: skip
-        ctx.case, ctx.spec, ctx.parameters = case, spec, len(parameters)
-        ctx.save_for_backward(results[1], runoff, static, *results[4:])
-        return results[:4]
-
-    @staticmethod
-    def backward(ctx, d_outflow, d_states, d_transit, d_averages):
-        final, runoff, static, *kept = ctx.saved_tensors
-        case = ctx.case
-        with torch.no_grad():
-            d_runoff, d_static, d_states, d_transit = case.kernels.adjoint(
-                ctx.spec, case.network, case.options, runoff, static, *kept,
-                *(values.contiguous() for values in (d_outflow, d_states, d_transit, d_averages)),
-            )  # fmt: skip
-        d_parameters = d_static[: ctx.parameters] if ctx.needs_input_grad[1] else None
-        return *first_only((d_runoff, d_parameters, None, d_states, d_transit), final), None
-
-
-def _triton(device):
-    # triton exists on Linux only: the CPU backend works without
-    from triton import knobs
-
-    from gridhydro.kernels import route_triton
-
-    if device.type != "cuda" and not knobs.runtime.interpret:
-        raise ValueError(
-            f"the Triton backend routes CUDA tensors, these are on {device}; for its slow "
-            "interpreter set TRITON_INTERPRET=1 before the start"
-        )
-    return route_triton
+    static = torch.cat([parameters, properties])
+    return route_reference.route(reach, network, options, runoff, static, states, transit)

@@ -58,7 +58,9 @@ def route(reach, network, options, runoff, static, states, transit):
         outflow.append(left)
         content.append(states.sum(0) + (transit if options.transit else 0))
     means = averaged(torch.stack(content)[None], options.periods)[0]
-    shown = torch.argsort(options.place)[len(options.place) - options.asked :]
+    there = (options.place >= 0).nonzero()[:, 0]
+    shown = torch.zeros(options.asked, dtype=torch.long, device=runoff.device)
+    shown[options.place[there].long()] = there
     return torch.stack(outflow)[:, shown], states, transit, means
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -55,6 +56,19 @@ class Bundles:
     sources: np.ndarray
     handed: np.ndarray
     below: np.ndarray
+
+    @cached_property
+    def orders(self):
+        """Downstream, then upwards: the bundles after each, and how many each waits for."""
+        above = {number: bundle.above for number, bundle in enumerate(self.all)}
+        below: dict[int, list[int]] = {number: [] for number in above}
+        for number, uppers in above.items():
+            for upper in uppers:
+                below[upper].append(number)
+        return tuple(
+            (after, {number: len(first[number]) for number in above})
+            for after, first in ((below, above), (above, below))
+        )
 
 
 @once_per_network

@@ -26,15 +26,15 @@ from gridhydro.kernels.periods import Periods
 from gridhydro.kernels.route_tables import diagonals, on_device, programs_by_level
 
 
-def forward(spec, network, options, runoff, static, states, transit, keep):
+def forward(spec, network, options, runoff, static, states, transit):
     """As `route_numba.forward`; what the adjoint starts from are the states (segments, S, N) and
-    transit (segments, N) before each segment of tiles."""
+    transit (segments, N) before each segment of tiles, `options.every` days."""
     days, size = runoff.shape
     tiles = _Tiles(network, options, runoff)
     outflow, states = runoff.new_empty(days, options.asked), states.clone()
     transit = transit.clone()
     averages = runoff.new_zeros(options.periods.count, size)
-    segments = -(-days // tiles.segment_days(spec)) if keep else 0
+    segments = -(-days // options.every) if options.every else 0
     before = states.new_empty(segments, *states.shape), transit.new_empty(segments, size)
     none = runoff.new_empty(0)
     ring = runoff.new_empty(2 * tiles.days * options.substeps, size)
@@ -42,17 +42,17 @@ def forward(spec, network, options, runoff, static, states, transit, keep):
         spec, network, options, tiles, runoff, static, options.periods, states, transit, outflow,
         averages, *before, none, none, ring, ring_tiles=2,
     )  # fmt: skip
-    return outflow, states, transit, averages, *before
+    return outflow, states, transit, averages, *before, runoff.new_empty(0, 0)
 
 
 def adjoint(
-    spec, network, options, runoff, static, states_before, transit_before, d_outflow, d_states,
+    spec, network, options, runoff, static, states_before, transit_before, _, d_outflow, d_states,
     d_transit, d_averages,
 ):  # fmt: skip
     """As `route_numba.adjoint`, on tensors."""
     days, size = runoff.shape
     tiles = _Tiles(network, options, runoff)
-    length = tiles.segment_days(spec) if spec.again else days
+    length = options.every if spec.again else days
     d_runoff, d_static = torch.empty_like(runoff), torch.zeros_like(static)
     downstream = tiles.tables[1]
     ahead = torch.where(downstream >= 0, d_transit[downstream], 0)
@@ -83,6 +83,23 @@ def adjoint(
     return d_runoff, d_static, d_states, d_transit
 
 
+def stretches(spec, network, substeps, days, tile_days) -> tuple[int, int]:
+    """Days of a tile, those asked for or (0) the quickest; days of a segment, whole tiles, of about
+    as much memory as ROUTE_SEGMENT allows."""
+    size = network.downstream.size
+    levels = len(programs_by_level(network, ROUTE_BLOCK)[1]) - 1
+    chosen = tile_days or route_gpu_tile_days(days, levels, substeps)
+    tile = max(1, min(chosen, days))
+    a_day = (len(spec.steps.states) // spec.together + 2) * substeps * size
+    itemsize = getattr(torch, spec.real).itemsize
+    return tile, max(1, ROUTE_SEGMENT // (a_day * itemsize) // tile) * tile
+
+
+def handed_shape(network, options, days) -> tuple[int, int]:
+    """Nothing is handed over: there are no bundles."""
+    return 0, 0
+
+
 def kernel(spec, direction: str):
     """The printed kernel of a spec, "forward" or "adjoint"."""
     return build.kernel(emit_reach_triton, "triton", spec, direction)
@@ -92,22 +109,13 @@ class _Tiles:
     """Tiles of a period, the tables of the network, and the launches."""
 
     def __init__(self, network, options, runoff):
-        days, self.size = runoff.shape
-        self.device = runoff.device
+        self.size = runoff.shape[1]
         _, self.level_programs = programs_by_level(network, ROUTE_BLOCK)
         self.tables = on_device(network, runoff.device, ROUTE_BLOCK)
-        levels = len(self.level_programs) - 1
-        chosen = options.tile_days or route_gpu_tile_days(days, levels, options.substeps)
-        self.days = max(1, min(chosen, days))
-        self.substeps, self.itemsize = options.substeps, runoff.itemsize
+        self.days = options.tile_days
 
     def launches(self, days: int):
         return diagonals(self.level_programs, days, self.days)
-
-    def segment_days(self, spec) -> int:
-        """Days of a segment, whole tiles: about as much memory as ROUTE_SEGMENT allows."""
-        a_day = (len(spec.steps.states) // spec.together + 2) * self.substeps * self.size
-        return max(1, ROUTE_SEGMENT // (a_day * self.itemsize) // self.days) * self.days
 
 
 def _forward(
@@ -116,7 +124,7 @@ def _forward(
 ):  # fmt: skip
     function, days = kernel(spec, "forward"), len(runoff)
     programs, _, upstream_start, upstream = tiles.tables
-    segment_tiles = tiles.segment_days(spec) // tiles.days
+    segment_tiles = max(1, options.every // tiles.days)
     with torch.cuda.device_of(runoff):
         for diagonal, first, count in tiles.launches(days):
             function[(count,)](

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 
 from gridhydro.domain.network import Network
 from gridhydro.kernels import route_op
+from gridhydro.model import routing_values
+from gridhydro.model.routing_values import RESERVOIRS
 from gridhydro.reaches.linear_cascade import LinearCascade
 
-RESERVOIRS = 5
+CASCADES = tuple(LinearCascade(most) for most in range(1, RESERVOIRS + 1))
 
 
 @dataclass(frozen=True)
@@ -84,30 +85,20 @@ def route(
     coupling = coupling or Coupling()
     size = network.size
     lag = _per_cell(lag, "lag", size, runoff, dtype=runoff.dtype)
-    _refuse(~torch.isfinite(lag), lag, "lag", "a missing or infinite lag", "fill it")
-    _refuse(lag < 0, lag, "lag", "a negative lag", "give days, 0 or more")
-
-    reservoirs = _per_cell(reservoirs, "reservoirs", size, runoff)
-    outside = ~((reservoirs >= 0) & (reservoirs <= RESERVOIRS)) | (reservoirs % 1 != 0)
-    _refuse(
-        outside, reservoirs, "reservoirs", "a cascade that cannot be", "give 0, 1, 2, 3, 4 or 5"
-    )
-
+    given, reservoirs = reservoirs, _per_cell(reservoirs, "reservoirs", size, runoff)
     storage = _storage(storage, size, runoff)
+    sink = torch.as_tensor(network.sink, device=runoff.device)
+    cascade = routing_values.cascade(runoff, lag, reservoirs, storage, sink)
     if not len(runoff):  # no day to route: what is in the rivers stays there
         means = () if averages is None else (runoff.new_zeros(averages[2], size),)
         return coupling.of(runoff), storage, *means
-    depth, cells = coupling.depth, coupling.cells
-    sink = torch.as_tensor(network.sink, device=runoff.device)
-    cascade = torch.where(sink, 0, reservoirs)
-    reach = _cascade(max(1, int(cascade.max())) if size else 1)
+    depth = coupling.depth
+    count = _most(given, cascade)
     # what lies in reservoirs that a cell does not have stays there
     number = torch.arange(1, RESERVOIRS + 1, device=runoff.device)[:, None]
     stores = torch.where(number <= cascade, storage[:RESERVOIRS], 0)
-    count = len(reach.states)
-    shown, again = (None, None) if cells is None else torch.unique(cells, return_inverse=True)
     outflow, final, arriving, means = route_op.route(
-        reach,
+        CASCADES[count - 1],
         network,
         runoff.contiguous(),
         lag[None].contiguous(),
@@ -115,7 +106,7 @@ def route(
         stores[:count].contiguous(),
         storage[RESERVOIRS].contiguous(),
         depth=None if depth is None else _per_cell(depth, "depth", size, runoff, runoff.dtype),
-        cells=shown,
+        cells=coupling.cells,
         instant=sink if delay else torch.ones_like(sink),
         substeps=int(substeps),
         backend=backend,
@@ -123,15 +114,20 @@ def route(
         averages=averages,
         on_its_way=transit,
     )
-    outflow = outflow if again is None else outflow[:, again]
     idle = storage[:RESERVOIRS] - stores
     final = torch.cat([idle[:count] + final, idle[count:], arriving[None]])
     return (outflow, final) if averages is None else (outflow, final, means)
 
 
-@cache
-def _cascade(most: int) -> LinearCascade:
-    return LinearCascade(most)
+def _most(given, cascade: torch.Tensor) -> int:
+    """Reservoirs of the longest cascade, at least one: so many are computed.
+
+    A trace sees no values: there they are as many as a number `given` for all cells says, else all
+    that there can be. Those that a cell lacks let all water pass, and the result is the same.
+    """
+    if torch.compiler.is_compiling():
+        return max(1, min(given, RESERVOIRS)) if isinstance(given, int) else RESERVOIRS
+    return max(1, int(cascade.max())) if len(cascade) else 1
 
 
 def in_rivers(storage: torch.Tensor) -> torch.Tensor:
@@ -160,7 +156,7 @@ def _check_options(runoff, network, substeps, delay, tile_days):
 
 
 def _storage(storage: torch.Tensor | None, size: int, runoff: torch.Tensor) -> torch.Tensor:
-    """The storage to start with, (6, N), checked as the runoff is."""
+    """The storage to start with, (6, N)."""
     if storage is None:
         storage = runoff.new_zeros((RESERVOIRS + 1, size))
     if storage.shape != (RESERVOIRS + 1, size):
@@ -173,11 +169,6 @@ def _storage(storage: torch.Tensor | None, size: int, runoff: torch.Tensor) -> t
             f"storage is {storage.dtype} on {storage.device}, runoff {runoff.dtype} on "
             f"{runoff.device}: convert one with .to()"
         )
-    for name, values in (("runoff", runoff), ("storage", storage)):
-        # a sum shows any hole at the price of one quick pass
-        if not torch.isfinite(values.detach().sum()):
-            wrong = ~torch.isfinite(values)
-            _refuse(wrong, values, name, "a missing or infinite value", "fill it or mask the cell")
     return storage
 
 
@@ -191,15 +182,3 @@ def _per_cell(values, name, size, like, dtype=None):
             "the network, in its order"
         )
     return values
-
-
-def _refuse(wrong, values, name, what, remedy):
-    """Raise if anything is wrong, naming the first place and how many there are."""
-    places = wrong.nonzero()
-    if len(places):
-        place = tuple(places[0].tolist())
-        raise ValueError(
-            f"{name} has {what}, {values[place].item()}, at "
-            f"{'cell' if len(place) == 1 else 'row'} {', cell '.join(map(str, place))} "
-            f"({len(places)} in all): {remedy}"
-        )

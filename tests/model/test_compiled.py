@@ -62,7 +62,7 @@ def test_models_with_an_lstm_compile_in_parts():
 
 def test_raster_models_compile():
     averages = gh.Averages.of_labels([day // 20 for day in range(DAYS)], 2)
-    assert_compiled_equals_eager(*raster(network="mlp"), fullgraph=False, averages=averages)
+    assert_compiled_equals_eager(*raster(network="mlp"), fullgraph=True, averages=averages)
 
 
 @pytest.mark.parametrize("kind", ["mlp", "weighted", "lstm", "embedded"])

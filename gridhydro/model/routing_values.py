@@ -1,0 +1,57 @@
+"""What no river can be made of: runoff, lags, cascades and storage that `route` refuses."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+import torch
+from torch import Tensor
+
+from gridhydro.kernels.operators import operator
+
+RESERVOIRS = 5
+
+
+def cascade(runoff: Tensor, lag: Tensor, reservoirs: Tensor, storage: Tensor, sink: Tensor):
+    """Reservoirs in a row in every cell (N,), none in sinks; all arguments as `route` has them.
+
+    ValueError names values that are missing, infinite or out of range. An operator of torch: what
+    is compiled refuses them when it runs.
+    """
+    return _checked(*(t.detach() for t in (runoff, lag, reservoirs, storage)), sink)
+
+
+def _cascade(runoff, lag, reservoirs, storage, sink):
+    _refuse_holes(lag, "lag", "a missing or infinite lag", "fill it")
+    _refuse(lag < 0, lag, "lag", "a negative lag", "give days, 0 or more")
+    outside = ~((reservoirs >= 0) & (reservoirs <= RESERVOIRS)) | (reservoirs % 1 != 0)
+    remedy = "give 0, 1, 2, 3, 4 or 5"
+    _refuse(outside, reservoirs, "reservoirs", "a cascade that cannot be", remedy)
+    for name, values in (("runoff", runoff), ("storage", storage)):
+        _refuse_holes(values, name, "a missing or infinite value", "fill it or mask the cell")
+    return torch.where(sink, 0, reservoirs)
+
+
+def _refuse_holes(values, name, what, remedy):
+    # a sum shows any hole at the price of one quick pass
+    if not isfinite(values.sum()):
+        _refuse(~torch.isfinite(values), values, name, what, remedy)
+
+
+def _refuse(wrong, values, name, what, remedy):
+    """Raise if anything is wrong, naming the first place and how many there are."""
+    places = wrong.nonzero()
+    if len(places):
+        place = tuple(places[0].tolist())
+        raise ValueError(
+            f"{name} has {what}, {values[place].item()}, at "
+            f"{'cell' if len(place) == 1 else 'row'} {', cell '.join(map(str, place))} "
+            f"({len(places)} in all): {remedy}"
+        )
+
+
+_checked = operator(
+    "river_cascade(Tensor runoff, Tensor lag, Tensor reservoirs, Tensor storage, Tensor sink) "
+    "-> Tensor",
+    _cascade, lambda runoff, lag, reservoirs, *_: reservoirs.new_empty(reservoirs.shape),
+)  # fmt: skip

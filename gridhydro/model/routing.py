@@ -52,7 +52,8 @@ def route(
     runoff      (T, N) float32 or float64 tensor: volume per day, U d-1, in any unit U (say m3)
     network     the `Network` of the N cells
     lag         (N,) or one number: mean residence time in each reservoir, d; 0 passes water on
-    reservoirs  (N,) integers or one: length of the cascade, 0 to 5; sinks have none in any case
+    reservoirs  (N,) integers or one: length of the cascade, 0 to 5; sinks have none in any case.
+                Code made by `torch.compile` is quickest for one integer: of (N,) it knows no values
     substeps    steps per day
     delay       1: a cell receives what left upstream in the sub-step before; 0: in the same one.
                 Sinks always receive it in the same one

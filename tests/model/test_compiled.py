@@ -60,9 +60,12 @@ def test_models_with_an_lstm_compile_in_parts():
     assert_compiled_equals_eager(*lumped("departures"), fullgraph=False)
 
 
-def test_raster_models_compile():
+@pytest.mark.parametrize("river", [gh.River(), gh.River.hydropy()], ids=["usual", "hydropy"])
+def test_raster_models_compile_whole(river):
+    """Network, column and river as one graph."""
     averages = gh.Averages.of_labels([day // 20 for day in range(DAYS)], 2)
-    assert_compiled_equals_eager(*raster(network="mlp"), fullgraph=True, averages=averages)
+    one, forcing = raster(network="mlp", routing=river)
+    assert_compiled_equals_eager(one, forcing, fullgraph=True, averages=averages)
 
 
 @pytest.mark.parametrize("kind", ["mlp", "weighted", "lstm", "embedded"])

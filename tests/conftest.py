@@ -36,6 +36,35 @@ def pytest_collection_finish():
     gc.set_threshold(10_000, 10, 10)
 
 
+# whether figures are laid out and drawn as users see them
+_drawn = True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """The layout of a figure takes seconds, longer than a small training: it is made in the tests
+    of plots and of analyses, and left out where a figure is one of many files of a run."""
+    global _drawn
+    _drawn = item.path.parent.name in ("evaluation", "analysis")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def figures_without_layout():
+    from matplotlib.figure import Figure
+
+    savefig = Figure.savefig
+
+    def quick(self, *arguments, **options):
+        if not _drawn:
+            self.set_layout_engine("none")
+            options["dpi"] = 60
+        return savefig(self, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", quick)
+        yield
+
+
 @pytest.fixture(scope="session")
 def data():
     """A function giving the path of a real data file; skips when the file is not there."""

@@ -9,7 +9,8 @@ from gridhydro.kernels.periods import Periods
 from gridhydro.model.stepping import PeriodMeans, Stepping
 from tests.kernels.test_column_backends import TOLERANCE, numba_or_triton
 from tests.kernels.test_column_weights import some_weights
-from tests.support.column_cases import TWO_STORE, assert_close, make_case, once_per_case
+from tests.support.column_cases import assert_close, make_case, once_per_case
+from tests.support.decay import DECAY
 from tests.support.options import stepped
 
 DAYS = 13
@@ -79,8 +80,9 @@ def test_averages_of_kernels_equal_those_of_the_loop(backend, components, choice
 @numba_or_triton
 def test_averages_of_solved_days_equal_those_of_the_loop(backend):
     """By the implicit scheme, whose loop takes time: of the column with fewest stores."""
-    case = make_case(TWO_STORE, 9, DAYS, ties=False)
-    check(backend, case, 1e-9, names=("lower", "warm"), scheme="implicit:2")
+    case = make_case(DECAY, 9, DAYS, ties=False)
+    options = dict(names=("water", "runoff"), outputs=("twice",), scheme="implicit:2")
+    check(backend, case, 1e-9, **options)
 
 
 def check(backend, case, tolerance, names=AVERAGED, **choices):

@@ -29,6 +29,8 @@ for real in ("float32", "float64"):
     ):
         if name != "hbv" and scheme.name != "sequential":
             continue
+        if real == "float32" and scheme.name != "sequential" and not every:  # holds less
+            continue
         if name == "hydropy" and real == "float64" and components > 1:
             continue
         if name == "hbv_nn" and real == "float64" and not every:  # slow, and as full in float32
@@ -84,7 +86,7 @@ def test_gpu_kernels_fit_their_registers(capsys, scheme, capabilities):
     pytest.importorskip("triton")
     found = json.loads(python(USAGE, scheme, capabilities, TRITON_INTERPRET=None))
     every = capabilities == "every"
-    kernels = (33 if every else 11) if scheme == "sequential" else (12 if every else 4)
+    kernels = (33 if every else 11) if scheme == "sequential" else (12 if every else 2)
     assert len(found) == kernels * (1 + every)
     with capsys.disabled():
         print()

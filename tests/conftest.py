@@ -33,7 +33,7 @@ def pytest_collection_finish():
     kernels are compiled or interpreted, takes an eighth of all time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
+    gc.set_threshold(100_000, 20, 100)
 
 
 # whether figures are laid out and drawn as users see them

@@ -1,5 +1,6 @@
 """What every test shares: the folder of real data, the Triton interpreter, how workers share."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -25,6 +26,43 @@ def pytest_xdist_make_scheduler(config, log):
     from xdist.scheduler import WorkStealingScheduling
 
     return WorkStealingScheduling(config, log) if config.getoption("dist") == "load" else None
+
+
+def pytest_collection_finish():
+    """What has been imported by now stays: looking for garbage in it again and again, while
+    kernels are compiled or interpreted, takes an eighth of all time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+
+
+# whether figures are laid out and drawn as users see them
+_drawn = True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """The layout of a figure takes seconds, longer than a small training: it is made in the tests
+    of plots and of analyses, and left out where a figure is one of many files of a run."""
+    global _drawn
+    _drawn = item.path.parent.name in ("evaluation", "analysis")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def figures_without_layout():
+    from matplotlib.figure import Figure
+
+    savefig = Figure.savefig
+
+    def quick(self, *arguments, **options):
+        if not _drawn:
+            self.set_layout_engine("none")
+            options["dpi"] = 60
+        return savefig(self, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", quick)
+        yield
 
 
 @pytest.fixture(scope="session")

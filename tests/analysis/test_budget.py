@@ -43,7 +43,7 @@ def largest(values):
     "options",
     [
         {},
-        dict(components=3, weights="learned"),
+        dict(components=2, weights="learned"),
         dict(routing=River(reservoirs=3, delay=1, velocity=0.3)),
         dict(scheme="explicit:4"),
     ],
@@ -123,12 +123,14 @@ def test_the_budget_of_lumped_basins_closes(kind, hydrograph):
     found = budget(run, ("2000", "2002"))
     assert found["gauge"].values.tolist() == NAMES
     assert largest(found) < 1e-3
-    series = run.simulate(outputs=["total_storage"])
+    # no water is between cell and gauge; else what the budget has asked for is asked for
+    within = hydrograph is None
+    series = run.simulate(outputs=["total_storage" if within else "actual_evapotranspiration"])
     flow = series["discharge"] / series["gauge_area"] * 86.4
     wanted = flow.resample(time="MS").sum().transpose("time", "gauge")
     np.testing.assert_allclose(found["discharge"], wanted, rtol=1e-4, atol=1e-4)
     ends = pd.DatetimeIndex(found["time_end"].values) - pd.Timedelta(1, "D")
-    if hydrograph is None:  # no water is between cell and gauge
+    if within:
         stored = series["total_storage"].sel(time=ends).transpose("time", "gauge")
         np.testing.assert_allclose(found["storage_end"], stored, rtol=1e-5)
     # what is compared with observed storage counts what the budget counts

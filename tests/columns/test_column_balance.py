@@ -41,7 +41,7 @@ def test_column_conserves_mass_over_ten_years(column, real, tolerance):
         ("explicit:4", torch.float64, 1e-12),
         ("rk4:2", torch.float64, 1e-12),
         ("implicit", torch.float64, 1e-12),
-        ("implicit", torch.float32, 1e-6),
+        pytest.param("implicit", torch.float32, 1e-6, marks=pytest.mark.slow),
     ],
     ids=str,
 )

@@ -10,6 +10,9 @@ from tests.kernels.test_schemes import check
 from tests.support.column_cases import make_case
 
 SCHEMES = ("sequential", "explicit:2", "implicit")
+OUTPUTS = (
+    "runoff", "soil_moisture", "capillary_rise", "actual_evapotranspiration", "total_storage",
+)  # fmt: skip
 
 
 def risen(name, scheme):
@@ -24,10 +27,9 @@ def risen(name, scheme):
         "potential_evapotranspiration": torch.where(rain > 0, 0.5, 8.0),
     }
     parameters = {n: torch.tensor([v], dtype=torch.float64) for n, v in values.items()}
-    names = ("soil_moisture", "total_storage", "runoff", "actual_evapotranspiration")
     # the plain loop is slow only through Newton's iterations
     stepping = Stepping(scheme, backend="numba" if scheme == "implicit" else "torch")
-    found, _ = simulate(name, weather, parameters, outputs=names, scheme=stepping)
+    found, _ = simulate(name, weather, parameters, outputs=OUTPUTS, scheme=stepping)
     left = rain - found["runoff"] - found["actual_evapotranspiration"]
     gained = found["total_storage"].diff(dim=0)
     torch.testing.assert_close(gained, left[1:], atol=1e-4, rtol=0)  # Newton's method stops there
@@ -66,6 +68,5 @@ def test_kernels_of_the_bounded_form_equal_the_plain_loop(backend, scheme):
     case = make_case("hbv_bounded", cells=23, days=4, ties=False)
     for name, value in dict(FC=0.2, C=1.0).items():  # where the bound is felt
         case.parameters[name] *= value
-    outputs = ("runoff", "soil_moisture", "capillary_rise", "total_storage")
     tolerance = 1e-6 if scheme == "implicit" else None
-    check(case, backend, ("all",), tolerance, outputs=outputs, scheme=scheme)
+    check(case, backend, ("all",), tolerance, outputs=OUTPUTS, scheme=scheme)

@@ -134,7 +134,10 @@ def test_rain_and_snow_that_are_given_are_taken_as_they_are():
 
 
 @pytest.mark.parametrize("backend", ["numba", "triton"])
-@pytest.mark.parametrize("name", [ALL, "hydropy:with_leakage,skincap1=0.5,qsb_exp=2"])
+@pytest.mark.parametrize(
+    "name",
+    [ALL, pytest.param("hydropy:with_leakage,skincap1=0.5,qsb_exp=2", marks=pytest.mark.slow)],
+)
 def test_kernels_of_the_options_equal_the_plain_loop(backend, name):
     case = case_of(name, cells=23, days=4)
     outputs = ("runoff", "actual_evapotranspiration", "lake_leakage", "total_storage")

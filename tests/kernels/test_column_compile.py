@@ -31,7 +31,11 @@ for real in ("float32", "float64"):
     ):
         if name != "hbv" and scheme.name != "sequential":
             continue
+        if real == "float32" and scheme.name != "sequential" and not every:  # holds less
+            continue
         if name == "hydropy" and real == "float64" and components > 1:
+            continue
+        if name == "hbv_nn" and real == "float64" and not every:  # slow, and as full in float32
             continue
         more = dict(dynamic=("beta",))
         if name == "hydropy":  # as much as it is trained with
@@ -94,7 +98,7 @@ def test_gpu_kernels_fit_their_registers(capsys, scheme, capabilities):
     """Those that hold most, for sm_80 or sm_90 in turn; slowly, every one for both."""
     found = compiled(scheme, capabilities)
     every = capabilities == "every"
-    kernels = (33 if every else 15) if scheme == "sequential" else (12 if every else 4)
+    kernels = (33 if every else 13) if scheme == "sequential" else (12 if every else 2)
     assert len(found) == kernels * (1 + every)
     with capsys.disabled():
         print()
@@ -224,37 +228,31 @@ def test_addresses_are_64_bit(of, scheme, direction):
 
 
 def test_a_second_process_compiles_nothing(tmp_path):
-    script = """
-import torch
-from tests.support.column_cases import TWO_STORE, make_case, results
-from gridhydro.kernels import build
-
-results(make_case(TWO_STORE, cells=4, days=3, ties=False), outputs=("runoff",))
-stats = [
-    getattr(module, direction).stats
-    for module in build.sys.modules.values() for direction in ("forward", "adjoint")
-    if getattr(module, "__name__", "").startswith(f"two_store_{direction}")
-]
-print(sum(len(s.cache_hits) for s in stats), sum(len(s.cache_misses) for s in stats))
-"""
-    environment = dict(GRIDHYDRO_CACHE=str(tmp_path), PYTHONPATH=str(Path(__file__).parents[2]))
-    assert python(script, **environment).split() == ["0", "2"]
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
-    assert python(script, **environment).split() == ["2", "0"]
-    after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
-    assert before == after
-
-
-def test_a_kernel_on_disk_runs_without_the_one_compiled_before_it(tmp_path):
-    """What kernels share lies in a module that each of them loads, in whatever process."""
+    """And runs a kernel on disk without the one compiled before it: what kernels share lies in a
+    module that each of them loads, in whatever process."""
     script = """
 import sys
 from tests.support.column_cases import TWO_STORE, make_case, results
 
 for outputs in sys.argv[1:]:
     print(results(make_case(TWO_STORE, cells=4, days=3, ties=False), outputs=(outputs,)))
+stats = [
+    getattr(module, direction).stats
+    for module in list(sys.modules.values()) for direction in ("forward", "adjoint")
+    if getattr(module, "__name__", "").startswith(f"two_store_{direction}")
+]
+print(sum(len(s.cache_hits) for s in stats), sum(len(s.cache_misses) for s in stats))
 """
     environment = dict(GRIDHYDRO_CACHE=str(tmp_path), PYTHONPATH=str(Path(__file__).parents[2]))
     fluxes = [field.name for field in TWO_STORE.fluxes[:2]]
-    both = python(script, *fluxes, **environment)
-    assert both.endswith(python(script, fluxes[1], **environment))
+
+    def files():
+        return {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+
+    *both, counts = python(script, *fluxes, **environment).splitlines()
+    assert counts.split() == ["0", "4"]
+    before = files()
+    *second, counts = python(script, fluxes[1], **environment).splitlines()
+    assert counts.split() == ["2", "0"]
+    assert before == files()
+    assert second and both[-len(second) :] == second

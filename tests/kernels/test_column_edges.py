@@ -9,7 +9,7 @@ import torch
 from gridhydro import Column, OutsideVocabulary, fields, simulate
 from gridhydro.kernels import NotConverged
 from gridhydro.model.stepping import Stepping
-from tests.support.column_cases import make_case
+from tests.support.column_cases import make_case, names
 
 backends = pytest.mark.parametrize("backend", ["torch", "numba", "triton"])
 
@@ -130,14 +130,14 @@ def test_the_lower_and_higher_of_what_is_missing_are_missing(backend, real):
 )  # fmt: skip
 def test_a_missing_value_leaves_all_later_values_missing(backend, scheme):
     """And those of the same day; each cell lacks another series, the last none."""
-    case = make_case("hbv", cells=4, days=8, ties=False).to(torch.float32)
+    case = make_case("hbv", cells=4, days=8, ties=False)
     for cell in range(3):
         case.forcing[cell, 3, cell] = torch.nan
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("error", NotConverged)
         found, _ = simulate(
             case.column, case.forcing, case.parameters, initial=case.initial,
-            outputs=("runoff", "melt", "soil_moisture", "total_storage"),
+            outputs=names(case.column),
             scheme=Stepping(scheme, backend=backend),
         )  # fmt: skip
     missing = found["total_storage"].isnan()

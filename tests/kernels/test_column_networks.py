@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gridhydro import Column, Embedded, EmbeddedNetwork, fields, simulate
+from gridhydro import Embedded, EmbeddedNetwork, simulate
 from gridhydro.columns import column as column_named
 from gridhydro.kernels import Spec, embedded
 from gridhydro.kernels.launch import NETWORK_DAYS
@@ -15,33 +15,12 @@ from tests.kernels.test_column_backends import (
     both_precisions,
     numba_or_triton,
 )
-from tests.support.column_cases import assert_close, make_case, results
+from tests.support.column_cases import assert_close, make_case, names, results
+from tests.support.sponge import SPONGE, Sponge
 
 HBV_NN = column_named("hbv_nn")
-
-
-class Sponge(Column):
-    """Two networks: one of two layers called twice, and one of a static parameter alone."""
-
-    name = "sponge"
-    states = fields("water mm = 1: water")
-    forcings = fields("precipitation mm d-1: precipitation")
-    parameters = fields("size mm [5, 50]: size", "rate d-1 [0.1, 0.5]: recession rate")
-    fluxes = fields("runoff mm d-1: runoff", "surface mm d-1: from rain", "base mm d-1: from water")
-    networks = (
-        Embedded("fraction", scales=(20, 10), hidden=(3, 2)),
-        Embedded("slowness", scales=(20,), hidden=(2,)),
-    )
-    water_out = ("runoff",)
-
-    def step(self, s, x, p):
-        surface = x.precipitation * p.fraction(p.size, s.water)
-        water = s.water + x.precipitation - surface
-        base = p.rate * water * p.fraction(water, x.precipitation) * p.slowness(p.size)
-        return dict(water=water - base), dict(runoff=surface + base, surface=surface, base=base)
-
-
-SPONGE = Sponge()
+# all outputs, for every test of this column as it stands: its kernels take longest to compile
+ALL = names(HBV_NN)
 
 
 def check(case, backend, storages, **choices):
@@ -54,18 +33,24 @@ def check(case, backend, storages, **choices):
         assert_close(found, expected, TOLERANCE[case.forcing.dtype])
 
 
+@pytest.mark.slow
 @numba_or_triton
-@both_precisions
-def test_learned_runoff_equals_the_loop(backend, real):
-    case = make_case("hbv_nn", cells=23, days=11, components=3, dynamic=DYNAMIC).to(real)
+def test_learned_runoff_of_components_equals_the_loop(backend):
+    case = make_case("hbv_nn", cells=23, days=7, components=3, dynamic=DYNAMIC["hbv"])
     check(case, backend, ("all", 4), outputs=SOME)
+
+
+@numba_or_triton
+def test_learned_runoff_equals_the_loop(backend):
+    case = make_case("hbv_nn", cells=70, days=7).to(torch.float32)
+    check(case, backend, ("all", 4), outputs=ALL, forcing_gradient=False)
 
 
 @numba_or_triton
 @both_precisions
 def test_several_networks_and_layers_equal_the_loop(backend, real):
-    case = make_case(SPONGE, cells=70, days=9, ties=False).to(real)
-    check(case, backend, ("all", 1, 4, 9))
+    case = make_case(SPONGE, cells=70, days=7, ties=False).to(real)
+    check(case, backend, ("all", 4, 7) if backend == "numba" else ("all", 4))
 
 
 @numba_or_triton
@@ -117,20 +102,24 @@ def test_gradcheck_of_networks(backend):
     device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
     case = case.to(device)
 
-    def run(size, fraction, slowness):
+    def run(forcing, size, fraction, slowness):
         values, final = simulate(
             SPONGE,
-            case.forcing,
+            forcing,
             case.parameters | dict(size=size),
             initial=case.initial,
+            outputs=names(SPONGE),
             networks=dict(fraction=Flat(fraction), slowness=Flat(slowness)),
             scheme=Stepping(backend=backend),
         )
         return values["runoff"], final["water"]
 
     weights = [module.weights().detach() for module in case.networks.values()]
-    inputs = [v.clone().requires_grad_() for v in (case.parameters["size"], *weights)]
-    assert torch.autograd.gradcheck(run, inputs, eps=1e-5, atol=1e-6, rtol=1e-5)
+    inputs = (case.forcing, case.parameters["size"], *weights)
+    inputs = [v.clone().requires_grad_() for v in inputs]
+    assert torch.autograd.gradcheck(
+        run, inputs, eps=1e-5, atol=1e-6, rtol=1e-5, fast_mode=backend != "numba"
+    )
 
 
 @pytest.mark.parametrize("real", [torch.float32, torch.float64], ids=str)
@@ -141,13 +130,13 @@ def test_learned_runoff_conserves_mass_for_any_weights(real, size):
     random = torch.Generator().manual_seed(int(size))
     count = embedded.count(HBV_NN.networks[0])
     weights = (size * torch.randn(count, generator=random, dtype=real)).requires_grad_()
-    outputs = (*HBV_NN.water_out, "recharge", "rainfall", "infiltration")
     v, final = simulate(
-        "hbv_nn", case.forcing, case.parameters, initial=case.initial, outputs=outputs,
+        "hbv_nn", case.forcing, case.parameters, initial=case.initial, outputs=ALL,
         networks=dict(runoff_share=Flat(weights)),
     )  # fmt: skip
-    v["runoff"].sum().backward()
-    assert weights.grad.isfinite().all()
+    if real == torch.float32:  # in double precision fewer numbers are not finite, if any
+        v["runoff"].sum().backward()
+        assert weights.grad.isfinite().all()
     liquid = v["rainfall"] + v["infiltration"]
     assert (v["recharge"] >= 0).all() and (v["recharge"] <= liquid).all()
     came = case.forcing[0].double().sum(0)
@@ -162,9 +151,8 @@ def test_learned_runoff_conserves_mass_for_any_weights(real, size):
 def test_network_module_gives_the_fraction_that_the_kernel_uses():
     case = make_case("hbv_nn", cells=20, days=30, seed=8)
     module, p = case.networks["runoff_share"], case.parameters
-    outputs = ("recharge", "rainfall", "infiltration", "soil_moisture")
     v, _ = simulate(
-        "hbv_nn", case.forcing, p, initial=case.initial, outputs=outputs, networks=case.networks
+        "hbv_nn", case.forcing, p, initial=case.initial, outputs=ALL, networks=case.networks
     )
     soil = torch.cat([case.initial["soil_moisture"].T, v["soil_moisture"][:-1]])
     FC, beta, liquid = p["FC"][:, 0], p["beta"][:, 0], v["rainfall"] + v["infiltration"]
@@ -176,8 +164,7 @@ def test_network_module_gives_the_fraction_that_the_kernel_uses():
 def test_training_through_the_kernel_finds_the_runoff_response():
     """From runoff alone: the fraction (soil_moisture / FC) ** beta that made it, within 0.05."""
     truth = make_case("hbv", cells=64, days=730, ties=False, seed=1).to(torch.float32)
-    outputs = ("runoff", "soil_moisture", "rainfall", "infiltration")
-    v, _ = simulate("hbv", truth.forcing, truth.parameters, outputs=outputs)
+    v, _ = simulate("hbv", truth.forcing, truth.parameters, outputs=names(truth.column))
     soil, liquid = v["soil_moisture"][:-1], (v["rainfall"] + v["infiltration"])[1:]
     FC, beta = (truth.parameters[n][:, 0].expand_as(soil) for n in ("FC", "beta"))
     fraction = (soil / FC).clamp(0, 1) ** beta
@@ -191,8 +178,9 @@ def test_training_through_the_kernel_finds_the_runoff_response():
     for _ in range(steps):
         optimizer.zero_grad()
         found, _ = simulate(
-            "hbv_nn", truth.forcing, truth.parameters, networks=dict(runoff_share=module)
-        )
+            "hbv_nn", truth.forcing, truth.parameters, outputs=ALL,
+            networks=dict(runoff_share=module),
+        )  # fmt: skip
         (found["runoff"] - v["runoff"]).square().mean().backward()
         optimizer.step()
         schedule.step()

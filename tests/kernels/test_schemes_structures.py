@@ -4,18 +4,29 @@ import pytest
 import torch
 
 from tests.support.column_cases import assert_close, make_case, results
+from tests.support.sponge import SPONGE
 
-OUTPUTS = ("runoff", "total_storage")
+slow = pytest.mark.slow
 
 
 @pytest.mark.parametrize("backend", ["numba", "triton"])
 # the implicit reference is differentiated through Newton's iterations, as far as they go
 @pytest.mark.parametrize("scheme, tolerance", [("explicit:3", 1e-9), ("implicit:2", 1e-6)])
-def test_schemes_with_networks_and_weights_equal_the_loop(scheme, tolerance, backend):
+@pytest.mark.parametrize(
+    "column, dynamic, outputs",
+    [
+        (SPONGE, "size", ("runoff", "water")),
+        pytest.param("hbv_nn", "beta", ("runoff", "total_storage"), marks=slow),
+    ],
+    ids=["sponge", "hbv_nn"],
+)
+def test_schemes_with_networks_and_weights_equal_the_loop(
+    column, dynamic, outputs, scheme, tolerance, backend
+):
     torch.manual_seed(0)
-    case = make_case("hbv_nn", cells=3, days=4, components=2, dynamic=("beta",), ties=False)
-    weights = torch.softmax(torch.randn(3, 2, dtype=torch.float64), dim=-1)
-    options = dict(outputs=OUTPUTS, scheme=scheme, components=weights, forcing_gradient=False)
+    case = make_case(column, cells=3, days=4, components=3, dynamic=(dynamic,), ties=False)
+    weights = torch.softmax(torch.randn(3, 3, dtype=torch.float64), dim=-1)
+    options = dict(outputs=outputs, scheme=scheme, components=weights, forcing_gradient=False)
     expected = results(case, backend="torch", **options)
     device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
     for storage in ("all", 2):

@@ -18,7 +18,8 @@ def folder(tmp_path_factory):
     return out
 
 
-def test_training_on_the_folder_is_the_demo(folder, tmp_path):
+def test_training_on_the_folder_is_the_demo(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("gridhydro.evaluation.plots.save", lambda *_: None)
     trained = train_domain(
         folder / "domain.toml", folder, tmp_path / "run", epochs=EPOCHS, progress=False
     )

@@ -26,8 +26,9 @@ def test_gauges_never_trained_on_are_well_simulated(result):
     assert later["nse"].median() > 0.9
 
 
-def test_training_brings_the_maps_nearer_to_the_truth(result, tmp_path):
+def test_training_brings_the_maps_nearer_to_the_truth(result, tmp_path, monkeypatch):
     _, _, _, recovery = result
+    monkeypatch.setattr("gridhydro.evaluation.plots.save", lambda *_: None)
     _, _, before = demo(tmp_path, epochs=1, progress=False)
     after, before = recovery.set_index("parameter"), before.set_index("parameter")
     for name in ("FC", "UZL"):

@@ -18,20 +18,38 @@ from gridhydro.base import files
 from gridhydro.training import checkpoint
 from tests.support.small_world import PERIOD, small_model, small_world
 
+# pytest may have been started where Ctrl-C is ignored, as in a shell's background, and a child
+# would inherit that
 TRAINING = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, {tests!r})
-from tests.support.small_world import PERIOD, small_model, small_world
-from gridhydro import Checkpoints, Session, train
-_, _, forcing, discharge = small_world()
-train(small_model(), forcing, discharge, period=PERIOD, spinup=100, epochs=40,
-      checkpoints=Checkpoints({out!r}, resume=True, every=0), session=Session(progress=False))
+from tests.training.test_resume import long
+long({out!r})
 """
 
 
-def start(out: Path) -> subprocess.Popen:
+def long(out):
+    """A training of a second or two that goes on where it was broken off."""
+    _, _, forcing, discharge = small_world()
+    checkpoints = gh.Checkpoints(out, resume=True, every=0)
+    session = gh.Session(progress=False)
+    options = dict(period=PERIOD, spinup=100, epochs=40, session=session)
+    train(small_model(), forcing, discharge, checkpoints=checkpoints, **options)
+
+
+def broken_off(out: Path, target: int, number: int) -> int:
+    """What another process, training until this epoch is kept, gives for this signal."""
     code = TRAINING.format(tests=str(Path(__file__).parents[2]), out=str(out))
-    return subprocess.Popen([sys.executable, "-c", code])
+    process = subprocess.Popen([sys.executable, "-c", code])
+    deadline = time.monotonic() + 120
+    while epoch(out) < target and time.monotonic() < deadline:
+        assert process.poll() is None, "the training ended by itself"
+        time.sleep(0.01)
+    process.send_signal(number)
+    returned = process.wait(timeout=60)
+    assert target <= epoch(out) < 40
+    return returned
 
 
 def epoch(out: Path) -> int:
@@ -44,19 +62,16 @@ def numbers(out: Path) -> dict:
     return load_file(out / "checkpoint" / index["numbers"])
 
 
-def test_killed_and_resumed_equals_unbroken(tmp_path):
+def test_stopped_killed_and_resumed_equals_unbroken(tmp_path):
+    """Broken off by Ctrl-C and, gone on with, by SIGKILL, at whatever it is doing then."""
     broken, whole = tmp_path / "broken", tmp_path / "whole"
-    for target in (3, 11):  # killed twice, at whatever it is doing then
-        process = start(broken)
-        deadline = time.monotonic() + 120
-        while epoch(broken) < target and time.monotonic() < deadline:
-            assert process.poll() is None, "the training ended by itself"
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert target <= epoch(broken) < 40
-    assert start(broken).wait(timeout=120) == 0
-    assert start(whole).wait(timeout=120) == 0
+    assert broken_off(broken, 3, signal.SIGINT) not in (0, -signal.SIGKILL)
+    # Ctrl-C keeps the last whole epoch
+    history = json.loads((broken / "checkpoint" / checkpoint.INDEX).read_text())["history"]
+    assert len(history) == epoch(broken)
+    assert broken_off(broken, epoch(broken) + 3, signal.SIGKILL) == -signal.SIGKILL
+    long(broken)
+    long(whole)
     ours, theirs = numbers(broken), numbers(whole)
     assert ours.keys() == theirs.keys()
     for name in set(ours) - {"random"}:  # the generator was not seeded, and nothing drew from it
@@ -121,19 +136,6 @@ def test_nothing_stays_of_a_file_that_could_not_be_written(tmp_path):
         files.replace(tmp_path / "a.csv", fail)
     assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
     assert (tmp_path / "a.csv").read_text() == "whole"
-
-
-def test_ctrl_c_keeps_the_last_whole_epoch(tmp_path):
-    process = start(tmp_path)
-    while epoch(tmp_path) < 3:
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) != 0
-    reached = epoch(tmp_path)
-    assert 3 <= reached < 40
-    history = json.loads((tmp_path / "checkpoint" / checkpoint.INDEX).read_text())["history"]
-    assert len(history) == reached
 
 
 def test_a_folder_that_cannot_be_written_is_noticed_before_the_work(tmp_path):

@@ -118,8 +118,7 @@ def _backward(ctx, d_outflow, d_states, d_transit, d_averages, *_):
     d_runoff, d_parameters, d_states, d_transit = route_adjoint(
         runoff, *others[:2], *others[5:], *cotangents, *others[2:5], *ctx.options
     )
-    learned = ctx.needs_input_grad[1]
-    return d_runoff, d_parameters if learned else None, None, d_states, d_transit, *[None] * 11
+    return d_runoff, d_parameters, None, d_states, d_transit, *[None] * 11
 
 
 def _adjoint(

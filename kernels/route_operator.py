@@ -121,8 +121,7 @@ def _backward(ctx, d_outflow, d_states, d_transit, d_averages, *_):
     d_runoff, d_parameters, d_states, d_transit = route_adjoint(
         runoff, *others[:2], *others[7:], *cotangents, *others[2:7], *ctx.options
     )
-    learned = ctx.needs_input_grad[1]
-    return d_runoff, d_parameters if learned else None, None, d_states, d_transit, *[None] * 14
+    return d_runoff, d_parameters, None, d_states, d_transit, *[None] * 14
 
 
 def _adjoint(

@@ -18,6 +18,8 @@ from tests.kernels.test_column_operator import (
     numba_or_triton,
     with_gradients,
 )
+from tests.kernels.test_reach import case as reach_case
+from tests.kernels.test_reach import routed
 from tests.kernels.test_routing_backends import periods
 from tests.model.test_routing import forest, problem
 
@@ -191,6 +193,15 @@ def test_routing_keeps_what_its_gradient_reads(backend, wanted):
         routing(network, backend, 5)(runoff, lag, storage)
     days = [t for t in kept if t.shape[:1] == (DAYS,) and t.shape[1:] == (network.size,)]
     assert any(t.data_ptr() == runoff.data_ptr() for t in days) == (wanted == "lag")
+
+
+@pytest.mark.parametrize("learning", [True, False])
+def test_a_reach_that_is_not_linear_keeps_its_states_for_any_gradient(learning):
+    network, height, inputs = reach_case(3)
+    with Calls() as calls, torch.set_grad_enabled(learning):
+        routed("numba", network, height, [inputs[0].requires_grad_(), *inputs[1:]])
+    ((_, arguments),) = calls.made
+    assert (arguments[-2] > 0) == learning
 
 
 def test_gradient_outlives_the_network():

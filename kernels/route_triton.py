@@ -125,8 +125,8 @@ def usage(spec, direction: str, capability: int, groups: int = 1, choices=_CHOIC
 
     function, pointer = kernel(spec, direction), f"*fp{spec.real.removeprefix('float')}"
     signature = {name: _INTEGERS.get(name, pointer) for name in function.arg_names}
-    constants = {name: name in choices for name in _CHOICES if name in function.arg_names}
-    constants |= dict(GROUPS=groups, BLOCK=ROUTE_BLOCK)
+    chosen = {name: name in choices for name in _CHOICES if name in function.arg_names}
+    constants = dict(GROUPS=groups, BLOCK=ROUTE_BLOCK) | chosen
     return compile_for(function, signature, constants, capability, ROUTE_OPTIONS)
 
 

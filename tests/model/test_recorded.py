@@ -47,3 +47,13 @@ def test_rivers_route_alike_while_they_are_recorded(monkeypatch, reservoirs):
         monkeypatch.setattr(module, "recorded", lambda values: True)
     for found, one in zip(route(runoff, network, 0.7, reservoirs), expected, strict=True):
         torch.testing.assert_close(found, one, rtol=1e-12, atol=1e-14)
+
+
+def test_values_are_looked_at_only_while_nothing_is_recorded(monkeypatch):
+    """What is compiled or recorded has no value to look at, and the checks lie in an operator."""
+    runoff = torch.full((2, 3), torch.nan)
+    with pytest.raises(ValueError, match="runoff has a missing or infinite value"):
+        route(runoff, routing.synthetic(3), 0.7, 1)
+    for module in READERS:
+        monkeypatch.setattr(module, "recorded", lambda values: True)
+    assert route(runoff, routing.synthetic(3), 0.7, 1)[0].isnan().all()

@@ -22,6 +22,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "hybrid": ("speed.hybrid", "an iteration of the distributed hybrid at the Amazon's size"),
         "gpu-loops": ("speed.gpu_loops", "instructions of the GPU's column loops, without a GPU"),
         "sceua": ("speed.sceua", "calibration of many basins at once beside spotpy's SCE-UA"),
+        "gpu": ("gpu.command", "checks, tests and all measurements of a GPU in eight minutes"),
         "camels-hydrodl2": ("studies.camels.hydrodl2", "a training by our kernels and by hydrodl2"),
     },
     "Studies with real data": {

@@ -92,6 +92,12 @@ def over_blocks(function: Callable, blocks: int, *arguments) -> None:
         future.result()
 
 
+def recorded(values: torch.Tensor) -> bool:
+    """Whether what is done with these is being recorded as a CUDA graph: then no value of them can
+    be read, and what is computed on the host is computed once for all replays."""
+    return values.is_cuda and torch.cuda.is_current_stream_capturing()
+
+
 def route_cpu_tile_days(substeps: int) -> int:
     """Days that the CPU routes in one go."""
     return max(1, ROUTE_TILE // substeps)

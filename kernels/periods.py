@@ -27,7 +27,7 @@ class Periods:
         """
         if averages is None:
             row = like.new_zeros(days + 1, dtype=torch.int32)
-            row[-1] = -1
+            row[-1:].fill_(-1)
             return cls(row, like.new_zeros(days), 0)
         periods = cls._of(averages, days, like)
         periods.check()

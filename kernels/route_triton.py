@@ -105,6 +105,31 @@ def kernel(spec, direction: str):
     return build.kernel(emit_reach_triton, "triton", spec, direction)
 
 
+_INTEGERS = {
+    "programs": "*i64", "upstream_start": "*i64", "upstream": "*i64", "downstream": "*i64",
+    "instant": "*i1", "periods": "*i32", "place": "*i32",
+    **dict.fromkeys(
+        ("first_program", "diagonal", "size", "days", "tile_days", "ring_tiles", "asked"), "i32"
+    ),
+    "segment_tiles": "i32",
+}  # fmt: skip
+_CHOICES = ("DAILY", "AVERAGED", "TRANSIT", "STARTS", "KEEP")
+
+
+def usage(spec, direction: str, capability: int, groups: int = 1, choices=_CHOICES):
+    """Registers, spills and loops of a printed kernel compiled for a compute capability such as 90.
+
+    groups   of sub-steps a day; choices  of what there is to choose, all that it does
+    """
+    from gridhydro.kernels.ahead import compile_for
+
+    function, pointer = kernel(spec, direction), f"*fp{spec.real.removeprefix('float')}"
+    signature = {name: _INTEGERS.get(name, pointer) for name in function.arg_names}
+    chosen = {name: name in choices for name in _CHOICES if name in function.arg_names}
+    constants = dict(GROUPS=groups, BLOCK=ROUTE_BLOCK) | chosen
+    return compile_for(function, signature, constants, capability, ROUTE_OPTIONS)
+
+
 class _Tiles:
     """Tiles of a period, the tables of the network, and the launches."""
 

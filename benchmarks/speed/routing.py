@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.speed import measure, peers_routing
+from benchmarks.speed import graphs, measure, peers_routing
+from benchmarks.speed.columns import apart
 from benchmarks.speed.contest import Contestant, contest
 from benchmarks.speed.peers_columns import invite
 from gridhydro.domain.network import Network
@@ -31,6 +32,7 @@ class Problem:
     delay: int
     device: str = "cpu"
     dtype: torch.dtype = torch.float32
+    backend: str | None = None
 
     @property
     def steps(self) -> int:
@@ -60,12 +62,20 @@ class Problem:
     def outflow(self, **options) -> torch.Tensor:
         return route(
             self.runoff, self.network, self.lag, self.reservoirs,
-            substeps=SUBSTEPS, delay=self.delay, **options,
+            substeps=SUBSTEPS, delay=self.delay, **{"backend": self.backend} | options,
         )[0]  # fmt: skip
 
     def gradient(self, **options):
         outflow = self.outflow(**options)
         return torch.autograd.grad(outflow, (self.runoff, self.lag), self.cotangent)
+
+    def differences(self, **options) -> dict[str, float]:
+        """How far outflow and gradients are from those of the plain loop, of the largest value."""
+        plain = options | {"backend": "torch"}
+        pairs = [(self.outflow(**options), self.outflow(**plain))]
+        pairs += zip(self.gradient(**options), self.gradient(**plain), strict=True)
+        names = ("outflow", "d runoff", "d lag")
+        return {name: apart(*pair) for name, pair in zip(names, pairs, strict=True)}
 
 
 def ours(problem: Problem, **options) -> Contestant:
@@ -84,6 +94,22 @@ def ours(problem: Problem, **options) -> Contestant:
     )  # fmt: skip
 
 
+def captured(problem: Problem) -> Contestant:
+    """The same with its launches recorded once as a CUDA graph, and replayed."""
+    contestant = ours(problem)
+    contestant.name = "captured in a graph"
+    contestant.forward = graphs.Captured(contestant.forward)
+    contestant.adjoint = replay = graphs.Captured(contestant.adjoint)
+
+    def check():
+        for name, *pair in zip(("runoff", "lag"), replay(), problem.gradient(), strict=True):
+            if not (error := apart(*pair)) <= 1e-6:
+                raise ValueError(f"the gradient to the {name} is {error:.1e} away when replayed")
+
+    contestant.check = check
+    return contestant
+
+
 def plain_torch(problem: Problem) -> Contestant:
     """The reference: torch operations level by level in every sub-step."""
     short = Problem(problem.network, 1, problem.reservoirs, problem.delay, problem.device)
@@ -97,11 +123,7 @@ def check(device: str) -> None:
     """Refuse to measure kernels that do not agree with the plain loop."""
     for delay in (0, 1):
         problem = Problem(synthetic(300), 5, 3, delay, device, torch.float64)
-        pairs = [(problem.outflow(), problem.outflow(backend="torch"))]
-        pairs += zip(problem.gradient(), problem.gradient(backend="torch"), strict=True)
-        for name, pair in zip(("outflow", "d runoff", "d lag"), pairs, strict=True):
-            fast, plain = (values.detach() for values in pair)
-            error = float((fast - plain).abs().max() / plain.abs().max())
+        for name, error in problem.differences().items():
             if not error <= 1e-9:
                 raise SystemExit(
                     f"refusing to measure: {name} of the {device} kernel is {error:.1e} away from "

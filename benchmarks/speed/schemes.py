@@ -11,31 +11,28 @@ from functools import partial
 import torch
 
 from benchmarks.speed import columns, measure
-from benchmarks.speed.columns import HBV, Problem
+from benchmarks.speed.columns import Problem, apart
 from benchmarks.speed.contest import Contestant, contest
-from gridhydro.model.simulate import simulate
-from gridhydro.model.stepping import Stepping
+from gridhydro.kernels import Scheme
 
 SCHEMES = ("implicit", "explicit:6", "explicit:24", "rk4")
-
-
-def run_with(problem: Problem, **options) -> torch.Tensor:
-    stepping = Stepping(**options)
-    return simulate(HBV, problem.weather, problem.parameters, scheme=stepping)[0]["runoff"]
 
 
 def by(scheme: str, problem: Problem, storage: str | int = "auto") -> Contestant:
     def forward():
         with torch.no_grad():
-            run_with(problem, scheme=scheme)
+            problem.runoff(scheme=scheme)
 
     def gradient():
-        runoff = run_with(problem, scheme=scheme, storage=storage)
-        return torch.autograd.grad(runoff, list(problem.parameters.values()), problem.cotangent)
+        return problem.gradient(scheme=scheme, storage=storage)
 
     name = scheme if storage == "auto" else f"{scheme}, storage {storage}"
     note = f"{str(problem.dtype)[6:]}, mean runoff of the components"
-    return Contestant(name, problem.size, problem.steps, forward, gradient, note=note)
+    every = columns.interval(problem, storage, Scheme.of(scheme))
+    return Contestant(
+        name, problem.size, problem.steps, forward, gradient, note=note,
+        bytes=columns.bytes_moved(problem, every),
+    )  # fmt: skip
 
 
 def check(device: str) -> None:
@@ -43,10 +40,7 @@ def check(device: str) -> None:
     columns.check(device)
     problem = Problem(20, 2, 10, device, torch.float64)
     for scheme in SCHEMES:
-        fast, plain = (
-            run_with(problem, scheme=scheme, **choices) for choices in ({}, {"backend": "torch"})
-        )
-        error = float((fast - plain).abs().max() / plain.abs().max())
+        error = apart(problem.runoff(scheme=scheme), problem.runoff(scheme=scheme, backend="torch"))
         if not error <= 1e-9:
             raise SystemExit(
                 f"refusing to measure: runoff of the {device} kernel by the scheme {scheme} is "

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 import torch
-import xarray as xr
 
-from benchmarks.speed import columns, measure, routing
+from benchmarks.speed import columns, flat, graphs, measure, routing
 from benchmarks.speed.contest import Contestant, contest, refuse_no_gradient
 from gridhydro.domain.domain import Domain
 from gridhydro.evaluation.losses import loss
 from gridhydro.model.model import Model
+from gridhydro.model.stepping import Stepping
 
 GAUGES = 8
 ATTRIBUTES = 20
@@ -21,22 +20,24 @@ ATTRIBUTES = 20
 
 def comb(rows: int, cols: int) -> Domain:
     """A domain of any size: every column flows south, the last row east to a single mouth."""
-    codes = np.full((rows, cols), 2)
-    codes[-1], codes[-1, -1] = 6, 5
-    coords = {"y": 1000.0 * np.arange(rows)[::-1], "x": 1000.0 * np.arange(cols)}
-    raster = xr.DataArray(codes, coords, ("y", "x"))
-    places = np.linspace(0, cols - 1, GAUGES).round()
-    gauges = pd.DataFrame({"name": [f"G{k}" for k in range(GAUGES)], "x": 1000 * places, "y": 0.0})
-    return Domain.from_d8(raster, "ldd", gauges=gauges, crs="EPSG:3035")
+    return flat.draining_south([rows] * cols, rows, 1000.0, GAUGES)
 
 
-def step(domain: Domain, components: int, days: int, device: str) -> Contestant:
-    """Adam's step on a year of random weather, against discharge of noise."""
+def step(
+    domain: Domain, components: int, days: int, device: str, backend: str | None = None,
+    captured: bool = False,
+) -> Contestant:  # fmt: skip
+    """Adam's step on a year of random weather, against discharge of noise.
+
+    With `captured`, all launches are recorded once as a CUDA graph, and a step replays it.
+    """
     weather = columns.Problem(domain.size, 1, days, device).weather
     random = np.random.default_rng(4)
     attributes = {f"a{k}": random.standard_normal(domain.size) for k in range(ATTRIBUTES)}
-    model = Model(domain, attributes=attributes, components=components).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    model = Model(
+        domain, attributes=attributes, components=components, scheme=Stepping(backend=backend)
+    ).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, capturable=captured)
     with torch.no_grad():
         observed = model(weather).discharge
         observed = observed * torch.rand_like(observed)
@@ -50,15 +51,19 @@ def step(domain: Domain, components: int, days: int, device: str) -> Contestant:
         loss("nse")(model(weather).discharge, observed).backward()
         optimizer.step()
 
+    take = graphs.Captured(optimise) if captured else optimise
+
     def learns():
-        optimise()
+        take()
         refuse_no_gradient(model, "the step of the full path")
 
     steps = domain.size * components * days
     weights = sum(p.numel() for p in model.parameters())
     return Contestant(
-        "gridhydro", f"{domain.size:,} cells x {components} x {days} d", steps, forward, optimise,
-        learns, note=f"{weights:,} weights, {GAUGES} gauges, NSE, Adam",
+        "captured in a graph" if captured else "gridhydro",
+        f"{domain.size:,} cells x {components} x {days} d", steps,
+        None if captured else forward, take, learns,
+        note=f"{weights:,} weights, {GAUGES} gauges, NSE, Adam",
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from functools import partial
 import torch
 
 from gridhydro.evaluation import formulas
+from gridhydro.kernels.launch import recorded
 
 LOW_FLOW_OFFSET = 1e-6
 # the correlation divides by the simulated spread: below this fraction of the observed spread a
@@ -183,7 +184,7 @@ class NothingObserved(ValueError):
 
 
 def _require(used, what: str) -> None:
-    if not used.any():
+    if not recorded(used) and not used.any():
         raise NothingObserved(
             f"nothing to train on: no gauge has {what} in these days; "
             "check the period and the names of the observations"

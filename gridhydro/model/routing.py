@@ -8,6 +8,8 @@ import torch
 
 from gridhydro.domain.network import Network
 from gridhydro.kernels import route_op
+from gridhydro.kernels.launch import recorded
+from gridhydro.kernels.route_tables import once_per_network
 from gridhydro.model import routing_values
 from gridhydro.model.routing_values import RESERVOIRS
 from gridhydro.reaches.linear_cascade import LinearCascade
@@ -80,7 +82,8 @@ def route(
     dt = 1 / substeps days a reservoir hands on the fraction dt / (lag + dt) of its content, and
     local runoff joins the river below the reservoirs of its own cell: see `LinearCascade`.
 
-    Raises ValueError or TypeError, naming cells, for anything that does not fit.
+    Raises ValueError or TypeError, naming cells, for anything that does not fit. While launches are
+    recorded as a CUDA graph no value can be read: they are as good as those that warmed it up.
     """
     _check_options(runoff, network, substeps, delay, tile_days)
     coupling = coupling or Coupling()
@@ -88,7 +91,7 @@ def route(
     lag = _per_cell(lag, "lag", size, runoff, dtype=runoff.dtype)
     given, reservoirs = reservoirs, _per_cell(reservoirs, "reservoirs", size, runoff)
     storage = _storage(storage, size, runoff)
-    sink = torch.as_tensor(network.sink, device=runoff.device)
+    sink = _sinks(network, runoff.device)
     cascade = routing_values.cascade(runoff, lag, reservoirs, storage, sink)
     if not len(runoff):  # no day to route: what is in the rivers stays there
         means = () if averages is None else (runoff.new_zeros(averages[2], size),)
@@ -120,13 +123,26 @@ def route(
     return (outflow, final) if averages is None else (outflow, final, means)
 
 
+def _sinks(network: Network, device: torch.device) -> torch.Tensor:
+    """(N,) whether a cell is a sink; outside a trace copied to the device once."""
+    if torch.compiler.is_compiling():
+        return torch.as_tensor(network.sink, device=device)
+    return _kept_sinks(network, device)
+
+
+@once_per_network
+def _kept_sinks(network: Network, device: torch.device) -> torch.Tensor:
+    return torch.as_tensor(network.sink, device=device)
+
+
 def _most(given, cascade: torch.Tensor) -> int:
     """Reservoirs of the longest cascade, at least one: so many are computed.
 
-    A trace sees no values: there they are as many as a number `given` for all cells says, else all
-    that there can be. Those that a cell lacks let all water pass, and the result is the same.
+    A trace or a recording sees no values: there they are as many as a number `given` for all cells
+    says, else all that there can be. Those that a cell lacks let all water pass, and the result is
+    the same.
     """
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or recorded(cascade):
         return max(1, min(given, RESERVOIRS)) if isinstance(given, int) else RESERVOIRS
     return max(1, int(cascade.max())) if len(cascade) else 1
 
@@ -174,6 +190,8 @@ def _storage(storage: torch.Tensor | None, size: int, runoff: torch.Tensor) -> t
 
 
 def _per_cell(values, name, size, like, dtype=None):
+    if isinstance(values, int | float):  # filled on the device, not copied to it
+        values = torch.full((), values, dtype=dtype, device=like.device)
     values = torch.as_tensor(values, dtype=dtype, device=like.device)
     if values.ndim == 0:
         values = values.expand(size)

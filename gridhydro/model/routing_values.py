@@ -7,6 +7,7 @@ from math import isfinite
 import torch
 from torch import Tensor
 
+from gridhydro.kernels.launch import recorded
 from gridhydro.kernels.operators import operator
 
 RESERVOIRS = 5
@@ -22,6 +23,12 @@ def cascade(runoff: Tensor, lag: Tensor, reservoirs: Tensor, storage: Tensor, si
 
 
 def _cascade(runoff, lag, reservoirs, storage, sink):
+    if not recorded(runoff):
+        _check(runoff, lag, reservoirs, storage)
+    return torch.where(sink, 0, reservoirs)
+
+
+def _check(runoff, lag, reservoirs, storage):
     _refuse_holes(lag, "lag", "a missing or infinite lag", "fill it")
     _refuse(lag < 0, lag, "lag", "a negative lag", "give days, 0 or more")
     outside = ~((reservoirs >= 0) & (reservoirs <= RESERVOIRS)) | (reservoirs % 1 != 0)
@@ -29,7 +36,6 @@ def _cascade(runoff, lag, reservoirs, storage, sink):
     _refuse(outside, reservoirs, "reservoirs", "a cascade that cannot be", remedy)
     for name, values in (("runoff", runoff), ("storage", storage)):
         _refuse_holes(values, name, "a missing or infinite value", "fill it or mask the cell")
-    return torch.where(sink, 0, reservoirs)
 
 
 def _refuse_holes(values, name, what, remedy):

@@ -171,8 +171,10 @@ class Ranges(torch.nn.Module):
         """raw (..., P, M) for P of the learned fields -> name: (..., M)."""
         places = {field.name: row for row, field in enumerate(self.learned)}
         rows = [places[field.name] for field in learned]
+        whole = rows == [*range(len(self.learned))]
         low, span, logarithmic, lowest, highest = (
-            buffer[rows]
+            # places in a list would be copied to the device every time
+            buffer if whole else buffer[rows]
             for buffer in (self.low, self.span, self.logarithmic, self.lowest, self.highest)
         )
         # a parameter wants more digits than autocast leaves

@@ -10,30 +10,16 @@ import pytest
 # in a process of its own, since this one may run Triton's interpreter
 SCRIPT = """
 import json
-from gridhydro.kernels import ahead, launch, route_triton
+from gridhydro.kernels import route_triton
 from gridhydro.kernels.reach_spec import reach_spec
 from gridhydro.reaches.linear_cascade import LinearCascade
 
-integers = {
-    "programs": "*i64", "upstream_start": "*i64", "upstream": "*i64", "downstream": "*i64",
-    "instant": "*i1", "periods": "*i32", "place": "*i32",
-}
-numbers = ("first_program", "diagonal", "size", "days", "tile_days", "ring_tiles", "asked")
-numbers += ("segment_tiles",)
-integers |= dict.fromkeys(numbers, "i32")
-choices = ("DAILY", "AVERAGED", "TRANSIT", "STARTS", "KEEP")
 found = []
 for direction in ("forward", "adjoint"):
     for real in ("float32", "float64"):
-        kernel = route_triton.kernel(reach_spec(LinearCascade(5), 4, real), direction)
         for capability in (80, 90):
-            constants = {"GROUPS": 1, "BLOCK": launch.ROUTE_BLOCK}
-            constants |= {name: True for name in choices if name in kernel.arg_names}
-            pointer = "*fp32" if real == "float32" else "*fp64"
-            signature = {name: integers.get(name, pointer) for name in kernel.arg_names}
-            usage = ahead.compile_for(
-                kernel, signature, constants, capability, launch.ROUTE_OPTIONS
-            )
+            spec = reach_spec(LinearCascade(5), 4, real)
+            usage = route_triton.usage(spec, direction, capability)
             spills = usage.spill_stores + usage.spill_loads
             found.append([direction, real, capability, usage.registers, spills])
 print(json.dumps(found))

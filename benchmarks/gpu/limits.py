@@ -1,0 +1,122 @@
+"""What a GPU could do: instructions a second, and how many a kernel takes for a cell and day."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+
+import torch
+
+from benchmarks.gpu.place import Place
+from benchmarks.speed import columns, routing
+from gridhydro.kernels import Spec, column_triton, route_triton
+from gridhydro.kernels.ahead import Usage
+from gridhydro.kernels.reach_spec import reach_spec
+from gridhydro.model.simulate import spec_of
+from gridhydro.reaches.linear_cascade import LinearCascade
+
+NAN = float("nan")
+# threads of a multiprocessor that begin an instruction in a cycle, since compute capability 7.0
+THREADS = 128
+# of rivers, what is computed in a measurement
+CHOICES = ("DAILY", "TRANSIT")
+
+
+def card() -> dict[str, str]:
+    """What the GPU is, for the header."""
+    found = torch.cuda.get_device_properties(0)
+    return {
+        "multiprocessors": f"{found.multi_processor_count}, compute capability "
+        f"{found.major}.{found.minor}",
+        "clock": f"{clock() / 1e6:.0f} MHz at most",
+        "driver, CUDA of torch": f"{_asked('driver_version')}, {torch.version.cuda}",
+    }
+
+
+@lru_cache
+def clock() -> float:
+    """Cycles a second at most; not a number where neither torch nor nvidia-smi tells."""
+    kilohertz = getattr(torch.cuda.get_device_properties(0), "clock_rate", None)
+    if kilohertz:
+        return kilohertz * 1e3
+    try:
+        return float(_asked("clocks.max.sm")) * 1e6
+    except ValueError:
+        return NAN
+
+
+def _asked(what: str) -> str:
+    """The answer of nvidia-smi, or that there is none."""
+    command = ["nvidia-smi", f"--query-gpu={what}", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+        return done.stdout.splitlines()[0].strip()
+    except (OSError, subprocess.SubprocessError, IndexError):
+        return "unknown"
+
+
+def with_issue(
+    place: Place, rows: Iterable[dict], count: Callable[[], tuple[float, float]]
+) -> Iterator[dict]:
+    """Rows with the instructions of a cell and day that `count` tells, and the fraction of the
+    limit of instructions that forward, and forward + adjoint, reach; in miniature as they are."""
+    if place.small:
+        yield from rows
+        return
+    most = torch.cuda.get_device_properties(0).multi_processor_count * THREADS * clock()
+    for row in rows:
+        if "runs" in row:
+            try:
+                counts = count()
+            except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+                # an assembler that does not know the device is no reason to lose what was measured
+                row["note"] += f"; instructions not counted: {error}"[:160]
+                counts = NAN, NAN
+            for kind, instructions in zip(("forward", "adjoint"), counts, strict=True):
+                row[f"{kind}_instructions"] = instructions
+                row[f"{kind}_issue"] = instructions * row[f"{kind}_msteps"] * 1e6 / most
+        yield row
+
+
+def capability() -> int:
+    found = torch.cuda.get_device_properties(0)
+    return 10 * found.major + found.minor
+
+
+def spec_for(problem: columns.Problem) -> Spec:
+    """What is printed for the runoff of a problem."""
+    real = str(problem.dtype)[6:]
+    return spec_of(problem.column, ("runoff",), (), problem.components, True, real)
+
+
+def of_columns(problem: columns.Problem, every: int) -> tuple[float, float]:
+    """Instructions of a cell and day in the loops of the printed kernels: forward, and forward +
+    adjoint, of programs of the usual width. Not a number where Triton came without its
+    disassembler."""
+    spec = spec_for(problem)
+    again = spec.recomputes(every)
+    runs = [dict(direction="forward", every=0), dict(direction="forward", every=every)]
+    runs.append(dict(direction="adjoint", recompute=again, every=every))
+    alone, storing, back = (
+        _total(column_triton.usage(spec, capability=capability(), **run)) for run in runs
+    )
+    return alone, storing + back
+
+
+def of_rivers(problem: routing.Problem) -> tuple[float, float]:
+    """The same of rivers, at the least: a loop over upstream cells is counted as if there were
+    one, and what the adjoint runs forward once more is not counted."""
+    real = str(problem.dtype)[6:]
+    spec = reach_spec(LinearCascade(problem.reservoirs), routing.SUBSTEPS, real)
+    groups = routing.SUBSTEPS // spec.together
+    forward, back = (
+        groups * _total(route_triton.usage(spec, direction, capability(), groups, CHOICES))
+        for direction in ("forward", "adjoint")
+    )
+    return forward, forward + back
+
+
+def _total(usage: Usage) -> float:
+    """Instructions of all innermost loops."""
+    return NAN if usage.loops is None else sum(sum(kinds.values()) for kinds in usage.loops)

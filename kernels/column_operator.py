@@ -8,7 +8,6 @@ from types import ModuleType
 
 import torch
 
-from gridhydro.kernels import column_numba
 from gridhydro.kernels.operators import Interned, operator
 from gridhydro.kernels.periods import Periods
 from gridhydro.kernels.spec import Spec
@@ -55,7 +54,10 @@ def _outside() -> int:
 
 
 def _launcher(backend: str) -> ModuleType:
+    # each is loaded when it first runs: numba takes a fifth as long as torch
     if backend == "numba":
+        from gridhydro.kernels import column_numba
+
         return column_numba
     if backend == "triton":
         from gridhydro.kernels import column_triton

@@ -7,7 +7,6 @@ from types import ModuleType, SimpleNamespace
 
 import torch
 
-from gridhydro.kernels import route_numba
 from gridhydro.kernels.operators import Interned, key_of, operator
 from gridhydro.kernels.periods import Periods
 from gridhydro.kernels.reach_spec import ReachSpec
@@ -44,6 +43,8 @@ def _key_and_twin(network):
 def launcher(backend: str, device: torch.device) -> ModuleType:
     """The kernels of a backend, "numba" or "triton"; ValueError on a device that it cannot use."""
     if backend == "numba":
+        from gridhydro.kernels import route_numba
+
         return route_numba
     # triton exists on Linux only: the CPU backend works without
     from triton import knobs

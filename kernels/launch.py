@@ -34,7 +34,7 @@ HUGE_PAGE, MADV_HUGEPAGE = 2 * 2**20, 14
 # leave lanes idle); cells of a bundle and sub-steps of a tile: with smaller bundles more lanes
 # are idle, with larger ones what a core works on leaves its caches
 ROUTE_LANES = 16
-ROUTE_BUNDLE = 4000
+ROUTE_BUNDLE = 6000
 ROUTE_TILE = 128
 # routing on the GPU: cells of one program, and the cost of a launch in sub-steps
 ROUTE_BLOCK = 128

@@ -28,12 +28,14 @@ from gridhydro.kernels.vectors_numba import (
 LANES = ROUTE_LANES
 
 
+OPTIONS: dict[str, Any] = dict(
+    nogil=True, error_model="numpy", fastmath={"nsz", "contract"}
+)  # fmt: skip
+
+
 def njit(function) -> Any:  # only called by other compiled functions: no doors for Python and C
-    options: dict[str, Any] = dict(
-        nogil=True, error_model="numpy", fastmath={"nsz", "contract"},
-        no_cpython_wrapper=True, no_cfunc_wrapper=True,
-    )  # fmt: skip
-    return compile_for_numba(function, **options)
+    alone: dict[str, Any] = dict(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return compile_for_numba(function, **alone, **OPTIONS)
 
 
 @njit
@@ -70,12 +72,6 @@ def add_cells(w, row, target, cells, begin, width):
         base, first = (uint64(row) + k) * uint64(LANES), uint64(begin)
         for i in range(uint64(width)):
             target[k, uint64(cells[first + i])] += w[base + i]
-
-
-@njit
-def scale_row(w, row, share):
-    for i in range(uint64(row * LANES), uint64((row + 1) * LANES)):
-        w[i] *= share
 
 
 @njit

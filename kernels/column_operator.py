@@ -8,7 +8,7 @@ from types import ModuleType
 
 import torch
 
-from gridhydro.kernels.operators import Interned, operator
+from gridhydro.kernels.operators import Interned, cotangents, operator
 from gridhydro.kernels.periods import Periods
 from gridhydro.kernels.spec import Spec
 
@@ -111,10 +111,10 @@ def _backward(ctx, d_daily, d_averages, d_final, _):
             f"the run of '{SPECS[key].column.name}' kept no states for a gradient: its arguments "
             "wanted none when it was run"
         )
-    cotangents = _cotangents(SPECS[key], ctx.final, periods, forcing, d_daily, d_averages, d_final)
+    found = _cotangents(SPECS[key], ctx.final, periods, forcing, d_daily, d_averages, d_final)
     wanted = ctx.needs_input_grad[0]
     d_forcing, *gradients = column_adjoint(
-        forcing, *others, *cotangents, row, weight, periods, key, backend, every, wanted
+        forcing, *others, *found, row, weight, periods, key, backend, every, wanted
     )
     return d_forcing if wanted else None, *gradients, *[None] * 6
 
@@ -123,8 +123,7 @@ def _cotangents(spec, final, periods, forcing, *given):
     """Cotangents of outputs, averages and final states, zeros where there are none."""
     days, width = forcing.shape[1], forcing.shape[2] if spec.mean else final[1]
     shapes = (len(spec.outputs), days, width), (len(spec.averaged), periods, width), final
-    pairs = zip(given, shapes, strict=True)
-    return [forcing.new_zeros(shape) if one is None else one for one, shape in pairs]
+    return cotangents(forcing, shapes, given)
 
 
 def _adjoint(

@@ -21,17 +21,19 @@ _HEADER = '''"""{kind} kernel of the reach '{name}' for the CPU, {real}, printed
 Change the reach, not this file.
 
 Arrays: blocks (B + 1,) of cells, each of one level, in topological order; static (K, N) parameters
-and properties; runoff (T, N), of which depth (1, N) is the volume of one unit; outflow (T, G) of
-cells that have a place (N,) in it; states (S, N), transit (N,) the water on its way to each
-cell, both also before each tile; averages (R, N) over periods: day t counts with weight[t] in
-period[t]; handed (rows, sub-steps): what other bundles hand over and are handed. A ring has what
-leaves each cell of the bundle within a tile, in the adjoint the cotangent of what arrives.
+and properties; runoff (T, N), of which share (1, N) is the volume that one unit brings in a
+sub-step; outflow (T, G) of cells that have a place (N,) in it; states (S, N), transit (N,) the
+water on its way to each cell, both also before each tile; averages (R, N) over periods: day t
+counts with weight[t] in period[t]; handed (rows, sub-steps): what other bundles hand over and are
+handed. A ring has what leaves each cell of the bundle within a tile, in the adjoint the cotangent
+of what arrives.
 """
 
 import numpy as np
 from numba import {real} as real, int64, njit as compile_cached
 
 from gridhydro.kernels.cells_numba import (
+    OPTIONS, njit,
     {cells},
 )
 from gridhydro.kernels.numba_math import maximum_of, minimum_of, select
@@ -39,7 +41,6 @@ from {lanes_module} import (
     {lanes},
 )
 
-OPTIONS = dict(nogil=True, error_model="numpy", fastmath={{"nsz", "contract"}})
 LANES = {count}  # cells computed together
 TOGETHER = {together}  # sub-steps with the states in registers
 WIDE = {wide}  # sub-steps that are added up together
@@ -47,20 +48,15 @@ WIDE = {wide}  # sub-steps that are added up together
 # rows of the workspace: one quantity each, LANES values a row
 {rows}
 
-
-def njit(function):  # only called by other compiled functions: no doors for Python and C
-    return compile_cached(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)
-
 '''
 
 _FORWARD = """
 def forward_bundle(
     tile_days, blocks, cells, slot, hands, upstream_start, sources, instant, parts, on_its_way,
-    depth, place, static, runoff, period, weight, states, transit, outflow, averages,
+    share, place, static, runoff, period, weight, states, transit, outflow, averages,
     states_before, transit_before, handed,
 ):
     days, longest = runoff.shape[0], min(tile_days, runoff.shape[0]) * parts
-    share = real(1.0) / real(parts)  # of a day's runoff in a sub-step
     w = np.zeros(ROWS * LANES, np.{real})
     y = np.zeros((LANES, longest + 2 * WIDE), np.{real})
     ring = np.empty((cells.size, longest + WIDE), np.{real})
@@ -72,8 +68,7 @@ def forward_bundle(
             if block + 2 < blocks.size:
                 fetch_days(runoff, first, last, cells[begin + width])
             load_cells(w, STATIC, static, cells, begin, width)
-            load_cells(w, SHARE, depth, cells, begin, width)
-            scale_row(w, SHARE, share)
+            load_cells(w, SHARE, share, cells, begin, width)
             load_cells(w, STATES, states, cells, begin, width)
             asked = any_of(place, cells, begin, width)
             if states_before.size:
@@ -81,8 +76,7 @@ def forward_bundle(
                 for i in range(width):
                     cell = cells[begin + i]
                     transit_before[tile, cell] = transit[cell]
-                    for k in range(states.shape[0]):
-                        states_before[tile, k, cell] = w[(STATES + k) * LANES + i]
+                store_cells(w, STATES, states_before[tile], cells, begin, width)
             derive(w)
             inflows(
                 y, ring, handed, before, slot, cells, begin, width, upstream_start, sources,
@@ -123,11 +117,9 @@ for block in range(blocks.size - 1):
     if block + 2 < blocks.size:
         fetch_days(runoff, first, last, cells[begin + width])
     load_cells(w, STATIC, static, cells, begin, width)
-    load_cells(w, SHARE, depth, cells, begin, width)
-    scale_row(w, SHARE, share)
+    load_cells(w, SHARE, share, cells, begin, width)
     tile, slot_of_block = first // tile_days, block * longest // TOGETHER
-    for k in range(states_before.shape[1]):
-        load_cells_on(w, STATES + k, states_before[tile], k, cells, begin, width)
+    load_cells(w, STATES, states_before[tile], cells, begin, width)
     derive(w)
     inflows(
         y, ring, handed, before, slot, cells, begin, width, upstream_start, sources, instant,
@@ -150,11 +142,10 @@ for block in range(blocks.size - 1):
 _ADJOINT = """
 def adjoint_bundle(
     tile_days, blocks, cells, slot, hands, upstream_start, sources, instant, parts, on_its_way,
-    depth, place, static, runoff, period, weight, downstream, states_before, transit_before,
+    share, place, static, runoff, period, weight, downstream, states_before, transit_before,
     handed, d_outflow, d_averages, ahead, d_states, d_transit, d_static, d_runoff, d_handed,
 ):
     days, longest = runoff.shape[0], min(tile_days, runoff.shape[0]) * parts
-    share = real(1.0) / real(parts)  # of a day's runoff in a sub-step
     w = np.zeros(ROWS * LANES, np.{real})
     y = np.zeros((LANES, longest + 2 * WIDE), np.{real})
     ring = np.empty((cells.size, longest + 2 * WIDE), np.{real})
@@ -171,8 +162,7 @@ def adjoint_bundle(
             slot_of_block = block * longest // TOGETHER
             asked = any_of(place, cells, begin, width)
             load_cells(w, STATIC, static, cells, begin, width)
-            load_cells(w, SHARE, depth, cells, begin, width)
-            scale_row(w, SHARE, share)
+            load_cells(w, SHARE, share, cells, begin, width)
             derive(w)
             clear(w, D_TOTAL, 1)
             cotangents_below(

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from gridhydro.kernels.print_numba import filled
 from gridhydro.kernels.reach_spec import LATERAL, TOTAL, ReachSpec
 from gridhydro.kernels.trace import Program, Symbol
-from gridhydro.kernels.writer_triton import Writer, value
+from gridhydro.kernels.writer_triton import TANH, Writer, value
 
 _HEADER = '''"""{kind} kernel of the reach '{name}' for the GPU, printed by gridhydro.
 
@@ -34,10 +34,7 @@ VARIES = ("first_program", "diagonal", "days", "tile_days", "ring_tiles", "segme
 TOGETHER = tl.constexpr({together})  # sub-steps printed in a row
 
 
-@triton.jit
-def tanh(x):
-    # 1.4426950408889634 is log2(e)
-    return 1.0 - 2.0 / (tl.exp2(x * (2.0 * 1.4426950408889634)) + 1.0)
+{tanh}
 
 
 @triton.jit
@@ -195,10 +192,10 @@ def forward(spec: ReachSpec) -> str:
     states, together = steps.states, range(spec.together)
     program = steps.step
     blocks = dict(
-        load_static=_loads(steps.derive.used() | _direct(spec), steps.static, "static", "1.0"),
+        load_static=_loads(steps.derive.used() | program.used(), steps.static, "static", "1.0"),
         derive=_lines(spec, steps.derive),
         load_states=_loads(states, states, "states"),
-        store_before=_stores(states, f"states_before + segment * {len(states)} * size", states),
+        store_before=_stores(states, f"states_before + segment * {len(states)} * size"),
         no_inflow=[f"sent_{k} = no_water" for k in together],
         gather=[
             f"sent_{k} += tl.load(slot + {k} * size + upstream_cell, flows, other=0.0)"
@@ -213,15 +210,13 @@ def forward(spec: ReachSpec) -> str:
             )
         ],
         keep=[
-            *_stores(states, f"kept + group_row * {len(states)} * size", states),
-            *_stores(column.inflows, "arrived + group_row * TOGETHER * size", column.inflows),
+            *_stores(states, f"kept + group_row * {len(states)} * size"),
+            *_stores(column.inflows, "arrived + group_row * TOGETHER * size"),
         ],
         steps=_lines(spec, program),
-        leave=_stores(
-            [value(program.outputs[name]) for name in column.outflows], "slot", column.outflows
-        ),
+        leave=_stores([value(program.outputs[name]) for name in column.outflows], "slot"),
         next_states=_assign(states, [program.outputs[f"next_{name}"] for name in states]),
-        store_states=_stores(states, "states", states),
+        store_states=_stores(states, "states"),
     )
     total, content = value(program.outputs[TOTAL]), " + ".join(states) or "no_water"
     return _module(spec, "Forward", filled(_FORWARD, blocks, total=total, content=content))
@@ -254,9 +249,7 @@ def adjoint(spec: ReachSpec) -> str:
     results_back = {name: program.outputs[f"d_{name}"] for name in (*states, *column.inflows)}
     lateral = f"d_{LATERAL}"
     blocks = dict(
-        load_static=_loads(
-            steps.derive.used() | _direct(spec) | back.used(), steps.static, "static", "1.0"
-        ),
+        load_static=_loads(steps.derive.used() | used | back.used(), steps.static, "static", "1.0"),
         derive=_lines(spec, steps.derive),
         load_d_states=_loads(d_states, d_states, "d_states"),
         no_sums=[*(f"sum_d_{name} = no_water" for name in summed), "d_first_inflow = no_water"],
@@ -267,7 +260,7 @@ def adjoint(spec: ReachSpec) -> str:
         recall=recall,
         steps=_lines(spec, program),
         store_d_inflow=[
-            *_stores([value(results_back[n]) for n in column.inflows], "slot", column.inflows),
+            *_stores([value(results_back[n]) for n in column.inflows], "slot"),
             f"d_first_inflow = {value(results_back[column.inflows[0]])} + no_water",
         ],
         next_d_states=_assign(d_states, [results_back[name] for name in states]),
@@ -285,7 +278,7 @@ def adjoint(spec: ReachSpec) -> str:
             if (parts := _parts(back.outputs.get(f"d_{name}"), name in summed and f"sum_d_{name}"))
         ]
         or ["pass"],
-        store_d_states=_stores(d_states, "d_states", d_states),
+        store_d_states=_stores(d_states, "d_states"),
     )
     return _module(spec, "Adjoint", filled(_ADJOINT, blocks))
 
@@ -294,11 +287,6 @@ def _parts(through_derived, direct) -> list[str]:
     """What the cotangent of a static quantity is the sum of."""
     parts = [value(through_derived)] if isinstance(through_derived, Symbol) else []
     return [*parts, *[direct] * bool(direct)]
-
-
-def _direct(spec: ReachSpec) -> set[str]:
-    """Static quantities that the steps or their adjoint take as they are."""
-    return spec.steps.step.used() | spec.step_adjoint_on_gpu.used()
 
 
 def _loads(wanted: Iterable[str], names: list[str], array: str, other: str = "0.0") -> list[str]:
@@ -310,7 +298,7 @@ def _loads(wanted: Iterable[str], names: list[str], array: str, other: str = "0.
     ]
 
 
-def _stores(values: list[str], base: str, names) -> list[str]:
+def _stores(values: list[str], base: str) -> list[str]:
     return [
         f"tl.store({base} + {k} * size + cell, {text}, there)" for k, text in enumerate(values)
     ] or ["pass"]
@@ -332,5 +320,5 @@ def _lines(spec: ReachSpec, program: Program) -> list[str]:
 
 
 def _module(spec: ReachSpec, kind: str, body: str) -> str:
-    header = _HEADER.format(kind=kind, name=spec.reach.name, together=spec.together)
+    header = _HEADER.format(kind=kind, name=spec.reach.name, together=spec.together, tanh=TANH)
     return f"{header}\n{body.strip()}\n"

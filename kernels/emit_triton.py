@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from gridhydro.kernels.spec import Spec
 from gridhydro.kernels.trace import Program, Symbol
-from gridhydro.kernels.writer_triton import Writer, padded, used, value
+from gridhydro.kernels.writer_triton import TANH, Writer, padded, used, value
 
 __all__ = ["ADJOINT_ARRAYS", "FORWARD_ARRAYS", "adjoint", "forward", "padded"]
 
@@ -29,10 +29,7 @@ import triton
 import triton.language as tl
 
 
-@triton.jit
-def tanh(x):
-    # 1.4426950408889634 is log2(e)
-    return 1.0 - 2.0 / (tl.exp2(x * (2.0 * 1.4426950408889634)) + 1.0)
+{tanh}
 
 
 @triton.jit
@@ -278,6 +275,7 @@ def _module(
         last="N" if spec.mean else "N*M",
         components=spec.components,
         name=name,
+        tanh=TANH,
         arguments=", ".join(arrays),
         constants=", ".join(f"{constant}: tl.constexpr" for constant in constants),
     )

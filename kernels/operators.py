@@ -122,6 +122,12 @@ def _refused(ctx, *cotangents):
     raise RuntimeError(NO_SECOND_DERIVATIVE)
 
 
+def cotangents(like: torch.Tensor, shapes, given) -> list[torch.Tensor]:
+    """Those that a backward pass is given, and zeros of their shapes where there are none."""
+    pairs = zip(given, shapes, strict=True)
+    return [like.new_zeros(shape) if one is None else one for one, shape in pairs]
+
+
 class Interned(Generic[Thing]):
     """Things that no schema can take, by keys that one can.
 

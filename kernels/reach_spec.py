@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 from gridhydro.kernels.protocols import Network, ReachModel
 from gridhydro.kernels.spec import Spec
-from gridhydro.kernels.trace import Program, adjoint, trace
+from gridhydro.kernels.trace import Program, adjoint
 
 MOST_TOGETHER = 4
 LATERAL, TOTAL = "lateral_inflow", "total_outflow"
@@ -146,13 +146,7 @@ class ReachSpec:
     @cached_property
     def steps_saving(self) -> Program:
         """The steps with what leaves in each, and with what `saved` names."""
-        _, program = trace(self.column)
-        lines = {line.name: line for line in program.lines}
-        wanted = [*(f"next_{name}" for name in self.steps.states), *self.column.outflows]
-        program.keep(
-            {name: program.outputs[name] for name in wanted} | {n: lines[n] for n in self.saved}
-        )
-        return program
+        return self.steps.advancing(self.saved, self.column.outflows)
 
     @cached_property
     def again(self) -> bool:

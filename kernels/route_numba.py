@@ -92,7 +92,8 @@ def _arrays(*tensors):
 def _network(network, table, options):
     return (
         table.slot, table.handed, network.upstream_start, table.sources, options.instant.numpy(),
-        options.substeps, options.transit, options.depth[None].numpy(), options.place.numpy(),
+        options.substeps, options.transit, (options.depth / options.substeps)[None].numpy(),
+        options.place.numpy(),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from types import ModuleType, SimpleNamespace
 
 import torch
 
-from gridhydro.kernels.operators import Interned, key_of, operator
+from gridhydro.kernels.operators import Interned, cotangents, key_of, operator
 from gridhydro.kernels.periods import Periods
 from gridhydro.kernels.reach_spec import ReachSpec
 from gridhydro.kernels.route_tables import once_per_network
@@ -117,10 +117,9 @@ def _backward(ctx, d_outflow, d_states, d_transit, d_averages, *_):
     runoff, *others = ctx.saved_tensors
     (periods, asked), size = ctx.options[:2], runoff.shape[1]
     shapes = (ctx.days, asked), (ctx.states, size), (size,), (periods, size)
-    pairs = zip((d_outflow, d_states, d_transit, d_averages), shapes, strict=True)
-    cotangents = [runoff.new_zeros(shape) if one is None else one for one, shape in pairs]
+    found = cotangents(runoff, shapes, (d_outflow, d_states, d_transit, d_averages))
     d_runoff, d_parameters, d_states, d_transit = route_adjoint(
-        runoff, *others[:2], *others[7:], *cotangents, *others[2:7], *ctx.options
+        runoff, *others[:2], *others[7:], *found, *others[2:7], *ctx.options
     )
     return d_runoff, d_parameters, None, d_states, d_transit, *[None] * 14
 

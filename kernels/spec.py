@@ -142,17 +142,18 @@ class Spec:
     @cached_property
     def advance(self) -> Program:
         """The step without its outputs, for days that are only recomputed."""
-        return self._advance(())
+        return self.advancing()
 
     @cached_property
     def advance_saving(self) -> Program:
         """The same, which also gives what `saved` names."""
-        return self._advance(self.saved)
+        return self.advancing(self.saved)
 
-    def _advance(self, saved: Iterable[str]) -> Program:
+    def advancing(self, saved: Iterable[str] = (), outputs: Iterable[str] = ()) -> Program:
+        """The step to the next states, with some of its outputs and of its lines."""
         _, step = trace(self.column, self.dynamic, self.scheme, self.hoisted)
         lines = {line.name: line for line in step.lines}
-        wanted = {name: step.outputs[name] for name in self._next_states}
+        wanted = {name: step.outputs[name] for name in (*self._next_states, *outputs)}
         step.keep(wanted | {name: lines[name] for name in saved})
         return step
 

@@ -32,7 +32,8 @@ def prefetch(typing, array, i, j):
 
 
 def _places(context, builder, kinds, arguments):
-    """Pointers to 8 rows of four values of the series, and to 4 rows of eight of the workspace."""
+    """Pointers to 8 vectors of four values of the series, and to 4 of eight of the workspace; the
+    two types of vectors, and the bytes of a value."""
     series, i, first, w, at, lanes = arguments
     array = context.make_array(kinds[0])(context, builder, series)
     work = context.make_array(kinds[3])(context, builder, w)
@@ -49,11 +50,11 @@ def _places(context, builder, kinds, arguments):
         )
         for k in range(4)
     ]
-    return rows, columns
-
-
-def _vector(context, kinds, size):
-    return ir.VectorType(context.get_data_type(kinds[0].dtype), size)
+    value = context.get_data_type(kinds[0].dtype)
+    four, eight = (ir.VectorType(value, size) for size in (4, EIGHT))
+    rows = [builder.bitcast(row, four.as_pointer()) for row in rows]
+    columns = [builder.bitcast(column, eight.as_pointer()) for column in columns]
+    return rows, columns, four, eight, context.get_abi_sizeof(value)
 
 
 def _shuffle(builder, a, b, order):
@@ -87,17 +88,11 @@ def turn_four(typing, series, i, first, w, at, lanes):
     """Four columns of eight rows of a series become four rows of eight of the workspace."""
 
     def build(context, builder, signature, arguments):
-        kinds = signature.args
-        rows, columns = _places(context, builder, kinds, arguments)
-        size = context.get_abi_sizeof(context.get_data_type(kinds[0].dtype))
-        four, eight = _vector(context, kinds, 4), _vector(context, kinds, 8)
-        read = [
-            builder.load(builder.bitcast(row, four.as_pointer()), align=size, typ=four)
-            for row in rows
-        ]
+        rows, columns, four, _, size = _places(context, builder, signature.args, arguments)
+        read = [builder.load(row, align=size, typ=four) for row in rows]
         both = [_shuffle(builder, read[i], read[i + 4], list(range(8))) for i in range(4)]
         for column, vector in zip(columns, _turned_fours(builder, both), strict=True):
-            builder.store(vector, builder.bitcast(column, eight.as_pointer()), align=size)
+            builder.store(vector, column, align=size)
         return context.get_dummy_value()
 
     return types.void(series, i, first, w, at, lanes), build
@@ -108,19 +103,12 @@ def turn_back_four(typing, series, i, first, w, at, lanes):
     """Four rows of eight of the workspace become four columns of eight rows of a series."""
 
     def build(context, builder, signature, arguments):
-        kinds = signature.args
-        rows, columns = _places(context, builder, kinds, arguments)
-        size = context.get_abi_sizeof(context.get_data_type(kinds[0].dtype))
-        four, eight = _vector(context, kinds, 4), _vector(context, kinds, 8)
-        read = [
-            builder.load(builder.bitcast(column, eight.as_pointer()), align=size, typ=eight)
-            for column in columns
-        ]
+        rows, columns, _, eight, size = _places(context, builder, signature.args, arguments)
+        read = [builder.load(column, align=size, typ=eight) for column in columns]
         for i, vector in enumerate(_turned_fours(builder, read)):
             for half in range(2):
                 part = _shuffle(builder, vector, vector, list(range(4 * half, 4 * half + 4)))
-                place = builder.bitcast(rows[i + 4 * half], four.as_pointer())
-                builder.store(part, place, align=size)
+                builder.store(part, rows[i + 4 * half], align=size)
         return context.get_dummy_value()
 
     return types.void(series, i, first, w, at, lanes), build

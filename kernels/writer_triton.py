@@ -10,6 +10,12 @@ from gridhydro.kernels.spec import Spec
 from gridhydro.kernels.trace import Program, Symbol
 from gridhydro.kernels.vocabulary import OPERATIONS
 
+# the language has none of its own; 1.44... is log2(e)
+TANH = """@triton.jit
+def tanh(x):
+    # 1.4426950408889634 is log2(e)
+    return 1.0 - 2.0 / (tl.exp2(x * (2.0 * 1.4426950408889634)) + 1.0)"""
+
 
 def padded(components: int) -> int:
     """Components filled up to a power of two, as Triton's tiles must be."""

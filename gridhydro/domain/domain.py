@@ -154,7 +154,12 @@ class Domain:
 
     def crop(self, gauges=None) -> Domain:
         """The domain of only the cells upstream of these gauges (names; all gauges if None)."""
-        return builders.crop(self, gauges)
+        return builders.only(self, self.upstream(gauges))[0]
+
+    def upstream(self, gauges=None) -> np.ndarray:
+        """The cells upstream of these gauges (names; all gauges if None), theirs included: int64,
+        sorted, each once."""
+        return builders.upstream(self, gauges)
 
     def to_flwdir(self) -> pyflwdir.FlwdirRaster:
         """The network as pyflwdir has it, for stream orders, sub-basins, paths and what else it

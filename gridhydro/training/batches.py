@@ -33,7 +33,7 @@ class Batches:
     def of(cls, given) -> Batches | None:
         """Minibatches as they are given, or None without any; ValueError for anything else."""
         if given is not None and not isinstance(given, cls):
-            raise ValueError(f"batches is a gridhydro.Batches(basins=..., ...), not {given!r}")
+            raise ValueError(f"batches is a gridhydro.Batches(gauges=..., ...), not {given!r}")
         return given
 
 

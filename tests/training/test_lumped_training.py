@@ -85,7 +85,7 @@ def test_minibatches_draw_every_window_of_the_period_the_last_one_too():
         starts.extend(first.tolist())
         return [torch.zeros(length, len(cells))]
 
-    sizes, days = Batches(basins=12, days=60, warmup=30), slice(100, 162)
+    sizes, days = Batches(gauges=12, days=60, warmup=30), slice(100, 162)
     for seed in range(10):
         assert len(list(minibatches(sizes, forcing, observed, days, torch.arange(12), seed))) == 1
     assert set(starts) == {100, 101, 102}
@@ -152,7 +152,7 @@ def test_new_basins_are_predicted_by_name():
 
 def test_a_warm_up_longer_than_the_record_is_refused():
     with pytest.raises(ValueError, match="leaves nothing of the period"):
-        fit(batches=Batches(basins=5, days=30, warmup=5000))
+        fit(batches=Batches(gauges=5, days=30, warmup=5000))
 
 
 def test_attributes_are_taken_by_name_not_by_place():

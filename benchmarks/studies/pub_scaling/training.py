@@ -85,7 +85,7 @@ def epochs_for(steps: int, basins: int, setup: Setup) -> tuple[int, int]:
     """Epochs that come nearest to so many steps, and the steps that these are."""
     batches = setup.training.batches
     scored = setup.forcing.sel(time=slice(*setup.training.period)).sizes["time"] - batches.warmup
-    each = max(1, round(basins * scored / (min(batches.basins, basins) * batches.days)))
+    each = max(1, round(basins * scored / (min(batches.gauges, basins) * batches.days)))
     epochs = max(1, round(steps / each))
     return epochs, epochs * each
 

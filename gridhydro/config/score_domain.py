@@ -216,7 +216,7 @@ def behind_warmup(setup: Setup, period, times: pd.DatetimeIndex) -> tuple[str, s
 
     ValueError, naming the file, where no day is left.
     """
-    warmup = required("batches", setup.training.batches).warmup
+    warmup = required("batches", setup.training.batches).before
     start, end = days(period)
     scored = times[warmup:]
     if not len(scored) or str(scored[0].date()) > end:

@@ -141,6 +141,10 @@ class Network:
         starts, ends = self._branches_of(cells)
         return int((ends - starts).sum())
 
+    def outermost(self, cells) -> np.ndarray:
+        """Those of the cells through which all `upstream_cells` of them drain, int64."""
+        return self.branches[2][self._branches_of(cells)[0]]
+
     def _branches_of(self, cells) -> tuple[np.ndarray, np.ndarray]:
         """Where in `branches` those of these cells begin and end, without those within others."""
         cells = np.unique(np.asarray(cells, dtype=np.int64))

@@ -205,9 +205,13 @@ class Model(CellModel):
         attributes = self._attributes(cells)
         if self.history is not None:
             return self.network(attributes, _past(self.history, cells))
-        own = len(self.column.forcings)
-        forcing, before = (None if w is None else w[:own] for w in (forcing, before))
+        forcing, before = (None if w is None else self._own(w) for w in (forcing, before))
         return self.network(attributes, forcing, before)
+
+    def _own(self, forcing: Tensor) -> Tensor:
+        """Of a forcing the series of the column, in the cells of the domain: a part of a model
+        takes that of cells around them too, after them, for its correction."""
+        return forcing[: len(self.column.forcings), :, : self.domain.size]
 
     def cell_properties(self, cells: Tensor | None = None) -> dict[str, Tensor]:
         """Property -> (N,), of some cells or of all."""
@@ -216,9 +220,9 @@ class Model(CellModel):
 
     def weather(self, forcing: Tensor) -> Tensor:
         """Forcing (F + V, T, N) as the column sees it, (F, T, N): with the correction."""
-        own = len(self.column.forcings)
+        own = self._own(forcing)
         if self.correction is None:
-            return forcing[:own]
+            return own
         attributes = self.correction_attributes
         return corrected.corrected(self.correction, self.forcings, own, forcing, attributes)
 
@@ -271,9 +275,9 @@ class Model(CellModel):
         """`cell_parameters`, and what an LSTM over the weather remembers at the end."""
         if not isinstance(self.network, SequenceParameterization):
             return self.cell_parameters(forcing, cells, before), None
-        own = len(self.column.forcings)
-        early = None if before is None else before[:own]
-        return self.network.remembering(self._attributes(cells), forcing[:own], early, memory)
+        early = None if before is None else self._own(before)
+        own = self._own(forcing)
+        return self.network.remembering(self._attributes(cells), own, early, memory)
 
     def run(
         self,

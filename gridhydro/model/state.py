@@ -48,6 +48,15 @@ class State:
                 changed[name] = None if value is None else change(value)
         return State(**changed)
 
+    def at(self, cells: Tensor, taken: Tensor) -> State:
+        """That of some cells (B,) of a raster, with the weather of those (K,) `taken` for them."""
+        river, weather = self.river, self.weather
+        return State(
+            {name: store[cells] for name, store in self.column.items()},
+            None if river is None else river[:, cells],
+            weather=None if weather is None else weather[:, :, taken],
+        )
+
     def save(self, path: str | Path) -> None:
         """Write it to one file (safetensors), which `load` reads."""
         from safetensors.torch import save_file

@@ -114,11 +114,14 @@ class CellNetwork(torch.nn.Module):
     inputs         the attributes, standardised
     daily          parameters that change by day
     reads_weather  whether what it gives depends on the forcing of the days that are run
+    reach          rows and columns around a cell that what it gives there depends on; one that has
+                   a reach has a `Box`, `box`
     """
 
     inputs: Inputs
     daily: tuple[Field, ...] = ()
     reads_weather = False
+    reach = 0
 
     @property
     def names(self) -> tuple[str, ...]:

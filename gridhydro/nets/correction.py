@@ -32,6 +32,8 @@ class Correction(torch.nn.Module):
     inputs   the static attributes that it reads, an `Attributes`
     back     days before a day that its error depends on, and ahead: days after it. None: any
              number, and runs cut into blocks compute the whole record for each
+    reach    rows and columns around a cell that its error depends on; one that has a reach has a
+             `Box`, `box`
 
     Subclass it and write `forward`; say `back` and `ahead`, and long records are corrected a block
     at a time. What replaces its forcing instead of adding to it writes
@@ -43,6 +45,7 @@ class Correction(torch.nn.Module):
     inputs: Attributes
     back: int | None = None
     ahead: int | None = None
+    reach: int = 0
 
     def fit(self, series: Tensor) -> None:
         """Take the scales of the series from a sample (V, T, N)."""
@@ -91,7 +94,7 @@ class PETCorrection(Correction):
         chunk: int | None = None,
     ):
         super().__init__()
-        self.box, self.inputs = Box(domain), Attributes(attributes, log_attributes)
+        self.box, self.inputs = Box.of(domain), Attributes(attributes, log_attributes)
         self.series, self.memory, self.chunk = tuple(series), memory, chunk
         if not self.series or not filters:
             raise ValueError("a correction reads one series at least and has one hidden layer")
@@ -100,7 +103,8 @@ class PETCorrection(Correction):
         sizes = [len(self.series) + len(self.inputs.names), *filters, 1]
         layers = [torch.nn.Conv3d(*pair, 3) for pair in pairwise(sizes)]
         self.layers = torch.nn.ModuleList(layers)
-        self.back = self.ahead = len(layers)  # each looks a day to both sides
+        # each looks a day, a row and a column to both sides
+        self.back = self.ahead = self.reach = len(layers)
         for weight in layers[-1].parameters():
             torch.nn.init.zeros_(weight)
         self.register_buffer("mean", torch.zeros(len(self.series), 1, 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse
@@ -134,6 +134,10 @@ class StorageObservations:
         return StorageObservations(
             self.tiles, self.start[kept], self.end[kept], self.values[kept], self.baseline
         )
+
+    def only(self, tiles: np.ndarray, cells: np.ndarray) -> StorageObservations:
+        """Those of some of the tiles, over some of the cells, see `Tiles.only`."""
+        return replace(self, tiles=self.tiles.only(tiles, cells), values=self.values[:, tiles])
 
     def windows(self, times) -> Windows:
         """The periods of a run's days, daily and in order, and how they make up the solutions.

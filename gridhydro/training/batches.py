@@ -1,4 +1,4 @@
-"""The data of one step of training: the whole period, or basins x windows of days."""
+"""The data of one step of training: the whole period, or gauges x windows of days."""
 
 from __future__ import annotations
 
@@ -10,24 +10,53 @@ from torch import Tensor
 
 from gridhydro.base.arguments import required, whole
 from gridhydro.inputs.forcing import Forcing
-from gridhydro.model.state import Simulation
+from gridhydro.model.base import CellModel
+from gridhydro.model.state import Simulation, State
+from gridhydro.observations.target_series import TargetSeries
+from gridhydro.training import draws
+from gridhydro.training.compared_storage import ComparedStorage
+
+STATES = "states"
 
 
 @dataclass(frozen=True)
 class Batches:
-    """Minibatches of lumped basins x windows of days, each behind a warm-up of its own.
+    """Minibatches of gauges x windows of days, each behind a warm-up of its own.
 
-    basins, days  size of a minibatch; warmup: days before each window that only fill the stores
+    gauges  of a minibatch, at most; of a raster all cells upstream of them are run, over one window
+            of days. Minibatches for water storage are of so many tiles, with all that drains
+            through them
+    days    of a window
+    warmup  days before each window that only fill the stores, from empty ones. Or "states", of
+            rasters: a run of the whole domain over the record without gradient, from where
+            `SpinUp(start=...)` says, gives the state that each window begins with, anew in each
+            epoch: that is its cost
+    cells   of a raster: at most so many in a minibatch, of which a gauge that would be more begins
+            another. ValueError, before anything runs, for a gauge with more than that upstream
+
     An epoch has as many of them as it takes to go over the training data once (on average).
     """
 
-    basins: int = 100
+    gauges: int = 100
     days: int = 365
-    warmup: int = 365
+    warmup: int | str = 365
+    cells: int | None = None
 
     def __post_init__(self):
-        for name, least in (("basins", 1), ("days", 1), ("warmup", 0)):
-            object.__setattr__(self, name, whole(name, getattr(self, name), least))
+        for name, least in (("gauges", 1), ("days", 1), ("warmup", 0), ("cells", 1)):
+            given = getattr(self, name)
+            if given is not None and (name, given) != ("warmup", STATES):
+                object.__setattr__(self, name, whole(name, given, least))
+
+    @property
+    def before(self) -> int:
+        """Days that are run before each window."""
+        return 0 if isinstance(self.warmup, str) else self.warmup
+
+    @property
+    def from_states(self) -> bool:
+        """Whether windows begin with the states of a run over the record."""
+        return self.warmup == STATES
 
     @classmethod
     def of(cls, given) -> Batches | None:
@@ -44,11 +73,17 @@ class Batch:
     before    (F, W, B) forcing of the days that only fill the stores
     forcing   (F, L, B) forcing of the days that are scored
     observed  (L, G) mm d-1 with gaps
+    gauges    (G,) which gauges of the domain these are
+    cells     (B,) cells of the domain: those that are run; None: all
+    first     (B,) or one number: the day of the record on which `before` begins
     targets   (L, K) with gaps, observations of each target
     number    which of the minibatches of its epoch it is
-    gauges    (G,) which gauges of the domain these are
-    cells     (B,) of lumped basins: those that the forcing is for; None: all cells of the domain
-    first     (B,) or one number: the day of the record on which `before` begins
+    part      of a raster's minibatch: the model of its cells, and `at` (G,) which of the gauges
+              there they are
+    state     that it begins with, if that is known
+    of        "discharge" or "storage", which alone it is compared with (beside targets), and how
+              often it counts; None: with all
+    storage   observed on its tiles
     """
 
     before: Tensor
@@ -59,21 +94,45 @@ class Batch:
     first: Tensor | int
     targets: tuple[Tensor, ...] = ()
     number: int = 0
+    part: CellModel | None = None
+    at: Tensor | None = None
+    state: State | None = None
+    of: str | None = None
+    scale: float = 1.0
+    storage: ComparedStorage | None = None
 
     @property
     def early(self) -> Tensor | None:
         """The days before, if there are any."""
         return self.before if self.before.shape[1] else None
 
+    @property
+    def chosen(self) -> Tensor | None:
+        """Of lumped basins the cells that the model is told to run."""
+        return self.cells if self.part is None else None
+
     def simulate(self, model, state=None, objective=None) -> Simulation:
         """The model's run over these days, with what an `Objective` asks for."""
-        asked = {} if objective is None else objective.asked
-        return model(self.forcing, state, cells=self.cells, before=self.early, **asked)
+        asked = {} if objective is None else objective.asked(self)
+        run = self.part or model
+        return run(self.forcing, state, cells=self.chosen, before=self.early, **asked)
 
     def gauged(self, run: Simulation) -> Tensor:
         """Discharge of a run at the observed gauges, (L, G) m3 s-1."""
         discharge = required("discharge", run.discharge)
+        if self.at is not None:
+            return discharge[:, self.at]
         return discharge if self.cells is not None else discharge[:, self.gauges]
+
+    def columns(self, target: TargetSeries) -> tuple[Tensor | None, Tensor | slice]:
+        """Which of a target's cells are compared, None for all, and where they are in the run."""
+        if self.cells is None:
+            return None, target.cells
+        if self.part is None:  # of lumped basins a target has every one
+            return self.cells, slice(None)
+        place = draws.places(self.cells, target.cells)
+        columns = (place >= 0).nonzero().squeeze(1)
+        return columns, place[columns]
 
     def day(self, step: int, cell: int) -> int:
         """The day of the record of a step since the beginning of `before`."""
@@ -89,31 +148,21 @@ def minibatches(
     seed: int,
     skip: int = 0,
 ) -> Iterator[Batch]:
-    """The minibatches of one epoch; `seed` decides which.
+    """The minibatches of one epoch of lumped basins; `seed` decides which.
 
     observed(starts, length, gauges) gives the observations (L, B) of discharge and of each target;
     days are those that may be scored, gauges (g,) those to draw from, on the device to train on.
     They come in turn, in an order shuffled anew each round; the first `skip` are left out.
     """
-    random = torch.Generator().manual_seed(seed)
-    first = max(days.start, options.warmup)
-    length = min(options.days, days.stop - first)
-    size = min(options.basins, len(gauges))
-    count = max(1, round(len(gauges) * (days.stop - first) / (size * length)))
-    rounds = -(-count * size // len(gauges))
-    order = [torch.randperm(len(gauges), generator=random) for _ in range(rounds)]
-    chosen = gauges.cpu()[torch.cat(order)]
-    for i in range(count):
-        cells = chosen[i * size : (i + 1) * size]
-        starts = torch.randint(first, days.stop - length + 1, (size,), generator=random)
-        if i < skip:
-            continue
-        begin = starts - options.warmup
+    warmup = options.before
+    length, drawn = draws.of_basins(options, days, gauges.cpu(), seed)
+    for i, (cells, starts) in enumerate(drawn[skip:], skip):
+        begin = starts - warmup
         series = observed(starts, length, cells)
         if all(torch.isnan(values).all() for values in series):
             continue
-        weather = forcing.window(begin, options.warmup + length, cells, gauges.device)
-        before, scored = weather.split([options.warmup, length], dim=1)
+        weather = forcing.window(begin, warmup + length, cells, gauges.device)
+        before, scored = weather.split([warmup, length], dim=1)
         discharge, *targets = (values.to(gauges.device) for values in series)
         cells = cells.to(gauges.device)
         before, scored = before.contiguous(), scored.contiguous()

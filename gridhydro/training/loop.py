@@ -13,10 +13,11 @@ from gridhydro.base.interrupt import Interrupt
 from gridhydro.evaluation.losses import NothingObserved
 from gridhydro.training import divergence
 from gridhydro.training.batches import Batch
-from gridhydro.training.data import TrainingData
+from gridhydro.training.data import TrainingData, seed_of_epoch
 from gridhydro.training.objective import Objective
 from gridhydro.training.options import Optimizer, Session
 from gridhydro.training.record import Record, means
+from gridhydro.training.river_batches import RiverBatches
 from gridhydro.training.validation import Validation
 
 
@@ -37,7 +38,11 @@ class Loop:
 
     def __post_init__(self):
         period = self.session.validation
-        self.whole = None if self.data.batches is not None else self.data.whole()
+        data = self.data
+        self.whole = None if data.batches is not None else data.whole()
+        self.rivers = None
+        if data.batches is not None and not data.model.domain.lumped:
+            self.rivers = RiverBatches(data, self.objective)
         self.validation = None if period is None else Validation(self.data, period)
 
     def run(self, record: Record, epochs: int) -> None:
@@ -59,6 +64,8 @@ class Loop:
     def _batches(self, epoch: int, skip: int) -> Iterable[Batch]:
         if self.whole is not None:
             return [self.whole]
+        if self.rivers is not None:
+            return self.rivers.epoch(seed_of_epoch(self.session.seed, epoch), skip)
         return self.data.epoch(epoch, self.session.seed, skip)
 
     def _epoch(

@@ -1,0 +1,123 @@
+"""Minibatches of a raster: cells upstream of gauges and tiles over windows of days."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+import gridhydro as gh
+from gridhydro.domain.network import Network
+from gridhydro.model.part import part_of
+from gridhydro.training.draws import Pool, of_rivers
+from gridhydro.training.plan import Plan
+from gridhydro.training.prepare import prepare
+from tests.support.hydropy_world import PERIOD as YEAR
+from tests.support.hydropy_world import hydropy_model, hydropy_world, own
+from tests.support.small_world import PERIOD, small_model, small_world
+
+QUIET = gh.Session(progress=False)
+LONG = 10**6  # days: more than there are
+
+
+def ready(model, forcing, discharge, **plan):
+    plan = Plan(**dict(session=QUIET, spinup=gh.SpinUp(100, start="empty")) | plan)
+    return prepare(model, forcing, discharge, plan, plan.options())
+
+
+def small(**plan):
+    _, _, forcing, discharge = small_world()
+    return ready(small_model(), forcing, discharge, **dict(period=PERIOD) | plan)
+
+
+def gradients(one, seed=0):
+    """The gradient of each step of an epoch, with its batch."""
+    loop, model = one.loop, one.data.model.train()
+    batches = [loop.whole] if loop.whole is not None else loop.rivers.epoch(seed)
+    for batch in batches:
+        model.zero_grad()
+        value, _ = loop.objective(
+            batch.simulate(model, one.data.state(batch), loop.objective), batch
+        )
+        value.backward()
+        found = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
+        yield batch, torch.cat(found).double()
+
+
+def close(found, expected, tolerance=1e-4):
+    assert (found - expected).norm() <= tolerance * expected.norm()
+
+
+def test_gradients_of_gauges_add_up_to_that_of_all_cells():
+    ((_, whole),) = gradients(small())
+    parts = [*gradients(small(batches=gh.Batches(3, LONG, 100, cells=507)))]
+    gauges = torch.cat([batch.gauges for batch, _ in parts])
+    assert gauges.sort().values.tolist() == list(range(11)) and len(parts) >= 4
+    assert any(len(batch.cells) < 100 for batch, _ in parts)
+    close(sum(gradient * len(batch.gauges) for batch, gradient in parts) / 11, whole)
+
+
+def joint(correction=None, network="mlp", hidden=(8,), **plan):
+    world = hydropy_world()
+    model = hydropy_model(
+        world.domain, world.land, world.attributes, network=network, hidden=hidden,
+        correction=correction,
+    )  # fmt: skip
+    if correction is not None:  # it begins as nothing, whatever it reads
+        with torch.no_grad():
+            model.correction.layers[-1].bias.fill_(0.3)
+            model.correction.layers[-1].weight.normal_(0, 0.02)
+    wet = world.domain.unpack(
+        np.random.default_rng(1).random((366, world.domain.size)) * 50, "soil_moisture",
+        {"units": "mm"}, ("time",), {"time": world.forcing.times[-366:]},
+    )  # fmt: skip
+    some = wet.where(wet.x < -67)
+    targets = [gh.StorageTarget(world.storage, 0.3), gh.Target("soil_moisture", some, 0.2)]
+    return ready(
+        model, own(world, model), world.discharge, **dict(period=YEAR, targets=targets) | plan
+    )
+
+
+def test_gradients_of_gauges_and_tiles_weigh_as_in_the_whole():
+    """Discharge and storage alone, for a target lies in the cells of both."""
+    world = hydropy_world()
+    storage = dict(targets=gh.StorageTarget(world.storage, 0.3))
+    ((_, whole),) = gradients(joint(**storage))
+    parts = [*gradients(joint(**storage, batches=gh.Batches(1, LONG, 100)))]
+    assert sorted(batch.of for batch, _ in parts) == ["discharge"] * 2 + ["storage"] * 4
+    close(sum(gradient for _, gradient in parts) / len(parts), whole)
+
+
+@pytest.mark.parametrize(
+    "options", [dict(correction="conv3d"), dict(network="conv2d", hidden=(4, 4))], ids=str
+)
+def test_what_looks_at_neighbours_sees_them_in_a_part_as_well(options):
+    one = joint(**options)
+    model, forcing = one.data.model.eval(), one.data.forcing.values[:, :40].contiguous()
+    cells = model.domain.upstream("branch")
+    with torch.no_grad():
+        whole = model(forcing, outputs=("runoff",))
+        part, taken = part_of(model, cells)
+        found = part(forcing[:, :, taken].contiguous(), outputs=("runoff",))
+    assert len(cells) == part.domain.size < model.domain.size
+    expected = whole.outputs["runoff"][:, taken[: len(cells)]]
+    torch.testing.assert_close(found.outputs["runoff"], expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found.discharge, whole.discharge[:, 1:], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("routing", [gh.River(), gh.River(3, delay=1)], ids=["0", "1"])
+def test_a_part_gives_the_numbers_of_the_whole_to_the_last_bit(routing):
+    domain, _, forcing, _ = small_world()
+    model = small_model(routing=routing)
+    values = gh.Forcing.read(forcing, domain, model).values[:, :60].contiguous()
+    with torch.no_grad():
+        whole = model(values)
+        for gauges in (["G20", "G05"], ["G04", "G11"], list(domain.gauges.index)):
+            part, taken = part_of(model, domain.upstream(gauges))
+            found = part(values[:, :, taken].contiguous())
+            names = part.domain.gauges.index
+            assert set(gauges) <= set(names)
+            places = [domain.gauges.index.get_loc(name) for name in names]
+            assert torch.equal(found.discharge, whole.discharge[:, places])
+            river = found.state.river
+            assert torch.equal(river, whole.state.river[:, taken])

@@ -85,7 +85,7 @@ def test_errors_are_one_line_without_a_traceback(tmp_path, capsys, monkeypatch):
 
 def test_help_lists_every_command_with_a_line_each():
     run = subprocess.run(
-        [sys.executable, "-m", "gridhydro.cli", "--help"], capture_output=True, text=True
+        [sys.executable, "-m", "gridhydro", "--help"], capture_output=True, text=True
     )
     assert run.returncode == 0
     listed = re.findall(r"^  ([a-z]+)  +(\S.*)$", run.stdout, re.MULTILINE)

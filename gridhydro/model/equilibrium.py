@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
+from gridhydro.base import ranks
 from gridhydro.model.state import State
 
 YEAR = 365.25
@@ -113,8 +114,9 @@ def _still(stores: dict[str, Tensor], gains: dict[str, Tensor]) -> bool:
     """Whether a run with these gains has changed next to nothing in nearly all cells."""
     water = sum(stores.values(), torch.tensor(0.0)).mean(-1)
     gained = sum(gains.values(), torch.tensor(0.0)).mean(-1)
-    fraction = gained.abs() / water.clamp(min=1.0)  # of 1 mm at least
-    return bool((fraction < STILL).double().mean() >= CELLS)
+    still = gained.abs() / water.clamp(min=1.0) < STILL  # of 1 mm at least
+    counts = ranks.summed(torch.tensor([still.sum().item(), still.numel()], dtype=torch.float64))
+    return bool(counts[0] >= CELLS * counts[1])
 
 
 def _ahead(store: Tensor, gain: Tensor, last: Tensor) -> Tensor:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from gridhydro.base import ranks
 from gridhydro.base.arguments import required, whole
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
@@ -33,6 +34,8 @@ class Batches:
             epoch: that is its cost
     cells   of a raster: at most so many in a minibatch, of which a gauge that would be more begins
             another. ValueError, before anything runs, for a gauge with more than that upstream
+    together  minibatches whose mean gradient is one step: memory is that of one, and several
+            processes (torchrun) deal them out. None: one for each process
 
     An epoch has as many of them as it takes to go over the training data once (on average).
     """
@@ -41,12 +44,23 @@ class Batches:
     days: int = 365
     warmup: int | str = 365
     cells: int | None = None
+    together: int | None = None
 
     def __post_init__(self):
-        for name, least in (("gauges", 1), ("days", 1), ("warmup", 0), ("cells", 1)):
-            given = getattr(self, name)
+        for name in ("gauges", "days", "warmup", "cells", "together"):
+            given, least = getattr(self, name), 0 if name == "warmup" else 1
             if given is not None and (name, given) != ("warmup", STATES):
                 object.__setattr__(self, name, whole(name, given, least))
+
+    def shared(self) -> Batches:
+        """With `together` said; ValueError where the processes cannot have as many of them each."""
+        count, together = ranks.count(), self.together
+        if together is not None and together % count:
+            raise ValueError(
+                f"{together} minibatches together cannot be dealt out to {count} processes: take "
+                f"Batches(together={-(-together // count) * count}), or another number of processes"
+            )
+        return replace(self, together=together or count)
 
     @property
     def before(self) -> int:
@@ -81,6 +95,8 @@ class Batch:
     part      of a raster's minibatch: the model of its cells, and `at` (G,) which of the gauges
               there they are
     state     that it begins with, if that is known
+    shared    of a step that processes share, (B,) which of the domain's cells this one runs, and
+              own (n,) which of the gauges lie in them
     of        "discharge" or "storage", which alone it is compared with (beside targets), and how
               often it counts; None: with all
     storage   observed on its tiles
@@ -97,6 +113,8 @@ class Batch:
     part: CellModel | None = None
     at: Tensor | None = None
     state: State | None = None
+    shared: Tensor | None = None
+    own: Tensor | None = None
     of: str | None = None
     scale: float = 1.0
     storage: ComparedStorage | None = None
@@ -120,9 +138,21 @@ class Batch:
     def gauged(self, run: Simulation) -> Tensor:
         """Discharge of a run at the observed gauges, (L, G) m3 s-1."""
         discharge = required("discharge", run.discharge)
+        if self.own is not None:
+            return ranks.columns(discharge[:, self.at], self.own, len(self.gauges))
         if self.at is not None:
             return discharge[:, self.at]
         return discharge if self.cells is not None else discharge[:, self.gauges]
+
+    def compared(self, run: Simulation, target: TargetSeries) -> tuple[Tensor, Tensor | None]:
+        """What a run has of a target, (L, K), and which of its cells these are, None for all."""
+        values = run.outputs[target.name]
+        if self.shared is not None:
+            place = draws.places(self.shared, target.cells)
+            own = (place >= 0).nonzero().squeeze(1)
+            return ranks.columns(values[:, place[own]], own, len(place)), None
+        columns, places = self.columns(target)
+        return values[:, places], columns
 
     def columns(self, target: TargetSeries) -> tuple[Tensor | None, Tensor | slice]:
         """Which of a target's cells are compared, None for all, and where they are in the run."""
@@ -139,31 +169,50 @@ class Batch:
         return (self.first if isinstance(self.first, int) else int(self.first[cell])) + step
 
 
+@dataclass(frozen=True)
+class Epoch:
+    """The minibatches of an epoch, each by its number: None where nothing is observed in it."""
+
+    count: int
+    batch: Callable[[int], Batch | None]
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Those in which something is observed, in turn."""
+        found = map(self.batch, range(self.count))
+        return (batch for batch in found if batch is not None)
+
+    def steps(self, together: int, skip: int = 0) -> Iterator[list[Batch]]:
+        """What this process has of each step, without the first minibatches: of `together` of them
+        those that are its own, which may be none."""
+        for begin in range(skip, self.count, together):
+            end = min(begin + together, self.count)
+            found = map(self.batch, range(begin + ranks.number(), end, ranks.count()))
+            yield [batch for batch in found if batch is not None]
+
+
 def minibatches(
-    options: Batches,
-    forcing: Forcing,
-    observed: Callable,
-    days: slice,
-    gauges: Tensor,
-    seed: int,
-    skip: int = 0,
-) -> Iterator[Batch]:
+    options: Batches, forcing: Forcing, observed: Callable, days: slice, gauges: Tensor, seed: int
+) -> Epoch:
     """The minibatches of one epoch of lumped basins; `seed` decides which.
 
     observed(starts, length, gauges) gives the observations (L, B) of discharge and of each target;
     days are those that may be scored, gauges (g,) those to draw from, on the device to train on.
-    They come in turn, in an order shuffled anew each round; the first `skip` are left out.
+    They come in an order shuffled anew each round.
     """
     warmup = options.before
     length, drawn = draws.of_basins(options, days, gauges.cpu(), seed)
-    for i, (cells, starts) in enumerate(drawn[skip:], skip):
+
+    def batch(number: int) -> Batch | None:
+        cells, starts = drawn[number]
         begin = starts - warmup
         series = observed(starts, length, cells)
         if all(torch.isnan(values).all() for values in series):
-            continue
+            return None
         weather = forcing.window(begin, warmup + length, cells, gauges.device)
         before, scored = weather.split([warmup, length], dim=1)
         discharge, *targets = (values.to(gauges.device) for values in series)
         cells = cells.to(gauges.device)
         before, scored = before.contiguous(), scored.contiguous()
-        yield Batch(before, scored, discharge, cells, cells, begin, tuple(targets), i)
+        return Batch(before, scored, discharge, cells, cells, begin, tuple(targets), number)
+
+    return Epoch(len(drawn), batch)

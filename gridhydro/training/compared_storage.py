@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 from torch import Tensor
 
+from gridhydro.base import ranks
 from gridhydro.base.arguments import required
 from gridhydro.evaluation.losses import nse_loss
 from gridhydro.model.state import Simulation
@@ -25,14 +27,22 @@ class ComparedStorage:
         self.observed = observations.observed(self.windows).to(model.area)
         self.averages = self.windows.averages.to(model.area.device)
 
-    def simulated(self, run: Simulation) -> Tensor:
-        """Anomalies (S, K) mm of a run that has these `averages`, with gradients."""
-        storage = required("storage", run.storage)
-        return self.observations.anomalies(storage, self.windows)
+    def simulated(self, run: Simulation, cells: Tensor | None = None) -> Tensor:
+        """Anomalies (S, K) mm of a run that has these `averages`, with gradients.
 
-    def loss(self, run: Simulation) -> Tensor:
+        cells  (n,) of the domain that the run is of, where other processes run the others
+        """
+        storage = required("storage", run.storage)
+        if cells is None:
+            return self.observations.anomalies(storage, self.windows)
+        # anomalies are sums over cells: those of a part of them are added up
+        everywhere = np.arange(self.observations.tiles.size)
+        part = self.observations.only(everywhere, cells.cpu().numpy())
+        return ranks.summed(part.anomalies(storage, self.windows))
+
+    def loss(self, run: Simulation, cells: Tensor | None = None) -> Tensor:
         """1 - NSE of the run's anomalies, averaged over the tiles."""
-        return nse_loss(self.simulated(run), self.observed, self.variance)
+        return nse_loss(self.simulated(run, cells), self.observed, self.variance)
 
     @property
     def about(self) -> dict:

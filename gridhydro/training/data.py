@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -22,7 +22,7 @@ from gridhydro.observations.discharge import observations, refuse_empty
 from gridhydro.observations.storage_target import StorageTarget
 from gridhydro.observations.target_series import TargetSeries, refuse_other
 from gridhydro.observations.targets import Target
-from gridhydro.training.batches import STATES, Batch, Batches, minibatches
+from gridhydro.training.batches import STATES, Batch, Batches, Epoch, minibatches
 from gridhydro.training.drift import storage_drift
 from gridhydro.training.options import Session, SpinUp
 from gridhydro.training.plan import Options, Plan
@@ -64,12 +64,11 @@ class TrainingData:
         through = self.spinup.days if self.spinup.near_equilibrium else 0
         return slice(self.days.start - through, self.days.stop)
 
-    def epoch(self, number: int, seed: int, skip: int = 0) -> Iterable[Batch]:
-        """The minibatches of an epoch of lumped basins, which the seed decides, without the first
-        ones."""
+    def epoch(self, number: int, seed: int) -> Epoch:
+        """The minibatches of an epoch of lumped basins, which the seed decides."""
         seed = seed_of_epoch(seed, number)
         batches = required("minibatches", self.batches)
-        return minibatches(batches, self.forcing, self.window, self.days, self.places, seed, skip)
+        return minibatches(batches, self.forcing, self.window, self.days, self.places, seed)
 
     def window(self, starts, length: int, cells) -> list[torch.Tensor]:
         """Observations (length, B) of discharge and of each target, from each cell's start on."""
@@ -168,7 +167,8 @@ def read_data(
 ) -> TrainingData:
     """The data of a training as people give them, packed and checked; moves the model to its
     device. ValueError for what does not fit together; the arguments are those of `train`."""
-    period, batches, session = plan.period, options.batches, options.session
+    period, session = plan.period, options.session
+    batches = None if options.batches is None else doors(options.batches.shared)
     doors(refuse_batches, batches, options.spinup, model)
     place = doors(_placed, model, session)
     weather = doors(_weather, forcing, model, session, doors)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import torch
 
+from gridhydro.base import ranks
+from gridhydro.base.arguments import required
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.evaluation.losses import NothingObserved
 from gridhydro.training import divergence
@@ -18,6 +20,7 @@ from gridhydro.training.objective import Objective
 from gridhydro.training.options import Optimizer, Session
 from gridhydro.training.record import Record, means
 from gridhydro.training.river_batches import RiverBatches
+from gridhydro.training.shares import whole_step
 from gridhydro.training.validation import Validation
 
 
@@ -39,34 +42,47 @@ class Loop:
     def __post_init__(self):
         period = self.session.validation
         data = self.data
-        self.whole = None if data.batches is not None else data.whole()
+        self.share = None if data.batches is not None else whole_step(data)
         self.rivers = None
         if data.batches is not None and not data.model.domain.lumped:
             self.rivers = RiverBatches(data, self.objective)
-        self.validation = None if period is None else Validation(self.data, period)
+        self.validation = None if period is None else Validation(data, period)
 
     def run(self, record: Record, epochs: int) -> None:
         """Train up to the last epoch, each noted in the record."""
-        model = self.data.model.train()
+        self._training(True)
         if not record.resumed:
             torch.manual_seed(self.session.seed)
+        ranks.alike(list(self.data.model.state_dict().values()))
         with Interrupt() as interrupt:
             record.begin()
             for epoch in record.bar:
                 self.weights.param_groups[0]["lr"] = self.options.rate(epoch, epochs)
                 found, steps, seconds = self._epoch(epoch, record, interrupt)
-                if (epoch + 1) % max(1, epochs // 10) == 0:
-                    found |= self._validated()
-                found |= self._watched(epoch)
+                if ranks.first():
+                    with ranks.alone():
+                        if (epoch + 1) % max(1, epochs // 10) == 0:
+                            found |= self._validated()
+                        found |= self._watched(epoch)
                 record.note(found, seconds, steps, interrupt)
-        model.eval()
+        self._training(False)
 
-    def _batches(self, epoch: int, skip: int) -> Iterable[Batch]:
-        if self.whole is not None:
-            return [self.whole]
+    def _training(self, on: bool) -> None:
+        """Whether the model trains; and the part of it that this process runs."""
+        self.data.model.train(on)
+        if self.share is not None:
+            self.share.data.model.train(on)
+
+    def _steps(self, epoch: int, skip: int) -> Iterable[list[Batch]]:
+        """What this process has of each step of an epoch."""
+        if self.share is not None:
+            return [[self.share.batch]]
+        batches = required("minibatches", self.data.batches)
         if self.rivers is not None:
-            return self.rivers.epoch(seed_of_epoch(self.session.seed, epoch), skip)
-        return self.data.epoch(epoch, self.session.seed, skip)
+            drawn = self.rivers.epoch(seed_of_epoch(self.session.seed, epoch))
+        else:
+            drawn = self.data.epoch(epoch, self.session.seed)
+        return drawn.steps(required("together", batches.together), skip)
 
     def _epoch(
         self, epoch: int, record: Record, interrupt: Interrupt
@@ -74,57 +90,92 @@ class Loop:
         """The means of the loss and of its parts, how many days of cells were run, and how long it
         took; of an epoch that was cut off the rest is run."""
         within, began = record.within(), time.perf_counter()
-        before = within["seconds"]
-        for batch in self._batches(epoch, within["batches"]):
-            values = self.step(batch, epoch)
-            if values is not None:
-                within["found"].append(values)
-                lanes = batch.forcing.shape[2] * self.data.model.components
-                within["steps"] += (batch.before.shape[1] + batch.forcing.shape[1]) * lanes
+        before, batches = within["seconds"], self.data.batches
+        for own in self._steps(epoch, within["batches"]):
+            within["found"] += self.step(own, epoch)
+            within["steps"] += sum(_cell_days(batch) for batch in own) * self.data.model.components
             within["seconds"] = before + time.perf_counter() - began
-            if self.whole is None:
-                within["batches"] = batch.number + 1
+            if batches is not None:
+                within["batches"] += batches.together
                 record.pause(within, interrupt)
         if not within["found"]:
             raise ValueError(f"no minibatch of epoch {epoch + 1} has observations to learn from")
         numbers = means(within["found"], tuple(self.objective.weights))
-        return numbers, within["steps"], within["seconds"]
+        return numbers, within["steps"] * ranks.count(), within["seconds"]
 
-    def step(self, batch: Batch, epoch: int) -> dict[str, float] | None:
-        """Follow the gradient of one batch; its loss and the parts of it by name.
+    def step(self, own: list[Batch], epoch: int) -> list[dict[str, float]]:
+        """Follow the mean gradient of some minibatches, of which this process has its own, or that
+        of a whole step that it has a share of.
 
-        None for a window in which nothing varies; NotFinite where the numbers are no longer.
+        Of each its loss, and the parts of it by name; none of a window in which nothing varies.
+        NotFinite where the numbers are no longer.
         """
         model = self.data.model
-        parts: dict[str, torch.Tensor] = {}
         self.weights.zero_grad()
+        found, bad = [], None
+        for batch in own:
+            values, finite = self._gradient(batch, epoch)
+            if values is not None:
+                found.append(values)
+            bad = bad if finite else batch
+        if self.share is not None:
+            count = 1
+        else:
+            found = [one for told in ranks.told(found) for one in told]
+            count = len(found)
+        if not count:
+            return []
+        ranks.add_gradients(list(model.parameters()), count)
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), self.options.clip)
+        if bad is not None or not torch.isfinite(norm):
+            self._diverged(bad, own, epoch)
+        self.weights.step()
+        return found
+
+    def _gradient(self, batch: Batch, epoch: int) -> tuple[dict[str, float] | None, bool]:
+        """Add the gradient of a batch to that of the weights; its loss and the parts of it by name,
+        None where nothing varies, and whether they are finite."""
+        data = self.data if self.share is None else self.share.data
+        parts: dict[str, torch.Tensor] = {}
         try:
-            run = batch.simulate(model, self.data.state(batch), self.objective)
+            run = batch.simulate(data.model, data.state(batch), self.objective)
             value, parts = self.objective(run, batch)
             value.backward()
         except NothingObserved:
             if batch.cells is None:
                 raise
-            return None
+            return None, True
         except ValueError:
             # the routing refuses NaN; anything else is for the caller
-            if divergence.first(model, batch, self.data.forcing.times) is None:
+            if divergence.first(data.model, batch, self._times) is None:
                 raise
+            if self.share is not None:  # other processes may wait for what is not to come
+                self._diverged(batch, [batch], epoch)
             value = torch.tensor(torch.nan)
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), self.options.clip)
-        if not (torch.isfinite(value) and torch.isfinite(norm)):
-            raise divergence.NotFinite(
-                divergence.report(model, batch, self.data.forcing.times, epoch, self.folder)
-            )
-        self.weights.step()
-        return {"loss": value.item()} | {name: part.item() for name, part in parts.items()}
+        values = {"loss": value.item()} | {name: part.item() for name, part in parts.items()}
+        return values, bool(torch.isfinite(value))
+
+    @property
+    def _times(self):
+        return self.data.forcing.times
+
+    def _diverged(self, bad: Batch | None, own: list[Batch], epoch: int) -> None:
+        """Raise NotFinite, with the case where it is this process's."""
+        data = self.data if self.share is None else self.share.data
+        for batch in own if bad is None else [bad]:
+            if len(own) == 1 or divergence.first(data.model, batch, self._times) is not None:
+                told = divergence.report(data.model, batch, self._times, epoch, self.folder)
+                raise divergence.NotFinite(told)
+        raise divergence.NotFinite(f"epoch {epoch + 1}: the gradient is not finite")
 
     @torch.no_grad()
     def _validated(self) -> dict[str, float]:
         """Scores of the validation period, if there is one."""
         if self.validation is None:
             return {}
-        state = None if self.whole is None else self.data.state(self.whole)
+        state = None
+        if self.share is not None:
+            state = self.data.state(self.share.batch if ranks.count() == 1 else self.data.whole())
         scores = self.validation(state)
         return {f"validation_{name}_nse": score for name, score in scores.items()}
 
@@ -137,3 +188,8 @@ class Loop:
         found = self.session.each(epoch + 1, model.eval())
         model.train()
         return dict(found or {})
+
+
+def _cell_days(batch: Batch) -> int:
+    """Days of cells that a batch runs."""
+    return (batch.before.shape[1] + batch.forcing.shape[1]) * batch.forcing.shape[2]

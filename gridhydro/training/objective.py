@@ -55,10 +55,10 @@ class Objective:
             self._add(parts, "discharge", batch, self._scored(batch), simulated, batch.observed)
         storage = self._storage_of(batch)
         if storage is not None:
-            parts["storage"] = storage.loss(run)
+            parts["storage"] = storage.loss(run, batch.shared)
         for target, score, observed in zip(self.targets, self.scores, batch.targets, strict=True):
-            columns, places = batch.columns(target)
-            simulated = target.of(run.outputs[target.name][:, places], columns)
+            simulated, columns = batch.compared(run, target)
+            simulated = target.of(simulated, columns)
             score = partial(score, columns=columns)
             self._add(parts, target.name, batch, score, simulated, observed)
         if not parts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +14,7 @@ from gridhydro.model.model import Model
 from gridhydro.model.part import part_of
 from gridhydro.observations.discharge import spread
 from gridhydro.training import draws
-from gridhydro.training.batches import Batch
+from gridhydro.training.batches import Batch, Epoch
 from gridhydro.training.compared_storage import ComparedStorage
 from gridhydro.training.data import TrainingData
 from gridhydro.training.draws import Draw, Pool
@@ -49,13 +48,10 @@ class RiverBatches:
         """The length of windows, and what the minibatches of an epoch are of; the seed decides."""
         return draws.of_rivers(self.options, self.data.days, self.pools, self.network, seed)
 
-    def epoch(self, seed: int, skip: int = 0) -> Iterator[Batch]:
-        """The minibatches of an epoch in turn, without the first ones and those of nothing."""
+    def epoch(self, seed: int) -> Epoch:
+        """The minibatches of an epoch."""
         length, drawn = self.draws(seed)
-        for draw in drawn[skip:]:
-            found = self.batch(draw, length)
-            if found is not None:
-                yield found
+        return Epoch(len(drawn), lambda number: self.batch(drawn[number], length))
 
     def batch(self, draw: Draw, length: int) -> Batch | None:
         """The data of one of them; None where nothing is observed."""

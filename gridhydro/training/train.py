@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base import ranks
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
 from gridhydro.model.run import Run
@@ -56,21 +57,28 @@ def train(
                  from the last, with the same settings and data (`epochs` may be raised)
     session      how it is run and watched, see `gridhydro.Session`: seed, device, validation, ...
 
-    Without `batches` an epoch is one step over the whole period. Returns the run with the model,
-    which is changed in place. Raises ValueError for input that does not fit together, for a folder
-    that holds a training already or in which another process is at work, and NotFinite, naming
-    the first bad cell, day and quantity, if training diverges.
+    Without `batches` an epoch is one step over the whole period. Processes that torchrun started,
+    or that are in a group of torch.distributed, share the training: minibatches are dealt out to
+    them, or whole rivers. All end with the same weights, to rounding those of one process with as
+    many minibatches `together` (but for dropout, which draws other numbers); the first keeps
+    checkpoints and scores.
+
+    Returns the run with the model, which is changed in place. Raises ValueError for input that does
+    not fit together, for a folder that holds a training already or in which another process is at
+    work, and NotFinite, naming the first bad cell, day and quantity, if training diverges.
     """
     plan = Plan(period, targets, loss, spinup, epochs, optimizer, batches, checkpoints, session)
     options = plan.options()
-    with holding(options.checkpoints):
+    with ranks.sharing(), holding(options.checkpoints):
         ready = prepare(model, forcing, discharge, plan, options)
         ready.loop.run(ready.record, options.epochs)
         about = ready.about
-        drift = ready.data.drift()
-        if drift is not None:
-            drift.warn(_remedy(options))
-            about = about | {"storage_drift": drift.to_json()}
+        if ranks.first():
+            with ranks.alone():
+                drift = ready.data.drift()
+            if drift is not None:
+                drift.warn(_remedy(options))
+                about = about | {"storage_drift": drift.to_json()}
         return Run(model, ready.data.forcing, ready.record.table, about)
 
 

@@ -1,15 +1,11 @@
 """Minibatches of a raster: cells upstream of gauges and tiles over windows of days."""
 
-from functools import cache
-
 import numpy as np
 import pytest
 import torch
 
 import gridhydro as gh
-from gridhydro.domain.network import Network
 from gridhydro.model.part import part_of
-from gridhydro.training.draws import Pool, of_rivers
 from gridhydro.training.plan import Plan
 from gridhydro.training.prepare import prepare
 from tests.support.hydropy_world import PERIOD as YEAR

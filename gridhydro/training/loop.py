@@ -61,11 +61,12 @@ class Loop:
                 record.note(found, seconds, steps, interrupt)
         model.eval()
 
-    def _batches(self, epoch: int, skip: int) -> Iterable[Batch]:
+    def _batches(self, epoch: int, skip: int, record: Record) -> Iterable[Batch]:
         if self.whole is not None:
             return [self.whole]
         if self.rivers is not None:
-            return self.rivers.epoch(seed_of_epoch(self.session.seed, epoch), skip)
+            begun = record.begun() if self.rivers.options.from_states else None
+            return self.rivers.epoch(seed_of_epoch(self.session.seed, epoch), skip, begun)
         return self.data.epoch(epoch, self.session.seed, skip)
 
     def _epoch(
@@ -75,7 +76,7 @@ class Loop:
         took; of an epoch that was cut off the rest is run."""
         within, began = record.within(), time.perf_counter()
         before = within["seconds"]
-        for batch in self._batches(epoch, within["batches"]):
+        for batch in self._batches(epoch, within["batches"], record):
             values = self.step(batch, epoch)
             if values is not None:
                 within["found"].append(values)

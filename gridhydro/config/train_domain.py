@@ -131,8 +131,8 @@ def keywords(
 def begun(
     out: Path, setup: Setup, changes: Mapping[str, object], resume: bool
 ) -> Iterator[dict[str, str]]:
-    """Within it the run folder is this process's alone, the first's of several; gives the files, by name, from which the
-    data is found again, for `finish`.
+    """Within it the run folder is this process's alone, the first's of several; gives the files, by
+    name, from which the data is found again, for `finish`.
 
     They are written at once where nothing was begun before. A training is only gone on with where
     its checkpoint is of the same settings and data, whatever else the file says now.
@@ -235,7 +235,8 @@ def _validated_meanwhile(setup: Setup) -> tuple[str, str] | None:
 
 def train_ensemble(domain, data, out: str | Path, seeds: int, **options) -> pd.DataFrame:
     """Train with the seeds 0, 1, ... into out/seed-0, ..., and score their mean; finished ones
-    are not trained again; processes of torchrun train one each. Options and scores as for `train_domain`."""
+    are not trained again. Processes of torchrun train one each. Options and scores as for
+    `train_domain`."""
     out, seeds = Path(out), whole("seeds", seeds, 1)
     folders = [out / f"seed-{seed}" for seed in range(seeds)]
     for seed, folder in ranks.own(list(enumerate(folders))):

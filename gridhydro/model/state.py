@@ -48,14 +48,10 @@ class State:
                 changed[name] = None if value is None else change(value)
         return State(**changed)
 
-    def at(self, cells: Tensor, taken: Tensor) -> State:
-        """That of some cells (B,) of a raster, with the weather of those (K,) `taken` for them."""
-        river, weather = self.river, self.weather
-        return State(
-            {name: store[cells] for name, store in self.column.items()},
-            None if river is None else river[:, cells],
-            weather=None if weather is None else weather[:, :, taken],
-        )
+    def at(self, cells: Tensor) -> State:
+        """Stores and river of some cells (B,) of a raster."""
+        river = None if self.river is None else self.river[:, cells]
+        return State({name: store[cells] for name, store in self.column.items()}, river)
 
     def save(self, path: str | Path) -> None:
         """Write it to one file (safetensors), which `load` reads."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -133,7 +134,10 @@ class Batch:
         """The model's run over these days, with what an `Objective` asks for."""
         asked = {} if objective is None else objective.asked(self)
         run = self.part or model
-        return run(self.forcing, state, cells=self.chosen, before=self.early, **asked)
+        with warnings.catch_warnings():
+            if self.part is not None:  # its state was made of days corrected as in the whole
+                warnings.filterwarnings("ignore", message=".*looks ahead: the last days before")
+            return run(self.forcing, state, cells=self.chosen, before=self.early, **asked)
 
     def gauged(self, run: Simulation) -> Tensor:
         """Discharge of a run at the observed gauges, (L, G) m3 s-1."""

@@ -73,13 +73,14 @@ class Loop:
         if self.share is not None:
             self.share.data.model.train(on)
 
-    def _steps(self, epoch: int, skip: int) -> Iterable[list[Batch]]:
+    def _steps(self, epoch: int, skip: int, record: Record) -> Iterable[list[Batch]]:
         """What this process has of each step of an epoch."""
         if self.share is not None:
             return [[self.share.batch]]
         batches = required("minibatches", self.data.batches)
         if self.rivers is not None:
-            drawn = self.rivers.epoch(seed_of_epoch(self.session.seed, epoch))
+            begun = record.begun() if batches.from_states else None
+            drawn = self.rivers.epoch(seed_of_epoch(self.session.seed, epoch), begun)
         else:
             drawn = self.data.epoch(epoch, self.session.seed)
         return drawn.steps(required("together", batches.together), skip)
@@ -91,7 +92,7 @@ class Loop:
         took; of an epoch that was cut off the rest is run."""
         within, began = record.within(), time.perf_counter()
         before, batches = within["seconds"], self.data.batches
-        for own in self._steps(epoch, within["batches"]):
+        for own in self._steps(epoch, within["batches"], record):
             within["found"] += self.step(own, epoch)
             within["steps"] += sum(_cell_days(batch) for batch in own) * self.data.model.components
             within["seconds"] = before + time.perf_counter() - began

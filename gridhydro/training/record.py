@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 
 import pandas as pd
+import torch
 from tqdm import tqdm
 
 from gridhydro.base import files, ranks
@@ -78,6 +79,13 @@ class Record:
         kept = self.progress.within or {"batches": 0, "found": [], "steps": 0, "seconds": 0.0}
         return {**kept, "found": list(kept["found"])}
 
+    def begun(self) -> dict[str, torch.Tensor]:
+        """The weights by name with which the epoch that comes, or is gone on with, begins."""
+        if not self.progress.begun:
+            weights = self.model.named_parameters()
+            self.progress.begun = {name: value.detach().clone() for name, value in weights}
+        return self.progress.begun
+
     def pause(self, within: dict, interrupt: Interrupt) -> None:
         """After a minibatch: keep how far the epoch is, if that is due; KeyboardInterrupt, once it
         is kept, where it was asked for."""
@@ -99,7 +107,7 @@ class Record:
         they are kept, where it was asked for."""
         epoch, epochs = self.progress.epoch + 1, self.about["epochs"]
         self.progress.history.append({"epoch": epoch, **found, "seconds": seconds})
-        self.progress.within = None
+        self.progress.within, self.progress.begun = None, {}
         shown = ", ".join(f"{_spoken(name)} {value:.4f}" for name, value in found.items())
         self.bar.set_postfix_str(f"{shown}, {steps / seconds / 1e6:.1f} M cell-steps/s")
         due = self._due(interrupt)

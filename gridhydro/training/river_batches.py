@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from gridhydro.base import ranks
 from gridhydro.base.arguments import required
+from gridhydro.model.blocks import March, years
 from gridhydro.model.model import Model
 from gridhydro.model.part import part_of
+from gridhydro.model.state import State
 from gridhydro.observations.discharge import spread
 from gridhydro.training import draws
 from gridhydro.training.batches import Batch, Epoch
@@ -48,12 +53,44 @@ class RiverBatches:
         """The length of windows, and what the minibatches of an epoch are of; the seed decides."""
         return draws.of_rivers(self.options, self.data.days, self.pools, self.network, seed)
 
-    def epoch(self, seed: int) -> Epoch:
-        """The minibatches of an epoch."""
-        length, drawn = self.draws(seed)
-        return Epoch(len(drawn), lambda number: self.batch(drawn[number], length))
+    def epoch(self, seed: int, begun: Mapping[str, Tensor] | None = None) -> Epoch:
+        """The minibatches of an epoch.
 
-    def batch(self, draw: Draw, length: int) -> Batch | None:
+        begun  weights of the model by name, with which the states are found that windows begin
+               with: before the first minibatch, for all that this process runs from there on
+        """
+        length, drawn = self.draws(seed)
+        states: dict[int, State] | None = {} if begun is None else None
+
+        def batch(number: int) -> Batch | None:
+            nonlocal states
+            if states is None:
+                mine = drawn[number :: ranks.count()]
+                with ranks.alone():
+                    states = self._states(mine, begun)
+            return self.batch(drawn[number], length, states.pop(number, None))
+
+        return Epoch(len(drawn), batch)
+
+    @torch.no_grad()
+    def _states(self, drawn: list[Draw], begun: Mapping[str, Tensor]) -> dict[int, State]:
+        """The state in the cells of each minibatch, by its number, on the day that its window
+        begins, of one run over the record."""
+        model, found, day = self.model, {}, 0
+        with _weights(model, begun):
+            march = March(model, self.data.forcing.values[:, : self.data.days.stop], None)
+            state = self.data.first_state()
+            for draw in sorted(drawn, key=lambda one: one.start):
+                for days in years(slice(day, draw.start)):
+                    state = march.go(days, state)[1].state
+                day = draw.start
+                if state is not None:  # else it begins with the record
+                    cells = self.network.subset(self.network.upstream_cells(draw.mouths))[1]
+                    here = state.at(torch.as_tensor(cells, device=model.area.device))
+                    found[draw.number] = here.map(lambda store: store.cpu())
+        return found
+
+    def batch(self, draw: Draw, length: int, state: State | None = None) -> Batch | None:
         """The data of one of them; None where nothing is observed."""
         data, warmup = self.data, self.options.before
         part, taken = part_of(self.model, self.network.upstream_cells(draw.mouths))
@@ -63,13 +100,15 @@ class RiverBatches:
         ahead = 0 if part.correction is None else part.correction.ahead or 0
         days = slice(draw.start - warmup, min(scored.stop + ahead, data.days.stop))
         weather = _weather(data, days, taken)
+        if state is not None:
+            state = self._begun(state, draw.start, taken)
         before, forcing = (w.contiguous() for w in weather.tensor_split([warmup], dim=1))
         chosen = draw.pool.numbers[draw.chosen]
         gauges = chosen if draw.pool.one == "gauge" else chosen[:0]
         batch = Batch(
             before, forcing, self._discharge(scored, gauges), gauges, cells, days.start,
-            number=draw.number, part=part, at=self._places(cells, gauges), of=draw.pool.of,
-            scale=draw.scale,
+            number=draw.number, part=part, at=self._places(cells, gauges), state=state,
+            of=draw.pool.of, scale=draw.scale,
         )  # fmt: skip
         targets = [
             one.values[scored][:, batch.columns(one)[0]].to(cells.device) for one in data.targets
@@ -80,6 +119,15 @@ class RiverBatches:
         longer = (0, 0, 0, days.stop - scored.stop)
         observed, *targets = (pad(v, longer, value=torch.nan) for v in (batch.observed, *targets))
         return replace(batch, observed=observed, targets=tuple(targets), storage=storage)
+
+    def _begun(self, state: State, start: int, cells: Tensor) -> State:
+        """The state where the model is, with the days before on which a correction looks back."""
+        state = state.map(lambda store: store.to(cells.device))
+        correction = self.model.correction
+        if correction is None or correction.back == 0:
+            return state
+        first = 0 if correction.back is None else max(start - correction.back, 0)
+        return state.carrying(None, _weather(self.data, slice(first, start), cells))
 
     def _places(self, cells: Tensor, gauges: Tensor) -> Tensor:
         """Where the gauges are among all those that lie in these cells, (G,)."""
@@ -110,6 +158,22 @@ class RiverBatches:
         within = within.only(number, cells.cpu().numpy())
         shown = times[days.start : run.stop]
         return ComparedStorage(within, shown, self.data.model, variance)
+
+
+@contextmanager
+def _weights(model: Model, weights: Mapping[str, Tensor]) -> Iterator[None]:
+    """Within it the model has these weights, and is not in training."""
+    own, training = dict(model.named_parameters()), model.training
+    now = {name: value.detach().clone() for name, value in own.items()}
+    model.eval()
+    try:
+        for name, value in weights.items():
+            own[name].copy_(value)
+        yield
+    finally:
+        for name, value in now.items():
+            own[name].copy_(value)
+        model.train(training)
 
 
 def _weather(data: TrainingData, days: slice, cells: Tensor) -> Tensor:

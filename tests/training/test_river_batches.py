@@ -1,10 +1,15 @@
 """Minibatches of a raster: cells upstream of gauges and tiles over windows of days."""
 
+import json
+import warnings
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
 import gridhydro as gh
+from gridhydro.evaluation import losses
 from gridhydro.model.part import part_of
 from gridhydro.training.plan import Plan
 from gridhydro.training.prepare import prepare
@@ -29,7 +34,7 @@ def small(**plan):
 def gradients(one, seed=0):
     """The gradient of each step of an epoch, with its batch."""
     loop, model = one.loop, one.data.model.train()
-    batches = [loop.whole] if loop.whole is not None else loop.rivers.epoch(seed)
+    batches = [loop.share.batch] if loop.share is not None else loop.rivers.epoch(seed)
     for batch in batches:
         model.zero_grad()
         value, _ = loop.objective(
@@ -117,3 +122,63 @@ def test_a_part_gives_the_numbers_of_the_whole_to_the_last_bit(routing):
             assert torch.equal(found.discharge, whole.discharge[:, places])
             river = found.state.river
             assert torch.equal(river, whole.state.river[:, taken])
+
+
+def test_gradients_from_states_are_those_of_the_whole_run():
+    """Windows of the second half of the days, for which the run without gradient is the spin-up."""
+    second = dict(period=("2001-10", "2001-12"), spinup=gh.SpinUp(273, start="empty"))
+    ((_, whole),) = gradients(small(**second))
+    one = small(**second, batches=gh.Batches(11, LONG, "states"))
+    one.loop.rivers.epoch = partial(
+        one.loop.rivers.epoch, begun=dict(one.data.model.named_parameters())
+    )
+    ((batch, found),) = gradients(one)
+    assert batch.state is not None and not batch.before.shape[1]
+    close(found, whole)
+
+
+def test_a_correction_sees_the_days_around_a_window_that_begins_with_a_state():
+    options = dict(correction="conv3d", spinup=gh.SpinUp(start="empty"))
+    one = joint(**options, batches=gh.Batches(2, 60, "states"))
+    model, rivers = one.data.model.eval(), one.loop.rivers
+    begun = dict(model.named_parameters())
+    values = one.data.forcing.values[:, : one.data.days.stop].contiguous()
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        whole = model(values).discharge
+        batch = next(iter(rivers.epoch(5, begun)))
+        found = batch.gauged(batch.simulate(model, batch.state))
+    assert 0 < batch.first < one.data.days.stop - 70 and len(found) == 60 + model.correction.ahead
+    expected = whole[batch.first : batch.first + 60, batch.gauges]
+    torch.testing.assert_close(found[:60], expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("warmup", [40, "states"])
+def test_a_training_broken_off_within_an_epoch_goes_on_to_the_same_numbers(warmup, tmp_path):
+    _, _, forcing, discharge = small_world()
+    options = dict(period=PERIOD, epochs=2, batches=gh.Batches(4, 60, warmup, cells=507))
+    options |= dict(session=QUIET)
+
+    def train(**more):
+        return gh.train(small_model(), forcing, discharge, **options | more)
+
+    calls = []
+
+    def breaking(simulated, observed):
+        calls.append(1)
+        if len(calls) == 12:
+            raise KeyboardInterrupt
+        return losses.loss("rmse")(simulated, observed)
+
+    def steady(simulated, observed):
+        return losses.loss("rmse")(simulated, observed)
+
+    steady.__name__ = breaking.__name__
+    whole = train(loss=steady)
+    with pytest.raises(KeyboardInterrupt):
+        train(loss=breaking, checkpoints=gh.Checkpoints(tmp_path, every=0))
+    kept = json.loads((tmp_path / "checkpoint/checkpoint.json").read_text())["within"]
+    assert kept["batches"] > 0
+    again = train(loss=steady, checkpoints=gh.Checkpoints(tmp_path, resume=True))
+    for one, other in zip(whole.model.parameters(), again.model.parameters(), strict=True):
+        assert torch.equal(one, other)

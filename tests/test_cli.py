@@ -204,6 +204,7 @@ def test_the_catchment_is_written_and_checked(tmp_path, capsys):
     assert code == 1 and "seed is -1, should be a whole number, 0 or more" in err
 
 
+@pytest.mark.end_to_end
 def test_from_a_domain_file_to_a_run_and_back(data, tmp_path, capsys):
     folder = data("lez/lez_2012_2013.nc").parents[1]
     out = tmp_path / "run"

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import sys
 
@@ -54,6 +56,7 @@ else:
 """
 
 
+@pytest.mark.end_to_end
 def test_models_run_on_tensors_without_packages_for_rasters_and_files():
     found = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
     assert found.returncode == 0, found.stderr

@@ -9,6 +9,7 @@ GUIDES = sorted(resources.files("gridhydro").joinpath("guides").iterdir(), key=l
 GUIDES = [guide for guide in GUIDES if guide.name.endswith(".md")]
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.name)
 def test_guide_runs_from_top_to_bottom(guide, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)

@@ -56,6 +56,7 @@ def test_analyses_left_out_are_named(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == BUDGET | {"columns.csv"}
 
 
+@pytest.mark.end_to_end
 def test_analyses_from_the_command_line(tmp_path, capsys):
     write_basins(small_basins(), tmp_path / "basins.nc")
     (tmp_path / "sample.toml").write_text(FILE)

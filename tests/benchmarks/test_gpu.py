@@ -18,6 +18,7 @@ from benchmarks.speed import flat, graphs, routing, training
 from gridhydro.domain.domain import Domain
 
 pytest.importorskip("triton")
+pytestmark = pytest.mark.end_to_end
 NO_GPU = pytest.mark.skipif(
     torch.cuda.is_available(), reason="the miniature is for where no GPU is"
 )

@@ -14,6 +14,8 @@ from benchmarks.studies.pub_scaling.training import FEW, MANY, VARIANTS
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.training.batches import minibatches
 
+pytestmark = pytest.mark.end_to_end
+
 GAUGES = [f"g{i:03d}" for i in range(400)]
 PERIOD = ("1981-01-01", "1995-12-31")
 

@@ -11,6 +11,8 @@ from benchmarks import commands
 from benchmarks.studies.soil_moisture.cells import LEARNED, MIDDLE, Cells, rmse
 from benchmarks.studies.soil_moisture.world import DENSITIES, NOISE, TEST, make_world
 
+pytestmark = pytest.mark.end_to_end
+
 SHAPE = (32, 48)
 
 

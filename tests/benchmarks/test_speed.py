@@ -23,6 +23,8 @@ from benchmarks.speed import (
 )
 from gridhydro.columns import column
 
+pytestmark = pytest.mark.end_to_end
+
 ROOT = Path(__file__).parents[2]
 
 

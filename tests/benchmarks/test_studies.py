@@ -11,6 +11,8 @@ from benchmarks.studies.camels_storage.study import score_storage
 from benchmarks.studies.moselle import land
 from gridhydro.config.load import load
 
+pytestmark = pytest.mark.end_to_end
+
 
 def test_soil_holds_less_the_drier_and_the_sandier_it_is():
     wet, dry = (land.water_content(40, 20, 1.4, s) for s in (3.3, 150.0))

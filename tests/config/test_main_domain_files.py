@@ -46,6 +46,7 @@ def test_the_run_folder_holds_maps_series_scores_and_what_repeats_them(moselle):
     )
 
 
+@pytest.mark.end_to_end
 def test_the_middle_gauge_of_the_lez_is_simulated_without_its_data(data, tmp_path):
     folder = data("lez/lez_2012_2013.nc").parents[1]
     scores = train_domain("lez", folder, tmp_path, progress=False).set_index("gauge")

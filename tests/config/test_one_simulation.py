@@ -67,6 +67,7 @@ def counted(monkeypatch):
     return found
 
 
+@pytest.mark.end_to_end
 def test_a_trained_record_is_simulated_once_and_its_forcing_packed_once(folder, counted):
     """Discharge, storage, a target, fluxes and figures are all served by one simulation."""
     out = folder / "run"

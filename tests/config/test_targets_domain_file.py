@@ -58,6 +58,7 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.end_to_end
 def test_targets_of_a_domain_file_are_scored(folder, capsys):
     text = FILE.replace("epochs = 2", "epochs = 2\nfit_discharge = false") + TARGETS
     (folder / "sample.toml").write_text(text)
@@ -79,6 +80,7 @@ def test_targets_of_a_domain_file_are_scored(folder, capsys):
     pd.testing.assert_frame_equal(again, table, rtol=1e-5)
 
 
+@pytest.mark.end_to_end
 def test_calibration_to_a_target_of_a_domain_file_is_scored(folder, capsys):
     text = FILE.replace("epochs = 2", "epochs = 2\nfit_discharge = false") + TARGETS
     fixed = "{ " + ", ".join(f"{n} = {v}" for n, v in FIXED.items()) + " }"

@@ -43,6 +43,7 @@ def trained(folder):
     return out
 
 
+@pytest.mark.end_to_end
 def test_run_folder_of_a_raster_domain_file(trained):
     scores = pd.read_csv(trained / "storage_metrics.csv")
     assert list(scores) == ["tile", "period", "nse", "correlation", "rmse", "solutions"]
@@ -67,6 +68,7 @@ def test_run_folder_of_a_raster_domain_file(trained):
             np.testing.assert_allclose(mean, 0, atol=1e-3)
 
 
+@pytest.mark.end_to_end
 def test_storage_of_a_run_is_that_of_its_cells(trained):
     """Against daily stores of the column and averages by plain means; rivers hold little here."""
     run, setup = load_run(trained)
@@ -90,6 +92,7 @@ def test_storage_of_a_run_is_that_of_its_cells(trained):
     xr.testing.assert_allclose(ensemble.storage(setup.storage), pairs)
 
 
+@pytest.mark.end_to_end
 def test_commands_on_a_raster_domain_file(trained, folder, capsys):
     code, text, err = call("check", folder / "quick.toml", "--data", folder, capsys=capsys)
     assert code == 0, err
@@ -108,6 +111,7 @@ def test_commands_on_a_raster_domain_file(trained, folder, capsys):
     assert code == 1 and "configuration is one of 'HydroPyNN'" in err
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("name", ["HydroPyNN", "HydroPyNN(Q,S)", "Hybrid(Q,S)+"])
 def test_training_by_every_configuration(folder, name, capsys):
     out = folder / name
@@ -145,6 +149,7 @@ def test_training_to_storage_alone(folder, capsys):
     assert set(pd.read_csv(out / "metrics.csv")["gauge_use"]) == {"held out"}
 
 
+@pytest.mark.end_to_end
 def test_training_with_several_storage_weights(folder, capsys):
     out = folder / "sweep"
     code, text, err = call(

@@ -86,8 +86,10 @@ def compiled(scheme: str, capabilities: str) -> list:
 @pytest.mark.parametrize(
     "scheme, capabilities",
     [
-        ("sequential", "either"),
-        ("implicit", "either"),
+        *(
+            pytest.param(s, "either", marks=pytest.mark.end_to_end)
+            for s in ("sequential", "implicit")
+        ),
         *(
             pytest.param(s, "every", marks=pytest.mark.slow)
             for s in ("sequential", "implicit", *MORE_SCHEMES)

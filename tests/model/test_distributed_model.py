@@ -9,25 +9,26 @@ from gridhydro.model.blocks import storage
 from gridhydro.model.river import SECONDS, River
 from tests.support.hydropy_world import PERIOD, SPINUP, hydropy_model, hydropy_world, own
 
-WORLD = hydropy_world()
-HYBRID = dict(attributes=WORLD.attributes, network="mlp", hidden=(8,))
+HYBRID = dict(network="mlp", hidden=(8,))
 
 
-def model(**options):
-    return hydropy_model(WORLD.domain, WORLD.land, **options)
+def model(network, **options):
+    world = hydropy_world()
+    attributes = None if network in ("none", "free") else world.attributes
+    return hydropy_model(world.domain, world.land, attributes, network=network, **options)
 
 
 def train(trained, epochs=4, **options):
     defaults = dict(
-        targets=gh.StorageTarget(WORLD.storage),
+        targets=gh.StorageTarget(hydropy_world().storage),
         spinup=gh.SpinUp(SPINUP, start="equilibrium"),
         optimizer=gh.Optimizer(learning_rate=0.02),
         session=gh.Session(progress=False),
     )
     return gh.train(
         trained,
-        own(WORLD, trained),
-        WORLD.discharge,
+        own(hydropy_world(), trained),
+        hydropy_world().discharge,
         period=PERIOD,
         epochs=epochs,
         **defaults | options,
@@ -46,7 +47,7 @@ def test_storage_is_that_of_all_stores_and_rivers(backend, delay, transit):
     one = model(network="none", backend=backend, routing=routing)
     device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
     one.to(device)
-    forcing = own(WORLD, one).values[:, :days].contiguous().to(device)
+    forcing = own(hydropy_world(), one).values[:, :days].contiguous().to(device)
     with torch.no_grad():
         found = one(forcing, averages=averages.to(device)).storage
         state, daily, parameters = None, [], one.cell_parameters()
@@ -65,7 +66,7 @@ def test_storage_is_that_of_all_stores_and_rivers(backend, delay, transit):
 def test_raster_model_conserves_mass():
     """Rain = evapotranspiration + discharge at the mouth + what all stores and rivers gained."""
     one = model(network="none").double()
-    forcing = own(WORLD, one).values.double()
+    forcing = own(hydropy_world(), one).values.double()
     with torch.no_grad():
         half = one(forcing[:, :300].contiguous())
         run = one(forcing[:, 300:].contiguous(), half.state, ("actual_evapotranspiration",))
@@ -85,16 +86,18 @@ def test_raster_model_conserves_mass():
 
 def test_a_property_that_is_missing_is_named():
     with pytest.raises(ValueError, match="the cells' soil_capacity is not given"):
-        gh.Model(WORLD.domain, "hydropy", WORLD.attributes)
-    lacking = {n: v for n, v in WORLD.land.properties.items() if n != "river_reservoirs"}
+        gh.Model(hydropy_world().domain, "hydropy", hydropy_world().attributes)
+    lacking = {n: v for n, v in hydropy_world().land.properties.items() if n != "river_reservoirs"}
     with pytest.raises(ValueError, match="river_reservoirs"):
         gh.Model(
-            WORLD.domain, "hydropy", WORLD.attributes, properties=lacking,
+            hydropy_world().domain, "hydropy", hydropy_world().attributes, properties=lacking,
             routing=gh.River.hydropy(),
         )  # fmt: skip
-    holes = WORLD.land.properties | {"arno_shape": np.full(WORLD.domain.size, np.nan)}
+    holes = hydropy_world().land.properties | {
+        "arno_shape": np.full(hydropy_world().domain.size, np.nan)
+    }
     with pytest.raises(ValueError, match="arno_shape is missing in row"):
-        gh.Model(WORLD.domain, "hydropy", WORLD.attributes, properties=holes)
+        gh.Model(hydropy_world().domain, "hydropy", hydropy_world().attributes, properties=holes)
 
 
 @pytest.mark.parametrize(
@@ -120,17 +123,21 @@ def test_every_configuration_learns_and_comes_back_from_disk(options, tmp_path):
 
 
 def test_the_defaults_are_a_model_without_training():
-    beyond = WORLD.land.defaults | {"river_lag": np.linspace(0.001, 40, WORLD.domain.size)}
+    beyond = hydropy_world().land.defaults | {
+        "river_lag": np.linspace(0.001, 40, hydropy_world().domain.size)
+    }
     run = train(model(network="none", defaults=beyond), epochs=0)
     for name, values in beyond.items():
-        found = WORLD.domain.pack(run.parameters[name])
+        found = hydropy_world().domain.pack(run.parameters[name])
         np.testing.assert_allclose(found, values, rtol=1e-6)
     with pytest.raises(ValueError, match="nothing to learn"):
         train(model(network="none"), epochs=1)
 
 
 def test_storage_alone_teaches_storage():
-    only = train(model(**HYBRID), epochs=6, targets=gh.StorageTarget(WORLD.storage, 1.0)).history
+    only = train(
+        model(**HYBRID), epochs=6, targets=gh.StorageTarget(hydropy_world().storage, 1.0)
+    ).history
     assert "discharge" not in only and only["loss"].iloc[-1] < 0.9 * only["loss"].iloc[0]
 
 
@@ -164,7 +171,7 @@ def test_resumed_training_is_the_unbroken_one(tmp_path):
 
 def test_a_correction_sees_across_the_end_of_the_spin_up():
     one = model(**HYBRID | dict(correction="conv3d"))
-    values = own(WORLD, one).values
+    values = own(hydropy_world(), one).values
     one.fit_inputs(values[:, :365])
     with torch.no_grad():
         one.correction.layers[-1].weight.normal_(std=0.5)
@@ -178,7 +185,7 @@ def test_a_correction_sees_across_the_end_of_the_spin_up():
 
 def test_the_start_near_equilibrium_drifts_less():
     one = model(network="none")
-    values = own(WORLD, one).values
+    values = own(hydropy_world(), one).values
     year = values[:, :365].contiguous()
     with torch.no_grad():
         start = one.near_equilibrium(year)
@@ -194,7 +201,7 @@ def test_the_start_near_equilibrium_drifts_less():
 def test_the_start_near_equilibrium_has_a_gradient():
     """A longer lag means more groundwater to begin with: by differences, and by the adjoint."""
     one = model(network="free").double()
-    year = own(WORLD, one).values[:, :365].double().contiguous()
+    year = own(hydropy_world(), one).values[:, :365].double().contiguous()
 
     def content():
         return one.near_equilibrium(year).column["groundwater"].sum()
@@ -213,7 +220,7 @@ def test_the_start_near_equilibrium_has_a_gradient():
 
 def test_spin_up_ends_when_nothing_changes_any_more():
     one = model(network="none")
-    year = own(WORLD, one).values[:, :365].contiguous()
+    year = own(hydropy_world(), one).values[:, :365].contiguous()
     runs = []
     original = one.run
     one.run = lambda *a, **k: runs.append(1) or original(*a, **k)
@@ -231,24 +238,24 @@ def test_validation_is_scored_while_training():
     trained = model(**HYBRID)
     run = gh.train(
         trained,
-        own(WORLD, trained),
-        WORLD.discharge,
+        own(hydropy_world(), trained),
+        hydropy_world().discharge,
         period=period,
         spinup=gh.SpinUp(days=SPINUP, start="equilibrium"),
         epochs=20,
         session=gh.Session(validation=later, progress=False),
-        targets=gh.StorageTarget(WORLD.storage),
+        targets=gh.StorageTarget(hydropy_world().storage),
         optimizer=gh.Optimizer(learning_rate=0.02),
     )
     scores = run.history["validation_discharge_nse"].dropna()
     assert len(scores) == 10
-    table = run.evaluate(WORLD.discharge, later)
+    table = run.evaluate(hydropy_world().discharge, later)
     assert scores.iloc[-1] == pytest.approx(table["nse"].median(), abs=0.1)
     with pytest.raises(ValueError, match="before the training ends"):
         gh.train(
             trained,
-            own(WORLD, trained),
-            WORLD.discharge,
+            own(hydropy_world(), trained),
+            hydropy_world().discharge,
             period=period,
             spinup=SPINUP,
             epochs=1,
@@ -259,9 +266,11 @@ def test_validation_is_scored_while_training():
 def test_raster_training_options_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="minibatches are for lumped basins"):
         train(model(**HYBRID), batches=gh.Batches(4, 30, 30))
-    other = gh.Tiles.of(WORLD.domain.crop(["branch"]), 2.0, minimum=0.01)
+    other = gh.Tiles.of(hydropy_world().domain.crop(["branch"]), 2.0, minimum=0.01)
     values = np.zeros((24, other.size))
-    wrong = gh.StorageObservations(other, WORLD.storage.start, WORLD.storage.end, values)
+    wrong = gh.StorageObservations(
+        other, hydropy_world().storage.start, hydropy_world().storage.end, values
+    )
     with pytest.raises(ValueError, match="make them from this domain"):
         train(model(**HYBRID), targets=gh.StorageTarget(wrong))
     with pytest.raises(ValueError, match="no hidden layers"):

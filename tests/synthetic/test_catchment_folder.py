@@ -18,6 +18,7 @@ def folder(tmp_path_factory):
     return out
 
 
+@pytest.mark.end_to_end
 def test_training_on_the_folder_is_the_demo(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("gridhydro.evaluation.plots.save", lambda *_: None)
     trained = train_domain(

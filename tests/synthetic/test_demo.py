@@ -10,6 +10,8 @@ from safetensors.torch import load_file
 from gridhydro.synthetic.catchment import HELD_OUT
 from gridhydro.synthetic.demo import KNOWN, demo, report
 
+pytestmark = pytest.mark.end_to_end
+
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):

@@ -31,9 +31,10 @@ PAGES = dict(pages(parser()))
 
 
 def examples(page: argparse.ArgumentParser) -> list[str]:
-    """The command lines of a page's examples, without the remarks behind some of them."""
+    """The command lines of a page's examples, without remarks behind them or torchrun before."""
     lines = page.epilog.partition("examples:\n")[2].splitlines()
-    return [re.split(r"\s{2,}", line.strip())[0] for line in lines if " gridhydro " in f" {line}"]
+    found = [re.split(r"\s{2,}", line.strip())[0] for line in lines if " gridhydro " in f" {line}"]
+    return [line[line.index("gridhydro ") :] for line in found]
 
 
 def call(*arguments, capsys):

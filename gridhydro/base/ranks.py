@@ -97,16 +97,18 @@ def first() -> bool:
 
 def leads() -> bool:
     """Whether this is the first of all processes that were launched, whatever they do now."""
+    if not launched():
+        return True
     join()
-    return not launched() or dist.get_rank() == 0
+    return dist.get_rank() == 0
 
 
 def own(items: Sequence[Item]) -> list[Item]:
     """Those of the items that are this process's, of all that were launched: works of their own,
     dealt out in turn. Within `alone` all of them."""
-    join()
     if _apart or not launched():
         return list(items)
+    join()
     return list(items)[dist.get_rank() :: dist.get_world_size()]
 
 
@@ -168,7 +170,7 @@ def alike(tensors: Sequence[Tensor]) -> None:
 
 class _Sum(torch.autograd.Function):
     @staticmethod
-    def forward(values: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(values: Tensor) -> Tensor:
         found = values.detach().clone()
         dist.all_reduce(found)
         return found
@@ -178,5 +180,5 @@ class _Sum(torch.autograd.Function):
         pass
 
     @staticmethod
-    def backward(ctx, gradient):  # type: ignore[override]
+    def backward(ctx, gradient):
         return gradient

@@ -168,7 +168,7 @@ def read_data(
     """The data of a training as people give them, packed and checked; moves the model to its
     device. ValueError for what does not fit together; the arguments are those of `train`."""
     period, session = plan.period, options.session
-    batches = None if options.batches is None else doors(options.batches.shared)
+    batches = None if options.batches is None else doors(Batches.shared, options.batches)
     doors(refuse_batches, batches, options.spinup, model)
     place = doors(_placed, model, session)
     weather = doors(_weather, forcing, model, session, doors)

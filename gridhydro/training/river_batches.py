@@ -60,14 +60,14 @@ class RiverBatches:
                with: before the first minibatch, for all that this process runs from there on
         """
         length, drawn = self.draws(seed)
-        states: dict[int, State] | None = {} if begun is None else None
+        states: dict[int, State] | None = None
 
         def batch(number: int) -> Batch | None:
             nonlocal states
             if states is None:
                 mine = drawn[number :: ranks.count()]
                 with ranks.alone():
-                    states = self._states(mine, begun)
+                    states = {} if begun is None else self._states(mine, begun)
             return self.batch(drawn[number], length, states.pop(number, None))
 
         return Epoch(len(drawn), batch)

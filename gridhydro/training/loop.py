@@ -11,7 +11,7 @@ import torch
 
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.evaluation.losses import NothingObserved
-from gridhydro.training import divergence
+from gridhydro.training import divergence, memory
 from gridhydro.training.batches import Batch
 from gridhydro.training.data import TrainingData, seed_of_epoch
 from gridhydro.training.objective import Objective
@@ -38,11 +38,12 @@ class Loop:
 
     def __post_init__(self):
         period = self.session.validation
-        data = self.data
-        self.whole = None if data.batches is not None else data.whole()
+        data, batches = self.data, self.data.batches
         self.rivers = None
-        if data.batches is not None and not data.model.domain.lumped:
+        if batches is not None and not data.model.domain.lumped:
             self.rivers = RiverBatches(data, self.objective)
+        self._refuse_large()
+        self.whole = None if batches is not None else data.whole()
         self.validation = None if period is None else Validation(self.data, period)
 
     def run(self, record: Record, epochs: int) -> None:
@@ -60,6 +61,22 @@ class Loop:
                 found |= self._watched(epoch)
                 record.note(found, seconds, steps, interrupt)
         model.eval()
+
+    def _refuse_large(self) -> None:
+        """ValueError where the largest step that there may be needs more memory than there is."""
+        data, batches = self.data, self.data.batches
+        run, before = data.run_days, data.spinup.days
+        cells, days = data.model.domain.size, run.stop - run.start
+        if data.spinup.near_equilibrium:
+            before = 0
+        if batches is not None:
+            cells = len(data.places) if self.rivers is None else self.rivers.most
+            cells = min(cells, batches.gauges) if self.rivers is None else cells
+            before, days = batches.before, min(batches.days, days)
+        memory.refuse(
+            data.model, cells, before, days, 1 + len(data.targets), self.session.memory,
+            batches is not None,
+        )  # fmt: skip
 
     def _batches(self, epoch: int, skip: int, record: Record) -> Iterable[Batch]:
         if self.whole is not None:

@@ -48,6 +48,12 @@ class RiverBatches:
         for pool in self.pools:
             pool.refuse_large(self.network, self.options.cells)
 
+    @property
+    def most(self) -> int:
+        """Cells of a minibatch, at most."""
+        counts = [self.network.upstream_count(np.concatenate(p.mouths)) for p in self.pools]
+        return min(max(counts), self.options.cells or max(counts))
+
     def draws(self, seed: int) -> tuple[int, list[Draw]]:
         """The length of windows, and what the minibatches of an epoch are of; the seed decides."""
         return draws.of_rivers(self.options, self.data.days, self.pools, self.network, seed)

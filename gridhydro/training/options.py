@@ -35,7 +35,8 @@ class SpinUp:
             fill over many years begin where the mean fluxes of the spin-up's days alone would bring
             them, which depends on what is learned, so that gradients pass through the spin-up too.
             A column without such stores, as HBV, begins as with "settled".
-            None: "settled", or with cycles "empty". Minibatches begin with empty stores
+            None: "settled", or with cycles "empty". Minibatches begin with empty stores, or the
+            run whose states they begin with begins so
     """
 
     days: int = 365

@@ -198,7 +198,7 @@ def test_targets_on_cells_are_those_of_the_cells_that_are_run():
         columns, places = batch.columns(series)
         cells = series.cells[columns]
         assert torch.equal(batch.cells[places], cells)
-        known = domain.upstream(domain.gauges.index[batch.gauges[0]])
+        known = domain.upstream(domain.gauges.index[int(batch.gauges[0])])
         assert set(cells.tolist()) == set(known) & set(series.cells.tolist())
         days = series.values[alone.data.days][:, columns]
         expected = losses.loss("rmse")(run.outputs["soil_wetness"][:, places], days)

@@ -53,10 +53,9 @@ def train(
     optimizer    a `gridhydro.Optimizer` (learning rate, decay, clip), or its name
     batches      minibatches of gauges x windows of days, `gridhydro.Batches`; None: each step sees
                  everything. On a raster those compared with discharge are drawn from the gauges,
-                 those with water storage from the tiles, in any order: each step follows one part of
-                 the loss, so often that over an epoch the parts have their weights; anomalies of
-                 storage are then those from the mean of the window. Targets are compared in the
-                 cells that are run
+                 those with water storage from the tiles, in any order: each step follows one of
+                 them, scaled so that over an epoch both have their weights; storage anomalies are
+                 then from the mean of the window. Targets are compared in the cells that are run
     checkpoints  a folder to keep the state of the training in, or `gridhydro.Checkpoints` to go on
                  from the last, with the same settings and data (`epochs` may be raised)
     session      how it is run and watched, see `gridhydro.Session`: seed, device, validation, ...

@@ -90,6 +90,11 @@ def number() -> int:
     return dist.get_rank() if _shared else 0
 
 
+def beside() -> int:
+    """How many of the processes that share the work share this machine's memory."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if _shared else 1
+
+
 def first() -> bool:
     """Whether this is the one that shows, writes and scores."""
     return number() == 0

@@ -123,6 +123,7 @@ def keywords(
             cache=out if cache or settings.cache else None,
             validation=_validated_meanwhile(setup),
             progress=progress,
+            memory=settings.memory,
         ),
     )
 

@@ -75,7 +75,8 @@ def _place(model: CellModel, batch: Batch, place: int) -> dict:
 def _first_in_column(model, batch, times, parameters) -> dict | None:
     own = {f.name: parameters[f.name] for f in model.column.parameters if f.name in parameters}
     names = [f.name for f in (*model.column.states, *model.column.fluxes)]
-    weather, state = torch.cat([batch.before, batch.forcing], dim=1), None
+    weather = torch.cat([batch.before, batch.forcing], dim=1)
+    state = None if batch.state is None else batch.state.column
     if not own:
         return None
     weather, properties = model.weather(weather), model.cell_properties(batch.chosen)

@@ -38,7 +38,7 @@ class Pool:
             raise ValueError(
                 f"minibatches of {limit} cells cannot hold the {self.one} '{name}', with {most} "
                 f"cells upstream{f' ({others} others are too large as well)' if others else ''}: "
-                f"take Batches(cells={most}) or more, or hold it out"
+                f"take Batches(cells={most}) or more, or leave it out"
             )
 
 

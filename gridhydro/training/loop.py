@@ -13,14 +13,14 @@ from gridhydro.base import ranks
 from gridhydro.base.arguments import required
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.evaluation.losses import NothingObserved
-from gridhydro.training import divergence
+from gridhydro.training import divergence, memory
 from gridhydro.training.batches import Batch
 from gridhydro.training.data import TrainingData, seed_of_epoch
 from gridhydro.training.objective import Objective
 from gridhydro.training.options import Optimizer, Session
 from gridhydro.training.record import Record, means
 from gridhydro.training.river_batches import RiverBatches
-from gridhydro.training.shares import whole_step
+from gridhydro.training.shares import share_of, whole_step
 from gridhydro.training.validation import Validation
 
 
@@ -41,11 +41,12 @@ class Loop:
 
     def __post_init__(self):
         period = self.session.validation
-        data = self.data
-        self.share = None if data.batches is not None else whole_step(data)
+        data, batches = self.data, self.data.batches
         self.rivers = None
-        if data.batches is not None and not data.model.domain.lumped:
+        if batches is not None and not data.model.domain.lumped:
             self.rivers = RiverBatches(data, self.objective)
+        self._refuse_large()
+        self.share = None if batches is not None else whole_step(data)
         self.validation = None if period is None else Validation(data, period)
 
     def run(self, record: Record, epochs: int) -> None:
@@ -72,6 +73,22 @@ class Loop:
         self.data.model.train(on)
         if self.share is not None:
             self.share.data.model.train(on)
+
+    def _refuse_large(self) -> None:
+        """ValueError where the largest step that there may be needs more memory than there is."""
+        data, batches = self.data, self.data.batches
+        run, before = data.run_days, data.spinup.days
+        cells, days = share_of(data.model.domain.network).size, run.stop - run.start
+        if data.spinup.near_equilibrium:
+            before = 0
+        if batches is not None:
+            cells = len(data.places) if self.rivers is None else self.rivers.most
+            cells = min(cells, batches.gauges) if self.rivers is None else cells
+            before, days = batches.before, min(batches.days, days)
+        memory.refuse(
+            data.model, cells, before, days, 1 + len(data.targets), self.session.memory,
+            batches is not None,
+        )  # fmt: skip
 
     def _steps(self, epoch: int, skip: int, record: Record) -> Iterable[list[Batch]]:
         """What this process has of each step of an epoch."""

@@ -49,6 +49,12 @@ class RiverBatches:
         for pool in self.pools:
             pool.refuse_large(self.network, self.options.cells)
 
+    @property
+    def most(self) -> int:
+        """Cells of a minibatch, at most."""
+        counts = [self.network.upstream_count(np.concatenate(p.mouths)) for p in self.pools]
+        return min(max(counts), self.options.cells or max(counts))
+
     def draws(self, seed: int) -> tuple[int, list[Draw]]:
         """The length of windows, and what the minibatches of an epoch are of; the seed decides."""
         return draws.of_rivers(self.options, self.data.days, self.pools, self.network, seed)
@@ -99,10 +105,10 @@ class RiverBatches:
         # a correction that looks ahead sees the days after the window, as it does in the whole
         ahead = 0 if part.correction is None else part.correction.ahead or 0
         days = slice(draw.start - warmup, min(scored.stop + ahead, data.days.stop))
-        weather = _weather(data, days, taken)
+        first, rest = slice(days.start, draw.start), slice(draw.start, days.stop)
+        before, forcing = (_weather(data, some, taken) for some in (first, rest))
         if state is not None:
             state = self._begun(state, draw.start, taken)
-        before, forcing = (w.contiguous() for w in weather.tensor_split([warmup], dim=1))
         chosen = draw.pool.numbers[draw.chosen]
         gauges = chosen if draw.pool.one == "gauge" else chosen[:0]
         batch = Batch(
@@ -179,7 +185,8 @@ def _weights(model: Model, weights: Mapping[str, Tensor]) -> Iterator[None]:
 def _weather(data: TrainingData, days: slice, cells: Tensor) -> Tensor:
     """Forcing (F, L, K) of these days and cells, where the model is."""
     values = data.forcing.values[:, days]
-    return values.index_select(2, cells.to(values.device)).to(cells.device)
+    # on a CPU four times as quick as index_select along a third axis
+    return values[..., cells.to(values.device)].to(cells.device).contiguous()
 
 
 def _pools(data: TrainingData, objective: Objective) -> list[Pool]:

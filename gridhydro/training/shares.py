@@ -41,7 +41,7 @@ def whole_step(data: TrainingData) -> Share:
     model = data.model
     if not isinstance(model, Model):
         raise ValueError(f"a {type(model).__name__} is shared by processes in minibatches alone")
-    rivers = by_size(model.domain.network, ranks.count())[ranks.number()]
+    rivers = share_of(model.domain.network)
     if not rivers.size:
         raise ValueError(
             f"{ranks.count()} processes share {model.domain.network.outlets.size} rivers, and each "
@@ -56,6 +56,11 @@ def whole_step(data: TrainingData) -> Share:
     at = draws.places(part.gauge_cells, where[mine])
     observed = own.whole()
     return Share(own, replace(observed, at=at, own=mine, shared=cells), cells)
+
+
+def share_of(network: Network) -> np.ndarray:
+    """The cells (n,) that this process runs of a whole domain."""
+    return by_size(network, ranks.count())[ranks.number()]
 
 
 def by_size(network: Network, count: int) -> list[np.ndarray]:

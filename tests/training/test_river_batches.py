@@ -28,7 +28,8 @@ def ready(model, forcing, discharge, **plan):
 
 def small(**plan):
     _, _, forcing, discharge = small_world()
-    return ready(small_model(), forcing, discharge, **dict(period=PERIOD) | plan)
+    plan = dict(period=PERIOD, discharge=discharge) | plan
+    return ready(small_model(), forcing, **plan)
 
 
 def gradients(one, seed=0):
@@ -68,19 +69,11 @@ def joint(correction=None, network="mlp", hidden=(8,), **plan):
         with torch.no_grad():
             model.correction.layers[-1].bias.fill_(0.3)
             model.correction.layers[-1].weight.normal_(0, 0.02)
-    wet = world.domain.unpack(
-        np.random.default_rng(1).random((366, world.domain.size)) * 50, "soil_moisture",
-        {"units": "mm"}, ("time",), {"time": world.forcing.times[-366:]},
-    )  # fmt: skip
-    some = wet.where(wet.x < -67)
-    targets = [gh.StorageTarget(world.storage, 0.3), gh.Target("soil_moisture", some, 0.2)]
-    return ready(
-        model, own(world, model), world.discharge, **dict(period=YEAR, targets=targets) | plan
-    )
+    plan = dict(period=YEAR, discharge=world.discharge) | plan
+    return ready(model, own(world, model), **plan)
 
 
 def test_gradients_of_gauges_and_tiles_weigh_as_in_the_whole():
-    """Discharge and storage alone, for a target lies in the cells of both."""
     world = hydropy_world()
     storage = dict(targets=gh.StorageTarget(world.storage, 0.3))
     ((_, whole),) = gradients(joint(**storage))
@@ -182,3 +175,85 @@ def test_a_training_broken_off_within_an_epoch_goes_on_to_the_same_numbers(warmu
     again = train(loss=steady, checkpoints=gh.Checkpoints(tmp_path, resume=True))
     for one, other in zip(whole.model.parameters(), again.model.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_targets_on_cells_are_those_of_the_cells_that_are_run():
+    """Without discharge minibatches are drawn by the domain's gauges all the same."""
+    domain, _, forcing, _ = small_world()
+    wet = np.random.default_rng(1).random((len(forcing.time), domain.size))
+    observed = domain.unpack(
+        wet, attrs={"units": "1"}, dims=("time",), coords={"time": forcing.time}
+    )
+    target = gh.Target("soil_wetness", observed.isel(x=slice(0, 14)))
+    options = dict(targets=target, discharge=None)
+    ((_, whole),) = gradients(small(**options))
+    ((batch, found),) = gradients(small(**options, batches=gh.Batches(11, LONG, 100)))
+    assert len(batch.cells) == domain.size and batch.of is None
+    close(found, whole)
+    alone = small(**options, batches=gh.Batches(1, LONG, 100))
+    objective, (series,) = alone.loop.objective, alone.data.targets
+    sizes = []
+    for batch in alone.loop.rivers.epoch(0):
+        run = batch.simulate(alone.data.model, None, objective)
+        columns, places = batch.columns(series)
+        cells = series.cells[columns]
+        assert torch.equal(batch.cells[places], cells)
+        known = domain.upstream(domain.gauges.index[int(batch.gauges[0])])
+        assert set(cells.tolist()) == set(known) & set(series.cells.tolist())
+        days = series.values[alone.data.days][:, columns]
+        expected = losses.loss("rmse")(run.outputs["soil_wetness"][:, places], days)
+        torch.testing.assert_close(objective(run, batch)[0], expected)
+        sizes.append(len(cells))
+    assert 0 < min(sizes) < max(sizes)
+
+
+def test_every_gauge_is_drawn_alike_and_fits_into_the_limit():
+    domain = small_world()[0]
+    rivers = small(batches=gh.Batches(3, 30, 20, cells=600)).loop.rivers
+    _, drawn = rivers.draws(7)
+    again = rivers.draws(7)[1]
+    told = [[(d.chosen, d.start) for d in one] for one in (drawn, again, rivers.draws(8)[1])]
+    assert told[0] == told[1] != told[2]
+    counts = np.bincount(np.concatenate([d.chosen for d in drawn]), minlength=11)
+    assert set(counts) == {round(184 / 30)}
+    assert {len(d.chosen) for d in drawn} <= {1, 2, 3} and len(drawn) < 3 * 11
+    small_ones = small(batches=gh.Batches(11, 30, 20, cells=507)).loop.rivers.draws(7)[1]
+    for draw in small_ones:
+        assert len(domain.network.upstream_cells(draw.mouths)) <= 507
+    days = small().data.days
+    assert all(days.start <= d.start <= days.stop - 30 for d in drawn)
+
+
+def test_a_gauge_beyond_the_limit_is_named_with_what_it_needs():
+    needed = (
+        r"of 300 .* the gauge 'G03', with 507 cells upstream: take Batches\(cells=507\) or more"
+    )
+    with pytest.raises(ValueError, match=needed):
+        small(batches=gh.Batches(3, 30, 20, cells=300))
+    with pytest.raises(ValueError, match=r"'G03', with 507 .* \(2 others are too large as well\)"):
+        small(batches=gh.Batches(3, 30, 20, cells=100))
+    tiles = dict(targets=gh.StorageTarget(hydropy_world().storage, 1.0))
+    with pytest.raises(
+        ValueError, match=r"of 5 cells cannot hold the tile '[^']+', with \d+ cells"
+    ):
+        joint(**tiles, batches=gh.Batches(1, 60, 20, cells=5))
+
+
+def test_a_run_trained_on_minibatches_is_scored_and_kept_as_any(tmp_path):
+    world = hydropy_world()
+    model = hydropy_model(world.domain, world.land, world.attributes, network="mlp", hidden=(8,))
+    run = gh.train(
+        model, own(world, model), world.discharge, period=YEAR, epochs=4, session=QUIET,
+        targets=gh.StorageTarget(world.storage), batches=gh.Batches(1, 90, "states", cells=64),
+        optimizer=gh.Optimizer(learning_rate=0.02),
+    )  # fmt: skip
+    history = run.history
+    assert {"loss", "discharge", "storage"} <= set(history)
+    assert history["loss"].iloc[-1] < 0.9 * history["loss"].iloc[0]
+    assert run.about["start"] == "settled" and run.settled and run.drift
+    assert run.evaluate(world.discharge, YEAR)["nse"].notna().all()
+    assert run.evaluate_storage(world.storage, YEAR)["nse"].notna().all()
+    run.save_model(tmp_path)
+    again = gh.Run.load(tmp_path, run.forcing)
+    np.testing.assert_array_equal(again.discharge(), run.discharge())
+    assert again.about["batches"] == dict(gauges=1, days=90, warmup="states", cells=64)

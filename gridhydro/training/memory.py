@@ -67,8 +67,8 @@ def free(device: torch.device) -> float | None:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
         return None
-    known = (float(line.split()[1]) * 1024 for line in lines if "MemAvailable" in line)
-    return next((bytes_ / ranks.beside() for bytes_ in known), None)
+    kibibytes = [float(line.split()[1]) for line in lines if "MemAvailable" in line]
+    return kibibytes[0] * 1024 / ranks.beside() if kibibytes else None
 
 
 def refuse(

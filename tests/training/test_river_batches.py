@@ -256,4 +256,4 @@ def test_a_run_trained_on_minibatches_is_scored_and_kept_as_any(tmp_path):
     run.save_model(tmp_path)
     again = gh.Run.load(tmp_path, run.forcing)
     np.testing.assert_array_equal(again.discharge(), run.discharge())
-    assert again.about["batches"] == dict(gauges=1, days=90, warmup="states", cells=64)
+    assert again.about["batches"] == dict(gauges=1, days=90, warmup="states", cells=64, together=1)

@@ -54,6 +54,10 @@ class Correction(torch.nn.Module):
         """Series (V, T, N) and attributes (N, A), in their own units -> error (T, N)."""
         raise TypeError(f"{type(self).__name__} has no forward(series, attributes): write it")
 
+    def held(self, days: int) -> float:
+        """Bytes that training over so many days holds of the layers, about, where that is known."""
+        return 0.0
+
     def changed(self, forcing: Tensor, series: Tensor, attributes: Tensor) -> Tensor:
         """The forcing (T, N) that the column sees: with the error, never below 0."""
         return (forcing + self(series, attributes)).clamp(min=0)
@@ -140,6 +144,11 @@ class PETCorrection(Correction):
 
     def _plan(self, days: int) -> tuple[list[int], int]:
         """The days where chunks begin and end, and how many at the end have their layers kept."""
+        count, working, stored = self._cost(days)
+        return [days * i // count for i in range(count + 1)], int((self.memory - working) / stored)
+
+    def _cost(self, days: int) -> tuple[int, float, float]:
+        """Number of chunks, bytes of one at work, and of the layers kept of a day."""
         height, width = self.box.shape
         sizes = [len(self.series), *(layer.out_channels for layer in self._convolutions)]
         chunk = self.chunk or SLOW // (height * min(sizes[:-1])) + 1
@@ -149,8 +158,11 @@ class PETCorrection(Correction):
         channel = height * width * self.mean.element_size()
         # a chunk at work has its layers, the gradients of the largest and room of the library
         working = channel * (sum(sizes) + 3 * max(sizes)) * reach
-        stored = channel * sum(sizes) * reach / longest
-        return [days * i // count for i in range(count + 1)], int((self.memory - working) / stored)
+        return count, working, channel * sum(sizes) * reach / longest
+
+    def held(self, days: int) -> float:
+        _, working, stored = self._cost(max(days, 1))
+        return max(working, min(self.memory, working + stored * days))
 
     def _land(self, attributes: Tensor) -> Tensor:
         """Attributes in the first layer, (3, 1, F, H, W): any day, but for the first, the last."""

@@ -26,7 +26,7 @@ def needed(model: CellModel, cells: int, before: int, days: int, outputs: int = 
     """Bytes of a step over so many cells and scored days, `before` of which others pass without
     gradient, about; `outputs` of the column are compared."""
     numbers = sum(count for count in _of_a_cell(model, before, days, outputs))
-    return cells * numbers * model.area.element_size() + _of_correction(model)
+    return cells * numbers * model.area.element_size() + _of_correction(model, days)
 
 
 def _of_a_cell(model: CellModel, before: int, days: int, outputs: int) -> Iterator[float]:
@@ -44,9 +44,9 @@ def _of_a_cell(model: CellModel, before: int, days: int, outputs: int) -> Iterat
         yield _LSTM * trunk.lstm.hidden_size * steps + trunk.lstm.hidden_size * before
 
 
-def _of_correction(model: CellModel) -> float:
+def _of_correction(model: CellModel, days: int) -> float:
     """Bytes that a correction may keep of its layers."""
-    return float(getattr(model.correction, "memory", 0))
+    return 0.0 if model.correction is None else model.correction.held(days)
 
 
 def _interval(model: CellModel, days: int) -> float:
@@ -82,7 +82,7 @@ def refuse(
     need = needed(model, cells, before, days, outputs)
     if there is None or need <= there:
         return
-    fixed = _of_correction(model)
+    fixed = _of_correction(model, days)
     fit = int((there - fixed) * cells / (need - fixed)) if there > fixed else 0
     more = f"cells={fit}" if fit and not model.domain.lumped else "gauges=..."
     remedy = f"smaller minibatches, gridhydro.Batches({more}, days=...)"

@@ -134,6 +134,23 @@ def test_training_by_every_configuration(folder, name, capsys):
         np.testing.assert_allclose(found, lag, rtol=0.01)
 
 
+def test_minibatches_of_a_raster_domain_file(folder, tmp_path, capsys):
+    """Scores, maps and storage of the run are those of the whole domain."""
+    batches = 'batches = { gauges = 2, days = 90, warmup = "states", cells = 36 }\nmemory = 4'
+    for name, cells in (("fits", 36), ("narrow", 3)):
+        text = small_amazon.FILE.replace("epochs = 2", "epochs = 1\n" + batches)
+        text = text.replace("spinup = 300", 'spinup = { start = "settled" }')
+        (folder / f"{name}.toml").write_text(text.replace("cells = 36", f"cells = {cells}"))
+    code, said, _ = call("check", folder / "narrow.toml", "--data", folder, capsys=capsys)
+    assert code == 1 and "minibatches of 3 cells cannot hold the gauge" in said
+    scores = train_domain(folder / "fits.toml", folder, tmp_path / "run", progress=False)
+    assert scores["nse"].notna().all()
+    storage = pd.read_csv(tmp_path / "run" / "storage_metrics.csv")
+    assert len(storage) == 8 and storage["nse"].notna().all()
+    about = json.loads((tmp_path / "run" / "run.json").read_text())["training"]
+    assert about["batches"] == {"gauges": 2, "days": 90, "warmup": "states", "cells": 36}
+
+
 def test_training_to_storage_alone(folder, capsys):
     """Discharge is scored, not fitted, and no validation of it is asked for while training."""
     text = small_amazon.FILE.replace("epochs = 2", "epochs = 1\nfit_discharge = false")

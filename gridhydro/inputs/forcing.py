@@ -157,6 +157,13 @@ class Forcing:
         """Number of cells."""
         return self.values.shape[2]
 
+    def block(self, days: slice, device=None) -> torch.Tensor:
+        """(F, L, N): some days of all cells, on `device`, or where the record is.
+
+        Of a record that is not in memory only these days are read.
+        """
+        return self.values[:, days].to(device or self.values.device)
+
     def window(self, starts, length: int, cells, device=None) -> torch.Tensor:
         """(F, length, B): for each of the cells (B,) the days from its own start (B,) on.
 

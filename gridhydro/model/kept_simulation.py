@@ -5,75 +5,73 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from itertools import pairwise
 
 import pandas as pd
 import torch
-from torch import Tensor
 
 from gridhydro.base.arguments import required
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
-from gridhydro.model.basin_groups import basin_groups
+from gridhydro.model.blocks import Block, Walk
+from gridhydro.model.march import YEAR, years
 from gridhydro.model.state import Simulation
 from gridhydro.observations.averages import Averages
 
 
-@torch.no_grad()
 def simulate_record(
     run, record: Forcing, outputs: Sequence[str], averages: Averages | None = None
 ) -> Simulation:
     """A run's model over a record, started as in its training; on the CPU, without the last state.
 
     Discharge (T, G), `outputs` (T, N), and with `averages` the water stored over its periods (R, N)
+    It goes by blocks: only what is asked for is ever whole.
     """
-    model = run.model.eval()
-    averages = None if averages is None else averages.to(model.area.device)
-    if run.whole:
-        values, state = record.values.to(model.area.device), None
-        if run.cycles:
-            until = run.trained_until(record)
-            state = model.spin_up(values[:, :until], run.cycles, outputs=outputs)
-        elif run.balanced:
-            state = run.near_equilibrium(values)
-        elif run.settled:
-            state = model.settled(values[:, : run.trained_until(record)])
-        return _on_cpu(model(values, state, outputs, averages=averages))
-    found = None
-    for cells, weather in basin_groups(model, record):
-        until = run.trained_until(record) if run.settled else 0
-        state = model.settled(weather[:, :until], cells)
-        part = _on_cpu(model(weather, state, outputs, cells=cells, averages=averages))
-        found = _room_for(part, record.size) if found is None else found
-        for whole, values in zip(_tensors(found), _tensors(part), strict=True):
-            whole[:, cells.cpu()] = values
+    walk, days, found = Walk(run, record, outputs), len(record.times), None
+    for part in parts_of(days, averages):
+        means = None if averages is None else averages.part(part)
+        for block in walk.go(part, averages=None if means is None else means[0]):
+            if found is None:
+                found = _room(block, days, record.size, averages)
+            _place(found, block, part, means)
     return required("cell to simulate", found)
 
 
-def _on_cpu(simulation: Simulation) -> Simulation:
-    storage = simulation.storage
-    return Simulation(
-        required("discharge", simulation.discharge).cpu(),
-        {name: values.cpu() for name, values in simulation.outputs.items()},
-        None,
-        None if storage is None else storage.cpu(),
-    )
+def parts_of(days: int, averages: Averages | None = None) -> list[slice]:
+    """About a year each, of so many days: cut where no period of the averages is."""
+    if averages is None or not days:
+        return years(slice(0, days)) or [slice(0, 0)]
+    cuts, edges = [*averages.cuts().tolist(), days], [0]
+    for cut, following in zip(cuts, [*cuts[1:], None], strict=True):
+        if following is None or following - edges[-1] > YEAR:
+            edges.append(cut)
+    return [slice(a, b) for a, b in pairwise(edges)]
 
 
-def _room_for(part: Simulation, cells: int) -> Simulation:
-    """A simulation of all cells that is filled group by group: the parts are not held beside it."""
-
-    def room(values: Tensor) -> Tensor:
-        return values.new_empty(len(values), cells)
-
-    outputs = {name: room(values) for name, values in part.outputs.items()}
+def _room(block: Block, days: int, cells: int, averages: Averages | None) -> Simulation:
+    """A simulation of all days and cells that is filled block by block."""
+    part = block.simulation
     discharge = required("discharge", part.discharge)
-    storage = None if part.storage is None else room(part.storage)
-    return Simulation(room(discharge), outputs, None, storage)
+    gauges = discharge.shape[1] if len(block.cells) == cells else cells
+    outputs = {n: torch.empty(days, cells, dtype=v.dtype) for n, v in part.outputs.items()}
+    storage = None
+    if averages is not None:
+        like = required("storage", part.storage)
+        storage = torch.zeros(averages.count, cells, dtype=like.dtype)
+    return Simulation(torch.empty(days, gauges, dtype=discharge.dtype), outputs, None, storage)
 
 
-def _tensors(simulation: Simulation) -> list[Tensor]:
-    rest = [] if simulation.storage is None else [simulation.storage]
-    return [required("discharge", simulation.discharge), *simulation.outputs.values(), *rest]
+def _place(found: Simulation, block: Block, days: slice, means) -> None:
+    """Put a block of these days into its place; `means` as `Averages.part` gave them."""
+    part = block.simulation
+    whole, flow = required("discharge", found.discharge), required("discharge", part.discharge)
+    cells = slice(int(block.cells[0]), int(block.cells[-1]) + 1)
+    whole[days, slice(None) if whole.shape[1] == flow.shape[1] else cells] = flow.cpu()
+    for name, values in part.outputs.items():
+        found.outputs[name][days, cells] = values.cpu()
+    if means is not None and len(means[1]):
+        storage = required("storage", part.storage).cpu()
+        required("storage", found.storage)[means[1], cells] = storage
 
 
 @dataclass

@@ -102,7 +102,7 @@ def first_years(days: int) -> int:
     return min(round(years * YEAR), days) if years else days
 
 
-def settle(passed: Callable[[State | None], State]) -> State:
+def settle(passed: Callable[[State | None], State | None]) -> State:
     """The state that runs over some days, again and again, lead to.
 
     passed  the state after these days, of the one before them (None: the column's initial stores)
@@ -113,7 +113,7 @@ def settle(passed: Callable[[State | None], State]) -> State:
     before: dict[str, Tensor] = {}
     gains: dict[str, Tensor] = {}
     for left in reversed(range(PASSES)):
-        state = passed(state)
+        state = required("state after a pass", passed(state))
         last, gains = gains, {n: v - before[n] for n, v in state.column.items() if before}
         if gains and _still(state.column, gains):
             break

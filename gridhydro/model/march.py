@@ -78,10 +78,10 @@ class March:
         days = self.length
         if getattr(network, "steady_by_attributes", True):  # else read off the last day
             days = min(days, self.tile)
-        found: dict[str, Tensor] = {}
+        steady: dict[str, Tensor] = {}
         for _, found, _ in self._read_off(Recall(), days, self._weather_of):
-            pass
-        return {name: value for name, value in found.items() if value.ndim < 3}
+            steady = {name: value for name, value in found.items() if value.ndim < 3}
+        return steady
 
     def go(self, days: slice, state: State | None, outputs=(), averages=None):
         """The weather (F, L, B) of these days as the column sees it, and what comes of it."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from gridhydro.base.arguments import required
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model import equilibrium
 from gridhydro.model.basin_groups import groups_of
@@ -96,6 +97,24 @@ class Walk:
             weather, found = group.march.go(days, start, self.outputs, averages)
             group.state = found.state
             yield Block(index, places, weather, found, group.march, start)
+
+    def take(self, days: slice, averages: Averages | None = None) -> Simulation:
+        """These days of all cells as one simulation, on the CPU, without the state; see `go`."""
+        parts = [block.simulation for block in self.go(days, averages=averages)]
+
+        def joined(values: Iterable[Tensor | None]) -> Tensor:
+            there = [required("series", one).cpu() for one in values]
+            return there[0] if len(there) == 1 else torch.cat(there, dim=1)
+
+        outputs = {name: joined(part.outputs[name] for part in parts) for name in self.outputs}
+        storage = None if averages is None else joined(part.storage for part in parts)
+        return Simulation(joined(part.discharge for part in parts), outputs, None, storage)
+
+    @torch.no_grad()
+    def weather(self, days: slice) -> Iterator[Tensor]:
+        """The forcing (F, L, B) of these days as the column of each group sees it."""
+        for group in self.groups:
+            yield group.march.weather(days)
 
     def read(self, days: slice) -> Tensor:
         """(F, L, N) of the record; the last days that were asked for are held, for other groups."""

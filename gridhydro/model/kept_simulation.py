@@ -9,11 +9,12 @@ from itertools import pairwise
 
 import pandas as pd
 import torch
+from torch import Tensor
 
 from gridhydro.base.arguments import required
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
-from gridhydro.model.blocks import Block, Walk
+from gridhydro.model.blocks import Walk
 from gridhydro.model.march import YEAR, years
 from gridhydro.model.state import Simulation
 from gridhydro.observations.averages import Averages
@@ -30,11 +31,14 @@ def simulate_record(
     walk, days, found = Walk(run, record, outputs), len(record.times), None
     for part in parts_of(days, averages):
         means = None if averages is None else averages.part(part)
-        for block in walk.go(part, averages=None if means is None else means[0]):
-            if found is None:
-                found = _room(block, days, record.size, averages)
-            _place(found, block, part, means)
-    return required("cell to simulate", found)
+        one = walk.take(part, None if means is None else means[0])
+        found = _room(one, days, averages) if found is None else found
+        required("discharge", found.discharge)[part] = required("discharge", one.discharge)
+        for name, values in one.outputs.items():
+            found.outputs[name][part] = values
+        if means is not None and len(means[1]):
+            required("storage", found.storage)[means[1]] = required("storage", one.storage)
+    return required("day to simulate", found)
 
 
 def parts_of(days: int, averages: Averages | None = None) -> list[slice]:
@@ -48,30 +52,17 @@ def parts_of(days: int, averages: Averages | None = None) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(edges)]
 
 
-def _room(block: Block, days: int, cells: int, averages: Averages | None) -> Simulation:
-    """A simulation of all days and cells that is filled block by block."""
-    part = block.simulation
-    discharge = required("discharge", part.discharge)
-    gauges = discharge.shape[1] if len(block.cells) == cells else cells
-    outputs = {n: torch.empty(days, cells, dtype=v.dtype) for n, v in part.outputs.items()}
+def _room(one: Simulation, days: int, averages: Averages | None) -> Simulation:
+    """A simulation of all days that is filled part by part."""
+
+    def room(values: Tensor, rows: int = days) -> Tensor:
+        return values.new_zeros(rows, values.shape[1])
+
+    outputs = {name: room(values) for name, values in one.outputs.items()}
     storage = None
     if averages is not None:
-        like = required("storage", part.storage)
-        storage = torch.zeros(averages.count, cells, dtype=like.dtype)
-    return Simulation(torch.empty(days, gauges, dtype=discharge.dtype), outputs, None, storage)
-
-
-def _place(found: Simulation, block: Block, days: slice, means) -> None:
-    """Put a block of these days into its place; `means` as `Averages.part` gave them."""
-    part = block.simulation
-    whole, flow = required("discharge", found.discharge), required("discharge", part.discharge)
-    cells = slice(int(block.cells[0]), int(block.cells[-1]) + 1)
-    whole[days, slice(None) if whole.shape[1] == flow.shape[1] else cells] = flow.cpu()
-    for name, values in part.outputs.items():
-        found.outputs[name][days, cells] = values.cpu()
-    if means is not None and len(means[1]):
-        storage = required("storage", part.storage).cpu()
-        required("storage", found.storage)[means[1], cells] = storage
+        storage = room(required("storage", one.storage), averages.count)
+    return Simulation(room(required("discharge", one.discharge)), outputs, None, storage)
 
 
 @dataclass

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from gridhydro.base.axes import gauge_axis
+from gridhydro.base.windows import blocks
 from gridhydro.domain.grid import find, nearest, read_values, refuse_other_crs, spatial_dims
 
 _STORAGE = {"_FillValue", "missing_value", "scale_factor", "add_offset", "grid_mapping"}
@@ -110,8 +111,34 @@ def pack(domain, raster, gaps: bool = False) -> np.ndarray:
             f"the {name} does not reach {missed.size} of {domain.size} cells, the first: "
             f"{domain.name_cell(missed[0])}; extend it, or crop the domain"
         )
-    values = read_values(raster)[..., row, col]
-    return np.where((row < 0) | (col < 0), np.nan, values) if missed.size else values
+    there = np.flatnonzero((row >= 0) & (col >= 0))
+    if missed.size:  # these read another cell, and go without its value
+        row[missed], col[missed] = row[there[0]], col[there[0]]
+    values = _picked(raster, row, col)
+    if missed.size:
+        values = values if values.dtype.kind == "f" else values.astype(np.float64)
+        values[..., missed] = np.nan
+    return values
+
+
+def _picked(raster: xr.DataArray, row: np.ndarray, col: np.ndarray) -> np.ndarray:
+    """Values (..., N) at these rows and columns: only the box around them is read, a block of the
+    first axis at a time."""
+    y, x = spatial_dims(raster)
+    top, left = int(row.min()), int(col.min())
+    box = raster.transpose(..., y, x).isel(
+        {y: slice(top, int(row.max()) + 1), x: slice(left, int(col.max()) + 1)}
+    )
+    row, col = row - top, col - left
+    if box.ndim < 3 or not box.size:
+        return read_values(box)[..., row, col]
+    first, found = box.dims[0], None
+    for part in blocks(box, first):
+        values = read_values(box.isel({first: part}))[..., row, col]
+        if found is None:
+            found = np.empty((*box.shape[:-2], row.size), values.dtype)
+        found[part] = values
+    return np.asarray(found)
 
 
 def _pack_lumped(domain, raster):

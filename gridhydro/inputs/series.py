@@ -33,7 +33,9 @@ def on_cells(
     array = arranged(domain, array, ("time",), what)
     known = declared(array) is not None
     place = refuse.at(times, lambda cell: f"in {domain.name_cell(cell)}")
-    given = refuse.numbers(what, domain.pack(masked(array), gaps), place)
+    values = domain.pack(array, gaps)  # of a raster only what lies around the cells is read
+    cells = xr.DataArray(values, dims=("time", "cell"), name=array.name, attrs=array.attrs)
+    given = refuse.numbers(what, masked(cells).values, place)
     own = array.attrs.get("units", "")
     refuse.codes(what, given, place, quantity(str(array.name), str(own)), declared=known)
     return in_unit(given, array, unit)

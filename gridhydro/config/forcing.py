@@ -20,9 +20,9 @@ from gridhydro.config.parse import locate, named, read_options, refuse_unknown, 
 from gridhydro.config.sections import ForcingOptions, WeatherOptions
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.packing import arranged
-from gridhydro.inputs.forcing import DEMAND, checked
+from gridhydro.inputs.forcing import DEMAND
 from gridhydro.inputs.pet import pet_of
-from gridhydro.inputs.series import on_cells
+from gridhydro.inputs.series import checked, on_cells
 from gridhydro.io import read_series, read_wfdei
 from gridhydro.io.lazy import opened
 from gridhydro.nets.correction import SIX

@@ -50,6 +50,9 @@ class NetCDFFiles:
         path = self.folder / f"fluxes_{first.strftime(self.pattern)}.nc"
         write_dataset(path, data, since=self.times[0])
 
+    def tidy(self) -> None:
+        """Nothing is left of a killed process that the next one does not replace."""
+
     def finish(self) -> None:
         """Each file is whole already."""
 
@@ -88,6 +91,11 @@ class ZarrStore:
             if "time" in values.dims:
                 store[str(name)][days] = values.values.astype(np.float32)
                 self._flush(str(name), days)
+
+    def tidy(self) -> None:
+        """Remove what a killed process left half written."""
+        for left in self.folder.rglob("*.partial"):
+            left.unlink()
 
     def finish(self) -> None:
         """Consolidate the metadata."""

@@ -23,13 +23,12 @@ from gridhydro.base.damage import reading
 from gridhydro.base.files import writable
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.base.lock import Lock
-from gridhydro.base.memory import give_back
+from gridhydro.base.memory import GivenBack
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.io import export
 from gridhydro.io.block_files import NetCDFFiles, ZarrStore
 from gridhydro.model.blocks import Walk
 
-_RETURNED = 2**24  # bytes that are written before memory is given back, which takes a moment
 _STEM, _WHAT = "simulation", "a simulation under way"
 
 
@@ -139,7 +138,7 @@ class _Writing:
             total=parts[-1].stop, initial=parts[len(self.digests) - 1].stop if self.digests else 0,
             desc="simulating", unit="day", disable=not progress,
         )  # fmt: skip
-        unreturned = 0
+        give_back = GivenBack()
         with bar, Interrupt() as interrupt:
             for part in parts[len(self.digests) :]:
                 days = self.of_record(part)
@@ -155,11 +154,9 @@ class _Writing:
                 number = len(self.digests)
                 snapshots.keep(self.work, _STEM, number, self.walk.tensors(), content)
                 bar.update(part.stop - part.start)
-                unreturned += data.nbytes
+                size = data.nbytes
                 del found, data
-                if unreturned > _RETURNED:
-                    give_back()
-                    unreturned = 0
+                give_back(size)
                 if interrupt.asked is not None and number < len(parts):
                     raise interrupt.error(f"after {self.record.times[days.stop - 1]:%Y-%m-%d}")
 

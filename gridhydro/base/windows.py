@@ -13,12 +13,12 @@ from xarray.core import indexing
 NUMBERS = 2**22  # of an array that are in memory at once
 
 
-def blocks(array: xr.DataArray, dim, most: int = NUMBERS) -> Iterator[slice]:
+def blocks(array: xr.DataArray, dim, most: int | None = None) -> Iterator[slice]:
     """The places along an axis, some at a time: `most` numbers at once, and whole chunks of the
     file, each of which is unpacked once, where a chunk is not far larger than that."""
-    size = array.sizes[dim]
+    size, most = array.sizes[dim], NUMBERS if most is None else most
     rest = max(1, array.size // max(size, 1))
-    step, chunk = max(1, most // rest), _chunk(array, dim)
+    step, chunk = max(1, most // rest), max(1, chunks_of(array).get(dim, 1))
     if step >= chunk:
         step -= step % chunk
     elif chunk * rest <= 8 * most:
@@ -27,13 +27,13 @@ def blocks(array: xr.DataArray, dim, most: int = NUMBERS) -> Iterator[slice]:
         yield slice(first, min(first + step, size))
 
 
-def _chunk(array: xr.DataArray, dim) -> int:
-    """How many places along an axis a chunk of the file, or of Dask, has; 1 where there is none."""
+def chunks_of(array: xr.DataArray) -> dict:
+    """How many places along each axis a chunk of the file, or of Dask, has; {} where there is
+    none."""
     if array.chunks is not None:
-        return max(1, max(array.chunks[array.dims.index(dim)], default=1))
-    preferred = array.encoding.get("preferred_chunks", {})
-    chunk = preferred.get(dim, 1) if isinstance(preferred, dict) else 1
-    return max(1, chunk if isinstance(chunk, int) else max(chunk, default=1))
+        return {d: max(c, default=1) for d, c in zip(array.dims, array.chunks, strict=True)}
+    preferred = array.encoding.get("preferred_chunks") or {}
+    return {d: c if isinstance(c, int) else max(c, default=1) for d, c in preferred.items()}
 
 
 def lazily(

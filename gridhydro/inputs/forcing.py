@@ -216,7 +216,10 @@ class Forcing:
             starts = torch.as_tensor(starts)
             first = int(starts.min())
             values, starts = values[:, first : int(starts.max()) + length], starts - first
-        return _windows(values, starts, length, cells).to(device or values.device)
+        found = _windows(values, starts, length, cells)
+        if device is not None and torch.device(device).type == "cuda" and not found.is_cuda:
+            found = found.pin_memory()  # it is moved while the caller goes on
+        return found.to(device or values.device, non_blocking=True)
 
     @staticmethod
     def check(dataset, domain: Domain, column: TakesForcing) -> Report:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from gridhydro.base.windows import lazily
+from gridhydro.base.windows import chunks_of, lazily
+from gridhydro.domain.grid import spatial_dims
 from gridhydro.inputs.pet import pet_of
 
 
@@ -14,12 +15,18 @@ def lazy_pet(data: xr.Dataset, method: str = "oudin", **options) -> xr.DataArray
 
     What the method lacks is refused at once.
     """
-    day = pet_of(data.isel(time=slice(0, 1)), method, **options)
+    space = ("gauge",) if "gauge" in data.dims else spatial_dims(data)
+    one = {dim: slice(0, 1) for dim in ("time", *space)}
+    day = pet_of(data.isel(one), method, **options)
 
     def compute(window: dict) -> np.ndarray:
         return pet_of(data.isel(window), method, **options).values
 
-    shape = data.sizes["time"], *day.shape[1:]
+    shape = [data.sizes[dim] for dim in day.dims]
+    chunks: dict = {}
+    for series in (data[name] for name in data if "time" in data[name].dims):
+        chunks |= chunks_of(series)
     coords = {k: v for k, v in data.coords.items() if set(v.dims) <= set(day.dims)}
-    variable = xr.Variable(day.dims, lazily(compute, day.dims, shape, day.dtype), day.attrs)
+    windows = lazily(compute, day.dims, shape, day.dtype)
+    variable = xr.Variable(day.dims, windows, day.attrs, {"preferred_chunks": chunks})
     return xr.DataArray(variable, coords, name=day.name)

@@ -11,7 +11,8 @@ import xarray as xr
 from gridhydro.base import refuse
 from gridhydro.base.missing import declared, masked
 from gridhydro.base.quantities import Quantity, quantity
-from gridhydro.base.units import to_unit
+from gridhydro.base.units import conversion, to_unit
+from gridhydro.base.windows import chunks_of, lazily
 from gridhydro.columns.column import Field
 from gridhydro.domain.cells import OnCells
 from gridhydro.domain.domain import Domain
@@ -93,6 +94,27 @@ def in_unit(values: np.ndarray, array: xr.DataArray, unit: str | None) -> np.nda
     attrs = {key: value for key, value in array.attrs.items() if key == "units"}
     packed = xr.DataArray(values, dims=("time", "cell"), name=array.name, attrs=attrs)
     return to_unit(packed, unit).values
+
+
+def in_unit_lazily(array: xr.DataArray, unit: str) -> xr.DataArray:
+    """As `base.units.to_unit`, but each window is read and converted when it is asked for, and
+    whether the values can be in their unit is for the caller to see."""
+    given = array.attrs.get("units")
+    if given is None or not str(given).strip():
+        return to_unit(array, unit)
+    factor, offset = conversion(str(array.name), given, unit)
+    if (factor, offset) == (1, 0):
+        return array.assign_attrs(units=unit)
+
+    def compute(window: dict) -> np.ndarray:
+        return masked(array.isel(window)).values * factor + offset
+
+    dtype = compute({dim: slice(0, 1) for dim in array.dims}).dtype
+    variable = xr.Variable(
+        array.dims, lazily(compute, array.dims, array.shape, dtype), array.attrs | {"units": unit},
+        {"preferred_chunks": chunks_of(array)},
+    )  # fmt: skip
+    return xr.DataArray(variable, array.coords, name=array.name)
 
 
 def checked(values: np.ndarray, field: Field, times, domain: Domain) -> np.ndarray:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from gridhydro.base.ahead import Ahead
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.evaluation.losses import NothingObserved
 from gridhydro.training import divergence
@@ -67,20 +68,25 @@ class Loop:
         """The means of the loss and of its parts, how many days of cells were run, and how long it
         took; of an epoch that was cut off the rest is run."""
         within, began = record.within(), time.perf_counter()
-        before = within["seconds"]
-        for batch in self._batches(epoch, within["batches"]):
-            values = self.step(batch, epoch)
-            if values is not None:
-                within["found"].append(values)
-                lanes = batch.forcing.shape[2] * self.data.model.components
-                within["steps"] += (batch.before.shape[1] + batch.forcing.shape[1]) * lanes
-            within["seconds"] = before + time.perf_counter() - began
-            if self.whole is None:
-                within["batches"] = batch.number + 1
-                record.pause(within, interrupt)
+        before, waited = within["seconds"], within.get("waited", 0.0)
+        items, place = self._batches(epoch, within["batches"]), self.session.place
+        with Ahead(items, place, threaded=self.whole is None) as batches:
+            for batch in batches:
+                values = self.step(batch, epoch)
+                if values is not None:
+                    within["found"].append(values)
+                    lanes = batch.forcing.shape[2] * self.data.model.components
+                    within["steps"] += (batch.before.shape[1] + batch.forcing.shape[1]) * lanes
+                within["seconds"] = before + time.perf_counter() - began
+                within["waited"] = waited + batches.waited
+                if self.whole is None:
+                    within["batches"] = batch.number + 1
+                    record.pause(within, interrupt)
         if not within["found"]:
             raise ValueError(f"no minibatch of epoch {epoch + 1} has observations to learn from")
         numbers = means(within["found"], tuple(self.objective.weights))
+        if self.whole is None:
+            numbers["waiting"] = within["waited"] / within["seconds"]
         return numbers, within["steps"], within["seconds"]
 
     def step(self, batch: Batch, epoch: int) -> dict[str, float] | None:

@@ -99,7 +99,7 @@ class Record:
         epoch, epochs = self.progress.epoch + 1, self.about["epochs"]
         self.progress.history.append({"epoch": epoch, **found, "seconds": seconds})
         self.progress.within = None
-        shown = ", ".join(f"{_spoken(name)} {value:.4f}" for name, value in found.items())
+        shown = ", ".join(_spoken(name, value) for name, value in found.items())
         self.bar.set_postfix_str(f"{shown}, {steps / seconds / 1e6:.1f} M cell-steps/s")
         interrupted = interrupt.asked is not None
         if self.checkpoints is not None and (epoch == epochs or interrupted or self._due()):
@@ -157,5 +157,7 @@ def _mean(values: list[float]) -> float:
     return sum(values) / len(values) if values else math.nan
 
 
-def _spoken(name: str) -> str:
-    return name.replace("_nse", " NSE").replace("_", " ")
+def _spoken(name: str, value: float) -> str:
+    if name == "waiting":
+        return f"{value:.0%} waiting for data"
+    return f"{name.replace('_nse', ' NSE').replace('_', ' ')} {value:.4f}"

@@ -84,9 +84,11 @@ def unpack(domain, values, name=None, attrs=None, dims=None, coords=None) -> xr.
     kind = values.dtype if values.dtype.kind == "f" else np.float64
     raster = np.full((*lead, *domain.shape), np.nan, dtype=kind)
     raster[..., domain.row, domain.col] = values
-    coords |= axes(domain.grid)
+    # written on a number: on the raster it would copy it, and hold it in a cycle of references
+    coords |= {**axes(domain.grid), **xr.DataArray(0).rio.write_crs(domain.crs).coords}
     array = xr.DataArray(raster, coords, (*dims, "y", "x"), name, attrs)
-    return array.rio.write_crs(domain.crs)
+    array.encoding["grid_mapping"] = "spatial_ref"
+    return array
 
 
 def axes(grid) -> dict[str, xr.DataArray]:

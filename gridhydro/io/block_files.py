@@ -86,10 +86,10 @@ class ZarrStore:
 
         if days.start == 0:
             self._begin(data)
-        store = zarr.open_group(self.folder, mode="r+")
         for name, values in data.data_vars.items():
             if "time" in values.dims:
-                store[str(name)][days] = values.values.astype(np.float32)
+                array = zarr.open_array(self.folder / str(name), mode="r+")
+                array[days] = values.values.astype(np.float32)
                 self._flush(str(name), days)
 
     def tidy(self) -> None:
@@ -115,10 +115,11 @@ class ZarrStore:
             days = self.chunk if values.ndim > 1 else len(self.times)
             values.encoding["chunks"] = (days, *sides)
         empty.to_zarr(self.folder, mode="w", zarr_format=2, consolidated=False)
-        store = zarr.open_group(self.folder, mode="r+")
         for name in series:
-            store[name].resize((len(self.times), *empty[name].shape[1:]))
-        store["time"][:] = (self.times - self.times[0]).days.to_numpy().astype(np.int32)
+            array = zarr.open_array(self.folder / name, mode="r+")
+            array.resize((len(self.times), *empty[name].shape[1:]))
+            if name == "time":
+                array[:] = (self.times - self.times[0]).days.to_numpy().astype(np.int32)
 
     def _flush(self, name: str, days: slice) -> None:
         """See that what was written is on the disk before anything says so."""

@@ -161,7 +161,8 @@ class Run(Scored):
         period   two dates, months or years, both ends included: what is returned or written; the
                  days before it only fill the stores. All days of the forcing if left out
         out      where the series are written as they come, instead of being held in memory: a Zarr
-                 store NAME.zarr, or a folder of NetCDF files. Its path is returned
+                 store NAME.zarr, or a folder of NetCDF files. One file NAME.nc is held in memory
+                 first. The path is returned
         block    days that are in memory at once, and in a NetCDF file: "year", "month", or so many
         progress  whether a bar is shown
 
@@ -177,17 +178,21 @@ class Run(Scored):
         outputs = self.usual_outputs if outputs is None else tuple(dict.fromkeys(outputs))
         record = self.record(forcing)
         days = slice(0, len(record.times)) if period is None else record.between(*period_of(period))
-        if out is not None:
+        if out is not None and Path(out).suffix != ".nc":
             streamed.simulate_into(self, record, outputs, Path(out), days, block, progress)
             return Path(out)
         found = self.simulation(outputs, forcing=None if forcing is None else record)
-        return export.dataset(
+        series = export.dataset(
             self.model.domain,
             record.times[days],
             [self.model.output(name) for name in outputs],
             {name: found.outputs[name][days].numpy() for name in outputs},
             required("discharge", found.discharge)[days].numpy(),
         )
+        if out is None:
+            return series
+        export.write_dataset(out, series)
+        return Path(out)
 
     @property
     def usual_outputs(self) -> tuple[str, ...]:

@@ -23,7 +23,6 @@ from gridhydro.base.damage import reading
 from gridhydro.base.files import writable
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.base.lock import Lock
-from gridhydro.base.memory import GivenBack
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.io import export
 from gridhydro.io.block_files import NetCDFFiles, ZarrStore
@@ -138,7 +137,6 @@ class _Writing:
             total=parts[-1].stop, initial=parts[len(self.digests) - 1].stop if self.digests else 0,
             desc="simulating", unit="day", disable=not progress,
         )  # fmt: skip
-        give_back = GivenBack()
         with bar, Interrupt() as interrupt:
             for part in parts[len(self.digests) :]:
                 days = self.of_record(part)
@@ -154,9 +152,6 @@ class _Writing:
                 number = len(self.digests)
                 snapshots.keep(self.work, _STEM, number, self.walk.tensors(), content)
                 bar.update(part.stop - part.start)
-                size = data.nbytes
-                del found, data
-                give_back(size)
                 if interrupt.asked is not None and number < len(parts):
                     raise interrupt.error(f"after {self.record.times[days.stop - 1]:%Y-%m-%d}")
 
@@ -182,7 +177,7 @@ def _digest_of(*groups: Iterable) -> str:
                 continue
             array = one.detach().cpu().numpy() if isinstance(one, Tensor) else np.asarray(one)
             found.update(f"{array.shape} {array.dtype}".encode())
-            found.update(np.ascontiguousarray(array))
+            found.update(np.ascontiguousarray(array).data)
     return found.hexdigest()
 
 

@@ -79,4 +79,3 @@ def test_thirty_years_take_the_memory_of_one(tmp_path, name):
 
     one, thirty = peak_of(work, 1), peak_of(work, 30)
     assert abs(thirty - one) < MARGIN, (one, thirty)
-    print(one, thirty)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gridhydro.base.arguments import required
+from gridhydro.base.memory import give_back
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model import equilibrium
 from gridhydro.model.basin_groups import groups_of
@@ -100,6 +101,7 @@ class Walk:
 
     def take(self, days: slice, averages: Averages | None = None) -> Simulation:
         """These days of all cells as one simulation, on the CPU, without the state; see `go`."""
+        give_back()  # what the days before have left
         parts = [block.simulation for block in self.go(days, averages=averages)]
 
         def joined(values: Iterable[Tensor | None]) -> Tensor:

@@ -229,7 +229,12 @@ def test_from_a_domain_file_to_a_run_and_back(data, tmp_path, capsys):
     assert code == 0 and f"{again:.3f}" in text
     series = tmp_path / "series.zarr"
     code, _, err = call("run", out, "--out", series, "--outputs", "soil_moisture", capsys=capsys)
-    assert code == 0 and series.is_dir(), err
+    assert code == 0 and series.is_dir() and "simulating" in err
+    code, _, err = call("run", out, "--out", series, capsys=capsys)
+    assert code == 1 and "is there already" in err
+    arguments = ("run", out, "--out", tmp_path / "series", "--period", "2012-08", "2012-10")
+    code, _, err = call(*arguments, "--block", 31, capsys=capsys)
+    assert code == 0 and len(list((tmp_path / "series").glob("fluxes_2012-*.nc"))) == 3, err
     (out / "metrics.csv").unlink()
     code, _, err = call("export", out, capsys=capsys)
     assert code == 0 and (out / "metrics.csv").exists(), err

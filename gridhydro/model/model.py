@@ -256,7 +256,7 @@ class Model(CellModel):
         memory = None  # of a network that did not read these days
         if parameters is None:
             memory = None if state is None else state.memory
-            parameters, memory = self._remembering(forcing, cells, before, memory)
+            parameters, memory = self.remembering(forcing, cells, before, memory)
         seen = corrected.looked_back_on(self, before, forcing, earlier)
         early, weather = corrected.in_parts(self, before, forcing, earlier)
         if early is not None:
@@ -269,8 +269,12 @@ class Model(CellModel):
         carried = required("state", found.state).carrying(memory, seen)
         return replace(found, state=carried)
 
-    def _remembering(
-        self, forcing: Tensor, cells: Tensor | None, before: Tensor | None, memory: Memory | None
+    def remembering(
+        self,
+        forcing: Tensor,
+        cells: Tensor | None = None,
+        before: Tensor | None = None,
+        memory: Memory | None = None,
     ) -> tuple[dict[str, Tensor], Memory | None]:
         """`cell_parameters`, and what an LSTM over the weather remembers at the end."""
         if not isinstance(self.network, SequenceParameterization):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -53,22 +53,19 @@ class State:
         river = None if self.river is None else self.river[:, cells]
         return State({name: store[cells] for name, store in self.column.items()}, river)
 
-    def save(self, path: str | Path) -> None:
-        """Write it to one file (safetensors), which `load` reads."""
-        from safetensors.torch import save_file
-
-        tensors: dict[str, Tensor] = {}
+    def tensors(self) -> dict[str, Tensor]:
+        """All of it by name, on the CPU, for a file."""
+        found: dict[str, Tensor] = {}
         for name, value in vars(self.map(lambda v: v.detach().cpu().contiguous())).items():
             if isinstance(value, dict):
-                tensors |= {f"{name}/{key}": one.clone() for key, one in value.items()}
+                found |= {f"{name}/{key}": one.clone() for key, one in value.items()}
             elif value is not None:
-                tensors[name] = value.clone()
-        files.replace(Path(path), lambda beside: save_file(tensors, beside))
+                found[name] = value.clone()
+        return found
 
     @classmethod
-    def load(cls, path: str | Path) -> State:
-        """The state in a file that `save` wrote; ValueError for a file that holds none."""
-        tensors = read_tensors(Path(path), "save the state again", what="a state of a model")
+    def of_tensors(cls, tensors: Mapping[str, Tensor], path: str | Path = "") -> State:
+        """The state of which these are the `tensors`; ValueError, naming the file, for others."""
         found: dict = {"column": {}, "river": None}
         for key, value in tensors.items():
             name, inner, part = key.partition("/")
@@ -79,6 +76,18 @@ class State:
             else:
                 found[name] = value
         return cls(**found)
+
+    def save(self, path: str | Path) -> None:
+        """Write it to one file (safetensors), which `load` reads."""
+        from safetensors.torch import save_file
+
+        files.replace(Path(path), lambda beside: save_file(self.tensors(), beside))
+
+    @classmethod
+    def load(cls, path: str | Path) -> State:
+        """The state in a file that `save` wrote; ValueError for a file that holds none."""
+        tensors = read_tensors(Path(path), "save the state again", what="a state of a model")
+        return cls.of_tensors(tensors, path)
 
     def carrying(self, memory: dict[str, Tensor] | None, weather: Tensor | None) -> State:
         """The same with what networks keep in mind of the weather."""

@@ -185,13 +185,15 @@ class Epoch:
         found = map(self.batch, range(self.count))
         return (batch for batch in found if batch is not None)
 
-    def steps(self, together: int, skip: int = 0) -> Iterator[list[Batch]]:
-        """What this process has of each step, without the first minibatches: of `together` of them
-        those that are its own, which may be none."""
-        for begin in range(skip, self.count, together):
+    def turns(self, together: int, skip: int = 0) -> Iterator[tuple[int, Batch | None]]:
+        """What this process runs, without the first minibatches, with the number of the step it is
+        of: of `together` minibatches in a row those that are its own, None where it has none."""
+        for step, begin in enumerate(range(skip, self.count, together)):
             end = min(begin + together, self.count)
-            found = map(self.batch, range(begin + ranks.number(), end, ranks.count()))
-            yield [batch for batch in found if batch is not None]
+            own = range(begin + ranks.number(), end, ranks.count())
+            yield from ((step, self.batch(number)) for number in own)
+            if not own:
+                yield step, None
 
 
 def minibatches(

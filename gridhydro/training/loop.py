@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 
 from gridhydro.base import ranks
+from gridhydro.base.ahead import Ahead
 from gridhydro.base.arguments import required
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.evaluation.losses import NothingObserved
@@ -90,17 +94,18 @@ class Loop:
             batches is not None,
         )  # fmt: skip
 
-    def _steps(self, epoch: int, skip: int, record: Record) -> Iterable[list[Batch]]:
-        """What this process has of each step of an epoch."""
+    def _turns(self, epoch: int, record: Record) -> Iterator[tuple[int, Batch | None]]:
+        """What this process runs in an epoch, with the number of the step it is of."""
         if self.share is not None:
-            return [[self.share.batch]]
-        batches = required("minibatches", self.data.batches)
+            yield 0, self.share.batch
+            return
+        batches, skip = required("minibatches", self.data.batches), record.within()["batches"]
         if self.rivers is not None:
             begun = record.begun() if batches.from_states else None
             drawn = self.rivers.epoch(seed_of_epoch(self.session.seed, epoch), begun)
         else:
             drawn = self.data.epoch(epoch, self.session.seed)
-        return drawn.steps(required("together", batches.together), skip)
+        yield from drawn.turns(required("together", batches.together), skip)
 
     def _epoch(
         self, epoch: int, record: Record, interrupt: Interrupt
@@ -108,47 +113,55 @@ class Loop:
         """The means of the loss and of its parts, how many days of cells were run, and how long it
         took; of an epoch that was cut off the rest is run."""
         within, began = record.within(), time.perf_counter()
-        before, batches = within["seconds"], self.data.batches
-        for own in self._steps(epoch, within["batches"], record):
-            within["found"] += self.step(own, epoch)
-            within["steps"] += sum(_cell_days(batch) for batch in own) * self.data.model.components
-            within["seconds"] = before + time.perf_counter() - began
-            if batches is not None:
-                within["batches"] += batches.together
-                record.pause(within, interrupt)
+        before, waited = within["seconds"], within.get("waited", 0.0)
+        batches, place = self.data.batches, self.session.place
+        with Ahead(self._turns(epoch, record), place, threaded=batches is not None) as turns:
+            # the minibatches of a step come one by one: memory is that of two
+            for _, own in groupby(turns, itemgetter(0)):
+                found, days = self.step((batch for _, batch in own), epoch)
+                within["found"] += found
+                within["steps"] += days * self.data.model.components
+                within["seconds"] = before + time.perf_counter() - began
+                within["waited"] = waited + turns.waited
+                if batches is not None:
+                    within["batches"] += batches.together
+                    record.pause(within, interrupt)
         if not within["found"]:
             raise ValueError(f"no minibatch of epoch {epoch + 1} has observations to learn from")
         numbers = means(within["found"], tuple(self.objective.weights))
+        if batches is not None:
+            numbers["waiting"] = within["waited"] / within["seconds"]
         return numbers, within["steps"] * ranks.count(), within["seconds"]
 
-    def step(self, own: list[Batch], epoch: int) -> list[dict[str, float]]:
+    def step(self, own: Iterable[Batch | None], epoch: int) -> tuple[list[dict[str, float]], int]:
         """Follow the mean gradient of some minibatches, of which this process has its own, or that
         of a whole step that it has a share of.
 
-        Of each its loss, and the parts of it by name; none of a window in which nothing varies.
-        NotFinite where the numbers are no longer.
+        Of each its loss, and the parts of it by name, none of a window in which nothing varies; and
+        how many days of cells this process ran. NotFinite where the numbers are no longer.
         """
-        model = self.data.model
+        weights = list(self.data.model.parameters())
         self.weights.zero_grad()
-        found, bad = [], None
+        found, days, bad, last = [], 0, None, None
         for batch in own:
+            if batch is None:
+                continue
             values, finite = self._gradient(batch, epoch)
-            if values is not None:
-                found.append(values)
+            days, last = days + _cell_days(batch), batch
+            found += [] if values is None else [values]
             bad = bad if finite else batch
-        if self.share is not None:
-            count = 1
-        else:
+        count = 1
+        if self.share is None:
             found = [one for told in ranks.told(found) for one in told]
             count = len(found)
         if not count:
-            return []
-        ranks.add_gradients(list(model.parameters()), count)
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), self.options.clip)
+            return [], days
+        ranks.add_gradients(weights, count)
+        norm = torch.nn.utils.clip_grad_norm_(weights, self.options.clip)
         if bad is not None or not torch.isfinite(norm):
-            self._diverged(bad, own, epoch)
+            self._diverged(bad or last, epoch)
         self.weights.step()
-        return found
+        return found, days
 
     def _gradient(self, batch: Batch, epoch: int) -> tuple[dict[str, float] | None, bool]:
         """Add the gradient of a batch to that of the weights; its loss and the parts of it by name,
@@ -168,7 +181,7 @@ class Loop:
             if divergence.first(data.model, batch, self._times) is None:
                 raise
             if self.share is not None:  # other processes may wait for what is not to come
-                self._diverged(batch, [batch], epoch)
+                self._diverged(batch, epoch)
             value = torch.tensor(torch.nan)
         values = {"loss": value.item()} | {name: part.item() for name, part in parts.items()}
         return values, bool(torch.isfinite(value))
@@ -177,14 +190,14 @@ class Loop:
     def _times(self):
         return self.data.forcing.times
 
-    def _diverged(self, bad: Batch | None, own: list[Batch], epoch: int) -> None:
-        """Raise NotFinite, with the case where it is this process's."""
+    def _diverged(self, batch: Batch | None, epoch: int) -> NoReturn:
+        """Raise NotFinite, with the case where this process has one."""
         data = self.data if self.share is None else self.share.data
-        for batch in own if bad is None else [bad]:
-            if len(own) == 1 or divergence.first(data.model, batch, self._times) is not None:
-                told = divergence.report(data.model, batch, self._times, epoch, self.folder)
-                raise divergence.NotFinite(told)
-        raise divergence.NotFinite(f"epoch {epoch + 1}: the gradient is not finite")
+        if batch is None:
+            raise divergence.NotFinite(f"epoch {epoch + 1}: the gradient is not finite")
+        raise divergence.NotFinite(
+            divergence.report(data.model, batch, self._times, epoch, self.folder)
+        )
 
     @torch.no_grad()
     def _validated(self) -> dict[str, float]:

@@ -108,7 +108,7 @@ class Record:
         epoch, epochs = self.progress.epoch + 1, self.about["epochs"]
         self.progress.history.append({"epoch": epoch, **found, "seconds": seconds})
         self.progress.within, self.progress.begun = None, {}
-        shown = ", ".join(f"{_spoken(name)} {value:.4f}" for name, value in found.items())
+        shown = ", ".join(_spoken(name, value) for name, value in found.items())
         self.bar.set_postfix_str(f"{shown}, {steps / seconds / 1e6:.1f} M cell-steps/s")
         due = self._due(interrupt)
         interrupted = interrupt.asked is not None
@@ -174,5 +174,7 @@ def _mean(values: list[float]) -> float:
     return sum(values) / len(values) if values else math.nan
 
 
-def _spoken(name: str) -> str:
-    return name.replace("_nse", " NSE").replace("_", " ")
+def _spoken(name: str, value: float) -> str:
+    if name == "waiting":
+        return f"{value:.0%} waiting for data"
+    return f"{name.replace('_nse', ' NSE').replace('_', ' ')} {value:.4f}"

@@ -12,6 +12,7 @@ from gridhydro.config import score_domain, train_domain
 from gridhydro.domain.domain import Domain
 from gridhydro.io import write_basins
 from gridhydro.io.csv_tables import meaning_of
+from gridhydro.model import run as run_module
 from gridhydro.model.ensemble import Ensemble
 from gridhydro.model.model import Model
 from tests.support import small_amazon
@@ -47,13 +48,13 @@ def counted(monkeypatch):
     def counting(owner, name, key):
         function = getattr(owner, name)
 
-        def called(self, *arguments, **options):
+        def called(one, *arguments, **options):
             found[key(*arguments)] += 1
-            return function(self, *arguments, **options)
+            return function(one, *arguments, **options)
 
         monkeypatch.setattr(owner, name, called)
 
-    counting(Model, "forward", lambda *_: "simulations")
+    counting(run_module, "simulate_record", lambda *_: "simulations")
     counting(Model, "near_equilibrium", lambda *_: "starts")
     counting(Domain, "pack", lambda raster, *_: ("packed", getattr(raster, "name", None)))
     train = train_domain.train
@@ -122,16 +123,16 @@ def test_an_ensemble_keeps_the_mean_alone(tmp_path, monkeypatch):
     assert isinstance(ensemble, Ensemble)
     assert ensemble.runs[0].forcing is ensemble.runs[1].forcing  # read once
     calls = Counter()
-    forward = Model.forward
+    simulate = run_module.simulate_record
 
-    def counting(self, *arguments, **options):
-        calls["forward"] += 1
-        return forward(self, *arguments, **options)
+    def counting(*arguments):
+        calls["simulations"] += 1
+        return simulate(*arguments)
 
-    monkeypatch.setattr(Model, "forward", counting)
+    monkeypatch.setattr(run_module, "simulate_record", counting)
     scores = score_domain.score(ensemble, setup, tmp_path / "run")
-    assert calls["forward"] == 2
+    assert calls["simulations"] == 2
     assert all(run.kept.simulation is None for run in ensemble.runs)
     mean = sum(run.discharge() for run in ensemble.runs) / 2
     pd.testing.assert_frame_equal(ensemble.discharge(), mean)
-    assert calls["forward"] == 4 and len(ensemble.scores) == len(scores)
+    assert calls["simulations"] == 4 and len(ensemble.scores) == len(scores)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import gridhydro as gh
-from gridhydro.model.blocks import storage
+from gridhydro.model.march import storage
 from gridhydro.model.river import SECONDS, River
 from tests.support.hydropy_world import PERIOD, SPINUP, hydropy_model, hydropy_world, own
 

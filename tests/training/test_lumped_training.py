@@ -310,3 +310,9 @@ def test_gaps_of_attributes_are_filled_from_what_is_trained_on():
     assert filled[5] == pytest.approx(data["slope"].drop_sel(gauge=NAMES[3]).mean().item())
     with pytest.raises(ValueError, match="trained: there is no basin b99"):
         of_dataset(data, pet="given", trained=["b99"])
+
+
+def test_a_training_on_minibatches_notes_how_long_its_steps_waited():
+    run = fit(epochs=1)
+    assert list(run.history.columns) == ["epoch", "loss", "waiting", "seconds"]
+    assert 0 <= run.history["waiting"][0] < 1

@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 
 from gridhydro.base import ranks
 from gridhydro.base.arguments import required
-from gridhydro.model.blocks import March, years
+from gridhydro.model.march import March
 from gridhydro.model.model import Model
 from gridhydro.model.part import part_of
 from gridhydro.model.state import State
@@ -84,11 +84,10 @@ class RiverBatches:
         begins, of one run over the record."""
         model, found, day = self.model, {}, 0
         with _weights(model, begun):
-            march = March(model, self.data.forcing.values[:, : self.data.days.stop], None)
+            march = March(model, self.data.forcing.block, self.data.days.stop)
             state = self.data.first_state()
             for draw in sorted(drawn, key=lambda one: one.start):
-                for days in years(slice(day, draw.start)):
-                    state = march.go(days, state)[1].state
+                state = march.passed(slice(day, draw.start), state)
                 day = draw.start
                 if state is not None:  # else it begins with the record
                     cells = self.network.subset(self.network.upstream_cells(draw.mouths))[1]

@@ -22,7 +22,6 @@ from gridhydro.columns.column import Field
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.packing import gauge_coordinates
 from gridhydro.io.csv_tables import write_table
-from gridhydro.io.monthly import monthly, too_long
 
 DISCHARGE = OBSERVED["river_discharge"].attrs | {"cell_methods": "time: mean"}
 GAUGE_AREA = {"long_name": "area upstream of the gauge in the river network", "units": "km2"}
@@ -145,16 +144,6 @@ def write_dataset(
         replace(path, lambda p: data.to_netcdf(p, engine="netcdf4"))
     else:
         replace_zarr(path, data)
-
-
-def write_series(folder: str | Path, series: xr.Dataset) -> None:
-    """folder/fluxes.nc, by day; where that is too much by month, and discharge.nc by day."""
-    folder, kept = Path(folder), series
-    if too_long(series):
-        kept = monthly(series)
-        if "discharge" in series:
-            write_dataset(folder / "discharge.nc", series[["discharge"]], "discharge at the gauges")
-    write_dataset(folder / "fluxes.nc", kept)
 
 
 def stored(

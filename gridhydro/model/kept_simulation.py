@@ -16,29 +16,39 @@ from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
 from gridhydro.model.blocks import Walk
 from gridhydro.model.march import YEAR, years
+from gridhydro.model.reduced import Gathered, Wanted, name_of
 from gridhydro.model.state import Simulation
 from gridhydro.observations.averages import Averages
 
 
 def simulate_record(
-    run, record: Forcing, outputs: Sequence[str], averages: Averages | None = None
+    run, record: Forcing, outputs: Sequence[Wanted], averages: Averages | None = None
 ) -> Simulation:
     """A run's model over a record, started as in its training; on the CPU, without the last state.
 
-    Discharge (T, G), `outputs` (T, N), and with `averages` the water stored over its periods (R, N)
+    Discharge (T, G), `outputs` (T, N), or what is asked for in their place, and with `averages` the
+    water stored over its periods (R, N).
     It goes by blocks: only what is asked for is ever whole.
     """
-    walk, days, found = Walk(run, record, outputs), len(record.times), None
+    walk, days = Walk(run, record, [name_of(one) for one in outputs]), len(record.times)
+    flow, gathered = (
+        Gathered("discharge", record.times),
+        [Gathered(w, record.times) for w in outputs],
+    )
+    storage: Tensor | None = None
     for part in parts_of(days, averages):
         means = None if averages is None else averages.part(part)
         one = walk.take(part, None if means is None else means[0])
-        found = _room(one, days, averages) if found is None else found
-        required("discharge", found.discharge)[part] = required("discharge", one.discharge)
-        for name, values in one.outputs.items():
-            found.outputs[name][part] = values
-        if means is not None and len(means[1]):
-            required("storage", found.storage)[means[1]] = required("storage", one.storage)
-    return required("day to simulate", found)
+        flow.add(part, required("discharge", one.discharge))
+        for each in gathered:
+            each.add(part, one.outputs[name_of(each.wanted)])
+        if averages is not None and means is not None:
+            here = required("storage", one.storage)
+            storage = here.new_zeros(averages.count, here.shape[1]) if storage is None else storage
+            if len(means[1]):
+                storage[means[1]] = here
+    found = {each.wanted: each.whole() for each in gathered}
+    return Simulation(flow.whole(), found, None, storage)
 
 
 def parts_of(days: int, averages: Averages | None = None) -> list[slice]:
@@ -50,19 +60,6 @@ def parts_of(days: int, averages: Averages | None = None) -> list[slice]:
         if following is None or following - edges[-1] > YEAR:
             edges.append(cut)
     return [slice(a, b) for a, b in pairwise(edges)]
-
-
-def _room(one: Simulation, days: int, averages: Averages | None) -> Simulation:
-    """A simulation of all days that is filled part by part."""
-
-    def room(values: Tensor, rows: int = days) -> Tensor:
-        return values.new_zeros(rows, values.shape[1])
-
-    outputs = {name: room(values) for name, values in one.outputs.items()}
-    storage = None
-    if averages is not None:
-        storage = room(required("storage", one.storage), averages.count)
-    return Simulation(room(required("discharge", one.discharge)), outputs, None, storage)
 
 
 @dataclass
@@ -84,7 +81,7 @@ class Kept:
             self.mark, self.simulation, self.averages, self.scores = mark, None, None, {}
         return self
 
-    def lacking(self, outputs: Sequence[str]) -> list[str]:
+    def lacking(self, outputs: Sequence[Wanted]) -> list[Wanted]:
         """Those of the outputs that are not kept."""
         there = {} if self.simulation is None else self.simulation.outputs
         return [name for name in outputs if name not in there]
@@ -110,7 +107,7 @@ class Kept:
         storage = old.storage if more.storage is None else more.storage
         self.simulation = replace(old, outputs=old.outputs | more.outputs, storage=storage)
 
-    def part(self, outputs: Sequence[str], averages: Averages | None) -> Simulation:
+    def part(self, outputs: Sequence[Wanted], averages: Averages | None) -> Simulation:
         """The outputs that were asked for, of all that is kept; nothing is copied."""
         found = required("simulation yet", self.simulation)
         chosen = {name: found.outputs[name] for name in outputs}

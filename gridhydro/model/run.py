@@ -23,6 +23,7 @@ from gridhydro.model.base import CellModel
 from gridhydro.model.basin_groups import mean_parameters
 from gridhydro.model.drift import Drift
 from gridhydro.model.kept_simulation import mark_of, simulate_record
+from gridhydro.model.reduced import Wanted
 from gridhydro.model.scored import Scored
 from gridhydro.model.state import Simulation, State
 from gridhydro.observations.averages import Averages
@@ -88,7 +89,7 @@ class Run(Scored):
         return mark_of(self.model, self.forcing, self.cycles, self.balanced, str(start))
 
     def simulate_anew(
-        self, outputs: Sequence[str], averages: Averages | None, forcing: Forcing | None
+        self, outputs: Sequence[Wanted], averages: Averages | None, forcing: Forcing | None
     ) -> Simulation:
         """A simulation on the CPU of which nothing is kept; see `simulation`."""
         return simulate_record(self, self.record(forcing), outputs, averages)

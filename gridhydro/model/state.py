@@ -99,13 +99,13 @@ class Simulation:
     """The results of a run.
 
     discharge  (T, G) m3 s-1 at the gauges; None of a raster whose rivers were left out
-    outputs    daily fluxes and states by name, (T, N)
+    outputs    daily fluxes and states by name, (T, N); of a run by what was asked for
     state      all that a run goes on from, at the end
     storage    (R, N) mm, water in all stores and in the rivers as means over periods, if asked for
     """
 
     discharge: Tensor | None
-    outputs: dict[str, Tensor]
+    outputs: dict
     state: State | None
     storage: Tensor | None = field(default=None)
 

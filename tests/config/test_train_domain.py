@@ -13,7 +13,6 @@ from gridhydro.config.build_model import build_model, make_split
 from gridhydro.config.load import load
 from gridhydro.config.score_domain import load_run
 from gridhydro.config.train_domain import train_domain
-from gridhydro.io.monthly import monthly
 from gridhydro.model.ensemble import Ensemble
 from tests.support import small_amazon
 
@@ -210,19 +209,3 @@ def test_the_model_takes_the_land_of_the_file(folder):
         assert torch.allclose(found[name].squeeze(-1), expected, rtol=0.02), name
     capacity = model.cell_properties()["soil_capacity"]
     assert torch.allclose(capacity, torch.as_tensor(setup.land.properties["soil_capacity"]).float())
-
-
-def test_monthly_means_of_an_output():
-    days = pd.date_range("2003-01-30", "2003-03-02")
-    values = np.arange(len(days), dtype=np.float32)
-    data = xr.Dataset(
-        {"flux": (("time", "x"), values[:, None], {"units": "mm d-1"})}, {"time": days, "x": [0]}
-    )
-    means = monthly(data)
-    np.testing.assert_allclose(means["flux"][:, 0], [0.5, 15.5, 30.5])
-    bounds = means["time_bounds"].values.astype("datetime64[D]").astype(str)
-    assert bounds.tolist() == [
-        ["2003-01-30", "2003-02-01"], ["2003-02-01", "2003-03-01"], ["2003-03-01", "2003-03-03"],
-    ]  # fmt: skip
-    assert means["flux"].attrs == {"units": "mm d-1", "cell_methods": "time: mean"}
-    assert "monthly means" in means.attrs["comment"]

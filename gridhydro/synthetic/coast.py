@@ -22,12 +22,14 @@ def coast(shape: tuple[int, int], spacing: float, seed: int = 0) -> Domain:
     seed     of the hills; four fifths of the raster, roughly, are land
     """
     transform = Affine(spacing, 0, -spacing * shape[1] / 2, 0, -spacing, spacing * shape[0] / 2)
-    rivers = pyflwdir.from_dem(heights(shape, seed), nodata=np.nan, transform=transform, latlon=True)
+    rivers = pyflwdir.from_dem(
+        heights(shape, seed), nodata=np.nan, transform=transform, latlon=True
+    )
     return Domain.from_d8(rivers, crs="EPSG:4326")
 
 
 def heights(shape: tuple[int, int], seed: int = 0) -> np.ndarray:
-    """Elevation (rows, cols), m, float32: smooth noise on a plane tilted to the west, NaN at sea."""
+    """Elevation (rows, cols), m, float32: smooth noise on a tilted plane, NaN at sea."""
     inland = np.linspace(0, 1, shape[1]) - SEA
     height = FALL * inland + HILLS * smooth_map(shape, np.random.default_rng(seed))
     waters, _ = label(height < 0)

@@ -14,10 +14,10 @@ import torch
 
 from gridhydro.kernels import build, emit_reach_numba
 from gridhydro.kernels.launch import (
-    ROUTE_BUNDLE,
     ROUTE_LANES,
     large,
     pool,
+    route_bundle,
     route_cpu_tile_days,
 )  # fmt: skip
 from gridhydro.kernels.route_tables import bundles
@@ -116,7 +116,7 @@ def handed_shape(network, options, days) -> tuple[int, int]:
 
 
 def _bundles(network):
-    return bundles(network, ROUTE_LANES, ROUTE_BUNDLE)
+    return bundles(network, ROUTE_LANES, route_bundle(network.size))
 
 
 def _shape(table, options, days):

@@ -100,7 +100,7 @@ def test_routing_of_levels_over_several_gpu_programs(monkeypatch):
 @pytest.mark.parametrize("delay", [0, 1])
 def test_routing_in_bundles_of_few_cells_equals_the_loop(delay, monkeypatch):
     """Bundles hand over to one another; of a small network there would be one."""
-    monkeypatch.setattr(route_numba, "ROUTE_BUNDLE", 5)
+    monkeypatch.setattr(route_numba, "route_bundle", lambda _: 5)
     case = problem(8, days=3, size=60)
     table = bundles(case[0], launch.ROUTE_LANES, 5)
     assert len(table.all) > 5 and table.below.size > 3
@@ -184,7 +184,7 @@ def _graph(node):
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_of_routing_change_no_bit(threads, monkeypatch):
-    monkeypatch.setattr(route_numba, "ROUTE_BUNDLE", 20)
+    monkeypatch.setattr(route_numba, "route_bundle", lambda _: 20)
     case = problem(7, size=200)
     expected = gradients("numba", *case)
     before = torch.get_num_threads()

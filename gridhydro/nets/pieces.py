@@ -31,16 +31,17 @@ def in_pieces(
 
 class _Pieces(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, network, values, *weights):  # type: ignore[override]
+    def forward(ctx, network, values, *weights):
         ctx.network = network
         ctx.save_for_backward(values, *weights)
         return torch.cat([network(part) for part in values.split(PIECE)])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, cotangent):  # type: ignore[override]
+    def backward(ctx, cotangent):
         values, *weights = ctx.saved_tensors
-        sums, parts = [torch.zeros_like(weight) for weight in weights], []
+        sums = [torch.zeros_like(weight) for weight in weights]
+        parts: list[Tensor] = []
         for part, d_part in zip(values.split(PIECE), cotangent.split(PIECE), strict=True):
             part = part.detach().requires_grad_(ctx.needs_input_grad[1])
             wanted = [*weights, part] if part.requires_grad else weights

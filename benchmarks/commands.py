@@ -18,6 +18,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "routing": ("speed.routing", "a year over the global half-degree network, beside others"),
         "schemes": ("speed.schemes", "HBV by every time-stepping scheme"),
         "training": ("speed.training", "a step of training: network, column, river, loss"),
+        "step": ("speed.step", "that step on rasters, beside its columns alone"),
         "lumped": ("speed.lumped", "a step of training daily parameters of lumped basins"),
         "hybrid": ("speed.hybrid", "an iteration of the distributed hybrid at the Amazon's size"),
         "gpu-loops": ("speed.gpu_loops", "instructions of the GPU's column loops, without a GPU"),

@@ -296,8 +296,8 @@ class Model(CellModel):
         """As `forward`, with the forcing as the column sees it and its parameters given."""
         water = in_cells(self, forcing, state, outputs, parameters, cells, averages)
         discharge, river, in_rivers = self._to_gauges(
-            water.runoff, forcing, state, parameters, cells, averages, routed
-        )
+            water.runoff, forcing, state, parameters, cells, averages, routed, water.spent
+        )  # fmt: skip
         storage = water.storage
         if storage is not None and in_rivers is not None:
             storage = storage + in_rivers
@@ -313,9 +313,10 @@ class Model(CellModel):
         cells: Tensor | None,
         averages: Averages | None,
         routed: bool,
+        spent: bool,
     ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """Discharge (T, G) m3 s-1, the water in the rivers at the end (6, N) m3, and as means over
-        the periods of `averages` (R, N) mm; None for what there is not."""
+        the periods of `averages` (R, N) mm; None for what there is not. `spent`: see `InCells`."""
         if runoff is None:  # nothing to be known of any gauge
             gauges = forcing.shape[2] if self.domain.lumped else len(self.gauge_cells)
             return forcing.new_full((forcing.shape[1], gauges), torch.nan), None, None
@@ -327,6 +328,7 @@ class Model(CellModel):
         outflow, river, in_rivers = required("river", self.river).discharge(
             runoff, self.domain, area, self.flow_length, parameters, self.cell_properties(cells),
             state.river if state else None, self.stepping.backend, averages, self.gauge_cells,
+            spent,
         )  # fmt: skip
         return outflow, river, in_rivers
 

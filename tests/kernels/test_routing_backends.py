@@ -100,7 +100,7 @@ def test_routing_of_levels_over_several_gpu_programs(monkeypatch):
 @pytest.mark.parametrize("delay", [0, 1])
 def test_routing_in_bundles_of_few_cells_equals_the_loop(delay, monkeypatch):
     """Bundles hand over to one another; of a small network there would be one."""
-    monkeypatch.setattr(route_numba, "ROUTE_BUNDLE", 5)
+    monkeypatch.setattr(route_numba, "route_bundle", lambda _: 5)
     case = problem(8, days=3, size=60)
     table = bundles(case[0], launch.ROUTE_LANES, 5)
     assert len(table.all) > 5 and table.below.size > 3
@@ -184,7 +184,7 @@ def _graph(node):
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_of_routing_change_no_bit(threads, monkeypatch):
-    monkeypatch.setattr(route_numba, "ROUTE_BUNDLE", 20)
+    monkeypatch.setattr(route_numba, "route_bundle", lambda _: 20)
     case = problem(7, size=200)
     expected = gradients("numba", *case)
     before = torch.get_num_threads()
@@ -305,3 +305,8 @@ def test_routing_on_the_global_ddm30_network(data):
     left.backward()
     torch.testing.assert_close(runoff.grad, torch.ones_like(runoff), rtol=1e-12, atol=0)
     assert lag.grad.abs().max() <= 1e-10
+
+
+@pytest.mark.parametrize(("cells", "least"), [(794, 1000), (16_000, 1600), (67_420, 6000)])
+def test_large_networks_are_cut_for_several_cores(cells, least):
+    assert launch.route_bundle(cells) == least

@@ -67,9 +67,11 @@ def refuse_unused(place: str, given, unused, by: str) -> None:
 
 
 def locate(data: Path, file: str, place: str) -> Path:
-    """A file of the data folder; FileNotFoundError naming the key that asks for it."""
+    """A file of the data folder, or a Zarr store; FileNotFoundError naming the key that asks for
+    it."""
     path = data / file
-    if not path.is_file():
+    store = any((path / name).is_file() for name in (".zgroup", "zarr.json"))
+    if not (path.is_file() or store):
         raise FileNotFoundError(f"{place}: there is no file {path.resolve()}")
     return path
 

@@ -9,7 +9,8 @@ from gridhydro.domain.domain import Domain
 from gridhydro.synthetic.globe_land import GlobeClimate
 
 GAUGES = 500
-SMALLEST, LEAST_RAIN = 5000.0, 350.0  # km2, mm yr-1
+SMALLEST = 5000.0  # km2
+LEAST_RAIN, COLDEST = 400.0, 14.0  # mm yr-1 at 0 degC, degC below it: means of the basin
 # fractions of the gauges: those of whole basins, and single ones of basins that others are in
 BASINS, SINGLE = 0.12, 0.08
 _APART = 1.25  # times the area of another gauge in the same basin, at the least
@@ -24,9 +25,10 @@ def place_gauges(domain: Domain, climate: GlobeClimate, rng, most: int = GAUGES)
     G001, ... are to be trained on, each from the largest to the smallest.
     """
     area = domain.network.accumulate(domain.area) / 1e6
-    # warm land needs more rain for a river, mm yr-1
-    surplus = climate.precipitation - LEAST_RAIN - 15 * np.maximum(climate.temperature, 0)
-    flows = domain.network.accumulate(domain.area * surplus) > 0
+    # warm land needs more rain for a river, mm yr-1, and where it never thaws none flows
+    surplus = climate.precipitation - LEAST_RAIN - 24 * np.maximum(climate.temperature, 0)
+    thaw = climate.temperature + COLDEST
+    flows = np.all(domain.network.accumulate(domain.area * [surplus, thaw]) > 0, axis=0)
     suits = np.flatnonzero((area >= SMALLEST) & flows)
     cells = np.array(_cells(suits, area, domain.network.basin, rng, most), dtype=np.int64)
     basin = domain.network.basin[cells]

@@ -178,7 +178,8 @@ def learn(path: Path, basins: int, years: int, name: str, steps: int) -> dict:
         ready = prepare(model, parts.forcing, parts.discharge, plan, plan.options())
     packed = held()
     batches = iter(ready.data.epoch(0, 0))
-    ready.loop.step(next(batches), 0)  # loads the kernels
+    if steps:
+        ready.loop.step(next(batches), 0)  # loads the kernels
     for _ in range(steps):
         with clock("loader"):
             batch = next(batches)
@@ -187,6 +188,8 @@ def learn(path: Path, basins: int, years: int, name: str, steps: int) -> dict:
     rows, counts = [], {"open": 0, "pack": 0, "loader": steps, "step": steps}
     memory = {"open": opened, "pack": packed}
     for part, count in counts.items():
+        if f"{part}_s" not in clock.seconds:
+            continue
         row = {"part": part, "days": len(times), "batches": count}
         row |= {"seconds": clock.seconds[f"{part}_s"], "cpu": clock.seconds[f"{part}_cpu"]}
         rows.append(row | memory.get(part, held()))

@@ -9,7 +9,7 @@ import pandas as pd
 COLOURS = {"forward": "#8fb8de", "forward + adjoint": "#1f5f99"}
 PANELS = {"model_cpu": "CPU seconds of column and rivers", "peak_gb": "most memory, GB"}
 ABOUT = {
-    "cells": ("cells", "a year"), "days": ("days", "30,000 cells")
+    "cells": ("cells", "60 days"), "days": ("days", "30,000 cells")
 }  # fmt: skip
 
 

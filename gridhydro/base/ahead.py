@@ -30,12 +30,20 @@ class Ahead(Generic[T]):
         self.waited = 0.0
         self._items = iter(items)
         device = None if device is None else torch.device(device)
-        self._cuda = device if device is not None and device.type == "cuda" and threaded else None
+        self._cuda = None
+        if threaded and device is not None and device.type == "cuda":
+            index = torch.cuda.current_device() if device.index is None else device.index
+            self._cuda = torch.device("cuda", index)
         self._wanted, self._ready = threading.Semaphore(), SimpleQueue[tuple]()
         self._ended = False
+        self._stream: torch.cuda.Stream | None = None
         self._thread = threading.Thread(target=self._work, daemon=True) if threaded else None
 
     def __enter__(self) -> Ahead[T]:
+        if self._cuda is not None:
+            # of this thread's GPU, and behind what it has asked of it so far: weights are read
+            self._stream = torch.cuda.Stream(self._cuda)
+            self._stream.wait_stream(torch.cuda.current_stream(self._cuda))
         if self._thread is not None:
             self._thread.start()
         return self
@@ -67,7 +75,7 @@ class Ahead(Generic[T]):
 
     def _work(self) -> None:
         try:
-            stream = None if self._cuda is None else torch.cuda.Stream(self._cuda)
+            stream = self._stream
             with nullcontext() if stream is None else torch.cuda.stream(stream):
                 while self._wanted.acquire() and not self._ended:
                     for item in self._items:

@@ -101,8 +101,8 @@ def first() -> bool:
 
 
 def leads() -> bool:
-    """Whether this is the first of all processes that were launched, whatever they do now."""
-    if not launched():
+    """Whether this is the first of all processes that were launched; within `alone` each is."""
+    if _apart or not launched():
         return True
     join()
     return dist.get_rank() == 0

@@ -148,7 +148,7 @@ def _rasters(source, options: WeatherOptions, files, names, data: Path, domain, 
     elif options.file is not None:
         place = f"{place}: file"
         with named(place):
-            path = locate(data, options.file, place)
+            path = locate(data, options.file, place, store=True)
             with opened(path, decode_coords="all") as weather:
                 for name in SERIES:
                     if name in weather:

@@ -164,10 +164,10 @@ def stored(
         if variable.dtype.kind != "f":
             continue
         sizes = {dim: min(n, _SIDE) for dim, n in variable.sizes.items() if dim != "time"}
-        days = min(_DAYS, _NUMBERS // math.prod(sizes.values()))
+        days = min(_DAYS, _NUMBERS // max(1, math.prod(sizes.values())))
         chunks = tuple(sizes.get(dim, min(n, days)) for dim, n in variable.sizes.items())
         variable.encoding |= {"_FillValue": None if name in data.coords else np.nan}
-        if name not in data.coords:
+        if name not in data.coords and variable.size:
             variable.encoding |= {"dtype": "float32", "zlib": True, "complevel": 4}
             variable.encoding |= {"chunksizes": chunks, "chunks": chunks}
     if "time" in data.coords:

@@ -58,6 +58,8 @@ def packed(
     if not copy.fits(whole):
         with Lock(place, wait=_WAIT):
             if not copy.fits(whole):  # by whom the lock was held before
+                if not copy.fits(begun):  # what the note says would be of a file that has gone
+                    (place / "days").unlink(missing_ok=True)
                 with open(begun, "r+b" if copy.fits(begun) else "w+b") as file:
                     copy.make_room(file, place)
                     copy.fill(file, place / "days")

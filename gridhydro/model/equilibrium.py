@@ -130,7 +130,7 @@ def _still(stores: dict[str, Tensor], gains: dict[str, Tensor]) -> bool:
     water = sum(stores.values(), torch.tensor(0.0)).mean(-1)
     gained = sum(gains.values(), torch.tensor(0.0)).mean(-1)
     still = gained.abs() / water.clamp(min=1.0) < STILL  # of 1 mm at least
-    counts = ranks.summed(torch.tensor([still.sum().item(), still.numel()], dtype=torch.float64))
+    counts = ranks.summed(torch.stack([still.sum(), still.new_ones(still.shape).sum()]))
     return bool(counts[0] >= CELLS * counts[1])
 
 

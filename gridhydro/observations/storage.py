@@ -129,11 +129,15 @@ class StorageObservations:
 
     def within(self, first, last) -> StorageObservations:
         """Those of solutions that lie wholly between two days, both included."""
-        first, last = (np.datetime64(day) for day in periods.days((first, last)))
-        kept = (self.start >= first) & (self.end <= last + DAY)
+        kept = self.lies_within(first, last)
         return StorageObservations(
             self.tiles, self.start[kept], self.end[kept], self.values[kept], self.baseline
         )
+
+    def lies_within(self, first, last) -> np.ndarray:
+        """(S,) which solutions lie wholly between two days, both included."""
+        first, last = (np.datetime64(day) for day in periods.days((first, last)))
+        return (self.start >= first) & (self.end <= last + DAY)
 
     def only(self, tiles: np.ndarray, cells: np.ndarray) -> StorageObservations:
         """Those of some of the tiles, over some of the cells, see `Tiles.only`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -142,12 +143,12 @@ class Loop:
         """
         weights = list(self.data.model.parameters())
         self.weights.zero_grad()
-        found, days, bad, last = [], 0, None, None
+        found, days, bad, batch = [], 0, None, None
         for batch in own:
             if batch is None:
                 continue
             values, finite = self._gradient(batch, epoch)
-            days, last = days + _cell_days(batch), batch
+            days += _cell_days(batch)
             found += [] if values is None else [values]
             bad = bad if finite else batch
         count = 1
@@ -158,8 +159,12 @@ class Loop:
             return [], days
         ranks.add_gradients(weights, count)
         norm = torch.nn.utils.clip_grad_norm_(weights, self.options.clip)
-        if bad is not None or not torch.isfinite(norm):
-            self._diverged(bad or last, epoch)
+        finite = all(math.isfinite(one["loss"]) for one in found)
+        if not (finite and torch.isfinite(norm)):  # the same in all processes
+            # one process keeps its case: one with a bad number, if there is any
+            kinds = ranks.told((bad is None, batch is None))
+            mine = kinds.index(min(kinds)) == ranks.number()
+            self._diverged((bad or batch) if mine else None, epoch)
         self.weights.step()
         return found, days
 

@@ -52,7 +52,13 @@ class RiverBatches:
     @property
     def most(self) -> int:
         """Cells of a minibatch, at most."""
-        counts = [self.network.upstream_count(np.concatenate(p.mouths)) for p in self.pools]
+        counts = [
+            min(
+                self.network.upstream_count(np.concatenate(pool.mouths)),
+                sum(sorted(map(self.network.upstream_count, pool.mouths))[-self.options.gauges :]),
+            )
+            for pool in self.pools
+        ]
         return min(max(counts), self.options.cells or max(counts))
 
     def draws(self, seed: int) -> tuple[int, list[Draw]]:
@@ -154,13 +160,13 @@ class RiverBatches:
         times = self.data.forcing.times
         first, last = (f"{times[day]:%Y-%m-%d}" for day in (days.start, days.stop - 1))
         whole = required("storage", self.storage).observations
-        within = replace(whole, baseline=(first, last)).within(first, last)
-        number = tiles.cpu().numpy()
-        number = number[np.isfinite(within.values[:, number]).sum(0) > 1]
+        number, there = tiles.cpu().numpy(), whole.lies_within(first, last)
+        number = number[np.isfinite(whole.values[there][:, number]).sum(0) > 1]
         if not len(number):
             return None
         variance = required("variance", self.variance)[number]
-        within = within.only(number, cells.cpu().numpy())
+        chosen = whole.only(number, cells.cpu().numpy())
+        within = replace(chosen, baseline=(first, last)).within(first, last)
         shown = times[days.start : run.stop]
         return ComparedStorage(within, shown, self.data.model, variance)
 

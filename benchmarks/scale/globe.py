@@ -80,7 +80,8 @@ CASES = {"year": _year, "cells": _cells, "days": _days}
 def main(given: Namespace) -> list[dict]:
     network = str(given.data / DDM30)
     given.out.mkdir(parents=True, exist_ok=True)
-    header = {"command": given.command.replace(str(given.data), "FOLDER")} | describe("cpu")
+    told = given.command.replace(str(given.data), "FOLDER").replace(str(given.out), "OUT")
+    header = {"command": told} | describe("cpu")
     header["threads"] = f"{given.threads} of torch and of numba in each row"
     kept: list[dict] = []
     for case in given.cases:

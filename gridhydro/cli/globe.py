@@ -22,9 +22,11 @@ river_length in km, (lat, lon). Without --network it is
   ddm30/ddm30_global_30min.nc
 of the data folder.
 
-Weather is made, run and written in blocks of days: memory does not grow with
-the years. At half a degree (67,420 cells) ten years take {half}; at
-0.1 degrees (1,685,500 cells) one year takes {tenth}.
+Weather is made, run and written in blocks of days, so that memory hardly grows
+with the years. At half a degree (67,420 cells) a year takes eight seconds of a
+CPU and 106 MB on disk, all of it 1 GB of memory, and two years more are run
+before the first; at 0.1 degrees (1,685,500 cells) a year is 25 times as much.
+Training reads all that it needs at once: 4 GB at half a degree.
 
 Writes into the new folder:
   flow_direction.tif      D8 directions in PCRaster's coding
@@ -41,14 +43,13 @@ gridhydro train globe --data globe --out run
 """
 NETWORK = "ddm30/ddm30_global_30min.nc"
 YEARS, RESOLUTION = 10, 0.5
-TAKES = {"half": "ten minutes and 2 GB", "tenth": "an hour"}
 
 
 def add_globe(kinds, takes_new_folder) -> None:
     """The world among the `kinds`."""
     globe = page(
         kinds, "globe", "all land at half a degree or finer, with 500 gauges",
-        _GLOBE.format(**TAKES), _EXAMPLES, _globe,
+        _GLOBE, _EXAMPLES, _globe,
     )  # fmt: skip
     globe.add_argument(
         "--data", type=Path, metavar="FOLDER",

@@ -67,38 +67,12 @@ def load_lanes(w, row, source, cells, begin, start, stop):
 
 
 @njit
-def load_days(w, row, source, day, first, last, cells, late, begin, width):
-    """Of each cell the value of its own day, or of the nearest of first:last."""
-    if late[begin + width - 1] == 0:
-        load_cells_on(w, row, source, day, cells, begin, width)
-        return
-    for i in range(width):
-        own = min(max(day - late[begin + i], first), last - 1)
-        w[row * LANES + i] = source[own, cells[begin + i]]
-    for i in range(width, LANES):
-        w[row * LANES + i] = w[row * LANES]
-
-
-@njit
 def store_cells(w, row, target, cells, begin, start, stop):
     """Lanes start:stop."""
     for k in range(uint64(target.shape[0])):
         base, first = (uint64(row) + k) * uint64(LANES), uint64(begin)
         for i in range(uint64(start), uint64(stop)):
             target[k, uint64(cells[first + i])] = w[base + i]
-
-
-@njit
-def store_days(w, row, target, day, cells, late, begin, start, stop):
-    """Of lanes start:stop, each on its own day."""
-    base, first = uint64(row * LANES), uint64(begin)
-    if late[begin + stop - 1] == 0:
-        t = uint64(day)
-        for i in range(uint64(start), uint64(stop)):
-            target[t, uint64(cells[first + i])] = w[base + i]
-        return
-    for i in range(start, stop):
-        target[day - late[begin + i], cells[begin + i]] = w[row * LANES + i]
 
 
 @njit
@@ -144,13 +118,6 @@ def most_of(values):
 
 
 @njit
-def multiply_row(w, row, by):
-    base, factor = uint64(row * LANES), uint64(by * LANES)
-    for i in range(uint64(LANES)):
-        w[base + i] *= w[factor + i]
-
-
-@njit
 def any_of(place, cells, begin, width):
     """Whether the outflow of any cell of a block is asked for."""
     asked = False
@@ -160,19 +127,75 @@ def any_of(place, cells, begin, width):
 
 
 @njit
-def store_asked(w, row, target, day, place, cells, late, begin, start, stop):
-    for i in range(start, stop):
-        column = place[cells[begin + i]]
-        if column >= 0:
-            target[day - late[begin + i], column] = w[row * LANES + i]
+def gather(rows, at, source, first, last, column, factor):
+    """One lane of a block's days: times `factor`, what a column of a series has on its own days."""
+    place, c = uint64(at), uint64(column)
+    for day in range(uint64(first), uint64(last)):
+        rows[place] = source[day, c] * factor
+        place += uint64(LANES)
 
 
 @njit
-def load_asked(w, row, source, day, place, cells, late, begin, start, stop):
-    for i in range(start, stop):
-        column = place[cells[begin + i]]
+def scatter(rows, at, target, first, last, column, factor):
+    place, c = uint64(at), uint64(column)
+    for day in range(uint64(first), uint64(last)):
+        target[day, c] = rows[place] * factor
+        place += uint64(LANES)
+
+
+@njit
+def gather_cells(rows, source, first, last, share, cells, late, begin, width):
+    """The days of a block, a row of lanes each, where all read them one after another.
+
+    Read one by one between the sub-steps they would be waited for one by one.
+    """
+    for i in range(width):
+        cell = cells[begin + i]
+        gather(rows, late[begin + i] * LANES + i, source, first, last, cell, share[0, cell])
+
+
+@njit
+def scatter_cells(rows, target, first, last, share, cells, late, begin, width):
+    for i in range(width):
+        cell = cells[begin + i]
+        scatter(rows, late[begin + i] * LANES + i, target, first, last, cell, share[0, cell])
+
+
+@njit
+def gather_asked(rows, source, first, last, place, cells, late, begin, width):
+    for i in range(width):
+        column, at, one = place[cells[begin + i]], late[begin + i] * LANES + i, rows.dtype.type(1)
         if column >= 0:
-            w[row * LANES + i] = source[day - late[begin + i], column]
+            gather(rows, at, source, first, last, column, one)
+        else:
+            for day in range(last - first):
+                rows[at + day * LANES] = 0
+
+
+@njit
+def scatter_asked(rows, target, first, last, place, cells, late, begin, width):
+    for i in range(width):
+        column, at, one = place[cells[begin + i]], late[begin + i] * LANES + i, rows.dtype.type(1)
+        if column >= 0:
+            scatter(rows, at, target, first, last, column, one)
+
+
+@njit
+def clear_days(rows, days):
+    for i in range(0, days * LANES, WIDE):
+        clear_wide(rows, 0, i)
+
+
+@njit
+def bring_day(w, row, rows, day):
+    for i in range(0, LANES, WIDE):
+        copy_wide(w, 0, row * LANES + i, rows, 0, day * LANES + i)
+
+
+@njit
+def keep_day(w, row, rows, day):
+    for i in range(0, LANES, WIDE):
+        copy_wide(rows, 0, day * LANES + i, w, 0, row * LANES + i)
 
 
 @njit

@@ -60,6 +60,7 @@ def forward_bundle(
     w = np.zeros(ROWS * LANES, np.{real})
     y = np.zeros((LANES, longest + most_of(late) * parts + 2 * WIDE), np.{real})
     ring = np.empty((cells.size, longest + WIDE), np.{real})
+    rows = np.zeros((tile_days + most_of(late)) * LANES, np.{real})
     for first in range(0, days, tile_days):
         last, before = min(first + tile_days, days), first * parts
         count = (last - first) * parts
@@ -69,7 +70,6 @@ def forward_bundle(
             if block + 2 < blocks.size:
                 fetch_days(runoff, first, last, cells[begin + width])
             load_cells(w, STATIC, static, cells, begin, width)
-            load_cells(w, SHARE, share, cells, begin, width)
             load_cells(w, STATES, states, cells, begin, width)
             asked = any_of(place, cells, begin, width)
             if states_before.size:
@@ -79,6 +79,9 @@ def forward_bundle(
                     transit_before[tile, cell] = transit[cell]
                 store_cells(w, STATES, states_before[tile], cells, begin, 0, width)
             derive(w)
+            if wait:
+                clear_days(rows, last - first + wait)
+            gather_cells(rows, runoff, first, last, share, cells, late, begin, width)
             inflows(
                 y, ring, handed, before, slot, cells, late, begin, width, upstream_start, sources,
                 instant, transit, parts, count,
@@ -93,16 +96,14 @@ def forward_bundle(
                         until(late, begin, width, day - first - 1, begun), begun,
                     )
                     join(y, k, parts, TOGETHER, cells, late, link, instant, begin, ended, begun)
-                load_days(w, LATERAL, runoff, day, first, last, cells, late, begin, width)
-                multiply_row(w, LATERAL, SHARE)
+                bring_day(w, LATERAL, rows, day - first)
                 clear(w, TOTAL, 1)
                 for _ in range(0, parts, TOGETHER):
                     to_lanes(y, k, w, INFLOW, TOGETHER)
                     steps(w)
                     to_series(w, OUTFLOW, y, k, TOGETHER)
                     k += TOGETHER
-                if asked:
-                    store_asked(w, TOTAL, outflow, day, place, cells, late, begin, ended, begun)
+                keep_day(w, TOTAL, rows, day - first)
                 if averages.size:
                     for i in range(ended, begun):
                         cell, held = cells[begin + i], real(0.0)
@@ -116,6 +117,8 @@ def forward_bundle(
                     done = until(late, begin, width, day + 1 - last, ended)
                     store_cells(w, STATES, states, cells, begin, ended, done)
                     settle(y, transit, cells, late, instant, begin, ended, done, parts, count)
+            if asked:
+                scatter_asked(rows, outflow, first, last, place, cells, late, begin, width)
             store_series(
                 y, ring, handed, before, slot, hands, cells, late, begin, width, parts, count
             )
@@ -132,9 +135,11 @@ for block in range(blocks.size - 1):
     if block + 2 < blocks.size:
         fetch_days(runoff, first, last, cells[begin + width])
     load_cells(w, STATIC, static, cells, begin, width)
-    load_cells(w, SHARE, share, cells, begin, width)
     load_cells(w, STATES, states_before[tile], cells, begin, width)
     derive(w)
+    if wait:
+        clear_days(rows, last - first + wait)
+    gather_cells(rows, runoff, first, last, share, cells, late, begin, width)
     inflows(
         y, ring, handed, before, slot, cells, late, begin, width, upstream_start, sources, instant,
         transit_before[tile], parts, count,
@@ -149,8 +154,7 @@ for block in range(blocks.size - 1):
                 until(late, begin, width, day - first - 1, begun), begun,
             )
             join(y, k, parts, TOGETHER, cells, late, link, instant, begin, ended, begun)
-        load_days(w, LATERAL, runoff, day, first, last, cells, late, begin, width)
-        multiply_row(w, LATERAL, SHARE)
+        bring_day(w, LATERAL, rows, day - first)
         for _ in range(0, parts, TOGETHER):
             to_lanes(y, k, w, INFLOW, TOGETHER)
             keep(w, kept, groups, STATES, SAVED - STATES)
@@ -173,6 +177,8 @@ def adjoint_bundle(
     w = np.zeros(ROWS * LANES, np.{real})
     y = np.zeros((LANES, longest + most_of(late) * parts + 2 * WIDE), np.{real})
     ring = np.empty((cells.size, longest + 2 * WIDE), np.{real})
+    rows = np.zeros((tile_days + most_of(late)) * LANES, np.{real})
+    more = np.zeros_like(rows)
     # what the adjoint of each group of sub-steps needs, for all blocks of a tile
     kept = np.empty(({slots}, STATIC * LANES), np.{real})
     for first in range((days - 1) // tile_days * tile_days, -1, -tile_days):
@@ -186,9 +192,15 @@ def adjoint_bundle(
                 fetch_days(d_runoff, first, last, cells[blocks[block - 1]])
             asked = any_of(place, cells, begin, width)
             load_cells(w, STATIC, static, cells, begin, width)
-            load_cells(w, SHARE, share, cells, begin, width)
             derive(w)
-            clear(w, D_TOTAL, 1)
+            if wait:
+                clear_days(rows, last - first + wait)
+                clear_days(more, last - first + wait)
+            {lateral}
+            if asked:
+                gather_asked(rows, d_outflow, first, last, place, cells, late, begin, width)
+            else:
+                clear_days(rows, last - first + wait)
             cotangents_below(
                 y, ring, d_handed, before, slot, hands, cells, late, begin, width, downstream,
                 instant, ahead, parts, count,
@@ -203,7 +215,7 @@ def adjoint_bundle(
                 if wait:
                     done = begun
                     begun = until(late, begin, width, day - first, begun)
-                    clear_lanes(w, D_TOTAL, D_INFLOW - D_TOTAL, begun, done)
+                    clear_lanes(w, D_STATES, D_INFLOW - D_STATES, begun, done)
                     done = until(late, begin, width, day + 1 - last, ended)
                     ended = until(late, begin, width, day - last, ended)
                     load_lanes(w, D_STATES, d_states, cells, begin, ended, done)
@@ -221,9 +233,8 @@ def adjoint_bundle(
                             w[row * LANES + i] += d_averages[mean, cell] * weight[own]
                         if on_its_way and below >= 0 and not instant[below]:
                             y[i, k - 1] += d_averages[mean, below] * weight[own]
-                if asked:
-                    load_asked(w, D_TOTAL, d_outflow, day, place, cells, late, begin, ended, begun)
-                {lateral}
+                bring_day(w, D_TOTAL, rows, day - first)
+                {today}
                 clear(w, D_LATERAL, 1)
                 for _ in range(0, parts, TOGETHER):
                     k -= TOGETHER
@@ -231,11 +242,11 @@ def adjoint_bundle(
                     {kept}
                     steps_adjoint(w)
                     to_series(w, D_INFLOW, y, k, TOGETHER)
-                multiply_row(w, D_LATERAL, SHARE)
-                store_days(w, D_LATERAL, d_runoff, day, cells, late, begin, ended, begun)
+                keep_day(w, D_LATERAL, rows, day - first)
                 if wait:
                     done = until(late, begin, width, day - 1 - first, begun)
                     store_cells(w, D_STATES, d_states, cells, begin, done, begun)
+            scatter_cells(rows, d_runoff, first, last, share, cells, late, begin, width)
             derive_adjoint(w)
             add_cells(w, D_STATIC, d_static, cells, begin, width)
             if wait:
@@ -295,18 +306,16 @@ def adjoint(spec: ReachSpec) -> str:
             at("STATIC") | at("D_DERIVED", "d_"), {}, at("D_STATIC", "d_"),
         ),
     ]  # fmt: skip
-    again, lateral, kept = [], [], []
+    again, lateral, today, kept = [], [], [], []
     if spec.again:
         results = at("STATES", "next_") | at("SAVED") | at("OUTFLOW")
         functions.insert(1, function("steps_saving", at, spec.steps_saving, _inputs(at), results))
         again = _AGAIN.strip().splitlines()
         kept = ["groups -= 1", "bring_back(w, kept, groups, STATES, STATIC)"]
         if LATERAL in spec.step_adjoint.used():
-            lateral = [
-                "load_days(w, LATERAL, runoff, day, first, last, cells, late, begin, width)",
-                "multiply_row(w, LATERAL, SHARE)",
-            ]
-    blocks = dict(again=again, lateral=lateral, kept=kept)
+            gathered = "gather_cells(more, runoff, first, last, share, cells, late, begin, width)"
+            lateral, today = [gathered], ["bring_day(w, LATERAL, more, day - first)"]
+    blocks = dict(again=again, lateral=lateral, today=today, kept=kept)
     slots = "groups_of(blocks, late, longest, parts) // TOGETHER" if spec.again else "0"
     loop = filled(_ADJOINT, blocks, real=spec.real, slots=slots)
     return _module(spec, "Adjoint", at, functions, loop)
@@ -322,7 +331,6 @@ def _layout(spec: ReachSpec, **more) -> Layout:
         STATIC=spec.steps.static,
         DERIVED=spec.steps.derived,
         LATERAL=[LATERAL],
-        SHARE=["volume a sub-step of one unit of runoff"],
         **more,
     )
 

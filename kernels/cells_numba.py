@@ -412,10 +412,28 @@ def store_cotangents(
 
 
 @njit
-def fetch_days(source, first, last, cell):
-    """Ask for the rows of a tile where the next block will read or write."""
-    for day in range(first, last):
-        prefetch(source, day, int64(cell))
+def fetch_days(source, first, last, cells, begin, end):
+    """Ask for the rows of a tile where a block will read or write; cells side by side are asked
+    for once."""
+    asked = int64(-1)
+    for i in range(begin, end):
+        cell = int64(cells[i])
+        if cell // WIDE != asked:
+            asked = cell // WIDE
+            for day in range(first, last):
+                prefetch(source, day, cell)
+
+
+@njit
+def fetch_asked(source, first, last, place, cells, begin, end):
+    """The same where the outflow of cells is asked for."""
+    asked = int64(-1)
+    for i in range(begin, end):
+        column = int64(place[cells[i]])
+        if column >= 0 and column // WIDE != asked:
+            asked = column // WIDE
+            for day in range(first, last):
+                prefetch(source, day, column)
 
 
 @njit

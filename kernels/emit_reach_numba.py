@@ -68,10 +68,11 @@ def forward_bundle(
             begin, width = int64(blocks[block]), int64(blocks[block + 1] - blocks[block])
             wait = int64(late[begin + width - 1])
             if block + 2 < blocks.size:
-                fetch_days(runoff, first, last, cells[begin + width])
+                fetch_days(runoff, first, last, cells, blocks[block + 1], blocks[block + 2])
             load_cells(w, STATIC, static, cells, begin, width)
             load_cells(w, STATES, states, cells, begin, width)
             asked = any_of(place, cells, begin, width)
+            fetch_asked(outflow, first, last, place, cells, begin, begin + width)
             if states_before.size:
                 tile = first // tile_days
                 for i in range(width):
@@ -133,7 +134,7 @@ for block in range(blocks.size - 1):
     begin, width = int64(blocks[block]), int64(blocks[block + 1] - blocks[block])
     wait, tile = int64(late[begin + width - 1]), first // tile_days
     if block + 2 < blocks.size:
-        fetch_days(runoff, first, last, cells[begin + width])
+        fetch_days(runoff, first, last, cells, blocks[block + 1], blocks[block + 2])
     load_cells(w, STATIC, static, cells, begin, width)
     load_cells(w, STATES, states_before[tile], cells, begin, width)
     derive(w)
@@ -189,7 +190,8 @@ def adjoint_bundle(
             begin, width = int64(blocks[block]), int64(blocks[block + 1] - blocks[block])
             wait = int64(late[begin + width - 1])
             if block > 0:
-                fetch_days(d_runoff, first, last, cells[blocks[block - 1]])
+                fetch_days(d_runoff, first, last, cells, blocks[block - 1], begin)
+                fetch_asked(d_outflow, first, last, place, cells, blocks[block - 1], begin)
             asked = any_of(place, cells, begin, width)
             load_cells(w, STATIC, static, cells, begin, width)
             derive(w)

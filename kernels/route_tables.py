@@ -105,7 +105,8 @@ def bundles(network, lanes, least) -> Bundles:
         root[inner] = root[downstream[inner]]
     hands = np.flatnonzero(cut & (downstream >= 0))
     bundle_of = _numbered(np.flatnonzero(cut), root, gathered, root[downstream[hands]], least)
-    order, *uppers = _flow_order(network, bundle_of)
+    order = np.argsort(bundle_of, kind="stable")
+    uppers = _sent_from(network, bundle_of, order)
     starts = np.searchsorted(bundle_of[order], np.arange(bundle_of.max(initial=-1) + 2))
     handed = np.full(size, -1, dtype=np.int32)
     handed[hands] = np.arange(hands.size)
@@ -124,31 +125,27 @@ def bundles(network, lanes, least) -> Bundles:
     return Bundles(tuple(found), slot, sources, handed, downstream[hands])
 
 
-def _flow_order(network, bundle_of):
-    """Cells by bundle, level and the level of what flows to them, so that a cell comes as long as
-    possible after that; and the last but for one, and the last place in that order from which each
-    of them is sent water, -1 for none: by place, counting only what is of the same bundle.
-    """
-    size, upstream = network.downstream.size, network.upstream
-    cell = np.repeat(np.arange(size), np.diff(network.upstream_start))
-    inside = bundle_of[upstream] == bundle_of[cell]
-    cell, upstream = cell[inside], upstream[inside]
-    latest = np.where(np.diff(network.upstream_start) > 0, -1, np.arange(size))
-    np.maximum.at(latest, cell, upstream)
-    order = np.lexsort((latest, network.level, bundle_of))
+def _sent_from(network, bundle_of, order):
+    """For each place in an order of cells the last but for one, and the last place from which it is
+    sent water, of those of the same bundle; -1 for none."""
+    size, upstream = order.size, network.upstream
     place = np.empty(size, dtype=np.int64)
     place[order] = np.arange(size)
-    last = np.full(size, -1)
-    np.maximum.at(last, place[cell], place[upstream])
-    before, others = np.full(size, -1), place[upstream] != last[place[cell]]
-    np.maximum.at(before, place[cell][others], place[upstream][others])
-    return order, before, last
+    below = np.repeat(np.arange(size), np.diff(network.upstream_start))
+    inside = bundle_of[upstream] == bundle_of[below]
+    below, above = place[below[inside]], place[upstream[inside]]
+    last, before = np.full((2, size), -1)
+    np.maximum.at(last, below, above)
+    others = above != last[below]
+    np.maximum.at(before, below[others], above[others])
+    return before, last
 
 
 def _blocks(before, last, lanes):
-    """Cut a bundle, of whose cells the last and the one before it flow to each, into blocks.
+    """Cut a bundle into blocks: of cells in a row, as many as there are lanes, unless what flows to
+    one of them is in the same block, and it cannot or need not follow that some days late.
 
-    Returns the order of its cells, the blocks, `late` and `link` of a `Bundle`.
+    `last` and `before` are of `_sent_from`, counted within the bundle. Returns the order of its cells, the blocks, `late` and `link` of a `Bundle`.
     """
     before, last, size = before.tolist(), last.tolist(), len(last)
     order, blocks, late, link = [], [0], [], []

@@ -115,11 +115,12 @@ def bundles(network, lanes, least) -> Bundles:
         above[lower].add(int(upper))
     slot, found = np.empty(size, dtype=np.int32), []
     for number, (start, stop) in enumerate(pairwise(starts.tolist())):
-        inner, *blocks = _blocks(*(of[start:stop] - start for of in uppers), lanes)
-        cells = order[start:stop][inner]
+        before, last = (of[start:stop] - start for of in uppers)
+        inner, *others = (np.array(of, dtype=np.int32) for of in _blocks(before, last, lanes))
+        cells = order[start:stop][inner].astype(np.int32)
         slot[cells] = np.arange(stop - start)
-        arrays = (np.array(values, dtype=np.int32) for values in (cells, *blocks))
-        found.append(Bundle(*arrays, above=tuple(sorted(above[number]))))
+        blocks, late, link = others
+        found.append(Bundle(cells, blocks, late, link, tuple(sorted(above[number]))))
     over = handed[network.upstream]
     sources = np.where(over >= 0, -1 - over, slot[network.upstream]).astype(np.int32)
     return Bundles(tuple(found), slot, sources, handed, downstream[hands])
@@ -145,7 +146,8 @@ def _blocks(before, last, lanes):
     """Cut a bundle into blocks: of cells in a row, as many as there are lanes, unless what flows to
     one of them is in the same block, and it cannot or need not follow that some days late.
 
-    `last` and `before` are of `_sent_from`, counted within the bundle. Returns the order of its cells, the blocks, `late` and `link` of a `Bundle`.
+    `last` and `before` are of `_sent_from`, counted within the bundle. Returns the order of its
+    cells, the blocks, `late` and `link` of a `Bundle`.
     """
     before, last, size = before.tolist(), last.tolist(), len(last)
     order, blocks, late, link = [], [0], [], []
@@ -157,7 +159,7 @@ def _blocks(before, last, lanes):
             upper = last[end]
             if upper < begin:
                 days.append(0)
-            elif end - begin >= ENOUGH or before[end] >= begin:
+            elif before[end] >= begin or (end - begin >= ENOUGH and not any(days)):
                 break
             else:
                 days.append(days[upper - begin] + 1)

@@ -132,7 +132,7 @@ def _run(function, table, upwards, tile_days, network, *arguments):
     """Call a kernel for every bundle, on all threads: each after all above it, or below it."""
     arguments = (*network, *arguments)
     if not function.overloads:  # compile, or read from the cache, once and on one thread
-        nothing = np.zeros(1, dtype=np.int32), np.zeros(0, dtype=np.int32)
+        nothing = [np.zeros(size, dtype=np.int32) for size in (1, 0, 0, 0)]
         function(tile_days, *nothing, *arguments)
     after, first = table.orders[upwards]
     waits = dict(first)
@@ -141,7 +141,7 @@ def _run(function, table, upwards, tile_days, network, *arguments):
 
     def start(number):
         bundle = table.all[number]
-        work = (tile_days, bundle.blocks, bundle.cells, *arguments)
+        work = (tile_days, *bundle.arrays, *arguments)
         running[pool(threads).submit(function, *work)] = number
 
     for number in [n for n, count in waits.items() if not count]:

@@ -166,7 +166,9 @@ def run(device: str, quick: bool, bandwidth: float) -> Iterator[dict]:
     days = 30 if quick else 365
     few = dict(repeats=2, budget=5.0) if quick else {}
     peers = peers_routing
-    rivals = [peers.numba_loop, plain_torch, peers.earthkit, peers.diffroute]
+    rivals = [
+        peers.numba_loop, plain_torch, peers.sparse_solve, peers.earthkit, peers.diffroute
+    ]  # fmt: skip
     for reservoirs, delay in ((5, 1), (1, 0)):
         problem = Problem(network, days, reservoirs, delay, device)
         contestants = [ours(problem), *(invite(rival, problem) for rival in rivals)]

@@ -19,7 +19,7 @@ from gridhydro.inputs.pet_lazy import lazy_pet
 from gridhydro.inputs.series import checked, on_cells
 from gridhydro.inputs.stream import OneSeries, Stream
 from gridhydro.io import packed_file
-from gridhydro.io.stores import stays_open, written
+from gridhydro.io.stores import naming, stays_open, written
 
 DEMAND = "potential_evapotranspiration"
 
@@ -118,17 +118,16 @@ class Forcing:
         if not isinstance(source, xr.Dataset):
             origin, told = written(source), str(source)
             source = stays_open(source)
-        times = days_of(source)
-        days = (
-            slice(0, len(times)) if period is None else periods.within(times, period, "the forcing")
-        )
-        source, times = source.isel(time=days), times[days]
-        if pet is not None:
-            source = source.assign({DEMAND: lazy_pet(source, pet).assign_attrs(method=pet)})
-        series = [_lazy(source, field, times, domain) for field in column.forcings]
+        with naming(told):
+            times = days_of(source)
+            if period is not None:
+                days = periods.within(times, period, "the forcing")
+                source, times = source.isel(time=days), times[days]
+            if pet is not None:
+                source = source.assign({DEMAND: lazy_pet(source, pet).assign_attrs(method=pet)})
+            series = [_lazy(source, field, times, domain) for field in column.forcings]
         origin = None if origin is None else f"{origin} {pet}"
-        stream = Stream(series, told, origin)
-        return _streamed(stream, times, column, source)
+        return _streamed(Stream(series, told, origin), times, column, source)
 
     def chosen(self, domain: Domain, column: TakesForcing) -> Forcing:
         """The series that a column or model takes, in its order, without a copy where they lead.

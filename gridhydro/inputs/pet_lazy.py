@@ -7,7 +7,7 @@ import xarray as xr
 
 from gridhydro.base.windows import chunks_of, lazily
 from gridhydro.domain.grid import spatial_dims
-from gridhydro.inputs.pet import pet_of
+from gridhydro.inputs.pet import pet_of_window
 
 
 def lazy_pet(data: xr.Dataset, method: str = "oudin", **options) -> xr.DataArray:
@@ -17,10 +17,12 @@ def lazy_pet(data: xr.Dataset, method: str = "oudin", **options) -> xr.DataArray
     """
     space = ("gauge",) if "gauge" in data.dims else spatial_dims(data)
     one = {dim: slice(0, 1) for dim in ("time", *space)}
-    day = pet_of(data.isel(one), method, **options)
+    day = pet_of_window(data.isel(one), method, **options)
 
     def compute(window: dict) -> np.ndarray:
-        return pet_of(data.isel(window), method, **options).values
+        part = data.isel({dim: window[dim] for dim in space})
+        days = part.isel(time=window["time"])
+        return pet_of_window(days, method, whole=part, **options).values
 
     shape = [data.sizes[dim] for dim in day.dims]
     chunks: dict = {}

@@ -9,10 +9,10 @@ import numpy as np
 import xarray as xr
 
 from gridhydro.base import refuse
-from gridhydro.base.missing import declared, masked
+from gridhydro.base.missing import Extent, declared, masked
 from gridhydro.base.quantities import Quantity, quantity
 from gridhydro.base.units import conversion, to_unit
-from gridhydro.base.windows import chunks_of, lazily
+from gridhydro.base.windows import blocks, chunks_of, lazily
 from gridhydro.columns.column import Field
 from gridhydro.domain.cells import OnCells
 from gridhydro.domain.domain import Domain
@@ -58,8 +58,10 @@ def quantity_of(array: xr.DataArray) -> Quantity:
     return quantity(str(array.name), str(array.attrs.get("units", "")))
 
 
-def looked_at(series: xr.DataArray, unit: str) -> xr.DataArray:
+def looked_at(series: xr.DataArray, unit: str, whole: xr.DataArray | None = None) -> xr.DataArray:
     """A labelled series in `unit`, declared codes missing; NaN may be.
+
+    whole  all days of which it is a window, of the same places: they tell what is a code in it
 
     ValueError, naming day and coordinates, for text, codes that nothing declares (in windows too
     short to tell them, only what is beyond the range of the quantity), and what is beyond it.
@@ -80,11 +82,23 @@ def looked_at(series: xr.DataArray, unit: str) -> xr.DataArray:
 
     given = masked(series)
     values = refuse.numbers(name, given.values.reshape(len(series), int(np.prod(shape))), place)
-    if len(values) >= _TELLING:
-        refuse.codes(name, values, place, quantity(name, own), declared=known)
+    if len(values) >= _TELLING or whole is not None:
+        of_all = None if whole is None else lambda: _extent(whole, series.dims, values.shape[1])
+        refuse.codes(name, values, place, quantity(name, own), declared=known, whole=of_all)
     found = to_unit(given.copy(data=values.reshape(series.shape)), unit)
     refuse.outside(name, found.values.reshape(values.shape), place, quantity(name, unit))
     return found
+
+
+def _extent(whole: xr.DataArray, dims, places: int) -> Extent:
+    """That of a series over (time, places), read a block at a time."""
+    whole = whole.transpose(*dims)
+    parts = (
+        refuse.numbers(str(whole.name), values.reshape(-1, places), lambda *at: f"at {at}")
+        for values in (masked(whole.isel(time=days)).values for days in blocks(whole, "time"))
+    )
+    codes = quantity(str(whole.name), str(whole.attrs.get("units", ""))).codes
+    return Extent.of(parts, whole.size, codes)
 
 
 def in_unit(values: np.ndarray, array: xr.DataArray, unit: str | None) -> np.ndarray:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
 import xarray as xr
 
-from gridhydro.base.damage import reason
+from gridhydro.base.damage import MEND, reason, told
 from gridhydro.base.files import existing
 
 
@@ -32,6 +34,19 @@ def stays_open(source: str | Path) -> xr.Dataset:
         raise FileNotFoundError(f"there is no Zarr store at {source}: {reason(error)}") from error
     except Exception as error:  # whatever a library raises over damaged bytes
         raise ValueError(f"{source} cannot be opened as NetCDF or Zarr: {reason(error)}") from error
+
+
+@contextmanager
+def naming(source: str) -> Iterator[None]:
+    """Within it errors of what a store holds name it, whatever they are raised by; "" is none."""
+    try:
+        yield
+    except Exception as error:
+        if not source or source in str(error) or isinstance(error, OSError | ImportError):
+            raise
+        if type(error) is ValueError:
+            raise ValueError(f"{source}: {error}") from error
+        raise told(error, Path(source), "a readable NetCDF or Zarr file", MEND) from error
 
 
 def written(source: str | Path) -> str | None:

@@ -146,7 +146,8 @@ class Session:
     seed        of what the minibatches are, and of dropout; of a calibration, of all its draws
     device      "cpu" or "cuda"; None: a GPU where there is one
     cache       folder for packed copies of forcing and observations, of which minibatches read
-                their windows: nothing else is held in memory; gone with the process
+                their windows: nothing else is held in memory. They are gone with the process, but
+                for that of a `Forcing.open` of a file or store here, which the next session uses
     validation  a later period, scored ten times while training (and shown; training ignores it)
     each        called after every epoch with its number and the model, which is not in training
                 then and makes no gradients; the numbers that it returns, if any, go into the

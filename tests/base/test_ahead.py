@@ -53,7 +53,7 @@ def test_an_error_of_the_thread_is_raised_with_its_own_words():
 
     with Ahead(items()) as ahead:
         assert next(ahead) == 1
-        with pytest.raises(ValueError, match="^temperature is missing on 2001-03-12$"):
+        with pytest.raises(ValueError, match=r"^temperature is missing on 2001-03-12$"):
             next(ahead)
 
 

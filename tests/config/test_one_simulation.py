@@ -9,7 +9,7 @@ import xarray as xr
 
 from gridhydro.cli import main
 from gridhydro.config import score_domain, train_domain
-from gridhydro.domain.domain import Domain
+from gridhydro.domain.cells import OnCells
 from gridhydro.io import write_basins
 from gridhydro.io.csv_tables import meaning_of
 from gridhydro.model import run as run_module
@@ -49,14 +49,14 @@ def counted(monkeypatch):
         function = getattr(owner, name)
 
         def called(one, *arguments, **options):
-            found[key(*arguments)] += 1
+            found[key(one)] += 1
             return function(one, *arguments, **options)
 
         monkeypatch.setattr(owner, name, called)
 
     counting(run_module, "simulate_record", lambda *_: "simulations")
     counting(Model, "near_equilibrium", lambda *_: "starts")
-    counting(Domain, "pack", lambda raster, *_: ("packed", getattr(raster, "name", None)))
+    counting(OnCells, "values", lambda cells: ("packed", cells.box.name))
     train = train_domain.train
 
     def trained(*arguments, **options):

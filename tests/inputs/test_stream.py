@@ -1,6 +1,7 @@
 """Series that stay in their files: only what is needed is read, with the numbers of all."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -67,9 +68,10 @@ def test_only_the_box_around_the_cells_is_read_once_and_by_whole_chunks(monkeypa
     assert all((w["lat"], w["lon"]) == BOX for w in asked)
     assert sum(map(numbers, asked)) == 3 * 200 * 20
     asked.clear()
-    monkeypatch.setattr("gridhydro.base.windows.NUMBERS", 64 * 20)
+    monkeypatch.setattr("gridhydro.base.windows.NUMBERS", 150 * 20)
     opened = Forcing.open(lazy, domain, HBV)
     assert not asked
+    assert [part.stop for part in opened.values.parts()] == [128, 200]  # two chunks, and the rest
     opened.block(slice(130, 140))
     assert [w["time"] for w in asked] == [slice(130, 140, 1)] * 3
 
@@ -156,12 +158,13 @@ def test_a_store_elsewhere_is_read_by_its_address(tmp_path):
             Forcing.open("s3://bucket/store.zarr", domain, HBV)
 
 
-def test_series_of_dask_are_computed_by_the_block():
+def test_series_of_dask_are_computed_by_the_block(monkeypatch):
     pytest.importorskip("dask")
+    monkeypatch.setattr("gridhydro.base.windows.NUMBERS", 130 * 20)  # two chunks and a bit
     data = weather()
     domain = domain_in(data)
     opened = Forcing.open(data.chunk(time=64, lat=5, lon=6), domain, HBV)
-    assert [part.stop for part in opened.values.parts()] == [192, 200]
+    assert [part.stop for part in opened.values.parts()] == [128, 200]
     assert torch.equal(opened.values[:], Forcing.read(data, domain, HBV).values)
 
 
@@ -215,6 +218,21 @@ def test_evapotranspiration_of_a_raster_is_computed_around_the_cells(tmp_path):
     xr.testing.assert_identical(lazy[3:9, 2:5].load(), pet_of(data, "oudin")[3:9, 2:5])
 
 
+def test_what_evapotranspiration_is_made_of_is_judged_by_all_days():
+    data = weather()
+    pressure = xr.full_like(data["temperature"], 94_000.0).assign_attrs(units="Pa")
+    pressure[100, 3, 4] = 99_999.0  # a code, or high pressure, as on other days there
+    radiation = xr.full_like(pressure, 120.0).assign_attrs(units="W m-2")
+    with_code = data.assign(surface_pressure=pressure.copy(), net_radiation=radiation)
+    pressure[:50, 3, 4] = 98_000.0
+    data = data.assign(surface_pressure=pressure, net_radiation=radiation)
+    lazy = lazy_pet(data, "priestley_taylor")
+    expected = pet_of(data, "priestley_taylor")
+    xr.testing.assert_identical(lazy[80:120].load(), expected[80:120])
+    with pytest.raises(ValueError, match=r"surface_pressure is 99999 Pa on 2001-04-11"):
+        lazy_pet(with_code, "priestley_taylor")[80:120].load()
+
+
 def test_a_packed_copy_is_made_once_and_goes_on_where_it_was_broken_off(tmp_path, monkeypatch):
     data = weather()
     domain = domain_in(data)
@@ -242,6 +260,9 @@ def test_a_packed_copy_is_made_once_and_goes_on_where_it_was_broken_off(tmp_path
     assert len(pieces) == 5  # nothing was read again
     (folder,) = cache.iterdir()
     assert [file.name for file in folder.iterdir()] == ["values"]
+    written_then = opened.values.key(), (path / "temperature" / "0.0.0").stat().st_mtime_ns
+    os.utime(path / "temperature" / "0.0.0", ns=(0, written_then[1] + 1))
+    assert Forcing.open(path, domain, HBV).values.key() != written_then[0]
     data["temperature"] += 1
     other = Forcing.open(written(data, path), domain, HBV)
     changed = Forcing.read(other, domain, HBV, cache=cache, progress=False)

@@ -67,11 +67,11 @@ def test_training_on_a_gpu_from_a_record_on_disk(batches, tmp_path):
 def test_evapotranspiration_is_computed_by_the_window(monkeypatch):
     asked = []
 
-    def watched(data, method):
+    def watched(data, method, **options):
         asked.append(data.sizes["time"])
-        return pet.pet_of(data, method)
+        return pet.pet_of_window(data, method, **options)
 
-    monkeypatch.setattr(pet_lazy, "pet_of", watched)
+    monkeypatch.setattr(pet_lazy, "pet_of_window", watched)
     data = small_basins()
     lazy = with_pet(data, column("hbv"), "oudin")["potential_evapotranspiration"]
     assert asked == [1]  # whether the method has what it needs

@@ -46,9 +46,14 @@ class NetCDFFiles:
 
     def write(self, days: slice, data: xr.Dataset) -> None:
         """The block of these days."""
-        first = self.times[days.start]
-        path = self.folder / f"fluxes_{first.strftime(self.pattern)}.nc"
-        write_dataset(path, data, since=self.times[0])
+        write_dataset(self._file(days), data, since=self.times[0])
+
+    def has(self, days: slice) -> bool:
+        """Whether the block of these days is there."""
+        return self._file(days).is_file()
+
+    def _file(self, days: slice) -> Path:
+        return self.folder / f"fluxes_{self.times[days.start].strftime(self.pattern)}.nc"
 
     def tidy(self) -> None:
         """Nothing is left of a killed process that the next one does not replace."""
@@ -91,6 +96,10 @@ class ZarrStore:
                 array = zarr.open_array(self.folder / str(name), mode="r+")
                 array[days] = values.values.astype(np.float32)
                 self._flush(str(name), days)
+
+    def has(self, days: slice) -> bool:
+        """Whether the block of these days is there: chunks of nothing but NaN never are."""
+        return any(self.folder.glob(f"*/{days.start // self.chunk}.*"))
 
     def tidy(self) -> None:
         """Remove what a killed process left half written."""

@@ -108,8 +108,10 @@ class _Writing:
             before, digests = dict(content["about"]), [str(one) for one in content["forcing"]]
         other = [name for name, value in self.about.items() if before.get(name) != value]
         parts = self.store.parts[: len(digests)]
-        known = [*zip(parts, digests, strict=True)]
-        if not isinstance(self.record.values, Tensor):  # to read all would take as long as to go on
+        known = [] if other else [*zip(parts, digests, strict=True)]
+        if known and not isinstance(
+            self.record.values, Tensor
+        ):  # to read all would take as long as to go on
             known = [known[0], known[-1]]
         if not other and any(self._digest(part) != kept for part, kept in known):
             other = ["forcing"]
@@ -117,6 +119,12 @@ class _Writing:
             raise ValueError(
                 f"{self.work} is of another simulation (its {', '.join(other)} differ): go on with "
                 f"the same, {self.mend}, or choose another name"
+            )
+        lost = [part for part in parts if not self.store.has(part)]
+        if lost:
+            day = self.record.times[self.of_record(lost[0]).start]
+            raise ValueError(
+                f"{self.work} lacks what was written from {day:%Y-%m-%d} on: {self.mend}"
             )
         tensors = snapshots.tensors_of(self.work, _STEM, content, _WHAT, self.mend)
         done = self.of_record(parts[-1]).stop

@@ -102,3 +102,18 @@ def test_a_domain_file_or_a_flag_asks_for_the_cache(where, tmp_path, monkeypatch
     arguments = ["train", str(tmp_path / "sample.toml"), "--data", str(tmp_path), "--out", str(out)]
     assert main([*arguments, *more]) == 0
     assert folders == [out, out]  # forcing and discharge
+
+
+def test_what_is_noted_of_a_copy_that_has_gone_is_not_believed(tmp_path):
+    rows, shape = np.arange(24, dtype=np.float32).reshape(2, 4, 3), (2, 4, 3)
+
+    def copied():
+        found = packed_file.packed(
+            tmp_path, shape, lambda days: rows[:, days], name="copy", progress=False
+        )
+        np.testing.assert_array_equal(found.numpy(), rows)
+
+    copied()
+    (tmp_path / "copy" / "values").unlink()
+    (tmp_path / "copy" / "days").write_text("3")
+    copied()

@@ -113,7 +113,8 @@ def test_another_model_forcing_or_choice_is_refused(tmp_path):
         "days, blocks": again | dict(period=("2000-02", "2000-06")),
         "blocks": again | dict(block=100),
     }
-    for what, options in others.items():
+    cases = [*others.items(), ("blocks", again | dict(block=10**4))]
+    for what, options in cases:
         with pytest.raises(ValueError, match=f"another simulation .its {what} differ.: go on with"):
             run.simulate(**options)
     values = run.forcing.values.clone()
@@ -136,6 +137,11 @@ def test_another_model_forcing_or_choice_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"remove the folder .*unfinished to start anew"):
         run.simulate(**again)
     state.write_bytes(whole)
+    series, away = out.with_name("out.zarr.unfinished") / "series", tmp_path / "away"
+    series.rename(away)
+    with pytest.raises(ValueError, match=r"lacks what was written from 2000-.*: remove the folder"):
+        run.simulate(**again)
+    away.rename(series)
     run.simulate(**again)
     equal(opened(out), run.simulate(outputs=OUTPUTS))
 

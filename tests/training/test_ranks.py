@@ -84,7 +84,7 @@ def test_rivers_are_shared_out_by_their_cells():
 def test_alone_a_process_has_all_of_the_work(monkeypatch):
     monkeypatch.setattr(ranks, "launched", lambda: True)
     with ranks.alone():
-        assert ranks.own([1, 2, 3]) == [1, 2, 3] and ranks.first()
+        assert ranks.own([1, 2, 3]) == [1, 2, 3] and ranks.first() and ranks.leads()
         with ranks.sharing():
             assert ranks.count() == 1
             ranks.wait()

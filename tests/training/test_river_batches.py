@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -80,6 +81,20 @@ def test_gradients_of_gauges_and_tiles_weigh_as_in_the_whole():
     parts = [*gradients(joint(**storage, batches=gh.Batches(1, LONG, 100)))]
     assert sorted(batch.of for batch, _ in parts) == ["discharge"] * 2 + ["storage"] * 4
     close(sum(gradient for _, gradient in parts) / len(parts), whole)
+
+
+def test_a_tile_without_observations_in_a_window_is_passed_over():
+    """Its other solutions are scored in their own windows."""
+    world = hydropy_world()
+    values = world.storage.values.copy()
+    values[12:19, 1] = np.nan
+    gaps = gh.StorageTarget(replace(world.storage, values=values), 1.0)
+    batches = gh.Batches(4, 181, 100)
+    one = joint(targets=gaps, batches=batches).loop
+    for seed in range(4):
+        for batch in one.rivers.epoch(seed):
+            observed = batch.storage.observed
+            assert ((~observed.isnan()).sum(0) > 1).all() and observed.shape[1] in (3, 4)
 
 
 @pytest.mark.parametrize(

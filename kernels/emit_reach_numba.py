@@ -1,7 +1,7 @@
 """Prints the CPU kernels of a river reach, forward and adjoint.
 
 A bundle of cells is taken through time tile by tile, within a tile block by block: ROUTE_LANES
-cells of one level, some sub-steps at a time with their states in registers. The adjoint starts
+cells side by side, some sub-steps at a time with their states in registers. The adjoint starts
 each tile from the states that were kept of its start, goes through it forward again, keeping the
 states before each such group of sub-steps, and then back.
 """
@@ -20,13 +20,13 @@ _HEADER = '''"""{kind} kernel of the reach '{name}' for the CPU, {real}, printed
 
 Change the reach, not this file.
 
-Arrays: blocks (B + 1,) of cells, each of one level, in topological order; static (K, N) parameters
-and properties; runoff (T, N), of which share (1, N) is the volume that one unit brings in a
-sub-step; outflow (T, G) of cells that have a place (N,) in it; states (S, N), transit (N,) the
-water on its way to each cell, both also before each tile; averages (R, N) over periods: day t
-counts with weight[t] in period[t]; handed (rows, sub-steps): what other bundles hand over and are
-handed. A ring has what leaves each cell of the bundle within a tile, in the adjoint the cotangent
-of what arrives.
+Arrays: blocks (B + 1,) of cells in topological order, `late` (cells,) in days where one follows
+another of its block, `link` (cells,); static (K, N) parameters and properties; runoff (T, N), of
+which share (1, N) is the volume that one unit brings in a sub-step; outflow (T, G) of cells that
+have a place (N,) in it; states (S, N), transit (N,) the water on its way to each cell, both also
+before each tile; averages (R, N) over periods: day t counts with weight[t] in period[t]; handed
+(rows, sub-steps): what other bundles hand over and are handed. A ring has what leaves each cell of
+the bundle within a tile, in the adjoint the cotangent of what arrives.
 """
 
 import numpy as np

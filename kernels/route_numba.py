@@ -80,7 +80,7 @@ def adjoint(
         _network(network, table, options),
         *_arrays(static, runoff, options.periods.row, options.periods.weight), downstream,
         *_arrays(
-            states_before, transit_before.clone(), handed, d_outflow, d_averages, ahead, d_states,
+            states_before, transit_before, handed, d_outflow, d_averages, ahead, d_states,
             d_transit, d_static, d_runoff, d_handed,
         ),
     )  # fmt: skip

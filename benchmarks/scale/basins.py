@@ -35,7 +35,7 @@ BASINS, YEARS = 16_000, 46
 ATTRIBUTES = 20
 FIRST = "1975-01-01"
 CHUNK = (1500, 1000)  # days and basins of a chunk
-BATCHES = gh.Batches(basins=100, days=365, warmup=365)
+BATCHES = gh.Batches(gauges=100, days=365, warmup=365)
 MODELS = {
     "MLP, 1 component": dict(network="mlp", components=1),
     "LSTM, 16 components": dict(

@@ -17,7 +17,7 @@ import gridhydro as gh
 from benchmarks.scale.apart import Clock
 from benchmarks.speed import columns
 from benchmarks.speed.contest import refuse_no_gradient
-from gridhydro.domain.builders import crop_to
+from gridhydro.domain.builders import only
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.network import Network
 from gridhydro.evaluation.losses import loss
@@ -85,13 +85,7 @@ def groups(network: Network, most: int) -> list[np.ndarray]:
 
 def part_of(domain: Domain, outlets: np.ndarray) -> tuple[Domain, np.ndarray]:
     """The domain of whole basins, with their outlets as gauges where it has none, and its cells."""
-    part = crop_to(domain, outlets)
-    top, left = (np.flatnonzero(np.isin(whole, own))[0] for whole, own in (
-        (domain.raster_grid.y, part.raster_grid.y), (domain.raster_grid.x, part.raster_grid.x)
-    ))  # fmt: skip
-    number = np.full(domain.shape, -1)
-    number[domain.row, domain.col] = np.arange(domain.size)
-    cells = number[part.row + top, part.col + left]
+    part, cells = only(domain, domain.network.upstream_cells(outlets))
     if not len(part.gauges):
         own = part.network.outlets[:20]
         table = {"x": 0.0, "y": 0.0, "cell": own, "area_km2": np.nan, "network_area_km2": 1.0}

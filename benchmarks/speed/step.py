@@ -6,8 +6,10 @@ compares the gauges, "the step" has the parameterization network as well. A year
 upper Moselle (from the folder of the data sets), and on a generated coast of 0.04 degrees; random
 weather and attributes but for the Moselle. Gauges are at the mouths of the largest rivers.
 
-    python -m benchmarks step --cpu-time     the work of one thread, not the clock on the wall: for
-                                             a machine that others use as well
+With --cpu-time it is the work of one thread, not the clock on the wall: for a machine that others
+use as well.
+
+    python -m benchmarks step --cpu-time
 """
 
 from __future__ import annotations

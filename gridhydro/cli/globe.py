@@ -38,7 +38,7 @@ Writes into the new folder:
 """
 _EXAMPLES = """
 gridhydro synthetic globe --data FOLDER --out globe
-gridhydro synthetic globe --network ddm30.nc --resolution 0.1 --years 1 --out fine
+gridhydro synthetic globe --resolution 0.1 --years 1 --out fine
 gridhydro train globe --data globe --out run
 """
 NETWORK = "ddm30/ddm30_global_30min.nc"

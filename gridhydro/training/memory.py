@@ -64,7 +64,7 @@ def free(device: torch.device) -> float | None:
         # blocks that torch holds for later use are free too
         return known + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = Path("/proc/meminfo").read_text().split("\n")
     except OSError:
         return None
     kibibytes = [float(line.split()[1]) for line in lines if "MemAvailable" in line]

@@ -59,7 +59,7 @@ def test_clock_adds_up_parts():
 
 
 def test_basins_are_read_lazily_and_packed(tmp_path, monkeypatch):
-    monkeypatch.setattr(basins, "BATCHES", basins.gh.Batches(basins=5, days=60, warmup=60))
+    monkeypatch.setattr(basins, "BATCHES", basins.gh.Batches(gauges=5, days=60, warmup=60))
     path = tmp_path / "basins.zarr"
     basins.generate(path, 12, 1)
     rows = basins.learn(path, 12, 1, "MLP, 1 component", 0)["rows"]

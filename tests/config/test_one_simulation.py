@@ -89,6 +89,7 @@ def test_a_trained_record_is_simulated_once_and_its_forcing_packed_once(folder, 
     assert counted["simulations"] == 1
 
 
+@pytest.mark.end_to_end
 def test_every_column_of_a_run_folder_has_its_unit_and_meaning(folder):
     out = folder / "run"
     train_domain.train_domain(folder / "all.toml", folder, out, epochs=1, progress=False)

@@ -133,6 +133,7 @@ def test_training_by_every_configuration(folder, name, capsys):
         np.testing.assert_allclose(found, lag, rtol=0.01)
 
 
+@pytest.mark.end_to_end
 def test_minibatches_of_a_raster_domain_file(folder, tmp_path, capsys):
     """Scores, maps and storage of the run are those of the whole domain."""
     batches = 'batches = { gauges = 2, days = 90, warmup = "states", cells = 36 }\nmemory = 4'
@@ -147,7 +148,13 @@ def test_minibatches_of_a_raster_domain_file(folder, tmp_path, capsys):
     storage = pd.read_csv(tmp_path / "run" / "storage_metrics.csv")
     assert len(storage) == 8 and storage["nse"].notna().all()
     about = json.loads((tmp_path / "run" / "run.json").read_text())["training"]
-    assert about["batches"] == {"gauges": 2, "days": 90, "warmup": "states", "cells": 36}
+    assert about["batches"] == {
+        "gauges": 2,
+        "days": 90,
+        "warmup": "states",
+        "cells": 36,
+        "together": 1,
+    }
 
 
 def test_training_to_storage_alone(folder, capsys):

@@ -319,6 +319,7 @@ print(data.nbytes / 1e9, (status("VmHWM") - before) / 1e9)
 """
 
 
+@pytest.mark.end_to_end
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="measured as Linux tells it")
 def test_56_gb_of_which_a_hundred_cells_need_little_take_little_memory(tmp_path):
     """The chunks around the cells are written; all others are not there."""

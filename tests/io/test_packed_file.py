@@ -84,6 +84,7 @@ def test_evapotranspiration_is_computed_by_the_window(monkeypatch):
         with_pet(data, column("hbv"), "hargreaves")
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("where", ["file", "flag"])
 def test_a_domain_file_or_a_flag_asks_for_the_cache(where, tmp_path, monkeypatch):
     folders = []

@@ -32,6 +32,7 @@ COUNTED_WITH = "3.9.0"
 COUNTS = {("forward", "float32", 90): (120, 36), ("adjoint", "float32", 90): (217,)}
 
 
+@pytest.mark.end_to_end
 def test_routing_kernels_compile_for_gpu_without_spills():
     triton = pytest.importorskip("triton")
     environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}

@@ -81,6 +81,7 @@ def peak_of(*arguments) -> float:
     return int(peak) / 1024
 
 
+@pytest.mark.end_to_end
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux kernel for the peak")
 def test_thirty_years_take_the_memory_of_one(tmp_path):
     """Of a store, of a folder and of scores; in a process that has done nothing before."""

@@ -44,14 +44,16 @@ def copy_bandwidth(device: str, mebibytes: int | None = None, repeats: int = 9) 
     return 2 * source.nbytes / min(seconds)
 
 
-def timed(call: Callable, device: str) -> tuple[float, float]:
+def timed(
+    call: Callable, device: str, clock: Callable[[], float] = perf_counter
+) -> tuple[float, float]:
     """Seconds that a call takes, and the most bytes it held beyond those held before."""
     held = _reset_peak(device)
-    start = perf_counter()
+    start = clock()
     call()
     if device == "cuda":
         torch.cuda.synchronize()
-    seconds = perf_counter() - start
+    seconds = clock() - start
     return seconds, _peak(device) - held
 
 

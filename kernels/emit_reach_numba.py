@@ -1,7 +1,7 @@
 """Prints the CPU kernels of a river reach, forward and adjoint.
 
 A bundle of cells is taken through time tile by tile, within a tile block by block: ROUTE_LANES
-cells of one level, some sub-steps at a time with their states in registers. The adjoint starts
+cells side by side, some sub-steps at a time with their states in registers. The adjoint starts
 each tile from the states that were kept of its start, goes through it forward again, keeping the
 states before each such group of sub-steps, and then back.
 """
@@ -20,13 +20,13 @@ _HEADER = '''"""{kind} kernel of the reach '{name}' for the CPU, {real}, printed
 
 Change the reach, not this file.
 
-Arrays: blocks (B + 1,) of cells, each of one level, in topological order; static (K, N) parameters
-and properties; runoff (T, N), of which share (1, N) is the volume that one unit brings in a
-sub-step; outflow (T, G) of cells that have a place (N,) in it; states (S, N), transit (N,) the
-water on its way to each cell, both also before each tile; averages (R, N) over periods: day t
-counts with weight[t] in period[t]; handed (rows, sub-steps): what other bundles hand over and are
-handed. A ring has what leaves each cell of the bundle within a tile, in the adjoint the cotangent
-of what arrives.
+Arrays: blocks (B + 1,) of cells in topological order, `late` (cells,) in days where one follows
+another of its block, `link` (cells,); static (K, N) parameters and properties; runoff (T, N), of
+which share (1, N) is the volume that one unit brings in a sub-step; outflow (T, G) of cells that
+have a place (N,) in it; states (S, N), transit (N,) the water on its way to each cell, both also
+before each tile; averages (R, N) over periods: day t counts with weight[t] in period[t]; handed
+(rows, sub-steps): what other bundles hand over and are handed. A ring has what leaves each cell of
+the bundle within a tile, in the adjoint the cotangent of what arrives.
 """
 
 import numpy as np
@@ -52,59 +52,77 @@ WIDE = {wide}  # sub-steps that are added up together
 
 _FORWARD = """
 def forward_bundle(
-    tile_days, blocks, cells, slot, hands, upstream_start, sources, instant, parts, on_its_way,
-    share, place, static, runoff, period, weight, states, transit, outflow, averages,
+    tile_days, blocks, cells, late, link, slot, hands, upstream_start, sources, instant, parts,
+    on_its_way, share, place, static, runoff, period, weight, states, transit, outflow, averages,
     states_before, transit_before, handed,
 ):
     days, longest = runoff.shape[0], min(tile_days, runoff.shape[0]) * parts
     w = np.zeros(ROWS * LANES, np.{real})
-    y = np.zeros((LANES, longest + 2 * WIDE), np.{real})
+    y = np.zeros((LANES, longest + most_of(late) * parts + 2 * WIDE), np.{real})
     ring = np.empty((cells.size, longest + WIDE), np.{real})
+    rows = np.zeros((tile_days + most_of(late)) * LANES, np.{real})
     for first in range(0, days, tile_days):
         last, before = min(first + tile_days, days), first * parts
         count = (last - first) * parts
         for block in range(blocks.size - 1):
-            begin, width = blocks[block], blocks[block + 1] - blocks[block]
+            begin, width = int64(blocks[block]), int64(blocks[block + 1] - blocks[block])
+            wait = int64(late[begin + width - 1])
             if block + 2 < blocks.size:
-                fetch_days(runoff, first, last, cells[begin + width])
+                fetch_days(runoff, first, last, cells, blocks[block + 1], blocks[block + 2])
             load_cells(w, STATIC, static, cells, begin, width)
-            load_cells(w, SHARE, share, cells, begin, width)
             load_cells(w, STATES, states, cells, begin, width)
             asked = any_of(place, cells, begin, width)
+            fetch_asked(outflow, first, last, place, cells, begin, begin + width)
             if states_before.size:
                 tile = first // tile_days
                 for i in range(width):
                     cell = cells[begin + i]
                     transit_before[tile, cell] = transit[cell]
-                store_cells(w, STATES, states_before[tile], cells, begin, width)
+                store_cells(w, STATES, states_before[tile], cells, begin, 0, width)
             derive(w)
+            if wait:
+                clear_days(rows, last - first + wait)
+            gather_cells(rows, runoff, first, last, share, cells, late, begin, width)
             inflows(
-                y, ring, handed, before, slot, cells, begin, width, upstream_start, sources,
-                instant, transit, count,
+                y, ring, handed, before, slot, cells, late, begin, width, upstream_start, sources,
+                instant, transit, parts, count,
             )
-            k = 0
-            for day in range(first, last):
-                load_cells_on(w, LATERAL, runoff, day, cells, begin, width)
-                multiply_row(w, LATERAL, SHARE)
+            k, begun, ended = 0, width, 0
+            for day in range(first, last + wait):
+                if wait:
+                    begun = until(late, begin, width, day - first, begun)
+                    ended = until(late, begin, width, day - last, ended)
+                    load_lanes(
+                        w, STATES, states, cells, begin,
+                        until(late, begin, width, day - first - 1, begun), begun,
+                    )
+                    join(y, k, parts, TOGETHER, cells, late, link, instant, begin, ended, begun)
+                bring_day(w, LATERAL, rows, day - first)
                 clear(w, TOTAL, 1)
                 for _ in range(0, parts, TOGETHER):
                     to_lanes(y, k, w, INFLOW, TOGETHER)
                     steps(w)
                     to_series(w, OUTFLOW, y, k, TOGETHER)
                     k += TOGETHER
-                if asked:
-                    store_asked(w, TOTAL, outflow, day, place, cells, begin, width)
+                keep_day(w, TOTAL, rows, day - first)
                 if averages.size:
-                    mean = period[day]
-                    for i in range(width):
+                    for i in range(ended, begun):
                         cell, held = cells[begin + i], real(0.0)
+                        own = day - late[begin + i]
                         for row in range(STATES, STATES + states.shape[0]):
                             held += w[row * LANES + i]
                         if on_its_way and not instant[cell]:  # left upstream in the last sub-step
                             held += y[i, k]
-                        averages[mean, cell] += held * weight[day]
-            store_cells(w, STATES, states, cells, begin, width)
-            store_series(y, ring, handed, before, slot, hands, cells, begin, width, count)
+                        averages[period[own], cell] += held * weight[own]
+                if day >= last - 1:
+                    done = until(late, begin, width, day + 1 - last, ended)
+                    store_cells(w, STATES, states, cells, begin, ended, done)
+                    settle(y, transit, cells, late, instant, begin, ended, done, parts, count)
+            if asked:
+                scatter_asked(rows, outflow, first, last, place, cells, late, begin, width)
+            store_series(
+                y, ring, handed, before, slot, hands, cells, late, begin, width, parts, count
+            )
 
 
 forward = compile_cached(forward_bundle, cache=True, **OPTIONS)
@@ -113,78 +131,112 @@ forward = compile_cached(forward_bundle, cache=True, **OPTIONS)
 _AGAIN = """
 # the tile forward once more, from the states before it
 for block in range(blocks.size - 1):
-    begin, width = blocks[block], blocks[block + 1] - blocks[block]
+    begin, width = int64(blocks[block]), int64(blocks[block + 1] - blocks[block])
+    wait, tile = int64(late[begin + width - 1]), first // tile_days
     if block + 2 < blocks.size:
-        fetch_days(runoff, first, last, cells[begin + width])
+        fetch_days(runoff, first, last, cells, blocks[block + 1], blocks[block + 2])
     load_cells(w, STATIC, static, cells, begin, width)
-    load_cells(w, SHARE, share, cells, begin, width)
-    tile, slot_of_block = first // tile_days, block * longest // TOGETHER
     load_cells(w, STATES, states_before[tile], cells, begin, width)
     derive(w)
+    if wait:
+        clear_days(rows, last - first + wait)
+    gather_cells(rows, runoff, first, last, share, cells, late, begin, width)
     inflows(
-        y, ring, handed, before, slot, cells, begin, width, upstream_start, sources, instant,
-        transit_before[tile], count,
+        y, ring, handed, before, slot, cells, late, begin, width, upstream_start, sources, instant,
+        transit_before[tile], parts, count,
     )
-    k = 0
-    for day in range(first, last):
-        load_cells_on(w, LATERAL, runoff, day, cells, begin, width)
-        multiply_row(w, LATERAL, SHARE)
+    k, begun, ended = 0, width, 0
+    for day in range(first, last + wait):
+        if wait:
+            begun = until(late, begin, width, day - first, begun)
+            ended = until(late, begin, width, day - last, ended)
+            load_lanes(
+                w, STATES, states_before[tile], cells, begin,
+                until(late, begin, width, day - first - 1, begun), begun,
+            )
+            join(y, k, parts, TOGETHER, cells, late, link, instant, begin, ended, begun)
+        bring_day(w, LATERAL, rows, day - first)
         for _ in range(0, parts, TOGETHER):
             to_lanes(y, k, w, INFLOW, TOGETHER)
-            keep(w, kept, slot_of_block + k // TOGETHER, STATES, SAVED - STATES)
+            keep(w, kept, groups, STATES, SAVED - STATES)
             steps_saving(w)
-            keep(w, kept, slot_of_block + k // TOGETHER, SAVED, STATIC - SAVED)
+            keep(w, kept, groups, SAVED, STATIC - SAVED)
             to_series(w, OUTFLOW, y, k, TOGETHER)
             k += TOGETHER
-    store_series(y, ring, handed, before, slot, hands, cells, begin, width, count)
+            groups += 1
+    store_series(y, ring, handed, before, slot, hands, cells, late, begin, width, parts, count)
 """
 
 _ADJOINT = """
 def adjoint_bundle(
-    tile_days, blocks, cells, slot, hands, upstream_start, sources, instant, parts, on_its_way,
-    share, place, static, runoff, period, weight, downstream, states_before, transit_before,
-    handed, d_outflow, d_averages, ahead, d_states, d_transit, d_static, d_runoff, d_handed,
+    tile_days, blocks, cells, late, link, slot, hands, upstream_start, sources, instant, parts,
+    on_its_way, share, place, static, runoff, period, weight, downstream, states_before,
+    transit_before, handed, d_outflow, d_averages, ahead, d_states, d_transit, d_static, d_runoff,
+    d_handed,
 ):
     days, longest = runoff.shape[0], min(tile_days, runoff.shape[0]) * parts
     w = np.zeros(ROWS * LANES, np.{real})
-    y = np.zeros((LANES, longest + 2 * WIDE), np.{real})
+    y = np.zeros((LANES, longest + most_of(late) * parts + 2 * WIDE), np.{real})
     ring = np.empty((cells.size, longest + 2 * WIDE), np.{real})
+    rows = np.zeros((tile_days + most_of(late)) * LANES, np.{real})
+    more = np.zeros_like(rows)
     # what the adjoint of each group of sub-steps needs, for all blocks of a tile
     kept = np.empty(({slots}, STATIC * LANES), np.{real})
     for first in range((days - 1) // tile_days * tile_days, -1, -tile_days):
         last, before = min(first + tile_days, days), first * parts
-        count = (last - first) * parts
+        count, groups = (last - first) * parts, 0
         {again}
         for block in range(blocks.size - 2, -1, -1):
-            begin, width = blocks[block], blocks[block + 1] - blocks[block]
+            begin, width = int64(blocks[block]), int64(blocks[block + 1] - blocks[block])
+            wait = int64(late[begin + width - 1])
             if block > 0:
-                fetch_days(d_runoff, first, last, cells[blocks[block - 1]])
-            slot_of_block = block * longest // TOGETHER
+                fetch_days(d_runoff, first, last, cells, blocks[block - 1], begin)
+                fetch_asked(d_outflow, first, last, place, cells, blocks[block - 1], begin)
             asked = any_of(place, cells, begin, width)
             load_cells(w, STATIC, static, cells, begin, width)
-            load_cells(w, SHARE, share, cells, begin, width)
             derive(w)
-            clear(w, D_TOTAL, 1)
+            if wait:
+                clear_days(rows, last - first + wait)
+                clear_days(more, last - first + wait)
+            {lateral}
+            if asked:
+                gather_asked(rows, d_outflow, first, last, place, cells, late, begin, width)
+            else:
+                clear_days(rows, last - first + wait)
             cotangents_below(
-                y, ring, d_handed, before, slot, hands, cells, begin, width, downstream, instant,
-                ahead, count,
+                y, ring, d_handed, before, slot, hands, cells, late, begin, width, downstream,
+                instant, ahead, parts, count,
             )
-            load_cells(w, D_STATES, d_states, cells, begin, width)
+            if wait:  # nothing comes of lanes that are before or behind their days
+                clear(w, D_STATES, D_INFLOW - D_STATES)
+            else:
+                load_cells(w, D_STATES, d_states, cells, begin, width)
             clear(w, D_STATIC, D_STATIC_END - D_STATIC)
-            k = count
-            for day in range(last - 1, first - 1, -1):
+            k, begun, ended = count + wait * parts, width, 0
+            for day in range(last + wait - 1, first - 1, -1):
+                if wait:
+                    done = begun
+                    begun = until(late, begin, width, day - first, begun)
+                    clear_lanes(w, D_STATES, D_INFLOW - D_STATES, begun, done)
+                    done = until(late, begin, width, day + 1 - last, ended)
+                    ended = until(late, begin, width, day - last, ended)
+                    load_lanes(w, D_STATES, d_states, cells, begin, ended, done)
+                    look_ahead(y, ahead, cells, late, link, begin, ended, done, parts, count)
+                    join_back(
+                        y, k - parts, parts, TOGETHER, cells, late, link, instant, begin, width,
+                        ended, begun,
+                    )
                 if d_averages.size:
-                    mean = period[day]
-                    for i in range(width):
+                    for i in range(ended, begun):
                         cell = cells[begin + i]
-                        below = downstream[cell]
+                        below, own = downstream[cell], day - late[begin + i]
+                        mean = period[own]
                         for row in range(D_STATES, D_STATES + d_states.shape[0]):
-                            w[row * LANES + i] += d_averages[mean, cell] * weight[day]
+                            w[row * LANES + i] += d_averages[mean, cell] * weight[own]
                         if on_its_way and below >= 0 and not instant[below]:
-                            y[i, k - 1] += d_averages[mean, below] * weight[day]
-                if asked:
-                    load_asked(w, D_TOTAL, d_outflow, day, place, cells, begin, width)
-                {lateral}
+                            y[i, k - 1] += d_averages[mean, below] * weight[own]
+                bring_day(w, D_TOTAL, rows, day - first)
+                {today}
                 clear(w, D_LATERAL, 1)
                 for _ in range(0, parts, TOGETHER):
                     k -= TOGETHER
@@ -192,16 +244,21 @@ def adjoint_bundle(
                     {kept}
                     steps_adjoint(w)
                     to_series(w, D_INFLOW, y, k, TOGETHER)
-                multiply_row(w, D_LATERAL, SHARE)
-                store_cells_on(w, D_LATERAL, d_runoff, day, cells, begin, width)
+                keep_day(w, D_LATERAL, rows, day - first)
+                if wait:
+                    done = until(late, begin, width, day - 1 - first, begun)
+                    store_cells(w, D_STATES, d_states, cells, begin, done, begun)
+            scatter_cells(rows, d_runoff, first, last, share, cells, late, begin, width)
             derive_adjoint(w)
             add_cells(w, D_STATIC, d_static, cells, begin, width)
-            store_cells(w, D_STATES, d_states, cells, begin, width)
+            if wait:
+                look_back(y, ahead, cells, late, link, begin, width, parts)
+            else:
+                store_cells(w, D_STATES, d_states, cells, begin, 0, width)
             store_cotangents(
-                y, ring, d_handed, before, slot, cells, begin, width, upstream_start, sources, count
+                y, ring, d_handed, before, slot, cells, late, begin, width, upstream_start,
+                sources, d_transit, parts, count,
             )
-            for i in range(width):
-                d_transit[cells[begin + i]] = y[i, 0]
 
 
 adjoint = compile_cached(adjoint_bundle, cache=True, **OPTIONS)
@@ -251,19 +308,17 @@ def adjoint(spec: ReachSpec) -> str:
             at("STATIC") | at("D_DERIVED", "d_"), {}, at("D_STATIC", "d_"),
         ),
     ]  # fmt: skip
-    again, lateral, kept = [], [], []
+    again, lateral, today, kept = [], [], [], []
     if spec.again:
         results = at("STATES", "next_") | at("SAVED") | at("OUTFLOW")
         functions.insert(1, function("steps_saving", at, spec.steps_saving, _inputs(at), results))
         again = _AGAIN.strip().splitlines()
-        kept = ["bring_back(w, kept, slot_of_block + k // TOGETHER, STATES, STATIC)"]
+        kept = ["groups -= 1", "bring_back(w, kept, groups, STATES, STATIC)"]
         if LATERAL in spec.step_adjoint.used():
-            lateral = [
-                "load_cells_on(w, LATERAL, runoff, day, cells, begin, width)",
-                "multiply_row(w, LATERAL, SHARE)",
-            ]
-    blocks = dict(again=again, lateral=lateral, kept=kept)
-    slots = "(blocks.size - 1) * longest // TOGETHER" if spec.again else "0"
+            gathered = "gather_cells(more, runoff, first, last, share, cells, late, begin, width)"
+            lateral, today = [gathered], ["bring_day(w, LATERAL, more, day - first)"]
+    blocks = dict(again=again, lateral=lateral, today=today, kept=kept)
+    slots = "groups_of(blocks, late, longest, parts) // TOGETHER" if spec.again else "0"
     loop = filled(_ADJOINT, blocks, real=spec.real, slots=slots)
     return _module(spec, "Adjoint", at, functions, loop)
 
@@ -278,7 +333,6 @@ def _layout(spec: ReachSpec, **more) -> Layout:
         STATIC=spec.steps.static,
         DERIVED=spec.steps.derived,
         LATERAL=[LATERAL],
-        SHARE=["volume a sub-step of one unit of runoff"],
         **more,
     )
 

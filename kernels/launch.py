@@ -32,9 +32,11 @@ HUGE_PAGE, MADV_HUGEPAGE = 2 * 2**20, 14
 
 # routing on the CPU: cells side by side, a 512-bit vector of float32 (with more, narrow levels
 # leave lanes idle); cells of a bundle and sub-steps of a tile: with smaller bundles more lanes
-# are idle, with larger ones what a core works on leaves its caches
+# are idle, with larger ones what a core works on leaves its caches; and into how many bundles a
+# network of more than the fewest cells is cut at least, for cores to share: one river of 10,000
+# cells in two bundles keeps two cores busy for half of the time
 ROUTE_LANES = 16
-ROUTE_BUNDLE = 6000
+ROUTE_BUNDLE, ROUTE_BUNDLE_LEAST, ROUTE_BUNDLES = 6000, 1000, 10
 ROUTE_TILE = 128
 # routing on the GPU: cells of one program, and the cost of a launch in sub-steps
 ROUTE_BLOCK = 128
@@ -96,6 +98,11 @@ def recorded(values: torch.Tensor) -> bool:
     """Whether what is done with these is being recorded as a CUDA graph: then no value of them can
     be read, and what is computed on the host is computed once for all replays."""
     return values.is_cuda and torch.cuda.is_current_stream_capturing()
+
+
+def route_bundle(cells: int) -> int:
+    """Cells of a bundle, at the least, of a network of so many cells."""
+    return max(ROUTE_BUNDLE_LEAST, min(ROUTE_BUNDLE, cells // ROUTE_BUNDLES))
 
 
 def route_cpu_tile_days(substeps: int) -> int:

@@ -69,15 +69,26 @@ def operator(
     function = run if keep is None else _function(name, run, keep, backward).apply
 
     def call(*arguments):
-        if torch.compiler.is_compiling() or is_in_torch_dispatch_mode():
-            return found(*arguments)
         # a gradient that is to have one itself
         again = keep is None and torch.is_grad_enabled() and any(map(_has_gradient, arguments))
-        if again or not _PLAIN.issuperset(map(type, arguments)):
+        if again or traced(arguments):
             return found(*arguments)
         return function(*arguments)
 
     return call
+
+
+def traced(arguments) -> bool:
+    """Whether these are to go to the operator itself: somebody traces, or they are of other types
+    than torch's own."""
+    tracing = torch.compiler.is_compiling() or is_in_torch_dispatch_mode()
+    return tracing or not _PLAIN.issuperset(map(type, arguments))
+
+
+def last_use() -> bool:
+    """Whether what the backward pass at work has saved is read for the last time: its graph is not
+    kept (`retain_graph`), and no gradient of the gradient is wanted."""
+    return not torch._C._autograd._get_current_graph_task_keep_graph()
 
 
 def _has_gradient(argument) -> bool:

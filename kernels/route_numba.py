@@ -14,10 +14,10 @@ import torch
 
 from gridhydro.kernels import build, emit_reach_numba
 from gridhydro.kernels.launch import (
-    ROUTE_BUNDLE,
     ROUTE_LANES,
     large,
     pool,
+    route_bundle,
     route_cpu_tile_days,
 )  # fmt: skip
 from gridhydro.kernels.route_tables import bundles
@@ -60,10 +60,17 @@ def adjoint(
     spec, network, options, runoff, static, states_before, transit_before, handed, d_outflow,
     d_states, d_transit, d_averages,
 ):  # fmt: skip
-    """Cotangents of runoff, static quantities, initial states and transit."""
-    days = len(runoff)
+    """Cotangents of runoff, static quantities, initial states and transit.
+
+    That of the runoff takes its place in memory where `options.spent` says that nothing reads the
+    runoff any more: a tile of a bundle has read its own days and cells before it writes them.
+    """
+    days, spent = len(runoff), options.spent and options.every
     table, downstream = _bundles(network), network.downstream
-    d_runoff, d_static = large(torch.empty_like(runoff)), torch.zeros_like(static)
+    d_runoff = runoff.detach() if spent else large(torch.empty_like(runoff))
+    if spent:  # torch refuses whoever comes to read it all the same
+        torch.autograd.graph.increment_version(runoff)
+    d_static = torch.zeros_like(static)
     ahead = torch.where(torch.from_numpy(downstream) >= 0, d_transit[downstream], 0)
     d_handed = _handed(table, runoff, options)
     d_handed[:, days * options.substeps] = d_transit[table.below]
@@ -73,7 +80,7 @@ def adjoint(
         _network(network, table, options),
         *_arrays(static, runoff, options.periods.row, options.periods.weight), downstream,
         *_arrays(
-            states_before, transit_before.clone(), handed, d_outflow, d_averages, ahead, d_states,
+            states_before, transit_before, handed, d_outflow, d_averages, ahead, d_states,
             d_transit, d_static, d_runoff, d_handed,
         ),
     )  # fmt: skip
@@ -109,7 +116,7 @@ def handed_shape(network, options, days) -> tuple[int, int]:
 
 
 def _bundles(network):
-    return bundles(network, ROUTE_LANES, ROUTE_BUNDLE)
+    return bundles(network, ROUTE_LANES, route_bundle(network.size))
 
 
 def _shape(table, options, days):
@@ -125,7 +132,7 @@ def _run(function, table, upwards, tile_days, network, *arguments):
     """Call a kernel for every bundle, on all threads: each after all above it, or below it."""
     arguments = (*network, *arguments)
     if not function.overloads:  # compile, or read from the cache, once and on one thread
-        nothing = np.zeros(1, dtype=np.int32), np.zeros(0, dtype=np.int32)
+        nothing = [np.zeros(size, dtype=np.int32) for size in (1, 0, 0, 0)]
         function(tile_days, *nothing, *arguments)
     after, first = table.orders[upwards]
     waits = dict(first)
@@ -134,7 +141,7 @@ def _run(function, table, upwards, tile_days, network, *arguments):
 
     def start(number):
         bundle = table.all[number]
-        work = (tile_days, bundle.blocks, bundle.cells, *arguments)
+        work = (tile_days, *bundle.arrays, *arguments)
         running[pool(threads).submit(function, *work)] = number
 
     for number in [n for n, count in waits.items() if not count]:

@@ -21,13 +21,15 @@ BACKENDS = ("numba", "triton", "torch")
 def route(
     reach, network, runoff, parameters, properties, states, transit, *, instant, substeps,
     depth=None, cells=None, backend=None, tile_days=None, averages=None, on_its_way=True,
+    spent=False,
 ):  # fmt: skip
     """`route_reference.route` by backend: numba on the CPU, Triton on CUDA, "torch" on request.
 
     Tensors are of one floating dtype and device, `instant` is bool there too; parameters (P, N) and
     properties (K, N) in the order of the reach. `depth` (N,) is the volume of one unit of runoff, 1
     if left out; `cells` (G,) are those whose outflow is returned, all if left out. `tile_days`
-    changes the speed, never the result.
+    changes the speed, never the result. `spent`: nobody else reads the runoff, so that the gradient
+    to it may take its place in memory.
     """
     backend = backend or ("triton" if runoff.is_cuda else "numba")
     if backend not in BACKENDS:
@@ -55,6 +57,7 @@ def route(
     results = route_by_kernels(
         *tensors, instant, periods.row, periods.weight, depth.detach(), place, periods.count, asked,
         reach_key, key, backend, substeps, chosen, every if learning else 0, on_its_way,
+        spent,
     )  # fmt: skip
     return _shown(results[0], cells, place), *results[1:4]
 

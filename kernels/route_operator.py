@@ -7,7 +7,7 @@ from types import ModuleType, SimpleNamespace
 
 import torch
 
-from gridhydro.kernels.operators import Interned, cotangents, key_of, operator
+from gridhydro.kernels.operators import Interned, cotangents, key_of, last_use, operator, traced
 from gridhydro.kernels.periods import Periods
 from gridhydro.kernels.reach_spec import ReachSpec
 from gridhydro.kernels.route_tables import once_per_network
@@ -61,13 +61,13 @@ def launcher(backend: str, device: torch.device) -> ModuleType:
 
 def _case(
     like, instant, row, weight, depth, place, periods, asked, reach, network, backend, substeps,
-    tile_days, every, on_its_way,
+    tile_days, every, on_its_way, spent,
 ):  # fmt: skip
     """Kernels, spec, network and options of a call."""
     options = SimpleNamespace(
         instant=instant.contiguous(), periods=Periods(row, weight, periods), substeps=substeps,
         tile_days=tile_days, every=every, transit=on_its_way, depth=depth.contiguous(),
-        place=place.contiguous(), asked=asked,
+        place=place.contiguous(), asked=asked, spent=spent,
     )  # fmt: skip
     return launcher(backend, like.device), REACHES[reach], NETWORKS[network], options
 
@@ -118,10 +118,13 @@ def _backward(ctx, d_outflow, d_states, d_transit, d_averages, *_):
     (periods, asked), size = ctx.options[:2], runoff.shape[1]
     shapes = (ctx.days, asked), (ctx.states, size), (size,), (periods, size)
     found = cotangents(runoff, shapes, (d_outflow, d_states, d_transit, d_averages))
+    *options, spent = ctx.options
+    # an operator returns none of its arguments: only what is no trace puts the gradient there
+    spent = spent and not traced([runoff]) and last_use()
     d_runoff, d_parameters, d_states, d_transit = route_adjoint(
-        runoff, *others[:2], *others[7:], *found, *others[2:7], *ctx.options
+        runoff, *others[:2], *others[7:], *found, *others[2:7], *options, spent
     )
-    return d_runoff, d_parameters, None, d_states, d_transit, *[None] * 14
+    return d_runoff, d_parameters, None, d_states, d_transit, *[None] * 15
 
 
 def _adjoint(
@@ -156,7 +159,7 @@ def _adjoint_like(
 _OPTIONS = (
     "Tensor instant, Tensor row, Tensor weight, Tensor depth, Tensor place, SymInt periods, "
     "SymInt asked, str reach, str network, "
-    "str backend, SymInt substeps, SymInt tile_days, SymInt every, bool on_its_way"
+    "str backend, SymInt substeps, SymInt tile_days, SymInt every, bool on_its_way, bool spent"
 )
 route = operator(
     "route(Tensor runoff, Tensor parameters, Tensor properties, Tensor states, Tensor transit, "

@@ -10,6 +10,9 @@ from itertools import pairwise
 import numpy as np
 import torch
 
+# cells of a block that are enough to begin another, rather than have one wait for those before it
+ENOUGH = 12
+
 _known: weakref.WeakKeyDictionary[object, dict] = weakref.WeakKeyDictionary()
 
 
@@ -31,13 +34,23 @@ class Bundle:
     """Cells that the CPU routes together: whole pieces of rivers, closed upstream but for `above`.
 
     cells   (n,) int32 in topological order; blocks (B + 1,) int32: cells[blocks[b]:blocks[b + 1]]
-            are of one level
+            are computed together, and of what flows to them none is in a later block
+    late    (n,) int32: the days that a cell is behind the first of its block, growing in a block;
+            0 where nothing flows to it within the block
+    link    (n,) int32: which of the block's cells flows to it, the one there may be; -1 for none
     above   numbers of the bundles that drain into this one
     """
 
     cells: np.ndarray
     blocks: np.ndarray
+    late: np.ndarray
+    link: np.ndarray
     above: tuple[int, ...]
+
+    @property
+    def arrays(self):
+        """As kernels take them."""
+        return self.blocks, self.cells, self.late, self.link
 
 
 @dataclass(frozen=True)
@@ -93,26 +106,72 @@ def bundles(network, lanes, least) -> Bundles:
     hands = np.flatnonzero(cut & (downstream >= 0))
     bundle_of = _numbered(np.flatnonzero(cut), root, gathered, root[downstream[hands]], least)
     order = np.argsort(bundle_of, kind="stable")
+    uppers = _sent_from(network, bundle_of, order)
     starts = np.searchsorted(bundle_of[order], np.arange(bundle_of.max(initial=-1) + 2))
-    slot = np.empty(size, dtype=np.int32)
-    slot[order] = np.arange(size) - np.repeat(starts[:-1], np.diff(starts))
-
     handed = np.full(size, -1, dtype=np.int32)
     handed[hands] = np.arange(hands.size)
-    over = handed[network.upstream]
-    sources = np.where(over >= 0, -1 - over, slot[network.upstream]).astype(np.int32)
     above: list[set[int]] = [set() for _ in starts[1:]]
     for upper, lower in zip(bundle_of[hands], bundle_of[downstream[hands]], strict=True):
         above[lower].add(int(upper))
-    found = []
-    for number, (start, stop) in enumerate(pairwise(starts)):
-        cells = order[start:stop]
-        level = np.searchsorted(network.level_start, cells, side="right")
-        first = np.flatnonzero(np.diff(level, prepend=-1))
-        place = np.arange(cells.size) - np.repeat(first, np.diff(first, append=cells.size))
-        blocks = np.append(np.flatnonzero(place % lanes == 0), cells.size).astype(np.int32)
-        found.append(Bundle(cells.astype(np.int32), blocks, tuple(sorted(above[number]))))
+    slot, found = np.empty(size, dtype=np.int32), []
+    for number, (start, stop) in enumerate(pairwise(starts.tolist())):
+        before, last = (of[start:stop] - start for of in uppers)
+        inner, *others = (np.array(of, dtype=np.int32) for of in _blocks(before, last, lanes))
+        cells = order[start:stop][inner].astype(np.int32)
+        slot[cells] = np.arange(stop - start)
+        blocks, late, link = others
+        found.append(Bundle(cells, blocks, late, link, tuple(sorted(above[number]))))
+    over = handed[network.upstream]
+    sources = np.where(over >= 0, -1 - over, slot[network.upstream]).astype(np.int32)
     return Bundles(tuple(found), slot, sources, handed, downstream[hands])
+
+
+def _sent_from(network, bundle_of, order):
+    """For each place in an order of cells the last but for one, and the last place from which it is
+    sent water, of those of the same bundle; -1 for none."""
+    size, upstream = order.size, network.upstream
+    place = np.empty(size, dtype=np.int64)
+    place[order] = np.arange(size)
+    below = np.repeat(np.arange(size), np.diff(network.upstream_start))
+    inside = bundle_of[upstream] == bundle_of[below]
+    below, above = place[below[inside]], place[upstream[inside]]
+    last, before = np.full((2, size), -1)
+    np.maximum.at(last, below, above)
+    others = above != last[below]
+    np.maximum.at(before, below[others], above[others])
+    return before, last
+
+
+def _blocks(before, last, lanes):
+    """Cut a bundle into blocks: of cells in a row, as many as there are lanes, unless what flows to
+    one of them is in the same block, and it cannot or need not follow that some days late.
+
+    `last` and `before` are of `_sent_from`, counted within the bundle. Returns the order of its
+    cells, the blocks, `late` and `link` of a `Bundle`.
+    """
+    before, last, size = before.tolist(), last.tolist(), len(last)
+    order, blocks, late, link = [], [0], [], []
+    begin = 0
+    while begin < size:
+        stop = min(begin + lanes, size)
+        days, end = [0], begin + 1
+        while end < stop:
+            upper = last[end]
+            if upper < begin:
+                days.append(0)
+            elif before[end] >= begin or (end - begin >= ENOUGH and not any(days)):
+                break
+            else:
+                days.append(days[upper - begin] + 1)
+            end += 1
+        block = sorted(range(end - begin), key=days.__getitem__)
+        where = sorted(range(end - begin), key=block.__getitem__)
+        order += [begin + i for i in block]
+        late += [days[i] for i in block]
+        link += [where[last[begin + i] - begin] if days[i] else -1 for i in block]
+        blocks.append(end)
+        begin = end
+    return order, blocks, late, link
 
 
 def _numbered(roots, root, gathered, joined, least):

@@ -114,17 +114,17 @@ def turn_back_four(typing, series, i, first, w, at, lanes):
     return types.void(series, i, first, w, at, lanes), build
 
 
-def _pointer(context, builder, kind, array, place):
+def _pointer(context, builder, kind, array, place, count):
     struct = context.make_array(kind)(context, builder, array)
     place = place[2 - kind.ndim :]  # the workspace is one row
-    vector = ir.VectorType(context.get_data_type(kind.dtype), WIDE)
+    vector = ir.VectorType(context.get_data_type(kind.dtype), count)
     pointer = cgutils.get_item_pointer(context, builder, kind, struct, place)
     size = context.get_abi_sizeof(context.get_data_type(kind.dtype))
     return vector, builder.bitcast(pointer, vector.as_pointer()), size
 
 
-def _wide(update):
-    """An intrinsic that makes of WIDE values of a row, and of as many of another, those of the row.
+def _wide(update, count):
+    """An intrinsic that makes of `count` values of a row, and of those of another, the row's.
 
     As a plain loop LLVM would first compare where the two lie, for each row of a few dozen values.
     """
@@ -133,8 +133,10 @@ def _wide(update):
     def wide(typing, target, i, at, source, row, k):
         def build(context, builder, signature, arguments):
             kinds = signature.args
-            vector, to, size = _pointer(context, builder, kinds[0], arguments[0], arguments[1:3])
-            _, source, _ = _pointer(context, builder, kinds[3], arguments[3], arguments[4:6])
+            vector, to, size = _pointer(
+                context, builder, kinds[0], arguments[0], arguments[1:3], count
+            )
+            _, source, _ = _pointer(context, builder, kinds[3], arguments[3], arguments[4:6], count)
             value = builder.load(source, align=size, typ=vector)
             if update:
                 value = builder.fadd(builder.load(to, align=size, typ=vector), value)
@@ -146,7 +148,8 @@ def _wide(update):
     return wide
 
 
-copy_wide, add_wide = _wide(False), _wide(True)
+copy_wide, add_wide = _wide(False, WIDE), _wide(True, WIDE)
+copy_four, add_four = _wide(False, 4), _wide(True, 4)
 
 
 @instruction
@@ -155,7 +158,7 @@ def clear_wide(typing, target, i, at):
 
     def build(context, builder, signature, arguments):
         vector, to, size = _pointer(
-            context, builder, signature.args[0], arguments[0], arguments[1:3]
+            context, builder, signature.args[0], arguments[0], arguments[1:3], WIDE
         )
         builder.store(ir.Constant(vector, [0.0] * WIDE), to, align=size)
         return context.get_dummy_value()

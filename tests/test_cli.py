@@ -31,9 +31,10 @@ PAGES = dict(pages(parser()))
 
 
 def examples(page: argparse.ArgumentParser) -> list[str]:
-    """The command lines of a page's examples, without the remarks behind some of them."""
+    """The command lines of a page's examples, without remarks behind them or torchrun before."""
     lines = page.epilog.partition("examples:\n")[2].splitlines()
-    return [re.split(r"\s{2,}", line.strip())[0] for line in lines if " gridhydro " in f" {line}"]
+    found = [re.split(r"\s{2,}", line.strip())[0] for line in lines if " gridhydro " in f" {line}"]
+    return [line[line.index("gridhydro ") :] for line in found]
 
 
 def call(*arguments, capsys):
@@ -85,7 +86,7 @@ def test_errors_are_one_line_without_a_traceback(tmp_path, capsys, monkeypatch):
 
 def test_help_lists_every_command_with_a_line_each():
     run = subprocess.run(
-        [sys.executable, "-m", "gridhydro.cli", "--help"], capture_output=True, text=True
+        [sys.executable, "-m", "gridhydro", "--help"], capture_output=True, text=True
     )
     assert run.returncode == 0
     listed = re.findall(r"^  ([a-z]+)  +(\S.*)$", run.stdout, re.MULTILINE)
@@ -228,7 +229,12 @@ def test_from_a_domain_file_to_a_run_and_back(data, tmp_path, capsys):
     assert code == 0 and f"{again:.3f}" in text
     series = tmp_path / "series.zarr"
     code, _, err = call("run", out, "--out", series, "--outputs", "soil_moisture", capsys=capsys)
-    assert code == 0 and series.is_dir(), err
+    assert code == 0 and series.is_dir() and "simulating" in err
+    code, _, err = call("run", out, "--out", series, capsys=capsys)
+    assert code == 1 and "is there already" in err
+    arguments = ("run", out, "--out", tmp_path / "series", "--period", "2012-08", "2012-10")
+    code, _, err = call(*arguments, "--block", 31, capsys=capsys)
+    assert code == 0 and len(list((tmp_path / "series").glob("fluxes_2012-*.nc"))) == 3, err
     (out / "metrics.csv").unlink()
     code, _, err = call("export", out, capsys=capsys)
     assert code == 0 and (out / "metrics.csv").exists(), err

@@ -45,7 +45,7 @@ def test_a_reader_that_goes_away_is_no_error():
     read, write = os.pipe()
     os.close(read)
     run = subprocess.run(
-        [sys.executable, "-m", "gridhydro.cli", "info"], stdout=write, stderr=subprocess.PIPE
+        [sys.executable, "-m", "gridhydro", "info"], stdout=write, stderr=subprocess.PIPE
     )
     os.close(write)
     assert run.returncode in (0, 141) and b"Traceback" not in run.stderr

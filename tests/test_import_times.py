@@ -18,8 +18,8 @@ def seconds(*arguments: str) -> float:
 LONGEST = {
     ("-c", "from gridhydro import Column, fields, simulate"): 1.3,
     ("-c", "import gridhydro"): 0.5,
-    ("-m", "gridhydro.cli", "--help"): 0.5,
-    ("-m", "gridhydro.cli", "--version"): 0.5,
+    ("-m", "gridhydro", "--help"): 0.5,
+    ("-m", "gridhydro", "--version"): 0.5,
 }
 
 

@@ -90,28 +90,30 @@ def spec_for(problem: columns.Problem) -> Spec:
     return spec_of(problem.column, ("runoff",), (), problem.components, True, real)
 
 
-def of_columns(problem: columns.Problem, every: int) -> tuple[float, float]:
+def of_columns(
+    problem: columns.Problem, every: int, target: int | None = None
+) -> tuple[float, float]:
     """Instructions of a cell and day in the loops of the printed kernels: forward, and forward +
     adjoint, of programs of the usual width. Not a number where Triton came without its
-    disassembler."""
+    disassembler. `target` is a compute capability, that of the device if left out."""
     spec = spec_for(problem)
     again = spec.recomputes(every)
     runs = [dict(direction="forward", every=0), dict(direction="forward", every=every)]
     runs.append(dict(direction="adjoint", recompute=again, every=every))
     alone, storing, back = (
-        _total(column_triton.usage(spec, capability=capability(), **run)) for run in runs
+        _total(column_triton.usage(spec, capability=target or capability(), **run)) for run in runs
     )
     return alone, storing + back
 
 
-def of_rivers(problem: routing.Problem) -> tuple[float, float]:
+def of_rivers(problem: routing.Problem, target: int | None = None) -> tuple[float, float]:
     """The same of rivers, at the least: a loop over upstream cells is counted as if there were
     one, and what the adjoint runs forward once more is not counted."""
     real = str(problem.dtype)[6:]
     spec = reach_spec(LinearCascade(problem.reservoirs), routing.SUBSTEPS, real)
-    groups = routing.SUBSTEPS // spec.together
+    groups, of = routing.SUBSTEPS // spec.together, target or capability()
     forward, back = (
-        groups * _total(route_triton.usage(spec, direction, capability(), groups, CHOICES))
+        groups * _total(route_triton.usage(spec, direction, of, groups, CHOICES))
         for direction in ("forward", "adjoint")
     )
     return forward, forward + back

@@ -10,16 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import xarray as xr
 
 from benchmarks.speed import graphs, measure, peers_routing
 from benchmarks.speed.columns import apart
 from benchmarks.speed.contest import Contestant, contest
 from benchmarks.speed.peers_columns import invite
+from gridhydro.domain.domain import Domain
 from gridhydro.domain.network import Network
 from gridhydro.model.routing import route
 
 SUBSTEPS = 4
-CELLS = 67_420  # of DDM30
+CELLS, DDM30 = 67_420, "ddm30/ddm30_global_30min.nc"
 
 
 @dataclass(frozen=True)
@@ -138,20 +140,24 @@ def synthetic(cells: int) -> Network:
     return Network.from_downstream(np.where(downstream < 0, -1, downstream))[0]
 
 
-def global_network() -> tuple[str, Network]:
-    """DDM30 from the folder of the data sets, or a synthetic network of its size; the note of each
-    row says which."""
-    folder = os.environ.get("GRIDHYDRO_DATA") or os.environ.get("GRIDHYDRO_TEST_DATA", "")
-    path = Path(folder) / "ddm30/ddm30_global_30min.nc"
-    if not path.exists():
-        return "synthetic", synthetic(CELLS)
-    import xarray as xr
+def data_sets() -> Path | None:
+    """The folder of the data sets, where the environment names one."""
+    folder = os.environ.get("GRIDHYDRO_DATA") or os.environ.get("GRIDHYDRO_TEST_DATA")
+    return Path(folder) if folder else None
 
-    from gridhydro.domain.domain import Domain
 
+def global_domain() -> Domain | None:
+    """DDM30 from the folder of the data sets; None without it."""
+    if (folder := data_sets()) is None or not (path := folder / DDM30).exists():
+        return None
     with xr.open_dataset(path) as opened:
-        domain = Domain.from_d8(opened.flow_direction.load(), "watergap", crs="EPSG:4326")
-    return "DDM30", domain.network
+        return Domain.from_d8(opened.flow_direction.load(), "watergap", crs="EPSG:4326")
+
+
+def global_network() -> tuple[str, Network]:
+    """DDM30, or without it a synthetic network of its size; the note of each row says which."""
+    domain = global_domain()
+    return ("synthetic", synthetic(CELLS)) if domain is None else ("DDM30", domain.network)
 
 
 def run(device: str, quick: bool, bandwidth: float) -> Iterator[dict]:
@@ -160,7 +166,9 @@ def run(device: str, quick: bool, bandwidth: float) -> Iterator[dict]:
     days = 30 if quick else 365
     few = dict(repeats=2, budget=5.0) if quick else {}
     peers = peers_routing
-    rivals = [peers.numba_loop, plain_torch, peers.earthkit, peers.diffroute]
+    rivals = [
+        peers.numba_loop, plain_torch, peers.sparse_solve, peers.earthkit, peers.diffroute
+    ]  # fmt: skip
     for reservoirs, delay in ((5, 1), (1, 0)):
         problem = Problem(network, days, reservoirs, delay, device)
         contestants = [ours(problem), *(invite(rival, problem) for rival in rivals)]

@@ -17,7 +17,7 @@ from gridhydro.base.periods import days as days_of
 from gridhydro.base.units import to_unit
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.pet import pet_of
-from gridhydro.model.blocks import weather_of
+from gridhydro.model.march import March
 from gridhydro.model.run import Run
 
 Of = Callable[[pd.DatetimeIndex], xr.DataArray]
@@ -124,7 +124,8 @@ def given_to_column(run: Run, forcing=None) -> Of:
                 f"forcing goes from {record.times[0]:%Y-%m-%d} to {record.times[-1]:%Y-%m-%d}"
             )
         with torch.no_grad():
-            weather = weather_of(model, record.values, slice(first, first + len(times)))
+            march = March(model, record.block, len(record.times))
+            weather = march.weather(slice(first, first + len(times)))
         values = weather[row].cpu().numpy()
         return model.domain.unpack(values, PET, {"units": "mm d-1"}, ("time",), {"time": times})
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
@@ -17,6 +18,7 @@ DECLARED = ("missing_value", "_FillValue", "fill_value", "nodata")
 _BELOW, _ABOVE = 0.2, 1.0
 _ROUNDED = 0.05  # fraction of values, by which those of a series are called rounded
 FEW = 30  # values, that say little of what a place can have
+_SAMPLE = 10_000  # values, that tell whether those of a series are rounded
 _SAME = 2e-7  # single precision
 # attributes of numbers that are packed: what their values are to be multiplied with, and added
 _PACKED = {"scale_factor": 1.0, "add_offset": 0.0}
@@ -106,11 +108,54 @@ def equal(values: np.ndarray, codes: Iterable[float]) -> np.ndarray:
     return found
 
 
-def codes_in(values: np.ndarray, codes: Iterable[float] = CODES) -> np.ndarray:
+@dataclass(frozen=True)
+class Extent:
+    """What codes are told by: all other numbers of a series (..., N).
+
+    low, high, count  (N,) smallest and largest of each place, NaN where there is none, and how many
+    least, most       of all places
+    days              of the series
+    rounded           which part of them is rounded, by a sample; 1 where there are none
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    count: np.ndarray
+    least: float
+    most: float
+    days: int
+    rounded: float
+
+    @classmethod
+    def of(cls, parts: Iterable[np.ndarray], size: int, codes: Iterable[float] = CODES) -> Extent:
+        """That of parts (days, N), `size` numbers in all, that are seen once, one after another."""
+        codes, low, high, count = tuple(codes), *(np.array(one) for one in (np.nan, np.nan, 0))
+        days, seen, step, sample = 0, 0, max(1, size // _SAMPLE), []
+        for rows in parts:
+            with np.errstate(invalid="ignore"):
+                like = equal(rows, codes) | (np.abs(rows) >= FILL)
+            others = np.where(like | np.isinf(rows), np.nan, rows.astype(np.float64))
+            low = np.fmin(low, np.fmin.reduce(others, axis=0))
+            high = np.fmax(high, np.fmax.reduce(others, axis=0))
+            count = count + np.isfinite(others).sum(axis=0)
+            plain = _not_codes(rows, codes)
+            sample.append(plain[-seen % step :: step])
+            days, seen = days + len(rows), seen + plain.size
+        least, most = np.fmin.reduce(low, axis=None), np.fmax.reduce(high, axis=None)
+        return cls(low, high, count, least, most, days, _rounded(np.concatenate(sample)))
+
+
+def codes_in(
+    values: np.ndarray,
+    codes: Iterable[float] = CODES,
+    whole: Callable[[], Extent] | None = None,
+) -> np.ndarray:
     """Where values (..., N) are codes for missing ones, by all appearance.
 
     A number of 9e14 and more always is. One that is used as a code is, where it lies far from all
     other values of its place (of all places, where it has few others), or below zero among none.
+    whole  gives the extent of the series that the values are a part of. It is asked for only where
+           one lies far from the others of the part: whatever does not, does not in the whole either
     """
     values = np.asarray(values)
     with np.errstate(invalid="ignore"):
@@ -119,37 +164,63 @@ def codes_in(values: np.ndarray, codes: Iterable[float] = CODES) -> np.ndarray:
     if not found.any():
         return found
     rows = values.reshape(-1, values.shape[-1]) if values.ndim else values.reshape(1, 1)
-    like = found.reshape(rows.shape)
+    like, days = found.reshape(rows.shape), len(rows)
     places = np.flatnonzero(like.any(axis=0))
     given, like = rows[:, places].astype(np.float64), like[:, places]
     others = np.where(like | np.isinf(given), np.nan, given)
     low, high = np.fmin.reduce(others, axis=0), np.fmax.reduce(others, axis=0)
-    few = np.isfinite(others).sum(axis=0) < FEW
-    if few.any():
+    count = np.isfinite(others).sum(axis=0)
+    if whole is None:
         everywhere = rows[np.isfinite(rows) & ~found.reshape(rows.shape)]
-        if everywhere.size:
-            low, high = np.where(few, everywhere.min(), low), np.where(few, everywhere.max(), high)
-    with np.errstate(invalid="ignore", over="ignore"):
-        span = high - low
-        apart = (low - given > _BELOW * span) | (given - high > _ABOVE * span)
-    apart |= (given < 0) & ~(low < 0)
-    if len(rows) >= FEW:
+        ends = (everywhere.min(), everywhere.max()) if everywhere.size else None
+    else:
+        if not (like & (_apart(given, low, high) | np.isnan(low)) & ~(np.abs(given) >= FILL)).any():
+            return huge
+        extent = whole()
+        low, high, count = (v[places] for v in (extent.low, extent.high, extent.count))
+        days = extent.days
+        ends = None if np.isnan(extent.least) else (extent.least, extent.most)
+    few = count < FEW
+    if few.any() and ends is not None:
+        low, high = (np.where(few, end, own) for end, own in zip(ends, (low, high), strict=True))
+    apart = _apart(given, low, high)
+    if days >= FEW:
         apart |= np.isnan(low)
     result = np.zeros(rows.shape, bool)
     result[:, places] = like & (apart | (np.abs(given) >= FILL))
     return result.reshape(values.shape)
 
 
-def doubtful(values: np.ndarray, codes: Iterable[float] = CODES) -> np.ndarray:
+def _apart(given: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Where numbers lie far from a range, or below zero though it does not."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        span = high - low
+        apart = (low - given > _BELOW * span) | (given - high > _ABOVE * span)
+    return apart | ((given < 0) & ~(low < 0))
+
+
+def doubtful(
+    values: np.ndarray,
+    codes: Iterable[float] = CODES,
+    whole: Callable[[], Extent] | None = None,
+) -> np.ndarray:
     """Where a value below zero that `codes_in` takes for one is a code all the same, perhaps: among
     values that are not rounded it is so to the last digit."""
     found = equal(values, [code for code in codes if code < 0])
     if found.any():
-        others = values[np.isfinite(values) & ~found][:: max(1, values.size // 10_000)]
-        rounded = np.isclose(others * 10, np.round(others * 10), rtol=0, atol=1e-4)
-        if not others.size or rounded.mean() > _ROUNDED:
+        others = _not_codes(values, codes)[:: max(1, values.size // _SAMPLE)]
+        if (_rounded(others) if whole is None else whole().rounded) > _ROUNDED:
             return np.zeros(found.shape, bool)
     return found
+
+
+def _not_codes(values: np.ndarray, codes: Iterable[float]) -> np.ndarray:
+    return values[np.isfinite(values) & ~equal(values, [code for code in codes if code < 0])]
+
+
+def _rounded(others: np.ndarray) -> float:
+    near = np.isclose(others * 10, np.round(others * 10), rtol=0, atol=1e-4)
+    return float(near.mean()) if others.size else 1.0
 
 
 def _name(array) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from gridhydro.base.missing import codes_in, doubtful
+from gridhydro.base.missing import Extent, codes_in, doubtful
 from gridhydro.base.quantities import FILL, Quantity
 
 Place = Callable[..., str]
@@ -70,24 +70,28 @@ def codes(
     mend: str = "",
     *,
     declared: bool = False,
-) -> None:
+    whole: Callable[[], Extent] | None = None,
+    told: bool = False,
+) -> bool:
     """ValueError for the first value that is infinite or a code for missing ones; NaN may be.
 
-    A number that may be a code as well as a value is taken as it is, with a warning. What looks
-    like a code is none where codes are `declared`: then only numbers of 9e14 are.
+    A number that may be a code as well as a value is taken as it is, with a warning, unless that
+    was `told`; True where there is one. What looks like a code is none where codes are `declared`:
+    then only numbers of 9e14 are. `whole` gives the extent of the series that the values are a part
+    of.
     """
     with np.errstate(invalid="ignore"):
-        wrong = np.abs(values) >= FILL if declared else codes_in(values, quantity.codes)
+        wrong = np.abs(values) >= FILL if declared else codes_in(values, quantity.codes, whole)
     mend = mend or (
         "set what is missing to NaN, or declare the code in the attribute missing_value ([] says "
         "that there is none)"
     )
     _refuse(wrong | np.isinf(values), values, variable, quantity.unit, place, mend)
     if declared:
-        return
-    doubted = doubtful(values, quantity.codes)
+        return False
+    doubted = doubtful(values, quantity.codes, whole)
     doubted &= (values >= quantity.low) & (values <= quantity.high)
-    if doubted.any():
+    if doubted.any() and not told:
         first = tuple(int(i) for i in np.argwhere(doubted)[0])
         warnings.warn(
             f"{variable} is exactly {values[first]:.7g} {quantity.unit} {place(*first)}, "
@@ -95,6 +99,7 @@ def codes(
             "code for missing values, declare it in the attribute missing_value",
             stacklevel=3,
         )
+    return bool(doubted.any())
 
 
 def outside(

@@ -84,10 +84,10 @@ def to_unit(array: xr.DataArray, target: str, units: str | None = None) -> xr.Da
     array = masked(array)
     given = units or array.attrs.get("units")
     if given is None or not str(given).strip():
-        given = _guess(array, target)
+        given = guessed(array.values, target)
     factor, offset = conversion(str(name), given, target)
     converted = array if (factor, offset) == (1, 0) else array * factor + offset
-    _refuse_implausible(converted, str(name), str(given), target)
+    refuse_implausible(typical(converted.values, target), str(name), str(given), target)
     return converted.assign_attrs(array.attrs | {"units": target})
 
 
@@ -172,25 +172,30 @@ def spelled(text: str) -> str:
     return re.sub(r"[\s.]+", " ", first).strip()
 
 
-def _guess(array: xr.DataArray, target: str) -> str | None:
+def guessed(values: np.ndarray, target: str) -> str | None:
     """Temperatures tell their unit: no place is at 150 degC, none at 60 K."""
     if target != "degC":
         return None
-    middle = float(np.nanmedian(array.values))
+    middle = float(np.nanmedian(values))
     return "K" if middle > 150 else "degC" if -90 < middle < 45 else None
 
 
-def _refuse_implausible(array: xr.DataArray, name: str, given: str, target: str) -> None:
+def typical(values: np.ndarray, target: str) -> float:
+    """By which a wrong unit shows: the median of temperatures, the mean of depths; else 0."""
+    if not values.size:
+        return 0.0
     if target == "degC":
-        middle = float(np.nanmedian(array.values))
-        if not -90 < middle < 70 and not np.isnan(middle):
-            raise ValueError(
-                f"'{name}' says '{given}', but its median would be {middle:.4g} degC: "
-                "mend its units"
-            )
-    if target == "mm d-1":
-        mean = float(np.nanmean(array.values)) if array.size else 0.0
-        if mean > 200:
-            raise ValueError(
-                f"'{name}' says '{given}', but is {mean:.4g} mm d-1 on average: mend its units"
-            )
+        return float(np.nanmedian(values))
+    return float(np.nanmean(values)) if target == "mm d-1" else 0.0
+
+
+def refuse_implausible(middle: float, name: str, given: str, target: str) -> None:
+    """ValueError where the `typical` value of a series cannot be in the unit that is given."""
+    if target == "degC" and not -90 < middle < 70 and not np.isnan(middle):
+        raise ValueError(
+            f"'{name}' says '{given}', but its median would be {middle:.4g} degC: mend its units"
+        )
+    if target == "mm d-1" and middle > 200:
+        raise ValueError(
+            f"'{name}' says '{given}', but is {middle:.4g} mm d-1 on average: mend its units"
+        )

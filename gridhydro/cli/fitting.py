@@ -18,6 +18,10 @@ be stopped at any moment (Ctrl-C, SIGTERM): --resume goes on from the last
 checkpoint, to the same numbers as without a stop, if settings and data are the
 same; --epochs may be more.
 
+Started by torchrun, several processes share the training: minibatches are dealt
+out to them, or whole rivers; with --seeds or several weights each trains runs
+of its own. The first one writes.
+
 Writes into the folder of the run:
   metrics.csv             NSE, KGE and more, of every gauge and period
   storage_metrics.csv     of water storage, where the file has [grace]
@@ -40,6 +44,7 @@ gridhydro train my_basin.toml --data FOLDER --epochs 50 --fold 2
 gridhydro train camels_us --data CAMELS_US --out ensemble --seeds 5
 gridhydro train amazon --data FOLDER --configuration 'Hybrid(Q)'
 gridhydro train amazon --data FOLDER --storage-weights 0 0.25 0.5 0.75
+torchrun --nproc-per-node 2 -m gridhydro train moselle --data FOLDER --out run
 """
 _CALIBRATE = """
 Calibrates the column model of a domain file at each basin by itself, without
@@ -150,6 +155,7 @@ def _train(options: Namespace) -> None:
         raise ValueError("--seeds trains runs from seed 0 on: no --seed with it")
     place = _place(options)
 
+    from gridhydro.base import ranks
     from gridhydro.cli.tables import print_scores
     from gridhydro.config.sweep import train_weights
     from gridhydro.config.train_domain import train_domain, train_ensemble
@@ -162,15 +168,18 @@ def _train(options: Namespace) -> None:
     weights, out = options.storage_weights or [None], place[-1]
     if len(weights) > 1:
         table = train_weights(*place, weights, options.seeds, seed=options.seed, **more)
-        print(f"{table.to_string(index=False)}\n\nwritten to {out}: weights.csv, figures")
-        return
+        if ranks.leads():
+            print(f"{table.to_string(index=False)}\n\nwritten to {out}: weights.csv, figures")
+        return ranks.leave()
     changes["storage_weight"] = weights[0]
     if options.seeds is not None:
         scores, files = train_ensemble(*place, options.seeds, **more), "a run in each seed-N"
     else:
         scores = train_domain(*place, seed=options.seed, **more)
         files = "parameters.nc, fluxes.nc, figures"
-    print_scores(out, scores, files)
+    if ranks.leads():
+        print_scores(out, scores, files)
+    ranks.leave()
 
 
 def _calibrate(options: Namespace) -> None:

@@ -48,7 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         code = options.run(options)
     except KeyboardInterrupt as error:
-        kept = "; the same command with --resume goes on" if "resume" in vars(options) else ""
+        kept = getattr(options, "goes_on", "")
+        if "resume" in vars(options):
+            kept = "; the same command with --resume goes on"
         ended = isinstance(error, Terminated)
         print(f"{'terminated' if ended else 'interrupted'}{kept}", file=sys.stderr)
         return 143 if ended else 130

@@ -26,16 +26,20 @@ gridhydro evaluate run --period 1993-10 1994-09
 gridhydro evaluate run --data /elsewhere/data
 """
 _RUN = """
-Simulates every day of the record with the parameters of a run, and writes
-fluxes and states of all cells, and the discharge at the gauges.
+Simulates the record with the parameters of a run, and writes fluxes and states
+of all cells, and the discharge at the gauges, of every day or of a period.
 
 Needs the folder of a run and the data that it was trained on.
 
-Writes one file: NetCDF if its name ends in .nc, Zarr if it ends in .zarr.
+Writes what the name of --out says: one NetCDF file (.nc), a Zarr store (.zarr),
+or else a folder of NetCDF files, one a year. Store and folder are written a
+block of days after the other and may be of any length; the same command goes on
+where it was interrupted or killed. An existing store or folder is refused.
 """
 _RUN_EXAMPLES = """
 gridhydro run run --out series.nc
 gridhydro run run --out series.zarr --outputs runoff soil_moisture
+gridhydro run run --out series --period 1990 2019 --block month
 """
 _EXPORT = """
 For a run whose results were deleted or whose scores or figures are to be made
@@ -90,13 +94,21 @@ def add_run(commands) -> None:
     )  # fmt: skip
     takes_run(parser)
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="file to write, .nc or .zarr"
-    )
+        "--out", type=Path, required=True, metavar="PATH",
+        help="what to write: a file .nc, a store .zarr, or a folder",
+    )  # fmt: skip
     parser.add_argument(
         "--outputs", nargs="+", metavar="NAME",
-        help="fluxes and states of the column, such as runoff soil_moisture; its runoff if left "
-        "out",
+        help="fluxes and states of the column, such as runoff soil_moisture; the usual ones if "
+        "left out",
     )  # fmt: skip
+    takes_period(parser, "all days of the record")
+    parser.add_argument(
+        "--block", type=_block, default="year", metavar="BLOCK",
+        help="days in memory at once, and in a file of the folder: year, month, or a number of "
+        "days; a year if left out",
+    )  # fmt: skip
+    parser.set_defaults(goes_on="; the same command goes on")
 
 
 def add_export(commands) -> None:
@@ -145,11 +157,14 @@ def _evaluate(options: Namespace) -> None:
 
 def _simulate(options: Namespace) -> None:
     run, _ = _one_run(options)
-
-    from gridhydro.io import export
-
-    export.write_dataset(options.out, run.simulate(outputs=options.outputs))
+    run.simulate(
+        outputs=options.outputs, period=options.period, out=options.out, block=options.block
+    )
     print(f"written: {options.out}")
+
+
+def _block(text: str) -> str | int:
+    return int(text) if text.isdecimal() else text
 
 
 def _export(options: Namespace) -> None:

@@ -6,6 +6,7 @@ import argparse
 from argparse import Namespace
 from pathlib import Path
 
+from gridhydro.cli.globe import add_globe
 from gridhydro.cli.manual import Parser, page
 from gridhydro.config.find import data_folder
 
@@ -34,10 +35,12 @@ folder is read like any other data folder.
 worlds (gridhydro synthetic WORLD --help is the manual page of each):
   catchment  a small catchment with rivers, 20 gauges and 6 years of weather
   amazon     the Amazon on its real river network, with GRACE
+  globe      all land at half a degree or finer, with 500 gauges
 """
 _SYNTHETIC_EXAMPLES = """
 gridhydro synthetic catchment --out catchment
 gridhydro synthetic amazon --data FOLDER --out amazon
+gridhydro synthetic globe --data FOLDER --out globe
 """
 _CATCHMENT = """
 Writes the catchment of gridhydro demo as a data folder with its domain file, to
@@ -143,6 +146,7 @@ def add_synthetic(commands) -> None:
         "--years", type=int, nargs=2, default=YEARS, metavar=("FIRST", "LAST"),
         help="2001 2016 if left out, which the domain file amazon-synthetic needs",
     )  # fmt: skip
+    add_globe(kinds, _takes_new_folder)
 
 
 def _takes_new_folder(parser: Parser) -> None:

@@ -12,9 +12,9 @@ from gridhydro.base.arguments import required
 from gridhydro.base.missing import masked
 from gridhydro.config.parse import locate, named
 from gridhydro.config.sections import AttributeOptions
+from gridhydro.domain.cells import OtherGrid, matching
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.grid import crs_or, read_grid, same_crs, spatial_dims
-from gridhydro.domain.packing import OtherGrid, matching
 from gridhydro.domain.resample import finer
 from gridhydro.io import read_raster
 from gridhydro.io.tables import read_columns

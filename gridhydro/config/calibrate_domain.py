@@ -97,7 +97,7 @@ def _scored(setup: Setup) -> tuple[tuple[str, str] | Split, int]:
     period = settings.period if split is None else split.train_period
     spinup = settings.spinup.days
     if settings.batches is not None:
-        spinup = settings.batches.warmup
+        spinup = settings.batches.before
         period = behind_warmup(setup, period, setup.times)
     if split is None or not setup.domain.lumped:
         return period, spinup

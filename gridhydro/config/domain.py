@@ -19,7 +19,7 @@ from gridhydro.config.sections import (
     GrdcOptions,
     LandSurfaceOptions,
 )
-from gridhydro.domain.builders import crop_to
+from gridhydro.domain.builders import only
 from gridhydro.domain.check import DomainWarning
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.land_surface import LandSurface, land_surface
@@ -162,7 +162,8 @@ def make_domain(
         return domain
     if options.crop_to == "gauges":
         return domain.crop()
-    return crop_to(domain, np.unique(domain.network.basin[domain.gauge_cells]))
+    rivers = domain.network.basin[domain.gauge_cells]
+    return only(domain, domain.network.upstream_cells(rivers))[0]
 
 
 def land_of(

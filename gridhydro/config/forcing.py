@@ -13,18 +13,19 @@ import xarray as xr
 from gridhydro.base import calendar, refuse
 from gridhydro.base.arguments import one_of, required
 from gridhydro.base.quantities import SERIES
-from gridhydro.base.units import to_unit
+from gridhydro.base.units import refuse_implausible, to_unit, typical
 from gridhydro.columns.column import Field
 from gridhydro.config.attributes import same_grid, values_on
 from gridhydro.config.parse import locate, named, read_options, refuse_unknown, refuse_unused
 from gridhydro.config.sections import ForcingOptions, WeatherOptions
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.packing import arranged
-from gridhydro.inputs.forcing import DEMAND, checked
+from gridhydro.inputs.forcing import DEMAND
 from gridhydro.inputs.pet import pet_of
-from gridhydro.inputs.series import on_cells
-from gridhydro.io import read_series, read_wfdei
+from gridhydro.inputs.series import checked, in_unit_lazily, on_cells
+from gridhydro.io import read_wfdei
 from gridhydro.io.lazy import opened
+from gridhydro.io.series import opened_series
 from gridhydro.nets.correction import SIX
 
 # what a folder of weather is read for; files say by themselves what they hold
@@ -115,7 +116,9 @@ def _joined(found: Cells | None, field: Field, raster: xr.DataArray, domain: Dom
     if same_grid(raster, domain):
         values = on_cells(domain, raster, field.unit, times, field.name)
     else:  # where fine cells are averaged, their codes are looked at
-        values = values_on(to_unit(_numbers(raster), field.unit), domain)
+        raster = in_unit_lazily(_numbers(raster), field.unit)
+        values = values_on(raster, domain)
+        refuse_implausible(typical(values, field.unit), field.name, field.unit, field.unit)
     values = checked(values, field, times, domain).astype(np.float32, copy=False)
     return Cells(times, ({} if found is None else found.rows) | {field.name: values})
 
@@ -145,18 +148,19 @@ def _rasters(source, options: WeatherOptions, files, names, data: Path, domain, 
     elif options.file is not None:
         place = f"{place}: file"
         with named(place):
-            path = locate(data, options.file, place)
+            path = locate(data, options.file, place, store=True)
             with opened(path, decode_coords="all") as weather:
                 for name in SERIES:
                     if name in weather:
                         series = calendar.by_bounds(weather[name], weather, f"{path}: 'time'")
-                        yield name, _by_day(series).sel(time=span).load(), place
+                        yield name, _by_day(series).sel(time=span), place
     else:
         for name, given in files.items():
             where = f"{source}, [weather.{name}]"
             if given.file is None or given.constant is not None:
                 raise ValueError(f"{where}: give a 'file'")
-            yield name, _by_day(_series(given, data, where)).sel(time=span), where
+            with _series(given, data, where) as series:
+                yield name, _by_day(series).sel(time=span), where
 
 
 def _by_day(series: xr.DataArray) -> xr.DataArray:
@@ -195,9 +199,8 @@ def _of_files(options, wanted: list[Field], domain: Domain, data: Path, source: 
         if (given.file is None) == (given.constant is None):
             raise ValueError(f"{place}: give either a 'file' or a 'constant'")
         if given.file is not None:
-            raster = _series(given, data, place).rename(one.name)
-            with named(place):
-                found = _joined(found, one, raster, domain)
+            with named(place), _series(given, data, place) as raster:
+                found = _joined(found, one, raster.rename(one.name), domain)
     if found is None:
         raise ValueError(f"{source}: [forcing] has constants only; one file has to give the days")
     constants = {}
@@ -210,8 +213,10 @@ def _of_files(options, wanted: list[Field], domain: Domain, data: Path, source: 
     return Cells(found.times, found.rows | constants)
 
 
-def _series(given: ForcingOptions, data: Path, place: str) -> xr.DataArray:
-    return read_series(
-        locate(data, required("file", given.file), f"{place}: file"), given.variable, crs=given.crs,
-        units=given.units, cell_reference=given.cell_reference, missing=given.missing,
+def _series(given: ForcingOptions, data: Path, place: str):
+    """Within it, a series in its file: of a large one only what is needed is read."""
+    path = locate(data, required("file", given.file), f"{place}: file", store=True)
+    return opened_series(
+        path, given.variable, crs=given.crs, units=given.units,
+        cell_reference=given.cell_reference, missing=given.missing,
     )  # fmt: skip

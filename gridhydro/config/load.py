@@ -197,7 +197,7 @@ def _plan(source: Path, training: TrainingOptions) -> None:
         Plan(
             training.period, loss=training.loss, spinup=training.spinup, epochs=training.epochs,
             optimizer=training.optimizer, batches=training.batches,
-            session=Session(training.seed, training.device),
+            session=Session(training.seed, training.device, memory=training.memory),
         ).options()  # fmt: skip
 
 

@@ -66,10 +66,11 @@ def refuse_unused(place: str, given, unused, by: str) -> None:
             raise ValueError(f"{place}: '{key}' is not used by {by}: leave it out")
 
 
-def locate(data: Path, file: str, place: str) -> Path:
-    """A file of the data folder; FileNotFoundError naming the key that asks for it."""
+def locate(data: Path, file: str, place: str, store: bool = False) -> Path:
+    """A file of the data folder, or with `store` a folder too; FileNotFoundError naming the key
+    that asks for it."""
     path = data / file
-    if not path.is_file():
+    if not (path.is_file() or (store and path.is_dir())):
         raise FileNotFoundError(f"{place}: there is no file {path.resolve()}")
     return path
 

@@ -20,9 +20,12 @@ from gridhydro.io.csv_tables import write_table
 from gridhydro.model import run_figures, run_folder, storage_scores
 from gridhydro.model.ensemble import Ensemble
 from gridhydro.model.ensemble import seeds as seeds_of
+from gridhydro.model.reduced import Wanted
 from gridhydro.model.run import Run
 from gridhydro.model.run_figures import FEW
+from gridhydro.model.scored import at_target
 from gridhydro.observations.discharge import discharge_table
+from gridhydro.observations.target_series import TargetSeries
 
 # the files of a run folder from which its input is found again
 DOMAIN_FILE, SOURCE = "domain.toml", "source.json"
@@ -82,7 +85,7 @@ def finish(
     The record is simulated once, for all of it; `files` are texts by name to be written with it.
     All of it changes at once: a folder that has a run.json has everything.
     """
-    _simulate(run, setup, run.usual_outputs)
+    _simulate(run, setup, run_folder.wanted(run, run.usual_outputs))
     scores = evaluate(run, setup)
     with run_folder.saving(out) as part:
         run.save(part, scores=scores, discharge=setup.discharge)
@@ -117,12 +120,13 @@ def scores_file(period: tuple[str, str] | None = None) -> str:
     return "metrics.csv" if period is None else f"metrics-{'-'.join(period)}.csv"
 
 
-def _simulate(run: Run | Ensemble, setup: Setup, outputs: tuple[str, ...] = ()) -> None:
+def _simulate(run: Run | Ensemble, setup: Setup, outputs: tuple[Wanted, ...] = ()) -> None:
     """One simulation of all that is scored and exported afterwards, which the run keeps."""
-    outputs = (*outputs, *(target.name for target in setup.targets))
+    times = run.record().times
+    targets = [TargetSeries.read(target, run.model, times) for target in setup.targets]
     storage = setup.storage
-    averages = None if storage is None else storage.windows(run.record().times).averages
-    run.simulation(outputs, averages)
+    averages = None if storage is None else storage.windows(times).averages
+    run.simulation((*outputs, *map(at_target, targets)), averages)
 
 
 def evaluate(
@@ -216,7 +220,7 @@ def behind_warmup(setup: Setup, period, times: pd.DatetimeIndex) -> tuple[str, s
 
     ValueError, naming the file, where no day is left.
     """
-    warmup = required("batches", setup.training.batches).warmup
+    warmup = required("batches", setup.training.batches).before
     start, end = days(period)
     scored = times[warmup:]
     if not len(scored) or str(scored[0].date()) > end:

@@ -211,4 +211,5 @@ class TrainingOptions:
     held_out: tuple[str, ...] = ()
     storage_weight: float | None = None  # a half, with [grace]
     fit_discharge: bool = True  # or only score it
+    memory: float | None = None  # GiB that a step may need, see `gridhydro.Session`
     cache: bool = False  # packed copies of the series in the run folder, instead of in memory

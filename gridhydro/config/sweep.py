@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from gridhydro.base import ranks
 from gridhydro.base.arguments import fraction
 from gridhydro.config.train_domain import train_ensemble, train_unless_finished
 from gridhydro.evaluation import plots
@@ -24,7 +25,8 @@ def train_weights(
     seed: int | None = None,
     **options,
 ) -> pd.DataFrame:
-    """Train with each storage weight into out/weight-W; finished ones are not trained again.
+    """Train with each storage weight into out/weight-W; finished ones are not trained again;
+    processes of torchrun train with one each.
 
     seeds    runs with each weight, whose mean is scored; one run if left out, of the `seed`
     options  as for `train_domain`
@@ -36,13 +38,18 @@ def train_weights(
     weights = [fraction("storage_weight", weight) for weight in weights]
     out, tables = Path(out), []
     changes = options.pop("changes", None) or {}
-    for weight in dict.fromkeys(weights):
-        folder = out / f"weight-{weight:g}"
+    folders = {weight: out / f"weight-{weight:g}" for weight in weights}
+    for weight, folder in ranks.own(list(folders.items())):
         more = options | {"changes": changes | {"storage_weight": weight}}
-        if seeds is not None:
-            train_ensemble(domain, data, folder, seeds, **more)
-        else:
-            train_unless_finished(domain, data, folder, seed=seed, **more)
+        with ranks.alone():
+            if seeds is not None:
+                train_ensemble(domain, data, folder, seeds, **more)
+            else:
+                train_unless_finished(domain, data, folder, seed=seed, **more)
+    ranks.wait()
+    if not ranks.leads():
+        return pd.DataFrame()
+    for weight, folder in folders.items():
         storage = folder / "storage_metrics.csv"
         if not storage.exists():
             raise ValueError(f"{domain} has no [grace]: there is nothing to weigh beside discharge")

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from gridhydro.base import ranks
 from gridhydro.base.arguments import whole
 from gridhydro.base.files import replace
 from gridhydro.base.folders import place, settle, settled
@@ -59,23 +60,32 @@ def train_domain(
     with the process, instead of memory. The file, the changes and the place of the data are kept in
     the run folder, so that `evaluate` and `export` find them. Returns the scores of discharge.
     """
-    changes = {name: value for name, value in (changes or {}).items() if value is not None}
-    setup, out = load(domain, data, changes), Path(out)
-    asked = keywords(
-        setup, out, resume=resume, epochs=epochs, seed=seed, device=device, cache=cache,
-        progress=progress,
-    )  # fmt: skip
+    with ranks.sharing():
+        return _trained(
+            domain, data, Path(out), changes or {}, resume=resume, epochs=epochs, seed=seed,
+            device=device, cache=cache, progress=progress and ranks.first(),
+        )  # fmt: skip
+
+
+def _trained(domain, data, out: Path, changes: Mapping, **options) -> pd.DataFrame:
+    """`train_domain`, in each of the processes that share it: the first writes and scores."""
+    changes = {name: value for name, value in changes.items() if value is not None}
+    setup, progress = load(domain, data, changes), options["progress"]
+    asked = keywords(setup, out, **options)
     seed = asked["session"].seed
     torch.manual_seed(seed)
     model = build_model(setup, seed)
     refuse_unscored(setup)
-    with begun(out, setup, changes, resume) as files:
+    with begun(out, setup, changes, options["resume"]) as files:
         if progress:
             announce(setup, _what(setup))
         run = train(model, setup.forcing, fitted_discharge(setup), **asked)
         if progress and run.drift:
             print(run.drift, file=sys.stderr)
-        return finish(run, setup, out, files)
+        if not ranks.first():
+            return pd.DataFrame()
+        with ranks.alone():
+            return finish(run, setup, out, files)
 
 
 def fitted_discharge(setup: Setup):
@@ -113,6 +123,7 @@ def keywords(
             cache=out if cache or settings.cache else None,
             validation=_validated_meanwhile(setup),
             progress=progress,
+            memory=settings.memory,
         ),
     )
 
@@ -121,8 +132,8 @@ def keywords(
 def begun(
     out: Path, setup: Setup, changes: Mapping[str, object], resume: bool
 ) -> Iterator[dict[str, str]]:
-    """Within it the run folder is this process's alone; gives the files, by name, from which the
-    data is found again, for `finish`.
+    """Within it the run folder is this process's alone, the first's of several; gives the files, by
+    name, from which the data is found again, for `finish`.
 
     They are written at once where nothing was begun before. A training is only gone on with where
     its checkpoint is of the same settings and data, whatever else the file says now.
@@ -130,12 +141,17 @@ def begun(
     """
     source = {"data": str(setup.data.resolve()), **changes}
     found = {DOMAIN_FILE: read_text(setup.source), SOURCE: json.dumps(source, indent=1)}
+    if not ranks.first():
+        ranks.told(None)
+        yield found
+        return
     with Lock(out):
         settle(out)
         refuse_used(out, changes, resume)
         if not checkpoint.exists(out / "checkpoint"):
             for name, text in found.items():
                 replace(out / name, partial(Path.write_text, data=text, encoding="utf-8"))
+        ranks.told(None)  # from here on the others may look into the folder
         try:
             yield found
         except checkpoint.OtherTraining as error:
@@ -220,11 +236,16 @@ def _validated_meanwhile(setup: Setup) -> tuple[str, str] | None:
 
 def train_ensemble(domain, data, out: str | Path, seeds: int, **options) -> pd.DataFrame:
     """Train with the seeds 0, 1, ... into out/seed-0, ..., and score their mean; finished ones
-    are not trained again. Options and scores as for `train_domain`."""
+    are not trained again. Processes of torchrun train one each. Options and scores as for
+    `train_domain`."""
     out, seeds = Path(out), whole("seeds", seeds, 1)
     folders = [out / f"seed-{seed}" for seed in range(seeds)]
-    for seed, folder in enumerate(folders):
-        train_unless_finished(domain, data, folder, seed=seed, **options)
+    for seed, folder in ranks.own(list(enumerate(folders))):
+        with ranks.alone():
+            train_unless_finished(domain, data, folder, seed=seed, **options)
+    ranks.wait()
+    if not ranks.leads():
+        return pd.DataFrame()
     ensemble, setup = load_ensemble(folders, data)
     return score(ensemble, setup, out)
 

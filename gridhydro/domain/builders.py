@@ -140,20 +140,23 @@ def _of_basins(name: str, values, names: pd.Index) -> np.ndarray:
     return found
 
 
-def crop(domain, names=None):
-    """See `Domain.crop`."""
+def upstream(domain, names=None):
+    """See `Domain.upstream`."""
     names = domain.gauges.index if names is None else names
     names = [names] if isinstance(names, str) else list(names)
     unknown = [name for name in names if name not in domain.gauges.index]
     if unknown or not names:
         known = ", ".join(map(str, domain.gauges.index[:10])) or "none"
-        raise ValueError(f"there is no gauge {unknown or names} to crop to; the domain has {known}")
-    return crop_to(domain, domain.gauges.loc[names, "cell"].to_numpy())
+        raise ValueError(f"there is no gauge {unknown or names} in the domain, which has {known}")
+    return domain.network.upstream_cells(domain.gauges.loc[names, "cell"].to_numpy())
 
 
-def crop_to(domain, outlets):
-    """The domain of only the cells upstream of these cells, and themselves."""
-    network, cells = domain.network.subset(domain.network.upstream_cells(outlets))
+def only(domain, cells):
+    """The domain of only these cells, and which they are, in its order.
+
+    Water that would drain to a cell left out leaves the domain.
+    """
+    network, cells = domain.network.subset(cells)
     rank = _rank(cells, domain.size)
     gauges = domain.gauges[rank[domain.gauges["cell"]] >= 0].copy()
     gauges["cell"] = rank[gauges["cell"]]
@@ -166,7 +169,8 @@ def crop_to(domain, outlets):
         left, right = _window(col, whole.shape[1])
         grid = Grid(whole.y[top:bottom], whole.x[left:right], whole.crs)
         row, col = row - top, col - left
-    return type(domain)(network, row, col, grid, domain.area[cells], gauges, domain.report)
+    part = type(domain)(network, row, col, grid, domain.area[cells], gauges, domain.report)
+    return part, cells
 
 
 def _window(places, size):

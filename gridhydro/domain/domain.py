@@ -154,7 +154,12 @@ class Domain:
 
     def crop(self, gauges=None) -> Domain:
         """The domain of only the cells upstream of these gauges (names; all gauges if None)."""
-        return builders.crop(self, gauges)
+        return builders.only(self, self.upstream(gauges))[0]
+
+    def upstream(self, gauges=None) -> np.ndarray:
+        """The cells upstream of these gauges (names; all gauges if None), theirs included: int64,
+        sorted, each once."""
+        return builders.upstream(self, gauges)
 
     def to_flwdir(self) -> pyflwdir.FlwdirRaster:
         """The network as pyflwdir has it, for stream orders, sub-basins, paths and what else it
@@ -196,8 +201,9 @@ class Domain:
         return dataset.set_coords(systems & set(dataset.data_vars))[names]
 
     def aggregate(
-        self, raster, how="mean", gaps: bool = False, minimum=0.0, cell_reference="center"
-    ):
+        self, raster, how="mean", gaps: bool = False, minimum=0.0, cell_reference="center",
+        lazy: bool = False,
+    ):  # fmt: skip
         """A raster (..., y, x), or a Dataset of them, onto the domain, by the areas of overlap.
 
         how      "mean" by area, "sum" (each cell's value goes to where its area is), "majority" by
@@ -207,22 +213,26 @@ class Domain:
                  out: what data there are, are taken for the whole cell
         cell_reference  the point of a cell that the raster's coordinates stand for: "center", or a
                         corner such as "upper_left"
+        lazy     nothing is read before a window of the result is: for series larger than memory
         Usually the raster is finer, in any order of its axes and any turn of longitudes. Areas are
         exact: those of bands of latitude on the ellipsoid, or in the plane of the map. It is read a
         block at a time. ValueError for one in another reference system.
         """
-        return resample.aggregate(self, raster, how, gaps, minimum, cell_reference)
+        return resample.aggregate(self, raster, how, gaps, minimum, cell_reference, lazy)
 
-    def regrid(self, dataset, method="linear", gaps: bool = False, cell_reference="center"):
+    def regrid(
+        self, dataset, method="linear", gaps: bool = False, cell_reference="center",
+        lazy: bool = False,
+    ):  # fmt: skip
         """A coarser DataArray or Dataset onto the domain.
 
         method  "linear" or "nearest" between the centres of cells, from any reference system; or
                 "conservative", the mean of all cells by the area of overlap, as `aggregate` has it
-        gaps, cell_reference  as for `aggregate`
+        gaps, cell_reference, lazy  as for `aggregate`
         Raises ValueError naming the first cell that the source does not cover; and for a finer
         source, most of whose cells would be skipped, unless the method is "conservative".
         """
-        return resample.regrid(self, dataset, method, gaps, cell_reference)
+        return resample.regrid(self, dataset, method, gaps, cell_reference, lazy)
 
     def to_file(self, path) -> None:
         """Write everything, the network's order included, as one CF NetCDF file."""

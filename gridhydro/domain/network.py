@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -109,12 +110,50 @@ class Network:
                 np.add.at(row, below[first:last], row[inner[first:last]])
         return total.reshape(values.shape).astype(values.dtype)
 
+    @cached_property
+    def branches(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """`place`, `count` and `cells`, (N,) int64 each: all that drains through cell i, itself
+        first, is cells[place[i] : place[i] + count[i]]."""
+        count = self.accumulate(np.ones(self.size, dtype=np.int64))
+        # a branch begins behind the cell that it drains into and the branches beside it
+        sums = np.cumsum(count[self.upstream]) - count[self.upstream]
+        first = self.upstream_start[self.downstream[self.upstream]]
+        place = np.zeros(self.size, dtype=np.int64)
+        place[self.upstream] = 1 + sums - sums[first]
+        place[self.outlets] = np.cumsum(count[self.outlets]) - count[self.outlets]
+        for start, stop in reversed([*pairwise(self.level_start)]):
+            inner = np.flatnonzero(self.downstream[start:stop] >= 0) + start
+            place[inner] += place[self.downstream[inner]]
+        cells = np.empty(self.size, dtype=np.int64)
+        cells[place] = np.arange(self.size)
+        return place, count, cells
+
     def upstream_cells(self, cells) -> np.ndarray:
-        """All cells that drain through one of `cells` (a cell or several), those included."""
-        cells = np.atleast_1d(np.asarray(cells, dtype=np.int64))
-        cut = self.downstream.copy()
-        cut[cells] = -1
-        return np.flatnonzero(np.isin(follow(cut)[0], cells))
+        """All cells that drain through one of `cells` (a cell or several), those included; sorted,
+        each once."""
+        starts, ends = self._branches_of(cells)
+        order = self.branches[2]
+        parts = [order[start:end] for start, end in zip(starts, ends, strict=True)]
+        return np.sort(np.concatenate([order[:0], *parts]))
+
+    def upstream_count(self, cells) -> int:
+        """The number of `upstream_cells`, without looking for them."""
+        starts, ends = self._branches_of(cells)
+        return int((ends - starts).sum())
+
+    def outermost(self, cells) -> np.ndarray:
+        """Those of the cells through which all `upstream_cells` of them drain, int64."""
+        return self.branches[2][self._branches_of(cells)[0]]
+
+    def _branches_of(self, cells) -> tuple[np.ndarray, np.ndarray]:
+        """Where in `branches` those of these cells begin and end, without those within others."""
+        cells = np.unique(np.asarray(cells, dtype=np.int64))
+        place, count, _ = self.branches
+        cells = cells[np.argsort(place[cells])]
+        starts, ends = place[cells], place[cells] + count[cells]
+        # of two branches one lies within the other, or they have nothing in common
+        outer = ends > np.maximum.accumulate(np.append(0, ends[:-1]))[: len(ends)]
+        return starts[outer], ends[outer]
 
     def subset(self, cells) -> tuple[Network, np.ndarray]:
         """The network of only these cells, and `order`: new[i] = old[order[i]].

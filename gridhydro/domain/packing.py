@@ -6,48 +6,10 @@ import numpy as np
 import xarray as xr
 
 from gridhydro.base.axes import gauge_axis
-from gridhydro.domain.grid import find, nearest, read_values, refuse_other_crs, spatial_dims
+from gridhydro.domain.cells import OnCells, matching, refuse_length
+from gridhydro.domain.grid import read_values, spatial_dims
 
 _STORAGE = {"_FillValue", "missing_value", "scale_factor", "add_offset", "grid_mapping"}
-
-
-class OtherGrid(ValueError):
-    """The cells of a raster are not those of the domain: it has to be brought over."""
-
-
-def matching(raster, grid, name="raster") -> tuple[np.ndarray, np.ndarray]:
-    """The rows and columns of `raster` that lie on those of `grid`; -1 where it does not reach.
-
-    Raises OtherGrid if the cells of the two do not coincide.
-    """
-    dims = spatial_dims(raster)
-    places = []
-    for dim, axis in zip(dims, (grid.y, grid.x), strict=True):
-        if dim not in raster.coords:
-            if raster.sizes[dim] != axis.size:
-                raise ValueError(
-                    f"the {name} has {raster.sizes[dim]} cells along '{dim}' and no coordinates; "
-                    f"the domain has {axis.size}"
-                )
-            places.append(np.arange(axis.size))
-            continue
-        source = raster[dim].values.astype(np.float64)
-        period = 360.0 if grid.geographic and axis is grid.x else None
-        if source.size == 1:
-            places.append(np.where(np.isclose(axis, source[0], rtol=1e-6), 0, -1))
-            continue
-        place = find(source, axis, period)
-        step = abs(source[-1] - source[0]) / (source.size - 1)
-        own_step = abs(axis[-1] - axis[0]) / (axis.size - 1)
-        off = np.abs(place - np.round(place))
-        if off[np.isfinite(off)].max(initial=0) > 0.02 or abs(step / own_step - 1) > 1e-3:
-            raise OtherGrid(
-                f"the {name} is on another grid: along '{dim}' its cells are {step:g} apart from "
-                f"{source[0]:g}, the domain's {own_step:g} from {axis[0]:g}; bring it over with "
-                "domain.regrid (coarser) or domain.aggregate (finer)"
-            )
-        places.append(nearest(place, source.size))
-    return places[0], places[1]
 
 
 def arranged(domain, array: xr.DataArray, lead: tuple[str, ...], what: str) -> xr.DataArray:
@@ -96,44 +58,12 @@ def on_grid(raster, grid, name="raster") -> np.ndarray:
 
 def pack(domain, raster, gaps: bool = False) -> np.ndarray:
     """See `Domain.pack`."""
-    if domain.lumped:
-        return _pack_lumped(domain, raster)
-    if not isinstance(raster, xr.DataArray):
+    if isinstance(raster, xr.DataArray):
+        return OnCells.of(domain, raster, gaps).values()
+    if not domain.lumped:
         return on_grid(raster, domain.grid)[..., domain.row, domain.col]
-    name = f"raster '{raster.name}'" if raster.name else "raster"
-    refuse_other_crs(raster, domain.crs)
-    rows, cols = matching(raster, domain.grid, name)
-    row, col = rows[domain.row], cols[domain.col]
-    missed = np.flatnonzero((row < 0) | (col < 0))
-    if missed.size and (not gaps or missed.size == domain.size):
-        raise ValueError(
-            f"the {name} does not reach {missed.size} of {domain.size} cells, the first: "
-            f"{domain.name_cell(missed[0])}; extend it, or crop the domain"
-        )
-    values = read_values(raster)[..., row, col]
-    return np.where((row < 0) | (col < 0), np.nan, values) if missed.size else values
-
-
-def _pack_lumped(domain, raster):
-    names = list(domain.gauges.index)
-    if isinstance(raster, xr.DataArray) and "gauge" in raster.dims:
-        if "gauge" in raster.coords:
-            known = raster["gauge"].astype(str).values.tolist()
-            missing = [name for name in names if name not in known]
-            if missing:
-                raise ValueError(f"there are no values for basin '{missing[0]}' in '{raster.name}'")
-            raster = raster.isel(gauge=[known.index(name) for name in names])
-        raster = raster.transpose(..., "gauge")
-    elif isinstance(raster, xr.DataArray) and raster.ndim > 1:
-        raise ValueError(
-            f"'{raster.name}' is over {', '.join(map(str, raster.dims))}: lumped basins are found "
-            "along the axis 'gauge': rename the one of the basins"
-        )
     values = np.asarray(raster)
-    if values.shape[-1:] != (domain.size,):
-        raise ValueError(
-            f"values end with {values.shape[-1:]}, the domain has {domain.size} basins"
-        )
+    refuse_length(domain, values)
     return values
 
 
@@ -154,9 +84,11 @@ def unpack(domain, values, name=None, attrs=None, dims=None, coords=None) -> xr.
     kind = values.dtype if values.dtype.kind == "f" else np.float64
     raster = np.full((*lead, *domain.shape), np.nan, dtype=kind)
     raster[..., domain.row, domain.col] = values
-    coords |= axes(domain.grid)
+    # written on a number: on the raster it would copy it, and hold it in a cycle of references
+    coords |= {**axes(domain.grid), **xr.DataArray(0).rio.write_crs(domain.crs).coords}
     array = xr.DataArray(raster, coords, (*dims, "y", "x"), name, attrs)
-    return array.rio.write_crs(domain.crs)
+    array.encoding["grid_mapping"] = "spatial_ref"
+    return array
 
 
 def axes(grid) -> dict[str, xr.DataArray]:

@@ -7,10 +7,8 @@ import warnings
 import numpy as np
 import xarray as xr
 
-from gridhydro.base import refuse
 from gridhydro.base.arguments import fraction, one_of
-from gridhydro.base.missing import declared, masked
-from gridhydro.base.quantities import CODES, Quantity
+from gridhydro.base.missing import declared
 from gridhydro.domain.check import DomainWarning
 from gridhydro.domain.grid import (
     Grid,
@@ -18,18 +16,17 @@ from gridhydro.domain.grid import (
     find,
     nearest,
     read_grid,
-    read_values,
     refuse_other_crs,
     same_crs,
     spatial_dims,
     transform,
 )
+from gridhydro.domain.layers import Layers
 from gridhydro.domain.overlap import Overlap
 from gridhydro.domain.reference import centred, suspect_corners
 
 HOWS = ("mean", "sum", "majority", "fraction")
 METHODS = ("linear", "nearest", "conservative")
-_BLOCK = 2**23  # values of a raster that are read at a time
 
 _CLASSES = ("majority", "fraction")
 
@@ -41,13 +38,14 @@ def aggregate(
     gaps: bool = False,
     minimum: float = 0.0,
     cell_reference: str = "center",
+    lazy: bool = False,
 ):
     """See `Domain.aggregate`."""
     one_of("how", how, HOWS)
     fraction("minimum", minimum)
     _need_grid(domain, "aggregate")
     if isinstance(raster, xr.Dataset):
-        return _each(domain, raster, aggregate, how, gaps, minimum, cell_reference)
+        return _each(domain, raster, aggregate, how, gaps, minimum, cell_reference, lazy)
     _need_numbers(raster)
     refuse_other_crs(raster, domain.crs)
     raster = centred(raster, cell_reference)
@@ -56,19 +54,25 @@ def aggregate(
     rows, cols, overlap = Overlap.of(domain.grid, source).window()
     y, x = spatial_dims(raster)
     raster = raster.isel({y: rows, x: cols})
-    dims = [dim for dim in raster.dims if dim not in (y, x)]
     looked = np.array([], int) if declared(raster) is not None else _touched(domain, overlap)
-    layers = _layers(raster, dims, looked, (rows.start, cols.start), how)
-    coords = {dim: raster[dim] for dim in dims if dim in raster.coords}
+    layers = Layers(raster, looked, (rows.start, cols.start), how in _CLASSES)
+    dims = layers.dims
     if how in ("mean", "sum"):
-        found = [_mean_or_sum(domain, v, overlap, how, minimum) for v in layers]
-        packed = np.array(found).reshape(*(raster.sizes[dim] for dim in dims), domain.size)
-        if not gaps:
-            _refuse_gaps(domain, packed, raster.name, minimum)
-        return domain.unpack(packed, raster.name, raster.attrs, dims, coords)
+
+        def bring(values: np.ndarray) -> np.ndarray:
+            found = [
+                _mean_or_sum(domain, layer, overlap, how, minimum)
+                for layer in values.reshape(-1, *values.shape[-2:])
+            ]
+            packed = np.array(found).reshape(*values.shape[:-2], domain.size)
+            if not gaps:
+                _refuse_gaps(domain, packed, raster.name, minimum)
+            return packed
+
+        return _brought(domain, layers, bring, lazy)
     if dims:
         raise ValueError(f"how='{how}' takes a raster of rows and columns, not {raster.dims}")
-    (layer,) = layers
+    layer = layers.read({})
     classes, fractions = _fractions(domain, layer, overlap, minimum)
     if not gaps:
         _refuse_gaps(domain, fractions, raster.name, minimum)
@@ -90,18 +94,13 @@ def _each(domain, dataset, bring, *options):
     return xr.Dataset(found, attrs=dataset.attrs)
 
 
-def _layers(raster, dims, cells, corner, how):
-    """The rasters (rows, cols) along the leading axes, read a block of them at a time."""
-    if not dims:
-        blocks: list[dict] = [{}]
-    else:
-        rest = raster.size // max(raster.sizes[dims[0]], 1)
-        step = max(1, _BLOCK // max(rest, 1))
-        blocks = [{dims[0]: slice(k, k + step)} for k in range(0, raster.sizes[dims[0]], step)]
-    for block in blocks:
-        values = read_values(masked(raster.isel(block)))
-        _refuse_codes(raster, values, cells, corner, how in _CLASSES)
-        yield from values.reshape(-1, *values.shape[-2:])
+def _brought(domain, layers: Layers, bring, lazy: bool):
+    """The raster on the domain, read a block at a time, or when a window of it is asked for."""
+    raster = layers.raster
+    if lazy and layers.dims:
+        return layers.lazily(domain, bring)
+    coords = {dim: raster[dim] for dim in layers.dims if dim in raster.coords}
+    return domain.unpack(layers.each(bring), raster.name, raster.attrs, layers.dims, coords)
 
 
 def _touched(domain, overlap: Overlap) -> np.ndarray:
@@ -113,27 +112,6 @@ def _touched(domain, overlap: Overlap) -> np.ndarray:
     active[domain.row, domain.col] = 1.0
     part = overlap.parts()
     return np.flatnonzero((part.rows.T @ (part.cols.T @ active.T).T).ravel() > 1e-3)
-
-
-def _refuse_codes(raster, values, cells, corner, classes: bool = False) -> None:
-    """ValueError for codes for missing values in what is brought over.
-
-    values  (..., rows, columns) of a part of the raster; cells (K,) of it count
-    corner  row and column of the raster at which the part begins
-    classes  of which any number may be one, but those below zero
-    """
-    if declared(raster) is not None or not cells.size:
-        return
-    layers = values.reshape(-1, values.shape[-2] * values.shape[-1])
-
-    def place(layer: int, cell: int) -> str:
-        row, col = divmod(int(cells[cell]), values.shape[-1])
-        where = f"at row {row + corner[0]}, column {col + corner[1]}"
-        return where if len(layers) == 1 else f"in layer {layer} {where}"
-
-    codes = tuple(code for code in CODES if code < 0) if classes else CODES
-    unknown = Quantity(str(raster.attrs.get("units", "")), "", codes=codes)
-    refuse.codes(f"'{raster.name or 'the raster'}'", layers[:, cells], place, unknown)
 
 
 def _mean_or_sum(domain, layer, overlap, how, minimum):
@@ -203,15 +181,16 @@ def regrid(
     method: str = "linear",
     gaps: bool = False,
     cell_reference: str = "center",
+    lazy: bool = False,
 ):
     """See `Domain.regrid`. Between the outermost centres and the edge the nearest value holds."""
     one_of("method", method, METHODS)
     _need_grid(domain, "regrid")
     if isinstance(dataset, xr.Dataset):
-        return _each(domain, dataset, regrid, method, gaps, cell_reference)
+        return _each(domain, dataset, regrid, method, gaps, cell_reference, lazy)
     _need_numbers(dataset)
     if method == "conservative":
-        return aggregate(domain, dataset, "mean", gaps, cell_reference=cell_reference)
+        return aggregate(domain, dataset, "mean", gaps, 0.0, cell_reference, lazy)
     dataset = centred(dataset, cell_reference)
     source = read_grid(dataset, crs_or(dataset, domain.crs))
     suspect_corners(dataset.name, source, domain.grid)
@@ -229,29 +208,49 @@ def regrid(
     y, x = spatial_dims(dataset)
     top, left = int(rows.min()), int(cols.min())
     part = {y: slice(top, int(rows.max()) + 1), x: slice(left, int(cols.max()) + 1)}
-    values = read_values(masked(dataset.isel(part)))
-    cells = np.unique(((rows - top) * values.shape[-1] + cols - left)[weights > 0])
-    _refuse_codes(dataset, values, cells, (top, left))
+    box = dataset.isel(part)
+    rows, cols = rows - top, cols - left
+    cells = np.unique((rows * box.sizes[x] + cols)[weights > 0])
+    layers = Layers(box, cells, (top, left))
+
+    def bring(values: np.ndarray) -> np.ndarray:
+        found = _weighted(values, rows, cols, weights)
+        if lazy and not gaps:
+            _refuse_empty(domain, found, dataset.name)
+        return found
+
+    if lazy and layers.dims:
+        return layers.lazily(domain, bring)
+    found = layers.each(bring)
+    if not gaps:
+        _refuse_empty(domain, found, dataset.name)
+    coords = {dim: dataset[dim] for dim in layers.dims if dim in dataset.coords}
+    return domain.unpack(found, dataset.name, dataset.attrs, layers.dims, coords)
+
+
+def _weighted(values: np.ndarray, rows, cols, weights) -> np.ndarray:
+    """Means (..., N) of the four neighbours (4, N) that have data, NaN where none has."""
     kind = np.result_type(values.dtype, np.float32)
-    total = np.zeros((*values.shape[:-2], domain.size), dtype=kind)
+    total = np.zeros((*values.shape[:-2], rows.shape[1]), dtype=kind)
     weight_there = np.zeros_like(total)
-    for row, col, weight in zip(rows - top, cols - left, weights.astype(kind), strict=True):
+    for row, col, weight in zip(rows, cols, weights.astype(kind), strict=True):
         near = values[..., row, col]
         there = ~np.isnan(near) & (weight > 0)
         total += np.where(there, near * weight, 0)
         weight_there += there * weight
     with np.errstate(invalid="ignore"):
         total /= np.where(weight_there > 0, weight_there, np.nan)
-    leading = tuple(range(total.ndim - 1))
-    empty = np.flatnonzero(np.isnan(total).all(axis=leading))
-    if empty.size and not gaps:
+    return total
+
+
+def _refuse_empty(domain, found: np.ndarray, name) -> None:
+    """ValueError for cells that have no data in any layer."""
+    empty = np.flatnonzero(np.isnan(found).all(axis=tuple(range(found.ndim - 1))))
+    if empty.size:
         raise ValueError(
-            f"'{dataset.name}' has no data around {empty.size} of {domain.size} cells, the first: "
+            f"'{name}' has no data around {empty.size} of {domain.size} cells, the first: "
             f"{domain.name_cell(empty[0])}; fill the gaps or mask these cells out"
         )
-    dims = [dim for dim in dataset.dims if dim not in spatial_dims(dataset)]
-    coords = {dim: dataset[dim] for dim in dims if dim in dataset.coords}
-    return domain.unpack(total, dataset.name, dataset.attrs, dims, coords)
 
 
 def stencil(domain, source, method, gaps=False):

@@ -95,6 +95,11 @@ class Tiles:
                 "make them from this domain"
             )
 
+    def only(self, tiles: np.ndarray, cells: np.ndarray) -> Tiles:
+        """Some of the tiles over some of the cells, in this order, which all their area lies in."""
+        rows = self.matrix[tiles][:, cells]
+        return Tiles(self.names[tiles], self.bounds[tiles], self.fraction[tiles], rows)
+
     def mean(self, values: torch.Tensor) -> torch.Tensor:
         """Means over the tiles (R, K) of values (R, N), with gradients; a row alone: (N,) -> (K,).
 

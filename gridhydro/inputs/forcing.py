@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
 
-from gridhydro.base import calendar, periods, refuse
-from gridhydro.base.quantities import quantity
+from gridhydro.base import calendar, periods
 from gridhydro.base.report import REFUSED, STRICT, Doors, Report
 from gridhydro.columns.column import Field, TakesForcing
 from gridhydro.domain.domain import Domain
-from gridhydro.inputs.series import on_cells
+from gridhydro.inputs.pet_lazy import lazy_pet
+from gridhydro.inputs.series import checked, on_cells
+from gridhydro.inputs.stream import OneSeries, Stream
 from gridhydro.io import packed_file
+from gridhydro.io.stores import naming, stays_open, written
 
 DEMAND = "potential_evapotranspiration"
 
@@ -27,7 +30,7 @@ class Forcing:
 
     times   (T,), daily
     values  (F, T, N); those of a record that is packed on disk stay on the CPU: only windows go to
-            a device
+            a device. Of one that was opened and not read, a `Stream`, which is indexed alike
     packed  whether they are on disk
     fields  names and units of the F series; () where nothing says so: they are then those of the
             column or model that they are given to, in its order
@@ -60,25 +63,23 @@ class Forcing:
         piece, and read by the window. A `Forcing` is taken as it is, see `chosen`. `doors`: each
         series has its own.
         """
+        where = _Place(domain, cache, progress, dtype, device)
         if isinstance(dataset, Forcing):
             found = doors(dataset.chosen, domain, column)
             if found is REFUSED:
                 return REFUSED
+            if isinstance(found.values, Stream):
+                return doors(where.read, found)
             values = found.values if found.packed else found.values.to(device=device, dtype=dtype)
             return found if values is found.values else replace(found, values=values)
         times = doors(days_of, dataset)
         if times is REFUSED:
             return REFUSED
-        told = tuple(column.forcings), method_of(dataset)
         if cache is not None:
-
-            def rows(days: slice) -> np.ndarray:
-                part = dataset.isel(time=days)
-                return np.stack([_variable(part, f, times[days], domain) for f in column.forcings])
-
-            shape = (len(column.forcings), len(times), domain.size)
-            packed = doors(packed_file.packed, cache, shape, rows, progress=progress)
-            return packed if packed is REFUSED else cls(times, packed, True, *told)
+            series = [doors(_lazy, dataset, f, times, domain) for f in column.forcings]
+            if any(one is REFUSED for one in series):
+                return REFUSED
+            return doors(where.read, _streamed(Stream(series), times, column, dataset))
 
         def tensor(field: Field) -> torch.Tensor:
             row = _variable(dataset, field, times, domain)
@@ -88,7 +89,45 @@ class Forcing:
         if any(one is REFUSED for one in tensors):
             return REFUSED
         values = torch.stack(tensors).to(device)
-        return cls(times, by_cell(values) if domain.lumped else values, False, *told)
+        values = by_cell(values) if domain.lumped else values
+        return cls(times, values, False, tuple(column.forcings), method_of(dataset))
+
+    @classmethod
+    def open(
+        cls,
+        source: str | Path | xr.Dataset,
+        domain: Domain,
+        column: TakesForcing,
+        *,
+        period=None,
+        pet: str | None = None,
+    ) -> Forcing:
+        """As `read`, but the series stay where they are: a block of days is read when it is asked
+        for, only around the cells of the domain, converted and checked, and not kept.
+
+        source  a NetCDF file, a Zarr store, the address of one ("s3://...", "https://..."), or a
+                Dataset that is not in memory, of Dask's too
+        period  two dates, months or years, both ends included; all days if None
+        pet     method by which the potential evapotranspiration is computed from other series, see
+                `pet_of`; None takes that of the source
+        The numbers are those of `read`, to the last bit. What does not fit (axes, grid, units) is
+        refused at once, a value when its block is read. A verdict that needs the whole series is
+        made by all of it, which is then passed over once.
+        """
+        origin, told = None, ""
+        if not isinstance(source, xr.Dataset):
+            origin, told = written(source), str(source)
+            source = stays_open(source)
+        with naming(told):
+            times = days_of(source)
+            if period is not None:
+                days = periods.within(times, period, "the forcing")
+                source, times = source.isel(time=days), times[days]
+            if pet is not None:
+                source = source.assign({DEMAND: lazy_pet(source, pet).assign_attrs(method=pet)})
+            series = [_lazy(source, field, times, domain) for field in column.forcings]
+        origin = None if origin is None else f"{origin} {pet}"
+        return _streamed(Stream(series, told, origin), times, column, source)
 
     def chosen(self, domain: Domain, column: TakesForcing) -> Forcing:
         """The series that a column or model takes, in its order, without a copy where they lead.
@@ -124,6 +163,8 @@ class Forcing:
         if places == list(range(len(names))):
             return self
         leading = places == list(range(len(places)))
+        if isinstance(self.values, Stream):
+            return replace(self, values=self.values.rows(places), fields=tuple(wanted))
         values = self.values[: len(places)] if leading else self.values[places]
         return replace(self, values=values, fields=tuple(self.fields[place] for place in places))
 
@@ -157,12 +198,27 @@ class Forcing:
         """Number of cells."""
         return self.values.shape[2]
 
+    def block(self, days: slice, device=None) -> torch.Tensor:
+        """(F, L, N): some days of all cells, on `device`, or where the record is.
+
+        Of a record that is not in memory only these days are read.
+        """
+        return self.values[:, days].to(device or self.values.device)
+
     def window(self, starts, length: int, cells, device=None) -> torch.Tensor:
         """(F, length, B): for each of the cells (B,) the days from its own start (B,) on.
 
         On `device`, or where the record is.
         """
-        return _windows(self.values, starts, length, cells).to(device or self.values.device)
+        values = self.values
+        if isinstance(values, Stream):
+            starts = torch.as_tensor(starts)
+            first = int(starts.min())
+            values, starts = values[:, first : int(starts.max()) + length], starts - first
+        found = _windows(values, starts, length, cells)
+        if device is not None and torch.device(device).type == "cuda" and not found.is_cuda:
+            found = found.pin_memory()  # it is moved while the caller goes on
+        return found.to(device or values.device, non_blocking=True)
 
     @staticmethod
     def check(dataset, domain: Domain, column: TakesForcing) -> Report:
@@ -208,24 +264,54 @@ def days_of(dataset) -> pd.DatetimeIndex:
 
 def _variable(dataset, field: Field, times, domain: Domain) -> np.ndarray:
     """One variable (T, N) in the column's unit, without holes and within reason."""
-    name = field.name
+    array = _named(dataset, field.name)
+    return checked(on_cells(domain, array, field.unit, times, field.name), field, times, domain)
+
+
+def _lazy(dataset, field: Field, times, domain: Domain) -> OneSeries:
+    """As `_variable`, of which nothing is read."""
+    return OneSeries(_named(dataset, field.name), field, times, domain)
+
+
+def _streamed(stream: Stream, times, column: TakesForcing, dataset: xr.Dataset) -> Forcing:
+    """A forcing that is not in memory."""
+    values = cast(torch.Tensor, stream)
+    return Forcing(times, values, False, tuple(column.forcings), method_of(dataset))
+
+
+def _named(dataset: xr.Dataset, name: str) -> xr.DataArray:
     if name not in dataset:
         raise ValueError(
             f"the forcing lacks {name}; it has {', '.join(map(str, dataset))}: rename the variable "
             "with Dataset.rename"
         )
-    return checked(on_cells(domain, dataset[name], field.unit, times, name), field, times, domain)
+    return dataset[name]
 
 
-def checked(values: np.ndarray, field: Field, times, domain: Domain) -> np.ndarray:
-    """Values (T, N) of a series in its unit, as they may be taken; ValueError naming day and cell
-    of the first that is missing or out of reason."""
-    place = refuse.at(times, lambda cell: f"in {domain.name_cell(cell)}")
-    refuse.missing(field.name, values, place, "fill them, or mask the cells out")
-    taken = quantity(field.name, field.unit).taken
-    other = ", or a flux of the opposite sign?" if taken.never_negative else "?"
-    refuse.outside(field.name, values, place, taken, f"is it a code for missing values{other}")
-    return np.maximum(values, 0) if taken.never_negative else values
+@dataclass(frozen=True)
+class _Place:
+    """Where series are to be: in memory, or packed in a folder `cache`."""
+
+    domain: Domain
+    cache: str | Path | None
+    progress: bool
+    dtype: torch.dtype
+    device: str | torch.device
+
+    def read(self, forcing: Forcing) -> Forcing:
+        """A forcing whose series are a `Stream`, read a block at a time."""
+        stream = cast(Stream, forcing.values)
+        if self.cache is None:
+            values = torch.empty(stream.shape, dtype=self.dtype, device=self.device)
+            for days in stream.parts():
+                values[:, days] = stream[:, days].to(values)
+            return replace(forcing, values=by_cell(values) if self.domain.lumped else values)
+        packed = packed_file.packed(
+            self.cache, stream.shape, lambda days: stream[:, days].numpy(),
+            progress=self.progress, by_day=not self.domain.lumped, pieces=stream.parts(),
+            name=stream.key(self.domain.lumped),
+        )  # fmt: skip
+        return replace(forcing, values=packed, packed=True)
 
 
 def method_of(dataset: xr.Dataset) -> str | None:

@@ -134,10 +134,18 @@ def pet_of(
     coordinate (latitude, lat), or follows from the reference system of the grid.
     ValueError naming what the method lacks.
     """
+    return pet_of_window(data, method, wind_height=wind_height, albedo=albedo)
+
+
+def pet_of_window(
+    data: xr.Dataset, method: str, *, wind_height: float = 10.0, albedo: float = 0.23,
+    whole: xr.Dataset | None = None,
+) -> xr.DataArray:  # fmt: skip
+    """As `pet_of`, of a window of the days of `whole`, which has the same places."""
     if method not in _METHODS:
         raise ValueError(f"the method is one of {', '.join(_METHODS)}, not '{method}'")
     compute, title = _METHODS[method]
-    weather = Weather(data, wind_height, albedo)
+    weather = Weather(data, wind_height, albedo, whole)
     values = compute(weather)
     if weather.lacking:
         raise ValueError(

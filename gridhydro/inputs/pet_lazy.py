@@ -4,38 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from xarray.backends import BackendArray
-from xarray.core import indexing
 
-from gridhydro.inputs.pet import pet_of
+from gridhydro.base.windows import chunks_of, lazily
+from gridhydro.domain.grid import spatial_dims
+from gridhydro.inputs.pet import pet_of_window
 
 
-def lazy_pet(data: xr.Dataset, method: str = "oudin") -> xr.DataArray:
+def lazy_pet(data: xr.Dataset, method: str = "oudin", **options) -> xr.DataArray:
     """As `pet_of`, but each window is read and computed when it is asked for, and not kept.
 
     What the method lacks is refused at once.
     """
-    day = pet_of(data.isel(time=slice(0, 1)), method)
-    windows = indexing.LazilyIndexedArray(_Windows(data, method, day))
+    space = ("gauge",) if "gauge" in data.dims else spatial_dims(data)
+    one = {dim: slice(0, 1) for dim in ("time", *space)}
+    day = pet_of_window(data.isel(one), method, **options)
+
+    def compute(window: dict) -> np.ndarray:
+        part = data.isel({dim: window[dim] for dim in space})
+        days = part.isel(time=window["time"])
+        return pet_of_window(days, method, whole=part, **options).values
+
+    shape = [data.sizes[dim] for dim in day.dims]
+    chunks: dict = {}
+    for series in (data[name] for name in data if "time" in data[name].dims):
+        chunks |= chunks_of(series)
     coords = {k: v for k, v in data.coords.items() if set(v.dims) <= set(day.dims)}
-    return xr.DataArray(xr.Variable(day.dims, windows, day.attrs), coords, name=day.name)
-
-
-class _Windows(BackendArray):
-    """The values of all days, like those of the one `day`."""
-
-    def __init__(self, data: xr.Dataset, method: str, day: xr.DataArray):
-        self.data, self.method, self.dims = data, method, day.dims
-        self.shape, self.dtype = (data.sizes["time"], *day.shape[1:]), day.dtype
-
-    def __getitem__(self, key):
-        outer = indexing.IndexingSupport.OUTER
-        return indexing.explicit_indexing_adapter(key, self.shape, outer, self._compute)
-
-    def _compute(self, key) -> np.ndarray:
-        # a single day or gauge is computed as a window of one and dropped at the end
-        single = [isinstance(k, (int, np.integer)) for k in key]
-        window = [slice(k, k + 1) if one else k for k, one in zip(key, single, strict=True)]
-        part = self.data.isel(dict(zip(self.dims, window, strict=True)))
-        values = pet_of(part, self.method).values
-        return values[tuple(0 if one else slice(None) for one in single)]
+    windows = lazily(compute, day.dims, shape, day.dtype)
+    variable = xr.Variable(day.dims, windows, day.attrs, {"preferred_chunks": chunks})
+    return xr.DataArray(variable, coords, name=day.name)

@@ -20,14 +20,17 @@ class Weather:
 
     What the Dataset lacks is made from others where that is possible, else NaN and noted in
     `lacking`.
+    whole  all days of which `data` is a window, of the same places
     """
 
-    def __init__(self, data: xr.Dataset, wind_height: float, albedo: float):
+    def __init__(
+        self, data: xr.Dataset, wind_height: float, albedo: float, whole: xr.Dataset | None = None
+    ):
         if not isinstance(data, xr.Dataset):
             raise ValueError(f"the weather is an xarray Dataset, not a {type(data).__name__}")
         if "time" not in data.coords:
             raise ValueError("the dataset has no coordinate 'time'")
-        self.data, self.wind_height, self.albedo = data, wind_height, albedo
+        self.data, self.wind_height, self.albedo, self.whole = data, wind_height, albedo, whole
         space = ("gauge",) if "gauge" in data.dims else spatial_dims(data)
         self.dims = ("time", *space)
         self.lacking: list[str] = []
@@ -59,7 +62,10 @@ class Weather:
         array = array.squeeze(others, drop=True)
         dims = [d for d in self.dims if d in array.dims]
         shape = [array.sizes.get(d, 1) for d in self.dims]
-        values = looked_at(array, target).transpose(*dims).values.reshape(shape)
+        whole = None
+        if self.whole is not None and "time" in array.dims:
+            whole = self.whole[name].squeeze(others, drop=True)
+        values = looked_at(array, target, whole).transpose(*dims).values.reshape(shape)
         return torch.as_tensor(np.ascontiguousarray(values, dtype=np.float32))
 
     def lack(self, what: str) -> Tensor:

@@ -50,6 +50,7 @@ COLUMNS = {
     "epoch": ("1", "number of the epoch; of a calibration, runs of each gauge or cell"),
     "loss": ("1", "loss that is minimized"),
     "seconds": ("s", "time that the epoch took"),
+    "waiting": ("1", "part of that time in which steps waited for their data"),
     "searching": ("1", "gauges or cells whose calibration has not ended"),
     "storage_weight": ("1", "weight of storage beside discharge"),
     "discharge_nse": ("1", "median Nash-Sutcliffe efficiency of discharge over the gauges"),

@@ -22,7 +22,6 @@ from gridhydro.columns.column import Field
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.packing import gauge_coordinates
 from gridhydro.io.csv_tables import write_table
-from gridhydro.io.monthly import monthly, too_long
 
 DISCHARGE = OBSERVED["river_discharge"].attrs | {"cell_methods": "time: mean"}
 GAUGE_AREA = {"long_name": "area upstream of the gauge in the river network", "units": "km2"}
@@ -128,53 +127,51 @@ def write_geotiff(path: str | Path, raster: xr.DataArray) -> None:
     replace(Path(path), write)
 
 
-def write_dataset(path: str | Path, data: xr.Dataset, title: str = "model run") -> None:
+def write_dataset(
+    path: str | Path, data: xr.Dataset, title: str = "model run", since: pd.Timestamp | None = None
+) -> None:
     """A Dataset as compressed CF NetCDF (.nc) or Zarr (.zarr); numbers in single precision.
 
+    since  the day that times are counted from; their first one if left out
     ValueError for another suffix.
     """
     path = Path(path)
     if path.suffix not in (".nc", ".zarr"):
         raise ValueError(f"{path}: series are written to a file .nc or a folder .zarr")
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = _encoded(data).assign_attrs(
-        Conventions="CF-1.11",
-        title=f"gridhydro: {title}",
-        source=f"gridhydro {version('gridhydro')}",
-        history=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} written by gridhydro",
-    )
+    data = stored(data, title, since)
     if path.suffix == ".nc":
         replace(path, lambda p: data.to_netcdf(p, engine="netcdf4"))
     else:
         replace_zarr(path, data)
 
 
-def write_series(folder: str | Path, series: xr.Dataset) -> None:
-    """folder/fluxes.nc, by day; where that is too much by month, and discharge.nc by day."""
-    folder, kept = Path(folder), series
-    if too_long(series):
-        kept = monthly(series)
-        if "discharge" in series:
-            write_dataset(folder / "discharge.nc", series[["discharge"]], "discharge at the gauges")
-    write_dataset(folder / "fluxes.nc", kept)
+def stored(
+    data: xr.Dataset, title: str = "model run", since: pd.Timestamp | None = None
+) -> xr.Dataset:
+    """A copy that says how each variable is to be stored, and who wrote it; see `write_dataset`.
 
-
-def _encoded(data: xr.Dataset) -> xr.Dataset:
-    """A copy that says how each variable is to be stored; the reference system stays with it."""
-    data = data.copy()
+    The reference system stays with it.
+    """
+    data = data.assign_attrs(
+        Conventions="CF-1.11",
+        title=f"gridhydro: {title}",
+        source=f"gridhydro {version('gridhydro')}",
+        history=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} written by gridhydro",
+    )
     for name in data.variables:
         variable = data[name]
         if variable.dtype.kind != "f":
             continue
         sizes = {dim: min(n, _SIDE) for dim, n in variable.sizes.items() if dim != "time"}
-        days = min(_DAYS, _NUMBERS // math.prod(sizes.values()))
+        days = min(_DAYS, _NUMBERS // max(1, math.prod(sizes.values())))
         chunks = tuple(sizes.get(dim, min(n, days)) for dim, n in variable.sizes.items())
         variable.encoding |= {"_FillValue": None if name in data.coords else np.nan}
-        if name not in data.coords:
+        if name not in data.coords and variable.size:
             variable.encoding |= {"dtype": "float32", "zlib": True, "complevel": 4}
             variable.encoding |= {"chunksizes": chunks, "chunks": chunks}
     if "time" in data.coords:
-        start = data.indexes["time"][0]
-        units = f"days since {start:%Y-%m-%d}"
+        since = data.indexes["time"][0] if since is None else since
+        units = f"days since {since:%Y-%m-%d}"
         data["time"].encoding = {"units": units, "calendar": "standard", "dtype": "int32"}
     return data

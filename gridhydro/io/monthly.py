@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
+
 import pandas as pd
 import xarray as xr
+
+from gridhydro.domain.domain import Domain
 
 DAILY = 10**7  # values of a variable up to which every day is kept
 
 
-def too_long(series: xr.Dataset) -> bool:
-    """Whether a variable of the series has more values than are kept by day."""
-    return any(values.size > DAILY for values in series.data_vars.values())
+def too_long(domain: Domain, days: int) -> bool:
+    """Whether the series of so many days have more values than are kept by day."""
+    return days * (domain.size if domain.lumped else math.prod(domain.shape)) > DAILY
 
 
-def monthly(series: xr.Dataset) -> xr.Dataset:
-    """Means over the calendar months, as far as the days go, stamped on their first day.
+def ends_of(times: pd.DatetimeIndex) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
+    """The first of these days in each calendar month, and the day after the last one."""
+    days = times.floor("D").to_series().groupby(times.to_period("M"))
+    return pd.DatetimeIndex(days.first()), pd.DatetimeIndex(days.last()) + pd.Timedelta(1, "D")
 
-    time_bounds has the first day of each and the first day after it; what is not by day is kept.
-    """
-    times = pd.DatetimeIndex(series["time"].values)
-    months = times.to_period("M")
-    labels = months.unique()
-    rows = [np.flatnonzero(months == label) for label in labels]
-    ends = [(times[r[0]].floor("D"), times[r[-1]].floor("D") + pd.Timedelta(1, "D")) for r in rows]
-    time = xr.DataArray(
-        [start for start, _ in ends],
-        dims="time",
-        attrs=series["time"].attrs | {"long_name": "month"},
-    )
-    found = {}
-    for name, values in series.data_vars.items():
-        if "time" not in values.dims:
-            found[name] = values
-            continue
-        parts = [values.isel(time=slice(r[0], r[-1] + 1)).mean("time") for r in rows]
-        mean = xr.concat(parts, "time").transpose(*values.dims)
-        attrs = values.attrs | {"cell_methods": "time: mean"}
-        found[name] = mean.assign_coords(time=time).assign_attrs(attrs)
-    result = xr.Dataset(found).assign_coords(time=time)
-    result["time"].attrs["bounds"] = "time_bounds"
-    result["time_bounds"] = (("time", "bound"), np.array(ends, dtype="datetime64[ns]"))
+
+def labelled(means: xr.Dataset, times: pd.DatetimeIndex) -> xr.Dataset:
+    """Means over the calendar months of these days, as far as they go, stamped on their first day:
+    said so. time_bounds has the first day of each and the first day after it."""
+    starts, ends = ends_of(times)
+    time = xr.DataArray(starts, dims="time", attrs=means["time"].attrs | {"long_name": "month"})
+    found = means.assign_coords(time=time)
+    for values in found.data_vars.values():
+        if "time" in values.dims:
+            values.attrs["cell_methods"] = "time: mean"
+    found["time"].attrs["bounds"] = "time_bounds"
+    bounds = pd.DataFrame({"start": starts, "end": ends}).to_numpy(dtype="datetime64[ns]")
+    found["time_bounds"] = (("time", "bound"), bounds)
     note = "monthly means of daily values; discharge.nc has the discharge of every day"
-    return result.assign_attrs(series.attrs | {"comment": note})
+    return found.assign_attrs(comment=note)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
 
-# numbers that are in memory at once while the copy is made
-_NUMBERS = 2**26
+from gridhydro.base import files
+from gridhydro.base.lock import Lock
+
+# numbers that are in memory at once while the copy is made, and those after which it is noted how
+# far it is
+_NUMBERS, _NOTED = 2**24, 2**26
+_WAIT = 1e9  # s, for another process that makes the same copy
 
 
 def packed(
@@ -20,32 +26,105 @@ def packed(
     rows: Callable[[slice], np.ndarray],
     *,
     progress: bool = True,
+    by_day: bool = False,
+    pieces: Iterable[slice] | None = None,
+    name: str | None = None,
 ) -> torch.Tensor:
-    """A float32 tensor (F, T, N) that lives in a file of `folder` and goes with the process.
+    """A float32 tensor (F, T, N) that lives in a file of `folder`.
 
-    rows(days) gives (F, days, N), read piece by piece. On disk the days of a cell lie together, so
-    that a window of a basin is one block.
+    rows    rows(days) gives (F, days, N)
+    by_day  on disk the cells of a day lie together, for windows of many cells; without it the days
+            of a cell do, so that a window of a basin is one block
+    pieces  the days that are read at once, in order
+    name    of the copy, which tells it from that of any other series: it stays there, is taken as
+            it is by whoever asks again, and where the work was broken off it goes on. Without one
+            it goes with the process
     OSError if the folder has no room for it.
     """
-    from tqdm import tqdm
-
     variables, days, cells = shape
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     step = max(1, min(days, _NUMBERS // (variables * cells)))
-    # the open file has no name any more: nothing is left behind, whatever ends the process
-    with tempfile.TemporaryFile(dir=folder) as file:
-        size = 4 * variables * days * cells
-        file.truncate(size)
-        if hasattr(os, "posix_fallocate") and size:
+    parts = list(pieces or (slice(k, min(k + step, days)) for k in range(0, days, step)))
+    copy = _Copy(shape, by_day, rows, parts, progress)
+    if name is None:
+        # the open file has no name any more: nothing is left behind, whatever ends the process
+        with tempfile.TemporaryFile(dir=folder) as file:
+            copy.make_room(file, folder)
+            copy.fill(file)
+            return copy.tensor(file)
+    place = folder / name
+    whole, begun = place / "values", place / "begun"
+    if not copy.fits(whole):
+        with Lock(place, wait=_WAIT):
+            if not copy.fits(whole):  # by whom the lock was held before
+                if not copy.fits(begun):  # what the note says would be of a file that has gone
+                    (place / "days").unlink(missing_ok=True)
+                with open(begun, "r+b" if copy.fits(begun) else "w+b") as file:
+                    copy.make_room(file, place)
+                    copy.fill(file, place / "days")
+                os.replace(begun, whole)
+                (place / "days").unlink(missing_ok=True)
+    with open(whole, "r+b") as file:
+        return copy.tensor(file)
+
+
+class _Copy:
+    """The numbers of a copy, and the file that they are written to."""
+
+    def __init__(self, shape, by_day: bool, rows, parts: list[slice], progress: bool):
+        self.shape, self.by_day, self.rows, self.parts = shape, by_day, rows, parts
+        self.progress, self.size = progress, 4 * shape[0] * shape[1] * shape[2]
+
+    def fits(self, path: Path) -> bool:
+        return path.exists() and path.stat().st_size == self.size
+
+    def make_room(self, file: IO[bytes], folder: Path) -> None:
+        file.truncate(self.size)
+        if hasattr(os, "posix_fallocate") and self.size:
             try:  # a full disk is found here, not as a crash while writing
-                os.posix_fallocate(file.fileno(), 0, size)
+                os.posix_fallocate(file.fileno(), 0, self.size)
             except OSError as error:
-                raise OSError(f"{folder} has no room for {size / 1e9:.1f} GB: {error}") from error
-        values = np.memmap(file, np.float32, "r+", shape=(variables, cells, days))
-        starts = range(0, days, step)
-        for start in tqdm(starts, desc="packing", unit="piece", disable=not progress):
-            piece = slice(start, min(start + step, days))
-            values[:, :, piece] = rows(piece).swapaxes(1, 2)
-        values.flush()
-    return torch.from_numpy(values).transpose(1, 2)
+                raise OSError(
+                    f"{folder} has no room for {self.size / 1e9:.1f} GB: {error}"
+                ) from error
+
+    def fill(self, file: IO[bytes], note: Path | None = None) -> None:
+        """Write all pieces that `note` does not know as written."""
+        from tqdm import tqdm
+
+        days = _days_of(note)
+        parts = [part for part in self.parts if part.stop > days]
+        bar = tqdm(parts, desc="packing", unit="piece", disable=not self.progress)
+        bar.total, bar.n, bar.initial = len(self.parts), *[len(self.parts) - len(parts)] * 2
+        written = 0
+        for part in bar:
+            values = self.rows(part)
+            # mapped anew: what is written counts as memory of the process as long as it is mapped
+            self._map(file)[:, part] = values
+            written += values.size
+            if note is not None and (written >= _NOTED or part is parts[-1]):
+                os.fsync(file.fileno())
+                files.replace(note, _writer(part.stop))
+                written = 0
+
+    def tensor(self, file: IO[bytes]) -> torch.Tensor:
+        return torch.from_numpy(self._map(file))
+
+    def _map(self, file: IO[bytes]) -> np.ndarray:
+        variables, days, cells = self.shape
+        if self.by_day:
+            return np.memmap(file, np.float32, "r+", shape=self.shape)
+        return np.memmap(file, np.float32, "r+", shape=(variables, cells, days)).swapaxes(1, 2)
+
+
+def _writer(days: int) -> Callable[[Path], object]:
+    return lambda path: path.write_text(str(days))
+
+
+def _days_of(note: Path | None) -> int:
+    """How many days are written already."""
+    try:
+        return int(note.read_text()) if note is not None else 0
+    except (FileNotFoundError, ValueError):
+        return 0

@@ -56,11 +56,16 @@ def read_variable(path: Path, variable: str | None) -> xr.DataArray:
     ValueError, with their names, if it is not clear which.
     """
     with reading(path, "a NetCDF file"), opened(path) as dataset:
-        names = [str(name) for name in dataset.data_vars if dataset[name].ndim >= 2]
-        if variable is None and len(names) == 1:
-            variable = names[0]
-        if variable not in dataset:
-            problem = f"has no variable '{variable}'" if variable else "holds several variables"
-            raise ValueError(f"{path} {problem}: name one of {', '.join(names)}")
-        found = dataset[variable].load()
-        return calendar.by_bounds(found, dataset, f"{path}: 'time'")
+        return variable_of(dataset, path, variable).load()
+
+
+def variable_of(dataset: xr.Dataset, path: Path, variable: str | None) -> xr.DataArray:
+    """A variable of the Dataset of a file, or its only one, on the days of its bounds; see
+    `read_variable`."""
+    names = [str(name) for name in dataset.data_vars if dataset[name].ndim >= 2]
+    if variable is None and len(names) == 1:
+        variable = names[0]
+    if variable not in dataset:
+        problem = f"has no variable '{variable}'" if variable else "holds several variables"
+        raise ValueError(f"{path} {problem}: name one of {', '.join(names)}")
+    return calendar.by_bounds(dataset[variable], dataset, f"{path}: 'time'")

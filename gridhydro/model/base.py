@@ -18,6 +18,7 @@ from gridhydro.model.stepping import Stepping
 from gridhydro.model.unit_hydrograph import UnitHydrograph
 from gridhydro.nets.base import CellNetwork
 from gridhydro.nets.correction import Correction
+from gridhydro.nets.lstm import Memory
 from gridhydro.observations.averages import Averages
 
 
@@ -113,6 +114,17 @@ class CellModel(torch.nn.Module):
     ) -> dict[str, Tensor]:
         """Parameter -> (N, M), daily ones (W + T, N, M)."""
         return {}
+
+    def remembering(
+        self,
+        forcing: Tensor,
+        cells: Tensor | None = None,
+        before: Tensor | None = None,
+        memory: Memory | None = None,
+    ) -> tuple[dict[str, Tensor], Memory | None]:
+        """`cell_parameters`, and what an LSTM over the weather remembers at the end; it goes on
+        from the `memory` of the days before."""
+        return self.cell_parameters(forcing, cells, before), None
 
     def fit_inputs(self, forcing: Tensor, cells: Tensor | None = None) -> None:
         """Scale what the networks read by the attributes of these cells and a sample of forcing.

@@ -14,12 +14,17 @@ from gridhydro.inputs.forcing import Forcing
 _BASIN_DAYS = 2**20
 
 
+def groups_of(forcing: Forcing) -> list[Tensor]:
+    """The cells (B,) of each group, in order."""
+    count = max(1, _BASIN_DAYS // max(1, len(forcing.times)))
+    return list(torch.arange(forcing.size).split(count))
+
+
 def basin_groups(model, forcing: Forcing) -> Iterator[tuple[Tensor, Tensor]]:
     """Cells (B,) and their forcing (F, T, B), on the device of the model, group by group."""
-    count = max(1, _BASIN_DAYS // max(1, len(forcing.times)))
-    for first in range(0, forcing.size, count):
-        cells = torch.arange(first, min(first + count, forcing.size))
-        values = forcing.values[:, :, first : first + count].contiguous().to(model.area.device)
+    for cells in groups_of(forcing):
+        part = slice(int(cells[0]), int(cells[-1]) + 1)
+        values = forcing.values[:, :, part].contiguous().to(model.area.device)
         yield cells.to(values.device), values
 
 

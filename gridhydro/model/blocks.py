@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,18 +10,14 @@ import torch
 from torch import Tensor
 
 from gridhydro.base.arguments import required
-from gridhydro.columns.components import over_components
+from gridhydro.base.memory import give_back
 from gridhydro.inputs.forcing import Forcing
-from gridhydro.model import unit_hydrograph as hydrograph
-from gridhydro.model.base import CellModel
-from gridhydro.model.basin_groups import basin_groups
-from gridhydro.model.corrected import around
-from gridhydro.model.routing import in_rivers
-from gridhydro.model.run import Run
+from gridhydro.model import equilibrium
+from gridhydro.model.basin_groups import groups_of
+from gridhydro.model.march import March, Recall
 from gridhydro.model.state import Simulation, State
-from gridhydro.nets import WEIGHT
-
-_YEAR = 366  # days that are passed over at a time
+from gridhydro.model.unit_hydrograph import ROUTED
+from gridhydro.observations.averages import Averages
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,123 +28,164 @@ class Block:
     cells       (B,) int64, the cells of the domain
     forcing     (F, T, B), in the order of the column's forcings, as it sees them
     simulation  discharge (T, G) and outputs (T, B); of lumped basins G is B
-    before      (B,) m3, the water that the cells and their rivers hold at the start
-    after       (B,) m3, and at the end
     """
 
     index: int
     cells: np.ndarray
     forcing: Tensor
     simulation: Simulation
-    before: np.ndarray
-    after: np.ndarray
+    march: March
+    start: State | None
+
+    @property
+    def before(self) -> np.ndarray:
+        """(B,) m3, the water that the cells and their rivers hold at the start."""
+        return self.march.storage(self.start)
+
+    @property
+    def after(self) -> np.ndarray:
+        """(B,) m3, and at the end."""
+        return self.march.storage(self.simulation.state)
 
 
-@torch.no_grad()
 def blocks(
-    run: Run, forcing: Forcing, parts: Sequence[slice], outputs: Sequence[str] = ()
+    run, forcing: Forcing, parts: Sequence[slice], outputs: Sequence[str] = ()
 ) -> Iterator[Block]:
     """The days of each part, in order and one after another, as `Run.simulate` has them.
 
+    run    a `Run`
     parts  slices of the days of the forcing, each where the one before ends. The days before the
-           first only fill the stores. Lumped basins come in groups, each through all parts.
+           first only fill the stores. Lumped basins come in groups, all of them through a part
+           before the next.
     """
-    model = run.model.eval()
-    groups = [(None, forcing.values)] if run.whole else basin_groups(model, forcing)
-    for cells, values in groups:
-        state = None
+    walk = Walk(run, forcing, outputs)
+    for index, days in enumerate(parts):
+        yield from walk.go(days, index)
+
+
+class Walk:
+    """A run on its way through a record: `go` takes it on by some days, from the last ones on.
+
+    day     how far it has come: the first day that it has not seen
+    groups  the cells that are run at once, each with its state; of a raster all
+    """
+
+    def __init__(self, run, record: Forcing, outputs: Sequence[str] = ()):
+        model = run.model.eval()
+        self.run, self.record, self.outputs = run, record, tuple(dict.fromkeys(outputs))
+        cells: list[Tensor | None] = [None] if run.whole else [*groups_of(record)]
+        self.groups = [_Group(self, None if c is None else c.to(model.area.device)) for c in cells]
+        self.day: int | None = None
+        self._held: tuple[slice, Tensor] | None = None
+
+    @torch.no_grad()
+    def go(self, days: slice, index: int = 0, averages: Averages | None = None) -> Iterator[Block]:
+        """These days of each group; those since the last ones are passed over without outputs.
+
+        averages  over periods within these days
+        """
+        if self.day is None:
+            for group in self.groups:
+                group.begin()
+            self.day = 0
+        carried = [name for name in self.outputs if name.startswith(ROUTED)]
+        for group in self.groups:
+            group.state = group.march.passed(slice(self.day, days.start), group.state, carried)
+        self.day = days.stop
+        averages = None if averages is None else averages.to(self.run.model.area.device)
+        for group in self.groups:
+            start, places = group.state, group.places
+            weather, found = group.march.go(days, start, self.outputs, averages)
+            group.state = found.state
+            yield Block(index, places, weather, found, group.march, start)
+
+    def take(self, days: slice, averages: Averages | None = None) -> Simulation:
+        """These days of all cells as one simulation, on the CPU, without the state; see `go`."""
+        give_back()  # what the days before have left
+        parts = [block.simulation for block in self.go(days, averages=averages)]
+
+        def joined(values: Iterable[Tensor | None]) -> Tensor:
+            there = [required("series", one).cpu() for one in values]
+            return there[0] if len(there) == 1 else torch.cat(there, dim=1)
+
+        outputs = {name: joined(part.outputs[name] for part in parts) for name in self.outputs}
+        storage = None if averages is None else joined(part.storage for part in parts)
+        return Simulation(joined(part.discharge for part in parts), outputs, None, storage)
+
+    @torch.no_grad()
+    def weather(self, days: slice) -> Iterator[Tensor]:
+        """The forcing (F, L, B) of these days as the column of each group sees it."""
+        for group in self.groups:
+            yield group.march.weather(days)
+
+    def read(self, days: slice) -> Tensor:
+        """(F, L, N) of the record; the last days that were asked for are held, for other groups."""
+        if self._held is None or self._held[0] != days:
+            self._held = days, self.record.block(days)
+        return self._held[1]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that it takes to go on, by name; see `resume`."""
+        found = {}
+        for number, group in enumerate(self.groups):
+            state = group.state or State({}, None)
+            memory = group.march.recall.memory
+            for name, values in state.carrying(memory, None).tensors().items():
+                found[f"{number}/{name}"] = values
+        return found
+
+    def resume(self, day: int, tensors: dict[str, Tensor]) -> None:
+        """Go on from what `tensors` gave before this day."""
+        for number, group in enumerate(self.groups):
+            group.resume(day, {
+                name.removeprefix(f"{number}/"): values
+                for name, values in tensors.items() if name.startswith(f"{number}/")
+            })  # fmt: skip
+        self.day = day
+
+
+class _Group:
+    """Cells that are run at once, and how far they have come."""
+
+    def __init__(self, walk: Walk, cells: Tensor | None):
+        self.walk, self.cells = walk, cells
+        self.state: State | None = None
+        self.march = self._march(len(walk.record.times))
+
+    @property
+    def places(self) -> np.ndarray:
+        """(B,) which cells of the domain."""
+        return np.arange(self.walk.record.size) if self.cells is None else self.cells.cpu().numpy()
+
+    def _march(self, days: int) -> March:
+        """Over the first days of the record."""
+        return March(self.walk.run.model, self._read, days, self.cells)
+
+    def _read(self, days: slice) -> Tensor:
+        values = self.walk.read(days)
+        return values if self.cells is None else values[:, :, self.cells.to(values.device)]
+
+    def begin(self) -> None:
+        """Find the stores that it begins with, as in the training of the run."""
+        run, record, outputs = self.walk.run, self.walk.record, self.walk.outputs
         if run.cycles:
-            until = run.trained_until(forcing)
+            until = run.trained_until(record)
             for _ in range(run.cycles):
-                state = _passed(March(model, values[:, :until], cells), until, state)
+                march = self._march(until)
+                self.state = march.passed(slice(0, until), self.state, outputs)
         elif run.balanced:
-            state = run.near_equilibrium(values)
+            first = self._read(slice(0, min(run.about["spinup"], len(record.times))))
+            self.state = run.near_equilibrium(first)
         elif run.settled:
-            state = model.settled(values[:, : run.trained_until(forcing)], cells)
-        march = March(model, values, cells)
-        state = _passed(march, parts[0].start, state)
-        places = np.arange(model.domain.size) if cells is None else cells.cpu().numpy()
-        before = march.storage(state)
-        for index, days in enumerate(parts):
-            weather, simulation = march.go(days, state, outputs)
-            state = simulation.state
-            after = march.storage(state)
-            yield Block(index, places, weather, simulation, before, after)
-            before = after
+            days = equilibrium.first_years(run.trained_until(record))
+            if run.model.column.states and days:
+                whole = slice(0, days)
+                self.state = equilibrium.settle(lambda s: self._march(days).passed(whole, s))
 
-
-class March:
-    """A model over a record (F, T, B), any days of it at a time, its parameters computed once."""
-
-    def __init__(self, model: CellModel, values: Tensor, cells: Tensor | None):
-        self.model, self.values, self.cells = model, values, cells
-        weather = values.to(model.area) if model.network.reads_weather else None
-        self.parameters = model.cell_parameters(weather, cells)
-
-    def go(self, days: slice, state: State | None, outputs=()) -> tuple[Tensor, Simulation]:
-        """The weather of these days as the column sees it, and what comes of it."""
-        weather = weather_of(self.model, self.values, days)
-        now = {name: p[days] if p.ndim == 3 else p for name, p in self.parameters.items()}
-        return weather, self.model.run(weather, state, outputs, now, self.cells)
-
-    def storage(self, state: State | None) -> np.ndarray:
-        return storage(self.model, state, self.parameters, self.cells)
-
-
-def weather_of(model: CellModel, values: Tensor, days: slice) -> Tensor:
-    """These days of a record (F, T, B) as the column sees them, corrected where the model does."""
-    if model.correction is None:
-        own = len(model.column.forcings)
-        return values[:own, days].to(model.area).contiguous()
-    # a correction looks at the days around, too
-    seen = around(model.correction, days, values.shape[1])
-    weather = model.weather(values[:, seen].to(model.area))
-    return weather[:, days.start - seen.start : days.stop - seen.start].contiguous()
-
-
-def _passed(march: March, days: int, state: State | None) -> State | None:
-    """The state after the first days of the record."""
-    for part in years(slice(0, days)):
-        state = march.go(part, state)[1].state
-    return state
-
-
-def years(days: slice) -> list[slice]:
-    """These days, a year at a time."""
-    firsts = range(days.start, days.stop, _YEAR)
-    return [slice(first, min(first + _YEAR, days.stop)) for first in firsts]
-
-
-def storage(
-    model: CellModel,
-    state: State | None,
-    parameters: Mapping[str, Tensor],
-    cells: Tensor | None = None,
-) -> np.ndarray:
-    """All water of the cells (B,) m3, float64: in the column, the river, and on its way to gauges.
-
-    `state` None is that of a run without one: the column's initial stores, no water in the rivers.
-    The parameters are those of the run: on them depends how components are averaged.
-    """
-    area = (model.area if cells is None else model.area[cells]).double()
-    weights = parameters.get(WEIGHT)
-    stores = [field for field in model.column.states if field.unit == "mm"]
-    if state is None:
-        depth = torch.full_like(area, sum(field.initial for field in stores))
-        return (depth * area / 1000).cpu().numpy()
-    contents = (over_components(state.column[f.name].double()[None], weights)[0] for f in stores)
-    depth = sum(contents, torch.zeros_like(area))
-    if state.hydrograph is not None:
-        depth = depth + _under_way(model, state.hydrograph, parameters)
-    volume = depth * area / 1000
-    if state.river is not None:
-        volume = volume + in_rivers(state.river.double())
-    return volume.cpu().numpy()
-
-
-def _under_way(model: CellModel, tails: Mapping[str, Tensor], parameters) -> Tensor:
-    """Runoff (B,) mm of the last days that the unit hydrograph has not yet let through."""
-    shapes = {field.name: parameters[field.name].double() for field in hydrograph.SHAPE}
-    method = required("unit hydrograph", model.unit_hydrograph).of
-    tail = tails[required("runoff", model.column.runoff)].double()
-    return hydrograph.under_way(tail, shapes, parameters.get(WEIGHT), method)[-1]
+    def resume(self, day: int, tensors: dict[str, Tensor]) -> None:
+        """See `Walk.resume`."""
+        device = self.walk.run.model.area.device
+        state = State.of_tensors(tensors).map(lambda v: v.to(device))
+        if state.memory is not None:
+            self.march.recall = Recall(day // self.march.tile * self.march.tile, state.memory)
+        self.state = state.carrying(None, None)

@@ -35,15 +35,18 @@ def read_by(correction: Correction, forcings: tuple[Field, ...], forcing: Tensor
 
 
 def corrected(
-    correction: Correction, forcings: tuple[Field, ...], own: int, forcing: Tensor, attributes
+    correction: Correction, forcings: tuple[Field, ...], own: Tensor, forcing: Tensor, attributes
 ) -> Tensor:
-    """The first `own` of the forcings, those of the column (F, T, N), one of them corrected."""
+    """The first of the forcings, those of the column, `own` (F, T, N), with one of them corrected.
+
+    `forcing` may be of more cells, those around that the correction looks at.
+    """
     if not forcing.shape[1]:  # nothing to be corrected
-        return forcing[:own]
+        return own
     place = [f.name for f in forcings].index(correction.forcing)
     series = read_by(correction, forcings, forcing)
-    changed = correction.changed(forcing[place], series, attributes)
-    return torch.stack([changed if k == place else row for k, row in enumerate(forcing[:own])])
+    changed = correction.changed(own[place], series, attributes)
+    return torch.stack([changed if k == place else row for k, row in enumerate(own)])
 
 
 def around(correction: Correction, days: slice, length: int) -> slice:

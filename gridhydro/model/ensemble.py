@@ -11,6 +11,7 @@ import xarray as xr
 from gridhydro.base.arguments import required
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
+from gridhydro.model.reduced import Wanted
 from gridhydro.model.run import Run
 from gridhydro.model.run_folder import finished
 from gridhydro.model.scored import Scored
@@ -86,7 +87,7 @@ class Ensemble(Scored):
         return tuple(run.mark() for run in self.runs)
 
     def simulate_anew(
-        self, outputs: Sequence[str], averages: Averages | None, forcing: Forcing | None
+        self, outputs: Sequence[Wanted], averages: Averages | None, forcing: Forcing | None
     ) -> Simulation:
         """The mean of the runs, one after the other: what none of them has kept it lets go."""
         weight = 1 / len(self.runs)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 
 import torch
 from torch import Tensor
 
+from gridhydro.base import ranks
+from gridhydro.base.arguments import required
 from gridhydro.model.state import State
 
 YEAR = 365.25
@@ -76,14 +78,10 @@ def settled(
 ) -> State | None:
     """The state that runs over these days, again and again, lead to; without gradient.
 
-    Of a record (F, T, N) the first years are taken, whole ones and `YEARS` at most, so that the
-    season at their end is that at their beginning. Every second gain of a store is extrapolated as
-    that of a linear reservoir; see `PASSES` and `STILL` for when it ends. Without `routed` rivers
-    are left out, and begin empty. None for a column without stores.
+    Of a record (F, T, N) the first years are taken, see `first_years`. Without `routed` rivers are
+    left out, and begin empty. None for a column without stores.
     """
-    # calendar years may be a day and a half shorter than as many mean ones
-    years = min(int((forcing.shape[1] + 1.5) / YEAR), YEARS)
-    days = min(round(years * YEAR), forcing.shape[1]) if years else forcing.shape[1]
+    days = first_years(forcing.shape[1])
     if not model.column.states or not days:
         return None
     training = model.training
@@ -92,29 +90,48 @@ def settled(
         first = forcing[:, :days].to(model.area).contiguous()
         parameters, weather = model.cell_parameters(first, cells), model.weather(first)
         weather = weather.contiguous()
-        state: State | None = None
-        before: dict[str, Tensor] = {}
-        gains: dict[str, Tensor] = {}
-        for left in reversed(range(PASSES)):
-            state = model.run(weather, state, (), parameters, cells, routed=routed).state
-            last, gains = gains, {n: v - before[n] for n, v in state.column.items() if before}
-            if gains and _still(state.column, gains):
-                break
-            if gains and last and left:
-                stores = {n: _ahead(v, gains[n], last[n]) for n, v in state.column.items()}
-                state, gains = replace(state, column=stores), {}
-            before = state.column
-        return state
+        return settle(lambda s: model.run(weather, s, (), parameters, cells, routed=routed).state)
     finally:
         model.train(training)
+
+
+def first_years(days: int) -> int:
+    """How many days of a record of so many `settled` goes over: whole years and `YEARS` at most, so
+    that the season at their end is that at their beginning."""
+    # calendar years may be a day and a half shorter than as many mean ones
+    years = min(int((days + 1.5) / YEAR), YEARS)
+    return min(round(years * YEAR), days) if years else days
+
+
+def settle(passed: Callable[[State | None], State | None]) -> State:
+    """The state that runs over some days, again and again, lead to.
+
+    passed  the state after these days, of the one before them (None: the column's initial stores)
+    Every second gain of a store is extrapolated as that of a linear reservoir; see `PASSES` and
+    `STILL` for when it ends.
+    """
+    state: State | None = None
+    before: dict[str, Tensor] = {}
+    gains: dict[str, Tensor] = {}
+    for left in reversed(range(PASSES)):
+        state = required("state after a pass", passed(state))
+        last, gains = gains, {n: v - before[n] for n, v in state.column.items() if before}
+        if gains and _still(state.column, gains):
+            break
+        if gains and last and left:
+            stores = {n: _ahead(v, gains[n], last[n]) for n, v in state.column.items()}
+            state, gains = replace(state, column=stores), {}
+        before = state.column
+    return required("pass over the record", state)
 
 
 def _still(stores: dict[str, Tensor], gains: dict[str, Tensor]) -> bool:
     """Whether a run with these gains has changed next to nothing in nearly all cells."""
     water = sum(stores.values(), torch.tensor(0.0)).mean(-1)
     gained = sum(gains.values(), torch.tensor(0.0)).mean(-1)
-    fraction = gained.abs() / water.clamp(min=1.0)  # of 1 mm at least
-    return bool((fraction < STILL).double().mean() >= CELLS)
+    still = gained.abs() / water.clamp(min=1.0) < STILL  # of 1 mm at least
+    counts = ranks.summed(torch.stack([still.sum(), still.new_ones(still.shape).sum()]))
+    return bool(counts[0] >= CELLS * counts[1])
 
 
 def _ahead(store: Tensor, gain: Tensor, last: Tensor) -> Tensor:

@@ -29,6 +29,8 @@ class InCells:
     runoff   what leaves the cells, (T, N) mm d-1; None of a column without a flow
     storage  (R, N) mm, all water in the column and, with a unit hydrograph, of the runoff on its
              way to the gauge, as means over periods, if asked for
+    spent    whether nobody but the routing reads the runoff: it is not handed out, and comes of a
+             kernel, which does not need it for its gradient as operations of torch may
     stores   state -> (N, M), at the end
     tails    flow -> (14, N) or (14, N, M) mm d-1: what the unit hydrograph still holds; or None
     """
@@ -36,6 +38,7 @@ class InCells:
     outputs: dict[str, Tensor]
     runoff: Tensor | None
     storage: Tensor | None
+    spent: bool
     stores: dict[str, Tensor]
     tails: dict[str, Tensor] | None
 
@@ -85,4 +88,6 @@ def in_cells(
             coming = hydrograph.under_way(found[flow], parameters, weights, routing.of, before)
             storage = storage + averages.means(coming)
     runoff = None if flow is None else fluxes.get(f"{ROUTED}{flow}", fluxes[flow])
-    return InCells(fluxes, runoff, storage, stores, tails)
+    by_kernel = model.column.advance is None and model.stepping.backend != "torch"
+    spent = by_kernel and routing is None and flow not in outputs
+    return InCells(fluxes, runoff, storage, spent, stores, tails)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from itertools import pairwise
 
 import pandas as pd
 import torch
@@ -13,67 +14,52 @@ from torch import Tensor
 from gridhydro.base.arguments import required
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
-from gridhydro.model.basin_groups import basin_groups
+from gridhydro.model.blocks import Walk
+from gridhydro.model.march import YEAR, years
+from gridhydro.model.reduced import Gathered, Wanted, name_of
 from gridhydro.model.state import Simulation
 from gridhydro.observations.averages import Averages
 
 
-@torch.no_grad()
 def simulate_record(
-    run, record: Forcing, outputs: Sequence[str], averages: Averages | None = None
+    run, record: Forcing, outputs: Sequence[Wanted], averages: Averages | None = None
 ) -> Simulation:
     """A run's model over a record, started as in its training; on the CPU, without the last state.
 
-    Discharge (T, G), `outputs` (T, N), and with `averages` the water stored over its periods (R, N)
+    Discharge (T, G), `outputs` (T, N), or what is asked for in their place, and with `averages` the
+    water stored over its periods (R, N).
+    It goes by blocks: only what is asked for is ever whole.
     """
-    model = run.model.eval()
-    averages = None if averages is None else averages.to(model.area.device)
-    if run.whole:
-        values, state = record.values.to(model.area.device), None
-        if run.cycles:
-            until = run.trained_until(record)
-            state = model.spin_up(values[:, :until], run.cycles, outputs=outputs)
-        elif run.balanced:
-            state = run.near_equilibrium(values)
-        elif run.settled:
-            state = model.settled(values[:, : run.trained_until(record)])
-        return _on_cpu(model(values, state, outputs, averages=averages))
-    found = None
-    for cells, weather in basin_groups(model, record):
-        until = run.trained_until(record) if run.settled else 0
-        state = model.settled(weather[:, :until], cells)
-        part = _on_cpu(model(weather, state, outputs, cells=cells, averages=averages))
-        found = _room_for(part, record.size) if found is None else found
-        for whole, values in zip(_tensors(found), _tensors(part), strict=True):
-            whole[:, cells.cpu()] = values
-    return required("cell to simulate", found)
-
-
-def _on_cpu(simulation: Simulation) -> Simulation:
-    storage = simulation.storage
-    return Simulation(
-        required("discharge", simulation.discharge).cpu(),
-        {name: values.cpu() for name, values in simulation.outputs.items()},
-        None,
-        None if storage is None else storage.cpu(),
+    walk, days = Walk(run, record, [name_of(one) for one in outputs]), len(record.times)
+    flow, gathered = (
+        Gathered("discharge", record.times),
+        [Gathered(w, record.times) for w in outputs],
     )
+    storage: Tensor | None = None
+    for part in parts_of(days, averages):
+        means = None if averages is None else averages.part(part)
+        one = walk.take(part, None if means is None else means[0])
+        flow.add(part, required("discharge", one.discharge))
+        for each in gathered:
+            each.add(part, one.outputs[name_of(each.wanted)])
+        if averages is not None and means is not None:
+            here = required("storage", one.storage)
+            storage = here.new_zeros(averages.count, here.shape[1]) if storage is None else storage
+            if len(means[1]):
+                storage[means[1]] = here
+    found = {each.wanted: each.whole() for each in gathered}
+    return Simulation(flow.whole(), found, None, storage)
 
 
-def _room_for(part: Simulation, cells: int) -> Simulation:
-    """A simulation of all cells that is filled group by group: the parts are not held beside it."""
-
-    def room(values: Tensor) -> Tensor:
-        return values.new_empty(len(values), cells)
-
-    outputs = {name: room(values) for name, values in part.outputs.items()}
-    discharge = required("discharge", part.discharge)
-    storage = None if part.storage is None else room(part.storage)
-    return Simulation(room(discharge), outputs, None, storage)
-
-
-def _tensors(simulation: Simulation) -> list[Tensor]:
-    rest = [] if simulation.storage is None else [simulation.storage]
-    return [required("discharge", simulation.discharge), *simulation.outputs.values(), *rest]
+def parts_of(days: int, averages: Averages | None = None) -> list[slice]:
+    """About a year each, of so many days: cut where no period of the averages is."""
+    if averages is None or not days:
+        return years(slice(0, days)) or [slice(0, 0)]
+    cuts, edges = [*averages.cuts().tolist(), days], [0]
+    for cut, following in zip(cuts, [*cuts[1:], None], strict=True):
+        if following is None or following - edges[-1] > YEAR:
+            edges.append(cut)
+    return [slice(a, b) for a, b in pairwise(edges)]
 
 
 @dataclass
@@ -95,7 +81,7 @@ class Kept:
             self.mark, self.simulation, self.averages, self.scores = mark, None, None, {}
         return self
 
-    def lacking(self, outputs: Sequence[str]) -> list[str]:
+    def lacking(self, outputs: Sequence[Wanted]) -> list[Wanted]:
         """Those of the outputs that are not kept."""
         there = {} if self.simulation is None else self.simulation.outputs
         return [name for name in outputs if name not in there]
@@ -121,7 +107,7 @@ class Kept:
         storage = old.storage if more.storage is None else more.storage
         self.simulation = replace(old, outputs=old.outputs | more.outputs, storage=storage)
 
-    def part(self, outputs: Sequence[str], averages: Averages | None) -> Simulation:
+    def part(self, outputs: Sequence[Wanted], averages: Averages | None) -> Simulation:
         """The outputs that were asked for, of all that is kept; nothing is copied."""
         found = required("simulation yet", self.simulation)
         chosen = {name: found.outputs[name] for name in outputs}

@@ -21,6 +21,8 @@ from gridhydro.nets.base import CellNetwork
 from gridhydro.nets.lstm import Memory
 from gridhydro.nets.options import ParameterNetwork
 
+_DRY = "an LSTM holds no water to be averaged: train it on discharge alone"
+
 
 class Streamflow(Column):
     """The LSTM as a column: its forcings and its runoff. It holds no water and has no balance."""
@@ -116,16 +118,28 @@ class LSTMModel(CellModel):
                 "before"
             )
         if averages is not None:
-            raise ValueError("an LSTM holds no water to be averaged: train it on discharge alone")
-        area = self.area if cells is None else self.area[cells]
+            raise ValueError(_DRY)
         memory = None if state is None else state.memory
         runoff, memory = self.network(self._attributes(cells), forcing, before, memory)
+        return self._to_gauges(runoff, outputs, cells, memory)
+
+    def _to_gauges(self, runoff, outputs, cells, memory) -> Simulation:
+        area = self.area if cells is None else self.area[cells]
         kept = {name: runoff for name in outputs}
         return Simulation(runoff * (area / 1000 / SECONDS), kept, State({}, None, memory=memory))
 
+    def remembering(self, forcing, cells=None, before=None, memory=None):
+        """Its runoff (T, N, 1) as the one daily parameter, and what it remembers at the end."""
+        runoff, memory = self.network(self._attributes(cells), forcing, before, memory)
+        return {"runoff": runoff[..., None]}, memory
+
     def run(self, forcing, state, outputs, parameters, cells, averages=None, routed=True):
-        """As `forward`; parameters there are none."""
-        return self(forcing, state, outputs, cells=cells, averages=averages)
+        """As `forward`; with the runoff given as by `remembering`, it is not computed again."""
+        if "runoff" not in parameters:
+            return self(forcing, state, outputs, cells=cells, averages=averages)
+        if averages is not None:
+            raise ValueError(_DRY)
+        return self._to_gauges(parameters["runoff"][..., 0], outputs, cells, None)
 
     def spin_up(self, forcing, cycles=1, state=None, outputs=(), until=None) -> NoReturn:
         """Refused: what an LSTM remembers is no water."""

@@ -205,9 +205,13 @@ class Model(CellModel):
         attributes = self._attributes(cells)
         if self.history is not None:
             return self.network(attributes, _past(self.history, cells))
-        own = len(self.column.forcings)
-        forcing, before = (None if w is None else w[:own] for w in (forcing, before))
+        forcing, before = (None if w is None else self._own(w) for w in (forcing, before))
         return self.network(attributes, forcing, before)
+
+    def _own(self, forcing: Tensor) -> Tensor:
+        """Of a forcing the series of the column, in the cells of the domain: a part of a model
+        takes that of cells around them too, after them, for its correction."""
+        return forcing[: len(self.column.forcings), :, : self.domain.size]
 
     def cell_properties(self, cells: Tensor | None = None) -> dict[str, Tensor]:
         """Property -> (N,), of some cells or of all."""
@@ -216,9 +220,9 @@ class Model(CellModel):
 
     def weather(self, forcing: Tensor) -> Tensor:
         """Forcing (F + V, T, N) as the column sees it, (F, T, N): with the correction."""
-        own = len(self.column.forcings)
+        own = self._own(forcing)
         if self.correction is None:
-            return forcing[:own]
+            return own
         attributes = self.correction_attributes
         return corrected.corrected(self.correction, self.forcings, own, forcing, attributes)
 
@@ -252,7 +256,7 @@ class Model(CellModel):
         memory = None  # of a network that did not read these days
         if parameters is None:
             memory = None if state is None else state.memory
-            parameters, memory = self._remembering(forcing, cells, before, memory)
+            parameters, memory = self.remembering(forcing, cells, before, memory)
         seen = corrected.looked_back_on(self, before, forcing, earlier)
         early, weather = corrected.in_parts(self, before, forcing, earlier)
         if early is not None:
@@ -265,15 +269,19 @@ class Model(CellModel):
         carried = required("state", found.state).carrying(memory, seen)
         return replace(found, state=carried)
 
-    def _remembering(
-        self, forcing: Tensor, cells: Tensor | None, before: Tensor | None, memory: Memory | None
+    def remembering(
+        self,
+        forcing: Tensor,
+        cells: Tensor | None = None,
+        before: Tensor | None = None,
+        memory: Memory | None = None,
     ) -> tuple[dict[str, Tensor], Memory | None]:
         """`cell_parameters`, and what an LSTM over the weather remembers at the end."""
         if not isinstance(self.network, SequenceParameterization):
             return self.cell_parameters(forcing, cells, before), None
-        own = len(self.column.forcings)
-        early = None if before is None else before[:own]
-        return self.network.remembering(self._attributes(cells), forcing[:own], early, memory)
+        early = None if before is None else self._own(before)
+        own = self._own(forcing)
+        return self.network.remembering(self._attributes(cells), own, early, memory)
 
     def run(
         self,
@@ -288,8 +296,8 @@ class Model(CellModel):
         """As `forward`, with the forcing as the column sees it and its parameters given."""
         water = in_cells(self, forcing, state, outputs, parameters, cells, averages)
         discharge, river, in_rivers = self._to_gauges(
-            water.runoff, forcing, state, parameters, cells, averages, routed
-        )
+            water.runoff, forcing, state, parameters, cells, averages, routed, water.spent
+        )  # fmt: skip
         storage = water.storage
         if storage is not None and in_rivers is not None:
             storage = storage + in_rivers
@@ -305,9 +313,10 @@ class Model(CellModel):
         cells: Tensor | None,
         averages: Averages | None,
         routed: bool,
+        spent: bool,
     ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """Discharge (T, G) m3 s-1, the water in the rivers at the end (6, N) m3, and as means over
-        the periods of `averages` (R, N) mm; None for what there is not."""
+        the periods of `averages` (R, N) mm; None for what there is not. `spent`: see `InCells`."""
         if runoff is None:  # nothing to be known of any gauge
             gauges = forcing.shape[2] if self.domain.lumped else len(self.gauge_cells)
             return forcing.new_full((forcing.shape[1], gauges), torch.nan), None, None
@@ -319,6 +328,7 @@ class Model(CellModel):
         outflow, river, in_rivers = required("river", self.river).discharge(
             runoff, self.domain, area, self.flow_length, parameters, self.cell_properties(cells),
             state.river if state else None, self.stepping.backend, averages, self.gauge_cells,
+            spent,
         )  # fmt: skip
         return outflow, river, in_rivers
 

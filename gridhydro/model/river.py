@@ -86,13 +86,14 @@ class River:
     def discharge(
         self, runoff: Tensor, domain: Domain, area: Tensor, length: Tensor, parameters, properties,
         storage: Tensor | None, backend: str | None, averages=None, cells: Tensor | None = None,
+        spent: bool = False,
     ):  # fmt: skip
         """Runoff (T, N) mm d-1 through the river network of a raster.
 
         area m2 and flow length m (N,); parameters and properties of the cells by name; storage
-        (6, N) m3 at the start. Returns outflow (T, G) m3 s-1 of some `cells`, else of all, the
-        storage at the end, and with `averages` the water in the rivers (R, N) mm of the cell, else
-        None.
+        (6, N) m3 at the start; `spent` runoff is read by nobody else, see `Coupling`. Returns
+        outflow (T, G) m3 s-1 of some `cells`, else of all, the storage at the end, and with
+        `averages` the water in the rivers (R, N) mm of the cell, else None.
         """
         count = self.reservoirs
         reservoirs = properties[RESERVOIRS.name] if count is None else count
@@ -102,7 +103,7 @@ class River:
         outflow, *rest = route(
             runoff, domain.network, lag, reservoirs, substeps=self.substeps,
             delay=self.delay, storage=storage, backend=backend, averages=averages,
-            transit=self.transit, coupling=Coupling(depth, cells),
+            transit=self.transit, coupling=Coupling(depth, cells, spent),
         )  # fmt: skip
         final, means = (*rest, None)[:2]
         return outflow / SECONDS, final, None if means is None else means / depth

@@ -24,10 +24,13 @@ class Coupling:
     depth  (N,) the volume in U of one unit of runoff: for runoff in mm d-1 and U of m3 the area of
            the cell in m2 / 1000. No gradient to it. None: runoff is a volume
     cells  (G,) integers: the cells whose outflow is returned; None: all
+    spent  whether the runoff is read by nobody else: a backward pass on a CPU that keeps no graph
+           then writes the gradient over it, and holds one series (T, N) instead of two
     """
 
     depth: torch.Tensor | None = None
     cells: torch.Tensor | None = None
+    spent: bool = False
 
     def of(self, series: torch.Tensor) -> torch.Tensor:
         """A series (T, N) at the cells that are wanted, a copy."""
@@ -117,6 +120,7 @@ def route(
         tile_days=tile_days,
         averages=averages,
         on_its_way=transit,
+        spent=coupling.spent,
     )
     idle = storage[:RESERVOIRS] - stores
     final = torch.cat([idle[:count] + final, idle[count:], arriving[None]])

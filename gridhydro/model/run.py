@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import pandas as pd
@@ -12,14 +13,17 @@ import torch
 import xarray as xr
 
 from gridhydro.base.arguments import required
+from gridhydro.base.periods import as_texts as period_of
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.history import History
+from gridhydro.inputs.stream import Stream
 from gridhydro.io import export
-from gridhydro.model import run_folder, transfer
+from gridhydro.model import run_folder, streamed, transfer
 from gridhydro.model.base import CellModel
 from gridhydro.model.basin_groups import mean_parameters
 from gridhydro.model.drift import Drift
 from gridhydro.model.kept_simulation import mark_of, simulate_record
+from gridhydro.model.reduced import Wanted
 from gridhydro.model.scored import Scored
 from gridhydro.model.state import Simulation, State
 from gridhydro.observations.averages import Averages
@@ -49,7 +53,7 @@ class Run(Scored):
     @classmethod
     def of(cls, model: CellModel, forcing: xr.Dataset | Forcing) -> Run:
         """A model as it stands, not trained: with parameters that are given, say, to simulate."""
-        record = Forcing.read(forcing, model.domain, model, device=model.area.device)
+        record = _taken(forcing, model)
         return cls(model.eval(), record, pd.DataFrame(), model.options | {"gauges": []})
 
     @property
@@ -77,8 +81,7 @@ class Run(Scored):
         forcing = self.forcing if forcing is None else forcing
         if forcing is None:
             raise ValueError("this run was loaded without its forcing: give it to Run.load or here")
-        device = self.model.area.device
-        return Forcing.read(forcing, self.model.domain, self.model, device=device)
+        return _taken(forcing, self.model)
 
     def mark(self) -> tuple:
         """All that a simulation of its forcing depends on: weights, forcing, and how it starts."""
@@ -86,7 +89,7 @@ class Run(Scored):
         return mark_of(self.model, self.forcing, self.cycles, self.balanced, str(start))
 
     def simulate_anew(
-        self, outputs: Sequence[str], averages: Averages | None, forcing: Forcing | None
+        self, outputs: Sequence[Wanted], averages: Averages | None, forcing: Forcing | None
     ) -> Simulation:
         """A simulation on the CPU of which nothing is kept; see `simulation`."""
         return simulate_record(self, self.record(forcing), outputs, averages)
@@ -128,27 +131,69 @@ class Run(Scored):
         first = record[:, : self.about["spinup"]].to(self.model.area)
         return self.model.near_equilibrium(first.contiguous())
 
+    @overload
     def simulate(
         self,
         forcing: xr.Dataset | Forcing | None = None,
         outputs: Sequence[str] | None = None,
-    ) -> xr.Dataset:
+        *,
+        period: tuple[str, str] | None = None,
+    ) -> xr.Dataset: ...
+
+    @overload
+    def simulate(
+        self,
+        forcing: xr.Dataset | Forcing | None = None,
+        outputs: Sequence[str] | None = None,
+        *,
+        period: tuple[str, str] | None = None,
+        out: str | Path,
+        block: str | int = "year",
+        progress: bool = True,
+    ) -> Path: ...
+
+    def simulate(
+        self, forcing=None, outputs=None, *, period=None, out=None, block="year", progress=True
+    ):  # fmt: skip
         """Daily fluxes and states (time, y, x) and discharge (time, gauge), from the first day on.
 
         forcing  another period or another climate; that of the training if left out
         outputs  names of fluxes and states of the column
+        period   two dates, months or years, both ends included: what is returned or written; the
+                 days before it only fill the stores. All days of the forcing if left out
+        out      where the series are written as they come, instead of being held in memory: a Zarr
+                 store NAME.zarr, or a folder of NetCDF files. One file NAME.nc is held in memory
+                 first. The path is returned
+        block    days that are in memory at once, and in a NetCDF file: "year", "month", or so many
+        progress  whether a bar is shown
+
+        With `out` memory does not depend on how many days there are, if the forcing is not in
+        memory either (`Forcing.open`); the numbers are the same to the last bit. The same call goes
+        on where an earlier one was stopped or killed: what is under way lies in OUT.unfinished.
+        There, of a forcing that stays in its file, the first and the last block that are written
+        are compared with it, else all.
+        ValueError where `out` is there already, and for what is under way there of another model,
+        forcing or choice of days.
         """
         outputs = (outputs,) if isinstance(outputs, str) else outputs
-        outputs = self.usual_outputs if outputs is None else tuple(outputs)
+        outputs = self.usual_outputs if outputs is None else tuple(dict.fromkeys(outputs))
         record = self.record(forcing)
+        days = slice(0, len(record.times)) if period is None else record.between(*period_of(period))
+        if out is not None and Path(out).suffix != ".nc":
+            streamed.simulate_into(self, record, outputs, Path(out), days, block, progress)
+            return Path(out)
         found = self.simulation(outputs, forcing=None if forcing is None else record)
-        return export.dataset(
+        series = export.dataset(
             self.model.domain,
-            record.times,
+            record.times[days],
             [self.model.output(name) for name in outputs],
-            {name: found.outputs[name].numpy() for name in outputs},
-            required("discharge", found.discharge).numpy(),
+            {name: found.outputs[name][days].numpy() for name in outputs},
+            required("discharge", found.discharge)[days].numpy(),
         )
+        if out is None:
+            return series
+        export.write_dataset(out, series)
+        return Path(out)
 
     @property
     def usual_outputs(self) -> tuple[str, ...]:
@@ -236,8 +281,15 @@ class Run(Scored):
         `column` is needed for a column of your own, which is not among those known by name.
         """
         model, history, about = run_folder.read(Path(folder), column)
-        record = None if forcing is None else Forcing.read(forcing, model.domain, model)
+        record = None if forcing is None else _taken(forcing, model)
         return cls(model, record, history, about)
+
+
+def _taken(forcing: xr.Dataset | Forcing, model: CellModel) -> Forcing:
+    """A forcing as the model takes it; what stays in its file stays there."""
+    if isinstance(forcing, Forcing) and isinstance(forcing.values, Stream):
+        return forcing.chosen(model.domain, model)
+    return Forcing.read(forcing, model.domain, model, device=model.area.device)
 
 
 def load(folder: str | Path, forcing: xr.Dataset | Forcing | None = None, column=None) -> Run:

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from gridhydro.base.arguments import required
 from gridhydro.base.damage import digest, read_json, reading
 from gridhydro.base.files import replace
 from gridhydro.base.folders import place, settled, together
@@ -29,10 +30,12 @@ from gridhydro.domain.domain import Domain
 from gridhydro.inputs.history import History
 from gridhydro.io import export
 from gridhydro.io.csv_tables import NOTE, read_table, write_discharge, write_table
+from gridhydro.io.monthly import ends_of, labelled, too_long
 from gridhydro.model import options as model_options
 from gridhydro.model import run_figures
 from gridhydro.model.base import CellModel
 from gridhydro.model.lstm_model import make_model
+from gridhydro.model.reduced import Gathered, Monthly, Wanted
 from gridhydro.observations.discharge import discharge_table
 from gridhydro.surrogate import Surrogate
 from gridhydro.surrogate import folder as surrogate_folder
@@ -231,9 +234,8 @@ def write_results(
     maps = run.mean_parameters() if fields else {}
     if fields:
         export.write_parameters(folder, domain, fields, maps)
-    series = run.simulate(outputs=outputs)
-    export.write_series(folder, series)
-    simulated = series["discharge"].transpose("time", "gauge").to_pandas()
+    names = run.usual_outputs if outputs is None else tuple(outputs)
+    simulated = _write_series(run, folder, names)
     write_discharge(folder / "discharge.csv", simulated, "simulated")
     observed = None
     if discharge is not None:
@@ -245,6 +247,35 @@ def write_results(
         part = ("(name of a part)", "1", "loss of this part of what is fitted, or what `each` gave")
         write_table(folder / HISTORY, history, rest=part)
     run_figures.draw(folder / "figures", domain, fields, maps, simulated, history, scores, observed)
+
+
+def wanted(run, names: Sequence[str]) -> tuple[Wanted, ...]:
+    """What a run is asked for to write these outputs: every day, or where that is too much means
+    over months."""
+    monthly = too_long(run.model.domain, len(run.record().times))
+    return tuple(Monthly(name) for name in names) if monthly else tuple(names)
+
+
+def _write_series(run, folder: Path, names: Sequence[str]) -> pd.DataFrame:
+    """folder/fluxes.nc, by day; where that is too much by month, and discharge.nc by day. Returns
+    discharge by day."""
+    domain, times = run.model.domain, run.record().times
+    keys, fields = wanted(run, names), [run.model.output(name) for name in names]
+    found = run.simulation(keys)
+    flow = required("discharge", found.discharge)
+    values = {name: found.outputs[key].numpy() for name, key in zip(names, keys, strict=True)}
+    if not too_long(domain, len(times)):
+        series = export.dataset(domain, times, fields, values, flow.numpy())
+    else:
+        daily = export.dataset(domain, times, (), {}, flow.numpy())
+        export.write_dataset(folder / "discharge.nc", daily, "discharge at the gauges")
+        means = Gathered(Monthly("discharge"), times)
+        means.add(slice(None), flow)
+        months, _ = ends_of(times)
+        series = export.dataset(domain, months, fields, values, means.whole().numpy())
+        series = labelled(series, times)
+    export.write_dataset(folder / "fluxes.nc", series)
+    return pd.DataFrame(flow.numpy(), pd.DatetimeIndex(times, name="time"), domain.gauges.index)
 
 
 def _history(kept: dict, tensors: dict) -> History | None:

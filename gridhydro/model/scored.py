@@ -19,6 +19,7 @@ from gridhydro.inputs.forcing import Forcing
 from gridhydro.model import storage_scores
 from gridhydro.model.base import CellModel
 from gridhydro.model.kept_simulation import Kept
+from gridhydro.model.reduced import AtCells, Wanted
 from gridhydro.model.state import Simulation
 from gridhydro.observations import target_scores
 from gridhydro.observations.averages import Averages
@@ -57,20 +58,22 @@ class Scored:
         raise NotImplementedError
 
     def simulate_anew(
-        self, outputs: Sequence[str], averages: Averages | None, forcing: Forcing | None
+        self, outputs: Sequence[Wanted], averages: Averages | None, forcing: Forcing | None
     ) -> Simulation:
         """A simulation on the CPU of which nothing is kept; see `simulation`."""
         raise NotImplementedError
 
     def simulation(
         self,
-        outputs: Sequence[str] = (),
+        outputs: Sequence[Wanted] = (),
         averages: Averages | None = None,
         forcing: xr.Dataset | Forcing | None = None,
     ) -> Simulation:
         """Discharge (T, G) m3 s-1 and `outputs` (T, N) from the first day of the forcing on, and
         with `averages` the water stored as means over their periods, (R, N) mm; on the CPU.
 
+        Where the daily series of all cells are too large, ask for `model.reduced.AtCells` or
+        `Monthly` of an output; what comes of it has that for its key.
         Of its own forcing all is kept until the weights change, or `forget`: what is asked for
         again is not simulated again, what is asked for beside is simulated once more and kept too.
         Ask for all at once where several things are wanted. Of storage the last periods are kept.
@@ -192,8 +195,8 @@ class Scored:
         """The observations of a target on the days of the forcing, and the column's output at the
         same cells, (T, K)."""
         observed = TargetSeries.read(target, self.model, self.record().times)
-        found = self.simulation((target.name,)).outputs[target.name]
-        return observed, found[:, observed.cells].numpy()
+        wanted = at_target(observed)
+        return observed, self.simulation((wanted,)).outputs[wanted].numpy()
 
     def evaluate_target(
         self, target: Target, period: tuple[str, str], name: str = ""
@@ -214,3 +217,8 @@ class Scored:
         if self.model.domain.lumped:
             table.insert(2, "gauge_use", self.gauge_use(table["gauge"], target.name))
         return table
+
+
+def at_target(observed: TargetSeries) -> AtCells:
+    """What is asked of a run to compare it with a target."""
+    return AtCells(observed.name, tuple(observed.cells.tolist()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -48,22 +48,24 @@ class State:
                 changed[name] = None if value is None else change(value)
         return State(**changed)
 
-    def save(self, path: str | Path) -> None:
-        """Write it to one file (safetensors), which `load` reads."""
-        from safetensors.torch import save_file
+    def at(self, cells: Tensor) -> State:
+        """Stores and river of some cells (B,) of a raster."""
+        river = None if self.river is None else self.river[:, cells]
+        return State({name: store[cells] for name, store in self.column.items()}, river)
 
-        tensors: dict[str, Tensor] = {}
+    def tensors(self) -> dict[str, Tensor]:
+        """All of it by name, on the CPU, for a file."""
+        found: dict[str, Tensor] = {}
         for name, value in vars(self.map(lambda v: v.detach().cpu().contiguous())).items():
             if isinstance(value, dict):
-                tensors |= {f"{name}/{key}": one.clone() for key, one in value.items()}
+                found |= {f"{name}/{key}": one.clone() for key, one in value.items()}
             elif value is not None:
-                tensors[name] = value.clone()
-        files.replace(Path(path), lambda beside: save_file(tensors, beside))
+                found[name] = value.clone()
+        return found
 
     @classmethod
-    def load(cls, path: str | Path) -> State:
-        """The state in a file that `save` wrote; ValueError for a file that holds none."""
-        tensors = read_tensors(Path(path), "save the state again", what="a state of a model")
+    def of_tensors(cls, tensors: Mapping[str, Tensor], path: str | Path = "") -> State:
+        """The state of which these are the `tensors`; ValueError, naming the file, for others."""
         found: dict = {"column": {}, "river": None}
         for key, value in tensors.items():
             name, inner, part = key.partition("/")
@@ -75,6 +77,18 @@ class State:
                 found[name] = value
         return cls(**found)
 
+    def save(self, path: str | Path) -> None:
+        """Write it to one file (safetensors), which `load` reads."""
+        from safetensors.torch import save_file
+
+        files.replace(Path(path), lambda beside: save_file(self.tensors(), beside))
+
+    @classmethod
+    def load(cls, path: str | Path) -> State:
+        """The state in a file that `save` wrote; ValueError for a file that holds none."""
+        tensors = read_tensors(Path(path), "save the state again", what="a state of a model")
+        return cls.of_tensors(tensors, path)
+
     def carrying(self, memory: dict[str, Tensor] | None, weather: Tensor | None) -> State:
         """The same with what networks keep in mind of the weather."""
         return replace(self, memory=memory, weather=weather)
@@ -85,13 +99,13 @@ class Simulation:
     """The results of a run.
 
     discharge  (T, G) m3 s-1 at the gauges; None of a raster whose rivers were left out
-    outputs    daily fluxes and states by name, (T, N)
+    outputs    daily fluxes and states by name, (T, N); of a run by what was asked for
     state      all that a run goes on from, at the end
     storage    (R, N) mm, water in all stores and in the rivers as means over periods, if asked for
     """
 
     discharge: Tensor | None
-    outputs: dict[str, Tensor]
+    outputs: dict
     state: State | None
     storage: Tensor | None = field(default=None)
 

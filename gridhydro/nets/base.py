@@ -114,11 +114,14 @@ class CellNetwork(torch.nn.Module):
     inputs         the attributes, standardised
     daily          parameters that change by day
     reads_weather  whether what it gives depends on the forcing of the days that are run
+    reach          rows and columns around a cell that what it gives there depends on; one that has
+                   a reach has a `Box`, `box`
     """
 
     inputs: Inputs
     daily: tuple[Field, ...] = ()
     reads_weather = False
+    reach = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -169,6 +172,11 @@ class Ranges(torch.nn.Module):
 
     def forward(self, raw: torch.Tensor, learned: Sequence[Field]) -> dict[str, torch.Tensor]:
         """raw (..., P, M) for P of the learned fields -> name: (..., M)."""
+        theta = self.within(raw, learned)
+        return dict(zip((field.name for field in learned), theta.unbind(-2), strict=True))
+
+    def within(self, raw: torch.Tensor, learned: Sequence[Field]) -> torch.Tensor:
+        """The same as one tensor (..., P, M)."""
         places = {field.name: row for row, field in enumerate(self.learned)}
         rows = [places[field.name] for field in learned]
         whole = rows == [*range(len(self.learned))]
@@ -182,8 +190,7 @@ class Ranges(torch.nn.Module):
         # exp of a large linear range would be infinite, and its gradient NaN
         logarithm = torch.where(logarithmic, theta, 0.0)
         theta = torch.where(logarithmic, torch.exp(logarithm), theta)
-        theta = torch.maximum(torch.minimum(theta, highest), lowest)
-        return dict(zip((field.name for field in learned), theta.unbind(-2), strict=True))
+        return torch.maximum(torch.minimum(theta, highest), lowest)
 
 
 def last_layer(inputs: int, outputs: int, components: int) -> torch.nn.Linear:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from gridhydro.domain.domain import Domain
 
@@ -13,6 +14,7 @@ class Box(torch.nn.Module):
 
     inside  (H, W) bool, where there are cells. Columns beyond the edge are not joined at the date
             line.
+    given   the first so many of the cells are given back by `gather`; see `around`
 
     It belongs to the domain and is not kept with the weights: these go with any domain. Raises
     ValueError for lumped basins, which have no neighbours.
@@ -21,22 +23,38 @@ class Box(torch.nn.Module):
     index: Tensor
     inside: Tensor
 
-    def __init__(self, domain: Domain):
+    def __init__(self, row: Tensor, col: Tensor, given: int | None = None):
         super().__init__()
-        if domain.lumped:
-            raise ValueError("lumped basins have no neighbours to convolve: take a raster domain")
-        row = torch.as_tensor(domain.row - domain.row.min())
-        col = torch.as_tensor(domain.col - domain.col.min())
+        row, col = row - row.min(), col - col.min()
         self.shape = int(row.max()) + 1, int(col.max()) + 1
+        self.given = len(row) if given is None else given
         index = row * self.shape[1] + col
-        inside = torch.zeros(self.shape, dtype=torch.bool)
+        inside = torch.zeros(self.shape, dtype=torch.bool, device=row.device)
         inside.view(-1)[index] = True
         self.register_buffer("index", index, persistent=False)
         self.register_buffer("inside", inside, persistent=False)
 
+    @classmethod
+    def of(cls, domain: Domain) -> Box:
+        """The box of all cells of a domain."""
+        if domain.lumped:
+            raise ValueError("lumped basins have no neighbours to convolve: take a raster domain")
+        return cls(torch.as_tensor(domain.row), torch.as_tensor(domain.col))
+
+    def around(self, cells: Tensor, reach: int) -> tuple[Box, Tensor]:
+        """The box that gives some of the cells (B,), and which cells (K,) it takes for that: these,
+        then all others up to `reach` rows and columns from one of them."""
+        chosen = torch.zeros(self.shape, device=self.index.device)
+        chosen.view(-1)[self.index[cells]] = 1
+        near = max_pool2d(chosen[None, None], 2 * reach + 1, stride=1, padding=reach).view(-1)
+        beside = near[self.index] > chosen.view(-1)[self.index]
+        taken = torch.cat([cells, beside.nonzero().squeeze(1)])
+        row, col = self.index[taken] // self.shape[1], self.index[taken] % self.shape[1]
+        return Box(row, col, len(cells)), taken
+
     @property
     def cells(self) -> int:
-        """Number of cells N."""
+        """Number of cells N that are taken."""
         return len(self.index)
 
     def spread(self, values: Tensor) -> Tensor:
@@ -47,5 +65,6 @@ class Box(torch.nn.Module):
         return raster.unflatten(-2, self.shape).movedim(-1, -3)
 
     def gather(self, raster: Tensor) -> Tensor:
-        """(..., C, H, W) -> (..., N, C)."""
-        return raster.movedim(-3, -1).flatten(-3, -2).index_select(-2, self.index)
+        """(..., C, H, W) -> (..., N, C), or of the first `given` cells."""
+        index = self.index[: self.given]
+        return raster.movedim(-3, -1).flatten(-3, -2).index_select(-2, index)

@@ -32,6 +32,8 @@ class Correction(torch.nn.Module):
     inputs   the static attributes that it reads, an `Attributes`
     back     days before a day that its error depends on, and ahead: days after it. None: any
              number, and runs cut into blocks compute the whole record for each
+    reach    rows and columns around a cell that its error depends on; one that has a reach has a
+             `Box`, `box`
 
     Subclass it and write `forward`; say `back` and `ahead`, and long records are corrected a block
     at a time. What replaces its forcing instead of adding to it writes
@@ -43,6 +45,7 @@ class Correction(torch.nn.Module):
     inputs: Attributes
     back: int | None = None
     ahead: int | None = None
+    reach: int = 0
 
     def fit(self, series: Tensor) -> None:
         """Take the scales of the series from a sample (V, T, N)."""
@@ -50,6 +53,10 @@ class Correction(torch.nn.Module):
     def forward(self, series: Tensor, attributes: Tensor) -> Tensor:
         """Series (V, T, N) and attributes (N, A), in their own units -> error (T, N)."""
         raise TypeError(f"{type(self).__name__} has no forward(series, attributes): write it")
+
+    def held(self, days: int) -> float:
+        """Bytes that training over so many days holds of the layers, about, where that is known."""
+        return 0.0
 
     def changed(self, forcing: Tensor, series: Tensor, attributes: Tensor) -> Tensor:
         """The forcing (T, N) that the column sees: with the error, never below 0."""
@@ -91,7 +98,7 @@ class PETCorrection(Correction):
         chunk: int | None = None,
     ):
         super().__init__()
-        self.box, self.inputs = Box(domain), Attributes(attributes, log_attributes)
+        self.box, self.inputs = Box.of(domain), Attributes(attributes, log_attributes)
         self.series, self.memory, self.chunk = tuple(series), memory, chunk
         if not self.series or not filters:
             raise ValueError("a correction reads one series at least and has one hidden layer")
@@ -100,7 +107,8 @@ class PETCorrection(Correction):
         sizes = [len(self.series) + len(self.inputs.names), *filters, 1]
         layers = [torch.nn.Conv3d(*pair, 3) for pair in pairwise(sizes)]
         self.layers = torch.nn.ModuleList(layers)
-        self.back = self.ahead = len(layers)  # each looks a day to both sides
+        # each looks a day, a row and a column to both sides
+        self.back = self.ahead = self.reach = len(layers)
         for weight in layers[-1].parameters():
             torch.nn.init.zeros_(weight)
         self.register_buffer("mean", torch.zeros(len(self.series), 1, 1))
@@ -136,6 +144,11 @@ class PETCorrection(Correction):
 
     def _plan(self, days: int) -> tuple[list[int], int]:
         """The days where chunks begin and end, and how many at the end have their layers kept."""
+        count, working, stored = self._cost(days)
+        return [days * i // count for i in range(count + 1)], int((self.memory - working) / stored)
+
+    def _cost(self, days: int) -> tuple[int, float, float]:
+        """Number of chunks, bytes of one at work, and of the layers kept of a day."""
         height, width = self.box.shape
         sizes = [len(self.series), *(layer.out_channels for layer in self._convolutions)]
         chunk = self.chunk or SLOW // (height * min(sizes[:-1])) + 1
@@ -145,8 +158,11 @@ class PETCorrection(Correction):
         channel = height * width * self.mean.element_size()
         # a chunk at work has its layers, the gradients of the largest and room of the library
         working = channel * (sum(sizes) + 3 * max(sizes)) * reach
-        stored = channel * sum(sizes) * reach / longest
-        return [days * i // count for i in range(count + 1)], int((self.memory - working) / stored)
+        return count, working, channel * sum(sizes) * reach / longest
+
+    def held(self, days: int) -> float:
+        _, working, stored = self._cost(max(days, 1))
+        return max(working, min(self.memory, working + stored * days))
 
     def _land(self, attributes: Tensor) -> Tensor:
         """Attributes in the first layer, (3, 1, F, H, W): any day, but for the first, the last."""

@@ -12,6 +12,7 @@ from gridhydro.columns.column import Field
 from gridhydro.columns.components import Components
 from gridhydro.nets.base import WEIGHT, Attributes, CellNetwork, Ranges, last_layer
 from gridhydro.nets.options import ParameterNetwork
+from gridhydro.nets.pieces import in_pieces
 
 
 class Parameterization(CellNetwork):
@@ -89,19 +90,38 @@ class Parameterization(CellNetwork):
         """
         if not torch.is_tensor(attributes):
             attributes = self.matrix(attributes).to(self.ranges.low)
+        drops = self.training and any(isinstance(m, torch.nn.Dropout) for m in self.layers)
+        if drops:  # what is dropped has to be the same in the backward pass
+            return self._by_name(self._values(attributes))
+        return self._by_name(in_pieces(self._values, attributes, self.parameters()))
+
+    def _values(self, attributes: torch.Tensor) -> torch.Tensor:
+        """Attributes (N, F) -> static parameters, and learned weights last: (N, rows, M)."""
         raw = self.layers(self.inputs(attributes))
-        return self.named(raw.unflatten(-1, (-1, self.components)))
+        return self._within(raw.unflatten(-1, (-1, self.components)))
 
     def named(self, raw: torch.Tensor) -> dict[str, torch.Tensor]:
         """Raw output (N, rows, M) of the last layer -> name: (N, M) of every static parameter."""
+        return self._by_name(self._within(raw))
+
+    @property
+    def _static(self) -> list[Field]:
+        return [field for field in self.learned if field not in self.daily]
+
+    def _within(self, raw: torch.Tensor) -> torch.Tensor:
+        """Raw output (N, rows, M) -> parameters within their bounds, weights with the sum 1."""
         raw = raw.to(self.ranges.low)  # half precision, as of autocast, ends here
-        static = [field for field in self.learned if field not in self.daily]
-        found = self.ranges(raw[..., : len(static), :], static)
-        like = raw[..., 0, :]
-        found |= {name: torch.full_like(like, value) for name, value in self.fixed.items()}
-        if self.weighted:
-            found[WEIGHT] = torch.softmax(raw[..., -1, :], dim=-1)
-        return found
+        static = self._static
+        values = self.ranges.within(raw[..., : len(static), :], static)
+        if not self.weighted:
+            return values
+        return torch.cat([values, torch.softmax(raw[..., -1:, :], dim=-1)], dim=-2)
+
+    def _by_name(self, values: torch.Tensor) -> dict[str, torch.Tensor]:
+        names = [field.name for field in self._static] + [WEIGHT] * self.weighted
+        found = dict(zip(names, values.unbind(-2), strict=True))
+        like = values[..., 0, :]
+        return found | {name: torch.full_like(like, value) for name, value in self.fixed.items()}
 
 
 def layers(

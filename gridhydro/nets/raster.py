@@ -48,7 +48,7 @@ class RasterParameterization(Parameterization):
         log: Sequence[str] = (),
     ):
         torch.nn.Module.__init__(self)
-        self.box, self.kind = Box(domain), one_of("kind", network.kind, KINDS)
+        self.box, self.kind = Box.of(domain), one_of("kind", network.kind, KINDS)
         self.inputs = Attributes(attributes, network.log_attributes)
         self.ranges = Ranges(fields, components.count, fixed, log)
         self.weighted = components.weighted
@@ -63,6 +63,10 @@ class RasterParameterization(Parameterization):
         self.dropout = torch.nn.Dropout(network.dropout)
         outputs = self.rows * self.components
         self.last = last_layer(depth * channels, outputs, self.components)
+
+    @property
+    def reach(self) -> int:  # type: ignore[override]
+        return len(self.convolutions)
 
     def forward(self, attributes, forcing=None, before=None) -> dict[str, Tensor]:
         """Attributes (N, A) in their own units, or a mapping -> name: (N, M), strictly in bounds.

@@ -88,6 +88,28 @@ class Averages:
         _, label = np.unique(label, return_inverse=True)
         return cls.of_labels(label, int(label[-1]) + 1)
 
+    def cuts(self) -> np.ndarray:
+        """The days (C,) before which a run may be cut without cutting a period in two."""
+        days, counted = len(self.row), self.weight.cpu().numpy() > 0
+        day, row = np.flatnonzero(counted), self.row.cpu().numpy()[counted]
+        first, last = np.full(self.count, days), np.full(self.count, -1)
+        np.minimum.at(first, row, day)
+        np.maximum.at(last, row, day)
+        used = last >= 0
+        opened = np.bincount(first[used] + 1, minlength=days + 2).cumsum()
+        closed = np.bincount(last[used] + 1, minlength=days + 2).cumsum()
+        inside = np.flatnonzero(opened == closed)
+        return inside[(inside > 0) & (inside < days)]
+
+    def part(self, days: slice) -> tuple[Averages, torch.Tensor]:
+        """The averages over some of the days alone, and which of the periods (P,) these are."""
+        row, weight = self.row[days], self.weight[days]
+        periods = torch.unique(row[weight > 0])
+        if not len(periods):
+            return Averages(torch.zeros_like(row), weight, 1), periods
+        place = torch.searchsorted(periods, row).clamp(max=len(periods) - 1)
+        return Averages(place.to(torch.int32), weight, len(periods)), periods
+
     def means(self, daily: torch.Tensor) -> torch.Tensor:
         """The averages (R, ...) of daily values (T, ...): the reference of what the kernels do.
 

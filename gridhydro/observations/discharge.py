@@ -182,7 +182,7 @@ def variance(observed: Forcing, days: slice) -> torch.Tensor:
     """Variance (G,) of each gauge over these days, of its observations there; 0 where they differ
     by no more than rounding."""
     parts = observed.values[0, days].split(_GAUGES, dim=1)  # a few at a time: they may be on disk
-    return torch.cat([_variance(part.contiguous()) for part in parts])
+    return torch.cat([spread(part.contiguous()) for part in parts])
 
 
 def without_score(loss: str, observed: Forcing, days: slice) -> torch.Tensor:
@@ -191,6 +191,7 @@ def without_score(loss: str, observed: Forcing, days: slice) -> torch.Tensor:
     return torch.cat([undefined(loss, part.contiguous()) for part in parts])
 
 
-def _variance(values: torch.Tensor) -> torch.Tensor:
-    spread = ((values - values.nanmean(0)) ** 2).nanmean(0)
-    return torch.where(varying(values, ~values.isnan()), spread, 0.0)
+def spread(values: torch.Tensor) -> torch.Tensor:
+    """Variance (G,) of values (T, G) with gaps; 0 where they differ by no more than rounding."""
+    found = ((values - values.nanmean(0)) ** 2).nanmean(0)
+    return torch.where(varying(values, ~values.isnan()), found, 0.0)

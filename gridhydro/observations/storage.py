@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse
@@ -129,11 +129,19 @@ class StorageObservations:
 
     def within(self, first, last) -> StorageObservations:
         """Those of solutions that lie wholly between two days, both included."""
-        first, last = (np.datetime64(day) for day in periods.days((first, last)))
-        kept = (self.start >= first) & (self.end <= last + DAY)
+        kept = self.lies_within(first, last)
         return StorageObservations(
             self.tiles, self.start[kept], self.end[kept], self.values[kept], self.baseline
         )
+
+    def lies_within(self, first, last) -> np.ndarray:
+        """(S,) which solutions lie wholly between two days, both included."""
+        first, last = (np.datetime64(day) for day in periods.days((first, last)))
+        return (self.start >= first) & (self.end <= last + DAY)
+
+    def only(self, tiles: np.ndarray, cells: np.ndarray) -> StorageObservations:
+        """Those of some of the tiles, over some of the cells, see `Tiles.only`."""
+        return replace(self, tiles=self.tiles.only(tiles, cells), values=self.values[:, tiles])
 
     def windows(self, times) -> Windows:
         """The periods of a run's days, daily and in order, and how they make up the solutions.

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import xarray as xr
 
 from gridhydro.columns import column
+from gridhydro.columns.column import Field
 from gridhydro.synthetic.catchment_grid import dataset, raster
 from gridhydro.synthetic.random_fields import logistic, standard
 
 
 def truth(attributes: xr.Dataset) -> xr.Dataset:
-    """The hidden function: every parameter between two plausible ends, well inside its bounds."""
-    a = {name: standard(values.values) for name, values in attributes.items()}
+    """The parameters of HBV (y, x), and the lag of each river reservoir in days."""
+    values = parameters({str(name): standard(v.values) for name, v in attributes.items()})
+    known = {field.name: field for field in column("hbv").parameters}
+    lag = Field("river_lag", "d", "lag of each river reservoir")
+    found = {}
+    for name, value in values.items():
+        of = known.get(name, lag)
+        found[name] = raster(value, of.unit, of.long_name)
+    return dataset(found)
+
+
+def parameters(a: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The hidden function of attributes, which are standardised: of HBV and `river_lag`, d.
+
+    Every parameter lies between two plausible ends, well inside its bounds.
+    """
     steep, deep, sandy = a["slope"], a["soil_depth"], a["sand_fraction"]
     wooded, high, position = a["forest_fraction"], a["elevation"], a["topographic_position"]
     ends = {  # low, high, and the score of a cell between them
@@ -32,12 +49,4 @@ def truth(attributes: xr.Dataset) -> xr.Dataset:
         "C": (0.002, 0.06, -0.8 * sandy - 0.5 * position),
         "river_lag": (0.02, 0.12, -1.0 * steep),
     }
-    known = {field.name: field for field in column("hbv").parameters}
-    found = {}
-    for name, (low, high_end, score) in ends.items():
-        values = low + (high_end - low) * logistic(score)
-        if name in known:
-            found[name] = raster(values, known[name].unit, known[name].long_name)
-        else:
-            found[name] = raster(values, "d", "lag of each river reservoir")
-    return dataset(found)
+    return {n: low + (high - low) * logistic(score) for n, (low, high, score) in ends.items()}

@@ -1,26 +1,23 @@
-"""Checkpoints that a kill at any moment leaves whole: safetensors for numbers, JSON for the rest.
-
-The numbers are written to a file of their own, then the JSON that names them, with their digest,
-takes the place of the old one in a single step. Whatever happens, the JSON names a complete file.
-"""
+"""Checkpoints of a training, each a snapshot that a kill at any moment leaves whole."""
 
 from __future__ import annotations
 
 import json
 import warnings
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from gridhydro.base.damage import read_json, reading
-from gridhydro.base.files import replace
-from gridhydro.base.tensors import read_tensors, refuse_infinite, write_tensors
+from gridhydro.base import snapshots
+from gridhydro.base.arguments import required
+from gridhydro.base.damage import reading
+from gridhydro.base.tensors import refuse_infinite
 from gridhydro.training import data_digest
 
-INDEX = "checkpoint.json"
+_STEM = "checkpoint"
+INDEX = f"{_STEM}.json"
 _MEND = "remove the folder 'checkpoint' to start anew"
 
 
@@ -31,10 +28,11 @@ class OtherTraining(ValueError):
 @dataclass
 class Progress:
     """How far a training has come: history, a line an epoch; within: what is kept of an epoch that
-    was cut off, else None."""
+    was cut off, else None; begun: the weights by name that it began with, where they matter."""
 
     history: list[dict] = field(default_factory=list)
     within: dict[str, Any] | None = None
+    begun: dict[str, torch.Tensor] = field(default_factory=dict)
 
     @property
     def epoch(self) -> int:
@@ -47,6 +45,7 @@ def write(folder: Path, progress: Progress, model, optimizer, about: dict, data:
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(v) for name, v in state.items()}
+    tensors |= {f"begun.{name}": value for name, value in progress.begun.items()}
     tensors["random"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random_cuda"] = torch.cuda.get_rng_state()
@@ -72,6 +71,7 @@ def read(folder: Path, model, optimizer, about: dict, data: dict) -> Progress | 
             moments.setdefault(int(number), {})[key] = value
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        progress.begun = _under("begun.", tensors)
         torch.set_rng_state(tensors["random"])
         if "random_cuda" in tensors and torch.cuda.is_available():
             torch.cuda.set_rng_state(tensors["random_cuda"])
@@ -86,26 +86,11 @@ def keep(
 
     So is what a killed process left half written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    numbers = folder / _free_name(folder, number)
-    digest = write_tensors(numbers, tensors)
     content = {
-        "epoch": progress.epoch, "numbers": numbers.name, "digest": digest,
-        "history": progress.history, "within": progress.within, "about": about, "data": data,
+        "epoch": progress.epoch, "history": progress.history, "within": progress.within,
+        "about": about, "data": data,
     }  # fmt: skip
-    replace(folder / INDEX, lambda path: path.write_text(json.dumps(content, indent=1)))
-    for old in (*folder.glob("checkpoint-*.safetensors"), *folder.glob(".checkpoint*")):
-        if old != numbers:
-            old.unlink()
-
-
-def _free_name(folder: Path, number: int) -> str:
-    """A name that the index does not have: what it names stays whole until it names another."""
-    taken = None
-    with suppress(OSError, ValueError):
-        taken = read_json(folder / INDEX, "a checkpoint", _MEND).get("numbers")
-    name = f"checkpoint-{number:06d}.safetensors"
-    return f"checkpoint-{number:06d}-b.safetensors" if name == taken else name
+    snapshots.keep(folder, _STEM, number, tensors, content)
 
 
 def exists(folder: Path) -> bool:
@@ -121,16 +106,16 @@ def kept(folder: Path, about: dict, data: dict) -> tuple[dict, Progress] | None:
     if not exists(folder):
         return None
     path = folder / INDEX
-    content = read_json(path, "a checkpoint", _MEND)
+    content = required("checkpoint", snapshots.content_of(folder, _STEM, "a checkpoint", _MEND))
     with reading(path, "a checkpoint", _MEND):
         before, history = dict(content["about"]), list(content["history"])
         progress = Progress([dict(line) for line in history], content.get("within"))
         kept_data = data_digest.kept(content.get("data"))
-        numbers = folder / Path(content["numbers"]).name
         if not isinstance(before.get("epochs", 0), int):
             raise ValueError(f"its epochs are {before['epochs']!r}")
     _refuse_other(folder, before, about, kept_data, data, progress)
-    return read_tensors(numbers, _MEND, content.get("digest")), progress
+    tensors = snapshots.tensors_of(folder, _STEM, content, "a checkpoint of this training", _MEND)
+    return tensors, progress
 
 
 def _refuse_other(folder, before: dict, about: dict, kept_data, data: dict, progress) -> None:

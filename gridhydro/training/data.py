@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -22,7 +22,7 @@ from gridhydro.observations.discharge import observations, refuse_empty
 from gridhydro.observations.storage_target import StorageTarget
 from gridhydro.observations.target_series import TargetSeries, refuse_other
 from gridhydro.observations.targets import Target
-from gridhydro.training.batches import Batch, Batches, minibatches
+from gridhydro.training.batches import STATES, Batch, Batches, Epoch, minibatches
 from gridhydro.training.drift import storage_drift
 from gridhydro.training.options import Session, SpinUp
 from gridhydro.training.plan import Options, Plan
@@ -64,11 +64,11 @@ class TrainingData:
         through = self.spinup.days if self.spinup.near_equilibrium else 0
         return slice(self.days.start - through, self.days.stop)
 
-    def epoch(self, number: int, seed: int, skip: int = 0) -> Iterable[Batch]:
-        """The minibatches of an epoch, which the seed decides, without the first ones."""
-        seed = seed * 1_000_003 + number
+    def epoch(self, number: int, seed: int) -> Epoch:
+        """The minibatches of an epoch of lumped basins, which the seed decides."""
+        seed = seed_of_epoch(seed, number)
         batches = required("minibatches", self.batches)
-        return minibatches(batches, self.forcing, self.window, self.days, self.places, seed, skip)
+        return minibatches(batches, self.forcing, self.window, self.days, self.places, seed)
 
     def window(self, starts, length: int, cells) -> list[torch.Tensor]:
         """Observations (length, B) of discharge and of each target, from each cell's start on."""
@@ -110,6 +110,8 @@ class TrainingData:
 
     def state(self, batch: Batch) -> State | None:
         """The state that a step over the batch starts from; None: the column's initial stores."""
+        if batch.part is not None:
+            return batch.state
         if self.spinup.cycles:
             record = self.forcing.values[:, : self.days.stop].to(self.places.device)
             return self.model.spin_up(record, self.spinup.cycles)
@@ -130,9 +132,19 @@ class TrainingData:
             values = self.forcing.values[:, : self.days.stop].to(self.places.device)
             groups = [(None, values, self.state(whole))]
             return storage_drift(self.model, groups, self._begin(), self.days)
-        begin = max(self.days.start - self.batches.warmup, 0)
+        begin = max(self.days.start - self.batches.before, 0)
+        if not self.model.domain.lumped:
+            begin = 0 if self.batches.from_states else begin
+            everywhere = [(None, self.forcing.values[:, : self.days.stop], self.first_state())]
+            return storage_drift(self.model, everywhere, begin, self.days)
         every = ((cells, values, None) for cells, values in basin_groups(self.model, self.forcing))
         return storage_drift(self.model, every, begin, self.days)
+
+    def first_state(self) -> State | None:
+        """Of minibatches the state with which a run over the record begins."""
+        if not self.spinup.settled:
+            return None
+        return self.model.settled(self.forcing.values[:, : self.days.stop])
 
     def fit_inputs(self) -> None:
         """Scale what the model's networks read by the data of the training."""
@@ -155,7 +167,8 @@ def read_data(
 ) -> TrainingData:
     """The data of a training as people give them, packed and checked; moves the model to its
     device. ValueError for what does not fit together; the arguments are those of `train`."""
-    period, batches, session = plan.period, options.batches, options.session
+    period, session = plan.period, options.session
+    batches = None if options.batches is None else doors(Batches.shared, options.batches)
     doors(refuse_batches, batches, options.spinup, model)
     place = doors(_placed, model, session)
     weather = doors(_weather, forcing, model, session, doors)
@@ -192,8 +205,10 @@ def _weather(forcing, model: CellModel, session: Session, doors: Doors) -> Forci
 
 
 def _start(spinup: SpinUp, batches: Batches | None) -> SpinUp:
-    """Windows have warm-ups, from empty stores."""
-    return replace(spinup, start="empty") if batches is not None and spinup.settled else spinup
+    """Windows have warm-ups, from empty stores, or states of a run that begins as the spin-up."""
+    if batches is None or batches.from_states or not spinup.settled:
+        return spinup
+    return replace(spinup, start="empty")
 
 
 def _names(model: CellModel, discharge, split: Split | None) -> list[str]:
@@ -233,8 +248,14 @@ def refuse_batches(batches: Batches | None, spinup: SpinUp, model: CellModel) ->
     """ValueError where minibatches do not go with the domain or the spin-up."""
     if batches is None:
         return
-    if not model.domain.lumped:
-        raise ValueError("minibatches are for lumped basins: cells of a raster belong together")
+    if model.domain.lumped and (batches.cells is not None or batches.from_states):
+        what = "cells" if batches.cells is not None else f'warmup="{STATES}"'
+        raise ValueError(f"Batches({what}) is for rasters: leave it out for lumped basins")
+    if batches.from_states and model.network.reads_weather:
+        raise ValueError(
+            f'Batches(warmup="{STATES}") is not for networks that read the weather, which they '
+            "have to have seen: give days of warm-up"
+        )
     if spinup.cycles:
         raise ValueError("minibatches have warm-ups of their own: leave the spin-up's cycles out")
     if spinup.near_equilibrium:
@@ -249,10 +270,10 @@ def _scored(times: pd.DatetimeIndex, period, batches: Batches | None) -> slice:
     days = periods.within(times, period, "the forcing")
     if batches is None:
         return days
-    days = slice(max(days.start, batches.warmup), days.stop)  # the warm-up lies in the record
+    days = slice(max(days.start, batches.before), days.stop)  # the warm-up lies in the record
     if days.start >= days.stop:
         raise ValueError(
-            f"a warm-up of {batches.warmup} days leaves nothing of the period to score: take a "
+            f"a warm-up of {batches.before} days leaves nothing of the period to score: take a "
             "shorter one, or begin the forcing earlier"
         )
     return days
@@ -294,3 +315,8 @@ def places_of(model: CellModel, names: Sequence[str]) -> torch.Tensor:
     """Which of the domain's gauges these are, (g,); of lumped basins the cells as well."""
     known = list(model.domain.gauges.index)
     return torch.tensor([known.index(n) for n in names], device=model.area.device).long()
+
+
+def seed_of_epoch(seed: int, number: int) -> int:
+    """The seed of what the minibatches of an epoch are."""
+    return seed * 1_000_003 + number

@@ -29,8 +29,9 @@ def of_training(data: TrainingData, objective: Objective) -> dict:
     """Digests of all that a training reads, by what it is."""
     model, days = data.model, data.days
     first = 0
-    if not data.spinup.cycles:
-        before = data.batches.warmup if data.batches is not None else data.spinup.days
+    over_record = data.batches is not None and data.batches.from_states
+    if not data.spinup.cycles and not over_record:
+        before = data.batches.before if data.batches is not None else data.spinup.days
         first = max(0, days.start - before)
     parts: dict[str, Iterable] = {"forcing": _series(data.forcing, slice(first, days.stop))}
     if "discharge" in objective.weights and data.discharge is not None:

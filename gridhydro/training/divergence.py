@@ -25,6 +25,7 @@ def report(model: CellModel, batch: Batch, times, epoch: int, folder: Path) -> s
     Writes `not-finite.safetensors` (weights, the cell's parameters and its forcing up to that
     day) and `not-finite.json` (where, when, what) into `folder`.
     """
+    model = batch.part or model
     where = first(model, batch, times) or {
         "what": "the gradient is not finite, though every parameter, flux and store is"
     }
@@ -35,7 +36,7 @@ def report(model: CellModel, batch: Batch, times, epoch: int, folder: Path) -> s
     if place is not None:
         weather = torch.cat([batch.before, batch.forcing], dim=1)[:, : where["step"] + 1, place]
         tensors["forcing"] = weather.cpu().contiguous()
-        parameters = model.cell_parameters(batch.forcing, batch.cells, batch.early)
+        parameters = model.cell_parameters(batch.forcing, batch.chosen, batch.early)
         for name, value in parameters.items():
             tensors[f"parameter.{name}"] = value[..., place, :].cpu().contiguous()
     write_tensors(case, tensors)
@@ -51,10 +52,11 @@ def report(model: CellModel, batch: Batch, times, epoch: int, folder: Path) -> s
 @torch.no_grad()
 def first(model: CellModel, batch: Batch, times) -> dict | None:
     """The first weight, parameter, flux or store that is not finite; None if all are."""
+    model = batch.part or model
     for name, weights in model.network.named_parameters():
         if not torch.isfinite(weights).all():
             return {"what": f"the weights '{name}' of the network are not finite"}
-    parameters = model.cell_parameters(batch.forcing, batch.cells, batch.early)
+    parameters = model.cell_parameters(batch.forcing, batch.chosen, batch.early)
     for name, value in parameters.items():
         bad = (~torch.isfinite(value)).nonzero()
         if len(bad):
@@ -66,16 +68,18 @@ def first(model: CellModel, batch: Batch, times) -> dict | None:
 
 def _place(model: CellModel, batch: Batch, place: int) -> dict:
     cell = place if batch.cells is None else int(batch.cells[place])
-    return {"cell": cell, "place": place, "step": 0, "name": model.domain.name_cell(cell)}
+    named = place if batch.part is not None else cell
+    return {"cell": cell, "place": place, "step": 0, "name": model.domain.name_cell(named)}
 
 
 def _first_in_column(model, batch, times, parameters) -> dict | None:
     own = {f.name: parameters[f.name] for f in model.column.parameters if f.name in parameters}
     names = [f.name for f in (*model.column.states, *model.column.fluxes)]
-    weather, state = torch.cat([batch.before, batch.forcing], dim=1), None
+    weather = torch.cat([batch.before, batch.forcing], dim=1)
+    state = None if batch.state is None else batch.state.column
     if not own:
         return None
-    weather, properties = model.weather(weather), model.cell_properties(batch.cells)
+    weather, properties = model.weather(weather), model.cell_properties(batch.chosen)
     properties = {f.name: properties[f.name] for f in model.column.properties}
     for t in range(weather.shape[1]):
         today = {name: p[t : t + 1] if p.ndim == 3 else p for name, p in own.items()}

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from gridhydro.model.base import CellModel
-from gridhydro.model.blocks import March, years
 from gridhydro.model.drift import HIDDEN, Drift
+from gridhydro.model.march import March, years
 from gridhydro.model.state import State
 
 # a gain in one run that is not smaller than this fraction of the one before goes on for ever
@@ -40,7 +40,8 @@ def storage_drift(model: CellModel, groups, begin: int, days: slice) -> Drift | 
 
 def _of_cells(model: CellModel, cells, values: Tensor, state, *, begin: int, days: slice):
     """Start, end, settled and runoff, m3, and area, m2, (5, B) of the cells that settle."""
-    march, before = March(model, values, cells), slice(begin, days.start)
+    march = March(model, lambda part: values[:, part], values.shape[1], cells)
+    before = slice(begin, days.start)
     flow = () if model.column.runoff is None else (model.column.runoff,)
     area = (model.area if cells is None else model.area[cells]).double().cpu().numpy()
     state, _ = _through(march, before, state)

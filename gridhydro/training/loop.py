@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 
+from gridhydro.base import ranks
+from gridhydro.base.ahead import Ahead
+from gridhydro.base.arguments import required
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.evaluation.losses import NothingObserved
-from gridhydro.training import divergence
+from gridhydro.training import divergence, memory
 from gridhydro.training.batches import Batch
-from gridhydro.training.data import TrainingData
+from gridhydro.training.data import TrainingData, seed_of_epoch
 from gridhydro.training.objective import Objective
 from gridhydro.training.options import Optimizer, Session
 from gridhydro.training.record import Record, means
+from gridhydro.training.river_batches import RiverBatches
+from gridhydro.training.shares import share_of, whole_step
 from gridhydro.training.validation import Validation
 
 
@@ -37,29 +46,67 @@ class Loop:
 
     def __post_init__(self):
         period = self.session.validation
-        self.whole = None if self.data.batches is not None else self.data.whole()
-        self.validation = None if period is None else Validation(self.data, period)
+        data, batches = self.data, self.data.batches
+        self.rivers = None
+        if batches is not None and not data.model.domain.lumped:
+            self.rivers = RiverBatches(data, self.objective)
+        self._refuse_large()
+        self.share = None if batches is not None else whole_step(data)
+        self.validation = None if period is None else Validation(data, period)
 
     def run(self, record: Record, epochs: int) -> None:
         """Train up to the last epoch, each noted in the record."""
-        model = self.data.model.train()
+        self._training(True)
         if not record.resumed:
             torch.manual_seed(self.session.seed)
+        ranks.alike(list(self.data.model.state_dict().values()))
         with Interrupt() as interrupt:
             record.begin()
             for epoch in record.bar:
                 self.weights.param_groups[0]["lr"] = self.options.rate(epoch, epochs)
                 found, steps, seconds = self._epoch(epoch, record, interrupt)
-                if (epoch + 1) % max(1, epochs // 10) == 0:
-                    found |= self._validated()
-                found |= self._watched(epoch)
+                if ranks.first():
+                    with ranks.alone():
+                        if (epoch + 1) % max(1, epochs // 10) == 0:
+                            found |= self._validated()
+                        found |= self._watched(epoch)
                 record.note(found, seconds, steps, interrupt)
-        model.eval()
+        self._training(False)
 
-    def _batches(self, epoch: int, skip: int) -> Iterable[Batch]:
-        if self.whole is not None:
-            return [self.whole]
-        return self.data.epoch(epoch, self.session.seed, skip)
+    def _training(self, on: bool) -> None:
+        """Whether the model trains; and the part of it that this process runs."""
+        self.data.model.train(on)
+        if self.share is not None:
+            self.share.data.model.train(on)
+
+    def _refuse_large(self) -> None:
+        """ValueError where the largest step that there may be needs more memory than there is."""
+        data, batches = self.data, self.data.batches
+        run, before = data.run_days, data.spinup.days
+        cells, days = share_of(data.model.domain.network).size, run.stop - run.start
+        if data.spinup.near_equilibrium:
+            before = 0
+        if batches is not None:
+            cells = len(data.places) if self.rivers is None else self.rivers.most
+            cells = min(cells, batches.gauges) if self.rivers is None else cells
+            before, days = batches.before, min(batches.days, days)
+        memory.refuse(
+            data.model, cells, before, days, 1 + len(data.targets), self.session.memory,
+            batches is not None,
+        )  # fmt: skip
+
+    def _turns(self, epoch: int, record: Record) -> Iterator[tuple[int, Batch | None]]:
+        """What this process runs in an epoch, with the number of the step it is of."""
+        if self.share is not None:
+            yield 0, self.share.batch
+            return
+        batches, skip = required("minibatches", self.data.batches), record.within()["batches"]
+        if self.rivers is not None:
+            begun = record.begun() if batches.from_states else None
+            drawn = self.rivers.epoch(seed_of_epoch(self.session.seed, epoch), begun)
+        else:
+            drawn = self.data.epoch(epoch, self.session.seed)
+        yield from drawn.turns(required("together", batches.together), skip)
 
     def _epoch(
         self, epoch: int, record: Record, interrupt: Interrupt
@@ -67,57 +114,104 @@ class Loop:
         """The means of the loss and of its parts, how many days of cells were run, and how long it
         took; of an epoch that was cut off the rest is run."""
         within, began = record.within(), time.perf_counter()
-        before = within["seconds"]
-        for batch in self._batches(epoch, within["batches"]):
-            values = self.step(batch, epoch)
-            if values is not None:
-                within["found"].append(values)
-                lanes = batch.forcing.shape[2] * self.data.model.components
-                within["steps"] += (batch.before.shape[1] + batch.forcing.shape[1]) * lanes
-            within["seconds"] = before + time.perf_counter() - began
-            if self.whole is None:
-                within["batches"] = batch.number + 1
-                record.pause(within, interrupt)
+        before, waited = within["seconds"], within.get("waited", 0.0)
+        batches, place = self.data.batches, self.session.place
+        with Ahead(self._turns(epoch, record), place, threaded=batches is not None) as turns:
+            # the minibatches of a step come one by one: memory is that of two
+            for _, own in groupby(turns, itemgetter(0)):
+                found, days = self.step((batch for _, batch in own), epoch)
+                within["found"] += found
+                within["steps"] += days * self.data.model.components
+                within["seconds"] = before + time.perf_counter() - began
+                within["waited"] = waited + turns.waited
+                if batches is not None:
+                    within["batches"] += batches.together
+                    record.pause(within, interrupt)
         if not within["found"]:
             raise ValueError(f"no minibatch of epoch {epoch + 1} has observations to learn from")
         numbers = means(within["found"], tuple(self.objective.weights))
-        return numbers, within["steps"], within["seconds"]
+        if batches is not None:
+            numbers["waiting"] = within["waited"] / within["seconds"]
+        return numbers, within["steps"] * ranks.count(), within["seconds"]
 
-    def step(self, batch: Batch, epoch: int) -> dict[str, float] | None:
-        """Follow the gradient of one batch; its loss and the parts of it by name.
+    def step(self, own: Iterable[Batch | None], epoch: int) -> tuple[list[dict[str, float]], int]:
+        """Follow the mean gradient of some minibatches, of which this process has its own, or that
+        of a whole step that it has a share of.
 
-        None for a window in which nothing varies; NotFinite where the numbers are no longer.
+        Of each its loss, and the parts of it by name, none of a window in which nothing varies; and
+        how many days of cells this process ran. NotFinite where the numbers are no longer.
         """
-        model = self.data.model
-        parts: dict[str, torch.Tensor] = {}
+        weights = list(self.data.model.parameters())
         self.weights.zero_grad()
+        found, days, bad, batch = [], 0, None, None
+        for batch in own:
+            if batch is None:
+                continue
+            values, finite = self._gradient(batch, epoch)
+            days += _cell_days(batch)
+            found += [] if values is None else [values]
+            bad = bad if finite else batch
+        count = 1
+        if self.share is None:
+            found = [one for told in ranks.told(found) for one in told]
+            count = len(found)
+        if not count:
+            return [], days
+        ranks.add_gradients(weights, count)
+        norm = torch.nn.utils.clip_grad_norm_(weights, self.options.clip)
+        finite = all(math.isfinite(one["loss"]) for one in found)
+        if not (finite and torch.isfinite(norm)):  # the same in all processes
+            # one process keeps its case: one with a bad number, if there is any
+            kinds = ranks.told((bad is None, batch is None))
+            mine = kinds.index(min(kinds)) == ranks.number()
+            self._diverged((bad or batch) if mine else None, epoch)
+        self.weights.step()
+        return found, days
+
+    def _gradient(self, batch: Batch, epoch: int) -> tuple[dict[str, float] | None, bool]:
+        """Add the gradient of a batch to that of the weights; its loss and the parts of it by name,
+        None where nothing varies, and whether they are finite."""
+        data = self.data if self.share is None else self.share.data
+        parts: dict[str, torch.Tensor] = {}
         try:
-            run = batch.simulate(model, self.data.state(batch), self.objective)
+            run = batch.simulate(data.model, data.state(batch), self.objective)
             value, parts = self.objective(run, batch)
             value.backward()
         except NothingObserved:
             if batch.cells is None:
                 raise
-            return None
+            return None, True
         except ValueError:
             # the routing refuses NaN; anything else is for the caller
-            if divergence.first(model, batch, self.data.forcing.times) is None:
+            if divergence.first(data.model, batch, self._times) is None:
                 raise
+            if self.share is not None:  # other processes may wait for what is not to come
+                self._diverged(batch, epoch)
             value = torch.tensor(torch.nan)
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), self.options.clip)
-        if not (torch.isfinite(value) and torch.isfinite(norm)):
-            raise divergence.NotFinite(
-                divergence.report(model, batch, self.data.forcing.times, epoch, self.folder)
-            )
-        self.weights.step()
-        return {"loss": value.item()} | {name: part.item() for name, part in parts.items()}
+        values = {"loss": value.item()} | {name: part.item() for name, part in parts.items()}
+        return values, bool(torch.isfinite(value))
+
+    @property
+    def _times(self):
+        return self.data.forcing.times
+
+    def _diverged(self, batch: Batch | None, epoch: int) -> NoReturn:
+        """Raise NotFinite, with the case where this process has one."""
+        data = self.data if self.share is None else self.share.data
+        if batch is None:
+            raise divergence.NotFinite(f"epoch {epoch + 1}: the gradient is not finite")
+        raise divergence.NotFinite(
+            divergence.report(data.model, batch, self._times, epoch, self.folder)
+        )
 
     @torch.no_grad()
     def _validated(self) -> dict[str, float]:
         """Scores of the validation period, if there is one."""
         if self.validation is None:
             return {}
-        state = None if self.whole is None else self.data.state(self.whole)
+        state = None
+        if self.share is not None:
+            state = self.data.state(self.share.batch if ranks.count() == 1 else self.data.whole())
         scores = self.validation(state)
         return {f"validation_{name}_nse": score for name, score in scores.items()}
 
@@ -130,3 +224,8 @@ class Loop:
         found = self.session.each(epoch + 1, model.eval())
         model.train()
         return dict(found or {})
+
+
+def _cell_days(batch: Batch) -> int:
+    """Days of cells that a batch runs."""
+    return (batch.before.shape[1] + batch.forcing.shape[1]) * batch.forcing.shape[2]

@@ -5,26 +5,27 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from torch import Tensor
 
-from gridhydro.base.arguments import required
 from gridhydro.evaluation.losses import (
     NEEDS,
     OBSERVED,
     NothingObserved,
     name_of,
-    nse_loss,
     undefined,
 )
 from gridhydro.evaluation.losses import loss as loss_named
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.state import Simulation
 from gridhydro.observations.discharge import per_area, variance, without_score
-from gridhydro.observations.storage import StorageObservations
 from gridhydro.training.batches import Batch
+from gridhydro.training.compared_storage import ComparedStorage
 from gridhydro.training.data import TrainingData
+
+POOLED = ("discharge", "storage")  # the parts that minibatches of a raster are drawn for
 
 
 class Objective:
@@ -49,23 +50,42 @@ class Objective:
     def __call__(self, run: Simulation, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The value to minimize, and its parts by name."""
         parts: dict[str, Tensor] = {}
-        if "discharge" in self.weights:
+        if self._compared("discharge", batch):
             simulated = batch.gauged(run) * self.to_depth[batch.gauges]
             self._add(parts, "discharge", batch, self._scored(batch), simulated, batch.observed)
-        if self.storage is not None and "storage" in self.weights:
-            parts["storage"] = nse_loss(self.storage.simulated(run), self.storage.observed)
+        storage = self._storage_of(batch)
+        if storage is not None:
+            parts["storage"] = storage.loss(run, batch.shared)
         for target, score, observed in zip(self.targets, self.scores, batch.targets, strict=True):
-            columns = batch.cells  # of lumped basins, of which a target has every one
-            simulated = run.outputs[target.name]
-            simulated = simulated if columns is not None else simulated[:, target.cells]
-            score = partial(score, columns=columns)
+            simulated, columns = batch.compared(run, target)
             simulated = target.of(simulated, columns)
+            score = partial(score, columns=columns)
             self._add(parts, target.name, batch, score, simulated, observed)
         if not parts:
             raise NothingObserved("nothing is observed in these days")
-        total = sum(self.weights[name] for name in parts)
-        first, *others = (self.weights[name] / total * part for name, part in parts.items())
+        # what other minibatches are compared with has its weight there
+        total = sum(
+            w for name, w in self.weights.items() if name in parts or self._apart(name, batch)
+        )
+        scales = {batch.of: batch.scale}
+        first, *others = (
+            self.weights[name] * scales.get(name, 1.0) / total * part
+            for name, part in parts.items()
+        )
         return sum(others, first), parts
+
+    def _apart(self, name: str, batch: Batch) -> bool:
+        """Whether this is a part of the loss that other minibatches are drawn for."""
+        return batch.of is not None and name in POOLED and name != batch.of
+
+    def _compared(self, name: str, batch: Batch) -> bool:
+        return name in self.weights and not self._apart(name, batch)
+
+    def _storage_of(self, batch: Batch) -> ComparedStorage | None:
+        """The storage that a batch is compared with, if any."""
+        if self.storage is None or not self._compared("storage", batch):
+            return None
+        return batch.storage or self.storage
 
     def _add(self, parts, name, batch, score, simulated, observed) -> None:
         """One part of the loss; a minibatch in which there is nothing of it goes without."""
@@ -81,12 +101,12 @@ class Objective:
         of_gauge = self.variance
         return partial(self.score, variance=of_gauge[batch.gauges.to(of_gauge.device)])
 
-    @property
-    def asked(self) -> dict:
-        """The outputs that a run of the model needs, as arguments of `Model.forward`."""
-        rivers = any(name in self.weights for name in ("discharge", "storage"))
+    def asked(self, batch: Batch) -> dict:
+        """The outputs that a run over a batch needs, as arguments of `Model.forward`."""
+        rivers = any(name in self.weights for name in POOLED)
         outputs = tuple(target.name for target in self.targets)
-        averages = None if self.storage is None else self.storage.averages
+        storage = self._storage_of(batch)
+        averages = None if storage is None else storage.averages
         return dict(outputs=outputs, averages=averages, routed=rivers)
 
     @property
@@ -96,31 +116,6 @@ class Objective:
         if self.storage is not None:
             storage = self.storage.about | {"weight": self.weights.get("storage", 0.0)}
         return {"storage": storage, "targets": targets, "fitted": list(self.weights)}
-
-
-class ComparedStorage:
-    """Storage on tiles over the solutions within a run: observed (S, K) mm, and simulated.
-
-    observations  of these solutions; times: of the days of the run
-    """
-
-    def __init__(self, observations: StorageObservations, times, model):
-        self.observations = observations
-        self.windows = observations.windows(times)
-        self.observed = observations.observed(self.windows).to(model.area)
-        self.averages = self.windows.averages.to(model.area.device)
-
-    def simulated(self, run: Simulation) -> Tensor:
-        """Anomalies (S, K) mm of a run that has these `averages`, with gradients."""
-        storage = required("storage", run.storage)
-        return self.observations.anomalies(storage, self.windows)
-
-    @property
-    def about(self) -> dict:
-        """Its settings, for the JSON file of a run."""
-        observations, solutions = self.observations, int(self.windows.covered.sum())
-        baseline = list(observations.baseline)
-        return {"tiles": observations.tiles.size, "solutions": solutions, "baseline": baseline}
 
 
 def _say_left_out(data: TrainingData, loss: str) -> None:
@@ -186,15 +181,21 @@ def _learnable(loss: str, observed: Forcing, days: slice, places: Tensor | None 
 
 
 def _storage(data: TrainingData) -> ComparedStorage | None:
-    """Storage in the days of the training; ValueError for minibatches and for other tiles."""
+    """Storage in the days of the training; ValueError for other tiles, and for minibatches of
+    lumped basins."""
     if data.storage is None:
         return None
-    if data.batches is not None:
-        raise ValueError("storage is compared over the whole period: train on it without batches")
+    if data.batches is not None and data.model.domain.lumped:
+        raise ValueError(
+            "storage of lumped basins is compared over the whole period: train on it without "
+            "batches"
+        )
     observations, times = data.storage.observations, data.forcing.times
     observations.tiles.check(data.model.domain)
-    scored = observations.within(times[data.days.start], times[data.days.stop - 1])
-    return ComparedStorage(scored, times[data.run_days], data.model)
+    first, last = times[data.days.start], times[data.days.stop - 1]
+    if data.batches is not None:  # anomalies of a window are its own, and a baseline means nothing
+        observations = replace(observations, baseline=(f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"))
+    return ComparedStorage(observations.within(first, last), times[data.run_days], data.model)
 
 
 def _weights(data: TrainingData) -> dict[str, float]:

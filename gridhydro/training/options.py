@@ -35,7 +35,8 @@ class SpinUp:
             fill over many years begin where the mean fluxes of the spin-up's days alone would bring
             them, which depends on what is learned, so that gradients pass through the spin-up too.
             A column without such stores, as HBV, begins as with "settled".
-            None: "settled", or with cycles "empty". Minibatches begin with empty stores
+            None: "settled", or with cycles "empty". Minibatches begin with empty stores, or the
+            run whose states they begin with begins so
     """
 
     days: int = 365
@@ -146,12 +147,15 @@ class Session:
     seed        of what the minibatches are, and of dropout; of a calibration, of all its draws
     device      "cpu" or "cuda"; None: a GPU where there is one
     cache       folder for packed copies of forcing and observations, of which minibatches read
-                their windows: nothing else is held in memory; gone with the process
+                their windows: nothing else is held in memory. They are gone with the process, but
+                for that of a `Forcing.open` of a file or store here, which the next session uses
     validation  a later period, scored ten times while training (and shown; training ignores it)
     each        called after every epoch with its number and the model, which is not in training
                 then and makes no gradients; the numbers that it returns, if any, go into the
                 history. It must not draw from torch's random numbers
     progress    show a bar
+    memory      GiB that a step may need, in place of what is free as the training begins; a step
+                that needs more is refused before anything runs. inf: none is
     """
 
     seed: int = 0
@@ -160,6 +164,7 @@ class Session:
     validation: tuple[str, str] | None = None
     each: Callable[[int, torch.nn.Module], Mapping[str, float] | None] | None = None
     progress: bool = True
+    memory: float | None = None
 
     def __post_init__(self):
         _set(self, "seed", seed_of(self.seed))
@@ -170,6 +175,8 @@ class Session:
         if not (self.each is None or callable(self.each)):
             raise ValueError(f"each is a function of the epoch and the model, not {self.each!r}")
         one_of("progress", self.progress, (True, False))
+        if self.memory is not None:
+            _set(self, "memory", number("memory", self.memory, 0))
         device_named(self.device)  # an error of the device is one of these options
 
     @classmethod

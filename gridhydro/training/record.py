@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import asdict
 
 import pandas as pd
+import torch
 from tqdm import tqdm
 
-from gridhydro.base import files
+from gridhydro.base import files, ranks
 from gridhydro.base.arguments import required
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.base.lock import Lock
@@ -65,7 +66,7 @@ class Record:
         done, epochs = self.progress.epoch, about["epochs"]
         self.bar = tqdm(
             range(done, epochs), initial=done, total=epochs, desc="training", unit="epoch",
-            disable=not session.progress,
+            disable=not (session.progress and ranks.first()),
         )  # fmt: skip
 
     def begin(self) -> None:
@@ -78,12 +79,20 @@ class Record:
         kept = self.progress.within or {"batches": 0, "found": [], "steps": 0, "seconds": 0.0}
         return {**kept, "found": list(kept["found"])}
 
+    def begun(self) -> dict[str, torch.Tensor]:
+        """The weights by name with which the epoch that comes, or is gone on with, begins."""
+        if not self.progress.begun:
+            weights = self.model.named_parameters()
+            self.progress.begun = {name: value.detach().clone() for name, value in weights}
+        return self.progress.begun
+
     def pause(self, within: dict, interrupt: Interrupt) -> None:
         """After a minibatch: keep how far the epoch is, if that is due; KeyboardInterrupt, once it
         is kept, where it was asked for."""
         if self.checkpoints is None:
             return  # an interrupt waits for the epoch, whose numbers the caller may have seen
-        if interrupt.asked is not None or self._due():
+        due = self._due(interrupt)
+        if interrupt.asked is not None or due:
             self.progress.within = within
             self._write()
             self.progress.within = None
@@ -98,21 +107,29 @@ class Record:
         they are kept, where it was asked for."""
         epoch, epochs = self.progress.epoch + 1, self.about["epochs"]
         self.progress.history.append({"epoch": epoch, **found, "seconds": seconds})
-        self.progress.within = None
-        shown = ", ".join(f"{_spoken(name)} {value:.4f}" for name, value in found.items())
+        self.progress.within, self.progress.begun = None, {}
+        shown = ", ".join(_spoken(name, value) for name, value in found.items())
         self.bar.set_postfix_str(f"{shown}, {steps / seconds / 1e6:.1f} M cell-steps/s")
+        due = self._due(interrupt)
         interrupted = interrupt.asked is not None
-        if self.checkpoints is not None and (epoch == epochs or interrupted or self._due()):
+        if self.checkpoints is not None and (epoch == epochs or interrupted or due):
             self._write()
         if interrupted:
             raise interrupt.error(f"after epoch {epoch} of {epochs}")
 
-    def _due(self) -> bool:
+    def _due(self, interrupt: Interrupt) -> bool:
+        """Whether it is time for a checkpoint: by the clock of the first process, and all of them
+        end where one was asked to."""
         checkpoints = self.checkpoints
-        return checkpoints is not None and time.monotonic() - self.saved > checkpoints.every
+        late = checkpoints is not None and time.monotonic() - self.saved > checkpoints.every
+        told = ranks.told((late, interrupt.asked))
+        interrupt.asked = next((asked for _, asked in told if asked is not None), None)
+        return told[0][0]
 
     def _write(self) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint, in the first process."""
+        if not ranks.first():
+            return
         checkpoint.write(
             required("folder of checkpoints", self.checkpoints).state, self.progress, self.model,
             self.optimizer, self.about, self.data,
@@ -130,9 +147,9 @@ def holding(checkpoints: Checkpoints | None) -> Iterator[None]:
     """Within it the folder of the checkpoints, if there is one, is that of this process alone.
 
     ValueError where another is at work there, and where it holds a training and was not asked to
-    go on with it.
+    go on with it. Of several processes that share a training the first holds it for all.
     """
-    if checkpoints is None:
+    if checkpoints is None or not ranks.first():
         yield
         return
     files.writable(checkpoints.state)
@@ -157,5 +174,7 @@ def _mean(values: list[float]) -> float:
     return sum(values) / len(values) if values else math.nan
 
 
-def _spoken(name: str) -> str:
-    return name.replace("_nse", " NSE").replace("_", " ")
+def _spoken(name: str, value: float) -> str:
+    if name == "waiting":
+        return f"{value:.0%} waiting for data"
+    return f"{name.replace('_nse', ' NSE').replace('_', ' ')} {value:.4f}"

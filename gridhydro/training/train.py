@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base import ranks
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
 from gridhydro.model.run import Run
@@ -51,32 +52,46 @@ def train(
                  gauge's period
     spinup       a `gridhydro.SpinUp`, or its days before the period (without batches)
     optimizer    a `gridhydro.Optimizer` (learning rate, decay, clip), or its name
-    batches      minibatches of lumped basins x windows of days; None: each step sees everything
+    batches      minibatches of gauges x windows of days, `gridhydro.Batches`; None: each step sees
+                 everything. On a raster those compared with discharge are drawn from the gauges,
+                 those with water storage from the tiles, in any order: each step follows one of
+                 them, scaled so that over an epoch both have their weights; storage anomalies are
+                 then from the mean of the window. Targets are compared in the cells that are run
     checkpoints  a folder to keep the state of the training in, or `gridhydro.Checkpoints` to go on
                  from the last, with the same settings and data (`epochs` may be raised)
     session      how it is run and watched, see `gridhydro.Session`: seed, device, validation, ...
 
-    Without `batches` an epoch is one step over the whole period. Returns the run with the model,
-    which is changed in place. Raises ValueError for input that does not fit together, for a folder
-    that holds a training already or in which another process is at work, and NotFinite, naming
-    the first bad cell, day and quantity, if training diverges.
+    Without `batches` an epoch is one step over the whole period. Processes that torchrun started,
+    or that are in a group of torch.distributed, share the training: minibatches are dealt out to
+    them, or whole rivers. All end with the same weights, to rounding those of one process with as
+    many minibatches `together` (but for dropout, which draws other numbers, and others again after
+    a resume); the first keeps checkpoints and scores.
+
+    Returns the run with the model, which is changed in place. Raises ValueError for input that does
+    not fit together, for a folder that holds a training already or in which another process is at
+    work, and for a step that needs more memory than there is; and NotFinite, naming the first bad
+    cell, day and quantity, if training diverges.
     """
     plan = Plan(period, targets, loss, spinup, epochs, optimizer, batches, checkpoints, session)
     options = plan.options()
-    with holding(options.checkpoints):
+    with ranks.sharing(), holding(options.checkpoints):
         ready = prepare(model, forcing, discharge, plan, options)
         ready.loop.run(ready.record, options.epochs)
         about = ready.about
-        drift = ready.data.drift()
-        if drift is not None:
-            drift.warn(_remedy(options))
-            about = about | {"storage_drift": drift.to_json()}
+        if ranks.first():
+            with ranks.alone():
+                drift = ready.data.drift()
+            if drift is not None:
+                drift.warn(_remedy(options))
+                about = about | {"storage_drift": drift.to_json()}
         return Run(model, ready.data.forcing, ready.record.table, about)
 
 
 def _remedy(options: Options) -> str:
     """What helps against stores that are not settled."""
     if options.batches is not None:
+        if options.batches.from_states:
+            return "begin the period later, or take SpinUp(start='settled')"
         return "take a longer warm-up, Batches(warmup=...)"
     if options.spinup.settled:
         return "begin the period later, with more days of spin-up before it"

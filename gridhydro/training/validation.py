@@ -12,8 +12,8 @@ from gridhydro.base.arguments import required
 from gridhydro.evaluation import metrics
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.observations.discharge import per_area, refuse_empty
+from gridhydro.training.compared_storage import ComparedStorage
 from gridhydro.training.data import TrainingData
-from gridhydro.training.objective import ComparedStorage
 
 
 class Validation:

@@ -69,7 +69,7 @@ def test_dates_and_numbers_of_pandas_and_numpy_are_kept_with_the_run(tmp_path):
 @pytest.mark.parametrize(
     "options, text",
     [
-        (dict(batches={"basins": 5}), "batches is a gridhydro.Batches"),
+        (dict(batches={"gauges": 5}), "batches is a gridhydro.Batches"),
         (dict(period="2001"), "a period is two dates, months or years such as .*, not '2001'"),
         (dict(period=("2001", None)), "a period is two dates"),
         (dict(epochs=2.5), "epochs is 2.5, should be a whole number, 0 or more"),

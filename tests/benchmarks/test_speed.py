@@ -19,7 +19,9 @@ from benchmarks.speed import (
     peers_columns,
     peers_routing,
     routing,
+    step,
     torch_loops,
+    training,
 )
 from gridhydro.columns import column
 
@@ -181,3 +183,12 @@ def test_a_step_of_lumped_basins_and_its_column():
     rows = list(lumped.run("cpu", True, 1e10))
     assert [row["code"] for row in rows] == ["gridhydro", "the column alone"]
     assert 0 < rows[1]["adjoint_ratio"] < 1
+
+
+def test_a_step_on_a_raster_is_measured_beside_its_columns():
+    case = step.generated(training.comb(4, 6), 12, 1)
+    assert case.above == 1 and case.domain.network.downstream[case.domain.gauge_cells] == -1
+    rows = list(contest.contest("comb", step.contestants(case, 1), 1e9, "cpu", repeats=2))
+    assert [row["code"] for row in rows] == ["the columns alone", "with rivers", "the step"]
+    assert rows[0]["adjoint_ratio"] == 1 and all(row["runs"] == 2 for row in rows)
+    assert rows[2]["note"].startswith("1 gauge, 100% of the cells above one")

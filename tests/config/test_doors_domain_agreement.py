@@ -62,8 +62,8 @@ VALUES = {
         "epochs": [0],
         "optimizer": ["adadelta", "sgd", {"learning_rate": -1.0}, {"clip": 0}, {"decay": 2}],
         "batches": [
-            {"basins": HUGE}, {"days": 0}, {"warmup": 2000}, {"basins": 3, "days": 30}, {"size": 1},
-            {"warmup": 10**30},
+            {"gauges": HUGE}, {"days": 0}, {"warmup": 2000}, {"gauges": 3, "days": 30}, {"size": 1},
+            {"warmup": 10**30}, {"warmup": "states"}, {"cells": 3}, {"warmup": "long"},
         ],
         "checkpoints": [{"every": -1.0}, {"every": 5}, {"resume": True}, {"when": "often"}],
         "loss": ["kge", "rmse", "nce"],

@@ -9,9 +9,10 @@ import xarray as xr
 
 from gridhydro.cli import main
 from gridhydro.config import score_domain, train_domain
-from gridhydro.domain.domain import Domain
+from gridhydro.domain.cells import OnCells
 from gridhydro.io import write_basins
 from gridhydro.io.csv_tables import meaning_of
+from gridhydro.model import run as run_module
 from gridhydro.model.ensemble import Ensemble
 from gridhydro.model.model import Model
 from tests.support import small_amazon
@@ -47,15 +48,15 @@ def counted(monkeypatch):
     def counting(owner, name, key):
         function = getattr(owner, name)
 
-        def called(self, *arguments, **options):
-            found[key(*arguments)] += 1
-            return function(self, *arguments, **options)
+        def called(one, *arguments, **options):
+            found[key(one)] += 1
+            return function(one, *arguments, **options)
 
         monkeypatch.setattr(owner, name, called)
 
-    counting(Model, "forward", lambda *_: "simulations")
+    counting(run_module, "simulate_record", lambda *_: "simulations")
     counting(Model, "near_equilibrium", lambda *_: "starts")
-    counting(Domain, "pack", lambda raster, *_: ("packed", getattr(raster, "name", None)))
+    counting(OnCells, "values", lambda cells: ("packed", cells.box.name))
     train = train_domain.train
 
     def trained(*arguments, **options):
@@ -88,6 +89,7 @@ def test_a_trained_record_is_simulated_once_and_its_forcing_packed_once(folder, 
     assert counted["simulations"] == 1
 
 
+@pytest.mark.end_to_end
 def test_every_column_of_a_run_folder_has_its_unit_and_meaning(folder):
     out = folder / "run"
     train_domain.train_domain(folder / "all.toml", folder, out, epochs=1, progress=False)
@@ -122,16 +124,16 @@ def test_an_ensemble_keeps_the_mean_alone(tmp_path, monkeypatch):
     assert isinstance(ensemble, Ensemble)
     assert ensemble.runs[0].forcing is ensemble.runs[1].forcing  # read once
     calls = Counter()
-    forward = Model.forward
+    simulate = run_module.simulate_record
 
-    def counting(self, *arguments, **options):
-        calls["forward"] += 1
-        return forward(self, *arguments, **options)
+    def counting(*arguments):
+        calls["simulations"] += 1
+        return simulate(*arguments)
 
-    monkeypatch.setattr(Model, "forward", counting)
+    monkeypatch.setattr(run_module, "simulate_record", counting)
     scores = score_domain.score(ensemble, setup, tmp_path / "run")
-    assert calls["forward"] == 2
+    assert calls["simulations"] == 2
     assert all(run.kept.simulation is None for run in ensemble.runs)
     mean = sum(run.discharge() for run in ensemble.runs) / 2
     pd.testing.assert_frame_equal(ensemble.discharge(), mean)
-    assert calls["forward"] == 4 and len(ensemble.scores) == len(scores)
+    assert calls["simulations"] == 4 and len(ensemble.scores) == len(scores)

@@ -13,7 +13,6 @@ from gridhydro.config.build_model import build_model, make_split
 from gridhydro.config.load import load
 from gridhydro.config.score_domain import load_run
 from gridhydro.config.train_domain import train_domain
-from gridhydro.io.monthly import monthly
 from gridhydro.model.ensemble import Ensemble
 from tests.support import small_amazon
 
@@ -134,6 +133,30 @@ def test_training_by_every_configuration(folder, name, capsys):
         np.testing.assert_allclose(found, lag, rtol=0.01)
 
 
+@pytest.mark.end_to_end
+def test_minibatches_of_a_raster_domain_file(folder, tmp_path, capsys):
+    """Scores, maps and storage of the run are those of the whole domain."""
+    batches = 'batches = { gauges = 2, days = 90, warmup = "states", cells = 36 }\nmemory = 4'
+    for name, cells in (("fits", 36), ("narrow", 3)):
+        text = small_amazon.FILE.replace("epochs = 2", "epochs = 1\n" + batches)
+        text = text.replace("spinup = 300", 'spinup = { start = "settled" }')
+        (folder / f"{name}.toml").write_text(text.replace("cells = 36", f"cells = {cells}"))
+    code, said, _ = call("check", folder / "narrow.toml", "--data", folder, capsys=capsys)
+    assert code == 1 and "minibatches of 3 cells cannot hold the gauge" in said
+    scores = train_domain(folder / "fits.toml", folder, tmp_path / "run", progress=False)
+    assert scores["nse"].notna().all()
+    storage = pd.read_csv(tmp_path / "run" / "storage_metrics.csv")
+    assert len(storage) == 8 and storage["nse"].notna().all()
+    about = json.loads((tmp_path / "run" / "run.json").read_text())["training"]
+    assert about["batches"] == {
+        "gauges": 2,
+        "days": 90,
+        "warmup": "states",
+        "cells": 36,
+        "together": 1,
+    }
+
+
 def test_training_to_storage_alone(folder, capsys):
     """Discharge is scored, not fitted, and no validation of it is asked for while training."""
     text = small_amazon.FILE.replace("epochs = 2", "epochs = 1\nfit_discharge = false")
@@ -193,19 +216,3 @@ def test_the_model_takes_the_land_of_the_file(folder):
         assert torch.allclose(found[name].squeeze(-1), expected, rtol=0.02), name
     capacity = model.cell_properties()["soil_capacity"]
     assert torch.allclose(capacity, torch.as_tensor(setup.land.properties["soil_capacity"]).float())
-
-
-def test_monthly_means_of_an_output():
-    days = pd.date_range("2003-01-30", "2003-03-02")
-    values = np.arange(len(days), dtype=np.float32)
-    data = xr.Dataset(
-        {"flux": (("time", "x"), values[:, None], {"units": "mm d-1"})}, {"time": days, "x": [0]}
-    )
-    means = monthly(data)
-    np.testing.assert_allclose(means["flux"][:, 0], [0.5, 15.5, 30.5])
-    bounds = means["time_bounds"].values.astype("datetime64[D]").astype(str)
-    assert bounds.tolist() == [
-        ["2003-01-30", "2003-02-01"], ["2003-02-01", "2003-03-01"], ["2003-03-01", "2003-03-03"],
-    ]  # fmt: skip
-    assert means["flux"].attrs == {"units": "mm d-1", "cell_methods": "time: mean"}
-    assert "monthly means" in means.attrs["comment"]

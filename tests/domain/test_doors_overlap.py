@@ -179,7 +179,7 @@ def test_fractions_of_classes_cut_by_the_edge_of_a_cell():
 
 
 def test_leading_axes_and_blocks_are_the_same(monkeypatch):
-    from gridhydro.domain import resample
+    from gridhydro.domain import layers
 
     domain = domain_on(axis(0.0, 2.0, 3), axis(0.0, 2.0, 3), ("y", "x"), "EPSG:3035")
     y = axis(-1.5, 1.0, 8)
@@ -188,7 +188,7 @@ def test_leading_axes_and_blocks_are_the_same(monkeypatch):
     raster = xr.DataArray(values, coords, ("level", "time", "y", "x"), "t").rio.write_crs(3035)
     whole = domain.aggregate(raster)
     assert whole.dims == ("level", "time", "y", "x")
-    monkeypatch.setattr(resample, "_BLOCK", 1)
+    monkeypatch.setattr(layers, "_BLOCK", 1)
     np.testing.assert_array_equal(whole, domain.aggregate(raster))
     np.testing.assert_allclose(whole[1, 3], domain.aggregate(raster[1, 3]), rtol=1e-6)
     other = domain.aggregate(raster.transpose("x", "time", "y", "level"))

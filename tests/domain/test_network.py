@@ -116,3 +116,17 @@ def test_very_many_circles_are_found_at_once():
     pairs = np.arange(400_000) ^ 1  # 0 and 1, 2 and 3, ... drain into each other
     with pytest.raises(ValueError, match="200000 groups of cells"):
         Network.from_downstream(pairs)
+
+
+@given(st.integers(1, 60), st.integers(0, 10**6))
+@settings(max_examples=30, deadline=None)
+def test_cells_upstream_of_several_are_those_of_each_once(size, seed):
+    network, _ = Network.from_downstream(forest(size, seed))
+    cells = np.random.default_rng(seed).integers(0, size, 5)
+    found = network.upstream_cells(cells)
+    above = set(cells)
+    for _ in range(size):
+        above |= {c for c in range(size) if network.downstream[c] in above}
+    assert found.tolist() == sorted(above)
+    assert network.upstream_count(cells) == len(above)
+    assert network.upstream_cells([]).size == 0 == network.upstream_count([])

@@ -22,7 +22,7 @@ from tests.support.options import grouped
 from tests.support.small_basins import DAYS, FILE, NAMES, PERIOD, small_basins
 from tests.support.small_world import small_world
 
-BATCHES = Batches(basins=6, days=120, warmup=100)
+BATCHES = Batches(gauges=6, days=120, warmup=100)
 
 
 def parts():
@@ -251,7 +251,7 @@ def test_history_network_finds_traits_that_no_attribute_tells():
         epochs=20,
         optimizer=gh.Optimizer(learning_rate=0.03),
         session=gh.Session(progress=False),
-        batches=Batches(basins=18, days=365, warmup=365),
+        batches=Batches(gauges=18, days=365, warmup=365),
     )
     errors = {}
     for network, past in (("gz", history), ("mlp", None)):
@@ -286,7 +286,7 @@ def test_history_network_on_basins_of_camels_us(data):
         network=gh.ParameterNetwork("gz", hidden=(8,), history=history),
         routing=gh.UnitHydrograph(),
     )
-    batches = Batches(basins=4, days=180, warmup=180)
+    batches = Batches(gauges=4, days=180, warmup=180)
     options = dict(
         period=("2000", "2001"),
         optimizer=gh.Optimizer(learning_rate=0.02),

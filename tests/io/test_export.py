@@ -173,11 +173,11 @@ def test_series_in_other_formats_are_refused(tmp_path):
 def test_chunks_of_large_rasters_stay_small():
     rows, cols, days = 360, 720, 5
     large = xr.DataArray(np.zeros((days, rows, cols), np.float32), dims=("time", "y", "x"))
-    encoded = export._encoded(xr.Dataset({"runoff": large}))
+    encoded = export.stored(xr.Dataset({"runoff": large}))
     chunks = encoded["runoff"].encoding["chunksizes"]
     assert chunks[1:] == (rows, cols) and 4 * np.prod(chunks) <= 4.2e6
     wide = xr.DataArray(np.zeros((2, 900, 3000), np.float32), dims=("time", "y", "x"))
-    chunks = export._encoded(xr.Dataset({"runoff": wide}))["runoff"].encoding["chunksizes"]
+    chunks = export.stored(xr.Dataset({"runoff": wide}))["runoff"].encoding["chunksizes"]
     assert chunks == (1, 900, 1024)
 
 

@@ -67,11 +67,11 @@ def test_training_on_a_gpu_from_a_record_on_disk(batches, tmp_path):
 def test_evapotranspiration_is_computed_by_the_window(monkeypatch):
     asked = []
 
-    def watched(data, method):
+    def watched(data, method, **options):
         asked.append(data.sizes["time"])
-        return pet.pet_of(data, method)
+        return pet.pet_of_window(data, method, **options)
 
-    monkeypatch.setattr(pet_lazy, "pet_of", watched)
+    monkeypatch.setattr(pet_lazy, "pet_of_window", watched)
     data = small_basins()
     lazy = with_pet(data, column("hbv"), "oudin")["potential_evapotranspiration"]
     assert asked == [1]  # whether the method has what it needs
@@ -84,6 +84,7 @@ def test_evapotranspiration_is_computed_by_the_window(monkeypatch):
         with_pet(data, column("hbv"), "hargreaves")
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("where", ["file", "flag"])
 def test_a_domain_file_or_a_flag_asks_for_the_cache(where, tmp_path, monkeypatch):
     folders = []
@@ -102,3 +103,18 @@ def test_a_domain_file_or_a_flag_asks_for_the_cache(where, tmp_path, monkeypatch
     arguments = ["train", str(tmp_path / "sample.toml"), "--data", str(tmp_path), "--out", str(out)]
     assert main([*arguments, *more]) == 0
     assert folders == [out, out]  # forcing and discharge
+
+
+def test_what_is_noted_of_a_copy_that_has_gone_is_not_believed(tmp_path):
+    rows, shape = np.arange(24, dtype=np.float32).reshape(2, 4, 3), (2, 4, 3)
+
+    def copied():
+        found = packed_file.packed(
+            tmp_path, shape, lambda days: rows[:, days], name="copy", progress=False
+        )
+        np.testing.assert_array_equal(found.numpy(), rows)
+
+    copied()
+    (tmp_path / "copy" / "values").unlink()
+    (tmp_path / "copy" / "days").write_text("3")
+    copied()

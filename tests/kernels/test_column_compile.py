@@ -129,6 +129,7 @@ COUNTS = {
 }
 
 
+@pytest.mark.end_to_end
 def test_gpu_loops_take_no_more_instructions():
     """Neither instructions of a day nor registers of a thread grow by more than 3 %."""
     triton = pytest.importorskip("triton")
@@ -229,6 +230,7 @@ def test_addresses_are_64_bit(of, scheme, direction):
         assert set(re.findall(r"[a-z_]\w+", start)) <= wide, start
 
 
+@pytest.mark.end_to_end
 def test_a_second_process_compiles_nothing(tmp_path):
     """And runs a kernel on disk without the one compiled before it: what kernels share lies in a
     module that each of them loads, in whatever process."""

@@ -183,7 +183,7 @@ def test_routing_keeps_what_its_gradient_reads(backend, wanted):
     with Calls() as calls:
         route(runoff, network, lag, 5, storage=storage, backend=backend, tile_days=2)
     (arguments,) = (a for f, a in calls.made if f._opname == "route")
-    every = arguments[-2]
+    every = arguments[-3]
     results = torch.ops.gridhydro.route(
         *(a.detach() if torch.is_tensor(a) else a for a in arguments)
     )
@@ -201,7 +201,7 @@ def test_a_reach_that_is_not_linear_keeps_its_states_for_any_gradient(learning):
     with Calls() as calls, torch.set_grad_enabled(learning):
         routed("numba", network, height, [inputs[0].requires_grad_(), *inputs[1:]])
     ((_, arguments),) = calls.made
-    assert (arguments[-2] > 0) == learning
+    assert (arguments[-3] > 0) == learning
 
 
 def test_gradient_outlives_the_network():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from gridhydro.domain.network import Network
 from gridhydro.kernels import launch, route_numba, route_triton
 from gridhydro.kernels.route_tables import bundles
 from gridhydro.model.routing import Coupling, route
@@ -100,12 +101,34 @@ def test_routing_of_levels_over_several_gpu_programs(monkeypatch):
 @pytest.mark.parametrize("delay", [0, 1])
 def test_routing_in_bundles_of_few_cells_equals_the_loop(delay, monkeypatch):
     """Bundles hand over to one another; of a small network there would be one."""
-    monkeypatch.setattr(route_numba, "ROUTE_BUNDLE", 5)
+    monkeypatch.setattr(route_numba, "route_bundle", lambda _: 5)
     case = problem(8, days=3, size=60)
     table = bundles(case[0], launch.ROUTE_LANES, 5)
     assert len(table.all) > 5 and table.below.size > 3
     expected = gradients("torch", *case, delay=delay)
     assert_all_close(gradients("numba", *case, delay=delay, tile_days=2), expected, 1e-10)
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+@pytest.mark.parametrize("delay", [0, 1])
+def test_routing_of_chains_equals_the_loop(parallel, delay):
+    """Where there is nothing else to compute beside it, a cell follows the one above by a day."""
+    case = chains(parallel, 50)
+    (bundle,) = bundles(case[0], launch.ROUTE_LANES, launch.ROUTE_BUNDLE).all
+    assert bundle.blocks.size - 1 == -(-50 // launch.ROUTE_LANES)
+    assert bundle.late.max() >= launch.ROUTE_LANES // parallel - 1
+    expected = gradients("torch", *case, delay=delay)
+    for tile_days in (2, 5):
+        results = gradients("numba", *case, delay=delay, tile_days=tile_days)
+        assert_all_close(results, expected, 1e-10)
+
+
+def chains(parallel, size, days=5):
+    """Rivers side by side without tributaries, and a case like `problem` on them."""
+    below = np.arange(size) + parallel
+    network, _ = Network.from_downstream(np.where(below < size, below, -1))
+    _, *case = problem(17, days=days, size=size)
+    return network, *case
 
 
 @pytest.mark.parametrize("least", [1, 7, 40, 1000])
@@ -119,8 +142,14 @@ def test_bundles_have_every_cell_once_and_what_drains_to_them_before(least):
         where[bundle.cells] = number
         np.testing.assert_array_equal(table.slot[bundle.cells], np.arange(bundle.cells.size))
         for start, stop in zip(bundle.blocks[:-1], bundle.blocks[1:], strict=True):
-            block = bundle.cells[start:stop]
-            assert 0 < block.size <= 4 and np.ptp(network.level[block]) == 0
+            block, late = bundle.cells[start:stop], bundle.late[start:stop]
+            assert 0 < block.size <= 4 and late[0] == 0 and (np.diff(late) >= 0).all()
+            link = np.where(bundle.link[start:stop] < 0, -1, block[bundle.link[start:stop]])
+            for cell, sender, days in zip(block, link, late, strict=True):
+                above = network.upstream[slice(*network.upstream_start[cell : cell + 2])]
+                within = [upper for upper in above if upper in block]
+                assert within == [sender] * int(days > 0)  # at most one, and it is ahead by a day
+                assert not within or days == 1 + late[block == sender]
         assert all(upper < number for upper in bundle.above)
     for cell in range(network.size):
         for edge in range(network.upstream_start[cell], network.upstream_start[cell + 1]):
@@ -184,7 +213,7 @@ def _graph(node):
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_of_routing_change_no_bit(threads, monkeypatch):
-    monkeypatch.setattr(route_numba, "ROUTE_BUNDLE", 20)
+    monkeypatch.setattr(route_numba, "route_bundle", lambda _: 20)
     case = problem(7, size=200)
     expected = gradients("numba", *case)
     before = torch.get_num_threads()
@@ -280,7 +309,6 @@ def test_routing_never_reads_uninitialised_memory(backend, monkeypatch):
 def test_routing_on_the_global_ddm30_network(data):
     """A month on the global network."""
     xarray = pytest.importorskip("xarray")
-    from gridhydro.domain.network import Network
 
     with xarray.open_dataset(data("ddm30/ddm30_global_30min.nc")) as file:
         code = file["flow_direction"].values
@@ -305,3 +333,8 @@ def test_routing_on_the_global_ddm30_network(data):
     left.backward()
     torch.testing.assert_close(runoff.grad, torch.ones_like(runoff), rtol=1e-12, atol=0)
     assert lag.grad.abs().max() <= 1e-10
+
+
+@pytest.mark.parametrize(("cells", "least"), [(794, 1000), (16_000, 1600), (67_420, 6000)])
+def test_large_networks_are_cut_for_several_cores(cells, least):
+    assert launch.route_bundle(cells) == least

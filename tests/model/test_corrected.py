@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import gridhydro as gh
-from gridhydro.model.blocks import weather_of
 from gridhydro.model.corrected import in_parts
+from gridhydro.model.march import March
 from gridhydro.nets import Attributes, Correction, PETCorrection
 from tests.support.lumped import basins
 from tests.support.raster_cells import attributes_of, holed_domain
@@ -48,7 +48,8 @@ def test_weather_of_both_parts_is_that_of_one_run(back, ahead, seam):
     torch.testing.assert_close(early, whole[:, :seam])
     torch.testing.assert_close(late, whole[:, seam:])
     days = slice(seam // 2, (seam + DAYS) // 2)
-    torch.testing.assert_close(weather_of(model, forcing, days), whole[:, days])
+    march = March(model, lambda part: forcing[:, part], DAYS)
+    torch.testing.assert_close(march.weather(days), whole[:, days])
 
 
 @pytest.mark.parametrize("back", [29, None])

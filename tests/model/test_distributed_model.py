@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import gridhydro as gh
-from gridhydro.model.blocks import storage
+from gridhydro.model.march import storage
 from gridhydro.model.river import SECONDS, River
 from tests.support.hydropy_world import PERIOD, SPINUP, hydropy_model, hydropy_world, own
 
@@ -264,7 +264,9 @@ def test_validation_is_scored_while_training():
 
 
 def test_raster_training_options_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="minibatches are for lumped basins"):
+    with pytest.raises(
+        ValueError, match="found in the days of a spin-up, which minibatches do not"
+    ):
         train(model(**HYBRID), batches=gh.Batches(4, 30, 30))
     other = gh.Tiles.of(hydropy_world().domain.crop(["branch"]), 2.0, minimum=0.01)
     values = np.zeros((24, other.size))

@@ -90,7 +90,7 @@ def test_ensemble_of_an_empty_folder_is_refused(tmp_path):
         ('path = "basins.nc"', "there is nothing at"),
         ('attributes = ["sand", "slope", "rock"]', "no attribute height"),
         ('pet = "given"', "the method is one of oudin"),
-        ("warmup = 120", "warmup is a whole number"),
+        ("warmup = 120", "warmup is 'long', should be a whole number"),
         ("epochs = 2", "kind is 'pub', 'spatial', 'spatiotemporal', 'pur', not 'folds'"),
     ],
 )

@@ -9,6 +9,7 @@ import torch
 
 import gridhydro as gh
 from gridhydro.columns import column
+from gridhydro.domain.cells import OnCells
 from gridhydro.evaluation import plots
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.io import read_discharge
@@ -228,12 +229,12 @@ def test_a_forcing_of_more_series_gives_each_model_its_own(run, forcing):
 
 def test_another_forcing_is_packed_once_for_its_scores(run, monkeypatch):
     packed, parts = [], basins()
-    pack = gh.Domain.pack
+    values = OnCells.values
 
-    def counting(domain, raster, *options):
-        packed.append(raster.name)
-        return pack(domain, raster, *options)
+    def counting(cells, *arguments):
+        packed.append(cells.box.name)
+        return values(cells, *arguments)
 
-    monkeypatch.setattr(gh.Domain, "pack", counting)
+    monkeypatch.setattr(OnCells, "values", counting)
     run.evaluate(parts.discharge, PERIOD, forcing=parts.forcing)
     assert sorted(packed) == sorted(field.name for field in run.model.forcings)

@@ -156,9 +156,10 @@ def test_target_observed_on_few_days_is_in_few_minibatches(seed):
         basins().discharge,
         epochs=2,
         session=gh.Session(seed=seed, progress=False),
-        batches=Batches(basins=3, days=40, warmup=100),
+        batches=Batches(gauges=3, days=40, warmup=100),
     )
-    assert list(run.history.columns) == ["epoch", "loss", "discharge", "soil_wetness", "seconds"]
+    parts = ["loss", "discharge", "soil_wetness"]
+    assert list(run.history.columns) == ["epoch", *parts, "waiting", "seconds"]
     assert run.history["discharge"].notna().all()
 
 
@@ -166,7 +167,7 @@ def test_constant_target_does_not_stop_the_others():
     """KGE has nothing to compare with, discharge goes on being learned."""
     summer = ("2001-06", "2001-08")
     constant = (0 * wetness() + 0.5).assign_attrs(wetness().attrs)
-    batches = Batches(basins=6, days=45, warmup=100)
+    batches = Batches(gauges=6, days=45, warmup=100)
     options = dict(batches=batches, period=summer)
     target = gh.Target("soil_wetness", constant, loss="kge")
     both = fit([target], basins().discharge, **options)

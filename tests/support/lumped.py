@@ -9,7 +9,7 @@ from gridhydro.training.batches import Batches
 from tests.support.options import grouped
 from tests.support.small_basins import PERIOD, small_basins
 
-BATCHES = Batches(basins=5, days=120, warmup=100)
+BATCHES = Batches(gauges=5, days=120, warmup=100)
 KINDS = {
     "mlp": dict(hidden=(16,)),
     "lstm": dict(network="lstm", hidden=8, dynamic=["beta", "gamma"], dynamic_dropout=0.5),

@@ -30,7 +30,7 @@ routing = "unit_hydrograph"
 period = ["2001", "2001"]
 validation = ["2002", "2002"]
 epochs = 2
-batches = { basins = 6, days = 120, warmup = 120 }
+batches = { gauges = 6, days = 120, warmup = 120 }
 """
 
 

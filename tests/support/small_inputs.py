@@ -10,7 +10,7 @@ import pandas as pd
 import rioxarray  # noqa: F401  writes rasters
 import xarray as xr
 
-from gridhydro import Domain, io, splits
+from gridhydro import COLUMNS, Domain, Forcing, io, splits
 from gridhydro.analysis import untrained_variables
 from gridhydro.cli.tables import storage_table, target_table
 from gridhydro.config.domain import _gauge_table
@@ -217,6 +217,18 @@ def _nc(data: Callable) -> Callable[[Path], object]:
     return lambda folder: data().to_netcdf(folder / "a.nc")
 
 
+def _weather() -> xr.Dataset:
+    rain = series("precipitation", "mm d-1", 20.0)
+    demand = series("potential_evapotranspiration", "mm d-1", 20.0)
+    return xr.merge([series(), rain, demand])
+
+
+def _opened(folder: Path) -> object:
+    directions = xr.DataArray(np.ones((4, 3), "u1"), {"lat": LAT, "lon": LON}, ("lat", "lon"))
+    domain = Domain.from_d8(directions, "esri", crs="EPSG:4326")
+    return Forcing.open(folder / "a.nc", domain, COLUMNS["hbv"]).values[:]
+
+
 def _file(name: str, read: Callable, *given, **options) -> Callable[[Path], object]:
     return lambda folder: read(folder / name, *given, **options)
 
@@ -230,6 +242,7 @@ READERS = {
     "raster_tif": Reader(_tif, _file("a.tif", io.read_raster)),
     "raster_asc": Reader(_asc, _file("a.asc", io.read_raster, crs="EPSG:4326")),
     "series": Reader(_nc(series), _file("a.nc", io.read_series)),
+    "opened": Reader(_nc(_weather), _opened),
     "discharge_csv": Reader(
         lambda folder: discharge().to_csv(folder / "a.csv"), _file("a.csv", io.read_discharge, "a")
     ),

@@ -51,7 +51,7 @@ LUMPED = {
     },
     "training": {
         "period": ["2001-01-10", "2001-01-31"], "validation": ["2001-02-01", "2001-02-20"],
-        "epochs": 2, "batches": {"basins": 2, "days": 10, "warmup": 5},
+        "epochs": 2, "batches": {"gauges": 2, "days": 10, "warmup": 5},
         "split": {"kind": "pub", "folds": 2}, "optimizer": "adadelta",
     },
 }  # fmt: skip

@@ -90,7 +90,8 @@ def test_emulator_gradients_reach_the_parameters():
         return found["runoff"].mean(0)
 
     sets = [value.double().requires_grad_() for value in MIDDLE.values()]
-    assert torch.autograd.gradcheck(mean, sets, eps=1e-4, rtol=1e-4, atol=1e-9)
+    # steps too small to cross a kink, wherever the training has put it on this machine
+    assert torch.autograd.gradcheck(mean, sets, eps=1e-6, rtol=1e-4, atol=1e-8)
     assert all(p.grad is None and not p.requires_grad for p in column.emulator.parameters())
 
 

@@ -86,7 +86,7 @@ def test_parameters_are_learned_through_a_surrogate():
     [
         (dict(spinup=0), 440),
         (dict(spinup=49), 49),
-        (dict(batches=gh.Batches(basins=4, days=100, warmup=20)), 20),
+        (dict(batches=gh.Batches(gauges=4, days=100, warmup=20)), 20),
     ],
 )
 def test_training_from_a_cold_start_warns(options, days):

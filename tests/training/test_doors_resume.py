@@ -157,7 +157,7 @@ import sys
 sys.path.insert(0, {root!r})
 import gridhydro as gh
 from tests.support.lumped import fit
-batches = gh.Batches(basins=1, days=90, warmup=30)
+batches = gh.Batches(gauges=1, days=90, warmup=30)
 session = gh.Session(progress=False)
 fit(batches=batches, epochs=2, checkpoints=gh.Checkpoints({out!r}, resume=True), session=session)
 """
@@ -177,7 +177,7 @@ def test_sigterm_within_an_epoch_keeps_what_has_been_learned(tmp_path):
     assert process.returncode not in (0, -signal.SIGTERM) and "Terminated" in error
     kept = json.loads(index.read_text())
     assert kept["epoch"] or kept["within"]["batches"] > 0
-    batches = gh.Batches(basins=1, days=90, warmup=30)
+    batches = gh.Batches(gauges=1, days=90, warmup=30)
     options = dict(batches=batches, epochs=2)
     again = lumped.fit(**options, checkpoints=gh.Checkpoints(tmp_path, resume=True))
     whole = lumped.fit(**options)

@@ -85,7 +85,7 @@ def test_minibatches_draw_every_window_of_the_period_the_last_one_too():
         starts.extend(first.tolist())
         return [torch.zeros(length, len(cells))]
 
-    sizes, days = Batches(basins=12, days=60, warmup=30), slice(100, 162)
+    sizes, days = Batches(gauges=12, days=60, warmup=30), slice(100, 162)
     for seed in range(10):
         assert len(list(minibatches(sizes, forcing, observed, days, torch.arange(12), seed))) == 1
     assert set(starts) == {100, 101, 102}
@@ -152,7 +152,7 @@ def test_new_basins_are_predicted_by_name():
 
 def test_a_warm_up_longer_than_the_record_is_refused():
     with pytest.raises(ValueError, match="leaves nothing of the period"):
-        fit(batches=Batches(basins=5, days=30, warmup=5000))
+        fit(batches=Batches(gauges=5, days=30, warmup=5000))
 
 
 def test_attributes_are_taken_by_name_not_by_place():
@@ -310,3 +310,9 @@ def test_gaps_of_attributes_are_filled_from_what_is_trained_on():
     assert filled[5] == pytest.approx(data["slope"].drop_sel(gauge=NAMES[3]).mean().item())
     with pytest.raises(ValueError, match="trained: there is no basin b99"):
         of_dataset(data, pet="given", trained=["b99"])
+
+
+def test_a_training_on_minibatches_notes_how_long_its_steps_waited():
+    run = fit(epochs=1)
+    assert list(run.history.columns) == ["epoch", "loss", "waiting", "seconds"]
+    assert 0 <= run.history["waiting"][0] < 1

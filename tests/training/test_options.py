@@ -8,7 +8,8 @@ import pytest
 import torch
 
 import gridhydro as gh
-from tests.support.lumped import BATCHES, basins, fit, weights
+from gridhydro.training import memory
+from tests.support.lumped import basins, fit, weights
 from tests.support.small_basins import NAMES, PERIOD
 from tests.support.small_world import PERIOD as RASTER
 from tests.support.small_world import small_model, small_world
@@ -144,10 +145,48 @@ def test_minibatches_have_no_other_spin_up(spinup, message):
         fit(spinup=spinup)
 
 
-def test_minibatches_of_a_raster_are_refused():
+@pytest.mark.parametrize(
+    ("batches", "message"),
+    [
+        (gh.Batches(cells=5), r"Batches\(cells\) is for rasters"),
+        (gh.Batches(warmup="states"), r'Batches\(warmup="states"\) is for rasters'),
+    ],
+)
+def test_minibatches_of_lumped_basins_have_no_options_of_rasters(batches, message):
+    with pytest.raises(ValueError, match=message):
+        fit(batches=batches)
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        (dict(batches=None, spinup=50), r"batches=gridhydro.Batches\(gauges=..., days=...\)"),
+        (dict(), r"smaller minibatches, gridhydro.Batches"),
+    ],
+)
+def test_a_step_beyond_the_memory_is_refused_before_it_runs(options, remedy):
+    small, none = (gh.Session(progress=False, memory=m) for m in (1e-6, math.inf))
+    with pytest.raises(
+        ValueError, match=r"needs about .* GiB .* 1e-06 GiB that memory=.*" + remedy
+    ):
+        fit(session=small, **options)
+    fit(session=none, epochs=0, **options)
+
+
+def test_the_memory_of_a_raster_is_compared_with_what_is_free(monkeypatch):
+    """The refusal names the cells that would fit, and they do."""
     _, _, forcing, discharge = small_world()
-    with pytest.raises(ValueError, match="cells of a raster belong together"):
-        gh.train(small_model(), forcing, discharge, period=RASTER, batches=BATCHES)
+    options = dict(period=RASTER, epochs=0, session=gh.Session(progress=False))
+    model = small_model()
+    need = memory.needed(model, 507, 365, 184)
+    weather = 507 * 4 * 3 * (365 + 184)
+    assert weather < need < 2 * weather
+    monkeypatch.setattr(memory, "free", lambda device: need / 2)
+    with pytest.raises(ValueError, match=r"507 cells .* free on cpu.*cells=253, days=\.\.\."):
+        gh.train(model, forcing, discharge, **options)
+    gh.train(model, forcing, discharge, **options | dict(batches=gh.Batches(3, 30, 30)))
+    with pytest.raises(ValueError, match="smaller minibatches"):
+        gh.train(model, forcing, discharge, **options | dict(batches=gh.Batches(11, 365, 180)))
 
 
 def test_targets_of_another_kind_are_refused():

@@ -83,7 +83,7 @@ def main(given: Namespace) -> None:
     base = load(given.domain, given.data)
     names = list(base.domain.gauges.index[:: len(base.domain.gauges) // given.basins])
     base = subset(base, names[: given.basins])
-    batches = Batches(basins=given.basins, days=365, warmup=365)
+    batches = Batches(gauges=given.basins, days=365, warmup=365)
     train(base, gh.Model, 1, batches)  # compiled before it is timed
     found = {"basins": len(names), "epochs": given.epochs} | describe("cpu")
     for name, kind in (("gridhydro", gh.Model), ("hydrodl2", PeerModel)):

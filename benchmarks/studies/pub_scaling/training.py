@@ -84,8 +84,8 @@ def fit(setup: Setup, model: gh.Model, period: Split | tuple[str, str], seed: in
 def epochs_for(steps: int, basins: int, setup: Setup) -> tuple[int, int]:
     """Epochs that come nearest to so many steps, and the steps that these are."""
     batches = setup.training.batches
-    scored = setup.forcing.sel(time=slice(*setup.training.period)).sizes["time"] - batches.warmup
-    each = max(1, round(basins * scored / (min(batches.basins, basins) * batches.days)))
+    scored = setup.forcing.sel(time=slice(*setup.training.period)).sizes["time"] - batches.before
+    each = max(1, round(basins * scored / (min(batches.gauges, basins) * batches.days)))
     epochs = max(1, round(steps / each))
     return epochs, epochs * each
 

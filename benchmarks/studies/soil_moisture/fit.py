@@ -98,7 +98,7 @@ class Study:
         run = gh.train(
             model, trained.forcing, targets=[trained.target], period=TRAINING, epochs=epochs,
             optimizer=gh.Optimizer(learning_rate=LEARNING_RATE),
-            batches=gh.Batches(basins=size, days=730, warmup=365),
+            batches=gh.Batches(gauges=size, days=730, warmup=365),
             checkpoints=gh.Checkpoints(folder, resume=True),
             session=gh.Session(seed=job.seed, each=each),
         )  # fmt: skip

@@ -75,7 +75,7 @@ def learn(box: BlackBox, twin: Twin, column, target: str, seed: int, folder: Pat
         trained = gh.train(
             model, twin.forcing, discharge, targets=targets, period=twin.split, epochs=epochs,
             optimizer=gh.Optimizer(learning_rate=0.01),
-            batches=gh.Batches(basins=40, days=365, warmup=365),
+            batches=gh.Batches(gauges=40, days=365, warmup=365),
             session=gh.Session(seed=seed, progress=False),
         )  # fmt: skip
         seconds = time.monotonic() - began

@@ -1,4 +1,4 @@
-"""`python -m gridhydro.cli`, the same as `gridhydro`."""
+"""`python -m gridhydro`, the same as `gridhydro`: for torchrun, which starts modules."""
 
 import sys
 

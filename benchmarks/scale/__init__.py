@@ -1,0 +1,1 @@
+"""Cost at the size of the globe: cells, days, many basins."""

@@ -1,0 +1,63 @@
+"""A model seen on some of a raster's cells: the same weights over a part of the domain."""
+
+from __future__ import annotations
+
+import copy
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gridhydro.base.arguments import required
+from gridhydro.domain import builders
+from gridhydro.model.model import Model
+from gridhydro.nets.box import Box
+
+Module = TypeVar("Module", bound=torch.nn.Module)
+
+# what a model keeps of its cells, and the axis on which they are
+_OF_CELLS = {"area": 0, "flow_length": 0, "properties": 1, "history": 2}
+
+
+def part_of(model: Model, cells: np.ndarray) -> tuple[Model, Tensor]:
+    """The model of some of a raster's cells, closed upstream, and whose forcing (K,) it takes.
+
+    These are the cells in the order of the part, which is that of its own river network, then those
+    around them that a correction looks at. Networks and their weights are those of the model:
+    gradients go to them. In the cells of the part its runs give what those of the model give.
+    """
+    domain, order = builders.only(model.domain, cells)
+    part = _again(model)
+    part.domain = domain
+    own = torch.as_tensor(order, device=model.area.device)
+    for name, axis in _OF_CELLS.items():
+        values = getattr(model, name, None)
+        if values is not None:
+            part.register_buffer(name, values.index_select(axis, own))
+    gauges = torch.tensor(domain.gauge_cells, device=own.device)
+    part.register_buffer("gauge_cells", gauges)
+    part.network, near = _around(model.network, own)
+    part.register_buffer("attributes", model.attributes[near])
+    if model.correction is not None:
+        part.correction, own = _around(model.correction, own)
+        part.register_buffer("correction_attributes", model.correction_attributes[own])
+    return part, own
+
+
+def _around(network: Module, cells: Tensor) -> tuple[Module, Tensor]:
+    """A network for these cells, and the cells that it reads: those around them as well."""
+    box = getattr(network, "box", None)
+    if not isinstance(box, Box):
+        return network, cells
+    found = _again(network)
+    found.box, taken = box.around(cells, required("reach", getattr(network, "reach", None)))
+    return found, taken
+
+
+def _again(module: Module) -> Module:
+    """Another module of the same parts, any of which may be replaced in it."""
+    found = copy.copy(module)
+    for kind in ("_parameters", "_buffers", "_modules"):
+        found.__dict__[kind] = dict(getattr(module, kind))
+    return found

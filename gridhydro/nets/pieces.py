@@ -1,0 +1,53 @@
+"""A network over many cells, piece by piece: what it computes on the way fits into a cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+# cells of a piece, with some hundred values each between the layers. All cells at once hold more
+# than a year of their runoff does, and take longer than computing it again
+PIECE = 4096
+
+
+def in_pieces(
+    network: Callable[[Tensor], Tensor], values: Tensor, weights: Iterable[Tensor]
+) -> Tensor:
+    """What a network that looks at one cell at a time makes of values (N, ...), in pieces.
+
+    weights  all that the network has, for their gradient: nothing between its layers is kept, the
+             backward pass computes each piece again. It has no derivative of its own.
+    All at once where there are few cells, on a GPU, in a trace and under autocast.
+    """
+    alone = values.is_cuda or torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu")
+    if len(values) <= PIECE or alone:
+        return network(values)
+    learned = [weight for weight in weights if weight.requires_grad]
+    return _Pieces.apply(network, values, *learned)
+
+
+class _Pieces(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, network, values, *weights):
+        ctx.network = network
+        ctx.save_for_backward(values, *weights)
+        return torch.cat([network(part) for part in values.split(PIECE)])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, cotangent):
+        values, *weights = ctx.saved_tensors
+        sums = [torch.zeros_like(weight) for weight in weights]
+        parts: list[Tensor] = []
+        for part, d_part in zip(values.split(PIECE), cotangent.split(PIECE), strict=True):
+            part = part.detach().requires_grad_(ctx.needs_input_grad[1])
+            wanted = [*weights, part] if part.requires_grad else weights
+            with torch.enable_grad():
+                found = torch.autograd.grad(ctx.network(part), wanted, d_part)
+            for total, one in zip(sums, found[: len(sums)], strict=True):
+                total += one
+            parts += found[len(sums) :]
+        return None, torch.cat(parts) if parts else None, *sums

@@ -1,0 +1,77 @@
+"""What one of several processes runs of a step over a whole domain: some of its rivers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from gridhydro.base import ranks
+from gridhydro.domain.network import Network
+from gridhydro.model.model import Model
+from gridhydro.model.part import part_of
+from gridhydro.training import draws
+from gridhydro.training.batches import Batch
+from gridhydro.training.data import TrainingData
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """The rivers of a process: the data of a training, cut down to them, and its step.
+
+    cells  (n,) of the domain, in the order of the part
+    The batch is compared with all that is observed: discharge and storage of the other processes
+    come in on the way to the loss.
+    """
+
+    data: TrainingData
+    batch: Batch
+    cells: torch.Tensor
+
+
+def whole_step(data: TrainingData) -> Share:
+    """A step over the whole domain and period, or this process's share of it.
+
+    ValueError where the model, or the domain, cannot be shared out.
+    """
+    if ranks.count() == 1:
+        everywhere = torch.arange(data.model.domain.size, device=data.places.device)
+        return Share(data, data.whole(), everywhere)
+    model = data.model
+    if not isinstance(model, Model):
+        raise ValueError(f"a {type(model).__name__} is shared by processes in minibatches alone")
+    rivers = share_of(model.domain.network)
+    if not rivers.size:
+        raise ValueError(
+            f"{ranks.count()} processes share {model.domain.network.outlets.size} rivers, and each "
+            "needs one: take fewer processes, or minibatches (Batches(gauges=...))"
+        )
+    part, taken = part_of(model, rivers)
+    cells = taken[: part.domain.size]
+    forcing = replace(data.forcing, values=data.forcing.values[:, :, taken])
+    own = replace(data, model=part, forcing=forcing)
+    where = draws.places(cells, model.gauge_cells[data.places])
+    mine = (where >= 0).nonzero().squeeze(1)
+    at = draws.places(part.gauge_cells, where[mine])
+    observed = own.whole()
+    return Share(own, replace(observed, at=at, own=mine, shared=cells), cells)
+
+
+def share_of(network: Network) -> np.ndarray:
+    """The cells (n,) that this process runs of a whole domain."""
+    return by_size(network, ranks.count())[ranks.number()]
+
+
+def by_size(network: Network, count: int) -> list[np.ndarray]:
+    """All cells in so many parts, (n,) each, of whole rivers: the largest first to where the
+    fewest cells are."""
+    outlets, sizes = np.unique(network.basin, return_counts=True)
+    order = np.argsort(-sizes, kind="stable")
+    load, holder = np.zeros(count, dtype=np.int64), np.empty(network.size, dtype=np.int64)
+    for river in order:
+        least = int(load.argmin())
+        load[least] += sizes[river]
+        holder[outlets[river]] = least
+    of_cell = holder[network.basin]
+    return [np.flatnonzero(of_cell == part) for part in range(count)]

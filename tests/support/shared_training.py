@@ -1,0 +1,60 @@
+"""A training that processes can share: eight small rivers, their discharge, storage on tiles."""
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+
+import gridhydro as gh
+from gridhydro.inputs.forcing import Forcing
+
+LAT, LON = np.arange(1.75, -2, -0.5), np.arange(-69.75, -67, 0.5)
+PERIOD = ("2003-07-01", "2003-12-31")
+
+
+@cache
+def world():
+    """domain (8 rivers of 6 cells, 5 gauges), attributes, forcing, discharge, storage."""
+    rng = np.random.default_rng(4)
+    codes = xr.DataArray(np.full((LAT.size, LON.size), 6), dict(lat=LAT, lon=LON), ("lat", "lon"))
+    rows = [0, 1, 3, 6, 7]
+    gauges = pd.DataFrame(dict(name=list("abcde"), lon=LON[-1], lat=LAT[rows]))
+    domain = gh.Domain.from_d8(codes, "ldd", gauges=gauges, crs="EPSG:4326")
+    times = pd.date_range("2003-01-01", "2003-12-31")
+    shape = (len(times), domain.size)
+    rain = rng.gamma(0.3, 20, shape) * rng.uniform(0.5, 1.5, domain.size)
+    weather = np.stack([rain, np.full(shape, 24.0), np.full(shape, 3.0)]).astype(np.float32)
+    attributes = {name: rng.standard_normal(domain.size) for name in ("first", "second")}
+    forcing = Forcing(times, torch.from_numpy(weather))
+    with torch.no_grad():
+        truth = gh.Model(domain, "hbv", network="none")(forcing.values).discharge
+    discharge = pd.DataFrame(
+        truth.numpy() * rng.uniform(0.7, 1.3, truth.shape), times, domain.gauges.index
+    )
+    tiles = gh.Tiles.of(domain, 2.0)
+    months = pd.date_range("2003-01-01", "2004-01-01", freq="MS").to_numpy().astype("M8[D]")
+    anomalies = 20 * rng.standard_normal((12, tiles.size))
+    span = ("2003-07-01", "2003-12-31")
+    storage = gh.StorageObservations(tiles, months[:-1], months[1:], anomalies, span)
+    return domain, attributes, forcing, discharge, gh.StorageTarget(storage)
+
+
+# what each of the trainings takes beside the rest
+CASES = {
+    "whole": dict(storage=True, spinup=gh.SpinUp(90)),
+    "minibatches": dict(batches=gh.Batches(2, 60, 60, together=2)),
+}
+
+
+def trained(case: dict, **more) -> gh.Run:
+    """A run of two epochs."""
+    domain, attributes, forcing, discharge, storage = world()
+    options = dict(spinup=gh.SpinUp(90, start="empty")) | case
+    targets = [storage] if options.pop("storage", False) else []
+    model = gh.Model(domain, "hbv", attributes, network=gh.ParameterNetwork("mlp", hidden=(8,)))
+    return gh.train(
+        model, forcing, discharge, period=PERIOD, targets=targets, epochs=3, **options,
+        session=gh.Session(progress=False, seed=1), **more,
+    )  # fmt: skip

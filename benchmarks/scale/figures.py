@@ -25,12 +25,10 @@ def draw(folder: Path) -> None:
 
 def scaling(table: pd.DataFrame, axis: str, title: str):
     """Time and memory against `axis`, on logarithms; dotted: in proportion to the largest."""
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, panels = pyplot.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    panels = figure.subplots(1, 2)
     for panel, (column, label) in zip(panels, PANELS.items(), strict=True):
         for kind, rows in table.groupby("pass"):
             rows = rows.sort_values(axis)

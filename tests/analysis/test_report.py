@@ -21,6 +21,7 @@ BUDGET = {
 }  # fmt: skip
 
 
+@pytest.mark.end_to_end
 def test_analyses_of_a_raster(tmp_path):
     run = run_of(small_model())
     domain, _, weather, _ = small_world()

@@ -133,10 +133,10 @@ def test_training_curve(tmp_path):
 
 
 def test_saving_leaves_the_backend_and_other_figures_alone(tmp_path):
-    backend = matplotlib.get_backend()
+    backend, figures = matplotlib.get_backend(), pyplot.get_fignums()
     history = pd.DataFrame({"epoch": [1, 2], "loss": [1.0, 0.5]})
     plots.save(plots.training_curve(history), tmp_path / "new" / "curve.png")
     assert matplotlib.get_backend() == backend
-    assert not pyplot.get_fignums()
+    assert pyplot.get_fignums() == figures
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["curve.png"]
     assert (tmp_path / "new" / "curve.png").read_bytes().startswith(b"\x89PNG")

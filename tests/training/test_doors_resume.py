@@ -163,6 +163,7 @@ fit(batches=batches, epochs=2, checkpoints=gh.Checkpoints({out!r}, resume=True),
 """
 
 
+@pytest.mark.end_to_end
 def test_sigterm_within_an_epoch_keeps_what_has_been_learned(tmp_path):
     """The first checkpoint is there before the first step; the end is that of an unbroken run."""
     code = TRAINING.format(root=str(Path(__file__).parents[2]), out=str(tmp_path))

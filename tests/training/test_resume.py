@@ -62,6 +62,7 @@ def numbers(out: Path) -> dict:
     return load_file(out / "checkpoint" / index["numbers"])
 
 
+@pytest.mark.end_to_end
 def test_stopped_killed_and_resumed_equals_unbroken(tmp_path):
     """Broken off by Ctrl-C and, gone on with, by SIGKILL, at whatever it is doing then."""
     broken, whole = tmp_path / "broken", tmp_path / "whole"

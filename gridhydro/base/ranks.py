@@ -170,7 +170,10 @@ def alike(tensors: Sequence[Tensor]) -> None:
     """Give all processes the values that the first has, in place."""
     if count() > 1:
         for values in tensors:
-            dist.broadcast(values, 0)
+            same = values.contiguous()
+            dist.broadcast(same, 0)
+            if same is not values:
+                values.copy_(same)
 
 
 class _Sum(torch.autograd.Function):

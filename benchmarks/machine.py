@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import datetime
 import os
 import platform
@@ -12,6 +11,8 @@ from pathlib import Path
 from time import perf_counter
 
 import torch
+
+from gridhydro.base.memory import give_back
 
 PACKAGES = (
     "gridhydro", "torch", "triton", "numba", "numpy", "hydrodl2", "jfuse", "jax", "hydro-smash",
@@ -64,10 +65,10 @@ def _reset_peak(device: str) -> float:
         return torch.cuda.memory_allocated()
     try:
         # memory that the allocator has kept from earlier calls would hide what this one takes
-        ctypes.CDLL(None).malloc_trim(0)
+        give_back()
         Path("/proc/self/clear_refs").write_text("5")
         return 1024 * float(_first("/proc/self/status", "VmRSS", "nan").split()[0])
-    except (OSError, AttributeError):
+    except OSError:
         return float("nan")
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
+import os
 import resource
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
-from pathlib import Path
 
 import torch
 
@@ -53,4 +53,4 @@ def _measured(call, given, threads: int) -> dict:
 
 def busy() -> float:
     """How many processes wanted a core in the last minute, this one's among them."""
-    return float(Path("/proc/loadavg").read_text().split()[0])
+    return os.getloadavg()[0]

@@ -14,7 +14,7 @@ from gridhydro.domain import d8
 from gridhydro.domain.check import DomainWarning
 from gridhydro.domain.gauges import name_index, read_gauges
 from gridhydro.domain.grid import Grid
-from gridhydro.domain.network import Network
+from gridhydro.domain.network import Network, rank_of
 from gridhydro.domain.packing import on_grid
 from gridhydro.domain.placing import misfit, place_gauges
 from gridhydro.domain.upscale import coarse_cell, scale_factor, upscale
@@ -36,7 +36,7 @@ def from_d8(cls, read, *, gauges, area, resolution, snap, method):
         placed = read_gauges(gauges, grid.crs)
         where, found = place_gauges(placed, grid, _spread(upstream, cells, grid), target, snap)
         report = (report + found).raise_if_bad()
-        placed["cell"] = _rank(cells, target.size)[where]
+        placed["cell"] = rank_of(cells, target.size)[where]
     if resolution is not None and scale_factor(grid, resolution) > 1:
         fine = (target, grid, cell_area, cells, upstream)
         domain = _upscaled(cls, fine, placed, report, resolution, method)
@@ -72,7 +72,7 @@ def _upscaled(cls, fine, gauges, report, resolution, method):
             "belongs to a larger river, and are not part of the domain; use a finer resolution "
             "if they matter"
         )
-    rank = _rank(cells, coarse.target.size)
+    rank = rank_of(cells, coarse.target.size)
     for name, gauge in gauges.iterrows():
         pixel, wanted = fine_cells[int(gauge.cell)], fine_upstream[int(gauge.cell)]
         if coarse.unit[pixel] < 0:
@@ -157,7 +157,7 @@ def only(domain, cells):
     Water that would drain to a cell left out leaves the domain.
     """
     network, cells = domain.network.subset(cells)
-    rank = _rank(cells, domain.size)
+    rank = rank_of(cells, domain.size)
     gauges = domain.gauges[rank[domain.gauges["cell"]] >= 0].copy()
     gauges["cell"] = rank[gauges["cell"]]
     row, col, grid = domain.row[cells], domain.col[cells], None
@@ -182,15 +182,8 @@ def _window(places, size):
 def _network(target):
     """The network of the active cells of a raster, and their cell numbers in its order."""
     active = np.flatnonzero(target != d8.NO_CELL)
-    network, order = Network.from_downstream(_rank(active, target.size)[target[active]])
+    network, order = Network.from_downstream(rank_of(active, target.size)[target[active]])
     return network, active[order]
-
-
-def _rank(cells, size):
-    """Position of each raster cell among `cells`; -1 for others, and for the index -1."""
-    rank = np.full(size + 1, -1, dtype=np.int64)
-    rank[cells] = np.arange(cells.size)
-    return rank
 
 
 def _spread(values, cells, grid):

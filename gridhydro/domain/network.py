@@ -60,9 +60,7 @@ class Network:
         deepest = distance.max(initial=0)
         order = np.argsort(deepest - distance, kind="stable")
         level = (deepest - distance[order]).astype(np.int32)
-        rank = np.empty(size + 1, dtype=np.int64)
-        rank[order] = np.arange(size)
-        rank[-1] = -1  # so that downstream -1 stays -1
+        rank = rank_of(order, size)  # downstream -1 stays -1
         downstream = rank[downstream[order]]
         inner = np.flatnonzero(downstream >= 0)
         inflows = np.bincount(downstream[inner], minlength=size)
@@ -161,10 +159,16 @@ class Network:
         Water that would drain to a cell left out leaves the network.
         """
         cells = np.unique(np.asarray(cells, dtype=np.int64))
-        rank = np.full(self.size + 1, -1)
-        rank[cells] = np.arange(cells.size)
+        rank = rank_of(cells, self.size)
         network, order = Network.from_downstream(rank[self.downstream[cells]], self.sink[cells])
         return network, cells[order]
+
+
+def rank_of(cells: np.ndarray, size: int) -> np.ndarray:
+    """Position of each of `size` cells among `cells`; -1 for others, and for the index -1."""
+    rank = np.full(size + 1, -1, dtype=np.int64)
+    rank[cells] = np.arange(cells.size)
+    return rank
 
 
 def follow(downstream: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -133,3 +133,9 @@ def places(cells: Tensor, wanted: Tensor) -> Tensor:
     place = torch.searchsorted(cells[order], wanted).clamp(max=len(cells) - 1)
     found = order[place]
     return torch.where(cells[found] == wanted, found, -1)
+
+
+def among(cells: Tensor, gauge_cells: Tensor, gauges: Tensor) -> Tensor:
+    """Which of all gauges that lie in some cells (B,) some of the domain's (G,) are, (G,)."""
+    everywhere = places(cells, gauge_cells) >= 0
+    return (everywhere.cumsum(0) - 1)[gauges]

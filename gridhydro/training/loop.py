@@ -52,6 +52,8 @@ class Loop:
             self.rivers = RiverBatches(data, self.objective)
         self._refuse_large()
         self.share = None if batches is not None else whole_step(data)
+        # what this process runs: all, or some rivers of a step that processes share
+        self.local = data if self.share is None else self.share.data
         self.validation = None if period is None else Validation(data, period)
 
     def run(self, record: Record, epochs: int) -> None:
@@ -76,19 +78,18 @@ class Loop:
     def _training(self, on: bool) -> None:
         """Whether the model trains; and the part of it that this process runs."""
         self.data.model.train(on)
-        if self.share is not None:
-            self.share.data.model.train(on)
+        self.local.model.train(on)
 
     def _refuse_large(self) -> None:
         """ValueError where the largest step that there may be needs more memory than there is."""
         data, batches = self.data, self.data.batches
-        run, before = data.run_days, data.spinup.days
-        cells, days = share_of(data.model.domain.network).size, run.stop - run.start
-        if data.spinup.near_equilibrium:
-            before = 0
-        if batches is not None:
-            cells = len(data.places) if self.rivers is None else self.rivers.most
-            cells = min(cells, batches.gauges) if self.rivers is None else cells
+        days = data.run_days.stop - data.run_days.start
+        if batches is None:
+            cells = share_of(data.model.domain.network).size
+            before = 0 if data.spinup.near_equilibrium else data.spinup.days
+        else:
+            lumped = min(len(data.places), batches.gauges)
+            cells = lumped if self.rivers is None else self.rivers.most
             before, days = batches.before, min(batches.days, days)
         memory.refuse(
             data.model, cells, before, days, 1 + len(data.targets), self.session.memory,
@@ -171,7 +172,7 @@ class Loop:
     def _gradient(self, batch: Batch, epoch: int) -> tuple[dict[str, float] | None, bool]:
         """Add the gradient of a batch to that of the weights; its loss and the parts of it by name,
         None where nothing varies, and whether they are finite."""
-        data = self.data if self.share is None else self.share.data
+        data = self.local
         parts: dict[str, torch.Tensor] = {}
         try:
             run = batch.simulate(data.model, data.state(batch), self.objective)
@@ -197,7 +198,7 @@ class Loop:
 
     def _diverged(self, batch: Batch | None, epoch: int) -> NoReturn:
         """Raise NotFinite, with the case where this process has one."""
-        data = self.data if self.share is None else self.share.data
+        data = self.local
         if batch is None:
             raise divergence.NotFinite(f"epoch {epoch + 1}: the gradient is not finite")
         raise divergence.NotFinite(

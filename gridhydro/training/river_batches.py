@@ -118,8 +118,8 @@ class RiverBatches:
         gauges = chosen if draw.pool.one == "gauge" else chosen[:0]
         batch = Batch(
             before, forcing, self._discharge(scored, gauges), gauges, cells, days.start,
-            number=draw.number, part=part, at=self._places(cells, gauges), state=state,
-            of=draw.pool.of, scale=draw.scale,
+            number=draw.number, part=part, of=draw.pool.of, scale=draw.scale, state=state,
+            at=draws.among(cells, self.model.gauge_cells, gauges),
         )  # fmt: skip
         targets = [
             one.values[scored][:, batch.columns(one)[0]].to(cells.device) for one in data.targets
@@ -139,11 +139,6 @@ class RiverBatches:
             return state
         first = 0 if correction.back is None else max(start - correction.back, 0)
         return state.carrying(None, _weather(self.data, slice(first, start), cells))
-
-    def _places(self, cells: Tensor, gauges: Tensor) -> Tensor:
-        """Where the gauges are among all those that lie in these cells, (G,)."""
-        everywhere = draws.places(cells, self.model.gauge_cells) >= 0
-        return (everywhere.cumsum(0) - 1)[gauges]
 
     def _discharge(self, days: slice, gauges: Tensor) -> Tensor:
         """Observations (L, G) of these gauges, mm d-1."""

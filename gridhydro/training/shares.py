@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from gridhydro.base import ranks
 from gridhydro.domain.network import Network
@@ -20,14 +19,12 @@ from gridhydro.training.data import TrainingData
 class Share:
     """The rivers of a process: the data of a training, cut down to them, and its step.
 
-    cells  (n,) of the domain, in the order of the part
     The batch is compared with all that is observed: discharge and storage of the other processes
     come in on the way to the loss.
     """
 
     data: TrainingData
     batch: Batch
-    cells: torch.Tensor
 
 
 def whole_step(data: TrainingData) -> Share:
@@ -36,8 +33,7 @@ def whole_step(data: TrainingData) -> Share:
     ValueError where the model, or the domain, cannot be shared out.
     """
     if ranks.count() == 1:
-        everywhere = torch.arange(data.model.domain.size, device=data.places.device)
-        return Share(data, data.whole(), everywhere)
+        return Share(data, data.whole())
     model = data.model
     if not isinstance(model, Model):
         raise ValueError(f"a {type(model).__name__} is shared by processes in minibatches alone")
@@ -51,15 +47,15 @@ def whole_step(data: TrainingData) -> Share:
     cells = taken[: part.domain.size]
     forcing = replace(data.forcing, values=data.forcing.values[:, :, taken])
     own = replace(data, model=part, forcing=forcing)
-    where = draws.places(cells, model.gauge_cells[data.places])
-    mine = (where >= 0).nonzero().squeeze(1)
-    at = draws.places(part.gauge_cells, where[mine])
-    observed = own.whole()
-    return Share(own, replace(observed, at=at, own=mine, shared=cells), cells)
+    mine = (draws.places(cells, model.gauge_cells[data.places]) >= 0).nonzero().squeeze(1)
+    at = draws.among(cells, model.gauge_cells, data.places[mine])
+    return Share(own, replace(own.whole(), at=at, own=mine, shared=cells))
 
 
 def share_of(network: Network) -> np.ndarray:
     """The cells (n,) that this process runs of a whole domain."""
+    if ranks.count() == 1:
+        return np.arange(network.size)
     return by_size(network, ranks.count())[ranks.number()]
 
 

@@ -37,6 +37,9 @@ exit status: 0 done, 1 an error of the input, 2 an error of the command line,
 130 interrupted, 141 nobody reads the output any more, 143 terminated
 """
 
+# the commands that processes of torchrun share; of the others the first does all
+_SHARED = ("train", "evaluate", "run", "export")
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; errors of the user's input are printed in one line, without a traceback.
@@ -45,8 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
     output any more, 143 for SIGTERM. Errors of the command line itself leave with 2, as is usual.
     """
     options = parser().parse_args(arguments)
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
     try:
-        code = options.run(options)
+        shared = options.command in _SHARED or not several
+        code = options.run(options) if shared else _by_one(options)
     except KeyboardInterrupt as error:
         kept = getattr(options, "goes_on", "")
         if "resume" in vars(options):
@@ -63,6 +68,18 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"gridhydro {options.command}: {_sentence(error)}", file=sys.stderr)
         return 1
     return code or 0
+
+
+def _by_one(options: argparse.Namespace) -> int | None:
+    """The command, of several processes that torchrun started, in the first alone."""
+    if int(os.environ["RANK"]):
+        return 0
+    print(f"gridhydro {options.command} is done by the first process alone", file=sys.stderr)
+
+    from gridhydro.base import ranks
+
+    with ranks.alone():
+        return options.run(options)
 
 
 def _sentence(error: Exception) -> str:

@@ -15,6 +15,8 @@ medians.
 
 Needs the folder of a run and the data that it was trained on.
 
+Started by torchrun, several processes simulate together; the first one writes.
+
 Writes into the folder of the run metrics.csv, or with --period
 metrics-FIRST-LAST.csv, and in figures/ the distribution and the map of the
 scores; without --period the scores of water storage and of other targets too,
@@ -35,17 +37,22 @@ Writes what the name of --out says: one NetCDF file (.nc), a Zarr store (.zarr),
 or else a folder of NetCDF files, one a year. Store and folder are written a
 block of days after the other and may be of any length; the same command goes on
 where it was interrupted or killed. An existing store or folder is refused.
+
+Started by torchrun, several processes simulate some of the rivers or basins
+each, and write some of the chunks of the store; however many go on with it.
 """
 _RUN_EXAMPLES = """
 gridhydro run run --out series.nc
 gridhydro run run --out series.zarr --outputs runoff soil_moisture
 gridhydro run run --out series --period 1990 2019 --block month
+torchrun --nproc-per-node 2 -m gridhydro run run --out series.zarr
 """
 _EXPORT = """
 For a run whose results were deleted or whose scores or figures are to be made
 again: simulates the record and writes what train writes at its end.
 
-Needs the folder of a run and the data that it was trained on.
+Needs the folder of a run and the data that it was trained on. Started by
+torchrun, several processes simulate together; the first one writes.
 
 Writes into the folder of the run: maps of the parameters (NetCDF and GeoTIFF),
 daily series, scores and figures.
@@ -141,18 +148,31 @@ def add_analyse(commands) -> None:
 def _evaluate(options: Namespace) -> None:
     folder = run_folder(options.folder)
 
+    from gridhydro.base import ranks
     from gridhydro.cli.tables import storage_table, target_table
     from gridhydro.config.score_domain import load_run, report, score, scores_file
 
     run, setup = load_run(folder, options.data)
-    tables = [report(score(run, setup, folder, options.period))]
+    scores = score(run, setup, folder, options.period)
+    if not ranks.leads():
+        return ranks.leave()
+    tables = [report(scores)]
     if options.period is None and setup.storage is not None:
         tables.append(storage_table(folder / "storage_metrics.csv"))
     others = folder / "target_metrics.csv"
     if options.period is None and setup.targets and others.exists():
         tables.append(target_table(others))
     name = folder / scores_file(options.period)
-    print("\n\n".join([*tables, f"written: {name}, and figures beside it"]))
+    _told("\n\n".join([*tables, f"written: {name}, and figures beside it"]))
+
+
+def _told(text: str) -> None:
+    """The end of a command, which processes of torchrun shared: the first prints."""
+    from gridhydro.base import ranks
+
+    if ranks.leads():
+        print(text)
+    ranks.leave()
 
 
 def _simulate(options: Namespace) -> None:
@@ -160,7 +180,7 @@ def _simulate(options: Namespace) -> None:
     run.simulate(
         outputs=options.outputs, period=options.period, out=options.out, block=options.block
     )
-    print(f"written: {options.out}")
+    _told(f"written: {options.out}")
 
 
 def _block(text: str) -> str | int:
@@ -173,7 +193,7 @@ def _export(options: Namespace) -> None:
     from gridhydro.config.score_domain import finish
 
     finish(run, setup, options.folder)
-    print(f"written: {options.folder}")
+    _told(f"written: {options.folder}")
 
 
 def _analyse(options: Namespace) -> None:

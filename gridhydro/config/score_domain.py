@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from gridhydro.base import ranks
 from gridhydro.base.arguments import required
 from gridhydro.base.damage import read_json
 from gridhydro.base.files import replace
@@ -83,9 +84,17 @@ def finish(
     """Everything of a run on disk, with the scores of all that is observed; those of discharge.
 
     The record is simulated once, for all of it; `files` are texts by name to be written with it.
-    All of it changes at once: a folder that has a run.json has everything.
+    All of it changes at once: a folder that has a run.json has everything. Processes that were
+    launched simulate together, then the first scores and writes: the others have an empty table.
     """
     _simulate(run, setup, run_folder.wanted(run, run.usual_outputs))
+    if not ranks.leads():
+        return pd.DataFrame()
+    with ranks.alone():
+        return _finish(run, setup, out, files)
+
+
+def _finish(run: Run, setup: Setup, out, files: Mapping[str, str] | None) -> pd.DataFrame:
     scores = evaluate(run, setup)
     with run_folder.saving(out) as part:
         run.save(part, scores=scores, discharge=setup.discharge)
@@ -101,11 +110,19 @@ def score(
 ) -> pd.DataFrame:
     """Scores of discharge over one period, or those of the file, written to `out` with figures.
 
-    Without a period, those of storage and of targets too, where the file has them.
+    Without a period, those of storage and of targets too, where the file has them. Processes that
+    were launched simulate together, then the first scores and writes: the others have an empty
+    table.
     """
-    out = Path(out)
-    if period is None:
-        _simulate(run, setup)
+    if period is None or ranks.launched():
+        _simulate(run, setup, others=period is None)
+    if not ranks.leads():
+        return pd.DataFrame()
+    with ranks.alone():
+        return _score(run, setup, Path(out), period)
+
+
+def _score(run: Run | Ensemble, setup: Setup, out: Path, period) -> pd.DataFrame:
     scores = evaluate(run, setup, period)
     write_table(out / scores_file(period), scores)
     run_figures.draw_scores(out / "figures", setup.domain, scores)
@@ -120,13 +137,17 @@ def scores_file(period: tuple[str, str] | None = None) -> str:
     return "metrics.csv" if period is None else f"metrics-{'-'.join(period)}.csv"
 
 
-def _simulate(run: Run | Ensemble, setup: Setup, outputs: tuple[Wanted, ...] = ()) -> None:
-    """One simulation of all that is scored and exported afterwards, which the run keeps."""
+def _simulate(
+    run: Run | Ensemble, setup: Setup, outputs: tuple[Wanted, ...] = (), others: bool = True
+) -> None:
+    """One simulation of all that is scored and exported afterwards, which the run keeps: of targets
+    and storage too, unless these `others` are not asked for."""
     times = run.record().times
-    targets = [TargetSeries.read(target, run.model, times) for target in setup.targets]
-    storage = setup.storage
+    targets = [TargetSeries.read(t, run.model, times) for t in setup.targets if others]
+    storage = setup.storage if others else None
     averages = None if storage is None else storage.windows(times).averages
-    run.simulation((*outputs, *map(at_target, targets)), averages)
+    with ranks.sharing():
+        run.simulation((*outputs, *map(at_target, targets)), averages)
 
 
 def evaluate(

@@ -68,7 +68,7 @@ def train_domain(
 
 
 def _trained(domain, data, out: Path, changes: Mapping, **options) -> pd.DataFrame:
-    """`train_domain`, in each of the processes that share it: the first writes and scores."""
+    """`train_domain`, in each of the processes that share it; see `finish`."""
     changes = {name: value for name, value in changes.items() if value is not None}
     setup, progress = load(domain, data, changes), options["progress"]
     asked = keywords(setup, out, **options)
@@ -82,10 +82,7 @@ def _trained(domain, data, out: Path, changes: Mapping, **options) -> pd.DataFra
         run = train(model, setup.forcing, fitted_discharge(setup), **asked)
         if progress and run.drift:
             print(run.drift, file=sys.stderr)
-        if not ranks.first():
-            return pd.DataFrame()
-        with ranks.alone():
-            return finish(run, setup, out, files)
+        return finish(run, setup, out, files)
 
 
 def fitted_discharge(setup: Setup):
@@ -236,16 +233,14 @@ def _validated_meanwhile(setup: Setup) -> tuple[str, str] | None:
 
 def train_ensemble(domain, data, out: str | Path, seeds: int, **options) -> pd.DataFrame:
     """Train with the seeds 0, 1, ... into out/seed-0, ..., and score their mean; finished ones
-    are not trained again. Processes of torchrun train one each. Options and scores as for
-    `train_domain`."""
+    are not trained again. Processes of torchrun train and simulate one each. Options and scores as
+    for `train_domain`."""
     out, seeds = Path(out), whole("seeds", seeds, 1)
     folders = [out / f"seed-{seed}" for seed in range(seeds)]
     for seed, folder in ranks.own(list(enumerate(folders))):
         with ranks.alone():
             train_unless_finished(domain, data, folder, seed=seed, **options)
     ranks.wait()
-    if not ranks.leads():
-        return pd.DataFrame()
     ensemble, setup = load_ensemble(folders, data)
     return score(ensemble, setup, out)
 

@@ -9,6 +9,7 @@ something is, the series is passed over once, a block at a time, for what the ve
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -54,7 +55,7 @@ class OneSeries:
     """
 
     def __init__(self, array: xr.DataArray, field: Field, times: pd.DatetimeIndex, domain: Domain):
-        self.field, self.times, self.domain = field, times, domain
+        self.field, self.times, self.domain, self.all = field, times, domain, self
         self.array = arranged(domain, array, ("time",), field.name)
         self.cells = OnCells.of(domain, self.array)
         self.known = declared(self.array) is not None
@@ -82,9 +83,17 @@ class OneSeries:
             np.float32, copy=False
         )
 
+    def of_cells(self, domain: Domain) -> OneSeries:
+        """The same series in a part of the domain's cells alone; verdicts are those of all."""
+        found = copy(self)
+        found.domain, found.cells, found.all = domain, OnCells.of(domain, self.array), self
+        return found
+
     @cached_property
     def whole(self) -> Whole:
         """What a verdict on a single value needs of all: read a block at a time."""
+        if self.all is not self:
+            return self.all.whole
         total, count, odd = 0.0, 0, np.zeros(2, int)
 
         def parts() -> Iterator[np.ndarray]:
@@ -150,6 +159,11 @@ class Stream:
     def rows(self, places: Sequence[int]) -> Stream:
         """Some of the series, in this order; nothing is read."""
         return Stream([self.series[place] for place in places], self.source, self.origin)
+
+    def of_cells(self, domain: Domain) -> Stream:
+        """The series in a part of the domain's cells, around which alone is read."""
+        parts = [one.of_cells(domain) for one in self.series]
+        return Stream(parts, self.source, self.origin)
 
     def __getitem__(self, key) -> Tensor:
         rows, days, cells = (*(key if isinstance(key, tuple) else (key,)), *[slice(None)] * 2)[:3]

@@ -87,15 +87,23 @@ class ZarrStore:
 
     def write(self, days: slice, data: xr.Dataset) -> None:
         """The block of these days; the first makes the store."""
-        import zarr
-
         if days.start == 0:
-            self._begin(data)
+            self.begin(data)
         for name, values in data.data_vars.items():
             if "time" in values.dims:
-                array = zarr.open_array(self.folder / str(name), mode="r+")
-                array[days] = values.values.astype(np.float32)
-                self._flush(str(name), days)
+                self.put(str(name), days, values.values)
+
+    def put(self, name: str, days: slice, values: np.ndarray, corner: Sequence[int] = ()) -> None:
+        """Values (L, ...) of a series whose store has begun: all of these days, or whole chunks of
+        them, from the one on whose number along each axis is in `corner`."""
+        import zarr
+
+        array = zarr.open_array(self.folder / name, mode="r+")
+        sides = array.chunks[1:]
+        first = [number * side for number, side in zip(corner, sides, strict=bool(corner))]
+        within = [slice(a, a + n) for a, n in zip(first, values.shape[1:], strict=bool(corner))]
+        array[(days, *within)] = values.astype(np.float32)
+        self._flush(name, days, corner)
 
     def has(self, days: slice) -> bool:
         """Whether the block of these days is there: chunks of nothing but NaN never are."""
@@ -112,8 +120,8 @@ class ZarrStore:
 
         zarr.consolidate_metadata(self.folder, zarr_format=2)
 
-    def _begin(self, data: xr.Dataset) -> None:
-        """A store of all days, without a value yet."""
+    def begin(self, data: xr.Dataset) -> None:
+        """A store of all days of such series, without a value yet."""
         import zarr
 
         empty = stored(data.isel(time=slice(0, 0)), since=self.times[0])
@@ -130,10 +138,11 @@ class ZarrStore:
             if name == "time":
                 array[:] = (self.times - self.times[0]).days.to_numpy().astype(np.int32)
 
-    def _flush(self, name: str, days: slice) -> None:
+    def _flush(self, name: str, days: slice, corner: Sequence[int]) -> None:
         """See that what was written is on the disk before anything says so."""
+        which = ".".join(map(str, corner)) or "*"
         for chunk in range(days.start // self.chunk, -(-days.stop // self.chunk)):
-            for path in (self.folder / name).glob(f"{chunk}.*"):
+            for path in (self.folder / name).glob(f"{chunk}.{which}"):
                 with open(path, "rb+") as file:
                     os.fsync(file.fileno())
 

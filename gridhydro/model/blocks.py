@@ -66,15 +66,22 @@ def blocks(
 class Walk:
     """A run on its way through a record: `go` takes it on by some days, from the last ones on.
 
+    taken   (K,) which cells of the record the model takes, in its order; None: all
+    chosen  which of the groups are run, by their numbers; None: all
     day     how far it has come: the first day that it has not seen
     groups  the cells that are run at once, each with its state; of a raster all
     """
 
-    def __init__(self, run, record: Forcing, outputs: Sequence[str] = ()):
-        model = run.model.eval()
+    def __init__(
+        self, run, record: Forcing, outputs: Sequence[str] = (), *,
+        taken: Tensor | None = None, chosen: Sequence[int] | None = None,
+    ):  # fmt: skip
+        run.model.eval()
         self.run, self.record, self.outputs = run, record, tuple(dict.fromkeys(outputs))
-        cells: list[Tensor | None] = [None] if run.whole else [*groups_of(record)]
-        self.groups = [_Group(self, None if c is None else c.to(model.area.device)) for c in cells]
+        self.taken = taken
+        every = list(enumerate(cells_at_once(run, record)))
+        every = every if chosen is None else [every[number] for number in chosen]
+        self.groups = [_Group(self, number, cells) for number, cells in every]
         self.day: int | None = None
         self._held: tuple[slice, Tensor] | None = None
 
@@ -104,13 +111,19 @@ class Walk:
         give_back()  # what the days before have left
         parts = [block.simulation for block in self.go(days, averages=averages)]
 
-        def joined(values: Iterable[Tensor | None]) -> Tensor:
+        def joined(values: Iterable[Tensor | None], length: int) -> Tensor:
             there = [required("series", one).cpu() for one in values]
+            if not there:
+                return torch.empty(length, 0, dtype=self.run.model.area.dtype)
             return there[0] if len(there) == 1 else torch.cat(there, dim=1)
 
-        outputs = {name: joined(part.outputs[name] for part in parts) for name in self.outputs}
-        storage = None if averages is None else joined(part.storage for part in parts)
-        return Simulation(joined(part.discharge for part in parts), outputs, None, storage)
+        length = days.stop - days.start
+        flow = joined((part.discharge for part in parts), length)
+        outputs = {n: joined((part.outputs[n] for part in parts), length) for n in self.outputs}
+        storage = None
+        if averages is not None:
+            storage = joined((part.storage for part in parts), averages.count)
+        return Simulation(flow, outputs, None, storage)
 
     @torch.no_grad()
     def weather(self, days: slice) -> Iterator[Tensor]:
@@ -121,41 +134,60 @@ class Walk:
     def read(self, days: slice) -> Tensor:
         """(F, L, N) of the record; the last days that were asked for are held, for other groups."""
         if self._held is None or self._held[0] != days:
-            self._held = days, self.record.block(days)
+            values = self.record.block(days)
+            if self.taken is not None:
+                values = values[..., self.taken.to(values.device)]
+            self._held = days, values
         return self._held[1]
+
+    @property
+    def settles(self) -> int:
+        """The days of the record that are run again and again at first, until stores settle."""
+        run = self.run
+        if run.cycles or not run.settled or not run.model.column.states:
+            return 0
+        return equilibrium.first_years(run.trained_until(self.record))
 
     def tensors(self) -> dict[str, Tensor]:
         """All that it takes to go on, by name; see `resume`."""
         found = {}
-        for number, group in enumerate(self.groups):
+        for group in self.groups:
             state = group.state or State({}, None)
             memory = group.march.recall.memory
             for name, values in state.carrying(memory, None).tensors().items():
-                found[f"{number}/{name}"] = values
+                found[f"{group.number}/{name}"] = values
         return found
 
     def resume(self, day: int, tensors: dict[str, Tensor]) -> None:
         """Go on from what `tensors` gave before this day."""
-        for number, group in enumerate(self.groups):
+        for group in self.groups:
+            own = f"{group.number}/"
             group.resume(day, {
-                name.removeprefix(f"{number}/"): values
-                for name, values in tensors.items() if name.startswith(f"{number}/")
+                name.removeprefix(own): values
+                for name, values in tensors.items() if name.startswith(own)
             })  # fmt: skip
         self.day = day
 
 
-class _Group:
-    """Cells that are run at once, and how far they have come."""
+def cells_at_once(run, record: Forcing) -> list[Tensor | None]:
+    """The cells (B,) that are run at once, in order; None: all."""
+    return [None] if run.whole else [*groups_of(record)]
 
-    def __init__(self, walk: Walk, cells: Tensor | None):
-        self.walk, self.cells = walk, cells
+
+class _Group:
+    """Cells that are run at once, the number of them, and how far they have come."""
+
+    def __init__(self, walk: Walk, number: int, cells: Tensor | None):
+        self.walk, self.number = walk, number
+        self.cells = None if cells is None else cells.to(walk.run.model.area.device)
         self.state: State | None = None
         self.march = self._march(len(walk.record.times))
 
     @property
     def places(self) -> np.ndarray:
         """(B,) which cells of the domain."""
-        return np.arange(self.walk.record.size) if self.cells is None else self.cells.cpu().numpy()
+        size = self.walk.run.model.domain.size
+        return np.arange(size) if self.cells is None else self.cells.cpu().numpy()
 
     def _march(self, days: int) -> March:
         """Over the first days of the record."""
@@ -176,11 +208,9 @@ class _Group:
         elif run.balanced:
             first = self._read(slice(0, min(run.about["spinup"], len(record.times))))
             self.state = run.near_equilibrium(first)
-        elif run.settled:
-            days = equilibrium.first_years(run.trained_until(record))
-            if run.model.column.states and days:
-                whole = slice(0, days)
-                self.state = equilibrium.settle(lambda s: self._march(days).passed(whole, s))
+        elif days := self.walk.settles:
+            whole = slice(0, days)
+            self.state = equilibrium.settle(lambda s: self._march(days).passed(whole, s))
 
     def resume(self, day: int, tensors: dict[str, Tensor]) -> None:
         """See `Walk.resume`."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import xarray as xr
 
+from gridhydro.base import ranks
 from gridhydro.base.arguments import required
+from gridhydro.base.exchange import as_one, told_by
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
 from gridhydro.model.reduced import Wanted
@@ -89,16 +91,42 @@ class Ensemble(Scored):
     def simulate_anew(
         self, outputs: Sequence[Wanted], averages: Averages | None, forcing: Forcing | None
     ) -> Simulation:
-        """The mean of the runs, one after the other: what none of them has kept it lets go."""
+        """The mean of the runs, one after the other: what none of them has kept it lets go.
+
+        Processes that share it simulate one run each, or, where they are more than the runs, each
+        run together.
+        """
         weight = 1 / len(self.runs)
         total: Simulation | None = None
-        for run in self.runs:
-            fresh = run.kept.simulation is None
-            one = run.simulation(outputs, averages, forcing)
-            if fresh:
-                run.forget()
+        for one in self._each(outputs, averages, forcing):
             total = _times(one, weight) if total is None else _plus(total, one, weight)
         return required("run", total)
+
+    def _each(self, *asked) -> Iterator[Simulation]:
+        """What the runs give, in turn."""
+        count, me = ranks.count(), ranks.number()
+        if count > len(self.runs):
+            count = 1
+        for first in range(0, len(self.runs), count):
+            some = self.runs[first : first + count]
+            if count == 1:
+                yield _fresh(some[0], *asked)
+                continue
+            mine = None
+            with as_one(), ranks.alone():
+                if me < len(some):
+                    mine = _fresh(some[me], *asked)
+            for number in range(len(some)):
+                yield told_by(number, mine)
+
+
+def _fresh(run: Run, *asked) -> Simulation:
+    """What a run gives, which it forgets if it had kept nothing before."""
+    fresh = run.kept.simulation is None
+    found = run.simulation(*asked)
+    if fresh:
+        run.forget()
+    return found
 
 
 def _times(one: Simulation, weight: float) -> Simulation:

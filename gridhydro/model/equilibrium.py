@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gridhydro.base import ranks
 from gridhydro.base.arguments import required
+from gridhydro.base.exchange import as_one
 from gridhydro.model.state import State
 
 YEAR = 365.25
@@ -114,7 +115,8 @@ def settle(passed: Callable[[State | None], State | None]) -> State:
     before: dict[str, Tensor] = {}
     gains: dict[str, Tensor] = {}
     for left in reversed(range(PASSES)):
-        state = required("state after a pass", passed(state))
+        with as_one():  # those of other rivers wait to hear whether it is still
+            state = required("state after a pass", passed(state))
         last, gains = gains, {n: v - before[n] for n, v in state.column.items() if before}
         if gains and _still(state.column, gains):
             break
@@ -123,6 +125,11 @@ def settle(passed: Callable[[State | None], State | None]) -> State:
             state, gains = replace(state, column=stores), {}
         before = state.column
     return required("pass over the record", state)
+
+
+def settled_beside() -> None:
+    """Go through `settle` without any cells, while other processes have them."""
+    settle(lambda state: State({"store": torch.zeros(0, 1)}, None))
 
 
 def _still(stores: dict[str, Tensor], gains: dict[str, Tensor]) -> bool:

@@ -11,12 +11,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from gridhydro.base import ranks
 from gridhydro.base.arguments import required
+from gridhydro.base.exchange import as_one
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
-from gridhydro.model.blocks import Walk
 from gridhydro.model.march import YEAR, years
-from gridhydro.model.reduced import Gathered, Wanted, name_of
+from gridhydro.model.reduced import AtCells, Gathered, Wanted, name_of
+from gridhydro.model.shared_walk import SharedWalk
 from gridhydro.model.state import Simulation
 from gridhydro.observations.averages import Averages
 
@@ -28,27 +30,41 @@ def simulate_record(
 
     Discharge (T, G), `outputs` (T, N), or what is asked for in their place, and with `averages` the
     water stored over its periods (R, N).
-    It goes by blocks: only what is asked for is ever whole.
+    It goes by blocks: only what is asked for is ever whole. Where processes share it each runs some
+    of the cells, and all have what is asked for.
     """
-    walk, days = Walk(run, record, [name_of(one) for one in outputs]), len(record.times)
-    flow, gathered = (
-        Gathered("discharge", record.times),
-        [Gathered(w, record.times) for w in outputs],
-    )
+    walk, days = SharedWalk(run, record, [name_of(one) for one in outputs]), len(record.times)
+    here = [walk.of_own(one) for one in outputs]
+    flow = Gathered("discharge", record.times)
+    gathered = [Gathered(one, record.times) for one, _ in here]
     storage: Tensor | None = None
-    for part in parts_of(days, averages):
-        means = None if averages is None else averages.part(part)
-        one = walk.take(part, None if means is None else means[0])
-        flow.add(part, required("discharge", one.discharge))
-        for each in gathered:
-            each.add(part, one.outputs[name_of(each.wanted)])
-        if averages is not None and means is not None:
-            here = required("storage", one.storage)
-            storage = here.new_zeros(averages.count, here.shape[1]) if storage is None else storage
-            if len(means[1]):
-                storage[means[1]] = here
-    found = {each.wanted: each.whole() for each in gathered}
-    return Simulation(flow.whole(), found, None, storage)
+    with as_one():
+        for part in parts_of(days, averages):
+            means = None if averages is None else averages.part(part)
+            one = walk.take(part, None if means is None else means[0])
+            flow.add(part, required("discharge", one.discharge))
+            for each in gathered:
+                each.add(part, one.outputs[name_of(each.wanted)])
+            if averages is not None and means is not None:
+                mean = required("storage", one.storage)
+                if storage is None:
+                    storage = mean.new_zeros(averages.count, mean.shape[1])
+                if len(means[1]):
+                    storage[means[1]] = mean
+    domain = run.model.domain
+    discharge = _joined(flow.whole(), walk.own_gauges, len(domain.gauges))
+    found = {}
+    for wanted, each, (_, places) in zip(outputs, gathered, here, strict=True):
+        size = len(wanted.cells) if isinstance(wanted, AtCells) else domain.size
+        found[wanted] = _joined(each.whole(), places, size)
+    if storage is not None:
+        storage = _joined(storage, walk.own, domain.size)
+    return Simulation(discharge, found, None, storage)
+
+
+def _joined(values: Tensor, own: Tensor, size: int) -> Tensor:
+    """Series (L, size) of which this process has some columns."""
+    return values if ranks.count() == 1 or not size else ranks.columns(values, own, size)
 
 
 def parts_of(days: int, averages: Averages | None = None) -> list[slice]:

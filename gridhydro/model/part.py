@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -12,7 +12,9 @@ from torch import Tensor
 from gridhydro.base.arguments import required
 from gridhydro.domain import builders
 from gridhydro.model.model import Model
+from gridhydro.nets.base import CellNetwork
 from gridhydro.nets.box import Box
+from gridhydro.nets.mlp import Parameterization
 
 Module = TypeVar("Module", bound=torch.nn.Module)
 
@@ -43,6 +45,32 @@ def part_of(model: Model, cells: np.ndarray) -> tuple[Model, Tensor]:
         part.correction, own = _around(model.correction, own)
         part.register_buffer("correction_attributes", model.correction_attributes[own])
     return part, own
+
+
+@torch.no_grad()
+def simulated_part(model: Model, cells: np.ndarray) -> tuple[Model, Tensor]:
+    """As `part_of`, of a model that is not trained meanwhile: its numbers are those of the whole.
+
+    The last bits of a product depend on how many cells it is of: parameters that do not change by
+    day are read off for all cells, then taken for these.
+    """
+    part, taken = part_of(model.eval(), cells)
+    if not model.network.reads_weather:
+        own = taken[: part.domain.size]
+        known = _Known({n: v[own] for n, v in model.cell_parameters().items()})
+        part.network = cast(Parameterization, known)
+    return part, taken
+
+
+class _Known(CellNetwork):
+    """Parameters (N, M) by name that are known already."""
+
+    def __init__(self, values: dict[str, Tensor]):
+        super().__init__()
+        self.values = values
+
+    def forward(self, *inputs: Tensor | None) -> dict[str, Tensor]:
+        return self.values
 
 
 def _around(network: Module, cells: Tensor) -> tuple[Module, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -12,7 +13,9 @@ import pandas as pd
 import torch
 import xarray as xr
 
+from gridhydro.base import ranks
 from gridhydro.base.arguments import required
+from gridhydro.base.exchange import as_one
 from gridhydro.base.periods import as_texts as period_of
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.history import History
@@ -172,6 +175,11 @@ class Run(Scored):
         on where an earlier one was stopped or killed: what is under way lies in OUT.unfinished.
         There, of a forcing that stays in its file, the first and the last block that are written
         are compared with it, else all.
+        Processes that torchrun started, or that are in a group of torch.distributed, share it: all
+        of them have to call it. Each simulates some of the rivers, or some of the basins, and
+        writes some of the chunks of the store, which is that of one process to the last bit (to
+        rounding where a network reads the weather of a raster, or a correction its cells); however
+        many go on with it. A folder of NetCDF files is for one process.
         ValueError where `out` is there already, and for what is under way there of another model,
         forcing or choice of days.
         """
@@ -179,21 +187,29 @@ class Run(Scored):
         outputs = self.usual_outputs if outputs is None else tuple(dict.fromkeys(outputs))
         record = self.record(forcing)
         days = slice(0, len(record.times)) if period is None else record.between(*period_of(period))
-        if out is not None and Path(out).suffix != ".nc":
-            streamed.simulate_into(self, record, outputs, Path(out), days, block, progress)
-            return Path(out)
-        found = self.simulation(outputs, forcing=None if forcing is None else record)
-        series = export.dataset(
+        with nullcontext() if out is None else ranks.sharing():
+            if out is not None and Path(out).suffix != ".nc":
+                streamed.simulate_into(self, record, outputs, Path(out), days, block, progress)
+                return Path(out)
+            found = self.simulation(outputs, forcing=None if forcing is None else record)
+            if out is None:
+                return self._series(found, record, days, outputs)
+            with as_one():
+                if ranks.first():
+                    export.write_dataset(out, self._series(found, record, days, outputs))
+        return Path(out)
+
+    def _series(
+        self, found: Simulation, record: Forcing, days: slice, outputs: Sequence[str]
+    ) -> xr.Dataset:
+        """Some days of a simulation, labelled."""
+        return export.dataset(
             self.model.domain,
             record.times[days],
             [self.model.output(name) for name in outputs],
             {name: found.outputs[name][days].numpy() for name in outputs},
             required("discharge", found.discharge)[days].numpy(),
         )
-        if out is None:
-            return series
-        export.write_dataset(out, series)
-        return Path(out)
 
     @property
     def usual_outputs(self) -> tuple[str, ...]:

@@ -53,6 +53,11 @@ class State:
         river = None if self.river is None else self.river[:, cells]
         return State({name: store[cells] for name, store in self.column.items()}, river)
 
+    @staticmethod
+    def axis_of_cells(name: str) -> int:
+        """The axis along which the cells are in the one of `tensors` with this name."""
+        return 0 if name.startswith("column/") else 2 if name == "weather" else 1
+
     def tensors(self) -> dict[str, Tensor]:
         """All of it by name, on the CPU, for a file."""
         found: dict[str, Tensor] = {}

@@ -17,6 +17,7 @@ from gridhydro.base import ranks
 from gridhydro.base.ahead import Ahead
 from gridhydro.base.arguments import required
 from gridhydro.base.interrupt import Interrupt
+from gridhydro.domain.shares import share_of
 from gridhydro.evaluation.losses import NothingObserved
 from gridhydro.training import divergence, memory
 from gridhydro.training.batches import Batch
@@ -25,7 +26,7 @@ from gridhydro.training.objective import Objective
 from gridhydro.training.options import Optimizer, Session
 from gridhydro.training.record import Record, means
 from gridhydro.training.river_batches import RiverBatches
-from gridhydro.training.shares import share_of, whole_step
+from gridhydro.training.shares import whole_step
 from gridhydro.training.validation import Validation
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from gridhydro.base import ranks
-from gridhydro.domain.network import Network
+from gridhydro.domain.shares import share_of
 from gridhydro.model.model import Model
 from gridhydro.model.part import part_of
 from gridhydro.training import draws
@@ -50,24 +48,3 @@ def whole_step(data: TrainingData) -> Share:
     mine = (draws.places(cells, model.gauge_cells[data.places]) >= 0).nonzero().squeeze(1)
     at = draws.among(cells, model.gauge_cells, data.places[mine])
     return Share(own, replace(own.whole(), at=at, own=mine, shared=cells))
-
-
-def share_of(network: Network) -> np.ndarray:
-    """The cells (n,) that this process runs of a whole domain."""
-    if ranks.count() == 1:
-        return np.arange(network.size)
-    return by_size(network, ranks.count())[ranks.number()]
-
-
-def by_size(network: Network, count: int) -> list[np.ndarray]:
-    """All cells in so many parts, (n,) each, of whole rivers: the largest first to where the
-    fewest cells are."""
-    outlets, sizes = np.unique(network.basin, return_counts=True)
-    order = np.argsort(-sizes, kind="stable")
-    load, holder = np.zeros(count, dtype=np.int64), np.empty(network.size, dtype=np.int64)
-    for river in order:
-        least = int(load.argmin())
-        load[least] += sizes[river]
-        holder[outlets[river]] = least
-    of_cell = holder[network.basin]
-    return [np.flatnonzero(of_cell == part) for part in range(count)]

@@ -1,10 +1,33 @@
-"""One of two processes that train together: `python -m tests.support.two_ranks OUT CASE ...`."""
+"""Two processes, started as torchrun would; and one of two that train together:
+`python -m tests.support.two_ranks OUT CASE ...`."""
 
+import os
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
 from gridhydro.base import ranks
 from tests.support.shared_training import CASES, trained
+
+
+def in_two(module, *arguments) -> None:
+    """Run a module in two processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    found = dict(os.environ, WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    started = [
+        subprocess.Popen(
+            command, env=found | {"RANK": str(k), "LOCAL_RANK": str(k)}, text=True,
+            stderr=subprocess.PIPE,
+        )
+        for k in range(2)
+    ]  # fmt: skip
+    told = [process.communicate(timeout=300)[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0], told
+
 
 if __name__ == "__main__":
     out, *names = sys.argv[1:]

@@ -1,7 +1,5 @@
 """Several processes at one training: they end where one process does, and share what they run."""
 
-import os
-import socket
 import subprocess
 import sys
 
@@ -14,33 +12,17 @@ import gridhydro as gh
 from gridhydro.base import ranks
 from gridhydro.cli import main
 from gridhydro.domain.network import Network
-from gridhydro.training.shares import by_size
+from gridhydro.domain.shares import by_size
+from tests.support.shared_simulation import same_store
 from tests.support.shared_training import CASES, PERIOD, trained, world
 from tests.support.small_runs import LUMPED, toml, write_data
+from tests.support.two_ranks import in_two
 from tests.training.test_river_batches import close, gradients, ready
-
-
-def two(out, *names) -> None:
-    """Run cases in two processes, as torchrun would start them."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    found = dict(os.environ, WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    command = [sys.executable, "-m", "tests.support.two_ranks", str(out), *names]
-    started = [
-        subprocess.Popen(
-            command, env=found | {"RANK": str(k), "LOCAL_RANK": str(k)}, text=True,
-            stderr=subprocess.PIPE,
-        )
-        for k in range(2)
-    ]  # fmt: skip
-    told = [process.communicate(timeout=300)[1] for process in started]
-    assert [process.returncode for process in started] == [0, 0], told
 
 
 @pytest.mark.end_to_end
 def test_two_processes_have_the_losses_of_one(tmp_path):
-    two(tmp_path, *CASES)
+    in_two("tests.support.two_ranks", tmp_path, *CASES)
     for name, case in CASES.items():
         found, expected = pd.read_csv(tmp_path / f"{name}.csv"), trained(case).history
         columns = [c for c in expected if c not in ("seconds", "waiting")]
@@ -91,6 +73,16 @@ def test_alone_a_process_has_all_of_the_work(monkeypatch):
     assert world()[0].network.outlets.size == 8
 
 
+def simulated_together(folder, torchrun) -> None:
+    """`gridhydro run` on the run "two" writes by two processes what it writes by one."""
+    words = [sys.executable, *torchrun, "-m", "gridhydro", "run", "two", "--out", "two.zarr"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("written: two") == 1
+    assert main(["run", str(folder / "two"), "--out", str(folder / "one.zarr")]) == 0
+    same_store(folder / "two.zarr", folder / "one.zarr")
+
+
 @pytest.mark.end_to_end
 def test_torchrun_trains_a_domain_file_and_goes_on_where_it_was_stopped(tmp_path):
     """Two processes and one write the same run; what two began, two go on with."""
@@ -120,6 +112,7 @@ def test_torchrun_trains_a_domain_file_and_goes_on_where_it_was_stopped(tmp_path
     np.testing.assert_allclose(found["loss"], expected["loss"], rtol=1e-4)
     scores = [pd.read_csv(tmp_path / name / "metrics.csv") for name in ("two", "one")]
     pd.testing.assert_frame_equal(*scores, rtol=1e-3)
+    simulated_together(tmp_path, shared[:5])
     run([*shared, "--seeds", "2"], "members", "--epochs", "1")
     members = [tmp_path / "members" / f"seed-{k}" / "metrics.csv" for k in range(2)]
     assert all(one.exists() for one in [*members, tmp_path / "members" / "metrics.csv"])

@@ -1,0 +1,152 @@
+"""A run on its way through a record, of which several processes have some of the cells each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gridhydro.base import ranks
+from gridhydro.base.exchange import gathered
+from gridhydro.domain import builders
+from gridhydro.domain.network import rank_of
+from gridhydro.domain.shares import by_size
+from gridhydro.inputs.forcing import Forcing
+from gridhydro.inputs.stream import Stream
+from gridhydro.model import equilibrium
+from gridhydro.model.blocks import Walk, cells_at_once
+from gridhydro.model.model import Model
+from gridhydro.model.part import simulated_part
+from gridhydro.model.reduced import AtCells, Wanted
+from gridhydro.model.state import Simulation, State
+from gridhydro.observations.averages import Averages
+
+
+class SharedWalk:
+    """As `Walk`, of the rivers of a raster that this process has, or of its groups of basins.
+
+    One process alone has all. Rivers are shared out by their cells; where there are more processes
+    than rivers or groups some have nothing to do. The numbers are those of one process: to the last
+    bit, but for networks that read the weather and for corrections, whose products are of fewer
+    cells.
+    cells   for each process (n,) which cells of the domain its series have, in their order
+    gauges  for each (g,) which of the gauges
+    """
+
+    def __init__(self, run, record: Forcing, outputs=()):
+        domain, count, me = run.model.domain, ranks.count(), ranks.number()
+        self.of_rivers = count > 1 and not domain.lumped and isinstance(run.model, Model)
+        if self.of_rivers:
+            mine = by_size(domain.network, count)[me]
+            self.walk, cells = _of_rivers(run, record, outputs, mine)
+            gauges = np.flatnonzero(np.isin(domain.gauge_cells, cells))
+        else:
+            groups = cells_at_once(run, record)
+            chosen = range(len(groups))[me::count]
+            self.walk = Walk(run, record, outputs, chosen=chosen)
+            places = [group.places for group in self.walk.groups]
+            cells = np.concatenate([np.empty(0, np.int64), *places])
+            gauges = cells if domain.lumped else np.arange(len(domain.gauges) * len(chosen))
+        told = ranks.told((cells, gauges))
+        self.cells, self.gauges = [one[0] for one in told], [one[1] for one in told]
+
+    @property
+    def own(self) -> Tensor:
+        """(n,) the cells of this process."""
+        return torch.from_numpy(self.cells[ranks.number()])
+
+    @property
+    def own_gauges(self) -> Tensor:
+        """(g,) the gauges of this process."""
+        return torch.from_numpy(self.gauges[ranks.number()])
+
+    def of_own(self, wanted: Wanted) -> tuple[Wanted, Tensor]:
+        """What is to be gathered here of something wanted, and where in all of it that stands."""
+        if not isinstance(wanted, AtCells):
+            return wanted, self.own
+        place = rank_of(self.cells[ranks.number()], self._size)[np.asarray(wanted.cells, np.int64)]
+        there = np.flatnonzero(place >= 0)
+        return replace(wanted, cells=tuple(place[there].tolist())), torch.from_numpy(there)
+
+    def take(self, days: slice, averages: Averages | None = None) -> Simulation:
+        """As `Walk.take`, of these cells and gauges."""
+        walk = self.walk
+        if walk.day is None and not walk.groups and self.of_rivers and walk.settles:
+            equilibrium.settled_beside()
+        with self._apart():
+            return walk.take(days, averages)
+
+    def _apart(self) -> AbstractContextManager:
+        """Groups of basins have nothing to do with one another, as in one process."""
+        return nullcontext() if self.of_rivers else ranks.alone()
+
+    def digest(self, days: slice) -> int:
+        """A number that says which forcing these days have; those of all processes add up to that
+        of one, modulo 2**64: another value anywhere makes it another."""
+        values = self.walk.read(days)
+        here = self.own if not self.of_rivers else torch.arange(len(self.own))
+        array = values[..., here.to(values.device)].cpu().numpy()
+        bits = np.ascontiguousarray(array).view(f"u{array.itemsize}")
+        series, length, _ = bits.shape
+        of_days = _odd(0, series * length).reshape(series, length)
+        of_cells = self._of_cells
+        total = sum(of_days[k] @ row.astype(np.uint64) for k, row in enumerate(bits))
+        return int((total * of_cells).sum(dtype=np.uint64))
+
+    @property
+    def _size(self) -> int:
+        return sum(map(len, self.cells))
+
+    @cached_property
+    def _of_cells(self) -> np.ndarray:
+        return _odd(1, self._size)[self.cells[ranks.number()]]
+
+    def tensors(self) -> dict[str, Tensor] | None:
+        """All that it takes to go on, with any number of processes: those of the `Walk` of one.
+        None but in the first process."""
+        told = gathered(self.walk.tensors())
+        if told is None or not self.of_rivers:
+            return None if told is None else {k: v for one in told for k, v in one.items()}
+        found = {}
+        for name, first in told[0].items():
+            axis = State.axis_of_cells(name.partition("/")[2])
+            whole = first.new_empty(*first.shape[:axis], self._size, *first.shape[axis + 1 :])
+            for cells, one in zip(self.cells, told, strict=True):
+                if name in one:
+                    whole.index_copy_(axis, torch.from_numpy(cells), one[name])
+            found[name] = whole
+        return found
+
+    def resume(self, day: int, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from what `tensors` gave before this day."""
+        if self.of_rivers:
+            tensors = {
+                name: values.index_select(State.axis_of_cells(name.partition("/")[2]), self.own)
+                for name, values in tensors.items()
+            }
+        self.walk.resume(day, dict(tensors))
+
+
+def _of_rivers(run, record: Forcing, outputs, mine: np.ndarray) -> tuple[Walk, np.ndarray]:
+    """The walk of a part of the rivers, and its cells in their order."""
+    if not mine.size:
+        return Walk(run, record, outputs, chosen=()), mine
+    part, taken = simulated_part(run.model, mine)
+    cells = taken[: part.domain.size].cpu().numpy()
+    if isinstance(record.values, Stream):  # nothing is read around the cells of others
+        domain, order = builders.only(run.model.domain, taken.cpu().numpy())
+        record = replace(record, values=record.values.of_cells(domain))
+        places = rank_of(order, run.model.domain.size)[taken.cpu().numpy()]
+        taken = torch.from_numpy(places)
+    return Walk(replace(run, model=part), record, outputs, taken=taken), cells
+
+
+def _odd(seed: int, count: int) -> np.ndarray:
+    """(count,) odd numbers of 64 bits: a product with one loses nothing."""
+    drawn = np.random.default_rng(seed).integers(0, 2**64, count, dtype=np.uint64)
+    return drawn | np.uint64(1)

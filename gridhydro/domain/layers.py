@@ -12,6 +12,7 @@ from gridhydro.base import refuse
 from gridhydro.base.missing import Extent, declared
 from gridhydro.base.quantities import CODES, Quantity
 from gridhydro.base.windows import blocks, chunks_of, lazily
+from gridhydro.base.workers import spread
 from gridhydro.domain.grid import read_values, spatial_dims
 
 _BLOCK = 2**23  # values of a raster that are read at a time
@@ -46,11 +47,12 @@ class Layers:
 
     def each(self, bring: Bring) -> np.ndarray:
         """All layers brought to the cells, (..., N)."""
-        found = None
-        for block in self.blocks():
-            values = bring(self.read(block))
-            if not block:
-                return values
+        found, places = None, self.blocks()
+        if not self.dims:
+            return bring(self.read({}))
+        for block, values in zip(
+            places, spread(lambda part: bring(self.read(part)), places), strict=True
+        ):
             if found is None:
                 found = np.empty((*self.raster.shape[:-2], values.shape[-1]), values.dtype)
             found[block[self.dims[0]]] = values

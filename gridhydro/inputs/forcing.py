@@ -13,6 +13,7 @@ import xarray as xr
 
 from gridhydro.base import calendar, periods
 from gridhydro.base.report import REFUSED, STRICT, Doors, Report
+from gridhydro.base.workers import spread
 from gridhydro.columns.column import Field, TakesForcing
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.pet_lazy import lazy_pet
@@ -303,11 +304,12 @@ class _Place:
         stream = cast(Stream, forcing.values)
         if self.cache is None:
             values = torch.empty(stream.shape, dtype=self.dtype, device=self.device)
-            for days in stream.parts():
-                values[:, days] = stream[:, days].to(values)
+            parts = stream.parts()
+            for days, read in zip(parts, spread(stream.numbers, parts), strict=True):
+                values[:, days] = torch.from_numpy(read).to(values)
             return replace(forcing, values=by_cell(values) if self.domain.lumped else values)
         packed = packed_file.packed(
-            self.cache, stream.shape, lambda days: stream[:, days].numpy(),
+            self.cache, stream.shape, stream.numbers,
             progress=self.progress, by_day=not self.domain.lumped, pieces=stream.parts(),
             name=stream.key(self.domain.lumped),
         )  # fmt: skip

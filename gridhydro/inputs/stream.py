@@ -173,6 +173,10 @@ class Stream:
         values = values.reshape(*found.shape, *wanted.shape, self.shape[2])
         return values[..., cells]
 
+    def numbers(self, days: slice) -> np.ndarray:
+        """Some days of all series, (F, L, N)."""
+        return self[:, days].numpy()
+
     def to(self, *args, **options) -> Tensor:
         """All of it, as `torch.Tensor.to`."""
         return self[:].to(*args, **options)

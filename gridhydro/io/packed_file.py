@@ -13,6 +13,7 @@ import torch
 
 from gridhydro.base import files
 from gridhydro.base.lock import Lock
+from gridhydro.base.workers import spread
 
 # numbers that are in memory at once while the copy is made, and those after which it is noted how
 # far it is
@@ -98,8 +99,7 @@ class _Copy:
         bar = tqdm(parts, desc="packing", unit="piece", disable=not self.progress)
         bar.total, bar.n, bar.initial = len(self.parts), *[len(self.parts) - len(parts)] * 2
         written = 0
-        for part in bar:
-            values = self.rows(part)
+        for part, values in zip(bar, spread(self.rows, parts), strict=True):
             # mapped anew: what is written counts as memory of the process as long as it is mapped
             self._map(file)[:, part] = values
             written += values.size

@@ -28,6 +28,7 @@ _HOMES = {
     "History": "inputs.history",
     "LSTMModel": "model.lstm_model",
     "LandSurface": "inputs.land_surface",
+    "Minibatches": "training.minibatches",
     "Model": "model.model",
     "Network": "domain.network",
     "Optimizer": "training.options",
@@ -70,8 +71,8 @@ _MODULES = {
 __all__ = [
     "COLUMNS", "SCEUA", "Averages", "Batches", "Checkpoints", "Column", "Components", "Domain",
     "Embedded", "EmbeddedNetwork", "Ensemble", "Field", "Forcing", "History", "LSTMModel",
-    "LandSurface", "Model", "Network", "Optimizer", "OutsideVocabulary", "ParameterNetwork",
-    "PeriodMeans", "River", "Run", "Session", "SpinUp", "Split", "Stepping",
+    "LandSurface", "Minibatches", "Model", "Network", "Optimizer", "OutsideVocabulary",
+    "ParameterNetwork", "PeriodMeans", "River", "Run", "Session", "SpinUp", "Split", "Stepping",
     "StorageObservations", "StorageTarget", "Target", "Tiles", "UnitHydrograph", "basins",
     "calibrate", "check", "directions", "discharge_table", "fields", "io", "land_surface", "load",
     "nets", "route", "simulate", "splits", "surrogate", "train",
@@ -113,6 +114,7 @@ if TYPE_CHECKING:
     from gridhydro.training.calibration.calibrate import calibrate
     from gridhydro.training.calibration.sceua import SCEUA
     from gridhydro.training.check import check
+    from gridhydro.training.minibatches import Minibatches
     from gridhydro.training.options import Checkpoints, Optimizer, Session, SpinUp
     from gridhydro.training.splits import Split
     from gridhydro.training.train import train

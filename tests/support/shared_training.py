@@ -8,6 +8,7 @@ import torch
 import xarray as xr
 
 import gridhydro as gh
+from gridhydro.base import ranks
 from gridhydro.inputs.forcing import Forcing
 
 LAT, LON = np.arange(1.75, -2, -0.5), np.arange(-69.75, -67, 0.5)
@@ -41,11 +42,37 @@ def world():
     return domain, attributes, forcing, discharge, gh.StorageTarget(storage)
 
 
+OWN = gh.Batches(2, 60, 60)  # of a loop of one's own
 # what each of the trainings takes beside the rest
 CASES = {
     "whole": dict(storage=True, spinup=gh.SpinUp(90)),
     "minibatches": dict(batches=gh.Batches(2, 60, 60, together=2)),
 }
+
+
+def own_steps(batches: gh.Batches | None) -> gh.Minibatches:
+    """Minibatches for a loop of one's own."""
+    domain, attributes, forcing, discharge, _ = world()
+    model = gh.Model(domain, "hbv", attributes, network=gh.ParameterNetwork("mlp", hidden=(8,)))
+    return gh.Minibatches(
+        model, forcing, discharge, period=PERIOD, batches=batches,
+        session=gh.Session(progress=False, seed=1),
+    )  # fmt: skip
+
+
+def loop_of_own(steps: gh.Minibatches, drawn) -> torch.Tensor:
+    """The weights after two epochs of a plain loop in which a step is of several minibatches.
+
+    drawn(number) gives the minibatches of each step of an epoch, of this process
+    """
+    module = torch.nn.parallel.DistributedDataParallel(steps) if ranks.count() > 1 else steps
+    optimizer = torch.optim.SGD(steps.parameters(), lr=0.1)
+    for number in range(2):
+        for some in drawn(number):
+            optimizer.zero_grad()
+            (sum(map(module, some)) / len(some)).backward()
+            optimizer.step()
+    return torch.cat([w.detach().flatten() for w in steps.parameters()])
 
 
 def trained(case: dict, **more) -> gh.Run:

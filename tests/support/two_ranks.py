@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import torch
+
 from gridhydro.base import ranks
-from tests.support.shared_training import CASES, trained
+from tests.support.shared_training import CASES, OWN, loop_of_own, own_steps, trained
 
 
 def in_two(module, *arguments) -> None:
@@ -29,9 +31,20 @@ def in_two(module, *arguments) -> None:
     assert [process.returncode for process in started] == [0, 0], told
 
 
+def own_loop(out: Path) -> None:
+    """A loop of one's own under torch's DistributedDataParallel."""
+    steps = own_steps(OWN)
+    with ranks.sharing():
+        found = loop_of_own(steps, lambda number: ([one] for one in steps.epoch(number)))
+        torch.save(found, out / f"own_loop-{ranks.number()}.pt")
+
+
 if __name__ == "__main__":
     out, *names = sys.argv[1:]
     for name in names:
+        if name == "own_loop":
+            own_loop(Path(out))
+            continue
         run = trained(CASES[name])
         if ranks.leads():
             run.history.to_csv(Path(out) / f"{name}.csv")

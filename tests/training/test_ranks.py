@@ -14,7 +14,15 @@ from gridhydro.cli import main
 from gridhydro.domain.network import Network
 from gridhydro.domain.shares import by_size
 from tests.support.shared_simulation import same_store
-from tests.support.shared_training import CASES, PERIOD, trained, world
+from tests.support.shared_training import (
+    CASES,
+    OWN,
+    PERIOD,
+    loop_of_own,
+    own_steps,
+    trained,
+    world,
+)
 from tests.support.small_runs import LUMPED, toml, write_data
 from tests.support.two_ranks import in_two
 from tests.training.test_river_batches import close, gradients, ready
@@ -22,12 +30,24 @@ from tests.training.test_river_batches import close, gradients, ready
 
 @pytest.mark.end_to_end
 def test_two_processes_have_the_losses_of_one(tmp_path):
-    in_two("tests.support.two_ranks", tmp_path, *CASES)
+    in_two("tests.support.two_ranks", tmp_path, *CASES, "own_loop")
     for name, case in CASES.items():
         found, expected = pd.read_csv(tmp_path / f"{name}.csv"), trained(case).history
         columns = [c for c in expected if c not in ("seconds", "waiting")]
         np.testing.assert_allclose(found[columns], expected[columns], rtol=2e-5, err_msg=name)
         assert expected["loss"].iloc[-1] < expected["loss"].iloc[0]
+    # the gradient that torch's own DistributedDataParallel makes is the mean of theirs
+    steps = own_steps(OWN)
+    expected = loop_of_own(steps, lambda number: in_pairs(list(steps.epoch(number))))
+    for number in range(2):
+        found = torch.load(tmp_path / f"own_loop-{number}.pt", weights_only=True)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def in_pairs(batches: list) -> list:
+    if len(batches) % 2:
+        batches.append(None)
+    return list(zip(batches[::2], batches[1::2], strict=True))
 
 
 def test_a_step_of_minibatches_together_has_their_mean_gradient():

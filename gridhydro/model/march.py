@@ -106,6 +106,14 @@ class March:
             state = self.go(part, state, outputs)[1].state
         return state
 
+    def remembered(self, day: int) -> Memory | None:
+        """What an LSTM over the weather remembers on a day that has been come to."""
+        start = self._start(slice(day, day))
+        if not self.model.network.reads_weather or start.day == day:
+            return start.memory
+        weather = _alike(self._weather_of(slice(start.day, day)))
+        return self.model.remembering(weather, self.cells, None, start.memory)[1]
+
     def storage(self, state: State | None) -> np.ndarray:
         """All water of the cells and rivers, (B,) m3; see `storage`."""
         return storage(self.model, state, self.parameters, self.cells)

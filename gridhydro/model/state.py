@@ -49,9 +49,11 @@ class State:
         return State(**changed)
 
     def at(self, cells: Tensor) -> State:
-        """Stores and river of some cells (B,) of a raster."""
+        """Stores, river and memory of some cells (B,) of a raster."""
         river = None if self.river is None else self.river[:, cells]
-        return State({name: store[cells] for name, store in self.column.items()}, river)
+        memory = self.memory and {name: part[:, cells] for name, part in self.memory.items()}
+        column = {name: store[cells] for name, store in self.column.items()}
+        return State(column, river, None, memory)
 
     @staticmethod
     def axis_of_cells(name: str) -> int:

@@ -251,11 +251,6 @@ def refuse_batches(batches: Batches | None, spinup: SpinUp, model: CellModel) ->
     if model.domain.lumped and (batches.cells is not None or batches.from_states):
         what = "cells" if batches.cells is not None else f'warmup="{STATES}"'
         raise ValueError(f"Batches({what}) is for rasters: leave it out for lumped basins")
-    if batches.from_states and model.network.reads_weather:
-        raise ValueError(
-            f'Batches(warmup="{STATES}") is not for networks that read the weather, which they '
-            "have to have seen: give days of warm-up"
-        )
     if spinup.cycles:
         raise ValueError("minibatches have warm-ups of their own: leave the spin-up's cycles out")
     if spinup.near_equilibrium:

@@ -63,6 +63,12 @@ class Draw:
         return np.concatenate([self.pool.mouths[one] for one in self.chosen])
 
 
+def seed_of_step(seed: int, *numbers: int) -> int:
+    """The seed of dropout in a step: of the session's seed, the epoch and the minibatch."""
+    low, high = np.random.SeedSequence([seed, *numbers]).generate_state(2).tolist()
+    return low | (high >> 1) << 32
+
+
 def of_basins(options, days: slice, gauges: Tensor, seed: int) -> tuple[int, list]:
     """Length of the windows, and the gauges (B,) and first days (B,) of each minibatch of an epoch
     of lumped basins; arguments as for `minibatches`."""

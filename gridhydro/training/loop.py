@@ -19,7 +19,7 @@ from gridhydro.base.arguments import required
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.domain.shares import share_of
 from gridhydro.evaluation.losses import NothingObserved
-from gridhydro.training import divergence, memory
+from gridhydro.training import divergence, draws, memory
 from gridhydro.training.batches import Batch
 from gridhydro.training.data import TrainingData, seed_of_epoch
 from gridhydro.training.objective import Objective
@@ -175,6 +175,9 @@ class Loop:
         None where nothing varies, and whether they are finite."""
         data = self.local
         parts: dict[str, torch.Tensor] = {}
+        # dropout is that of the minibatch, whichever process runs it and whenever it began
+        part = 0 if self.share is None else ranks.number()
+        torch.manual_seed(draws.seed_of_step(self.session.seed, epoch, batch.number, part))
         try:
             run = batch.simulate(data.model, data.state(batch), self.objective)
             value, parts = self.objective(run, batch)

@@ -24,7 +24,7 @@ class Minibatches(torch.nn.Module):
     batches  how they are drawn; `together` says nothing here
     more     the other keywords of `train` that say what is compared: period, targets, loss, spinup,
              session
-    Its weights are those of the model: optimizers, `DistributedDataParallel` and Lightning take it as
+    Its weights are those of the model: optimizers, Lightning, `DistributedDataParallel` take it as
     any other module. What `train` does beside (clipping, rates, checkpoints, validation) is the
     loop's business. ValueError as of `train`.
     """

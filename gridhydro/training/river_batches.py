@@ -97,7 +97,8 @@ class RiverBatches:
                 day = draw.start
                 if state is not None:  # else it begins with the record
                     cells = self.network.subset(self.network.upstream_cells(draw.mouths))[1]
-                    here = state.at(torch.as_tensor(cells, device=model.area.device))
+                    known = state.carrying(march.remembered(day), None)
+                    here = known.at(torch.as_tensor(cells, device=model.area.device))
                     found[draw.number] = here.map(lambda store: store.cpu())
         return found
 
@@ -138,7 +139,7 @@ class RiverBatches:
         if correction is None or correction.back == 0:
             return state
         first = 0 if correction.back is None else max(start - correction.back, 0)
-        return state.carrying(None, _weather(self.data, slice(first, start), cells))
+        return state.carrying(state.memory, _weather(self.data, slice(first, start), cells))
 
     def _discharge(self, days: slice, gauges: Tensor) -> Tensor:
         """Observations (L, G) of these gauges, mm d-1."""

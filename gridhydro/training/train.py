@@ -64,8 +64,8 @@ def train(
     Without `batches` an epoch is one step over the whole period. Processes that torchrun started,
     or that are in a group of torch.distributed, share the training: minibatches are dealt out to
     them, or whole rivers. All end with the same weights, to rounding those of one process with as
-    many minibatches `together` (but for dropout, which draws other numbers, and others again after
-    a resume); the first keeps checkpoints and scores.
+    many minibatches `together` (but for dropout where rivers are shared: it is drawn in each
+    process for its own); the first keeps checkpoints and scores.
 
     Returns the run with the model, which is changed in place. Raises ValueError for input that does
     not fit together, for a folder that holds a training already or in which another process is at

@@ -46,7 +46,7 @@ OWN = gh.Batches(2, 60, 60)  # of a loop of one's own
 # what each of the trainings takes beside the rest
 CASES = {
     "whole": dict(storage=True, spinup=gh.SpinUp(90)),
-    "minibatches": dict(batches=gh.Batches(2, 60, 60, together=2)),
+    "minibatches": dict(batches=gh.Batches(2, 60, 60, together=2), dropout=0.3),
 }
 
 
@@ -80,7 +80,8 @@ def trained(case: dict, **more) -> gh.Run:
     domain, attributes, forcing, discharge, storage = world()
     options = dict(spinup=gh.SpinUp(90, start="empty")) | case
     targets = [storage] if options.pop("storage", False) else []
-    model = gh.Model(domain, "hbv", attributes, network=gh.ParameterNetwork("mlp", hidden=(8,)))
+    network = gh.ParameterNetwork("mlp", hidden=(8,), dropout=options.pop("dropout", 0.0))
+    model = gh.Model(domain, "hbv", attributes, network=network)
     return gh.train(
         model, forcing, discharge, period=PERIOD, targets=targets, epochs=3, **options,
         session=gh.Session(progress=False, seed=1), **more,

@@ -161,6 +161,37 @@ def test_a_correction_sees_the_days_around_a_window_that_begins_with_a_state():
     torch.testing.assert_close(found[:60], expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("hidden", [(6,), (6, 8)])
+def test_an_lstm_remembers_the_days_before_a_window_that_begins_with_a_state(hidden):
+    """Daily parameters of a window are those of the whole run, wherever its tiles are cut."""
+    network = gh.ParameterNetwork("lstm", hidden=hidden, dynamic=["beta"])
+    domain, attributes, forcing, discharge = small_world()
+    torch.manual_seed(0)
+    model = gh.Model(domain, "hbv", attributes, network=network)
+    torch.nn.init.normal_(model.network.daily_head.weight, std=0.5)
+    one = ready(
+        model, forcing, discharge, period=PERIOD, spinup=gh.SpinUp(start="empty"),
+        batches=gh.Batches(2, 40, "states"),
+    )  # fmt: skip
+    model, rivers, days = model.eval(), one.loop.rivers, one.data.days.stop
+    values = one.data.forcing.values[:, :days].contiguous()
+    length, drawn = rivers.draws(5)
+    with torch.no_grad():
+        whole = model.cell_parameters(values)["beta"]
+        for begun, batch in zip(
+            drawn, rivers.epoch(5, dict(model.named_parameters())), strict=True
+        ):
+            assert begun.start == batch.first and batch.state.memory is not None
+            found, _ = batch.part.remembering(batch.forcing, None, None, batch.state.memory)
+            expected = whole[batch.first : batch.first + length, batch.cells]
+            torch.testing.assert_close(found["beta"], expected, rtol=1e-5, atol=1e-6)
+            cold = batch.part.remembering(batch.forcing)[0]["beta"]
+            assert (cold - expected).abs().max() > 1e-3
+            run = batch.simulate(model, batch.state)
+            assert run.discharge.isfinite().all()
+    assert any(draw.start % 64 for draw in drawn)
+
+
 @pytest.mark.parametrize("warmup", [40, "states"])
 def test_a_training_broken_off_within_an_epoch_goes_on_to_the_same_numbers(warmup, tmp_path):
     _, _, forcing, discharge = small_world()

@@ -209,8 +209,7 @@ class _Group:
             first = self._read(slice(0, min(run.about["spinup"], len(record.times))))
             self.state = run.near_equilibrium(first)
         elif days := self.walk.settles:
-            whole = slice(0, days)
-            self.state = equilibrium.settle(lambda s: self._march(days).passed(whole, s))
+            self.state = self._march(days).settled()
 
     def resume(self, day: int, tensors: dict[str, Tensor]) -> None:
         """See `Walk.resume`."""

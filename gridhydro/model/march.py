@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gridhydro.base.arguments import required
 from gridhydro.columns.components import over_components
+from gridhydro.model import equilibrium
 from gridhydro.model import unit_hydrograph as hydrograph
 from gridhydro.model.base import CellModel
 from gridhydro.model.corrected import around
@@ -105,6 +106,13 @@ class March:
         for part in years(days):
             state = self.go(part, state, outputs)[1].state
         return state
+
+    @torch.no_grad()
+    def settled(self) -> State:
+        """The state that runs over all of these days, again and again, lead to: as that of
+        `equilibrium.settled`, in the memory of a year."""
+        days = slice(0, self.length)
+        return equilibrium.settle(lambda state: self.passed(days, state))
 
     def remembered(self, day: int) -> Memory | None:
         """What an LSTM over the weather remembers on a day that has been come to."""

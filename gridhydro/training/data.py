@@ -13,9 +13,11 @@ from gridhydro.base.arguments import required
 from gridhydro.base.periods import as_texts as period_of
 from gridhydro.base.report import REFUSED, STRICT, Doors
 from gridhydro.inputs.forcing import Forcing, days_of
+from gridhydro.model import equilibrium
 from gridhydro.model.base import CellModel
 from gridhydro.model.basin_groups import basin_groups
 from gridhydro.model.drift import Drift
+from gridhydro.model.march import March
 from gridhydro.model.state import State
 from gridhydro.observations import runoff_ratio
 from gridhydro.observations.discharge import observations, refuse_empty
@@ -124,6 +126,17 @@ class TrainingData:
             return self.model.settled(record, routed=self.spinup.days < _RIVERS)
         return None
 
+    @property
+    def spinup_run(self) -> int:
+        """The days that are run at once, without gradient, to find the `state` of a whole step."""
+        spinup, stop = self.spinup, self.days.stop
+        if self.batches is not None or (spinup.near_equilibrium and self.model.column.balancing):
+            return 0
+        if spinup.cycles:
+            return stop
+        begun = spinup.start != "empty" and self.model.column.states
+        return equilibrium.first_years(stop - self._begin()) if begun else 0
+
     @torch.no_grad()
     def drift(self) -> Drift | None:
         """How the water stored drifts over the scored days, in all cells."""
@@ -142,9 +155,15 @@ class TrainingData:
 
     def first_state(self) -> State | None:
         """Of minibatches the state with which a run over the record begins."""
-        if not self.spinup.settled:
+        days, model = equilibrium.first_years(self.days.stop), self.model
+        if not self.spinup.settled or not model.column.states or not days:
             return None
-        return self.model.settled(self.forcing.values[:, : self.days.stop])
+        training = model.training
+        model.eval()
+        try:
+            return March(model, self.forcing.block, days).settled()
+        finally:
+            model.train(training)
 
     def fit_inputs(self) -> None:
         """Scale what the model's networks read by the data of the training."""
@@ -256,7 +275,8 @@ def refuse_batches(batches: Batches | None, spinup: SpinUp, model: CellModel) ->
     if spinup.near_equilibrium:
         raise ValueError(
             "a start near equilibrium is found in the days of a spin-up, which minibatches do not "
-            "have: train without batches"
+            'have: take SpinUp(start="settled"), in a domain file spinup = { start = "settled" }, '
+            "or train without batches"
         )
 
 

@@ -22,6 +22,7 @@ from gridhydro.evaluation.losses import NothingObserved
 from gridhydro.training import divergence, draws, memory
 from gridhydro.training.batches import Batch
 from gridhydro.training.data import TrainingData, seed_of_epoch
+from gridhydro.training.memory import Demand
 from gridhydro.training.objective import Objective
 from gridhydro.training.options import Optimizer, Session
 from gridhydro.training.record import Record, means
@@ -51,11 +52,12 @@ class Loop:
         self.rivers = None
         if batches is not None and not data.model.domain.lumped:
             self.rivers = RiverBatches(data, self.objective)
-        self._refuse_large()
+        self.validation = None if period is None else Validation(data, period)
+        for demand in self._demands():
+            demand.refuse(data.model.area.device, self.session.memory)
         self.share = None if batches is not None else whole_step(data)
         # what this process runs: all, or some rivers of a step that processes share
         self.local = data if self.share is None else self.share.data
-        self.validation = None if period is None else Validation(data, period)
 
     def run(self, record: Record, epochs: int) -> None:
         """Train up to the last epoch, each noted in the record."""
@@ -81,21 +83,24 @@ class Loop:
         self.data.model.train(on)
         self.local.model.train(on)
 
-    def _refuse_large(self) -> None:
-        """ValueError where the largest step that there may be needs more memory than there is."""
-        data, batches = self.data, self.data.batches
+    def _demands(self) -> Iterator[Demand]:
+        """What needs memory: the largest step that there may be, and what is run beside it."""
+        data, batches, model = self.data, self.data.batches, self.data.model
         days = data.run_days.stop - data.run_days.start
         if batches is None:
-            cells = share_of(data.model.domain.network).size
+            cells = share_of(model.domain.network).size
             before = 0 if data.spinup.near_equilibrium else data.spinup.days
         else:
             lumped = min(len(data.places), batches.gauges)
             cells = lumped if self.rivers is None else self.rivers.most
             before, days = batches.before, min(batches.days, days)
-        memory.refuse(
-            data.model, cells, before, days, 1 + len(data.targets), self.session.memory,
-            batches is not None,
-        )  # fmt: skip
+        outputs = 1 + len(data.targets)
+        yield memory.of_step(model, cells, before, days, outputs, batches is not None)
+        if data.spinup_run:
+            yield memory.of_spinup(model, cells, data.spinup_run, before + days)
+        if self.validation is not None:
+            scored = self.validation.days
+            yield memory.of_validation(model, scored.stop - scored.start, before + days)
 
     def _turns(self, epoch: int, record: Record) -> Iterator[tuple[int, Batch | None]]:
         """What this process runs in an epoch, with the number of the step it is of."""

@@ -1,12 +1,14 @@
 """The memory that a step of training needs, against what there is, before anything runs.
 
 Counted is what grows with cells and days: a copy of the weather, daily series of outputs and of
-parameters with their gradients, states kept for the gradient, and what an LSTM keeps.
+parameters with their gradients, states kept for the gradient, and what an LSTM keeps; and what runs
+over all cells without gradient beside the steps: a spin-up, a validation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -19,6 +21,7 @@ _EVERY = 32  # days between the states that are kept on a CPU, see `kernels.colu
 # numbers that an LSTM keeps of a step for each of its hidden ones: its input, four gates, the cell,
 # the output, and gradients of them
 _LSTM = 16
+_LSTM_PASSED = 3  # of a step without gradient: its input, the output, what torch works with
 _DAILY = 6  # of a parameter of a day: as the network gives it, in its bounds, and gradients
 
 
@@ -71,26 +74,86 @@ def free(device: torch.device) -> float | None:
     return kibibytes[0] * 1024 / ranks.beside() if kibibytes else None
 
 
-def refuse(
-    model: CellModel, cells: int, before: int, days: int, outputs: int, given: float | None,
-    batched: bool,
-) -> None:  # fmt: skip
-    """ValueError, with what helps, where a step needs more memory than there is; arguments as for
-    `needed`, and `given`: GiB to reckon with in place of what is free."""
-    device = model.area.device
-    there = free(device) if given is None else given * GIB
-    need = needed(model, cells, before, days, outputs)
-    if there is None or need <= there:
-        return
-    fixed = _of_correction(model, days)
-    fit = int((there - fixed) * cells / (need - fixed)) if there > fixed else 0
-    more = f"cells={fit}" if fit and not model.domain.lumped else "gauges=..."
-    remedy = f"smaller minibatches, gridhydro.Batches({more}, days=...)"
+@dataclass(frozen=True)
+class Demand:
+    """What needs memory at once: some days of some cells, as they are told, and what helps.
+
+    bytes  about
+    fixed  those of them that do not depend on the cells
+    """
+
+    of: str
+    bytes: float
+    remedy: str
+    cells: int = 0
+    fixed: float = 0.0
+
+    def refuse(self, device: torch.device, given: float | None) -> None:
+        """ValueError, with what helps, where it needs more than there is; `given`: GiB to reckon
+        with in place of what is free."""
+        there = free(device) if given is None else given * GIB
+        if there is None or self.bytes <= there:
+            return
+        fit = 0
+        if self.cells and there > self.fixed:
+            fit = int((there - self.fixed) * self.cells / (self.bytes - self.fixed))
+        remedy = self.remedy.format(cells=f"cells={fit}" if fit else "gauges=...")
+        whose = "that memory= says" if given is not None else f"free on {device}"
+        raise ValueError(
+            f"{self.of} needs about {self.bytes / GIB:.3g} GiB of memory, more than the "
+            f"{there / GIB:.3g} GiB {whose}: take {remedy}; or say what there is with "
+            "gridhydro.Session(memory=...), in GiB (inf: try it)"
+        )
+
+
+def of_step(
+    model: CellModel, cells: int, before: int, days: int, outputs: int, batched: bool
+) -> Demand:
+    """That of a step; arguments as for `needed`."""
+    remedy = "smaller minibatches, gridhydro.Batches({cells}, days=...)"
     if not batched:
-        remedy = f"minibatches, batches=gridhydro.Batches({more}, days=...), or a shorter period"
-    whose = "that memory= says" if given is not None else f"free on {device}"
-    raise ValueError(
-        f"a step over {cells} cells and {before + days} days needs about {need / GIB:.3g} GiB of "
-        f"memory, more than the {there / GIB:.3g} GiB {whose}: take {remedy}; or say what there is "
-        "with gridhydro.Session(memory=...), in GiB (inf: try it)"
+        remedy = "minibatches, batches=gridhydro.Batches({cells}, days=...), or a shorter period"
+    return Demand(
+        f"a step over {cells} cells and {before + days} days",
+        needed(model, cells, before, days, outputs), remedy,
+        0 if model.domain.lumped else cells, _of_correction(model, days),
+    )  # fmt: skip
+
+
+def of_spinup(model: CellModel, cells: int, days: int, step: int) -> Demand:
+    """That of runs over so many days before each step, beside the weather of its `step` days."""
+    return Demand(
+        f"the spin-up before each step, runs over {cells} cells and {days} days at once,",
+        passed(model, cells, days) + _of_weather(model, cells, step),
+        'gridhydro.SpinUp(start="empty") with days enough for the stores to fill, or minibatches, '
+        "batches=gridhydro.Batches(gauges=..., days=...)",
     )
+
+
+def of_validation(model: CellModel, days: int, step: int) -> Demand:
+    """That of the scores of a validation period, all cells at once, beside the weather of the
+    `step` days of a step."""
+    cells = model.domain.size
+    return Demand(
+        f"the validation, a run over {cells} cells and {days} days at once,",
+        passed(model, cells, days) + _of_weather(model, cells, step),
+        "no validation while training, Session(validation=None), and run.evaluate afterwards, "
+        "which goes by years, or a shorter one",
+    )
+
+
+def passed(model: CellModel, cells: int, days: int) -> float:
+    """Bytes of a run without gradient over so many cells and days at once, about."""
+    components, column = model.components, model.column
+    numbers = len(model.forcings) + 1.0  # the weather, and what leaves a cell
+    if model.correction is not None:
+        numbers += len(column.forcings) + 1
+    numbers += 2 * len(model.network.daily) * components
+    trunk = getattr(model.network, "trunk", None)
+    if trunk is not None and model.history is None:
+        numbers += _LSTM_PASSED * trunk.lstm.hidden_size
+    return cells * days * numbers * model.area.element_size() + _of_correction(model, days)
+
+
+def _of_weather(model: CellModel, cells: int, days: int) -> float:
+    return cells * days * len(model.forcings) * model.area.element_size()

@@ -189,6 +189,43 @@ def test_the_memory_of_a_raster_is_compared_with_what_is_free(monkeypatch):
         gh.train(model, forcing, discharge, **options | dict(batches=gh.Batches(11, 365, 180)))
 
 
+def test_what_runs_over_all_cells_beside_a_step_is_counted_too(monkeypatch):
+    """A spin-up and a validation hold more than a step may; minibatches settle nothing."""
+    _, _, forcing, discharge = small_world()
+    model = small_model()
+    step = memory.needed(model, 507, 20, 30)
+    assert memory.passed(model, 507, 100) == 507 * 100 * 4 * 4  # three series, and the runoff
+    there = memory.passed(model, 507, 100)
+    assert step < there
+    monkeypatch.setattr(memory, "free", lambda device: there)
+    first, last = "2001-06-01", "2001-06-30"
+    options = dict(period=(first, last), spinup=gh.SpinUp(20, start="empty"), epochs=0)
+    options |= dict(session=gh.Session(progress=False))
+    gh.train(model, forcing, discharge, **options)
+    end = forcing.indexes["time"].get_loc(last) + 1
+    for spinup, days in ((gh.SpinUp(60), 90), (gh.SpinUp(20, cycles=1), end)):
+        what = rf'the spin-up .* 507 cells and {days} days at once, needs.*SpinUp\(start="empty"\)'
+        with pytest.raises(ValueError, match=what):
+            gh.train(model, forcing, discharge, **options | dict(spinup=spinup))
+    session = gh.Session(progress=False, validation=("2001-07-01", "2001-12-31"))
+    what = (
+        r"the validation, .* 507 cells and 234 days .*Session\(validation=None\), and run.evaluate"
+    )
+    with pytest.raises(ValueError, match=what):
+        gh.train(model, forcing, discharge, **options | dict(session=session))
+    batches = dict(batches=gh.Batches(3, 10, "states"), spinup=gh.SpinUp())
+    gh.train(model, forcing, discharge, **options | batches)
+
+
+def test_minibatches_near_equilibrium_are_refused_with_what_helps():
+    _, _, forcing, discharge = small_world()
+    with pytest.raises(ValueError, match=r"spinup = \{ start = .settled. \}"):
+        gh.train(
+            small_model(), forcing, discharge, period=RASTER, batches=gh.Batches(3, 10),
+            spinup=gh.SpinUp(20, start="equilibrium"),
+        )  # fmt: skip
+
+
 def test_targets_of_another_kind_are_refused():
     parts = basins()
     with pytest.raises(ValueError, match=r"a list of gridhydro.Target\(name, observed\)"):

@@ -7,8 +7,6 @@ of all other cells only within a tile of days. The adjoint takes the bundles the
 
 from __future__ import annotations
 
-from concurrent.futures import FIRST_COMPLETED, wait
-
 import numpy as np
 import torch
 
@@ -18,8 +16,10 @@ from gridhydro.kernels.launch import (
     large,
     pool,
     route_bundle,
+    route_cpu_spans,
     route_cpu_tile_days,
 )  # fmt: skip
+from gridhydro.kernels.route_schedule import in_order, spans
 from gridhydro.kernels.route_tables import bundles
 from gridhydro.kernels.vectors_numba import WIDE
 
@@ -45,7 +45,7 @@ def forward(spec, network, options, runoff, static, states, transit):
     transit_before = transit.new_empty(tiles, size)
     handed = _handed(table, runoff, options)
     _run(
-        kernel(spec, "forward"), table, False, options.tile_days,
+        kernel(spec, "forward"), table, False, options.tile_days, days,
         _network(network, table, options),
         *_arrays(
             static, runoff, options.periods.row, options.periods.weight, states, transit, outflow,
@@ -76,7 +76,7 @@ def adjoint(
     d_handed[:, days * options.substeps] = d_transit[table.below]
     d_states, d_transit = d_states.clone(), d_transit.clone()
     _run(
-        kernel(spec, "adjoint"), table, True, options.tile_days,
+        kernel(spec, "adjoint"), table, True, options.tile_days, days,
         _network(network, table, options),
         *_arrays(static, runoff, options.periods.row, options.periods.weight), downstream,
         *_arrays(
@@ -128,28 +128,18 @@ def _handed(table, runoff, options):
     return runoff.new_empty(_shape(table, options, len(runoff)))
 
 
-def _run(function, table, upwards, tile_days, network, *arguments):
-    """Call a kernel for every bundle, on all threads: each after all above it, or below it."""
+def _run(function, table, upwards, tile_days, days, network, *arguments):
+    """Call a kernel for every bundle and span of days, on all threads, each after what is before it
+    in time and above it, or (upwards) after what is later and below it."""
     arguments = (*network, *arguments)
     if not function.overloads:  # compile, or read from the cache, once and on one thread
         nothing = [np.zeros(size, dtype=np.int32) for size in (1, 0, 0, 0)]
-        function(tile_days, *nothing, *arguments)
-    after, first = table.orders[upwards]
-    waits = dict(first)
-    threads = max(1, min(torch.get_num_threads(), len(table.all)))
-    running = {}
+        function(tile_days, 0, 0, *nothing, *arguments)
+    size = table.slot.size
+    threads = max(1, torch.get_num_threads())
+    parts = spans(days, tile_days, route_cpu_spans(size * days, len(table.all), threads))
 
-    def start(number):
-        bundle = table.all[number]
-        work = (tile_days, *bundle.arrays, *arguments)
-        running[pool(threads).submit(function, *work)] = number
+    def call(number, span):
+        function(tile_days, *parts[span], *table.all[number].arrays, *arguments)
 
-    for number in [n for n, count in waits.items() if not count]:
-        start(number)
-    while running:
-        for done in wait(running, return_when=FIRST_COMPLETED).done:
-            done.result()
-            for number in after[running.pop(done)]:
-                waits[number] -= 1
-                if not waits[number]:
-                    start(number)
+    in_order(call, table, upwards, len(parts), pool(threads), threads)

@@ -264,6 +264,15 @@ def adjoint_bundle(
 
 
 adjoint = compile_cached(adjoint_bundle, cache=True, **OPTIONS)
+
+
+def no_gradient_of_bundle(d_runoff, begins, ends, cells):
+    for day in range(begins, ends):
+        for i in range(cells.size):
+            d_runoff[day, cells[i]] = 0
+
+
+no_gradient = compile_cached(no_gradient_of_bundle, cache=True, **OPTIONS)
 """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -95,6 +95,23 @@ def over_blocks(function: Callable, blocks: int, *arguments) -> None:
     ]
     for future in futures:
         future.result()
+
+
+def in_turns(function: Callable, given: Sequence) -> list:
+    """`function(one)` for each of these, of operations of torch, on all threads. Each has one
+    thread for its operations, so the numbers are the same however many there are."""
+    workers = pool(max(1, torch.get_num_threads()))
+
+    def alone(one):
+        if torch.get_num_threads() > 1:  # of this worker; others keep theirs
+            torch.set_num_threads(1)
+        return function(one)
+
+    futures = [workers.submit(alone, one) for one in given]
+    try:
+        return [future.result() for future in futures]
+    finally:
+        torch.set_num_threads(torch.get_num_threads())  # again that of threads still to come
 
 
 def recorded(values: torch.Tensor) -> bool:

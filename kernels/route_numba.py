@@ -7,6 +7,9 @@ of all other cells only within a tile of days. The adjoint takes the bundles the
 
 from __future__ import annotations
 
+import sys
+from functools import partial
+
 import numpy as np
 import torch
 
@@ -32,11 +35,13 @@ def forward(spec, network, options, runoff, static, states, transit):
               of one unit of runoff; `place` (N,) int32, the column of a cell in the outflow, -1 for
               none, and `asked`, how many columns there are; `every`: the days of a tile where what
               the adjoint starts from is kept: the states (tiles, S, N) and transit (tiles, N)
-              before each, what bundles handed over (rows, T substeps + some); 0: empty
+              before each, what bundles handed over (rows, T substeps + some); 0: empty; `above`:
+              the cells that are asked for, if the network is cut there; `others`: whether anything
+              but their outflow has a cotangent
     runoff    (T, N) a day; static (K, N) parameters, then properties
     """
     days, size = runoff.shape
-    table = _bundles(network)
+    table = _bundles(network, options)
     outflow = large(runoff.new_empty(days, options.asked))
     averages = runoff.new_zeros(options.periods.count, size)
     states, transit = states.clone(), transit.clone()
@@ -66,7 +71,7 @@ def adjoint(
     runoff any more: a tile of a bundle has read its own days and cells before it writes them.
     """
     days, spent = len(runoff), options.spent and options.every
-    table, downstream = _bundles(network), network.downstream
+    table, downstream = _bundles(network, options), network.downstream
     d_runoff = runoff.detach() if spent else large(torch.empty_like(runoff))
     if spent:  # torch refuses whoever comes to read it all the same
         torch.autograd.graph.increment_version(runoff)
@@ -75,14 +80,18 @@ def adjoint(
     d_handed = _handed(table, runoff, options)
     d_handed[:, days * options.substeps] = d_transit[table.below]
     d_states, d_transit = d_states.clone(), d_transit.clone()
+    function, unseen = kernel(spec, "adjoint"), None
+    if not options.others and table.unseen:  # no gradient comes of where no gauge is below
+        d_handed[table.unseen_rows] = 0
+        unseen = partial(sys.modules[function.py_func.__module__].no_gradient, d_runoff.numpy())
     _run(
-        kernel(spec, "adjoint"), table, True, options.tile_days, days,
+        function, table, True, options.tile_days, days,
         _network(network, table, options),
         *_arrays(static, runoff, options.periods.row, options.periods.weight), downstream,
         *_arrays(
             states_before, transit_before, handed, d_outflow, d_averages, ahead, d_states,
             d_transit, d_static, d_runoff, d_handed,
-        ),
+        ), unseen=unseen,
     )  # fmt: skip
     return d_runoff, d_static, d_states, d_transit
 
@@ -112,11 +121,11 @@ def stretches(spec, network, substeps, days, tile_days) -> tuple[int, int]:
 
 def handed_shape(network, options, days) -> tuple[int, int]:
     """The shape of what bundles handed over, as `forward` returns it."""
-    return _shape(_bundles(network), options, days) if options.every else (0, 0)
+    return _shape(_bundles(network, options), options, days) if options.every else (0, 0)
 
 
-def _bundles(network):
-    return bundles(network, ROUTE_LANES, route_bundle(network.size))
+def _bundles(network, options):
+    return bundles(network, ROUTE_LANES, route_bundle(network.size), options.above)
 
 
 def _shape(table, options, days):
@@ -128,9 +137,9 @@ def _handed(table, runoff, options):
     return runoff.new_empty(_shape(table, options, len(runoff)))
 
 
-def _run(function, table, upwards, tile_days, days, network, *arguments):
+def _run(function, table, upwards, tile_days, days, network, *arguments, unseen=None):
     """Call a kernel for every bundle and span of days, on all threads, each after what is before it
-    in time and above it, or (upwards) after what is later and below it."""
+    in time and above it, or (upwards) after what is later and below it; `unseen` for those."""
     arguments = (*network, *arguments)
     if not function.overloads:  # compile, or read from the cache, once and on one thread
         nothing = [np.zeros(size, dtype=np.int32) for size in (1, 0, 0, 0)]
@@ -140,6 +149,9 @@ def _run(function, table, upwards, tile_days, days, network, *arguments):
     parts = spans(days, tile_days, route_cpu_spans(size * days, len(table.all), threads))
 
     def call(number, span):
-        function(tile_days, *parts[span], *table.all[number].arrays, *arguments)
+        if unseen is not None and number in table.unseen:
+            unseen(*parts[span], table.all[number].cells)
+        else:
+            function(tile_days, *parts[span], *table.all[number].arrays, *arguments)
 
     in_order(call, table, upwards, len(parts), pool(threads), threads)

@@ -23,6 +23,7 @@ from gridhydro.kernels.vectors_numba import (
     add_four,
     add_wide,
     clear_wide,
+    copy_eight,
     copy_four,
     copy_wide,
     prefetch,
@@ -194,8 +195,8 @@ def bring_day(w, row, rows, day):
 
 @njit
 def keep_day(w, row, rows, day):
-    for i in range(0, LANES, WIDE):
-        copy_wide(rows, 0, day * LANES + i, w, 0, row * LANES + i)
+    for i in range(0, LANES, EIGHT):
+        copy_eight(rows, 0, day * LANES + i, w, 0, row * LANES + i)
 
 
 @njit
@@ -439,8 +440,8 @@ def fetch_asked(source, first, last, place, cells, begin, end):
 @njit
 def keep(w, kept, slot, row, count):
     """Copy `count` rows of the workspace to the same place in a slot of what is kept."""
-    for i in range(row * LANES, (row + count) * LANES, WIDE):
-        copy_wide(kept, slot, i, w, 0, i)
+    for i in range(row * LANES, (row + count) * LANES, EIGHT):
+        copy_eight(kept, slot, i, w, 0, i)
 
 
 @njit

@@ -95,8 +95,16 @@ def adjoint_blocks(
         width = min(CELLS, cells - cell)
         load(w, STATIC, static, cell, width)
         derive(w)
-        w[D_STATIC * LANES : ROWS * LANES] = real(0.0)
+        w[D_DYNAMIC * LANES : ROWS * LANES] = real(0.0)
         load(w, D_STATES, d_final, cell, width)
+        if zeros(w, D_STATES, d_final.shape[0]) and {unseen}:  # as of cells that no gauge sees
+            for t in range(days):
+                store_sum(w, D_FORCING, d_forcing, t, cell, width, real(1.0))
+                store_day(w, D_DYNAMIC, d_dynamic, t, cell, width)
+            store(w, D_STATIC, d_static, cell, width)
+            store(w, D_STATES, d_initial, cell, width)
+            store_total(w, D_WEIGHTS, d_weights[block], width)
+            continue
         for index in range((days + every - 1) // every - 1, -1, -1):
             start, stop = index * every, min((index + 1) * every, days)
             {again}
@@ -207,7 +215,7 @@ def adjoint(spec: Spec) -> str:
         ),
     ]
     blocks = dict(again=_again(spec), day=_day_back(spec))
-    loop = filled(_ADJOINT, blocks, real=spec.real, slots=_slots(spec))
+    loop = filled(_ADJOINT, blocks, real=spec.real, slots=_slots(spec), unseen=_unseen(spec))
     return _module(spec, "Adjoint", at, functions, loop)
 
 
@@ -298,6 +306,13 @@ def _day_back(spec: Spec) -> list[str]:
         *clear,
         *_each_substep(spec, body, backwards=True),
     ]
+
+
+def _unseen(spec: Spec) -> str:
+    """Whether there is no cotangent of any result of a block."""
+    lanes = "cell, width" if spec.mean else "cell * COMPONENTS, width * COMPONENTS"
+    series = ["d_outputs", *["d_averages"] * bool(spec.averaged)]
+    return " and ".join(f"nothing_in({one}, {lanes})" for one in series)
 
 
 def _each_substep(spec: Spec, lines: list[str], backwards: bool = False) -> list[str]:

@@ -20,6 +20,7 @@ _HEADER = '''"""{kind} kernel of the reach '{name}' for the CPU, {real}, printed
 
 Change the reach, not this file.
 
+Days begins:ends of the period are computed, from the start of a tile on.
 Arrays: blocks (B + 1,) of cells in topological order, `late` (cells,) in days where one follows
 another of its block, `link` (cells,); static (K, N) parameters and properties; runoff (T, N), of
 which share (1, N) is the volume that one unit brings in a sub-step; outflow (T, G) of cells that
@@ -52,7 +53,7 @@ WIDE = {wide}  # sub-steps that are added up together
 
 _FORWARD = """
 def forward_bundle(
-    tile_days, blocks, cells, late, link, slot, hands, upstream_start, sources, instant, parts,
+    tile_days, begins, ends, blocks, cells, late, link, slot, hands, upstream_start, sources, instant, parts,
     on_its_way, share, place, static, runoff, period, weight, states, transit, outflow, averages,
     states_before, transit_before, handed,
 ):
@@ -61,8 +62,8 @@ def forward_bundle(
     y = np.zeros((LANES, longest + most_of(late) * parts + 2 * WIDE), np.{real})
     ring = np.empty((cells.size, longest + WIDE), np.{real})
     rows = np.zeros((tile_days + most_of(late)) * LANES, np.{real})
-    for first in range(0, days, tile_days):
-        last, before = min(first + tile_days, days), first * parts
+    for first in range(begins, ends, tile_days):
+        last, before = min(first + tile_days, ends), first * parts
         count = (last - first) * parts
         for block in range(blocks.size - 1):
             begin, width = int64(blocks[block]), int64(blocks[block + 1] - blocks[block])
@@ -169,7 +170,7 @@ for block in range(blocks.size - 1):
 
 _ADJOINT = """
 def adjoint_bundle(
-    tile_days, blocks, cells, late, link, slot, hands, upstream_start, sources, instant, parts,
+    tile_days, begins, ends, blocks, cells, late, link, slot, hands, upstream_start, sources, instant, parts,
     on_its_way, share, place, static, runoff, period, weight, downstream, states_before,
     transit_before, handed, d_outflow, d_averages, ahead, d_states, d_transit, d_static, d_runoff,
     d_handed,
@@ -182,8 +183,9 @@ def adjoint_bundle(
     more = np.zeros_like(rows)
     # what the adjoint of each group of sub-steps needs, for all blocks of a tile
     kept = np.empty(({slots}, STATIC * LANES), np.{real})
-    for first in range((days - 1) // tile_days * tile_days, -1, -tile_days):
-        last, before = min(first + tile_days, days), first * parts
+    latest = begins + (ends - 1 - begins) // tile_days * tile_days
+    for first in range(latest, begins - 1, -tile_days):
+        last, before = min(first + tile_days, ends), first * parts
         count, groups = (last - first) * parts, 0
         {again}
         for block in range(blocks.size - 2, -1, -1):
@@ -262,6 +264,15 @@ def adjoint_bundle(
 
 
 adjoint = compile_cached(adjoint_bundle, cache=True, **OPTIONS)
+
+
+def no_gradient_of_bundle(d_runoff, begins, ends, cells):
+    for day in range(begins, ends):
+        for i in range(cells.size):
+            d_runoff[day, cells[i]] = 0
+
+
+no_gradient = compile_cached(no_gradient_of_bundle, cache=True, **OPTIONS)
 """
 
 

@@ -142,6 +142,26 @@ def scale(w, row, count, share):
 
 
 @njit
+def zeros(w, row, count):
+    found = int32(0)
+    for i in range(uint64(row * LANES), uint64((row + count) * LANES)):
+        found |= int32(w[i] != 0)
+    return found == 0
+
+
+@njit
+def nothing_in(source, first, count):  # from the last day back: it is read next if there is some
+    for k in range(source.shape[0]):
+        for t in range(source.shape[1] - 1, -1, -1):
+            found, start = int32(0), uint64(first)
+            for l in range(uint64(count)):
+                found |= int32(source[k, t, start + l] != 0)
+            if found:
+                return False
+    return True
+
+
+@njit
 def store_total(w, row, target, width):
     for k in range(target.size):
         total, base = 0.0, uint64((row + k) * LANES)

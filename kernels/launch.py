@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -33,10 +33,13 @@ HUGE_PAGE, MADV_HUGEPAGE = 2 * 2**20, 14
 # routing on the CPU: cells side by side, a 512-bit vector of float32 (with more, narrow levels
 # leave lanes idle); cells of a bundle and sub-steps of a tile: with smaller bundles more lanes
 # are idle, with larger ones what a core works on leaves its caches; and into how many bundles a
-# network of more than the fewest cells is cut at least, for cores to share: one river of 10,000
-# cells in two bundles keeps two cores busy for half of the time
+# network of more than the fewest cells is cut at least, for cores to share
 ROUTE_LANES = 16
-ROUTE_BUNDLE, ROUTE_BUNDLE_LEAST, ROUTE_BUNDLES = 6000, 1000, 10
+ROUTE_BUNDLE, ROUTE_BUNDLE_LEAST, ROUTE_BUNDLES = 6000, 300, 10
+# spans of days that a bundle is taken through, for each thread, and the cells x days of one at the
+# least: the more spans, the sooner a bundle follows the one above it; to begin one takes as long as
+# some hundred cell-days
+ROUTE_SPANS, ROUTE_SPAN_LEAST = 3, 20_000
 ROUTE_TILE = 128
 # routing on the GPU: cells of one program, and the cost of a launch in sub-steps
 ROUTE_BLOCK = 128
@@ -94,6 +97,23 @@ def over_blocks(function: Callable, blocks: int, *arguments) -> None:
         future.result()
 
 
+def in_turns(function: Callable, given: Sequence) -> list:
+    """`function(one)` for each of these, of operations of torch, on all threads. Each has one
+    thread for its operations, so the numbers are the same however many there are."""
+    workers = pool(max(1, torch.get_num_threads()))
+
+    def alone(one):
+        if torch.get_num_threads() > 1:  # of this worker; others keep theirs
+            torch.set_num_threads(1)
+        return function(one)
+
+    futures = [workers.submit(alone, one) for one in given]
+    try:
+        return [future.result() for future in futures]
+    finally:
+        torch.set_num_threads(torch.get_num_threads())  # again that of threads still to come
+
+
 def recorded(values: torch.Tensor) -> bool:
     """Whether what is done with these is being recorded as a CUDA graph: then no value of them can
     be read, and what is computed on the host is computed once for all replays."""
@@ -103,6 +123,14 @@ def recorded(values: torch.Tensor) -> bool:
 def route_bundle(cells: int) -> int:
     """Cells of a bundle, at the least, of a network of so many cells."""
     return max(ROUTE_BUNDLE_LEAST, min(ROUTE_BUNDLE, cells // ROUTE_BUNDLES))
+
+
+def route_cpu_spans(steps: int, bundles: int, threads: int) -> int:
+    """Spans of days in which the CPU takes so many bundles, of so many cells x days together,
+    through the period."""
+    if threads == 1:
+        return 1
+    return max(1, min(ROUTE_SPANS * threads, steps // (max(bundles, 1) * ROUTE_SPAN_LEAST)))
 
 
 def route_cpu_tile_days(substeps: int) -> int:

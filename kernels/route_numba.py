@@ -7,7 +7,8 @@ of all other cells only within a tile of days. The adjoint takes the bundles the
 
 from __future__ import annotations
 
-from concurrent.futures import FIRST_COMPLETED, wait
+import sys
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,8 +19,10 @@ from gridhydro.kernels.launch import (
     large,
     pool,
     route_bundle,
+    route_cpu_spans,
     route_cpu_tile_days,
 )  # fmt: skip
+from gridhydro.kernels.route_schedule import in_order, spans
 from gridhydro.kernels.route_tables import bundles
 from gridhydro.kernels.vectors_numba import WIDE
 
@@ -32,11 +35,13 @@ def forward(spec, network, options, runoff, static, states, transit):
               of one unit of runoff; `place` (N,) int32, the column of a cell in the outflow, -1 for
               none, and `asked`, how many columns there are; `every`: the days of a tile where what
               the adjoint starts from is kept: the states (tiles, S, N) and transit (tiles, N)
-              before each, what bundles handed over (rows, T substeps + some); 0: empty
+              before each, what bundles handed over (rows, T substeps + some); 0: empty; `above`:
+              the cells that are asked for, if the network is cut there; `others`: whether anything
+              but their outflow has a cotangent
     runoff    (T, N) a day; static (K, N) parameters, then properties
     """
     days, size = runoff.shape
-    table = _bundles(network)
+    table = _bundles(network, options)
     outflow = large(runoff.new_empty(days, options.asked))
     averages = runoff.new_zeros(options.periods.count, size)
     states, transit = states.clone(), transit.clone()
@@ -45,7 +50,7 @@ def forward(spec, network, options, runoff, static, states, transit):
     transit_before = transit.new_empty(tiles, size)
     handed = _handed(table, runoff, options)
     _run(
-        kernel(spec, "forward"), table, False, options.tile_days,
+        kernel(spec, "forward"), table, False, options.tile_days, days,
         _network(network, table, options),
         *_arrays(
             static, runoff, options.periods.row, options.periods.weight, states, transit, outflow,
@@ -66,7 +71,7 @@ def adjoint(
     runoff any more: a tile of a bundle has read its own days and cells before it writes them.
     """
     days, spent = len(runoff), options.spent and options.every
-    table, downstream = _bundles(network), network.downstream
+    table, downstream = _bundles(network, options), network.downstream
     d_runoff = runoff.detach() if spent else large(torch.empty_like(runoff))
     if spent:  # torch refuses whoever comes to read it all the same
         torch.autograd.graph.increment_version(runoff)
@@ -75,14 +80,18 @@ def adjoint(
     d_handed = _handed(table, runoff, options)
     d_handed[:, days * options.substeps] = d_transit[table.below]
     d_states, d_transit = d_states.clone(), d_transit.clone()
+    function, unseen = kernel(spec, "adjoint"), None
+    if not options.others and table.unseen:  # no gradient comes of where no gauge is below
+        d_handed[table.unseen_rows] = 0
+        unseen = partial(sys.modules[function.py_func.__module__].no_gradient, d_runoff.numpy())
     _run(
-        kernel(spec, "adjoint"), table, True, options.tile_days,
+        function, table, True, options.tile_days, days,
         _network(network, table, options),
         *_arrays(static, runoff, options.periods.row, options.periods.weight), downstream,
         *_arrays(
             states_before, transit_before, handed, d_outflow, d_averages, ahead, d_states,
             d_transit, d_static, d_runoff, d_handed,
-        ),
+        ), unseen=unseen,
     )  # fmt: skip
     return d_runoff, d_static, d_states, d_transit
 
@@ -112,11 +121,11 @@ def stretches(spec, network, substeps, days, tile_days) -> tuple[int, int]:
 
 def handed_shape(network, options, days) -> tuple[int, int]:
     """The shape of what bundles handed over, as `forward` returns it."""
-    return _shape(_bundles(network), options, days) if options.every else (0, 0)
+    return _shape(_bundles(network, options), options, days) if options.every else (0, 0)
 
 
-def _bundles(network):
-    return bundles(network, ROUTE_LANES, route_bundle(network.size))
+def _bundles(network, options):
+    return bundles(network, ROUTE_LANES, route_bundle(network.size), options.above)
 
 
 def _shape(table, options, days):
@@ -128,28 +137,21 @@ def _handed(table, runoff, options):
     return runoff.new_empty(_shape(table, options, len(runoff)))
 
 
-def _run(function, table, upwards, tile_days, network, *arguments):
-    """Call a kernel for every bundle, on all threads: each after all above it, or below it."""
+def _run(function, table, upwards, tile_days, days, network, *arguments, unseen=None):
+    """Call a kernel for every bundle and span of days, on all threads, each after what is before it
+    in time and above it, or (upwards) after what is later and below it; `unseen` for those."""
     arguments = (*network, *arguments)
     if not function.overloads:  # compile, or read from the cache, once and on one thread
         nothing = [np.zeros(size, dtype=np.int32) for size in (1, 0, 0, 0)]
-        function(tile_days, *nothing, *arguments)
-    after, first = table.orders[upwards]
-    waits = dict(first)
-    threads = max(1, min(torch.get_num_threads(), len(table.all)))
-    running = {}
+        function(tile_days, 0, 0, *nothing, *arguments)
+    size = table.slot.size
+    threads = max(1, torch.get_num_threads())
+    parts = spans(days, tile_days, route_cpu_spans(size * days, len(table.all), threads))
 
-    def start(number):
-        bundle = table.all[number]
-        work = (tile_days, *bundle.arrays, *arguments)
-        running[pool(threads).submit(function, *work)] = number
+    def call(number, span):
+        if unseen is not None and number in table.unseen:
+            unseen(*parts[span], table.all[number].cells)
+        else:
+            function(tile_days, *parts[span], *table.all[number].arrays, *arguments)
 
-    for number in [n for n, count in waits.items() if not count]:
-        start(number)
-    while running:
-        for done in wait(running, return_when=FIRST_COMPLETED).done:
-            done.result()
-            for number in after[running.pop(done)]:
-                waits[number] -= 1
-                if not waits[number]:
-                    start(number)
+    in_order(call, table, upwards, len(parts), pool(threads), threads)

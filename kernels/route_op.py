@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import torch
 
 from gridhydro.kernels import route_reference
-from gridhydro.kernels.operators import constant, in_full_precision
+from gridhydro.kernels.operators import constant, in_full_precision, key_of, traced
 from gridhydro.kernels.periods import Periods
 from gridhydro.kernels.reach_spec import reach_spec
-from gridhydro.kernels.route_operator import REACHES, launcher, network_key
+from gridhydro.kernels.route_operator import ASKED, REACHES, launcher, network_key
 from gridhydro.kernels.route_operator import route as route_by_kernels
 
 BACKENDS = ("numba", "triton", "torch")
@@ -54,10 +54,11 @@ def route(
         index(tile_days or 0),
     )  # fmt: skip
     reach_key, key, chosen, every = found
+    above = "" if cells is None or backend != "numba" else _asked_key(cells)
     results = route_by_kernels(
         *tensors, instant, periods.row, periods.weight, depth.detach(), place, periods.count, asked,
         reach_key, key, backend, substeps, chosen, every if learning else 0, on_its_way,
-        spent,
+        spent, above, True,
     )  # fmt: skip
     return _shown(results[0], cells, place), *results[1:4]
 
@@ -70,6 +71,14 @@ def _places(cells, transit):
     place = torch.full((size,), -1, dtype=torch.int32, device=device)
     place[cells] = torch.arange(len(cells), dtype=torch.int32, device=device)
     return place, len(cells)
+
+
+def _asked_key(cells) -> str:
+    """The key of the cells that are asked for; none in a trace, which sees no values."""
+    if traced([cells]):
+        return ""
+    asked = tuple(cells.tolist())
+    return ASKED.hold(key_of(f"{len(asked)} cells", asked), asked)
 
 
 def _shown(outflow, cells, place):

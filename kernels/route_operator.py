@@ -17,6 +17,11 @@ REACHES: Interned[ReachSpec] = Interned(
     "it stands for a river reach and its sub-steps. Compiled code that comes from another process "
     "needs one run with the same reach in this one before it"
 )
+# as long as the process: they are small
+ASKED: Interned[tuple[int, ...]] = Interned(
+    "it stands for the cells whose outflow is asked for. Compiled code that comes from another "
+    "process needs one run with the same cells in this one before it"
+)
 # as long as somebody holds them, or another network that is equal: they are large
 NETWORKS: Interned = Interned(
     "it stands for a river network. Compiled code, and a gradient through it, needs the network, "
@@ -61,13 +66,14 @@ def launcher(backend: str, device: torch.device) -> ModuleType:
 
 def _case(
     like, instant, row, weight, depth, place, periods, asked, reach, network, backend, substeps,
-    tile_days, every, on_its_way, spent,
+    tile_days, every, on_its_way, spent, above, others,
 ):  # fmt: skip
     """Kernels, spec, network and options of a call."""
     options = SimpleNamespace(
         instant=instant.contiguous(), periods=Periods(row, weight, periods), substeps=substeps,
         tile_days=tile_days, every=every, transit=on_its_way, depth=depth.contiguous(),
-        place=place.contiguous(), asked=asked, spent=spent,
+        place=place.contiguous(), asked=asked, spent=spent, above=ASKED[above] if above else None,
+        others=others,
     )  # fmt: skip
     return launcher(backend, like.device), REACHES[reach], NETWORKS[network], options
 
@@ -114,17 +120,18 @@ def _keep(ctx, inputs, output):
 
 
 def _backward(ctx, d_outflow, d_states, d_transit, d_averages, *_):
-    runoff, *others = ctx.saved_tensors
+    runoff, *kept = ctx.saved_tensors
     (periods, asked), size = ctx.options[:2], runoff.shape[1]
     shapes = (ctx.days, asked), (ctx.states, size), (size,), (periods, size)
     found = cotangents(runoff, shapes, (d_outflow, d_states, d_transit, d_averages))
-    *options, spent = ctx.options
+    *options, spent, above, _ = ctx.options
+    others = any(one is not None for one in (d_states, d_transit, d_averages))
     # an operator returns none of its arguments: only what is no trace puts the gradient there
     spent = spent and not traced([runoff]) and last_use()
     d_runoff, d_parameters, d_states, d_transit = route_adjoint(
-        runoff, *others[:2], *others[7:], *found, *others[2:7], *options, spent
+        runoff, *kept[:2], *kept[7:], *found, *kept[2:7], *options, spent, above, others
     )
-    return d_runoff, d_parameters, None, d_states, d_transit, *[None] * 15
+    return d_runoff, d_parameters, None, d_states, d_transit, *[None] * 17
 
 
 def _adjoint(
@@ -159,7 +166,8 @@ def _adjoint_like(
 _OPTIONS = (
     "Tensor instant, Tensor row, Tensor weight, Tensor depth, Tensor place, SymInt periods, "
     "SymInt asked, str reach, str network, "
-    "str backend, SymInt substeps, SymInt tile_days, SymInt every, bool on_its_way, bool spent"
+    "str backend, SymInt substeps, SymInt tile_days, SymInt every, bool on_its_way, bool spent, "
+    "str above, bool others"
 )
 route = operator(
     "route(Tensor runoff, Tensor parameters, Tensor properties, Tensor states, Tensor transit, "

@@ -10,6 +10,9 @@ from itertools import pairwise
 import numpy as np
 import torch
 
+# cuts at gauges that are kept of a network, the latest ones
+CUTS = 4
+
 # cells of a block that are enough to begin another, rather than have one wait for those before it
 ENOUGH = 12
 
@@ -62,6 +65,7 @@ class Bundles:
               bundle, else -1 - the row of what it hands over
     handed    (N,) int32, the row in which a cell hands over to another bundle, -1 for none
     below     (rows,) int64, the cell that each row is handed to
+    unseen    numbers of the bundles of which no cell drains through one that is asked for
     """
 
     all: tuple[Bundle, ...]
@@ -69,6 +73,13 @@ class Bundles:
     sources: np.ndarray
     handed: np.ndarray
     below: np.ndarray
+    unseen: frozenset[int] = frozenset()
+
+    @cached_property
+    def unseen_rows(self) -> np.ndarray:
+        """The rows that are handed to these."""
+        cells = [bundle.cells for n, bundle in enumerate(self.all) if n in self.unseen]
+        return np.flatnonzero(np.isin(self.below, np.concatenate([self.below[:0], *cells])))
 
     @cached_property
     def orders(self):
@@ -84,16 +95,42 @@ class Bundles:
         )
 
 
-@once_per_network
-def bundles(network, lanes, least) -> Bundles:
+def bundles(network, lanes, least, asked: tuple[int, ...] | None = None) -> Bundles:
     """The network cut where `least` or more cells have come together since the last cut.
 
-    Basins that are smaller share a bundle with others. Nothing of it depends on the number of
-    threads, so neither do the numbers.
+    Basins that are smaller share a bundle with others. With the cells that are `asked` for, it is
+    cut below them as well: no bundle has cells that drain through one of them beside others.
+    Nothing of it depends on the number of threads, so neither do the numbers.
     """
+    tables = _tables(network, lanes, least)
+    if asked not in tables:
+        tables[asked] = _bundles(network, lanes, least, asked)
+        for old in [key for key in tables if key is not None][:-CUTS]:
+            tables.pop(old, None)
+    return tables[asked]
+
+
+@once_per_network
+def _tables(network, lanes, least) -> dict:
+    return {}
+
+
+def _draining(network, asked) -> np.ndarray:
+    """(N,) whether a cell drains through one that is asked for; all where none is named."""
+    if asked is None:
+        return np.ones(network.downstream.size, dtype=bool)
+    seen = np.zeros(network.downstream.size + 1, dtype=bool)  # the last: where water leaves
+    seen[list(asked)] = True
+    for start, stop in reversed([*pairwise(network.level_start)]):
+        seen[start:stop] |= seen[network.downstream[start:stop]]
+    return seen[:-1]
+
+
+def _bundles(network, lanes, least, asked) -> Bundles:
     downstream, size = network.downstream, network.downstream.size
-    levels = list(pairwise(network.level_start))
+    levels, seen = list(pairwise(network.level_start)), _draining(network, asked)
     gathered, cut = np.ones(size + 1, dtype=np.int64), downstream < 0
+    cut |= seen & ~seen[downstream]
     for start, stop in levels:
         here = slice(start, stop)
         cut[here] |= gathered[here] >= least
@@ -104,7 +141,8 @@ def bundles(network, lanes, least) -> Bundles:
         inner = np.flatnonzero(~cut[start:stop]) + start
         root[inner] = root[downstream[inner]]
     hands = np.flatnonzero(cut & (downstream >= 0))
-    bundle_of = _numbered(np.flatnonzero(cut), root, gathered, root[downstream[hands]], least)
+    roots = np.flatnonzero(cut)
+    bundle_of = _numbered(roots, root, gathered, root[downstream[hands]], least, seen)
     order = np.argsort(bundle_of, kind="stable")
     uppers = _sent_from(network, bundle_of, order)
     starts = np.searchsorted(bundle_of[order], np.arange(bundle_of.max(initial=-1) + 2))
@@ -123,7 +161,8 @@ def bundles(network, lanes, least) -> Bundles:
         found.append(Bundle(cells, blocks, late, link, tuple(sorted(above[number]))))
     over = handed[network.upstream]
     sources = np.where(over >= 0, -1 - over, slot[network.upstream]).astype(np.int32)
-    return Bundles(tuple(found), slot, sources, handed, downstream[hands])
+    unseen = frozenset(np.unique(bundle_of[~seen]).tolist())
+    return Bundles(tuple(found), slot, sources, handed, downstream[hands], unseen)
 
 
 def _sent_from(network, bundle_of, order):
@@ -174,7 +213,7 @@ def _blocks(before, last, lanes):
     return order, blocks, late, link
 
 
-def _numbered(roots, root, gathered, joined, least):
+def _numbered(roots, root, gathered, joined, least, seen):
     """The bundle of each cell, numbered so that water flows to higher numbers.
 
     `roots` are the last cells of the pieces, `root` that of each cell; the pieces that end in one
@@ -182,9 +221,9 @@ def _numbered(roots, root, gathered, joined, least):
     """
     alone = (gathered[roots] < least) & ~np.isin(roots, joined)
     number = np.zeros(roots.size, dtype=np.int64)
-    # small basins in a row, as many as make a bundle: they drain nowhere, and nothing to them
+    # small ones in a row, as many as make a bundle: nothing drains to them
     number[alone] = (np.cumsum(gathered[roots[alone]]) - 1) // max(least, 1)
-    _, number[alone] = np.unique(number[alone], return_inverse=True)
+    _, number[alone] = np.unique(2 * number[alone] + seen[roots[alone]], return_inverse=True)
     number[~alone] = number[alone].max(initial=-1) + 1 + np.arange((~alone).sum())
     of_root = np.zeros(root.size, dtype=np.int64)
     of_root[roots] = number

@@ -150,6 +150,7 @@ def _wide(update, count):
 
 copy_wide, add_wide = _wide(False, WIDE), _wide(True, WIDE)
 copy_four, add_four = _wide(False, 4), _wide(True, 4)
+copy_eight = _wide(False, EIGHT)
 
 
 @instruction

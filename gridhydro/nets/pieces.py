@@ -1,4 +1,9 @@
-"""A network over many cells, piece by piece: what it computes on the way fits into a cache."""
+"""A network over many cells, piece by piece, on the threads of the kernels.
+
+What it computes on the way fits into a cache, and each piece is computed by one thread alone: with
+the threads of torch's own operations, each operation would wait for the slowest, and a core would
+then wait busily for the next one while the kernels need it.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +13,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from gridhydro.kernels.launch import in_turns
+
 # cells of a piece, with some hundred values each between the layers. All cells at once hold more
 # than a year of their runoff does, and take longer than computing it again
-PIECE = 4096
+PIECE = 2048
 
 
 def in_pieces(
@@ -20,7 +27,8 @@ def in_pieces(
 
     weights  all that the network has, for their gradient: nothing between its layers is kept, the
              backward pass computes each piece again. It has no derivative of its own.
-    All at once where there are few cells, on a GPU, in a trace and under autocast.
+    All at once where there are few cells, on a GPU, in a trace and under autocast. The pieces, and
+    so the numbers, are the same for any number of threads.
     """
     alone = values.is_cuda or torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu")
     if len(values) <= PIECE or alone:
@@ -34,19 +42,33 @@ class _Pieces(torch.autograd.Function):
     def forward(ctx, network, values, *weights):
         ctx.network = network
         ctx.save_for_backward(values, *weights)
-        return torch.cat([network(part) for part in values.split(PIECE)])
+
+        def run(part):
+            with torch.no_grad():
+                return network(part)
+
+        (whole,) = in_turns(torch.cat, [in_turns(run, values.split(PIECE))])
+        return whole
 
     @staticmethod
     @once_differentiable
     def backward(ctx, cotangent):
         values, *weights = ctx.saved_tensors
         sums = [torch.zeros_like(weight) for weight in weights]
-        parts: list[Tensor] = []
-        for part, d_part in zip(values.split(PIECE), cotangent.split(PIECE), strict=True):
+
+        def run(pair):
+            part, d_part = pair
+            if not ctx.needs_input_grad[1]:  # nothing comes of cells above no gauge
+                seen = d_part.flatten(1).any(1)
+                if not seen.all():
+                    part, d_part = part[seen], d_part[seen]
             part = part.detach().requires_grad_(ctx.needs_input_grad[1])
             wanted = [*weights, part] if part.requires_grad else weights
             with torch.enable_grad():
-                found = torch.autograd.grad(ctx.network(part), wanted, d_part)
+                return torch.autograd.grad(ctx.network(part), wanted, d_part)
+
+        parts: list[Tensor] = []
+        for found in in_turns(run, [*zip(values.split(PIECE), cotangent.split(PIECE), strict=True)]):
             for total, one in zip(sums, found[: len(sums)], strict=True):
                 total += one
             parts += found[len(sums) :]

@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from gridhydro.kernels import launch
 from gridhydro.model.simulate import simulate
 from gridhydro.model.stepping import Stepping
 from tests.support.column_cases import TWO_STORE, make_case, names
@@ -46,6 +47,29 @@ def test_gradcheck_of_hbv():
     run, inputs = packed(make_case(cells=2, days=3, ties=False, seed=2))
     inputs = [v.clone().requires_grad_() for v in inputs]
     assert torch.autograd.gradcheck(run, inputs, eps=1e-5, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("components", ["mean", "separate"])
+def test_cells_without_cotangents_have_no_gradient_and_all_others_have(components):
+    """As of cells above no gauge: blocks of them are left out, unless one day or state counts."""
+    width = launch.LANES // 2  # cells of a block
+    case = make_case(TWO_STORE, cells=3 * width, days=4, components=2, ties=False, seed=2)
+    leaves = [v.requires_grad_() for v in (case.forcing, *case.parameters.values())]
+    outputs, final = simulate(
+        case.column, leaves[0], case.parameters, initial=case.initial,
+        outputs=names(case.column), components=components,
+    )  # fmt: skip
+
+    def with_gradient(result):
+        forcing, *parameters = torch.autograd.grad(result, leaves, retain_graph=True)
+        found = [forcing.flatten(0, 1).any(0), *(one.any(1) for one in parameters)]
+        return torch.stack(found).any(0).nonzero().flatten().tolist()
+
+    for name, series in outputs.items():
+        one_day = series[0, 5] + series[0, 2 * width]
+        assert with_gradient(one_day.sum()) == [5, 2 * width], name
+    for name, state in final.items():
+        assert with_gradient(state[-1, 1]) == [3 * width - 1], name
 
 
 @every_backend

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gridhydro.domain.network import Network
-from gridhydro.kernels import launch, route_numba, route_triton
+from gridhydro.kernels import launch, route_numba, route_tables, route_triton
 from gridhydro.kernels.route_tables import bundles
 from gridhydro.model.routing import Coupling, route
 from tests.model.test_routing import forest, problem, route_on
@@ -37,13 +37,8 @@ def periods(days):
     return row, weight, int(row[-1]) + 2
 
 
-def assert_all_close(results, expected, tolerance):
-    for name, result, truth in zip(
-        ("outflow", "storage", "averages", "g_runoff", "g_lag", "g_storage"),
-        results,
-        expected,
-        strict=True,
-    ):
+def assert_all_close(results, expected, tolerance, of=NAMES):
+    for name, result, truth in zip(of, results, expected, strict=True):
         error = (result.double() - truth.double()).abs().max() / truth.abs().max()
         assert error <= tolerance, f"{name} is off by {error:.1e}"
 
@@ -192,6 +187,46 @@ def test_outflow_of_chosen_cells_and_runoff_as_depth(backend):
         torch.testing.assert_close(some, of_all, rtol=1e-12, atol=1e-12)
 
 
+def with_gauges(cells, *case, storage=False, **options):
+    """Outflow at some cells and final storage, and the gradients of the first, or of both."""
+    network, runoff, lag, reservoirs, start = case
+    leaves = [values.clone().requires_grad_() for values in (runoff, lag + 0.1, start)]
+    coupling = Coupling(cells=torch.tensor(cells))
+    outflow, final = route(
+        *leaves[:1], network, leaves[1], reservoirs, storage=leaves[2], coupling=coupling, **options
+    )
+    weight = torch.linspace(0.5, 2, outflow.numel(), dtype=outflow.dtype).view_as(outflow)
+    loss = (outflow * weight).sum() + (final.square().sum() if storage else 0)
+    return outflow, final, *torch.autograd.grad(loss, leaves)
+
+
+@pytest.mark.parametrize("storage", [False, True])
+@pytest.mark.parametrize("delay", [0, 1])
+def test_cells_above_no_gauge_are_routed_and_have_no_gradient_of_discharge(
+    delay, storage, monkeypatch
+):
+    monkeypatch.setattr(route_numba, "route_bundle", lambda _: 8)
+    case, options = problem(19, days=5, size=120), dict(delay=delay, tile_days=2)
+    cells = case[0].downstream[case[0].downstream >= 0][[10, 30]].tolist()
+    table = bundles(case[0], launch.ROUTE_LANES, 8, tuple(cells))
+    seen = case[0].upstream_cells(cells)
+    apart = np.concatenate([table.all[n].cells for n in sorted(table.unseen)])
+    np.testing.assert_array_equal(np.sort(np.append(apart, seen)), np.arange(120))
+    assert seen.size > len(cells) and table.unseen_rows.size
+    expected = with_gauges(cells, *case, storage=storage, backend="torch", **options)
+    found = with_gauges(cells, *case, storage=storage, **options)
+    assert_all_close(found, expected, 1e-10, [name for name in NAMES if name != "averages"])
+    if not storage:
+        assert not found[2][:, apart].any() and not found[3][apart].any()
+
+
+def test_cuts_at_gauges_do_not_pile_up():
+    network = forest(9, size=50)
+    for cell in range(20):
+        bundles(network, launch.ROUTE_LANES, 1000, (cell,))
+    assert len(route_tables._tables(network, launch.ROUTE_LANES, 1000)) <= route_tables.CUTS + 1
+
+
 def test_a_gradient_of_routing_keeps_less_than_the_runoff():
     network = forest(12, size=5000)
     runoff = torch.rand(120, network.size)
@@ -213,13 +248,15 @@ def _graph(node):
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_of_routing_change_no_bit(threads, monkeypatch):
+    """Nor do spans of days, in which bundles follow one another."""
     monkeypatch.setattr(route_numba, "route_bundle", lambda _: 20)
-    case = problem(7, size=200)
-    expected = gradients("numba", *case)
+    case = problem(7, days=9, size=200)
+    expected = gradients("numba", *case, tile_days=2)
+    monkeypatch.setattr(route_numba, "route_cpu_spans", lambda *_: 2 * threads)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        results = gradients("numba", *case)
+        results = gradients("numba", *case, tile_days=2)
     finally:
         torch.set_num_threads(before)
     assert all(map(torch.equal, results, expected))
@@ -335,6 +372,6 @@ def test_routing_on_the_global_ddm30_network(data):
     assert lag.grad.abs().max() <= 1e-10
 
 
-@pytest.mark.parametrize(("cells", "least"), [(794, 1000), (16_000, 1600), (67_420, 6000)])
+@pytest.mark.parametrize(("cells", "least"), [(794, 300), (16_000, 1600), (67_420, 6000)])
 def test_large_networks_are_cut_for_several_cores(cells, least):
     assert launch.route_bundle(cells) == least

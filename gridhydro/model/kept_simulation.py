@@ -22,23 +22,28 @@ from gridhydro.observations.averages import Averages
 
 
 def simulate_record(
-    run, record: Forcing, outputs: Sequence[Wanted], averages: Averages | None = None
+    run,
+    record: Forcing,
+    outputs: Sequence[Wanted],
+    averages: Averages | None = None,
+    days: slice | None = None,
 ) -> Simulation:
     """A run's model over a record, started as in its training; on the CPU, without the last state.
 
     Discharge (T, G), `outputs` (T, N), or what is asked for in their place, and with `averages` the
-    water stored over its periods (R, N).
+    water stored over its periods (R, N). With `days` the T are these alone, and those before them
+    only fill the stores.
     It goes by blocks: only what is asked for is ever whole.
     """
-    walk, days = Walk(run, record, [name_of(one) for one in outputs]), len(record.times)
-    flow, gathered = (
-        Gathered("discharge", record.times),
-        [Gathered(w, record.times) for w in outputs],
-    )
+    walk = Walk(run, record, [name_of(one) for one in outputs])
+    first = 0 if days is None else days.start
+    times = record.times if days is None else record.times[days]
+    flow, gathered = Gathered("discharge", times), [Gathered(w, times) for w in outputs]
     storage: Tensor | None = None
-    for part in parts_of(days, averages):
+    for part in parts_of(len(times), averages):
         means = None if averages is None else averages.part(part)
-        one = walk.take(part, None if means is None else means[0])
+        there = slice(first + part.start, first + part.stop)
+        one = walk.take(there, None if means is None else means[0])
         flow.add(part, required("discharge", one.discharge))
         for each in gathered:
             each.add(part, one.outputs[name_of(each.wanted)])

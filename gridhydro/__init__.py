@@ -19,6 +19,7 @@ _HOMES = {
     "Averages": "observations.averages",
     "Batches": "training.batches",
     "COLUMNS": "columns",
+    "CSVLog": "training.callbacks",
     "Checkpoints": "training.options",
     "Column": "columns.column",
     "Components": "columns.components",
@@ -48,8 +49,10 @@ _HOMES = {
     "StorageObservations": "observations.storage",
     "StorageTarget": "observations.storage_target",
     "Target": "observations.targets",
+    "TensorBoard": "training.callbacks",
     "Tiles": "domain.tiles",
     "UnitHydrograph": "model.unit_hydrograph",
+    "Validation": "training.selection",
     "calibrate": "training.calibration.calibrate",
     "check": "training.check",
     "discharge_table": "observations.discharge",
@@ -72,13 +75,13 @@ _MODULES = {
 }
 
 __all__ = [
-    "COLUMNS", "SCEUA", "Averages", "Batches", "Checkpoints", "Column", "Components", "Domain",
-    "Embedded", "EmbeddedNetwork", "Ensemble", "Field", "Forcing", "History", "LSTMModel",
+    "COLUMNS", "SCEUA", "Averages", "Batches", "CSVLog", "Checkpoints", "Column", "Components",
+    "Domain", "Embedded", "EmbeddedNetwork", "Ensemble", "Field", "Forcing", "History", "LSTMModel",
     "LandSurface", "Minibatches", "Model", "Network", "Optimizer", "OutsideVocabulary",
     "ParameterNetwork", "PeriodMeans", "River", "Run", "Session", "SpinUp", "Split", "Stepping",
-    "StorageObservations", "StorageTarget", "Target", "Tiles", "UnitHydrograph", "basins",
-    "calibrate", "check", "directions", "discharge_table", "fields", "io", "land_surface", "load",
-    "nets", "route", "simulate", "splits", "surrogate", "train",
+    "StorageObservations", "StorageTarget", "Target", "TensorBoard", "Tiles", "UnitHydrograph",
+    "Validation", "basins", "calibrate", "check", "directions", "discharge_table", "fields", "io",
+    "land_surface", "load", "nets", "route", "simulate", "splits", "surrogate", "train",
 ]  # fmt: skip
 
 # type checkers and editors, which read without running, see the same names
@@ -116,9 +119,11 @@ if TYPE_CHECKING:
     from gridhydro.training.batches import Batches
     from gridhydro.training.calibration.calibrate import calibrate
     from gridhydro.training.calibration.sceua import SCEUA
+    from gridhydro.training.callbacks import CSVLog, TensorBoard
     from gridhydro.training.check import check
     from gridhydro.training.minibatches import Minibatches
     from gridhydro.training.options import Checkpoints, Optimizer, Session, SpinUp
+    from gridhydro.training.selection import Validation
     from gridhydro.training.splits import Split
     from gridhydro.training.train import train
 else:

@@ -217,6 +217,16 @@ def _tell_overlap(source: Path, training: TrainingOptions) -> None:
             f"period {' to '.join(map(str, period))}, which is trained on: its scores are too good",
             stacklevel=2,
         )
+    chosen = training.selection
+    if later is None or chosen is None or not chosen.decides:
+        return
+    if periods.overlap(chosen.period, later):
+        warnings.warn(
+            f"{source}, [training]: the selection {' to '.join(chosen.period)} has days of the "
+            f"validation {' to '.join(map(str, later))}, which is then no test of what is chosen: "
+            "its scores are too good",
+            stacklevel=2,
+        )
 
 
 def _weight(source: Path, content: dict, training: TrainingOptions) -> None:

@@ -106,7 +106,7 @@ def _forcing(
     if times[0] > first or times[-1] < last:
         section = "[weather]" if "weather" in content else "[forcing]"
         raise ValueError(
-            f"{source}, [training]: period, validation and spinup = {training.spinup.days} need "
+            f"{source}, [training]: its periods and spinup = {training.spinup.days} need "
             f"days from {first:%Y-%m-%d} to {last:%Y-%m-%d}, but {section} goes from "
             f"{times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}"
         )
@@ -123,10 +123,11 @@ def _days_needed(training: TrainingOptions) -> tuple[pd.Timestamp, pd.Timestamp]
     """The first and the last day that the file's training sees."""
     first, last = periods.ends(training.period)
     begin = first - pd.Timedelta(training.spinup.days, "D")
-    if training.validation is None:
-        return begin, last
-    scored = periods.ends(training.validation, "validation period")
-    return min(begin, scored[0]), max(last, scored[1])
+    for period in (training.validation, training.selection and training.selection.period):
+        if period is not None:
+            scored = periods.ends(period, "validation period")
+            begin, last = min(begin, scored[0]), max(last, scored[1])
+    return begin, last
 
 
 def _of_land(

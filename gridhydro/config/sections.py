@@ -11,6 +11,7 @@ from gridhydro.model.unit_hydrograph import UnitHydrograph
 from gridhydro.nets.options import ParameterNetwork
 from gridhydro.training.batches import Batches
 from gridhydro.training.options import Optimizer, SpinUp
+from gridhydro.training.selection import Validation
 
 
 @dataclass(frozen=True)
@@ -195,10 +196,15 @@ class TrainingOptions:
 
     spinup, optimizer and batches are tables with the keys of `gridhydro.SpinUp`, `Optimizer` and
     `Batches`, or in short `spinup = 365` and `optimizer = "adadelta"`; checkpoints has `every`.
+
+    validation  a period that the run is scored over when it is trained
+    selection   a table with the keys of `gridhydro.Validation`: another period, by whose scores
+                weights are kept or the training ends
     """
 
     period: tuple[str, str]
     validation: tuple[str, str] | None = None
+    selection: Validation | None = None
     spinup: SpinUp = SpinUp()
     epochs: int = 150
     optimizer: Optimizer = Optimizer()
@@ -213,3 +219,4 @@ class TrainingOptions:
     fit_discharge: bool = True  # or only score it
     memory: float | None = None  # GiB that a step may need, see `gridhydro.Session`
     cache: bool = False  # packed copies of the series in the run folder, instead of in memory
+    tensorboard: bool = False  # the numbers of every epoch in the run folder, for TensorBoard

@@ -18,7 +18,7 @@ from gridhydro.base.arguments import whole
 from gridhydro.base.files import replace
 from gridhydro.base.folders import place, settle, settled
 from gridhydro.base.lock import Lock
-from gridhydro.base.periods import days
+from gridhydro.base.periods import overlap
 from gridhydro.config.build_model import build_model, make_split
 from gridhydro.config.find import find
 from gridhydro.config.load import CHANGES, Setup, load, training_options
@@ -36,6 +36,7 @@ from gridhydro.model import run_folder
 from gridhydro.observations.storage_target import StorageTarget
 from gridhydro.observations.targets import Target
 from gridhydro.training import checkpoint
+from gridhydro.training.callbacks import Callback, TensorBoard
 from gridhydro.training.options import Checkpoints, Session
 from gridhydro.training.train import train
 
@@ -118,7 +119,8 @@ def keywords(
             seed=settings.seed if seed is None else seed,
             device=device or settings.device,
             cache=out if cache or settings.cache else None,
-            validation=_validated_meanwhile(setup),
+            validation=settings.selection or _validated_meanwhile(setup),
+            callbacks=_callbacks(setup, out),
             progress=progress,
             memory=settings.memory,
         ),
@@ -224,11 +226,19 @@ def _targets(setup: Setup) -> list[Target | StorageTarget]:
 
 
 def _validated_meanwhile(setup: Setup) -> tuple[str, str] | None:
-    """The validation period of a raster, if it follows the training: scored while training."""
-    training, later = setup.training.period, setup.training.validation
-    if later is None or setup.domain.lumped or not setup.training.fit_discharge:
+    """The validation period of a raster, if it has no days of the training: scored while
+    training."""
+    training, other = setup.training.period, setup.training.validation
+    if other is None or setup.domain.lumped or not setup.training.fit_discharge:
         return None
-    return later if days(later)[0] > days(training)[1] else None
+    return None if overlap(training, other) else other
+
+
+def _callbacks(setup: Setup, out: Path | None) -> list[Callback]:
+    """What is called after every epoch."""
+    if out is None or not setup.training.tensorboard or not ranks.first():
+        return []
+    return [TensorBoard(out / "tensorboard")]
 
 
 def train_ensemble(domain, data, out: str | Path, seeds: int, **options) -> pd.DataFrame:

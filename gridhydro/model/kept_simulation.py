@@ -24,24 +24,32 @@ from gridhydro.observations.averages import Averages
 
 
 def simulate_record(
-    run, record: Forcing, outputs: Sequence[Wanted], averages: Averages | None = None
+    run,
+    record: Forcing,
+    outputs: Sequence[Wanted],
+    averages: Averages | None = None,
+    days: slice | None = None,
 ) -> Simulation:
     """A run's model over a record, started as in its training; on the CPU, without the last state.
 
     Discharge (T, G), `outputs` (T, N), or what is asked for in their place, and with `averages` the
-    water stored over its periods (R, N).
+    water stored over its periods (R, N). With `days` the T are these alone, and those before them
+    only fill the stores.
     It goes by blocks: only what is asked for is ever whole. Where processes share it each runs some
     of the cells, and all have what is asked for.
     """
-    walk, days = SharedWalk(run, record, [name_of(one) for one in outputs]), len(record.times)
+    walk = SharedWalk(run, record, [name_of(one) for one in outputs])
+    first = 0 if days is None else days.start
+    times = record.times if days is None else record.times[days]
     here = [walk.of_own(one) for one in outputs]
-    flow = Gathered("discharge", record.times)
-    gathered = [Gathered(one, record.times) for one, _ in here]
+    flow = Gathered("discharge", times)
+    gathered = [Gathered(one, times) for one, _ in here]
     storage: Tensor | None = None
     with as_one():
-        for part in parts_of(days, averages):
+        for part in parts_of(len(times), averages):
             means = None if averages is None else averages.part(part)
-            one = walk.take(part, None if means is None else means[0])
+            there = slice(first + part.start, first + part.stop)
+            one = walk.take(there, None if means is None else means[0])
             flow.add(part, required("discharge", one.discharge))
             for each in gathered:
                 each.add(part, one.outputs[name_of(each.wanted)])

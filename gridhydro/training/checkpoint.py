@@ -28,11 +28,13 @@ class OtherTraining(ValueError):
 @dataclass
 class Progress:
     """How far a training has come: history, a line an epoch; within: what is kept of an epoch that
-    was cut off, else None; begun: the weights by name that it began with, where they matter."""
+    was cut off, else None; begun: the weights by name that it began with, where they matter; best:
+    those of the epoch that a validation keeps, if it keeps any but the last."""
 
     history: list[dict] = field(default_factory=list)
     within: dict[str, Any] | None = None
     begun: dict[str, torch.Tensor] = field(default_factory=dict)
+    best: dict[str, torch.Tensor] = field(default_factory=dict)
 
     @property
     def epoch(self) -> int:
@@ -46,6 +48,7 @@ def write(folder: Path, progress: Progress, model, optimizer, about: dict, data:
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(v) for name, v in state.items()}
     tensors |= {f"begun.{name}": value for name, value in progress.begun.items()}
+    tensors |= {f"best.{name}": value for name, value in progress.best.items()}
     tensors["random"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random_cuda"] = torch.cuda.get_rng_state()
@@ -71,7 +74,7 @@ def read(folder: Path, model, optimizer, about: dict, data: dict) -> Progress | 
             moments.setdefault(int(number), {})[key] = value
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": moments, "param_groups": groups})
-        progress.begun = _under("begun.", tensors)
+        progress.begun, progress.best = _under("begun.", tensors), _under("best.", tensors)
         torch.set_rng_state(tensors["random"])
         if "random_cuda" in tensors and torch.cuda.is_available():
             torch.cuda.set_rng_state(tensors["random_cuda"])

@@ -19,6 +19,7 @@ from gridhydro.base.arguments import required
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.domain.shares import share_of
 from gridhydro.evaluation.losses import NothingObserved
+from gridhydro.model.march import YEAR
 from gridhydro.training import divergence, draws, memory
 from gridhydro.training.batches import Batch
 from gridhydro.training.data import TrainingData, seed_of_epoch
@@ -28,7 +29,7 @@ from gridhydro.training.options import Optimizer, Session
 from gridhydro.training.record import Record, means
 from gridhydro.training.river_batches import RiverBatches
 from gridhydro.training.shares import whole_step
-from gridhydro.training.validation import Validation
+from gridhydro.training.validation import Scores
 
 
 @dataclass
@@ -47,12 +48,12 @@ class Loop:
     folder: Path
 
     def __post_init__(self):
-        period = self.session.validation
         data, batches = self.data, self.data.batches
         self.rivers = None
         if batches is not None and not data.model.domain.lumped:
             self.rivers = RiverBatches(data, self.objective)
-        self.validation = None if period is None else Validation(data, period)
+        chosen = self.session.selection
+        self.scores = None if chosen is None else Scores(data, chosen)
         for demand in self._demands():
             demand.refuse(data.model.area.device, self.session.memory)
         self.share = None if batches is not None else whole_step(data)
@@ -60,7 +61,8 @@ class Loop:
         self.local = data if self.share is None else self.share.data
 
     def run(self, record: Record, epochs: int) -> None:
-        """Train up to the last epoch, each noted in the record."""
+        """Train up to the last epoch, or to that at which the validation ends it, each noted in the
+        record; the model has the weights that are kept then."""
         self._training(True)
         if not record.resumed:
             torch.manual_seed(self.session.seed)
@@ -68,14 +70,16 @@ class Loop:
         with Interrupt() as interrupt:
             record.begin()
             for epoch in record.bar:
+                if record.ended:
+                    break
                 self.weights.param_groups[0]["lr"] = self.options.rate(epoch, epochs)
                 found, steps, seconds = self._epoch(epoch, record, interrupt)
+                found |= self._validated(epoch, epochs, record.about)
                 if ranks.first():
                     with ranks.alone():
-                        if (epoch + 1) % max(1, epochs // 10) == 0:
-                            found |= self._validated()
-                        found |= self._watched(epoch)
+                        self._watched(epoch, found, seconds)
                 record.note(found, seconds, steps, interrupt)
+        record.choose()
         self._training(False)
 
     def _training(self, on: bool) -> None:
@@ -98,9 +102,8 @@ class Loop:
         yield memory.of_step(model, cells, before, days, outputs, batches is not None)
         if data.spinup_run:
             yield memory.of_spinup(model, cells, data.spinup_run, before + days)
-        if self.validation is not None:
-            scored = self.validation.days
-            yield memory.of_validation(model, scored.stop - scored.start, before + days)
+        if self.scores is not None:
+            yield memory.of_validation(model, min(self.scores.days.stop, YEAR), before + days)
 
     def _turns(self, epoch: int, record: Record) -> Iterator[tuple[int, Batch | None]]:
         """What this process runs in an epoch, with the number of the step it is of."""
@@ -214,26 +217,23 @@ class Loop:
             divergence.report(data.model, batch, self._times, epoch, self.folder)
         )
 
-    @torch.no_grad()
-    def _validated(self) -> dict[str, float]:
-        """Scores of the validation period, if there is one."""
-        if self.validation is None:
+    def _validated(self, epoch: int, epochs: int, about: dict) -> dict[str, float]:
+        """Scores of the validation period where they are due, the same in all processes."""
+        chosen, scores = self.session.selection, {}
+        if chosen is None or self.scores is None or not chosen.due(epoch, epochs):
             return {}
-        state = None
-        if self.share is not None:
-            state = self.data.state(self.share.batch if ranks.count() == 1 else self.data.whole())
-        scores = self.validation(state)
-        return {f"validation_{name}_nse": score for name, score in scores.items()}
+        if ranks.first():
+            with ranks.alone():
+                scores = self.scores(about)
+        return {f"validation_{name}_nse": one for name, one in ranks.told(scores)[0].items()}
 
     @torch.no_grad()
-    def _watched(self, epoch: int) -> dict[str, float]:
-        """The numbers that the caller's own function returns after an epoch."""
-        if self.session.each is None:
-            return {}
-        model = self.data.model
-        found = self.session.each(epoch + 1, model.eval())
+    def _watched(self, epoch: int, found: dict[str, float], seconds: float) -> None:
+        """Call what is to be called after an epoch, and add the numbers that it returns."""
+        model = self.data.model.eval()
+        for callback in self.session.callbacks:
+            found |= callback(epoch + 1, model, {**found, "seconds": seconds}) or {}
         model.train()
-        return dict(found or {})
 
 
 def _cell_days(batch: Batch) -> int:

@@ -131,14 +131,13 @@ def of_spinup(model: CellModel, cells: int, days: int, step: int) -> Demand:
 
 
 def of_validation(model: CellModel, days: int, step: int) -> Demand:
-    """That of the scores of a validation period, all cells at once, beside the weather of the
-    `step` days of a step."""
+    """That of the scores of a validation, all cells a block of days at once, beside the weather of
+    the `step` days of a step."""
     cells = model.domain.size
     return Demand(
         f"the validation, a run over {cells} cells and {days} days at once,",
         passed(model, cells, days) + _of_weather(model, cells, step),
-        "no validation while training, Session(validation=None), and run.evaluate afterwards, "
-        "which goes by years, or a shorter one",
+        "no validation while training, Session(validation=None)",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -11,13 +11,21 @@ from typing import TypeVar
 import torch
 
 from gridhydro.base.arguments import MOST, number, one_of, seed_of, whole
-from gridhydro.base.periods import as_texts as period_of
+from gridhydro.training.callbacks import Callback
+from gridhydro.training.selection import Validation
 
 STARTS = ("settled", "empty", "equilibrium")
 # by name: the optimizer, and the learning rate that suits its steps
 OPTIMIZERS: dict[str, tuple[Callable[..., torch.optim.Optimizer], float]] = {
     "adam": (torch.optim.Adam, 0.005),
     "adadelta": (torch.optim.Adadelta, 1.0),
+}
+# by name: the fraction of the first learning rate that is left after a fraction of the epochs
+DECAYS: dict[str, Callable[[float], float]] = {
+    "cosine": lambda done: 0.5 + 0.5 * math.cos(math.pi * done),
+    "linear": lambda done: 1 - done,
+    "exponential": lambda done: 0.01**done,
+    "steps": lambda done: 1.0 if done < 0.5 else 0.1 if done < 0.75 else 0.01,
 }
 
 Options = TypeVar("Options")
@@ -77,13 +85,16 @@ class Optimizer:
 
     name           "adam" or "adadelta"
     learning_rate  None: 0.005 with adam, 1.0 with adadelta, whose steps are far smaller
-    decay          let the learning rate fall to nothing along a half cosine over the epochs
+    decay          how the learning rate falls over the epochs: "cosine", or True, to nothing along
+                   half a cosine; "linear", to nothing; "exponential", to a hundredth; "steps", to a
+                   tenth after half of the epochs and to a hundredth after three quarters; False not
+                   at all
     clip           largest norm of the gradient; a longer one is shortened to it
     """
 
     name: str = "adam"
     learning_rate: float | None = None
-    decay: bool = True
+    decay: bool | str = True
     clip: float = 1.0
 
     def __post_init__(self):
@@ -92,7 +103,9 @@ class Optimizer:
             _set(self, "learning_rate", number("learning_rate", self.learning_rate, 0))
             if math.isinf(self.learning_rate):
                 raise ValueError("learning_rate is inf: no step would end anywhere; give a number")
-        one_of("decay", self.decay, (True, False))
+        one_of("decay", self.decay, (True, False, *DECAYS))
+        if self.decay == "cosine":
+            _set(self, "decay", True)
         _set(self, "clip", number("clip", self.clip, 0))
         if self.clip == 0:
             raise ValueError("clip is 0: no gradient would be left; take inf to clip nothing")
@@ -104,8 +117,11 @@ class Optimizer:
 
     def rate(self, epoch: int, epochs: int) -> float:
         """The learning rate of an epoch, counted from 0, of so many."""
-        fraction = 0.5 + 0.5 * math.cos(math.pi * epoch / epochs) if self.decay else 1.0
-        return self.first_rate * fraction
+        if not self.decay:
+            return self.first_rate
+        return self.first_rate * DECAYS["cosine" if self.decay is True else self.decay](
+            epoch / epochs
+        )
 
     def of(self, weights) -> torch.optim.Optimizer:
         """The optimizer of these weights."""
@@ -142,17 +158,19 @@ class Checkpoints:
 
 @dataclass(frozen=True)
 class Session:
-    """How a training is run and watched; of all these only the seed changes what is learned.
+    """How a training is run and watched; of all these only the seed changes what is learned, and a
+    validation that keeps the best weights or ends the training.
 
     seed        of what the minibatches are, and of dropout; of a calibration, of all its draws
     device      "cpu" or "cuda"; None: a GPU where there is one
     cache       folder for packed copies of forcing and observations, of which minibatches read
                 their windows: nothing else is held in memory. They are gone with the process, but
                 for that of a `Forcing.open` of a file or store here, which the next session uses
-    validation  a later period, scored ten times while training (and shown; training ignores it)
-    each        called after every epoch with its number and the model, which is not in training
-                then and makes no gradients; the numbers that it returns, if any, go into the
-                history. It must not draw from torch's random numbers
+    validation  a period that is not trained on, scored ten times while training, and shown; a
+                `gridhydro.Validation` keeps the best weights and ends the training early
+    callbacks   called after every epoch, one after the other: functions of its number, the model
+                and its numbers by name, see `gridhydro.training.callbacks.Callback`; there are
+                `gridhydro.CSVLog` and `gridhydro.TensorBoard`
     progress    show a bar
     memory      GiB that a step may need, in place of what is free as the training begins; a step
                 that needs more is refused before anything runs. inf: none is
@@ -161,8 +179,8 @@ class Session:
     seed: int = 0
     device: str | torch.device | None = None
     cache: str | Path | None = None
-    validation: tuple[str, str] | None = None
-    each: Callable[[int, torch.nn.Module], Mapping[str, float] | None] | None = None
+    validation: Validation | tuple[str, str] | None = None
+    callbacks: Sequence[Callback] = ()
     progress: bool = True
     memory: float | None = None
 
@@ -171,9 +189,14 @@ class Session:
         if not isinstance(self.cache, str | Path | None):
             raise ValueError(f"the cache is the path of a folder, not {self.cache!r}")
         if self.validation is not None:
-            _set(self, "validation", period_of(self.validation))
-        if not (self.each is None or callable(self.each)):
-            raise ValueError(f"each is a function of the epoch and the model, not {self.each!r}")
+            _set(self, "validation", as_options(Validation, self.validation))
+        callbacks = (self.callbacks,) if callable(self.callbacks) else tuple(self.callbacks)
+        for one in callbacks:
+            if not callable(one):
+                raise ValueError(
+                    f"a callback is a function of epoch, model and numbers, not {one!r}"
+                )
+        _set(self, "callbacks", callbacks)
         one_of("progress", self.progress, (True, False))
         if self.memory is not None:
             _set(self, "memory", number("memory", self.memory, 0))
@@ -185,6 +208,11 @@ class Session:
         if not isinstance(given, cls):
             raise ValueError(f"session is a gridhydro.Session(seed=..., ...), not {given!r}")
         return given
+
+    @property
+    def selection(self) -> Validation | None:
+        """The validation with all its options."""
+        return None if self.validation is None else as_options(Validation, self.validation)
 
     @property
     def place(self) -> torch.device:

@@ -55,7 +55,7 @@ def prepare(
 def _ready(data: TrainingData, objective: Objective, loop: Loop, options: Options) -> Ready:
     """With the record, gone on with where that is asked for."""
     kept, session = options.checkpoints, options.session
-    about = settings(data, objective, options.optimizer, options.epochs, session.seed)
+    about = settings(data, objective, options.optimizer, options.epochs, session)
     digests = {} if kept is None else data_digest.of_training(data, objective)
     record = Record(kept, about, digests, data.model, loop.weights, session)
     return Ready(data, loop, record, about | _told(digests))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,18 +25,19 @@ from gridhydro.training.options import Checkpoints, Optimizer, Session
 
 
 def settings(
-    data: TrainingData, objective: Objective, optimizer: Optimizer, epochs: int, seed: int
+    data: TrainingData, objective: Objective, optimizer: Optimizer, epochs: int, session: Session
 ) -> dict:
     """All settings of a training, as a run and its checkpoints keep them."""
     batches = None if data.batches is None else asdict(data.batches)
     split = None if data.split is None else data.split.to_json()
-    spinup = data.spinup
+    spinup, chosen = data.spinup, session.selection
+    selection = asdict(chosen) if chosen is not None and chosen.decides else None
     return data.model.options | dict(
         period=list(data.period), spinup=spinup.days, spinup_cycles=spinup.cycles,
         loss=objective.loss, optimizer=optimizer.name, learning_rate=optimizer.first_rate,
         decay=optimizer.decay, epochs=epochs, batches=batches, gauges=data.gauges,
-        clip=optimizer.clip, seed=seed, split=split, pet=data.forcing.method, start=spinup.start,
-        **objective.about,
+        clip=optimizer.clip, seed=session.seed, split=split, pet=data.forcing.method,
+        start=spinup.start, selection=selection, **objective.about,
     )  # fmt: skip
 
 
@@ -57,7 +59,7 @@ class Record:
         session: Session,
     ):
         self.checkpoints, self.about, self.data = checkpoints, about, data
-        self.model, self.optimizer = model, optimizer
+        self.model, self.optimizer, self.session = model, optimizer, session
         self.progress, self.resumed = Progress(), False
         if checkpoints is not None and checkpoints.resume:
             found = checkpoint.read(checkpoints.state, model, optimizer, about, data)
@@ -108,14 +110,41 @@ class Record:
         epoch, epochs = self.progress.epoch + 1, self.about["epochs"]
         self.progress.history.append({"epoch": epoch, **found, "seconds": seconds})
         self.progress.within, self.progress.begun = None, {}
+        chosen, history = self.session.selection, self.progress.history
+        if chosen is not None and chosen.keep == "best" and chosen.best(history) == epoch - 1:
+            self.progress.best = {k: v.clone() for k, v in self.model.state_dict().items()}
         shown = ", ".join(_spoken(name, value) for name, value in found.items())
         self.bar.set_postfix_str(f"{shown}, {steps / seconds / 1e6:.1f} M cell-steps/s")
         due = self._due(interrupt)
         interrupted = interrupt.asked is not None
-        if self.checkpoints is not None and (epoch == epochs or interrupted or due):
+        last = epoch == epochs or self.ended
+        if self.checkpoints is not None and (last or interrupted or due):
             self._write()
         if interrupted:
             raise interrupt.error(f"after epoch {epoch} of {epochs}")
+
+    @property
+    def ended(self) -> bool:
+        """Whether the validation has ended the training."""
+        chosen = self.session.selection
+        return chosen is not None and chosen.ends(self.progress.history)
+
+    def choose(self) -> None:
+        """Give the model the weights that are kept, and say whose they are where it is not the
+        last epoch of all."""
+        done, epochs, kept = self.progress.epoch, self.about["epochs"], self.kept_epoch
+        if self.progress.best:
+            self.model.load_state_dict(self.progress.best)
+        if self.session.progress and ranks.first() and not done == epochs == kept:
+            why = "the validation scored highest" if kept != done else "the last one"
+            tqdm.write(f"{done} of {epochs} epochs; weights of epoch {kept}, {why}", sys.stderr)
+
+    @property
+    def kept_epoch(self) -> int:
+        """The epoch, from 1, whose weights are kept; 0 before the first."""
+        chosen = self.session.selection
+        best = chosen.best(self.progress.history) if chosen and self.progress.best else None
+        return self.progress.epoch if best is None else best + 1
 
     def _due(self, interrupt: Interrupt) -> bool:
         """Whether it is time for a checkpoint: by the clock of the first process, and all of them

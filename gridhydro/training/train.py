@@ -77,7 +77,7 @@ def train(
     with ranks.sharing(), holding(options.checkpoints):
         ready = prepare(model, forcing, discharge, plan, options)
         ready.loop.run(ready.record, options.epochs)
-        about = ready.about
+        about = ready.about | {"kept_epoch": ready.record.kept_epoch}
         if ranks.first():
             with ranks.alone():
                 drift = ready.data.drift()

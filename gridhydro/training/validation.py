@@ -1,50 +1,61 @@
-"""Scores of a later period, which training does not use, while it goes on."""
+"""Scores of a period that training does not use, while it goes on."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from gridhydro.base.arguments import required
 from gridhydro.evaluation import metrics
 from gridhydro.inputs.forcing import Forcing
+from gridhydro.model.kept_simulation import simulate_record
+from gridhydro.model.run import Run
 from gridhydro.observations.discharge import per_area, refuse_empty
 from gridhydro.training.compared_storage import ComparedStorage
 from gridhydro.training.data import TrainingData
+from gridhydro.training.selection import Validation
 
 
-class Validation:
-    """Scores of another period while training: medians of the NSE of gauges, and of tiles."""
+class Scores:
+    """Medians of the NSE of gauges, and of tiles, over another period than that of the training.
 
-    def __init__(self, data: TrainingData, period: tuple[str, str]):
+    The model is run as `Run.evaluate` does afterwards: from the first day of the record, started
+    as in the training, by blocks of days.
+    """
+
+    def __init__(self, data: TrainingData, validation: Validation):
         self.data, places = data, data.places
-        scored = data.forcing.between(*period)
-        observed = _observed(data, scored)
-        begin = max(data.days.start - data.spinup.days, 0)
-        self.days, self.start = slice(begin, scored.stop), scored.start - begin
-        self.to_depth = per_area(data.model)
-        self.observed = observed.values[0, scored][:, places.to(observed.values.device)]
-        self.storage = _storage(data, scored)
+        self.days = data.forcing.between(*validation.period)
+        observed = _observed(data, self.days)
+        self.observed = observed.values[0, self.days][:, places.to(observed.values.device)].cpu()
+        self.to_depth = per_area(data.model).cpu()
+        self.storage = _storage(data, self.days)
+        if validation.score == "storage" and self.storage is None:
+            raise ValueError(
+                "validation: score='storage', but no water storage is compared within "
+                f"{' to '.join(validation.period)}"
+            )
 
     @torch.no_grad()
-    def __call__(self, state=None) -> dict[str, float]:
-        """Name -> median NSE of the model as it is, started from a state."""
-        model, places = self.data.model, self.data.places
-        values = self.data.forcing.values[:, self.days].to(self.to_depth.device)
-        before, scored = (part.contiguous() for part in values.tensor_split([self.start], dim=1))
+    def __call__(self, about: Mapping) -> dict[str, float]:
+        """Name -> median NSE of the model as it is, of a training with these settings."""
+        model, places = self.data.model, self.data.places.cpu()
+        run = Run(model, self.data.forcing, pd.DataFrame(), dict(about))
         averages = None if self.storage is None else self.storage.averages
         was = model.training
-        model.eval()
-        run = model(scored, state, before=before, averages=averages)
+        found = simulate_record(run, self.data.forcing, (), averages, self.days)
         model.train(was)
-        simulated = required("discharge", run.discharge)[:, places] * self.to_depth[places]
-        found = {"discharge": _median_nse(simulated, self.observed.to(simulated))}
+        simulated = required("discharge", found.discharge)[:, places] * self.to_depth[places]
+        scores = {"discharge": _median_nse(simulated, self.observed.to(simulated))}
         if self.storage is not None:
-            found["storage"] = _median_nse(self.storage.simulated(run), self.storage.observed)
-        return found
+            here = replace(found, storage=required("storage", found.storage).to(model.area))
+            scores["storage"] = _median_nse(self.storage.simulated(here), self.storage.observed)
+        return scores
 
 
 def _storage(data: TrainingData, scored: slice) -> ComparedStorage | None:
@@ -63,13 +74,12 @@ def _observed(data: TrainingData, scored: slice) -> Forcing:
     times, days = data.forcing.times, data.days
     if data.discharge is None:
         raise ValueError("validation while training is of discharge, of which there is none")
-    if scored.start < days.stop:
+    if scored.start < days.stop and days.start < scored.stop:
+        first, last = max(scored.start, days.start), min(scored.stop, days.stop) - 1
         raise ValueError(
-            f"the validation begins on {times[scored.start]:%Y-%m-%d}, before the training ends "
-            f"on {times[days.stop - 1]:%Y-%m-%d}: take a later one"
+            f"the validation has days that are trained on, {times[first]:%Y-%m-%d} to "
+            f"{times[last]:%Y-%m-%d}: take a period before or after the training"
         )
-    if data.model.domain.lumped and data.model.network.reads_weather:
-        raise ValueError("validation while training is not for networks that read the weather")
     refuse_empty([data.discharge], scored, data.places, data.gauges)
     return data.discharge
 

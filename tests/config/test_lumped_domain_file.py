@@ -3,11 +3,13 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gridhydro.cli import main
 from gridhydro.config.build_model import build_model
 from gridhydro.config.load import load
+from gridhydro.config.train_domain import train_domain
 from gridhydro.io import write_basins
 from tests.support.small_basins import FILE, small_basins
 
@@ -97,3 +99,24 @@ def test_keys_that_the_choice_passes_over_are_refused(old, new, message, tmp_pat
     (tmp_path / "sample.toml").write_text(FILE.replace(old, new))
     with pytest.raises(ValueError, match=r"sample\.toml, .*" + message):
         load(tmp_path / "sample.toml", tmp_path)
+
+
+def test_a_domain_file_selects_the_weights_and_logs_to_tensorboard(tmp_path):
+    pytest.importorskip("tensorboard")
+    write_basins(small_basins(), tmp_path / "basins.nc")
+    text = FILE.replace("epochs = 2", "epochs = 3\ntensorboard = true").replace(
+        'period = ["2001", "2001"]', 'period = ["2001-04", "2001-09"]'
+    )
+    chosen = '\n[training.selection]\nperiod = ["2001-10", "2001-12"]\nkeep = "best"\nevery = 1\n'
+    (tmp_path / "sample.toml").write_text(text + chosen)
+    out = tmp_path / "run"
+    train_domain(tmp_path / "sample.toml", tmp_path, out, progress=False)
+    about = json.loads((out / "run.json").read_text())["training"]
+    scores = pd.read_csv(out / "history.csv")["validation_discharge_nse"]
+    assert about["kept_epoch"] == scores.idxmax() + 1 and scores.notna().all()
+    assert about["selection"]["period"] == ["2001-10", "2001-12"]
+    assert list((out / "tensorboard").glob("events.*"))
+    late = chosen.replace("2001-12", "2002-03")
+    (tmp_path / "late.toml").write_text(text + late)
+    with pytest.warns(UserWarning, match="the selection 2001-10 to 2002-03 has days of the valid"):
+        load(tmp_path / "late.toml", tmp_path)

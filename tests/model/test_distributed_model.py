@@ -251,7 +251,7 @@ def test_validation_is_scored_while_training():
     assert len(scores) == 10
     table = run.evaluate(hydropy_world().discharge, later)
     assert scores.iloc[-1] == pytest.approx(table["nse"].median(), abs=0.1)
-    with pytest.raises(ValueError, match="before the training ends"):
+    with pytest.raises(ValueError, match="days that are trained on, 2004-06-01 to 2004-06-30"):
         gh.train(
             trained,
             own(hydropy_world(), trained),

@@ -28,7 +28,7 @@ from tests.support.small_world import small_model, small_world
         (lambda: gh.Optimizer("sgd"), "optimizer is one of 'adam', 'adadelta', not 'sgd'"),
         (lambda: gh.Optimizer(learning_rate=-0.1), "learning_rate is -0.1, should be a number"),
         (lambda: gh.Optimizer(learning_rate="fast"), "learning_rate is 'fast'"),
-        (lambda: gh.Optimizer(decay="cosine"), "decay is one of True, False"),
+        (lambda: gh.Optimizer(decay="slow"), "decay is one of True, False, 'cosine', 'linear'"),
         (lambda: gh.Optimizer(clip=math.nan), "clip is nan, should be a number"),
         (lambda: gh.Optimizer(clip=0), "clip is 0: no gradient would be left"),
         (lambda: gh.Checkpoints(None), "the folder of checkpoints is a path, not None"),
@@ -40,7 +40,7 @@ from tests.support.small_world import small_model, small_world
         (lambda: gh.Session(cache=3), "the cache is the path of a folder, not 3"),
         (lambda: gh.Session(validation=("2003", "2002")), "before it begins"),
         (lambda: gh.Session(validation="2001"), "a period is two dates"),
-        (lambda: gh.Session(each=3), "each is a function of the epoch and the model, not 3"),
+        (lambda: gh.Session(callbacks=[3]), "a callback is a function of epoch, model and numbers"),
         (lambda: gh.Session(progress="no"), "progress is one of True, False"),
         (lambda: gh.StorageTarget([1.0]), "of gridhydro.StorageObservations, not of list"),
     ],
@@ -76,7 +76,7 @@ def watched(look, **options):
     """A short training of a raster, with what `look` finds of the model after each epoch."""
     _, _, forcing, discharge = small_world()
     found = []
-    session = gh.Session(each=lambda epoch, model: found.append(look(model)), progress=False)
+    session = gh.Session(callbacks=[lambda e, model, _: found.append(look(model))], progress=False)
     gh.train(
         small_model(), forcing, discharge, period=RASTER, spinup=100, session=session, **options
     )

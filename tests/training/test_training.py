@@ -41,19 +41,6 @@ def test_training_lowers_the_loss_and_raises_the_score():
     assert after.loc[OUTLET, "nse"] > 0.85
 
 
-def test_session_each_fills_the_history_and_changes_nothing():
-    calls = []
-
-    def each(epoch, model):
-        calls.append((epoch, model.training, torch.is_grad_enabled()))
-        return {"mean_FC": model.cell_parameters()["FC"].mean().item()} if epoch == 2 else None
-
-    watched, plain = fit(epochs=3, session=gh.Session(each=each, progress=False)), fit(epochs=3)
-    assert calls == [(1, False, False), (2, False, False), (3, False, False)]
-    np.testing.assert_array_equal(watched.history["loss"], plain.history["loss"])
-    assert watched.history["mean_FC"].notna().tolist() == [False, True, False]
-
-
 def test_training_ignores_a_gauge_held_out():
     domain, _, _, discharge = small_world()
     out = next(name for name in domain.gauges.index if name != OUTLET)

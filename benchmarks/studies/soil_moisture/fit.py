@@ -92,7 +92,7 @@ class Study:
         usual, size = TRAININGS[job.density]
         epochs, errors = epochs or usual, self.errors(trained)
 
-        def each(epoch, model):
+        def watch(epoch, model, numbers):
             return errors(model) if epoch in WATCHED or epoch == epochs else None
 
         run = gh.train(
@@ -100,7 +100,7 @@ class Study:
             optimizer=gh.Optimizer(learning_rate=LEARNING_RATE),
             batches=gh.Batches(gauges=size, days=730, warmup=365),
             checkpoints=gh.Checkpoints(folder, resume=True),
-            session=gh.Session(seed=job.seed, each=each),
+            session=gh.Session(seed=job.seed, callbacks=[watch]),
         )  # fmt: skip
         run.save_model(folder)
         past = {"history": self.neighbours.past} if job.method == "gz" else {}

@@ -17,6 +17,13 @@ from gridhydro.domain.domain import Domain
 from gridhydro.inputs.attribute_layers import plain
 from gridhydro.inputs.attributes import attribute_values, without_gaps
 from gridhydro.inputs.pet_lazy import lazy_pet
+from gridhydro.inputs.polygons import Layer, from_polygons
+
+# what is not read of a file but made of polygons stands beside what is
+__all__ = [
+    "Basins", "BasinsOptions", "Layer", "filled_for", "from_polygons", "lumped_domain",
+    "of_dataset", "read", "with_pet",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,17 @@ from gridhydro.io.caravan import read_caravan
 from gridhydro.io.discharge import read_discharge
 from gridhydro.io.grace import read_grace
 from gridhydro.io.grdc import read_grdc
+from gridhydro.io.gridded import Reading, open_weather
 from gridhydro.io.hydropy import next_cells, read_land_surface
-from gridhydro.io.raster import read_raster
+from gridhydro.io.raster import open_raster, read_raster
 from gridhydro.io.series import read_series
 from gridhydro.io.wfdei import read_wfdei
 
 __all__ = [
+    "Reading",
     "next_cells",
+    "open_raster",
+    "open_weather",
     "read_basins",
     "read_camels_us",
     "read_caravan",

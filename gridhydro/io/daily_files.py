@@ -97,7 +97,13 @@ def joined(pieces: list[Piece], name: str) -> list[Piece]:
     return pieces
 
 
-_REDUCE: dict[str, Callable] = {"mean": np.mean, "min": np.min, "max": np.max}
+def _last(values: np.ndarray, axis: int) -> np.ndarray:
+    return values.take(-1, axis)
+
+
+_REDUCE: dict[str, Callable] = {
+    "mean": np.mean, "min": np.min, "max": np.max, "sum": np.sum, "last": _last,
+}  # fmt: skip
 
 
 class DailyArray(BackendArray):
@@ -105,7 +111,7 @@ class DailyArray(BackendArray):
 
     parts   for each variable its pieces, without gaps
     times   days, all of them in the pieces
-    reduce  "mean", "min" or "max" of the values of a day
+    reduce  "mean", "min", "max", "sum" or "last" of the values of a day
     """
 
     def __init__(self, name, parts, times: pd.DatetimeIndex, space: tuple[int, int], reduce: str):

@@ -48,6 +48,7 @@ _HOMES = {
     "UnitHydrograph": "model.unit_hydrograph",
     "calibrate": "training.calibration.calibrate",
     "check": "training.check",
+    "delineate": "domain.delineate",
     "discharge_table": "observations.discharge",
     "fields": "columns.column",
     "land_surface": "inputs.land_surface",
@@ -73,8 +74,8 @@ __all__ = [
     "LandSurface", "Model", "Network", "Optimizer", "OutsideVocabulary", "ParameterNetwork",
     "PeriodMeans", "River", "Run", "Session", "SpinUp", "Split", "Stepping",
     "StorageObservations", "StorageTarget", "Target", "Tiles", "UnitHydrograph", "basins",
-    "calibrate", "check", "directions", "discharge_table", "fields", "io", "land_surface", "load",
-    "nets", "route", "simulate", "splits", "surrogate", "train",
+    "calibrate", "check", "delineate", "directions", "discharge_table", "fields", "io",
+    "land_surface", "load", "nets", "route", "simulate", "splits", "surrogate", "train",
 ]  # fmt: skip
 
 # type checkers and editors, which read without running, see the same names
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     from gridhydro.columns.column import Column, Embedded, Field, fields
     from gridhydro.columns.components import Components
     from gridhydro.domain import directions
+    from gridhydro.domain.delineate import delineate
     from gridhydro.domain.domain import Domain
     from gridhydro.domain.network import Network
     from gridhydro.domain.tiles import Tiles

@@ -138,7 +138,8 @@ def test_a_polygon_smaller_than_a_cell_has_that_of_its_cell():
     small = Polygons.of(["a"], [shapely.box(7.6, 50.1, 7.61, 50.11)], WGS84)
     cell = field.sel(lat=50.25, lon=7.75).item()
     assert OverPolygons(small).raster(field)["value"] == pytest.approx(cell)
-    assert Zones.of(small, grid).area.sum() / 1e6 == pytest.approx(small.area_km2[0], rel=2e-3)
+    # its part of the cell is that of degrees: a cell is narrower by 1 % on its northern edge
+    assert Zones.of(small, grid).area.sum() / 1e6 == pytest.approx(small.area_km2[0], rel=5e-3)
 
 
 def test_means_weigh_cells_by_their_areas():

@@ -53,7 +53,9 @@ class GaugeOptions:
 class GaugeTableOptions:
     """Section [gauge_table], instead of [[gauges]]: places and discharge of many, in two tables."""
 
-    file: str  # CSV with name, lon and lat or x and y, area_km2, accept
+    # CSV with name, lon and lat or x and y, area_km2, accept; or a GeoPackage, GeoJSON or shapefile
+    # of points with name, area_km2, accept
+    file: str
     discharge: str  # CSV with a date and a column for each gauge
     units: str = "m3 s-1"
     missing: float | tuple[float, ...] | None = None  # numbers that stand for missing values

@@ -164,8 +164,9 @@ def _parts(found: xr.Dataset, column: str | Column, attributes, pet: str | None)
     chosen = list(attributes) or None
     static = found.drop_vars(series)
     plain_ones = static if chosen else _without_tables(static)
-    only_tables = len(static.data_vars) and not len(plain_ones.data_vars)
-    values = {} if only_tables else attribute_values(domain, plain_ones, chosen)
+    # without any, "free" networks are left
+    none = not chosen and not len(plain_ones.data_vars)
+    values = {} if none else attribute_values(domain, plain_ones, chosen)
     return Basins(domain, values, with_pet(found, column, pet), found["discharge"])
 
 

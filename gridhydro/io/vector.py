@@ -48,7 +48,7 @@ def read_vector(path: str | Path, layer: str | None = None) -> geopandas.GeoData
                 raise ValueError(f"{path} has the layers {', '.join(layers)}: choose one, layer=")
             table = geopandas.read_file(path, layer=layer)
         except pyogrio.errors.DataSourceError as error:
-            raise ValueError(str(error)) from error
+            raise RuntimeError(str(error).split(";")[0].replace(str(path), path.name)) from error
     if not isinstance(table, geopandas.GeoDataFrame):
         raise ValueError(f"{path} has no geometries, but {', '.join(map(str, table.columns))}")
     return table
@@ -86,6 +86,15 @@ def read_polygons(
     polygons = Polygons.of(labels, table.geometry.to_numpy()[rows], own)
     columns = pd.DataFrame(table.drop(columns=table.geometry.name)).iloc[rows]
     return polygons, columns.set_axis(polygons.names, axis="index")
+
+
+def polygon_table(source, names: str | None, wanted: list[str]) -> geopandas.GeoDataFrame:
+    """The polygons called so, in this order: name and geometry; see `read_polygons`."""
+    import geopandas
+
+    polygons, _ = read_polygons(source, names, select=wanted)
+    table = {"name": list(polygons.names)}
+    return geopandas.GeoDataFrame(table, geometry=list(polygons.shapes), crs=polygons.crs)
 
 
 def read_gauge_points(path: str | Path, layer: str | None = None) -> pd.DataFrame:

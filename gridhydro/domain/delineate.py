@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base.report import Report
 from gridhydro.domain import builders, d8
 from gridhydro.domain.check import DomainWarning
 from gridhydro.domain.directions import Directions, read_directions, renumber
@@ -122,7 +123,7 @@ class _Window:
             if turn:
                 shifted = pieces[at][x].astype(np.float64) + 360.0 * turn
                 pieces[at] = pieces[at].assign_coords({x: shifted})
-        window = pieces[0] if len(pieces) == 1 else xr.concat(pieces, x)
+        window = pieces[0] if len(pieces) == 1 else xr.concat(pieces, x)  # type: ignore[arg-type]
         if coding == d8.NEXTXY:
             window = self._renumbered(window, count)
         return read_directions(window, coding, crs=crs, nodata=nodata)
@@ -201,19 +202,19 @@ class _Basin:
     outlet: int
     inside: np.ndarray
     open_sides: np.ndarray
-    report: object
+    report: Report
 
     @classmethod
     def of(cls, read: Directions, gauge: pd.DataFrame, snap: bool) -> _Basin:
         """The basin of the gauge's cell, or of a better one nearby."""
         grid, target = read.grid, read.target
-        edges = _edges(grid.shape)
+        edges: np.ndarray = _edges(grid.shape)
         network, cells = _without_circles(target)
         height = np.repeat(Grid(grid.y, grid.x[:2], grid.crs).cell_area()[:, 0], grid.shape[1])
         upstream = np.full(grid.shape, np.nan)
         upstream.ravel()[cells] = network.accumulate(height[cells]) / 1e6
         is_open = np.zeros(target.size, bool)
-        is_open[cells] = network.accumulate(edges.any(axis=0)[cells].astype(np.int64)) > 0
+        is_open[cells] = network.accumulate(edges[:, cells].any(axis=0).astype(np.int64)) > 0
         (outlet,), report = place_gauges(gauge, grid, upstream, target, snap)
         wanted = [outlet] if outlet >= 0 else []
         # a cell whose basin goes on beyond the window may yet turn out to have the reported area
@@ -227,7 +228,7 @@ class _Basin:
         inside = np.zeros(target.size, bool)
         if outlet >= 0 and rank[outlet] >= 0:
             inside[cells[network.upstream_cells(rank[outlet])]] = True
-        return cls(read, int(outlet), inside, edges[:, of_these].any(axis=1), report)
+        return cls(read, int(outlet), inside, np.asarray(edges[:, of_these].any(axis=1)), report)
 
     def domain(self, gauge: pd.DataFrame) -> Domain:
         """The domain of the basin alone."""

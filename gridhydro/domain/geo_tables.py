@@ -127,7 +127,7 @@ def _lengths(domain, lines: list[np.ndarray]) -> np.ndarray:
     import pyproj
 
     geod = pyproj.Geod(ellps="WGS84")
-    whole = [transform(*line.T, domain.crs, "EPSG:4326") for line in lines]
+    whole = [transform(line[:, 0], line[:, 1], domain.crs, "EPSG:4326") for line in lines]
     return np.array([geod.line_length(lon, lat) / 1000 for lon, lat in whole])
 
 

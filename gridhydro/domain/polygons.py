@@ -47,7 +47,7 @@ class Polygons:
         ValueError naming the first one without a name, without an area, or of a name that is there
         twice, and without a reference system.
         """
-        import shapely  # type: ignore[import-untyped]
+        import shapely
 
         if crs is None:
             raise ValueError(

@@ -66,7 +66,7 @@ def over_date_line(names, shapes: np.ndarray) -> np.ndarray:
     import shapely
 
     wide = np.flatnonzero(np.ptp(shapely.bounds(shapes)[:, [0, 2]], axis=1) > _TURN / 2)
-    found, moved = shapes, []
+    found, moved = shapes, list[str]()
     for place in wide:
         rings = _rings(shapes[place])
         if not any(_jumps(ring[:, 0]).any() for part in rings for ring in part):
@@ -106,7 +106,7 @@ def _unwound(name: str, rings: list[np.ndarray]):
     """A polygon of rings whose longitudes go on; those of holes begin in the turn of the first."""
     import shapely
 
-    found = []
+    found: list[np.ndarray] = []
     for ring in rings:
         longitude = np.unwrap(ring[:, 0], period=_TURN)
         if abs(longitude[-1] - longitude[0]) > 1e-6:

@@ -134,7 +134,7 @@ class _Means:
     zones: Zones
     over: OverPolygons
     name: str
-    usual: np.ndarray | None = None
+    usual: np.ndarray = field(default_factory=lambda: np.zeros(0))
     told: bool = False
 
     def look(self) -> None:

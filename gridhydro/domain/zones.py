@@ -162,7 +162,7 @@ def _cells(shape, grid: Grid, box) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _exactextract():
     try:
-        import exactextract  # type: ignore[import-untyped]
+        import exactextract
         import exactextract.feature
         import exactextract.raster
     except ImportError as error:

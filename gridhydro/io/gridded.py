@@ -278,7 +278,7 @@ def _is_amount(units: str | None, target: str) -> bool:
 
 def _array(name: str, chain: Chain, reduce: str, times, like: xr.DataArray) -> xr.DataArray:
     space = spatial_dims(like)
-    lazy = DailyArray(name, [[chain]], times, like.shape, reduce)
+    lazy = DailyArray(name, [[chain]], times, (like.shape[0], like.shape[1]), reduce)
     variable = lazy.variable(("time", *space), series_attrs(name))
     variable.encoding |= like.encoding
     found = xr.DataArray(variable, dict(like.coords) | {"time": times}, name=name)

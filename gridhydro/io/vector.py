@@ -31,7 +31,7 @@ def read_vector(path: str | Path, layer: str | None = None) -> geopandas.GeoData
     is not clear which.
     """
     import geopandas
-    import pyogrio  # type: ignore[import-untyped]
+    import pyogrio
 
     path = existing(path)
     if path.is_dir():
@@ -83,7 +83,7 @@ def read_polygons(
         rows = np.array([row_of[name] for name in wanted_basins(select, row_of, where)])
         labels = labels[rows]
     own = table.crs if table.crs is not None else crs
-    polygons = Polygons.of(labels, table.geometry.to_numpy()[rows], own)
+    polygons = Polygons.of(list(labels), table.geometry.to_numpy()[rows], own)
     columns = pd.DataFrame(table.drop(columns=table.geometry.name)).iloc[rows]
     return polygons, columns.set_axis(polygons.names, axis="index")
 

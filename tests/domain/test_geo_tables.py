@@ -50,7 +50,7 @@ def test_basins_are_the_cells_upstream_of_gauges():
     gauges = one.to_geodataframe("gauges").set_index("name")
     assert (gauges.geometry["low"].x, gauges.geometry["low"].y) == (1000, 0)
     assert gauges["stream_order"].to_dict() == {"low": 2, "west": 1}
-    with pytest.raises(ValueError, match="layer is one of rivers, basins, gauges, cells"):
+    with pytest.raises(ValueError, match="layer is one of 'rivers', 'basins', 'gauges', 'cells'"):
         one.to_geodataframe("lakes")
 
 

@@ -51,8 +51,8 @@ class Polygons:
 
         if crs is None:
             raise ValueError(
-                "the polygons do not say their reference system: give it, for example "
-                f"crs='{WGS84}' for longitudes and latitudes"
+                "the polygons do not say their reference system: set it, for longitudes and "
+                f"latitudes with GeoDataFrame.set_crs('{WGS84}')"
             )
         if not len(names):
             raise ValueError("there is no polygon among them")

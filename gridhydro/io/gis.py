@@ -26,7 +26,7 @@ def write_gis(path: str | Path, layers: Mapping[str, geopandas.GeoDataFrame]) ->
     def write_to(place: Path) -> None:
         with warnings.catch_warnings():
             # until it is whole it has a name of another ending
-            warnings.filterwarnings("ignore", message=".*extension.*gpkg.*")
+            warnings.filterwarnings("ignore", message=".*file extension")
             for name, table in layers.items():
                 table.to_file(place, layer=name, driver="GPKG", engine="pyogrio")
 

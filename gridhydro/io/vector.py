@@ -83,7 +83,10 @@ def read_polygons(
         rows = np.array([row_of[name] for name in wanted_basins(select, row_of, where)])
         labels = labels[rows]
     own = table.crs if table.crs is not None else crs
-    polygons = Polygons.of(list(labels), table.geometry.to_numpy()[rows], own)
+    try:
+        polygons = Polygons.of(list(labels), table.geometry.to_numpy()[rows], own)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
     columns = pd.DataFrame(table.drop(columns=table.geometry.name)).iloc[rows]
     return polygons, columns.set_axis(polygons.names, axis="index")
 

@@ -199,3 +199,36 @@ def test_a_run_is_a_map_of_its_polygons():
     assert run.to_geodataframe("gauges")["FC"].tolist() == found["FC"].tolist()
     with pytest.raises(ValueError, match="lumped basins have no cells"):
         run.to_geodataframe("cells")
+
+
+@pytest.mark.end_to_end
+def test_the_moselle_from_its_outline_alone(data, tmp_path):
+    """Flow directions to a basin, a basin to weather and discharge, these to a model that fits."""
+    directions = io.open_raster(data("mhm_moselle/morph/fdir.asc"), crs="EPSG:3035")
+    domain = gh.delineate(
+        directions, 6.3664, 49.4774, coding="esri", name="398", area_km2=11522, snap=True
+    )
+    domain.to_geodataframe("basins").to_file(tmp_path / "moselle.gpkg")
+    meteo = data("mhm_moselle/meteo")
+    made = basins.from_polygons(
+        tmp_path / "moselle.gpkg", [meteo / "pre", meteo / "tavg", meteo / "pet"],
+        {"elevation": basins.Layer(data("mhm_moselle/morph/dem.asc"), crs="EPSG:3035")},
+        io.read_discharge(data("mhm_moselle/gauge/00398.txt"), "398").to_frame(),
+        reading=io.Reading(crs="EPSG:3035", cell_reference="upper_left"),
+    )  # fmt: skip
+    heights = io.read_raster(data("mhm_moselle/morph/dem.asc"), crs="EPSG:3035")
+    expected = heights.sel(
+        x=xr.DataArray(domain.x[domain.col]), y=xr.DataArray(domain.y[domain.row])
+    )
+    assert made["elevation"].item() == pytest.approx(float(expected.mean()), rel=1e-6)
+    assert made["area"].item() == pytest.approx(domain.area.sum() / 1e6, rel=1e-6)
+    parts = basins.of_dataset(made, pet="given")
+    model = gh.Model(parts.domain, "hbv", network="free", routing=gh.UnitHydrograph())
+    run = gh.train(
+        model, parts.forcing, parts.discharge, period=("1990", "1992"), spinup=365, epochs=25,
+        optimizer=gh.Optimizer(learning_rate=0.1),
+    )  # fmt: skip
+    # a lumped HBV reaches 0.94 here
+    assert run.evaluate(parts.discharge, ("1993", "1993"))["kge"].item() > 0.85
+    found = run.to_geodataframe("basins", polygons=tmp_path / "moselle.gpkg")
+    assert found.area.item() / 1e6 == pytest.approx(11522, rel=0.02)

@@ -18,6 +18,7 @@ from gridhydro.inputs.attribute_layers import plain
 from gridhydro.inputs.attributes import attribute_values, without_gaps
 from gridhydro.inputs.pet_lazy import lazy_pet
 from gridhydro.inputs.polygons import Layer, from_polygons
+from gridhydro.io.camels import LAYOUTS
 
 # what is not read of a file but made of polygons stands beside what is
 __all__ = [
@@ -30,9 +31,11 @@ __all__ = [
 class BasinsOptions:
     """Section [basins]: where a sample of lumped basins is, and what of it is used.
 
-    format      "camels_us" (the original folders), "caravan" or "netcdf"
+    format      "camels_us" (the original folders), "camels" (of another country), "caravan" or
+                "netcdf"
     path        folder or file, from the data folder on
-    forcing     camels_us: daymet, nldas, maurer, maurer_extended
+    forcing     camels_us: daymet, nldas, maurer, maurer_extended, nldas_extended
+    country     camels: gb, de, ch, fr
     table       netcdf: a table of attributes (CSV), the basins' ids in its first column
     attributes  those that the network reads; texts become classes
     pet         method of the potential evapotranspiration: "oudin", "hargreaves", ..., or "given";
@@ -46,6 +49,7 @@ class BasinsOptions:
     format: str
     path: str
     forcing: str = "daymet"
+    country: str | None = None
     table: str | None = None
     attributes: tuple[str, ...] = ()
     pet: str | None = None
@@ -58,6 +62,13 @@ class BasinsOptions:
 def _camels_us(options: BasinsOptions, data: Path) -> xr.Dataset:
     chosen = list(options.select) or None
     return io.read_camels_us(data / options.path, options.forcing, chosen, options.period)
+
+
+def _camels(options: BasinsOptions, data: Path) -> xr.Dataset:
+    chosen = list(options.select) or None
+    if options.country is None:
+        raise ValueError(f"format 'camels' goes with a country, one of {', '.join(LAYOUTS)}")
+    return io.read_camels(data / options.path, options.country, chosen, options.period)
 
 
 def _caravan(options: BasinsOptions, data: Path) -> xr.Dataset:
@@ -84,6 +95,7 @@ SIGNATURES = (
 # how each format is read, and the keys of [basins] that it alone takes
 FORMATS: dict[str, tuple[Callable, tuple[str, ...]]] = {
     "camels_us": (_camels_us, ("forcing",)),
+    "camels": (_camels, ("country",)),
     "caravan": (_caravan, ("missing",)),
     "netcdf": (_netcdf, ("table", "names", "missing")),
 }

@@ -1,6 +1,7 @@
 """Readers of rasters, series and discharge, and of data sets of basins."""
 
 from gridhydro.io.basins import read_basins, write_basins
+from gridhydro.io.camels import read_camels
 from gridhydro.io.camels_us import read_camels_us
 from gridhydro.io.caravan import read_caravan
 from gridhydro.io.discharge import read_discharge
@@ -18,6 +19,7 @@ __all__ = [
     "open_raster",
     "open_weather",
     "read_basins",
+    "read_camels",
     "read_camels_us",
     "read_caravan",
     "read_discharge",

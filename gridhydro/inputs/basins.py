@@ -16,14 +16,15 @@ from gridhydro.columns.column import Column
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.attribute_layers import plain
 from gridhydro.inputs.attributes import attribute_values, without_gaps
+from gridhydro.inputs.climate_indices import INDICES, climate_indices
 from gridhydro.inputs.pet_lazy import lazy_pet
 from gridhydro.inputs.polygons import Layer, from_polygons
 from gridhydro.io.camels import LAYOUTS
 
 # what is not read of a file but made of polygons stands beside what is
 __all__ = [
-    "Basins", "BasinsOptions", "Layer", "filled_for", "from_polygons", "lumped_domain",
-    "of_dataset", "read", "with_pet",
+    "Basins", "BasinsOptions", "Layer", "climate_indices", "filled_for", "from_polygons",
+    "lumped_domain", "of_dataset", "read", "with_pet",
 ]  # fmt: skip
 
 
@@ -40,6 +41,8 @@ class BasinsOptions:
     attributes  those that the network reads; texts become classes
     pet         method of the potential evapotranspiration: "oudin", "hargreaves", ..., or "given";
                 without it "oudin", with a warning where the basins have a series of their own
+    climate     whether p_mean, aridity, p_seasonality, frac_snow, high_prec_freq, ... are computed
+                of all days that are read, see `climate_indices`; those of the data set give way
     names       netcdf: what quantities are called in the file, where that is not plain
     select      ids of some of the basins; all without it
     period      first and last day, month or year that are read; all days without it
@@ -53,6 +56,7 @@ class BasinsOptions:
     table: str | None = None
     attributes: tuple[str, ...] = ()
     pet: str | None = None
+    climate: bool = False
     names: dict | None = None
     select: tuple[str, ...] = ()
     period: tuple[str, str] | None = None
@@ -123,6 +127,9 @@ def read(options: BasinsOptions, column: Column, data: Path, place: str) -> Basi
     reader, _ = FORMATS[options.format]
     try:
         found = reader(options, data)
+        if options.climate:
+            found = found.drop_vars(INDICES, errors="ignore")
+            found = found.assign(climate_indices(found, pet=options.pet).data_vars)
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from None
     return _parts(found, column, options.attributes, options.pet)

@@ -28,6 +28,7 @@ _HOMES = {
     "History": "inputs.history",
     "LSTMModel": "model.lstm_model",
     "LandSurface": "inputs.land_surface",
+    "Lapse": "inputs.stations",
     "Model": "model.model",
     "Network": "domain.network",
     "Optimizer": "training.options",
@@ -51,6 +52,7 @@ _HOMES = {
     "delineate": "domain.delineate",
     "discharge_table": "observations.discharge",
     "fields": "columns.column",
+    "interpolate_stations": "inputs.stations",
     "land_surface": "inputs.land_surface",
     "load": "model.run",
     "route": "model.routing",
@@ -71,11 +73,12 @@ _MODULES = {
 __all__ = [
     "COLUMNS", "SCEUA", "Averages", "Batches", "Checkpoints", "Column", "Components", "Domain",
     "Embedded", "EmbeddedNetwork", "Ensemble", "Field", "Forcing", "History", "LSTMModel",
-    "LandSurface", "Model", "Network", "Optimizer", "OutsideVocabulary", "ParameterNetwork",
-    "PeriodMeans", "River", "Run", "Session", "SpinUp", "Split", "Stepping",
+    "LandSurface", "Lapse", "Model", "Network", "Optimizer", "OutsideVocabulary",
+    "ParameterNetwork", "PeriodMeans", "River", "Run", "Session", "SpinUp", "Split", "Stepping",
     "StorageObservations", "StorageTarget", "Target", "Tiles", "UnitHydrograph", "basins",
-    "calibrate", "check", "delineate", "directions", "discharge_table", "fields", "io",
-    "land_surface", "load", "nets", "route", "simulate", "splits", "surrogate", "train",
+    "calibrate", "check", "delineate", "directions", "discharge_table", "fields",
+    "interpolate_stations", "io", "land_surface", "load", "nets", "route", "simulate", "splits",
+    "surrogate", "train",
 ]  # fmt: skip
 
 # type checkers and editors, which read without running, see the same names
@@ -93,6 +96,7 @@ if TYPE_CHECKING:
     from gridhydro.inputs.forcing import Forcing
     from gridhydro.inputs.history import History
     from gridhydro.inputs.land_surface import LandSurface, land_surface
+    from gridhydro.inputs.stations import Lapse, interpolate_stations
     from gridhydro.kernels.trace import OutsideVocabulary
     from gridhydro.model.ensemble import Ensemble
     from gridhydro.model.lstm_model import LSTMModel

@@ -23,12 +23,14 @@ class Zones:
     """The cells of a grid in each of N polygons.
 
     rows, cols  the window of the grid that they lie in
-    area        (N, cells of the window, row by row), m2 that a cell and a polygon share
+    cells       (K,) those of the window that lie in any of them, numbered row by row
+    area        (N, K), m2 that a cell and a polygon share
     covered     (N,) the part of each polygon that the grid reaches
     """
 
     rows: slice
     cols: slice
+    cells: np.ndarray
     area: scipy.sparse.csr_array
     covered: np.ndarray
 
@@ -53,31 +55,32 @@ class Zones:
         rows, cols = (slice(int(at.min()), int(at.max()) + 1) for at in (row, col))
         height = Grid(grid.y, grid.x[:2], grid.crs).cell_area()[:, 0]
         width = cols.stop - cols.start
-        cell = (row - rows.start) * width + col - cols.start
+        cells, cell = np.unique((row - rows.start) * width + col - cols.start, return_inverse=True)
         zone = np.repeat(np.arange(len(polygons)), [one[0].size for one in found])
-        shape = len(polygons), (rows.stop - rows.start) * width
+        shape = len(polygons), cells.size
         area = scipy.sparse.coo_array((part * height[row], (zone, cell)), shape=shape).tocsr()
-        return cls(rows, cols, area, covered)
+        return cls(rows, cols, cells, area, covered)
 
     @property
     def touched(self) -> np.ndarray:
         """The cells of the window that lie in a polygon by more than a sliver, by their numbers."""
         most = self.area.max(axis=1).toarray().ravel()
         zone = np.repeat(np.arange(most.size), np.diff(self.area.indptr))
-        return np.unique(self.area.indices[self.area.data > 1e-3 * most[zone]])
+        return self.cells[np.unique(self.area.indices[self.area.data > 1e-3 * most[zone]])]
 
     def mean(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Means (..., N) of layers (..., cells) by area, NaN where a polygon has no data, and the
-        part (..., N) of its area on the grid that has data."""
-        flat = values.reshape(-1, values.shape[-1])
+        """Means (..., N) by area of layers (..., cells of the window), NaN where a polygon has no
+        data, and the part (..., N) of its area on the grid that has data."""
+        # one copy, with the layers of a cell together, as the product goes through them
+        flat = values.reshape(-1, values.shape[-1]).T[self.cells].astype(np.float64)
         valid = np.isfinite(flat)
         whole = np.asarray(self.area.sum(axis=1))
         if valid.all():
-            total = (self.area @ flat.T.astype(np.float64)).T
+            total = (self.area @ flat).T
             there = np.broadcast_to(whole, total.shape)
         else:
-            total = (self.area @ np.where(valid, flat, 0).T.astype(np.float64)).T
-            there = (self.area @ valid.T.astype(np.float64)).T
+            flat[~valid] = 0
+            total, there = (self.area @ flat).T, (self.area @ valid.astype(np.float64)).T
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(there > _SLIVER * whole, total / there, np.nan)
             part = np.where(whole > 0, there / whole, 0)

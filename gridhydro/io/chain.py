@@ -79,27 +79,38 @@ class Chain:
         steps = slice(self.skip + low * self.steps, self.skip + high * self.steps)
         values = self._steps(steps, rows, cols)
         values = values.reshape(-1, self.steps, *values.shape[1:])
-        before, after = (values[at - low] for at in wanted)
-        found = np.where(made[:, None, None, None], (before + after) / 2, before)
-        return found * self.factor + self.offset
+        if made.any():
+            before, after = (values[at - low] for at in wanted)
+            values = np.where(made[:, None, None, None], (before + after) / 2, before)
+        if self.factor != 1:
+            values *= values.dtype.type(self.factor)
+        if self.offset:
+            values += values.dtype.type(self.offset)
+        return values
 
     def _steps(self, steps: slice, rows: slice, cols: slice) -> np.ndarray:
-        """(steps, rows, cols) as the files have them, NaN where missing."""
-        found = []
+        """(steps, rows, cols) of our own, as the files have them, NaN where missing."""
+        found: np.ndarray | None = None
         for link in self.links:
             first, stop = max(0, steps.start - link.start), min(link.count, steps.stop - link.start)
-            if first < stop:
-                window = {link.time: slice(first, stop), link.space[0]: rows, link.space[1]: cols}
-                with of_place(link.path) as data:
-                    array = data[link.variable].isel(window)
-                    spare = [d for d in array.dims if d not in window]
-                    array = array.squeeze(spare).transpose(link.time, *link.space)
-                    found.append(np.asarray(array.values, np.float64))
-        values = found[0] if len(found) == 1 else np.concatenate(found)
-        gone = np.abs(values) >= FILL
+            if first >= stop:
+                continue
+            window = {link.time: slice(first, stop), link.space[0]: rows, link.space[1]: cols}
+            with of_place(link.path) as data:
+                array = data[link.variable].isel(window)
+                spare = [d for d in array.dims if d not in window]
+                values = array.squeeze(spare).transpose(link.time, *link.space).values
+            kind = np.float32 if values.dtype == np.float32 else np.float64
+            if found is None:
+                found = np.empty((steps.stop - steps.start, *values.shape[1:]), kind)
+            begin = link.start + first - steps.start
+            found[begin : begin + len(values)] = values
+        if found is None:
+            raise ValueError(f"{self.path} has no steps {steps.start} to {steps.stop}")
+        found[np.abs(found) >= FILL] = np.nan
         for code in self.missing:
-            gone |= np.isclose(values, code, rtol=1e-6, atol=0)
-        return np.where(gone, np.nan, values)
+            found[np.isclose(found, code, rtol=1e-6, atol=0)] = np.nan
+        return found
 
 
 @contextmanager

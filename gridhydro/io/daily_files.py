@@ -145,8 +145,9 @@ class DailyArray(BackendArray):
             if first < after:
                 values = piece.read(slice(first, after), rows, cols)
                 self._refuse(values, piece, first, rows, cols)
-                found.append(self.reduce(values, axis=1).astype(np.float32))
-        return np.concatenate(found)
+                one = values[:, 0] if values.shape[1] == 1 else self.reduce(values, axis=1)
+                found.append(one.astype(np.float32, copy=False))
+        return found[0] if len(found) == 1 else np.concatenate(found)
 
     def _refuse(self, values, piece: Piece, first: int, rows: slice, cols: slice) -> None:
         def place(day: int, _, row: int, col: int) -> str:

@@ -21,6 +21,7 @@ from gridhydro.base import periods
 from gridhydro.base.missing import named
 from gridhydro.base.quantities import SERIES
 from gridhydro.base.units import conversion, fits
+from gridhydro.base.windows import chunks_of
 from gridhydro.domain.grid import Grid, known_crs, read_grid, spatial_dims
 from gridhydro.domain.reference import centred
 from gridhydro.io.basins_file import stated_units
@@ -227,12 +228,12 @@ def _same_grid(grids: dict, name: str, array: xr.DataArray, path: str, reading: 
         space = spatial_dims(array)
         keep = [c for c in array.coords if set(array[c].dims) <= set(space) and array[c].ndim < 2]
         like = xr.DataArray(coords={c: array[c].load() for c in keep}, dims=space, name=name)
-        if "grid_mapping" in array.encoding:
+        if reading.crs is not None:
+            like = like.rio.write_crs(known_crs(reading.crs))
+        elif "grid_mapping" in array.encoding:
             like.encoding["grid_mapping"] = array.encoding["grid_mapping"]
-        grids[name] = (
-            grid,
-            like if reading.crs is None else like.rio.write_crs(known_crs(reading.crs)),
-        )
+        like.encoding["preferred_chunks"] = chunks_of(array)
+        grids[name] = grid, like
         return
     before = grids[name][0]
     same = grid.shape == before.shape and np.allclose(grid.y, before.y) and np.allclose(
@@ -280,7 +281,12 @@ def _array(name: str, chain: Chain, reduce: str, times, like: xr.DataArray) -> x
     space = spatial_dims(like)
     lazy = DailyArray(name, [[chain]], times, (like.shape[0], like.shape[1]), reduce)
     variable = lazy.variable(("time", *space), series_attrs(name))
-    variable.encoding |= like.encoding
+    chunks = like.encoding["preferred_chunks"]
+    steps = next((n for d, n in chunks.items() if d not in space), 1)
+    chunks = {d: n for d, n in chunks.items() if d in space} | {
+        "time": max(1, steps // chain.steps)
+    }
+    variable.encoding |= like.encoding | {"preferred_chunks": chunks}
     found = xr.DataArray(variable, dict(like.coords) | {"time": times}, name=name)
     found["time"].attrs = {"standard_name": "time", "long_name": "day"}
     return found

@@ -19,7 +19,7 @@ from gridhydro.inputs.attributes import attribute_values, without_gaps
 from gridhydro.inputs.climate_indices import INDICES, climate_indices
 from gridhydro.inputs.pet_lazy import lazy_pet
 from gridhydro.inputs.polygons import Layer, from_polygons
-from gridhydro.io.camels import LAYOUTS
+from gridhydro.io.camels_layouts import LAYOUTS
 
 # what is not read of a file but made of polygons stands beside what is
 __all__ = [

@@ -14,7 +14,8 @@ from gridhydro.base.missing import declare
 from gridhydro.base.quantities import SERIES
 from gridhydro.base.units import conversion
 from gridhydro.domain.polygons import Polygons
-from gridhydro.domain.zonal import HOWS, OverPolygons
+from gridhydro.domain.zonal import OverPolygons
+from gridhydro.domain.zonal_raster import HOWS
 from gridhydro.inputs.polygon_discharge import over_areas
 from gridhydro.inputs.series import in_unit_lazily
 from gridhydro.io.gridded import Reading, weather_arrays

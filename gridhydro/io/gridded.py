@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import glob
 import re
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,8 @@ from gridhydro.io.basins_file import stated_units
 from gridhydro.io.chain import Chain, of_place
 from gridhydro.io.daily_files import DailyArray
 from gridhydro.io.gridded_steps import Steps, accumulates, days_of, links_of, steps_of
-from gridhydro.io.schema import recognise, series_attrs
+from gridhydro.io.gridded_variables import weather_variables
+from gridhydro.io.schema import series_attrs
 
 _FILES = (".nc", ".nc4", ".zarr")
 
@@ -100,7 +100,7 @@ def weather_arrays(
     grids: dict[str, tuple[Grid, xr.DataArray]] = {}
     for name, path in places:
         with of_place(path) as data:
-            for ours, theirs in _variables(data, path, name, reading).items():
+            for ours, theirs in weather_variables(data, path, name, reading.names).items():
                 if asked is not None and ours not in asked:
                     continue
                 array = data[theirs].rename(theirs)
@@ -157,64 +157,6 @@ def _within(folder: Path) -> Iterable[Path]:
 
 def _told(source) -> str:
     return str(source) if isinstance(source, str | Path) else "the weather"
-
-
-def _variables(data: xr.Dataset, path: str, name: str | None, reading: Reading) -> dict[str, str]:
-    """Our name -> the variable over time and space of a file."""
-    rasters = [str(v) for v in data.data_vars if _is_series(data[v])]
-    if name is not None and len(rasters) == 1:
-        return {name: rasters[0]}
-    said = {o: v for o, v in (reading.names or {}).items() if v in rasters}
-    found = recognise(rasters, said, path)
-    if name is not None:
-        if name not in found:
-            raise ValueError(f"{path} has {', '.join(rasters)}: say which is {name}, names=")
-        return {name: found[name]}
-    found |= _by_standard_name(data, [v for v in rasters if v not in found.values()], found)
-    found.pop("discharge", None)  # no weather
-    lost = recognise([v for v in map(str, data.data_vars) if v not in rasters], {}, path)
-    for ours, theirs in lost.items():
-        if data[theirs].ndim >= 3 and ours not in found:
-            warnings.warn(
-                f"{path}: '{theirs}' is over {', '.join(map(str, data[theirs].dims))}, without "
-                "coordinates of rows and columns, and is left out",
-                stacklevel=4,
-            )
-    if _of_daylight(data, found.get("shortwave_radiation")):
-        left = found.pop("shortwave_radiation")
-        warnings.warn(
-            f"{path}: '{left}' is a mean of the hours of daylight, not of the day, and is left out",
-            stacklevel=4,
-        )
-    return found
-
-
-def _is_series(array: xr.DataArray) -> bool:
-    try:
-        space = spatial_dims(array)
-    except ValueError:
-        return False
-    return array.ndim >= 3 and all(d in array.coords for d in space) and array.dtype.kind in "fiu"
-
-
-def _by_standard_name(data: xr.Dataset, left: list[str], known) -> dict[str, str]:
-    """Our name -> the only variable of its standard name, those of extremes by their method."""
-    found: dict[str, list[str]] = {}
-    for variable in left:
-        attrs = data[variable].attrs
-        standard, method = str(attrs.get("standard_name", "")), str(attrs.get("cell_methods", ""))
-        for ours, quantity in SERIES.items():
-            names = (quantity.standard_name, *quantity.other_names)
-            extreme = re.search(r"time: (max|min)imum", method)
-            wanted = re.search(r"_(max|min)$", ours)
-            alike = (extreme[1] if extreme else None) == (wanted[1] if wanted else None)
-            if standard and standard in names and ours not in known and alike:
-                found.setdefault(ours, []).append(variable)
-    return {ours: theirs[0] for ours, theirs in found.items() if len(theirs) == 1}
-
-
-def _of_daylight(data: xr.Dataset, variable: str | None) -> bool:
-    return variable is not None and "daylight" in str(data[variable].attrs.get("long_name", ""))
 
 
 def _same_grid(grids: dict, name: str, array: xr.DataArray, path: str, reading: Reading) -> None:

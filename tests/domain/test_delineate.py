@@ -9,7 +9,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from gridhydro import Domain, delineate
-from gridhydro.domain import delineate as module_of
+from gridhydro.domain import directions_window
 from gridhydro.domain.check import DomainWarning
 from gridhydro.io import open_raster
 
@@ -39,7 +39,7 @@ def lazy(raster: xr.DataArray) -> tuple[xr.DataArray, Counted]:
 @pytest.fixture
 def small(monkeypatch):
     """Windows that begin with few cells."""
-    monkeypatch.setattr(module_of, "_FIRST", 3)
+    monkeypatch.setattr(directions_window, "FIRST", 3)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 import shapely
 import xarray as xr
 
-from gridhydro.domain import zonal
+from gridhydro.domain import zonal_raster
 from gridhydro.domain.check import DomainWarning
 from gridhydro.domain.grid import Grid, known_crs
 from gridhydro.domain.polygons import Polygons
@@ -165,8 +165,8 @@ def test_a_raster_is_read_by_bands_and_a_series_by_blocks(monkeypatch, rhine):
     part = OverPolygons(rhine).series(days)
     assert np.array_equal(part.isel(time=[5, 2])[:, 0], all_days.values[[5, 2], 0])
     assert part.isel(time=3, gauge=0).item() == all_days.values[3, 0]
-    monkeypatch.setattr(zonal, "_BAND", 500)
-    assert len(list(zonal._bands(rhine.shapes[0], grid))) > 5
+    monkeypatch.setattr(zonal_raster, "_BAND", 500)
+    assert len(list(zonal_raster.bands(rhine.shapes[0], grid))) > 5
     assert OverPolygons(rhine).raster(field)["value"] == pytest.approx(whole["value"], rel=1e-9)
 
 

@@ -48,12 +48,12 @@ class Reading:
                  "upper_left"
     """
 
-    names: Mapping[str, str] | None = None
-    units: Mapping[str, str] | None = None
+    names: dict | None = None
+    units: dict | None = None
     missing: float | tuple[float, ...] | None = None
     accumulated: bool | None = None
     shift: str | None = None
-    crs: object = None
+    crs: str | int | None = None
     cell_reference: str = "center"
 
 
@@ -106,6 +106,11 @@ def weather_arrays(
                 array = data[theirs].rename(theirs)
                 _same_grid(grids, ours, array, path, reading)
                 found.setdefault(ours, []).append(steps_of(array, data, path, reading.shift))
+    for ours, theirs in (reading.names or {}).items():
+        if ours not in found and (asked is None or ours in asked):
+            raise ValueError(
+                f"{_told(source)} has no series '{theirs}', which names= has for {ours}"
+            )
     lacking = [name for name in asked or () if name not in found]
     if lacking or not found:
         raise ValueError(

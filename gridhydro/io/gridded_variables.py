@@ -28,6 +28,8 @@ def weather_variables(
         return {name: found[name]}
     found |= _by_standard_name(data, [v for v in rasters if v not in found.values()], found)
     found.pop("discharge", None)  # no weather
+    for ours in set(names or {}) - set(said):  # the one that is meant is in another file
+        found.pop(ours, None)
     lost = recognise([v for v in map(str, data.data_vars) if v not in rasters], {}, path)
     for ours, theirs in lost.items():
         if data[theirs].ndim >= 3 and ours not in found:

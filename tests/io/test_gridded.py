@@ -3,8 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import xarray as xr
 
+from gridhydro import COLUMNS, Domain, Forcing
+from gridhydro.inputs.pet import pet_of
 from gridhydro.io import Reading, open_weather
 from gridhydro.io.chain import Chain
 
@@ -207,3 +210,21 @@ def test_weather_of_esmvaltool_and_of_mhm(data):
         mhm = open_weather([meteo / "tmin.nc", *meteo.glob("p*"), meteo / "tavg"], reading=moselle)
     assert {"precipitation", "temperature", "potential_evapotranspiration"} <= set(mhm)
     assert mhm["xc"][0] == 3973369 + 12000 and mhm["yc"][-1] == 2735847 + 12000
+
+
+def test_weather_is_a_forcing_that_is_streamed(tmp_path):
+    """On the cells of a domain, as reading all of it by our names."""
+    file(tmp_path / "a.nc", DAYS, {"tp": (RAIN / 1000, {"units": "m"})})
+    file(tmp_path / "b.nc", DAYS, {"t2m": (WARM, {"units": "K"})})
+    codes = xr.DataArray(np.full(SHAPE, 4), {"lat": LAT, "lon": LON}, ("lat", "lon"))
+    domain = Domain.from_d8(codes.isel(lat=slice(1, 4), lon=slice(2, 6)), "esri")
+    opened = Forcing.open(open_weather(tmp_path), domain, COLUMNS["hbv"], pet="oudin")
+    whole = open_weather(tmp_path).load()
+    demand = pet_of(whole, "oudin")
+    read = Forcing.read(whole.assign({demand.name: demand}), domain, COLUMNS["hbv"])
+    assert torch.equal(opened.values[:], read.values)
+    other = xr.DataArray(codes.values, {"lat": LAT - 0.25, "lon": LON}, ("lat", "lon"))
+    near = Domain.from_d8(other.isel(lat=slice(1, 4)), "esri")
+    brought = near.regrid(open_weather(tmp_path), lazy=True)["precipitation"]
+    expected = near.regrid(whole)["precipitation"]
+    np.testing.assert_array_equal(brought.values, expected.values)

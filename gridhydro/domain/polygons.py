@@ -64,7 +64,7 @@ class Polygons:
                 "where these are parts of one basin, join them with GeoDataFrame.dissolve, else "
                 "name them by another column (names=)"
             )
-        shapes = np.array(list(shapes), dtype=object)
+        shapes = shapely.force_2d(np.array(list(shapes), dtype=object))
         refuse_none(index, shapes)
         crs, valid = known_crs(crs), shapely.is_valid(shapes)
         if crs.is_geographic:

@@ -132,6 +132,12 @@ def test_holes_across_the_date_line_stay_holes():
     assert Zones.of(holed, globe()).area.sum() / 1e6 == pytest.approx(holed.area_km2[0], rel=1e-4)
 
 
+def test_heights_of_corners_change_nothing(rhine):
+    high = Polygons.of(["rhine"], shapely.force_3d(rhine.shapes, 500.0), rhine.crs)
+    assert high.area_km2 == rhine.area_km2
+    assert (Zones.of(high, globe()).area != Zones.of(rhine, globe()).area).nnz == 0
+
+
 def test_a_polygon_smaller_than_a_cell_has_that_of_its_cell():
     grid = globe()
     field = raster(grid, np.arange(grid.y.size * grid.x.size, dtype=float).reshape(grid.shape))

@@ -50,6 +50,7 @@ def test_the_quick_start_uses_what_there_is():
 @pytest.mark.end_to_end
 def test_a_shapefile_and_weather_become_a_map_in_ten_lines(data, tmp_path, monkeypatch):
     """The block as it stands, on the Rhine and a month of ERA5; only the periods are others."""
+    pytest.importorskip("exactextract", reason="the extra polygons is not installed")
     import geopandas
     import numpy as np
     import pandas as pd

@@ -134,9 +134,8 @@ def _turns(shape, box, grid: Grid) -> list[float]:
     if not grid.geographic:
         return [0.0]
     west, _, east, _ = shape.bounds
-    first = int(np.floor((box[0] - east) / 360))
-    last = int(np.ceil((box[2] - west) / 360))
-    return [360.0 * turn for turn in range(first, last + 1)]
+    first, after = np.floor((box[0] - east) / 360) + 1, np.ceil((box[2] - west) / 360)
+    return [360.0 * turn for turn in range(int(first), int(after))]
 
 
 def _cells(shape, grid: Grid, box) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -33,6 +33,11 @@ def test_rivers_are_reaches_between_confluences():
     assert below["stream_order"] == 1 + found["stream_order"].min()
     assert below["upstream_km2"] == domain().gauges.loc["low", "network_area_km2"]
     assert below["length_km"] == pytest.approx(2, rel=0.02)  # equal areas stretch lengths
+    # a reach that ends where another flows in drains what is above that
+    west = found[found["from_cell"] == domain().network.downstream[domain().gauge_cells[1]]]
+    joins = found[found["to_cell"] == below["from_cell"]]
+    assert joins["upstream_km2"].sum() < below["upstream_km2"] and len(joins) > 1
+    assert west.empty  # no reach begins in the middle of one
     large = domain().to_geodataframe("rivers", minimum_km2=4)
     assert (large["upstream_km2"] >= 4).all() and 0 < len(large) < len(found)
 

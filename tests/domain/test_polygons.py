@@ -16,6 +16,7 @@ from gridhydro.domain.polygons import Polygons
 from gridhydro.domain.zonal import OverPolygons
 from gridhydro.domain.zones import Zones
 
+pytest.importorskip("exactextract", reason="the extra polygons is not installed")
 WGS84 = known_crs("EPSG:4326")
 
 
@@ -100,7 +101,7 @@ def fiji(shape="jumping"):
             [shapely.box(179, -18, 180, -17), shapely.box(-180, -18, -178, -17)]
         )
     ring = [(179, -18), (-178, -18), (-178, -17), (179, -17)]
-    hole = [(179.5, -17.6), (-179.5, -17.6), (-179.5, -17.4), (179.5, -17.4)]
+    hole = [(-179.5, -17.6), (-179.5, -17.4), (179.5, -17.4), (179.5, -17.6)]
     if shape == "beyond":
         ring = [(x % 360, y) for x, y in ring]
     return shapely.Polygon(ring, [hole] if shape == "hole" else None)
@@ -146,6 +147,20 @@ def test_a_polygon_smaller_than_a_cell_has_that_of_its_cell():
     assert OverPolygons(small).raster(field)["value"] == pytest.approx(cell)
     # its part of the cell is that of degrees: a cell is narrower by 1 % on its northern edge
     assert Zones.of(small, grid).area.sum() / 1e6 == pytest.approx(small.area_km2[0], rel=5e-3)
+
+
+def test_axes_may_run_either_way(rhine):
+    grid = globe(1.0)
+    field = raster(grid, np.random.default_rng(0).normal(size=grid.shape))
+    expected = OverPolygons(rhine).raster(field)["value"]
+    for turned in (field[::-1], field[:, ::-1], field[::-1, ::-1]):
+        days = series(globe(1.0), np.stack([field.values] * 2)).isel(
+            {d: slice(None, None, -1) for d in ("lat", "lon") if turned[d][0] != field[d][0]}
+        )
+        assert OverPolygons(rhine).raster(turned)["value"] == pytest.approx(expected)
+        assert OverPolygons(rhine).series(days).values == pytest.approx(
+            np.stack([expected] * 2), rel=1e-5
+        )
 
 
 def test_means_weigh_cells_by_their_areas():
@@ -224,11 +239,11 @@ def test_the_weights_of_a_grid_are_found_once(monkeypatch, rhine):
 
 def test_crossing_lines_are_repaired_and_said():
     bow = shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])
-    twice = shapely.MultiPolygon([shapely.box(0, 0, 2, 2), shapely.box(1, 0, 3, 2)])
+    twice = shapely.MultiPolygon([shapely.box(0, 0, 4, 4), shapely.box(1, 1, 2, 2)])
     with pytest.warns(DomainWarning, match=r"2 polygons cross .*: bow, twice"):
         found = Polygons.of(["bow", "twice"], [bow, twice], WGS84)
     # both wings of the one; what both parts of the other cover is no hole
-    assert shapely.area(found.shapes) == pytest.approx([2, 6])
+    assert shapely.area(found.shapes) == pytest.approx([2, 16])
 
 
 @pytest.mark.parametrize(

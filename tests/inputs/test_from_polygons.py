@@ -14,6 +14,7 @@ from gridhydro.cli import main
 from gridhydro.config.load import load
 from gridhydro.domain.check import DomainWarning
 
+pytest.importorskip("exactextract", reason="the extra polygons is not installed")
 DAYS = pd.date_range("2001-01-01", periods=40, name="time")
 LAT, LON = np.arange(49.5, 45, -1), np.arange(5.5, 12)
 

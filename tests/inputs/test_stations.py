@@ -40,6 +40,14 @@ def test_nearer_stations_count_more_by_the_inverse_square_of_distance(domain):
     assert np.array_equal(window, found.values[1:3, 2][:, [3, 0]])
 
 
+def test_meridians_lie_closer_together_towards_the_pole():
+    far = Domain.of_basins([1.0], ["x"], [60.0], [10.0])
+    around = pd.DataFrame({"name": ["a", "b"], "lon": [11.0, 10.0], "lat": [60.0, 61.0]})
+    found = interpolate_stations(far, table(), around, "precipitation")
+    # half a degree's length to the east: four times the weight
+    assert found.values == pytest.approx(2 + 6 / 5, rel=2e-3)
+
+
 def test_days_are_of_the_stations_that_have_a_value(domain):
     gaps = table()
     gaps.loc[DAYS[1], "b"] = np.nan

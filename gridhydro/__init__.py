@@ -32,6 +32,7 @@ _HOMES = {
     "History": "inputs.history",
     "LSTMModel": "model.lstm_model",
     "LandSurface": "inputs.land_surface",
+    "Lapse": "inputs.stations",
     "Minibatches": "training.minibatches",
     "Model": "model.model",
     "Network": "domain.network",
@@ -55,8 +56,10 @@ _HOMES = {
     "Validation": "training.selection",
     "calibrate": "training.calibration.calibrate",
     "check": "training.check",
+    "delineate": "domain.delineate",
     "discharge_table": "observations.discharge",
     "fields": "columns.column",
+    "interpolate_stations": "inputs.stations",
     "land_surface": "inputs.land_surface",
     "load": "model.run",
     "route": "model.routing",
@@ -77,11 +80,12 @@ _MODULES = {
 __all__ = [
     "COLUMNS", "SCEUA", "Averages", "Batches", "CSVLog", "Checkpoints", "Column", "Components",
     "Domain", "Embedded", "EmbeddedNetwork", "Ensemble", "Field", "Forcing", "History", "LSTMModel",
-    "LandSurface", "Minibatches", "Model", "Network", "Optimizer", "OutsideVocabulary",
+    "LandSurface", "Lapse", "Minibatches", "Model", "Network", "Optimizer", "OutsideVocabulary",
     "ParameterNetwork", "PeriodMeans", "River", "Run", "Session", "SpinUp", "Split", "Stepping",
     "StorageObservations", "StorageTarget", "Target", "TensorBoard", "Tiles", "UnitHydrograph",
-    "Validation", "basins", "calibrate", "check", "directions", "discharge_table", "fields", "io",
-    "land_surface", "load", "nets", "route", "simulate", "splits", "surrogate", "train",
+    "Validation", "basins", "calibrate", "check", "delineate", "directions", "discharge_table",
+    "fields", "interpolate_stations", "io", "land_surface", "load", "nets", "route", "simulate",
+    "splits", "surrogate", "train",
 ]  # fmt: skip
 
 # type checkers and editors, which read without running, see the same names
@@ -91,6 +95,7 @@ if TYPE_CHECKING:
     from gridhydro.columns.column import Column, Embedded, Field, fields
     from gridhydro.columns.components import Components
     from gridhydro.domain import directions
+    from gridhydro.domain.delineate import delineate
     from gridhydro.domain.domain import Domain
     from gridhydro.domain.network import Network
     from gridhydro.domain.tiles import Tiles
@@ -98,6 +103,7 @@ if TYPE_CHECKING:
     from gridhydro.inputs.forcing import Forcing
     from gridhydro.inputs.history import History
     from gridhydro.inputs.land_surface import LandSurface, land_surface
+    from gridhydro.inputs.stations import Lapse, interpolate_stations
     from gridhydro.kernels.trace import OutsideVocabulary
     from gridhydro.model.ensemble import Ensemble
     from gridhydro.model.lstm_model import LSTMModel

@@ -47,6 +47,42 @@ def test_the_quick_start_uses_what_there_is():
         assert hasattr(gh, name)
 
 
+@pytest.mark.end_to_end
+def test_a_shapefile_and_weather_become_a_map_in_ten_lines(data, tmp_path, monkeypatch):
+    """The block as it stands, on the Rhine and a month of ERA5; only the periods are others."""
+    pytest.importorskip("exactextract", reason="the extra polygons is not installed")
+    import geopandas
+    import numpy as np
+    import pandas as pd
+
+    import gridhydro as gh
+
+    block = next(b for b in BLOCKS if "from_polygons" in b)
+    assert len(block.splitlines()) <= 10
+    for was, short in (
+        ('("1990", "2005"), spinup=365', '("2000-01-11", "2000-01-24"), spinup=10'),
+        ('("2006", "2015")', '("2000-01-25", "2000-01-30")'),
+    ):
+        assert was in block
+        block = block.replace(was, short)
+    monkeypatch.chdir(tmp_path)
+    for path in data("ewatercycle/Rhine").iterdir():
+        (tmp_path / f"basins{path.suffix}").write_bytes(path.read_bytes())
+    (tmp_path / "weather").mkdir()
+    for name in ("pr", "tas"):
+        path = data(f"ewatercycle/OBS6_ERA5_reanaly_1_day_{name}_2000-2000.nc")
+        (tmp_path / "weather" / path.name).write_bytes(path.read_bytes())
+    days = pd.date_range("2000-01-01", periods=30, name="date")
+    # no gauge of that month is among the data: a recession
+    flow = pd.DataFrame({"2040023010": 4000 * np.exp(-np.arange(30) / 20)}, days)
+    flow.to_csv("discharge.csv")
+    found = {"gh": gh}
+    exec(compile(block, "README", "exec"), found)
+    table = geopandas.read_file("parameters.gpkg")
+    assert table["name"].tolist() == ["2040023010"] and 50 <= table["FC"].item() <= 1000
+    assert found["run"].history["loss"].iloc[-1] < found["run"].history["loss"].iloc[0]
+
+
 @pytest.mark.parametrize("command", ["gridhydro demo", "pytest -n auto"])
 def test_the_two_commands_install_with_the_constraints(command):
     line = next(line for line in README.splitlines() if line.endswith(f"&& {command}"))

@@ -39,6 +39,7 @@ class Quantity:
                    for rounding, of a flux that a column has in one direction only
     spread         the range of its standard deviation over time at most places; none is looked at
     codes          numbers that stand for missing values
+    other_names    standard names of CF that mean it too, in another unit or as an amount
     """
 
     unit: str
@@ -50,6 +51,7 @@ class Quantity:
     as_input: float = -np.inf
     spread: tuple[float, float] | None = None
     codes: tuple[float, ...] = CODES
+    other_names: tuple[str, ...] = ()
 
     @property
     def attrs(self) -> dict[str, str]:
@@ -68,25 +70,29 @@ class Quantity:
         return self.low == ROUNDING
 
 
-# the series of a basins dataset (see `io.schema`)
+# the series of a basins dataset (see `io.schema`) and of gridded weather; among their names are
+# those of CMIP and ISIMIP (pr, tas), ERA5 and ERA5-Land (tp, t2m, total_precipitation), E-OBS (rr,
+# tg), Daymet (prcp, srad), PRISM (ppt, tdmean) and GLEAM (Ep)
 SERIES: dict[str, Quantity] = {
     "precipitation": Quantity(
         "mm d-1", "precipitation", "lwe_precipitation_rate",
         ("precip", "prcp", "pr", "p", "rain", "rainfall", "total_precipitation_sum",
-         "hland_96_input_p"), ROUNDING, 5000,
+         "hland_96_input_p", "tp", "total_precipitation", "rr", "ppt", "pre"), ROUNDING, 5000,
+        other_names=("precipitation_flux", "precipitation_amount",
+                     "lwe_thickness_of_precipitation_amount", "thickness_of_rainfall_amount"),
     ),
     "temperature": Quantity(
         "degC", "daily mean air temperature", "air_temperature",
         ("temp", "tas", "t", "t_mean", "tmean", "t2m", "temperature_2m_mean",
-         "hland_96_input_t"), -95, 65,
+         "hland_96_input_t", "2m_temperature", "temperature_2m", "tg", "tavg"), -95, 65,
     ),
     "temperature_min": Quantity(
         "degC", "daily minimum air temperature", "air_temperature",
-        ("tmin", "tasmin", "t_min", "temperature_2m_min"), -98, 65,
+        ("tmin", "tasmin", "t_min", "temperature_2m_min", "tn", "mn2t"), -98, 65,
     ),
     "temperature_max": Quantity(
         "degC", "daily maximum air temperature", "air_temperature",
-        ("tmax", "tasmax", "t_max", "temperature_2m_max"), -95, 70,
+        ("tmax", "tasmax", "t_max", "temperature_2m_max", "tx", "mx2t"), -95, 70,
     ),
     "temperature_normal": Quantity(
         "degC", "long-term mean air temperature of the day of the year", "",
@@ -98,8 +104,8 @@ SERIES: dict[str, Quantity] = {
         0, 20_000,
     ),
     "potential_evapotranspiration": Quantity(
-        "mm d-1", "potential evapotranspiration", "", ("pet", "e0", "et0", "evspsblpot"),
-        -50, 500, as_input=ROUNDING,
+        "mm d-1", "potential evapotranspiration", "", ("pet", "e0", "et0", "evspsblpot", "ep"),
+        -50, 500, as_input=ROUNDING, other_names=("water_potential_evaporation_flux",),
     ),
     "potential_evapotranspiration_normal": Quantity(
         "mm d-1", "long-term mean potential evapotranspiration of the day of the year", "",
@@ -107,19 +113,22 @@ SERIES: dict[str, Quantity] = {
     ),
     "shortwave_radiation": Quantity(
         "W m-2", "downwelling shortwave radiation, mean of the day",
-        "surface_downwelling_shortwave_flux_in_air", ("rsds", "srad"), -1, 700,
+        "surface_downwelling_shortwave_flux_in_air",
+        ("rsds", "srad", "ssrd", "surface_solar_radiation_downwards", "qq"), -1, 700,
     ),
     "longwave_radiation": Quantity(
         "W m-2", "downwelling longwave radiation, mean of the day",
-        "surface_downwelling_longwave_flux_in_air", ("rlds",), 0, 700,
+        "surface_downwelling_longwave_flux_in_air",
+        ("rlds", "strd", "surface_thermal_radiation_downwards"), 0, 700,
     ),
     "net_shortwave_radiation": Quantity(
         "W m-2", "net shortwave radiation, downward, mean of the day",
-        "surface_net_downward_shortwave_flux", ("surface_net_solar_radiation_mean",), -1, 700,
+        "surface_net_downward_shortwave_flux", ("surface_net_solar_radiation_mean", "ssr"), -1, 700,
     ),
     "net_longwave_radiation": Quantity(
         "W m-2", "net longwave radiation, downward, mean of the day",
-        "surface_net_downward_longwave_flux", ("surface_net_thermal_radiation_mean",), -300, 200,
+        "surface_net_downward_longwave_flux",
+        ("surface_net_thermal_radiation_mean", "str"), -300, 200,
     ),
     "net_radiation": Quantity(
         "W m-2", "net radiation, downward, mean of the day",
@@ -134,21 +143,26 @@ SERIES: dict[str, Quantity] = {
     ),
     "dewpoint_temperature": Quantity(
         "degC", "dew point temperature", "dew_point_temperature",
-        ("dewpoint_temperature_2m_mean", "tdps"), -98, 45,
+        ("dewpoint_temperature_2m_mean", "tdps", "d2m", "2m_dewpoint_temperature", "tdmean"),
+        -98, 45,
     ),
     "surface_pressure": Quantity(
         "Pa", "air pressure at the surface", "surface_air_pressure",
-        ("surface_pressure_mean", "ps"), 30_000, 120_000,
+        ("surface_pressure_mean", "ps", "sp"), 30_000, 120_000,
     ),
-    "wind_speed": Quantity("m s-1", "wind speed", "wind_speed", ("wind", "sfcwind"), 0, 98),
+    "wind_speed": Quantity(
+        "m s-1", "wind speed", "wind_speed", ("wind", "sfcwind", "fg"), 0, 98
+    ),
     "eastward_wind": Quantity(
-        "m s-1", "eastward wind", "eastward_wind", ("u_component_of_wind_10m_mean",), -98, 98
+        "m s-1", "eastward wind", "eastward_wind",
+        ("u_component_of_wind_10m_mean", "u10", "10m_u_component_of_wind"), -98, 98,
     ),
     "northward_wind": Quantity(
-        "m s-1", "northward wind", "northward_wind", ("v_component_of_wind_10m_mean",), -98, 98
+        "m s-1", "northward wind", "northward_wind",
+        ("v_component_of_wind_10m_mean", "v10", "10m_v_component_of_wind"), -98, 98,
     ),
     "relative_humidity": Quantity(
-        "%", "relative humidity", "relative_humidity", ("hurs", "rh"), 0, 120
+        "%", "relative humidity", "relative_humidity", ("hurs", "rh", "hu"), 0, 120
     ),
     "day_length": Quantity("s", "time from sunrise to sunset", "", ("dayl",), 0, 86_400),
     "snow_water_equivalent": Quantity(

@@ -9,7 +9,7 @@ import sys
 from gridhydro import __version__
 from gridhydro.base.damage import memory_lacks, reason
 from gridhydro.base.interrupt import Terminated
-from gridhydro.cli import fitting, inspection, runs, worlds
+from gridhydro.cli import fitting, inspection, polygons, runs, worlds
 from gridhydro.cli.manual import Parser, listing
 
 _ABOUT = """
@@ -109,6 +109,7 @@ def parser() -> argparse.ArgumentParser:
         help=argparse.SUPPRESS,
     )  # fmt: skip
     worlds.add_demo(commands)
+    polygons.add_basins(commands)
     inspection.add_check(commands)
     fitting.add_train(commands)
     fitting.add_calibrate(commands)

@@ -55,11 +55,15 @@ Needs the folder of a run and the data that it was trained on. Started by
 torchrun, several processes simulate together; the first one writes.
 
 Writes into the folder of the run: maps of the parameters (NetCDF and GeoTIFF),
-daily series, scores and figures.
+daily series, scores and figures. With --gis it writes gis.gpkg there, and
+nothing else: a GeoPackage of the layers rivers, basins, gauges and cells, with
+upstream areas, stream orders, parameters, and the scores of metrics.csv.
 """
 _EXPORT_EXAMPLES = """
 gridhydro export run
 gridhydro export run --data /elsewhere/data
+gridhydro export run --gis
+gridhydro export run --gis --polygons basins.shp
 """
 _ANALYSE = """
 Says where the water of a run goes and what its network has learned.
@@ -125,6 +129,14 @@ def add_export(commands) -> None:
         _EXPORT, _EXPORT_EXAMPLES, _export,
     )  # fmt: skip
     takes_run(parser)
+    parser.add_argument(
+        "--gis", action="store_true", help="write the layers for a GIS, gis.gpkg, alone"
+    )
+    parser.add_argument(
+        "--polygons", type=Path, metavar="FILE",
+        help="with --gis: the polygons of lumped basins, which become the layer basins",
+    )  # fmt: skip
+    parser.add_argument("--name", metavar="COLUMN", help="with --gis: column that names them")
 
 
 def add_analyse(commands) -> None:
@@ -188,7 +200,22 @@ def _block(text: str) -> str | int:
 
 
 def _export(options: Namespace) -> None:
+    if not options.gis and (options.polygons or options.name):
+        raise ValueError("--polygons and --name go with --gis")
     run, setup = _one_run(options)
+    if options.gis:
+        from gridhydro.io.csv_tables import read_table
+        from gridhydro.io.gis import write_gis
+        from gridhydro.model.run_gis import layers_of
+
+        out, scores = options.folder / "gis.gpkg", options.folder / "metrics.csv"
+        table = None
+        if scores.exists():
+            table = read_table(scores, ("gauge", "period"), dtype={"gauge": str})
+        layers = layers_of(run, table, options.polygons, options.name)
+        write_gis(out, layers)
+        print(f"{', '.join(f'{n} ({len(t)})' for n, t in layers.items())}\nwritten: {out}")
+        return
 
     from gridhydro.config.score_domain import finish
 

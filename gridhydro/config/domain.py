@@ -27,6 +27,7 @@ from gridhydro.io import next_cells, read_discharge, read_grdc, read_land_surfac
 from gridhydro.io.delimited import read_delimited
 from gridhydro.io.discharge import read_discharges
 from gridhydro.io.tables import column_of
+from gridhydro.io.vector import SUFFIXES, read_gauge_points
 
 # where gauges come from, one of them
 GAUGES = ("gauges", "gauge_table", "grdc")
@@ -99,6 +100,8 @@ def _table(source: Path, section: dict, data: Path) -> Gauges:
 
 def _gauge_table(path: Path) -> pd.DataFrame:
     """The rows of a table of gauges, their names as texts; ValueError naming line and column."""
+    if path.suffix.lower() in SUFFIXES or path.is_dir():
+        return read_gauge_points(path)
     table = read_delimited(path)
     columns: dict = {"name": table.column("name")}
     for name in table.header:

@@ -24,6 +24,7 @@ from gridhydro.inputs.forcing import DEMAND
 from gridhydro.inputs.pet import pet_of
 from gridhydro.inputs.series import checked, in_unit_lazily, on_cells
 from gridhydro.io import read_wfdei
+from gridhydro.io.gridded import Reading, weather_arrays
 from gridhydro.io.lazy import opened
 from gridhydro.io.series import opened_series
 from gridhydro.nets.correction import SIX
@@ -84,7 +85,7 @@ def read_forcing(
             f"{place}: give either a 'folder', or a 'file', or a [weather.NAME] for each variable"
         )
     if options.folder is None:
-        unused = [key for key in ("format", "files") if key in section]
+        unused = [key for key in ("format", "files", "reading") if key in section]
         refuse_unused(place, unused, unused, "a file: it goes with 'folder'")
     days = options.period or days
     names = [f.name for f in wanted if f.name != DEMAND or options.pet == "given"]
@@ -136,13 +137,11 @@ def _rasters(source, options: WeatherOptions, files, names, data: Path, domain, 
     place, span = f"{source}, [weather]", slice(*days)
     if options.folder is not None:
         with named(f"{place}: format"):
-            one_of("format", options.format, ("wfdei",))
+            one_of("format", options.format, ("wfdei", "any"))
         needed = list(dict.fromkeys([*names, *READ.get(options.pet, ())]))
         place = f"{place}: folder"
         with named(place):
-            weather = read_wfdei(
-                data / options.folder, domain, series=needed, period=days, files=options.files
-            )
+            weather = _of_folder(options, data, domain, needed, days)
         for name in needed:
             yield name, weather[name], place
     elif options.file is not None:
@@ -161,6 +160,19 @@ def _rasters(source, options: WeatherOptions, files, names, data: Path, domain, 
                 raise ValueError(f"{where}: give a 'file'")
             with _series(given, data, where) as series:
                 yield name, _by_day(series).sel(time=span), where
+
+
+def _of_folder(options: WeatherOptions, data: Path, domain: Domain, needed: list[str], days):
+    """Series by name of the `folder` of [weather]; ValueError for keys of the other format."""
+    folder = str(options.folder)
+    other = options.files is not None if options.format == "any" else options.reading != Reading()
+    if other:
+        key = "files" if options.format == "any" else "reading"
+        raise ValueError(f"'{key}' is not used by format '{options.format}': leave it out")
+    if options.format == "any":
+        place = folder if "://" in folder else data / folder
+        return weather_arrays(place, series=needed, period=days, reading=options.reading)
+    return read_wfdei(data / folder, domain, series=needed, period=days, files=options.files)
 
 
 def _by_day(series: xr.DataArray) -> xr.DataArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gridhydro.columns.components import Components
+from gridhydro.io.gridded import Reading
 from gridhydro.model.river import River
 from gridhydro.model.stepping import Stepping
 from gridhydro.model.unit_hydrograph import UnitHydrograph
@@ -54,7 +55,9 @@ class GaugeOptions:
 class GaugeTableOptions:
     """Section [gauge_table], instead of [[gauges]]: places and discharge of many, in two tables."""
 
-    file: str  # CSV with name, lon and lat or x and y, area_km2, accept
+    # CSV with name, lon and lat or x and y, area_km2, accept; or a GeoPackage, GeoJSON or shapefile
+    # of points with name, area_km2, accept
+    file: str
     discharge: str  # CSV with a date and a column for each gauge
     units: str = "m3 s-1"
     missing: float | tuple[float, ...] | None = None  # numbers that stand for missing values
@@ -93,8 +96,9 @@ class WeatherOptions:
     """
 
     folder: str | None = None
-    format: str = "wfdei"
+    format: str = "wfdei"  # or "any": a folder, file, store or address of `io.open_weather`
     files: dict | None = None  # of a folder, see `gridhydro.io.read_wfdei`
+    reading: Reading = Reading()  # of format "any": names, units, crs, ... that files do not say
     file: str | None = None
     pet: str = "penman_monteith"  # or "given"
     wind_height: float = 10.0  # m

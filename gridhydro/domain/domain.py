@@ -10,12 +10,13 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base.report import Report
-from gridhydro.domain import builders, d8, domain_file, packing, resample, upscale
+from gridhydro.domain import builders, d8, domain_file, geo_tables, packing, resample, upscale
 from gridhydro.domain.directions import read_directions
 from gridhydro.domain.grid import Grid, spatial_dims, transform
 from gridhydro.domain.network import Network
 
 if TYPE_CHECKING:
+    import geopandas  # type: ignore[import-untyped]
     import pyflwdir
     import pyproj
 
@@ -170,6 +171,18 @@ class Domain:
         down = self.network.downstream
         target[cells] = np.where(down < 0, d8.LEAVES, cells[down])
         return upscale.as_flwdir(target, grid)
+
+    def to_geodataframe(self, layer: str, minimum_km2: float = 0.0) -> geopandas.GeoDataFrame:
+        """A table with geometries in the domain's reference system, for any GIS.
+
+        layer  "rivers": reaches between sources, confluences and outlets, with length and the area
+               upstream of their ends; "basins": all that drains to each gauge, as polygons;
+               "gauges": their points; "cells": a polygon each, with the area upstream and where it
+               drains to. Rivers, gauges and cells have Strahler's stream order
+        minimum_km2  area that a river drains to be one
+        Lumped basins have gauges only: ValueError for other layers.
+        """
+        return geo_tables.to_geodataframe(self, layer, minimum_km2)
 
     def pack(self, raster, gaps: bool = False) -> np.ndarray:
         """Values (..., N) of the active cells from a raster (..., y, x) on the domain's grid.

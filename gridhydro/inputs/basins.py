@@ -16,20 +16,33 @@ from gridhydro.columns.column import Column
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.attribute_layers import plain
 from gridhydro.inputs.attributes import attribute_values, without_gaps
+from gridhydro.inputs.climate_indices import INDICES, climate_indices
 from gridhydro.inputs.pet_lazy import lazy_pet
+from gridhydro.inputs.polygons import Layer, from_polygons
+from gridhydro.io.camels_layouts import LAYOUTS
+
+# what is not read of a file but made of polygons stands beside what is
+__all__ = [
+    "Basins", "BasinsOptions", "Layer", "climate_indices", "filled_for", "from_polygons",
+    "lumped_domain", "of_dataset", "read", "with_pet",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class BasinsOptions:
     """Section [basins]: where a sample of lumped basins is, and what of it is used.
 
-    format      "camels_us" (the original folders), "caravan" or "netcdf"
+    format      "camels_us" (the original folders), "camels" (of another country), "caravan" or
+                "netcdf"
     path        folder or file, from the data folder on
-    forcing     camels_us: daymet, nldas, maurer, maurer_extended
+    forcing     camels_us: daymet, nldas, maurer, maurer_extended, nldas_extended
+    country     camels: gb, de, ch, fr
     table       netcdf: a table of attributes (CSV), the basins' ids in its first column
     attributes  those that the network reads; texts become classes
     pet         method of the potential evapotranspiration: "oudin", "hargreaves", ..., or "given";
                 without it "oudin", with a warning where the basins have a series of their own
+    climate     whether p_mean, aridity, p_seasonality, frac_snow, high_prec_freq, ... are computed
+                of all days that are read, see `climate_indices`; those of the data set give way
     names       netcdf: what quantities are called in the file, where that is not plain
     select      ids of some of the basins; all without it
     period      first and last day, month or year that are read; all days without it
@@ -39,9 +52,11 @@ class BasinsOptions:
     format: str
     path: str
     forcing: str = "daymet"
+    country: str | None = None
     table: str | None = None
     attributes: tuple[str, ...] = ()
     pet: str | None = None
+    climate: bool = False
     names: dict | None = None
     select: tuple[str, ...] = ()
     period: tuple[str, str] | None = None
@@ -51,6 +66,13 @@ class BasinsOptions:
 def _camels_us(options: BasinsOptions, data: Path) -> xr.Dataset:
     chosen = list(options.select) or None
     return io.read_camels_us(data / options.path, options.forcing, chosen, options.period)
+
+
+def _camels(options: BasinsOptions, data: Path) -> xr.Dataset:
+    chosen = list(options.select) or None
+    if options.country is None:
+        raise ValueError(f"format 'camels' goes with a country, one of {', '.join(LAYOUTS)}")
+    return io.read_camels(data / options.path, options.country, chosen, options.period)
 
 
 def _caravan(options: BasinsOptions, data: Path) -> xr.Dataset:
@@ -77,6 +99,7 @@ SIGNATURES = (
 # how each format is read, and the keys of [basins] that it alone takes
 FORMATS: dict[str, tuple[Callable, tuple[str, ...]]] = {
     "camels_us": (_camels_us, ("forcing",)),
+    "camels": (_camels, ("country",)),
     "caravan": (_caravan, ("missing",)),
     "netcdf": (_netcdf, ("table", "names", "missing")),
 }
@@ -104,6 +127,9 @@ def read(options: BasinsOptions, column: Column, data: Path, place: str) -> Basi
     reader, _ = FORMATS[options.format]
     try:
         found = reader(options, data)
+        if options.climate:
+            found = found.drop_vars(INDICES, errors="ignore")
+            found = found.assign(climate_indices(found, pet=options.pet).data_vars)
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from None
     return _parts(found, column, options.attributes, options.pet)
@@ -157,8 +183,9 @@ def _parts(found: xr.Dataset, column: str | Column, attributes, pet: str | None)
     chosen = list(attributes) or None
     static = found.drop_vars(series)
     plain_ones = static if chosen else _without_tables(static)
-    only_tables = len(static.data_vars) and not len(plain_ones.data_vars)
-    values = {} if only_tables else attribute_values(domain, plain_ones, chosen)
+    # without any, "free" networks are left
+    none = not chosen and not len(plain_ones.data_vars)
+    values = {} if none else attribute_values(domain, plain_ones, chosen)
     return Basins(domain, values, with_pet(found, column, pet), found["discharge"])
 
 

@@ -25,7 +25,7 @@ from gridhydro.io.schema import (
 from gridhydro.io.tables import dates, read_attributes, read_columns
 from gridhydro.io.text_files import read_lines
 
-PRODUCTS = ("daymet", "nldas", "maurer", "maurer_extended")
+PRODUCTS = ("daymet", "nldas", "maurer", "maurer_extended", "nldas_extended")
 FLAGS = ("A", "A:e", "M")
 # their column and its unit -> ours
 _COLUMNS = {
@@ -53,7 +53,8 @@ def read_camels_us(
     folder   holds basin_mean_forcing/ and usgs_streamflow/ (or has basin_dataset_public_v1p2/
              with them), files directly in them or in folders 01 to 18; tables of attributes
              camels_*.txt, if there are any, in it or in camels_attributes_v2.0/
-    forcing  "daymet", "nldas", "maurer" or "maurer_extended"
+    forcing  "daymet", "nldas", "maurer", or of those until 2008 and 2014 with the minimum and
+             maximum of temperature "maurer_extended" and "nldas_extended"
     basins   None (all), ids, or a text file of ids
     period   two dates, months or years, both included; None: the days that all basins have
     flags    of the days of flow to keep: "A" approved, "A:e" approved estimate; others are NaN

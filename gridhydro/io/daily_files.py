@@ -97,7 +97,13 @@ def joined(pieces: list[Piece], name: str) -> list[Piece]:
     return pieces
 
 
-_REDUCE: dict[str, Callable] = {"mean": np.mean, "min": np.min, "max": np.max}
+def _last(values: np.ndarray, axis: int) -> np.ndarray:
+    return values.take(-1, axis)
+
+
+_REDUCE: dict[str, Callable] = {
+    "mean": np.mean, "min": np.min, "max": np.max, "sum": np.sum, "last": _last,
+}  # fmt: skip
 
 
 class DailyArray(BackendArray):
@@ -105,7 +111,7 @@ class DailyArray(BackendArray):
 
     parts   for each variable its pieces, without gaps
     times   days, all of them in the pieces
-    reduce  "mean", "min" or "max" of the values of a day
+    reduce  "mean", "min", "max", "sum" or "last" of the values of a day
     """
 
     def __init__(self, name, parts, times: pd.DatetimeIndex, space: tuple[int, int], reduce: str):
@@ -139,8 +145,9 @@ class DailyArray(BackendArray):
             if first < after:
                 values = piece.read(slice(first, after), rows, cols)
                 self._refuse(values, piece, first, rows, cols)
-                found.append(self.reduce(values, axis=1).astype(np.float32))
-        return np.concatenate(found)
+                one = values[:, 0] if values.shape[1] == 1 else self.reduce(values, axis=1)
+                found.append(one.astype(np.float32, copy=False))
+        return found[0] if len(found) == 1 else np.concatenate(found)
 
     def _refuse(self, values, piece: Piece, first: int, rows: slice, cols: slice) -> None:
         def place(day: int, _, row: int, col: int) -> str:

@@ -80,10 +80,13 @@ def numbers(cells: Sequence[str] | np.ndarray) -> np.ndarray:
     return pd.to_numeric(given, errors="coerce").to_numpy(np.float64)
 
 
-def read_delimited(path: str | Path, separator: str | None = None) -> Delimited:
+def read_delimited(
+    path: str | Path, separator: str | None = None, key: str | None = None
+) -> Delimited:
     """A table of a text file; its first line, below lines that begin with #, names the columns.
 
     separator  None: the one of comma, semicolon and tab that the first lines have
+    key        a column that its first line names: lines above that are no part of the table
     ValueError naming the line that has more or fewer cells, a column that is there twice, and a
     file without columns or rows.
     """
@@ -91,6 +94,12 @@ def read_delimited(path: str | Path, separator: str | None = None) -> Delimited:
     skipped = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     if said := re.fullmatch(r"sep=([,;\t])\s*", "".join(lines[skipped : skipped + 1])):
         separator, skipped = said[1], skipped + 1  # as spreadsheets have it
+    if key is not None:
+        titled = re.compile(
+            rf"(?:^|.*[{_SEPARATORS}])\s*\"?{re.escape(key)}\"?\s*(?:[{_SEPARATORS}].*)?"
+        )
+        below = (i for i, line in enumerate(lines[: skipped + 20]) if titled.fullmatch(line))
+        skipped = next(below, skipped)
     body = lines[skipped:]
     if not "".join(body).strip():
         raise ValueError(f"{path} is empty: a line with the names of the columns is needed")

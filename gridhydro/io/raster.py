@@ -12,6 +12,7 @@ from gridhydro.base.files import existing
 from gridhydro.domain.grid import known_crs
 from gridhydro.domain.reference import centred
 from gridhydro.io.lazy import opened
+from gridhydro.io.stores import stays_open
 
 NETCDF = {".nc", ".nc4", ".cdf"}
 
@@ -28,23 +29,41 @@ def read_raster(
     Raises FileNotFoundError, or ValueError naming file and variables.
     """
     path = existing(path)
-    if path.suffix.lower() in NETCDF:
-        raster = read_variable(path, variable)
-    else:
-        import rioxarray
-
-        try:
-            found = rioxarray.open_rasterio(path, mask_and_scale=True)
-        except Exception as error:  # rasterio's errors have no common base that is public
-            raise ValueError(f"{path} cannot be read as a raster: {error}") from error
-        if not isinstance(found, xr.DataArray):
-            raise ValueError(f"{path} holds several rasters: save the one that is meant by itself")
-        raster = found
-        if raster.sizes.get("band", 1) != 1:
-            raise ValueError(f"{path} has {raster.sizes['band']} bands, a raster of one is needed")
-        raster = raster.squeeze("band", drop=True)
+    raster = read_variable(path, variable) if _is_netcdf(path) else _of_gdal(path)
     with reading(path, "a raster"):
         raster = raster.load()
+    return _placed(raster, path, variable, crs, cell_reference)
+
+
+def open_raster(
+    path: str | Path, variable: str | None = None, crs=None, cell_reference: str = "center"
+) -> xr.DataArray:
+    """As `read_raster`, but the file stays open, and only windows that are asked for are read."""
+    path = existing(path)
+    raster = variable_of(stays_open(path), path, variable) if _is_netcdf(path) else _of_gdal(path)
+    return _placed(raster, path, variable, crs, cell_reference)
+
+
+def _is_netcdf(path: Path) -> bool:
+    return path.suffix.lower() in NETCDF or path.is_dir()
+
+
+def _of_gdal(path: Path) -> xr.DataArray:
+    """A raster of one band in a file that GDAL reads, nothing of it read."""
+    import rioxarray
+
+    try:
+        found = rioxarray.open_rasterio(path, mask_and_scale=True)
+    except Exception as error:  # rasterio's errors have no common base that is public
+        raise ValueError(f"{path} cannot be read as a raster: {error}") from error
+    if not isinstance(found, xr.DataArray):
+        raise ValueError(f"{path} holds several rasters: save the one that is meant by itself")
+    if found.sizes.get("band", 1) != 1:
+        raise ValueError(f"{path} has {found.sizes['band']} bands, a raster of one is needed")
+    return found.squeeze("band", drop=True)
+
+
+def _placed(raster, path: Path, variable: str | None, crs, cell_reference: str) -> xr.DataArray:
     raster = centred(raster, cell_reference)
     raster.name = variable or raster.name or path.stem
     return raster if crs is None else raster.rio.write_crs(known_crs(crs))

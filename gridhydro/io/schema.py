@@ -21,7 +21,7 @@ from gridhydro.io.text_files import read_lines
 
 _TELLING = 30  # days
 # what files call the variable that names their gauges
-_GAUGE_NAMES = (
+GAUGE_NAMES = (
     "station_id", "gauge_id", "basin_id", "catchment_id", "gauge", "basin", "station", "id",
 )  # fmt: skip
 
@@ -150,7 +150,7 @@ def gauge_names(file: xr.Dataset, dim: str, where) -> list[np.ndarray]:
     if not chosen:
         raise ValueError(
             f"{where} does not name the gauges along '{dim}': give it a coordinate or one of the "
-            f"variables {', '.join(_GAUGE_NAMES)}"
+            f"variables {', '.join(GAUGE_NAMES)}"
         )
     names = text(file[chosen[0]].values)
     twice = pd.Index(names)[pd.Index(names).duplicated()]
@@ -164,10 +164,10 @@ def named_along(file: xr.Dataset, dim: str) -> bool:
     """Whether something of a file may name gauges along a dimension."""
     along = [str(v) for v in file.variables if file[v].dims == (dim,)]
     texts = any(file[v].dtype.kind in "SUOT" for v in along)
-    return texts or dim.lower() in _GAUGE_NAMES or bool(_identifiers(file, along))
+    return texts or dim.lower() in GAUGE_NAMES or bool(_identifiers(file, along))
 
 
 def _identifiers(file: xr.Dataset, along: list[str]) -> list[str]:
     """Those of the variables along a dimension that identify gauges, the likeliest first."""
     found = [v for v in along if file[v].attrs.get("cf_role") == "timeseries_id"]
-    return found + [v for name in _GAUGE_NAMES for v in along if v.lower() == name]
+    return found + [v for name in GAUGE_NAMES for v in along if v.lower() == name]

@@ -27,6 +27,7 @@ from gridhydro.model.basin_groups import mean_parameters
 from gridhydro.model.drift import Drift
 from gridhydro.model.kept_simulation import mark_of, simulate_record
 from gridhydro.model.reduced import Wanted
+from gridhydro.model.run_gis import parameters_on
 from gridhydro.model.scored import Scored
 from gridhydro.model.state import Simulation, State
 from gridhydro.observations.averages import Averages
@@ -75,6 +76,16 @@ class Run(Scored):
                 values = model.cell_parameters()
             return {f.name: values[f.name].mean(-1).cpu().numpy() for f in model.fields}
         return mean_parameters(model, self.record())
+
+    def to_geodataframe(self, layer: str = "cells", polygons=None, names: str | None = None):
+        """A layer of the domain (see `Domain.to_geodataframe`) with the parameters of its cells, or
+        of lumped basins, as columns.
+
+        polygons  of lumped basins, for layer="basins": a file or GeoDataFrame, see
+                  `basins.from_polygons`
+        names     column that names them
+        """
+        return parameters_on(self, layer, polygons, names)
 
     def record(self, forcing: xr.Dataset | Forcing | None = None) -> Forcing:
         """The forcing to simulate with: its own, or another one as its model takes it.

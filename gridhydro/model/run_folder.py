@@ -48,6 +48,7 @@ _FILES = (
     INDEX, WEIGHTS, DOMAIN, HISTORY, NOTE, "domain.toml", "source.json", "metrics.csv",
     "storage_metrics.csv", "target_metrics.csv", "discharge.csv", "discharge_observed.csv",
     "parameters.csv", "parameters.nc", "fluxes.nc", "calibration.nc", "storage.nc",
+    "gis.gpkg",
 )  # fmt: skip
 _FOLDERS = ("figures", "parameters", "checkpoint")
 _PACKAGES = ("gridhydro", "torch", "numba", "numpy", "xarray", "pyflwdir")

@@ -107,6 +107,34 @@ def test_configurations_of_a_domain_file(change, name):
     assert change(storage_weight=0.3, configuration=name).training.storage_weight == 0.3
 
 
+def test_weather_of_any_data_set_by_its_own_names(change, folder):
+    """As ERA5's daily files have it, by years, against the file with our names."""
+    with xr.open_dataset(folder / "weather.nc") as opened:
+        own = opened[["temperature", "precipitation"]].load()
+    era = own.rename(temperature="t2m", precipitation="tp", time="valid_time")
+    era = era.assign(t2m=era["t2m"] + 273.15, tp=era["tp"] / 1000)
+    era["t2m"].attrs["units"], era["tp"].attrs["units"] = "K", "m"
+    (folder / "era5").mkdir()
+    for year, part in era.groupby("valid_time.year"):
+        part.to_netcdf(folder / f"era5/{year}.nc")
+    first = change(('file = "weather.nc"', 'file = "weather.nc"\npet = "oudin"'))
+    text = 'folder = "era5"\nformat = "any"\npet = "oudin"'
+    second = change(('file = "weather.nc"', text))
+    for name in first.forcing.by_field():
+        pair = [one.forcing.by_field()[name] for one in (first, second)]
+        np.testing.assert_allclose(*pair, rtol=1e-5, atol=1e-4)
+    with pytest.raises(
+        ValueError, match=r"\[weather\]: folder: 'files' is not used by format 'any'"
+    ):
+        change(('file = "weather.nc"', text + '\nfiles = { Tair = "*" }'))
+    with pytest.raises(ValueError, match="'reading' is not used by format 'wfdei'"):
+        change(('file = "weather.nc"', 'folder = "era5"\nreading = { crs = "EPSG:4326" }'))
+    with pytest.raises(ValueError, match="has no series 'x', which names= has for precip"):
+        change(
+            ('file = "weather.nc"', text + '\n[weather.reading]\nnames = { precipitation = "x" }')
+        )
+
+
 def test_weather_by_variable_and_flow_directions_of_a_raster(change, folder):
     with xr.open_dataset(folder / "weather.nc") as weather:
         warm = weather[["temperature"]] + 273.15

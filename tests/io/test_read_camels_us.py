@@ -95,6 +95,21 @@ def test_camels_us_radiation_is_a_daily_mean_below_extraterrestrial(data, produc
     assert (clearness * 86400 / basins["day_length"]).max() > 1.05
 
 
+def test_the_extended_nldas_is_read_as_the_extended_maurer(data, tmp_path):
+    """Its own files are not among the data: of the same columns, in a folder of its name."""
+    import shutil
+
+    shutil.copytree(data("camels_us_text"), tmp_path / "camels")
+    forcing = tmp_path / "camels/basin_mean_forcing"
+    (forcing / "maurer_extended").rename(forcing / "nldas_extended")
+    for path in (forcing / "nldas_extended").iterdir():
+        path.rename(path.with_name(path.name.replace("_maurer_", "_nldas_")))
+    found = read_camels_us(tmp_path / "camels", "nldas_extended")
+    other = read_camels_us(data("camels_us_text"), "maurer_extended")
+    assert {"temperature_min", "temperature_max"} <= set(found)
+    np.testing.assert_array_equal(found["temperature_max"], other["temperature_max"])
+
+
 def test_pet_agrees_with_the_attributes_of_camels_us(data):
     """The tables have Priestley-Taylor means of 1989-2009; here are three years of them."""
     basins = read_camels_us(data("camels_us_text"))

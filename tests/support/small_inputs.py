@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import pandas as pd
 import rioxarray  # noqa: F401  writes rasters
+import shapely
 import xarray as xr
 
 from gridhydro import COLUMNS, Domain, Forcing, io, splits
@@ -15,6 +17,7 @@ from gridhydro.analysis import untrained_variables
 from gridhydro.cli.tables import storage_table, target_table
 from gridhydro.config.domain import _gauge_table
 from gridhydro.io.tables import read_attributes
+from gridhydro.io.vector import read_polygons
 from gridhydro.model.state import State
 from gridhydro.surrogate import Runs
 from tests.support.black_box import sample
@@ -208,6 +211,18 @@ def _gauges(folder: Path) -> None:
     pd.DataFrame(table).to_csv(folder / "a.csv", index=False)
 
 
+def _gauge_points(folder: Path) -> None:
+    points = geopandas.points_from_xy([10.5, 11.5], [0.5, 1.5], crs="EPSG:4326")
+    table = {"name": ["a", "b"], "area_km2": [100.0, 200]}
+    geopandas.GeoDataFrame(table, geometry=points).to_file(folder / "a.gpkg")
+
+
+def _polygons(folder: Path) -> None:
+    boxes = [shapely.box(10, 0, 11.5, 2), shapely.box(11, 1, 13, 4)]
+    table = geopandas.GeoDataFrame({"gauge_id": ["a", "b"]}, geometry=boxes, crs="EPSG:4326")
+    table.to_file(folder / "a.shp")
+
+
 def _attributes(folder: Path) -> None:
     table = {"sand": [0.1, 0.2], "rock": ["clay", "loam"]}
     pd.DataFrame(table, pd.Index(["a", "b"], name="gauge_id")).to_csv(folder / "a.csv")
@@ -269,6 +284,9 @@ READERS = {
     "wfdei": Reader(_wfdei, _loaded(io.read_wfdei)),
     "domain": Reader(_domain, _file("a.nc", Domain.from_file)),
     "gauges": Reader(_gauges, _file("a.csv", _gauge_table)),
+    "gauge_points": Reader(_gauge_points, _file("a.gpkg", _gauge_table)),
+    "polygons": Reader(_polygons, _file("a.shp", read_polygons)),
+    "weather": Reader(_nc(_weather), _file("a.nc", _loaded(io.open_weather))),
     "attributes": Reader(_attributes, _file("a.csv", read_attributes, ["a", "b"])),
     "runs": Reader(lambda folder: sample(3).write(folder / "a.nc"), _file("a.nc", Runs.read)),
     "state": Reader(_state, _file("a.safetensors", State.load)),

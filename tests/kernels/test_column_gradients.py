@@ -48,11 +48,21 @@ def test_gradcheck_of_hbv():
     assert torch.autograd.gradcheck(run, inputs, eps=1e-5, atol=1e-6, rtol=1e-5)
 
 
-@every_backend
+QUICK = [("explicit:2", "numba"), ("explicit:2", "triton"), ("implicit", "numba")]
+
+
 @pytest.mark.parametrize(
-    "scheme",
-    ["explicit:2", "rk4", "implicit", pytest.param("implicit:2", marks=pytest.mark.slow)],
-)
+    ("scheme", "backend"),
+    [
+        *QUICK,
+        *(
+            pytest.param(scheme, backend, marks=pytest.mark.slow)
+            for scheme in ("explicit:2", "rk4", "implicit", "implicit:2")
+            for backend in ("numba", "triton", "torch")
+            if (scheme, backend) not in QUICK
+        ),
+    ],
+)  # fmt: skip
 def test_gradcheck_of_every_scheme(scheme, backend):
     # of two stores: with five, more is compiled and the plain loop runs long through Newton's
     # iterations

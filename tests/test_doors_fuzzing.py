@@ -35,6 +35,8 @@ from tests.support.small_runs import (
 )
 from tests.support.trials import Printed, refusing, tried
 
+pytestmark = pytest.mark.end_to_end
+
 COUNT = int(os.environ.get("GRIDHYDRO_FUZZ", "20"))
 FIRST = int(os.environ.get("GRIDHYDRO_FUZZ_FIRST", "0"))
 

@@ -49,12 +49,12 @@ def largest(values):
     ],
 )
 def test_the_budget_of_a_raster_closes(options):
-    single = budget(run_of(small_model(**options)))
-    # storage of some hundred mm, rounded at the end of every day
-    assert largest(single) < 1e-3
-    assert float(single["storage_change"].std()) > 1
     double = budget(run_of(small_model(**options).double()), between=True)
     assert largest(double) < 1e-9
+    assert float(double["storage_change"].std()) > 1
+    if not options:
+        # storage of some hundred mm, rounded at the end of every day
+        assert largest(budget(run_of(small_model()))) < 1e-3
 
 
 def corrected_model():

@@ -44,6 +44,7 @@ def test_attributions_of_a_linear_network():
     assert ranked.index[-1] == model.network.names[2]
 
 
+@pytest.mark.end_to_end
 def test_attributions_add_up_to_the_departure_from_the_mean():
     model, _ = linear(1.0)  # far from linear, and the velocity's range is logarithmic
     found = expected_gradients(model, Draws(600), progress=False)

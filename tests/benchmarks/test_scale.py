@@ -41,6 +41,7 @@ def test_parts_of_a_world_are_its_cells(network):  # noqa: F811
         assert np.array_equal(ours, theirs[cells])
 
 
+@pytest.mark.end_to_end
 def test_work_in_groups_is_that_on_all_cells(network):  # noqa: F811
     work = units.Work(str(network), 10, "hbv", 4)
     forward = units.forward(work, 3)

@@ -38,7 +38,7 @@ def test_column_conserves_mass_over_ten_years(column, real, tolerance):
 @pytest.mark.parametrize(
     "scheme, real, tolerance",
     [
-        ("explicit:4", torch.float64, 1e-12),
+        pytest.param("explicit:4", torch.float64, 1e-12, marks=pytest.mark.slow),
         ("rk4:2", torch.float64, 1e-12),
         ("implicit", torch.float64, 1e-12),
         pytest.param("implicit", torch.float32, 1e-6, marks=pytest.mark.slow),
@@ -67,7 +67,13 @@ def ten_years_close(column, real, tolerance, **choices):
         assert torch.equal(values[name][-1], states[:, 0])
 
 
-@pytest.mark.parametrize("scheme", ["sequential", "explicit:4", "rk4:2", "implicit", "implicit:4"])
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        "sequential", "implicit:4",
+        *(pytest.param(s, marks=pytest.mark.slow) for s in ("explicit:4", "rk4:2", "implicit")),
+    ],
+)  # fmt: skip
 def test_every_store_of_hbv_conserves_mass_every_day(scheme):
     """Each day's change of a store is what flowed in less what flowed out, in float64."""
     case = make_case("hbv", cells=40, days=400)

@@ -63,7 +63,7 @@ def test_bounded_capillary_rise_is_the_published_one_where_there_is_room():
 
 
 @pytest.mark.parametrize("backend", ["numba", "triton"])
-@pytest.mark.parametrize("scheme", ["sequential", "implicit"])
+@pytest.mark.parametrize("scheme", ["sequential", pytest.param("implicit", marks=pytest.mark.slow)])
 def test_kernels_of_the_bounded_form_equal_the_plain_loop(backend, scheme):
     case = make_case("hbv_bounded", cells=23, days=4, ties=False)
     for name, value in dict(FC=0.2, C=1.0).items():  # where the bound is felt

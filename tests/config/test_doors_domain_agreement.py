@@ -162,6 +162,7 @@ def refused(call):
     return None
 
 
+@pytest.mark.end_to_end
 @settings(
     max_examples=60, derandomize=True, deadline=None, database=None,
     suppress_health_check=list(HealthCheck),

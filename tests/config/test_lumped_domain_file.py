@@ -27,6 +27,7 @@ def test_a_gap_is_filled_without_what_the_file_holds_out(tmp_path):
     assert filled == pytest.approx(np.nanmean(np.delete(data["slope"].values, 3)), rel=1e-6)
 
 
+@pytest.mark.end_to_end
 def test_a_run_folder_is_resumed_with_what_it_was_begun_with(tmp_path, capsys):
     write_basins(small_basins(), tmp_path / "basins.nc")
     other = tmp_path / "elsewhere"

@@ -114,6 +114,7 @@ def test_every_column_of_a_run_folder_has_its_unit_and_meaning(folder):
     assert set(pd.read_csv(out / "target_metrics.csv")["unit"]) == {"mm d-1"}
 
 
+@pytest.mark.end_to_end
 def test_an_ensemble_keeps_the_mean_alone(tmp_path, monkeypatch):
     """Its runs are simulated once each, and let go of what they gave."""
     write_basins(small_basins(), tmp_path / "basins.nc")

@@ -157,6 +157,7 @@ def test_minibatches_of_a_raster_domain_file(folder, tmp_path, capsys):
     }
 
 
+@pytest.mark.end_to_end
 def test_training_to_storage_alone(folder, capsys):
     """Discharge is scored, not fitted, and no validation of it is asked for while training."""
     text = small_amazon.FILE.replace("epochs = 2", "epochs = 1\nfit_discharge = false")
@@ -188,6 +189,7 @@ def test_training_with_several_storage_weights(folder, capsys):
     assert about["storage"]["weight"] == 0
 
 
+@pytest.mark.end_to_end
 def test_folds_of_gauges_of_a_raster(folder):
     text = small_amazon.FILE + 'split = { kind = "spatial", folds = 3, fold = 0 }\n'
     (folder / "folds.toml").write_text(text)

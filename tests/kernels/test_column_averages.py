@@ -99,6 +99,7 @@ def check(backend, case, tolerance, names=AVERAGED, **choices):
         assert_close(found, expected, tolerance)
 
 
+@pytest.mark.slow
 @numba_or_triton
 def test_averages_of_hydropy_in_single_precision(backend):
     """The column that is trained to storages, in the precision of its training."""

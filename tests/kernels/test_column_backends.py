@@ -13,7 +13,6 @@ SOME = ("runoff", "actual_evapotranspiration", "soil_moisture", "total_storage")
 DYNAMIC = dict(hbv=("beta", "gamma"), hydropy=("drainage_max", "surface_lag"))
 
 numba_or_triton = pytest.mark.parametrize("backend", ["numba", "triton"])
-both_precisions = pytest.mark.parametrize("real", [torch.float64, torch.float32], ids=str)
 
 
 def check(case, backend, *, storages=("all",), **choices):
@@ -31,7 +30,7 @@ def check(case, backend, *, storages=("all",), **choices):
     [
         ("hbv", torch.float64),
         ("hbv", torch.float32),
-        ("hydropy", torch.float32),
+        pytest.param("hydropy", torch.float32, marks=pytest.mark.slow),
         ("hydropy_ramp", torch.float64),
     ],
     ids=str,
@@ -60,7 +59,7 @@ def test_components_and_daily_parameters_equal_the_loop(backend, column, compone
 
 
 @numba_or_triton
-@both_precisions
+@pytest.mark.parametrize("real", [torch.float64, torch.float32], ids=str)
 def test_every_operation_equals_the_loop(backend, real):
     check(make_case(TWO_STORE, cells=66, days=8, ties=False).to(real), backend, storages=("all", 5))
 

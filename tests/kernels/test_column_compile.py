@@ -167,7 +167,7 @@ def has_avx2() -> bool:
         ("hbv", "implicit", "step_adjoint"),
     ],
 )
-@pytest.mark.parametrize("real", ["float32", "float64"])
+@pytest.mark.parametrize("real", ["float32", pytest.param("float64", marks=pytest.mark.end_to_end)])
 def test_cpu_steps_are_made_of_vector_instructions(of, scheme, name, real):
     if of == "hbv_nn" and real == "float64":
         pytest.skip("one precision of the network is enough")

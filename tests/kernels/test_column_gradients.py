@@ -72,11 +72,21 @@ def test_cells_without_cotangents_have_no_gradient_and_all_others_have(component
         assert with_gradient(state[-1, 1]) == [3 * width - 1], name
 
 
-@every_backend
+QUICK = [("explicit:2", "numba"), ("explicit:2", "triton"), ("implicit", "numba")]
+
+
 @pytest.mark.parametrize(
-    "scheme",
-    ["explicit:2", "rk4", "implicit", pytest.param("implicit:2", marks=pytest.mark.slow)],
-)
+    ("scheme", "backend"),
+    [
+        *QUICK,
+        *(
+            pytest.param(scheme, backend, marks=pytest.mark.slow)
+            for scheme in ("explicit:2", "rk4", "implicit", "implicit:2")
+            for backend in ("numba", "triton", "torch")
+            if (scheme, backend) not in QUICK
+        ),
+    ],
+)  # fmt: skip
 def test_gradcheck_of_every_scheme(scheme, backend):
     # of two stores: with five, more is compiled and the plain loop runs long through Newton's
     # iterations

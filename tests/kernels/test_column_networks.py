@@ -12,7 +12,6 @@ from tests.kernels.test_column_backends import (
     DYNAMIC,
     SOME,
     TOLERANCE,
-    both_precisions,
     numba_or_triton,
 )
 from tests.support.column_cases import assert_close, make_case, names, results
@@ -47,7 +46,9 @@ def test_learned_runoff_equals_the_loop(backend):
 
 
 @numba_or_triton
-@both_precisions
+@pytest.mark.parametrize(
+    "real", [torch.float64, pytest.param(torch.float32, marks=pytest.mark.slow)], ids=str
+)
 def test_several_networks_and_layers_equal_the_loop(backend, real):
     case = make_case(SPONGE, cells=70, days=7, ties=False).to(real)
     check(case, backend, ("all", 4, 7) if backend == "numba" else ("all", 4))

@@ -51,7 +51,9 @@ def solve(fractions, weather, filling, real=torch.float64):
 fractions = draw.floats(0, 1, width=32) | draw.sampled_from([0.0, 1.0, 0.5, 1e-6])
 
 
-@pytest.mark.parametrize("real", [torch.float64, torch.float32], ids=str)
+@pytest.mark.parametrize(
+    "real", [torch.float64, pytest.param(torch.float32, marks=pytest.mark.slow)], ids=str
+)
 @hypothesis.settings(
     max_examples=150, deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
@@ -90,7 +92,7 @@ def test_newton_converges_in_a_million_random_cells(real):
 WATER = ("runoff", "actual_evapotranspiration", "total_storage")
 
 
-@pytest.mark.parametrize("components", [1, 3])
+@pytest.mark.parametrize("components", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_substeps_without_convergence_are_counted_and_placed(components):
     case = make_case("hbv", cells=30, days=12, components=components, ties=False)
     messages = set()

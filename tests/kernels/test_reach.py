@@ -57,7 +57,9 @@ def routed(backend, network, height, inputs, substeps=4, tile_days=None):
 
 
 @pytest.mark.parametrize("backend", ["numba", "triton"])
-@pytest.mark.parametrize("substeps", [3, 4, 8])
+@pytest.mark.parametrize(
+    "substeps", [3, 4, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 8))]
+)
 def test_a_reach_that_is_not_linear_equals_the_loop(backend, substeps):
     network, height, inputs = case(3)
     for values in inputs:
@@ -81,7 +83,7 @@ def test_gradcheck_of_a_reach_that_is_not_linear(backend):
     for values in inputs:
         values.requires_grad_()
     assert torch.autograd.gradcheck(
-        lambda *values: tuple(routed(backend, network, height, values, 2)), inputs, fast_mode=True
+        lambda *values: tuple(routed(backend, network, height, values)), inputs, fast_mode=True
     )
 
 

@@ -76,7 +76,7 @@ def test_time_tiles_of_routing_change_no_bit(backend):
             torch.testing.assert_close(result, truth, rtol=rtol, atol=0)
 
 
-@pytest.mark.parametrize("substeps", [1, 3])
+@pytest.mark.parametrize("substeps", [pytest.param(1, marks=pytest.mark.slow), 3])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_routing_with_other_substeps_equals_the_loop(backend, substeps):
     case = problem(4, days=3)
@@ -272,7 +272,7 @@ def test_gradcheck_of_routing(backend, delay):
 
     def run(runoff, lag, storage):
         return route_on(
-            backend, runoff, network, lag, reservoirs, storage, delay=delay, substeps=2, tile_days=1
+            backend, runoff, network, lag, reservoirs, storage, delay=delay, tile_days=1
         )
 
     assert torch.autograd.gradcheck(run, inputs, fast_mode=backend != "numba")

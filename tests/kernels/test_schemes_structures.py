@@ -9,9 +9,16 @@ from tests.support.sponge import SPONGE
 slow = pytest.mark.slow
 
 
-@pytest.mark.parametrize("backend", ["numba", "triton"])
 # the implicit reference is differentiated through Newton's iterations, as far as they go
-@pytest.mark.parametrize("scheme, tolerance", [("explicit:3", 1e-9), ("implicit:2", 1e-6)])
+@pytest.mark.parametrize(
+    "scheme, tolerance, backend",
+    [
+        ("explicit:3", 1e-9, "numba"),
+        ("explicit:3", 1e-9, "triton"),
+        ("implicit:2", 1e-6, "numba"),
+        pytest.param("implicit:2", 1e-6, "triton", marks=slow),
+    ],
+)
 @pytest.mark.parametrize(
     "column, dynamic, outputs",
     [

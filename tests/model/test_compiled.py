@@ -49,12 +49,15 @@ def assert_compiled_equals_eager(one, forcing, fullgraph, **given):
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
-@pytest.mark.parametrize("kind", ["mlp", "weighted", "embedded"])
+@pytest.mark.parametrize(
+    "kind", ["mlp", *(pytest.param(k, marks=pytest.mark.slow) for k in ("weighted", "embedded"))]
+)
 def test_lumped_models_compile_whole(kind):
     """Network, column and unit hydrograph as one graph."""
     assert_compiled_equals_eager(*lumped(kind), fullgraph=True)
 
 
+@pytest.mark.end_to_end
 def test_models_with_an_lstm_compile_in_parts():
     """Torch's compiler takes no LSTM: it stops before and goes on behind."""
     assert_compiled_equals_eager(*lumped("departures"), fullgraph=False)

@@ -51,6 +51,7 @@ def hidden(folder) -> list[str]:
     return [str(p.relative_to(folder)) for p in folder.rglob("*") if p.name.startswith(".")]
 
 
+@pytest.mark.end_to_end
 def test_a_run_saved_over_another_changes_all_at_once(tmp_path):
     """Killed at every change of a file or folder, of the model alone."""
     folder, new = tmp_path / "run", run_of(1)
@@ -80,6 +81,7 @@ def test_a_run_saved_over_another_changes_all_at_once(tmp_path):
     assert gh.load(folder).about["number"] == 1 and not hidden(folder)
 
 
+@pytest.mark.end_to_end
 def test_results_change_with_the_model(tmp_path, monkeypatch):
     """Killed at every file that takes its place."""
     monkeypatch.setattr(run_figures, "draw", lambda *given: None)

@@ -10,6 +10,8 @@ from gridhydro.cli import main
 from gridhydro.io import write_basins
 from tests.support.small_basins import FILE, small_basins
 
+pytestmark = pytest.mark.end_to_end
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

@@ -17,7 +17,14 @@ from tests.support.lumped import BATCHES, KINDS, basins, fit, model, weights
 from tests.support.small_basins import NAMES, PERIOD, small_basins
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        # columns of their own, to be compiled
+        pytest.param(kind, marks=[pytest.mark.end_to_end] * (kind in ("embedded", "implicit")))
+        for kind in KINDS
+    ],
+)
 def test_every_network_learns_and_comes_back_from_disk(kind, tmp_path):
     run = fit(kind, epochs=12, optimizer=gh.Optimizer(learning_rate=0.02), loss="nse")
     losses = run.history["loss"]

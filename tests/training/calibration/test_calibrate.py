@@ -229,6 +229,7 @@ def test_calibrate_refuses_what_does_not_fit():
         gh.calibrate(free("hbv_nn", fixed={}), parts.forcing, parts.discharge, period=PERIOD)
 
 
+@pytest.mark.end_to_end
 def test_calibrate_command(tmp_path, capsys):
     small_basins().to_netcdf(tmp_path / "basins.nc")
     text = FILE.replace("components = 2", f"components = 2\nfixed = {toml(FIXED)}")
@@ -267,6 +268,7 @@ def toml(values):
     return "{ " + ", ".join(f"{name} = {float(value)}" for name, value in values.items()) + " }"
 
 
+@pytest.mark.end_to_end
 def test_camels_basins_are_fitted(data):
     """HBV reaches on real basins what is usual for it."""
     from gridhydro import io

@@ -11,6 +11,7 @@ from torch import Tensor
 from gridhydro.base.arguments import required
 from gridhydro.evaluation import metrics
 from gridhydro.inputs.forcing import Forcing
+from gridhydro.model.march import March, years
 from gridhydro.observations.discharge import per_area, refuse_empty
 from gridhydro.training.compared_storage import ComparedStorage
 from gridhydro.training.data import TrainingData
@@ -33,18 +34,36 @@ class Validation:
     def __call__(self, state=None) -> dict[str, float]:
         """Name -> median NSE of the model as it is, started from a state."""
         model, places = self.data.model, self.data.places
-        values = self.data.forcing.values[:, self.days].to(self.to_depth.device)
-        before, scored = (part.contiguous() for part in values.tensor_split([self.start], dim=1))
-        averages = None if self.storage is None else self.storage.averages
         was = model.training
         model.eval()
-        run = model(scored, state, before=before, averages=averages)
+        flow, storage = self._flow(state) if self.storage is None else self._with_storage(state)
         model.train(was)
-        simulated = required("discharge", run.discharge)[:, places] * self.to_depth[places]
-        found = {"discharge": _median_nse(simulated, self.observed.to(simulated))}
-        if self.storage is not None:
-            found["storage"] = _median_nse(self.storage.simulated(run), self.storage.observed)
-        return found
+        simulated = flow[:, places] * self.to_depth[places]
+        return {"discharge": _median_nse(simulated, self.observed.to(simulated))} | storage
+
+    def _flow(self, state) -> tuple[Tensor, dict[str, float]]:
+        """Discharge (T, G) m3 s-1, a year of the record at a time."""
+        first, forcing, found = self.days.start, self.data.forcing, []
+
+        def read(part: slice) -> Tensor:
+            return forcing.block(slice(first + part.start, first + part.stop))
+
+        march = March(self.data.model, read, self.days.stop - first)
+        state = march.passed(slice(0, self.start), state)
+        for part in years(slice(self.start, march.length)):
+            _, run = march.go(part, state)
+            state = run.state
+            found.append(required("discharge", run.discharge))
+        return torch.cat(found), {}
+
+    def _with_storage(self, state) -> tuple[Tensor, dict[str, float]]:
+        """Discharge, and the score of storage, whose means are over all days at once."""
+        compared = required("storage", self.storage)
+        values = self.data.forcing.values[:, self.days].to(self.to_depth.device)
+        before, scored = (part.contiguous() for part in values.tensor_split([self.start], dim=1))
+        run = self.data.model(scored, state, before=before, averages=compared.averages)
+        score = _median_nse(compared.simulated(run), compared.observed)
+        return required("discharge", run.discharge), {"storage": score}
 
 
 def _storage(data: TrainingData, scored: slice) -> ComparedStorage | None:

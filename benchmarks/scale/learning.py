@@ -29,6 +29,7 @@ from gridhydro.config.build_model import build_model
 from gridhydro.config.load import Setup, load
 from gridhydro.config.train_domain import keywords
 from gridhydro.inputs.forcing import Forcing
+from gridhydro.io.stores import written
 from gridhydro.model.run import Run
 from gridhydro.synthetic.amazon import DDM30
 from gridhydro.synthetic.globe_folder import write_globe
@@ -100,6 +101,8 @@ def learn(scratch: Path, domain: str, epochs: int | None) -> dict:
         torch.manual_seed(seed)
     with watch("open"):
         setup = load(domain, scratch / "globe")
+        # a packed copy stays in the folder where it is known what it is of
+        setup.forcing.values.origin = written(scratch / "globe" / "weather.zarr")
         model = build_model(setup, seed)
     with watch("pack"):
         packed = Forcing.read(

@@ -234,10 +234,10 @@ def _of_files(
     found = required("forcing", found)
     constants = {}
     for one in (one for one in wanted if one.name not in found.rows):
-        given = xr.DataArray(options[one.name].constant, name=one.name)
-        given.attrs["units"] = options[one.name].units or one.unit
+        number = xr.DataArray(options[one.name].constant, name=one.name)
+        number.attrs["units"] = options[one.name].units or one.unit
         with named(f"{source}, [forcing.{one.name}]"):
-            value = np.full((len(found.times), domain.size), float(to_unit(given, one.unit)))
+            value = np.full((len(found.times), domain.size), float(to_unit(number, one.unit)))
             constants[one.name] = checked(value, one, found.times, domain).astype(np.float32)
     return Cells(found.times, found.rows | constants)
 

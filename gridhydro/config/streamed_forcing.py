@@ -89,7 +89,7 @@ def _on_grid(name: str, unit: str, raster: xr.DataArray, domain: Domain, others)
     if not same_grid(raster, domain):
         return brought(in_unit_lazily(numbers_of(raster), unit), domain, lazy=True)
     OnCells.of(domain, raster)  # refuses one that does not reach all cells
-    grid = domain.grid
+    grid = domain.raster_grid
     for dim, axis, own, places in zip(
         spatial_dims(raster), "yx", (grid.y, grid.x), matching(raster, grid), strict=True
     ):
@@ -98,7 +98,7 @@ def _on_grid(name: str, unit: str, raster: xr.DataArray, domain: Domain, others)
         # the very same numbers for all series, so that they are of one grid
         raster = raster.drop_vars(dim, errors="ignore").rename({dim: axis})
         raster = raster.assign_coords({axis: own[there]})
-    return raster
+    return raster.rio.write_crs(grid.crs)
 
 
 def _as_slice(places: np.ndarray) -> np.ndarray | slice:
@@ -117,10 +117,10 @@ def _opened(source, content: dict, wanted, domain: Domain, data: Path, days) -> 
         days, names = options.period or days, [f.name for f in wanted]
         yield from rasters(source, options, files, names, data, domain, days, _staying)
         return
-    options = files_of(source, content, wanted)
+    given = files_of(source, content, wanted)
     for one in wanted:
         place = f"{source}, [forcing.{one.name}]"
-        with named(place), series_of(options[one.name], data, place, _staying) as raster:
+        with named(place), series_of(given[one.name], data, place, _staying) as raster:
             yield one.name, raster, place
 
 

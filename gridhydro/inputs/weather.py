@@ -168,7 +168,8 @@ class Weather:
         crs = read_crs(self.data)
         if crs.equals(known_crs("EPSG:4326"), ignore_axis_order=True):
             across = across[:1]  # that of a row is that of all its cells, which are many
-        degrees = transform(*np.meshgrid(across, down), crs, "EPSG:4326")[1]
+        x, y = np.meshgrid(across, down)
+        degrees = transform(x, y, crs, "EPSG:4326")[1]
         return torch.as_tensor(np.asarray(degrees, dtype=np.float32))
 
 

@@ -25,6 +25,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "sceua": ("speed.sceua", "calibration of many basins at once beside spotpy's SCE-UA"),
         "gpu": ("gpu.command", "checks, tests and all measurements of a GPU in eight minutes"),
         "globe": ("scale.globe", "a year of all land at 0.1 degrees, and cost by cells and days"),
+        "globe-training": ("scale.learning", "the globe at half a degree, trained in minibatches"),
         "many-basins": ("scale.basins", "minibatches of 16,000 basins over 46 years, from disk"),
         "camels-hydrodl2": ("studies.camels.hydrodl2", "a training by our kernels and by hydrodl2"),
     },

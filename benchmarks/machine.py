@@ -49,16 +49,17 @@ def timed(
     call: Callable, device: str, clock: Callable[[], float] = perf_counter
 ) -> tuple[float, float]:
     """Seconds that a call takes, and the most bytes it held beyond those held before."""
-    held = _reset_peak(device)
+    held = reset_peak(device)
     start = clock()
     call()
     if device == "cuda":
         torch.cuda.synchronize()
     seconds = clock() - start
-    return seconds, _peak(device) - held
+    return seconds, peak(device) - held
 
 
-def _reset_peak(device: str) -> float:
+def reset_peak(device: str) -> float:
+    """Bytes that are held, from which on `peak` counts."""
     if device == "cuda":
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
@@ -72,7 +73,8 @@ def _reset_peak(device: str) -> float:
         return float("nan")
 
 
-def _peak(device: str) -> float:
+def peak(device: str) -> float:
+    """The most bytes that were held since `reset_peak`."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
     return 1024 * float(_first("/proc/self/status", "VmHWM", "nan").split()[0])

@@ -13,6 +13,8 @@ from multiprocessing import get_context
 
 import torch
 
+from benchmarks.machine import peak, reset_peak
+
 GIGABYTE = 2**30
 
 
@@ -32,6 +34,21 @@ class Clock:
         ):
             name = f"{part}_{kind}"
             self.seconds[name] = self.seconds.get(name, 0.0) + now - began
+
+
+class Watch(Clock):
+    """As `Clock`, with the most memory (GB) that the process held in each part."""
+
+    def __init__(self):
+        super().__init__()
+        self.peaks: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        reset_peak("cpu")
+        with super().__call__(part):
+            yield
+        self.peaks[part] = max(self.peaks.get(part, 0.0), peak("cpu") / GIGABYTE)
 
 
 def apart(call: Callable[..., dict], *given, threads: int) -> dict:

@@ -181,9 +181,12 @@ def guessed(values: np.ndarray, target: str) -> str | None:
 
 
 def typical(values: np.ndarray, target: str) -> float:
-    """By which a wrong unit shows: the median of temperatures, the mean of depths; else 0."""
+    """By which a wrong unit shows: the median of temperatures, the mean of depths; else 0. NaN
+    where all are missing."""
     if not values.size:
         return 0.0
+    if np.isnan(values).all():
+        return np.nan
     if target == "degC":
         return float(np.nanmedian(values))
     return float(np.nanmean(values)) if target == "mm d-1" else 0.0

@@ -26,7 +26,8 @@ Weather is made, run and written in blocks of days, so that memory hardly grows
 with the years. At half a degree (67,420 cells) a year takes eight seconds of a
 CPU and 106 MB on disk, all of it 1 GB of memory, and two years more are run
 before the first; at 0.1 degrees (1,685,500 cells) a year is 25 times as much.
-Training reads all that it needs at once: 4 GB at half a degree.
+The domain file trains in minibatches, from a packed copy of the weather in the
+run folder: 3 GB of disk while it runs, and less than 2 GB of memory.
 
 Writes into the new folder:
   flow_direction.tif      D8 directions in PCRaster's coding
@@ -65,7 +66,7 @@ def add_globe(kinds, takes_new_folder) -> None:
     )  # fmt: skip
     globe.add_argument(
         "--years", type=int, default=YEARS, metavar="N",
-        help="years of weather from 2001 on; 10 if left out, of which the domain file needs 4",
+        help="years of weather from 2001 on; 10 if left out, all of which the domain file needs",
     )  # fmt: skip
     globe.add_argument(
         "--seed", type=int, default=0, metavar="N", help="another world; 0 if left out"

@@ -84,7 +84,7 @@ def on_domain(raster: xr.DataArray, domain: Domain, gaps: bool = False) -> xr.Da
     without data are refused too, unless it may have gaps.
     """
     if not same_grid(raster, domain):
-        return _brought(raster, domain, gaps)
+        return brought(raster, domain, gaps)
     lead = [dim for dim in raster.dims if dim not in spatial_dims(raster)]
     coords = {dim: raster[dim] for dim in lead if dim in raster.coords}
     return domain.unpack(domain.pack(raster, gaps), raster.name, raster.attrs, lead, coords)
@@ -92,7 +92,7 @@ def on_domain(raster: xr.DataArray, domain: Domain, gaps: bool = False) -> xr.Da
 
 def values_on(raster: xr.DataArray, domain: Domain) -> np.ndarray:
     """Values (..., N) of the domain's cells, as `on_domain` brings them there."""
-    return domain.pack(raster if same_grid(raster, domain) else _brought(raster, domain))
+    return domain.pack(raster if same_grid(raster, domain) else brought(raster, domain))
 
 
 def same_grid(raster: xr.DataArray, domain: Domain) -> bool:
@@ -107,12 +107,14 @@ def same_grid(raster: xr.DataArray, domain: Domain) -> bool:
     return True
 
 
-def _brought(raster: xr.DataArray, domain: Domain, gaps: bool = False) -> xr.DataArray:
-    """A raster of another grid on the domain."""
+def brought(
+    raster: xr.DataArray, domain: Domain, gaps: bool = False, lazy: bool = False
+) -> xr.DataArray:
+    """A raster of another grid on the domain; `lazy`: nothing is read yet."""
     grid = read_grid(raster, crs_or(raster, domain.raster_grid.crs))
     if finer(grid, domain.raster_grid):
-        return domain.aggregate(raster, gaps=gaps)
-    return domain.regrid(raster, gaps=gaps)
+        return domain.aggregate(raster, gaps=gaps, lazy=lazy)
+    return domain.regrid(raster, gaps=gaps, lazy=lazy)
 
 
 def _looked_up(raster: xr.DataArray, given: AttributeOptions, data: Path, place: str):

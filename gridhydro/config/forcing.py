@@ -61,12 +61,33 @@ def read_forcing(
     days  first and last day that the training needs
     """
     if "weather" not in content:
-        section = content["forcing"]
-        options = {
-            name: read_options(source, f"forcing.{name}", ForcingOptions, given)
-            for name, given in section.items()
-        }
-        return _of_files(options, wanted, domain, data, source)
+        return _of_files(files_of(source, content, wanted), wanted, domain, data, source)
+    options, files = weather_of(source, content)
+    place, days = f"{source}, [weather]", options.period or days
+    names = [f.name for f in wanted if f.name != DEMAND or options.pet == "given"]
+    found: Cells | None = None
+    for name, raster, where in rasters(source, options, files, names, data, domain, days):
+        with named(where):
+            found = _joined(found, Field(name, SERIES[name].unit, name), raster, domain)
+    rows = {} if found is None else found.rows
+    refuse_lacking(place, names, rows)
+    found = required("weather", found)
+    if options.pet == "given" or DEMAND not in [f.name for f in wanted]:
+        return found
+    with named(f"{place}: pet"):
+        demand = evapotranspiration(found, domain, options)
+    return Cells(found.times, rows | {DEMAND: demand}, options.pet)
+
+
+def refuse_lacking(place: str, names, found) -> None:
+    """ValueError for series of [weather] that are not there, or where there is none."""
+    lacking = [name for name in names if name not in found]
+    if lacking or not found:
+        raise ValueError(f"{place}: lacks {', '.join(lacking)}, and has {', '.join(found)}")
+
+
+def weather_of(source: Path, content: dict) -> tuple[WeatherOptions, dict[str, ForcingOptions]]:
+    """The options of [weather], and those of each series that has a file of its own."""
     section, place = content["weather"], f"{source}, [weather]"
     own = [key.name for key in keys_of(WeatherOptions)]
     refuse_unknown(place, section, [*own, *SERIES])
@@ -87,44 +108,37 @@ def read_forcing(
     if options.folder is None:
         unused = [key for key in ("format", "files", "reading") if key in section]
         refuse_unused(place, unused, unused, "a file: it goes with 'folder'")
-    days = options.period or days
-    names = [f.name for f in wanted if f.name != DEMAND or options.pet == "given"]
-    found: Cells | None = None
-    for name, raster, where in _rasters(source, options, files, names, data, domain, days):
-        with named(where):
-            found = _joined(found, Field(name, SERIES[name].unit, name), raster, domain)
-    rows = {} if found is None else found.rows
-    lacking = [name for name in names if name not in rows]
-    if lacking or found is None:
-        raise ValueError(f"{place}: lacks {', '.join(lacking)}, and has {', '.join(rows)}")
-    if options.pet == "given" or DEMAND not in [f.name for f in wanted]:
-        return found
-    with named(f"{place}: pet"):
-        demand = evapotranspiration(found, domain, options)
-    return Cells(found.times, rows | {DEMAND: demand}, options.pet)
+    return options, files
 
 
 def _joined(found: Cells | None, field: Field, raster: xr.DataArray, domain: Domain) -> Cells:
     """Series read so far and another one: converted, brought onto the cells and checked."""
     raster = arranged(domain, raster, ("time",), f"'{field.name}'")
-    times = calendar.daily(raster["time"], f"'{field.name}'")
-    if found is not None and not times.equals(found.times):
-        raise ValueError(
-            f"'{field.name}' goes from {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}, other series "
-            f"from {found.times[0]:%Y-%m-%d} to {found.times[-1]:%Y-%m-%d}: give all of the same "
-            "days"
-        )
+    times = days_of_all(field.name, raster, None if found is None else found.times)
     if same_grid(raster, domain):
         values = on_cells(domain, raster, field.unit, times, field.name)
     else:  # where fine cells are averaged, their codes are looked at
-        raster = in_unit_lazily(_numbers(raster), field.unit)
+        raster = in_unit_lazily(numbers_of(raster), field.unit)
         values = values_on(raster, domain)
         refuse_implausible(typical(values, field.unit), field.name, field.unit, field.unit)
     values = checked(values, field, times, domain).astype(np.float32, copy=False)
     return Cells(times, ({} if found is None else found.rows) | {field.name: values})
 
 
-def _numbers(raster: xr.DataArray) -> xr.DataArray:
+def days_of_all(
+    name: str, raster: xr.DataArray, others: pd.DatetimeIndex | None
+) -> pd.DatetimeIndex:
+    """The days of a series; ValueError where they are not those of the others."""
+    times = calendar.daily(raster["time"], f"'{name}'")
+    if others is not None and not times.equals(others):
+        raise ValueError(
+            f"'{name}' goes from {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}, other series "
+            f"from {others[0]:%Y-%m-%d} to {others[-1]:%Y-%m-%d}: give all of the same days"
+        )
+    return times
+
+
+def numbers_of(raster: xr.DataArray) -> xr.DataArray:
     """The raster of a file; ValueError for text in it."""
     if raster.dtype.kind in "fiu":
         return raster
@@ -132,8 +146,9 @@ def _numbers(raster: xr.DataArray) -> xr.DataArray:
     return raster.copy(data=refuse.numbers(str(raster.name), raster.values, place))
 
 
-def _rasters(source, options: WeatherOptions, files, names, data: Path, domain, days):
-    """(name, raster (time, y, x), where it is from) of the variables that are there."""
+def rasters(source, options: WeatherOptions, files, names, data: Path, domain, days, opener=opened):
+    """(name, raster (time, y, x), where it is from) of the variables that are there; `opener` opens
+    a file or store for as long as each is looked at."""
     place, span = f"{source}, [weather]", slice(*days)
     if options.folder is not None:
         with named(f"{place}: format"):
@@ -148,7 +163,7 @@ def _rasters(source, options: WeatherOptions, files, names, data: Path, domain, 
         place = f"{place}: file"
         with named(place):
             path = locate(data, options.file, place, store=True)
-            with opened(path, decode_coords="all") as weather:
+            with opener(path, decode_coords="all") as weather:
                 for name in SERIES:
                     if name in weather:
                         series = calendar.by_bounds(weather[name], weather, f"{path}: 'time'")
@@ -158,7 +173,7 @@ def _rasters(source, options: WeatherOptions, files, names, data: Path, domain, 
             where = f"{source}, [weather.{name}]"
             if given.file is None or given.constant is not None:
                 raise ValueError(f"{where}: give a 'file'")
-            with _series(given, data, where) as series:
+            with series_of(given, data, where, opener) as series:
                 yield name, _by_day(series).sel(time=span), where
 
 
@@ -198,37 +213,51 @@ def evapotranspiration(weather: Cells, domain: Domain, options: WeatherOptions) 
     return np.concatenate(parts)
 
 
-def _of_files(options, wanted: list[Field], domain: Domain, data: Path, source: Path) -> Cells:
-    """The series of [forcing]."""
+def files_of(source: Path, content: dict, wanted: list[Field]) -> dict[str, ForcingOptions]:
+    """The options of each series of [forcing]; ValueError where one is lacking, has no origin, or
+    none has days."""
+    options = {
+        name: read_options(source, f"forcing.{name}", ForcingOptions, given)
+        for name, given in content["forcing"].items()
+    }
     names = [f.name for f in wanted]
     refuse_unknown(f"{source}, [forcing]", options, names)
     missing = [name for name in names if name not in options]
     if missing:
         raise ValueError(f"{source}: [forcing] lacks {', '.join(missing)} (file or constant)")
+    for name in names:
+        if (options[name].file is None) == (options[name].constant is None):
+            raise ValueError(f"{source}, [forcing.{name}]: give either a 'file' or a 'constant'")
+    if all(one.file is None for one in options.values()):
+        raise ValueError(f"{source}: [forcing] has constants only; one file has to give the days")
+    return options
+
+
+def _of_files(
+    options: dict[str, ForcingOptions], wanted: list[Field], domain: Domain, data: Path, source
+) -> Cells:
+    """The series of [forcing]."""
     found: Cells | None = None
     for one in wanted:
         given, place = options[one.name], f"{source}, [forcing.{one.name}]"
-        if (given.file is None) == (given.constant is None):
-            raise ValueError(f"{place}: give either a 'file' or a 'constant'")
         if given.file is not None:
-            with named(place), _series(given, data, place) as raster:
+            with named(place), series_of(given, data, place) as raster:
                 found = _joined(found, one, raster.rename(one.name), domain)
-    if found is None:
-        raise ValueError(f"{source}: [forcing] has constants only; one file has to give the days")
+    found = required("forcing", found)
     constants = {}
     for one in (one for one in wanted if one.name not in found.rows):
-        given = xr.DataArray(options[one.name].constant, name=one.name)
-        given.attrs["units"] = options[one.name].units or one.unit
+        number = xr.DataArray(options[one.name].constant, name=one.name)
+        number.attrs["units"] = options[one.name].units or one.unit
         with named(f"{source}, [forcing.{one.name}]"):
-            value = np.full((len(found.times), domain.size), float(to_unit(given, one.unit)))
+            value = np.full((len(found.times), domain.size), float(to_unit(number, one.unit)))
             constants[one.name] = checked(value, one, found.times, domain).astype(np.float32)
     return Cells(found.times, found.rows | constants)
 
 
-def _series(given: ForcingOptions, data: Path, place: str):
+def series_of(given: ForcingOptions, data: Path, place: str, opener=opened):
     """Within it, a series in its file: of a large one only what is needed is read."""
     path = locate(data, required("file", given.file), f"{place}: file", store=True)
     return opened_series(
         path, given.variable, crs=given.crs, units=given.units,
-        cell_reference=given.cell_reference, missing=given.missing,
+        cell_reference=given.cell_reference, missing=given.missing, opener=opener,
     )  # fmt: skip

@@ -104,6 +104,7 @@ def load(
     data: str | Path | None = None,
     changes: Mapping[str, object] | None = None,
     doors: Doors = STRICT,
+    cache: bool = False,
 ) -> Setup:
     """Read a domain file, or one that comes with gridhydro by its name, and all it refers to.
 
@@ -111,11 +112,14 @@ def load(
              GRIDHYDRO_DATA
     changes  configuration, storage_weight and fold (of the split) that take the place of the file's
     doors    each section has its own
+    cache    as if the file said cache = true: the forcing stays in its files where it can
     Raises ValueError naming file and key, and FileNotFoundError naming the file.
     """
     source = find(name)
     data = data_folder(data)
     content = doors(_named, source, _content, source, changes or {})
+    if cache and content is not REFUSED:
+        content = content | {"training": content["training"] | {"cache": True}}
     return doors(_setup, source, content, data, doors)
 
 

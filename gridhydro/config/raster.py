@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +24,7 @@ from gridhydro.config.sections import (
     ModelOptions,
     TrainingOptions,
 )
+from gridhydro.config.streamed_forcing import held, open_forcing
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.tiles import Tiles
 from gridhydro.inputs.climate import climate_means
@@ -100,16 +102,20 @@ def _forcing(
         forcings.setdefault(name, Field(name, SERIES[name].unit, SERIES[name].long_name))
     wanted = [f for f in forcings.values() if land is None or f.name not in SEASONAL]
     first, last = _days_needed(training)
-    found = read_forcing(source, content, wanted, domain, data, (str(first), str(last)))
+    days, why = (str(first), str(last)), held(content)
+    if training.cache and why is None:
+        opened = open_forcing(source, content, wanted, domain, data, days)
+        _refuse_short(source, content, training, opened.times)
+        return opened
+    if training.cache:
+        warnings.warn(
+            f"{source}, [training]: cache: the forcing is held in memory all the same: {why}",
+            stacklevel=2,
+        )
+    found = read_forcing(source, content, wanted, domain, data, days)
     times, rows, method = found.times, dict(found.rows), found.method
     del found  # its rows go one by one
-    if times[0] > first or times[-1] < last:
-        section = "[weather]" if "weather" in content else "[forcing]"
-        raise ValueError(
-            f"{source}, [training]: its periods and spinup = {training.spinup.days} need "
-            f"days from {first:%Y-%m-%d} to {last:%Y-%m-%d}, but {section} goes from "
-            f"{times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}"
-        )
+    _refuse_short(source, content, training, times)
     if land is not None and options is not None and set(SEASONAL) & set(forcings):
         with named(f"{source}, [landsurface]: melt"):
             rows |= land.daily(times, melt=options.melt)
@@ -119,10 +125,30 @@ def _forcing(
     return Forcing(times, values, fields=tuple(forcings.values()), method=method)
 
 
+def _refuse_short(source: Path, content: dict, training: TrainingOptions, times) -> None:
+    """ValueError where the record lacks days that the training needs."""
+    first, last = _days_needed(training)
+    if times[0] > first or times[-1] < last:
+        section = "[weather]" if "weather" in content else "[forcing]"
+        raise ValueError(
+            f"{source}, [training]: period, validation and {_early(training)[1]} need "
+            f"days from {first:%Y-%m-%d} to {last:%Y-%m-%d}, but {section} goes from "
+            f"{times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}"
+        )
+
+
+def _early(training: TrainingOptions) -> tuple[int, str]:
+    """The days before the period that a step runs, and what they are called in the file."""
+    batches, days = training.batches, training.spinup.days
+    if batches is None or batches.from_states:
+        return days, f"spinup = {days}"
+    return batches.before, f"warmup = {batches.before} of the minibatches"
+
+
 def _days_needed(training: TrainingOptions) -> tuple[pd.Timestamp, pd.Timestamp]:
     """The first and the last day that the file's training sees."""
     first, last = periods.ends(training.period)
-    begin = first - pd.Timedelta(training.spinup.days, "D")
+    begin = first - pd.Timedelta(_early(training)[0], "D")
     for period in (training.validation, training.selection and training.selection.period):
         if period is not None:
             scored = periods.ends(period, "validation period")

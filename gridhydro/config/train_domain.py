@@ -71,7 +71,8 @@ def train_domain(
 def _trained(domain, data, out: Path, changes: Mapping, **options) -> pd.DataFrame:
     """`train_domain`, in each of the processes that share it; see `finish`."""
     changes = {name: value for name, value in changes.items() if value is not None}
-    setup, progress = load(domain, data, changes), options["progress"]
+    setup = load(domain, data, changes, cache=options["cache"])
+    progress = options["progress"]
     asked = keywords(setup, out, **options)
     seed = asked["session"].seed
     torch.manual_seed(seed)

@@ -23,6 +23,9 @@ from gridhydro.io import packed_file
 from gridhydro.io.stores import naming, stays_open, written
 
 DEMAND = "potential_evapotranspiration"
+_NUMBERS = (
+    2**23
+)  # of a series that is packed by the day, in which some cells are looked for at once
 
 
 @dataclass(frozen=True)
@@ -204,7 +207,24 @@ class Forcing:
 
         Of a record that is not in memory only these days are read.
         """
+        packed_file.let_go(self.values)  # what was read before
         return self.values[:, days].to(device or self.values.device)
+
+    def part(self, days: slice, cells: torch.Tensor) -> torch.Tensor:
+        """(F, L, B): some days of some cells (B,), a copy where these are.
+
+        Of a record that is packed on disk few pages are held at a time.
+        """
+        values, place = self.values, cells.to(self.values.device)
+        shape = len(values), days.stop - days.start, len(place)
+        found = torch.empty(shape, dtype=values.dtype, device=values.device)
+        step = max(1, _NUMBERS // self.size) if self.packed else max(1, found.shape[1])
+        for first in range(days.start, days.stop, step):
+            some = slice(first, min(first + step, days.stop))
+            # on a CPU four times as quick as index_select along a third axis
+            found[:, first - days.start : some.stop - days.start] = values[:, some][..., place]
+            packed_file.let_go(values)
+        return found.to(cells.device)
 
     def window(self, starts, length: int, cells, device=None) -> torch.Tensor:
         """(F, length, B): for each of the cells (B,) the days from its own start (B,) on.
@@ -216,6 +236,7 @@ class Forcing:
             starts = torch.as_tensor(starts)
             first = int(starts.min())
             values, starts = values[:, first : int(starts.max()) + length], starts - first
+        packed_file.let_go(values)  # what was read before
         found = _windows(values, starts, length, cells)
         if device is not None and torch.device(device).type == "cuda" and not found.is_cuda:
             found = found.pin_memory()  # it is moved while the caller goes on

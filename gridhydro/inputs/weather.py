@@ -10,7 +10,7 @@ from torch import Tensor
 from gridhydro.base import calendar, refuse
 from gridhydro.base.quantities import COORDINATES, SERIES
 from gridhydro.base.units import conversion
-from gridhydro.domain.grid import read_crs, spatial_dims, transform
+from gridhydro.domain.grid import known_crs, read_crs, spatial_dims, transform
 from gridhydro.inputs import meteorology as met
 from gridhydro.inputs.series import looked_at
 
@@ -154,7 +154,7 @@ class Weather:
 
     @property
     def latitude(self) -> Tensor:
-        """(cells) or (y, x), degrees north."""
+        """(cells) or (y, x), degrees north; (y, 1) where all cells of a row have the same."""
         space = self.dims[1:]
         for name in ("latitude", "lat"):
             if self.has(name) and set(self.data[name].dims) <= set(space):
@@ -164,8 +164,12 @@ class Weather:
                 return torch.as_tensor(np.array(degrees, dtype=np.float32))
         if len(space) < 2:
             return self.lack("the coordinate latitude")
-        x, y = np.meshgrid(self.data[space[1]].values, self.data[space[0]].values)
-        degrees = transform(x, y, read_crs(self.data), "EPSG:4326")[1]
+        across, down = (self.data[dim].values for dim in space[::-1])
+        crs = read_crs(self.data)
+        if crs.equals(known_crs("EPSG:4326"), ignore_axis_order=True):
+            across = across[:1]  # that of a row is that of all its cells, which are many
+        x, y = np.meshgrid(across, down)
+        degrees = transform(x, y, crs, "EPSG:4326")[1]
         return torch.as_tensor(np.asarray(degrees, dtype=np.float32))
 
 

@@ -14,6 +14,7 @@ from gridhydro.base import refuse
 from gridhydro.base.calendar import stamped
 from gridhydro.base.quantities import COORDINATES
 from gridhydro.base.units import conversion
+from gridhydro.base.windows import chunks_of
 from gridhydro.io.lazy import Place, opened
 from gridhydro.io.schema import (
     attribute,
@@ -58,11 +59,12 @@ class BasinsFile:
         series = recognise(found, {o: v for o, v in names.items() if v in found}, path)
         # those of other names come as they are
         series |= {v: v for v in found if v not in series.values()}
+        chunks = {ours: chunks_of(data[theirs]) for ours, theirs in series.items()}
         places = {
             ours: Place(
                 path, theirs, day_dim, gauge_dim,
                 tuple(str(v) for v in data.variables if v != theirs),
-                data[theirs].encoding.get("preferred_chunks", {}).get(gauge_dim) == 1, written,
+                chunks[ours].get(gauge_dim) == 1, written, chunks[ours].get(day_dim, 1),
             )
             for ours, theirs in series.items()
         }  # fmt: skip

@@ -65,6 +65,7 @@ class Place:
     others: tuple[str, ...]  # the file's other variables
     scattered: bool  # whether each gauge has chunks of its own
     written: int  # when, ns
+    chunk: int = 1  # days of a chunk
 
     def window(self, days: slice, gauges: slice | np.ndarray) -> np.ndarray:
         """(days, gauges) as float64; ValueError if another file has taken the place."""
@@ -139,4 +140,6 @@ class LazySeries(BackendArray):
         return self.place.window(span, gauges)[np.ix_(days - span.start, places)]
 
     def variable(self, attrs: dict) -> xr.Variable:
-        return xr.Variable(("time", "gauge"), indexing.LazilyIndexedArray(self), attrs)
+        found = indexing.LazilyIndexedArray(self)
+        chunks = {} if self.place.scattered else {"time": self.place.chunk}
+        return xr.Variable(("time", "gauge"), found, attrs, {"preferred_chunks": chunks})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
+from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
@@ -19,6 +21,8 @@ from gridhydro.base.workers import spread
 # far it is
 _NUMBERS, _NOTED = 2**24, 2**26
 _WAIT = 1e9  # s, for another process that makes the same copy
+# files that are mapped, by where in memory they begin
+_MAPPED: WeakValueDictionary[int, mmap.mmap] = WeakValueDictionary()
 
 
 def packed(
@@ -70,6 +74,17 @@ def packed(
         return copy.tensor(file)
 
 
+def let_go(values: torch.Tensor) -> None:
+    """Let the pages of a packed tensor, or of a part of it, not count as memory of the process any
+    more: all that was read of it would. The system keeps them for whoever asks again, as long as it
+    has room. Nothing for any other tensor."""
+    if not isinstance(values, torch.Tensor):
+        return  # a `Stream` holds nothing
+    mapped = _MAPPED.get(values.untyped_storage().data_ptr())
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)  # of a shared mapping nothing that was written is lost
+
+
 class _Copy:
     """The numbers of a copy, and the file that they are written to."""
 
@@ -100,8 +115,9 @@ class _Copy:
         bar.total, bar.n, bar.initial = len(self.parts), *[len(self.parts) - len(parts)] * 2
         written = 0
         for part, values in zip(bar, spread(self.rows, parts), strict=True):
-            # mapped anew: what is written counts as memory of the process as long as it is mapped
-            self._map(file)[:, part] = values
+            for row, one in enumerate(values):
+                # mapped anew: what is written counts as memory of the process while it is mapped
+                self._map(file)[row, part] = one
             written += values.size
             if note is not None and (written >= _NOTED or part is parts[-1]):
                 os.fsync(file.fileno())
@@ -113,9 +129,14 @@ class _Copy:
 
     def _map(self, file: IO[bytes]) -> np.ndarray:
         variables, days, cells = self.shape
+        if not self.size:
+            return np.empty(self.shape, np.float32)
+        mapped = mmap.mmap(file.fileno(), self.size)
+        values = np.frombuffer(mapped, np.float32)
+        _MAPPED[values.ctypes.data] = mapped
         if self.by_day:
-            return np.memmap(file, np.float32, "r+", shape=self.shape)
-        return np.memmap(file, np.float32, "r+", shape=(variables, cells, days)).swapaxes(1, 2)
+            return values.reshape(self.shape)
+        return values.reshape(variables, cells, days).swapaxes(1, 2)
 
 
 def _writer(days: int) -> Callable[[Path], object]:

@@ -41,15 +41,16 @@ def read_series(
 @contextmanager
 def opened_series(
     path: str | Path, variable: str | None = None, *, crs=None, units: str | None = None,
-    cell_reference: str = "center", missing: float | Sequence[float] | None = None,
+    cell_reference: str = "center", missing: float | Sequence[float] | None = None, opener=opened,
 ) -> Iterator[xr.DataArray]:  # fmt: skip
     """As `read_series`, nothing of it read: only within, when a part of it is asked for.
 
-    A Zarr store is taken, too. `missing` becomes the attribute missing_value.
+    A Zarr store is taken, too. `missing` becomes the attribute missing_value. `opener` opens the
+    file for as long as the series is looked at, or for longer.
     """
     one_of("cell_reference", cell_reference, REFERENCES)
     path = existing(path)
-    with opened(path) as dataset:
+    with opener(path) as dataset:
         series = declare(variable_of(dataset, path, variable), missing)
         if "time" not in series.dims:
             raise ValueError(f"'{series.name}' in {path} has no time axis, but {series.dims}")

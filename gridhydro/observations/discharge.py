@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -162,7 +162,7 @@ def refuse_empty(
     times, empty = series[0].times[days], torch.ones(len(places), dtype=torch.bool)
     for one in series:
         values = one.values[0, days]
-        parts = places.to(values.device).split(_GAUGES)
+        parts = _few(values, places.to(values.device).split(_GAUGES))
         empty &= torch.cat([values[:, part].isnan().all(0) for part in parts]).cpu()
     if empty.any():
         without = [name for name, is_empty in zip(names, empty.tolist(), strict=True) if is_empty]
@@ -181,14 +181,21 @@ def per_area(model) -> torch.Tensor:
 def variance(observed: Forcing, days: slice) -> torch.Tensor:
     """Variance (G,) of each gauge over these days, of its observations there; 0 where they differ
     by no more than rounding."""
-    parts = observed.values[0, days].split(_GAUGES, dim=1)  # a few at a time: they may be on disk
+    parts = _few(observed.values, observed.values[0, days].split(_GAUGES, dim=1))
     return torch.cat([spread(part.contiguous()) for part in parts])
 
 
 def without_score(loss: str, observed: Forcing, days: slice) -> torch.Tensor:
     """Which gauges (G,) the loss of this name leaves out, though observed in these days."""
-    parts = observed.values[0, days].split(_GAUGES, dim=1)
+    parts = _few(observed.values, observed.values[0, days].split(_GAUGES, dim=1))
     return torch.cat([undefined(loss, part.contiguous()) for part in parts])
+
+
+def _few(values: torch.Tensor, parts: Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:
+    """Parts that are looked at one by one, of values that may be on disk."""
+    for part in parts:
+        yield part
+        packed_file.let_go(values)
 
 
 def spread(values: torch.Tensor) -> torch.Tensor:

@@ -12,6 +12,7 @@ from gridhydro.base.units import conversion
 from gridhydro.columns.column import Field
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.forcing import Forcing
+from gridhydro.io.packed_file import let_go
 
 # runoff over precipitation: beyond the first two it deserves a look, and no basin has the third,
 # not even one that a spring or a canal feeds
@@ -22,6 +23,7 @@ _RAIN = 0.1  # mm d-1, in deserts a ratio says little
 _USUAL = (0.1, 1.0)  # what makes another unit likely
 _UNITS = ("ft3 s-1", "l s-1", "m3 d-1", "ML d-1", "km3 yr-1", "mm d-1")
 _VALUES = 10**8  # that are read of precipitation: days are left out of longer records
+_HELD = 2**20  # of which are in memory at once, of basins more: theirs are not added up
 
 
 def report(
@@ -44,19 +46,21 @@ def report(
         return Report()
     wanted = max(1, min(days.stop - days.start, _VALUES // max(1, domain.size)))
     chosen = np.unique(np.linspace(days.start, days.stop - 1, wanted).round().astype(int))
-    flow = observed.values[0, chosen].cpu().numpy().astype(np.float64)
-    there = np.isfinite(flow)
-    count = there.sum(0)
-    rain, begin = np.zeros(flow.shape), 0
-    step = max(1, 2**24 // max(1, domain.size))
-    while begin < len(chosen):
-        part = slice(begin, begin + step)
-        depth = sum(forcing.values[row, chosen[part]].cpu().numpy() for row in rows)
-        rain[part] = _upstream(domain, np.asarray(depth, np.float64))
-        begin = part.stop
+    count, flow, rain = np.zeros((3, len(domain.gauges)))
+    step = max(1, _HELD * (8 if domain.lumped else 1) // max(1, domain.size))
+    for begin in range(0, len(chosen), step):
+        part = chosen[begin : begin + step]
+        ran = observed.values[0, part].cpu().numpy().astype(np.float64)
+        there = np.isfinite(ran)
+        depth = sum(forcing.values[row, part].cpu().numpy() for row in rows)
+        fell = _upstream(domain, np.asarray(depth, np.float64))
+        count += there.sum(0)
+        flow += ran.sum(0, where=there)
+        rain += fell.sum(0, where=there)
+        for one in (observed, forcing):
+            let_go(one.values)
     with np.errstate(invalid="ignore", divide="ignore"):
-        runoff = np.where(there, flow, 0).sum(0) / count
-        precipitation = np.where(there, rain, 0).sum(0) / count
+        runoff, precipitation = flow / count, rain / count
         ratio = runoff / precipitation
     length = count * (days.stop - days.start) / len(chosen)
     slack = np.where(length < _SHORT, _SLACK, 1.0)

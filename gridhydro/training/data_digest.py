@@ -17,11 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gridhydro.io.packed_file import let_go
 from gridhydro.model.base import CellModel
 from gridhydro.training.data import TrainingData
 from gridhydro.training.objective import Objective
 
 _CELLS = 256  # of which a digest is made at once
+_HELD = 32  # digests after which pages of a packed series are let go
 _CLOSE = 1e-6  # relative to the sum of magnitudes; other last bits change it by less
 
 
@@ -145,7 +147,9 @@ def _pieces(array) -> Iterator:
     if array.ndim < 2:
         yield array
         return
-    for start in range(0, array.shape[-1], _CELLS):
+    for number, start in enumerate(range(0, array.shape[-1], _CELLS)):
+        if number % _HELD == 0:
+            let_go(array)
         yield array[..., start : start + _CELLS]
 
 

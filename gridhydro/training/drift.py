@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gridhydro.io.packed_file import let_go
 from gridhydro.model.base import CellModel
 from gridhydro.model.drift import HIDDEN, Drift
 from gridhydro.model.march import March, years
@@ -40,7 +41,12 @@ def storage_drift(model: CellModel, groups, begin: int, days: slice) -> Drift | 
 
 def _of_cells(model: CellModel, cells, values: Tensor, state, *, begin: int, days: slice):
     """Start, end, settled and runoff, m3, and area, m2, (5, B) of the cells that settle."""
-    march = March(model, lambda part: values[:, part], values.shape[1], cells)
+
+    def read(part: slice) -> Tensor:
+        let_go(values)  # what was read before
+        return values[:, part]
+
+    march = March(model, read, values.shape[1], cells)
     before = slice(begin, days.start)
     flow = () if model.column.runoff is None else (model.column.runoff,)
     area = (model.area if cells is None else model.area[cells]).double().cpu().numpy()

@@ -63,8 +63,8 @@ def test_basins_are_read_lazily_and_packed(tmp_path, monkeypatch):
     monkeypatch.setattr(basins, "BATCHES", basins.gh.Batches(gauges=5, days=60, warmup=60))
     path = tmp_path / "basins.zarr"
     basins.generate(path, 12, 1)
-    rows = basins.learn(path, 12, 1, "MLP, 1 component", 0)["rows"]
-    assert [row["part"] for row in rows] == ["open", "pack"]
+    rows = basins.learn(path, 12, 1, 0)["rows"]
+    assert [row["part"] for row in rows] == ["open", "pack", "pack discharge again"]
     assert all(0 < row["own_gb"] < 4 for row in rows)
 
 

@@ -12,7 +12,9 @@ import xarray as xr
 from gridhydro.cli import main
 from gridhydro.config.check_domain import check_domain
 from gridhydro.config.find import find
+from gridhydro.config.load import load
 from gridhydro.domain.domain import Domain
+from gridhydro.inputs.stream import Stream
 from gridhydro.synthetic import globe_folder
 from gridhydro.synthetic.globe import SPINUP, make_globe
 from gridhydro.synthetic.globe_folder import write_globe
@@ -133,8 +135,8 @@ def test_the_domain_file_that_comes_with_gridhydro_reads_the_folder(folder, worl
     text = find("globe").read_text()
     held = [name for name in world.gauges.index if name[0] in "BH"]
     for old, new in (
-        ('"2002", "2003"', '"2001-03", "2001-09"'), ('"2004", "2004"', '"2001-10", "2001-12"'),
-        ("spinup = 365", "spinup = 59"), (re.search(r"(?s)held_out = \[.*\]", text)[0],
+        ('"2002", "2006"', '"2001-03", "2001-09"'), ('"2007", "2010"', '"2001-10", "2001-12"'),
+        ("warmup = 365", "warmup = 59"), (re.search(r"(?s)held_out = \[.*\]", text)[0],
                                           f"held_out = {held}"),
     ):  # fmt: skip
         assert old in text
@@ -148,7 +150,15 @@ def test_the_domain_file_that_comes_with_gridhydro_reads_the_folder(folder, worl
     assert [field.name for field in setup.forcing.fields] == [
         "precipitation", "temperature", "potential_evapotranspiration",
     ]  # fmt: skip
-    torch.testing.assert_close(setup.forcing.values, values, rtol=2e-4, atol=2e-3)
+    assert isinstance(setup.forcing.values, Stream)
+    torch.testing.assert_close(setup.forcing.values[:], values, rtol=2e-4, atol=2e-3)
+    (tmp_path / "held.toml").write_text(text.replace("cache = true", ""))
+    held = load(tmp_path / "held.toml", folder).forcing
+    assert held.method == setup.forcing.method == "oudin" and held.times.equals(setup.times)
+    # rain and warmth to the last bit, evapotranspiration as it is of cells and not of a raster
+    assert torch.equal(held.values[:2], setup.forcing.values[:2])
+    torch.testing.assert_close(held.values, setup.forcing.values[:], rtol=1e-5, atol=1e-5)
+    assert isinstance(load(tmp_path / "held.toml", folder, cache=True).forcing.values, Stream)
     for name, told in setup.attributes.items():
         np.testing.assert_allclose(
             setup.domain.pack(told), world.attributes[name], rtol=1e-6, atol=1e-5

@@ -17,6 +17,7 @@ from gridhydro.base.periods import days, within
 from gridhydro.config.load import CHANGES, Setup, load
 from gridhydro.config.parse import named
 from gridhydro.evaluation.tables import SHOWN, summary
+from gridhydro.io import export
 from gridhydro.io.csv_tables import write_table
 from gridhydro.model import run_figures, run_folder, storage_scores
 from gridhydro.model.ensemble import Ensemble
@@ -127,9 +128,20 @@ def _score(run: Run | Ensemble, setup: Setup, out: Path, period) -> pd.DataFrame
     write_table(out / scores_file(period), scores)
     run_figures.draw_scores(out / "figures", setup.domain, scores)
     if period is None:
+        if isinstance(run, Ensemble):
+            write_members(run, out)
         score_storage(run, setup, out)
         score_targets(run, setup, out)
     return scores
+
+
+def write_members(ensemble: Ensemble, out: Path) -> None:
+    """Discharge of every run of an ensemble, with its mean and quantiles, in one file."""
+    members = ensemble.members()
+    data = members.rename("discharge_of_runs").to_dataset()
+    data["discharge"] = members.mean("member", keep_attrs=True)
+    data["discharge_quantiles"] = ensemble.quantiles()
+    export.write_dataset(out / "discharge_ensemble.nc", data, "runs of an ensemble")
 
 
 def scores_file(period: tuple[str, str] | None = None) -> str:

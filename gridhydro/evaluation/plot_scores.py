@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from gridhydro.columns.column import Field
-from gridhydro.evaluation import metrics
+from gridhydro.evaluation import metrics, spread
 from gridhydro.evaluation.tables import place_of
 
 # told apart by colour-blind readers, and by their dashes in black and white
@@ -24,7 +24,8 @@ LABELS = {
     "nse": "NSE", "kge": "KGE", "kge_2012": "KGE (2012)", "correlation": "correlation",
     "bias": "bias", "percent_bias": "percent bias", "fhv": "FHV", "flv": "FLV",
     "fhv_abs": "absolute FHV", "flv_abs": "absolute FLV", "rmse": "RMSE", "ubrmse": "ubRMSE",
-    "rmse_low": "RMSE of low flows", "rmse_high": "RMSE of high flows",
+    "rmse_low": "RMSE of low flows", "rmse_high": "RMSE of high flows", "crps": "CRPS",
+    "coverage_90": "coverage of 90 %", "width_90": "width of 90 %",
 }  # fmt: skip
 UNITS = dict.fromkeys(metrics.PERCENT, "%")
 EFFICIENCIES = ("nse", "kge", "kge_2012")
@@ -92,7 +93,7 @@ def _told(name: str, given: np.ndarray, low: float, high: float, what: str) -> s
 def _unit_of(metric: str, *tables: pd.DataFrame) -> str:
     """Unit of a score: percent, that of the tables' series where they say it, or none."""
     units = {unit for table in tables if "unit" in table for unit in table["unit"]}
-    if metric in metrics.IN_UNIT and len(units) == 1:
+    if metric in (*metrics.IN_UNIT, *spread.IN_UNIT) and len(units) == 1:
         return units.pop()
     return UNITS.get(metric, "1")
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import torch
 import xarray as xr
 
 from gridhydro.base import ranks
 from gridhydro.base.arguments import required
 from gridhydro.base.exchange import as_one, told_by
+from gridhydro.evaluation import spread
 from gridhydro.inputs.forcing import Forcing
+from gridhydro.io import export
 from gridhydro.model.base import CellModel
 from gridhydro.model.reduced import Wanted
 from gridhydro.model.run import Run
@@ -26,10 +31,12 @@ class Ensemble(Scored):
     """Runs of one model: their mean discharge is better than most of them.
 
     What it gives (`discharge`, `evaluate`, `storage`, ...) is of the mean of the runs, each of
-    which is simulated once. ValueError for no runs, and for runs with other gauges than the first.
+    which is simulated once; `members` and `quantiles` are of all of them. ValueError for no runs,
+    and for runs with other gauges than the first.
     """
 
     runs: Sequence[Run]
+    _flows: _Flows = field(default_factory=lambda: _Flows(), init=False, repr=False, compare=False)
 
     def __post_init__(self):
         if not self.runs:
@@ -91,16 +98,63 @@ class Ensemble(Scored):
     def simulate_anew(
         self, outputs: Sequence[Wanted], averages: Averages | None, forcing: Forcing | None
     ) -> Simulation:
-        """The mean of the runs, one after the other: what none of them has kept it lets go.
+        """The mean of the runs, one after the other: what none of them has kept it lets go, but
+        for their discharge.
 
         Processes that share it simulate one run each, or, where they are more than the runs, each
         run together.
         """
-        weight = 1 / len(self.runs)
+        weight, flows = 1 / len(self.runs), []
         total: Simulation | None = None
         for one in self._each(outputs, averages, forcing):
+            flows.append(required("discharge", one.discharge).clone())
             total = _times(one, weight) if total is None else _plus(total, one, weight)
+        self._flows = _Flows(self.mark() if forcing is None else None, forcing, torch.stack(flows))
         return required("run", total)
+
+    def forget(self) -> None:
+        """Let go of what was simulated, and of the scores of it."""
+        super().forget()
+        self._flows = _Flows()
+
+    def members(self, forcing: xr.Dataset | Forcing | None = None) -> xr.DataArray:
+        """Discharge (member, time, gauge) of every run, m3 s-1, in the order of the runs."""
+        record = self.record(forcing)
+        given = None if forcing is None else record
+        if not self._flows.are_of(self.mark(), given):
+            self.simulate_anew((), None, given)
+        coords = {
+            "member": np.arange(len(self.runs)), "time": record.times,
+            "gauge": [str(name) for name in self.model.domain.gauges.index],
+        }  # fmt: skip
+        values = required("discharge", self._flows.values).numpy()
+        return xr.DataArray(values, coords, name="discharge", attrs=export.DISCHARGE)
+
+    def quantiles(
+        self,
+        levels: Sequence[float] = (0.05, 0.25, 0.5, 0.75, 0.95),
+        forcing: xr.Dataset | Forcing | None = None,
+    ) -> xr.DataArray:
+        """Quantiles of the runs' discharge at these levels, (quantile, time, gauge) m3 s-1.
+
+        ValueError for a level that is not between 0 and 1.
+        """
+        if not len(levels) or not all(0 <= level <= 1 for level in levels):
+            raise ValueError(f"levels of quantiles lie between 0 and 1, not {list(levels)}")
+        found = self.members(forcing).quantile(list(levels), "member").astype(np.float32)
+        return found.rename("discharge").assign_attrs(export.DISCHARGE)
+
+    def scores_of_members(
+        self, forcing: Forcing | None, observed: pd.DataFrame, factors: pd.Series | None
+    ) -> pd.DataFrame | None:
+        """CRPS, coverage and width of the central 90 % of the runs, see `evaluation.spread`; None
+        of a single run."""
+        if len(self.runs) < 2:
+            return None
+        found = self.members(forcing).sel(gauge=list(observed.columns))
+        values = found.sel(time=observed.index).values
+        values = values if factors is None else values * factors[observed.columns].to_numpy()
+        return spread.table(values, observed)
 
     def _each(self, *asked) -> Iterator[Simulation]:
         """What the runs give, in turn."""
@@ -118,6 +172,22 @@ class Ensemble(Scored):
                     mine = _fresh(some[me], *asked)
             for number in range(len(some)):
                 yield told_by(number, mine)
+
+
+@dataclass(frozen=True, eq=False)
+class _Flows:
+    """Discharge (M, T, G) of all runs as they were last simulated: with their own forcing, when
+    the ensemble had this `mark`, or with another one."""
+
+    mark: tuple | None = None
+    forcing: Forcing | None = None
+    values: torch.Tensor | None = None
+
+    def are_of(self, mark: tuple, forcing: Forcing | None) -> bool:
+        """Whether they are those of the ensemble as it is."""
+        if self.values is None or self.forcing is not forcing:
+            return False
+        return forcing is not None or self.mark == mark
 
 
 def _fresh(run: Run, *asked) -> Simulation:
@@ -168,7 +238,9 @@ def _but_seeds(about: dict) -> dict:
     if isinstance(network, dict):
         network = {name: value for name, value in network.items() if name != "seed"}
     return {
-        name: value for name, value in about.items() if name not in ("seed", "storage_drift")
+        name: value
+        for name, value in about.items()
+        if name not in ("seed", "storage_drift", "kept_epoch")
     } | {"network": network}
 
 

@@ -140,7 +140,7 @@ class Scored:
                 f"nothing is simulated from {first} to {last}: the forcing goes from "
                 f"{times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}"
             )
-        simulated, unit = self.discharge(record).loc[first:last, gauges], "m3 s-1"
+        simulated, unit, depth = self.discharge(record).loc[first:last, gauges], "m3 s-1", None
         observed = observed[gauges].reindex(simulated.index)
         if domain.lumped:  # basins are compared by depth of water
             depth, unit = depth_of_flow(domain.gauges.loc[gauges, "network_area_km2"]), "mm d-1"
@@ -149,9 +149,18 @@ class Scored:
         label = name or f"{first} to {last}"
         table = metrics.table(simulated, observed, label, unit)
         table.insert(2, "gauge_use", self.gauge_use(table["gauge"], "discharge"))
+        more = self.scores_of_members(record, observed, depth)
+        table = table if more is None else table.merge(more, "left", "gauge")
         if forcing is None:
             self.kept.note(label, table)
         return table
+
+    def scores_of_members(
+        self, forcing: Forcing | None, observed: pd.DataFrame, factors: pd.Series | None
+    ) -> pd.DataFrame | None:
+        """More scores of each gauge (column) of the observations, of an ensemble: from discharge in
+        m3 s-1 times `factors`, with the forcing or the own one. None where there are none."""
+        return None
 
     def _say_where_stores_fill(self, times: pd.DatetimeIndex, first) -> None:
         """Warn of a period that is scored while the stores fill, from empty ones."""

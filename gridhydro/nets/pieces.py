@@ -68,7 +68,9 @@ class _Pieces(torch.autograd.Function):
                 return torch.autograd.grad(ctx.network(part), wanted, d_part)
 
         parts: list[Tensor] = []
-        for found in in_turns(run, [*zip(values.split(PIECE), cotangent.split(PIECE), strict=True)]):
+        for found in in_turns(
+            run, [*zip(values.split(PIECE), cotangent.split(PIECE), strict=True)]
+        ):
             for total, one in zip(sums, found[: len(sums)], strict=True):
                 total += one
             parts += found[len(sums) :]

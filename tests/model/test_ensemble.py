@@ -7,6 +7,7 @@ import xarray as xr
 
 from gridhydro import Ensemble
 from gridhydro.cli import main
+from gridhydro.evaluation import spread
 from gridhydro.io import write_basins
 from tests.support.small_basins import FILE, small_basins
 
@@ -34,6 +35,31 @@ def test_ensemble_scores_the_mean_of_its_runs(folder, capsys):
     np.testing.assert_allclose(later["nse"], mean["nse"], rtol=1e-4, atol=1e-4)
     assert main(["evaluate", str(folder / "run")]) == 0
     assert "validation" in capsys.readouterr().out
+
+
+def test_scores_and_series_of_an_ensemble_have_its_spread(folder):
+    ensemble = Ensemble.load(folder / "run", xr.open_dataset(folder / "basins.nc").load())
+    members, period = ensemble.members(), ("2002", "2002")
+    for run, one in zip(ensemble.runs, members, strict=True):
+        np.testing.assert_array_equal(one, run.discharge())
+    observed = small_basins()["discharge"].transpose("time", "gauge").sel(time="2002")
+    table = ensemble.evaluate(small_basins()["discharge"], period).set_index("gauge")
+    area = ensemble.model.domain.gauges["network_area_km2"]
+    for gauge in ("b00", "b07"):
+        depth = members.sel(gauge=gauge, time="2002") * 86.4 / area[gauge]
+        expected = spread.crps(depth.values, observed.sel(gauge=gauge).values)
+        assert table.loc[gauge, "crps"] == pytest.approx(expected, rel=1e-5)
+    assert table["coverage_90"].between(0, 1).all() and (table["width_90"] > 0).all()
+    assert "crps" not in ensemble.runs[0].evaluate(small_basins()["discharge"], period)
+    with xr.open_dataset(folder / "run" / "discharge_ensemble.nc") as written:
+        np.testing.assert_array_equal(written["discharge_of_runs"], members)
+        low, high = written["discharge_quantiles"].sel(quantile=[0.05, 0.95])
+        assert (low <= high).all() and (written["discharge"] <= high).all()
+        assert written["discharge"].attrs["units"] == "m3 s-1"
+    later = ensemble.record()
+    assert ensemble.members(later).identical(members)
+    with pytest.raises(ValueError, match="levels of quantiles lie between 0 and 1"):
+        ensemble.quantiles([5, 95])
 
 
 def test_finished_runs_are_not_trained_again_and_one_is_simulated(folder, capsys):
@@ -88,7 +114,7 @@ def test_ensemble_of_an_empty_folder_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "change, text",
     [
-        ('format = "netcdf"', "format is one of camels_us, caravan, netcdf, not 'csv'"),
+        ('format = "netcdf"', ", netcdf, not 'csv'"),
         ('path = "basins.nc"', "there is nothing at"),
         ('attributes = ["sand", "slope", "rock"]', "no attribute height"),
         ('pet = "given"', "the method is one of oudin"),

@@ -120,6 +120,15 @@ def test_a_training_that_ends_early_goes_on_from_its_checkpoint_to_the_same(tmp_
         assert again.about["kept_epoch"] == whole.about["kept_epoch"]
 
 
+def test_members_of_an_ensemble_may_keep_other_epochs(tmp_path):
+    _, _, forcing, _ = small_world()
+    run = fit(epochs=1)
+    for seed in (0, 1):
+        run.about |= {"kept_epoch": seed + 1, "seed": seed}
+        run.save_model(tmp_path / f"seed-{seed}")
+    assert len(gh.Ensemble.load(tmp_path, forcing).runs) == 2
+
+
 def test_another_selection_is_another_training(tmp_path):
     fit(epochs=1, checkpoints=gh.Checkpoints(tmp_path))
     chosen = Validation(LATER, keep="best")

@@ -16,6 +16,7 @@ import torch
 from gridhydro.base import ranks
 from gridhydro.base.ahead import Ahead
 from gridhydro.base.arguments import required
+from gridhydro.base.exchange import as_one
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.domain.shares import share_of
 from gridhydro.evaluation.losses import NothingObserved
@@ -53,8 +54,9 @@ class Loop:
         if batches is not None and not data.model.domain.lumped:
             self.rivers = RiverBatches(data, self.objective)
         self.validation = None if period is None else Validation(data, period)
-        for demand in self._demands():
-            demand.refuse(data.model.area.device, self.session.memory)
+        with as_one():  # another process may have less memory
+            for demand in self._demands():
+                demand.refuse(data.model.area.device, self.session.memory)
         self.share = None if batches is not None else whole_step(data)
         # what this process runs: all, or some rivers of a step that processes share
         self.local = data if self.share is None else self.share.data

@@ -52,7 +52,7 @@ def _heard() -> Iterator[None]:
     except RuntimeError as error:  # of gloo and nccl, whose connections are closed
         raise FailedElsewhere(
             f"another of the {ranks.count()} processes has gone without a word, or cannot be "
-            f"reached ({str(error).splitlines()[0]}): see what it has written"
+            f"reached ({str(error).partition(chr(10))[0]}): see what it has written"
         ) from error
 
 

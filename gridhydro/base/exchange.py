@@ -31,12 +31,29 @@ def as_one() -> Iterator[None]:
         yield
     except Exception as error:
         failed = error
-    words = ranks.told(None if failed is None else _words(failed))
+    try:
+        with _heard():
+            words = ranks.told(None if failed is None else _words(failed))
+    except FailedElsewhere:
+        if failed is None:
+            raise
     if failed is not None:
         raise failed
     for number, said in enumerate(words):
         if said is not None:
             raise FailedElsewhere(f"process {number} of {len(words)} has failed: {said}")
+
+
+@contextmanager
+def _heard() -> Iterator[None]:
+    """Within it a process that has gone is told as such."""
+    try:
+        yield
+    except RuntimeError as error:  # of gloo and nccl, whose connections are closed
+        raise FailedElsewhere(
+            f"another of the {ranks.count()} processes has gone without a word, or cannot be "
+            f"reached ({str(error).partition(chr(10))[0]}): see what it has written"
+        ) from error
 
 
 def _words(error: Exception) -> str:
@@ -48,7 +65,8 @@ def gathered(value: Any) -> list[Any] | None:
     if ranks.count() == 1:
         return [value]
     found: list[Any] | None = [None] * ranks.count() if ranks.first() else None
-    dist.gather_object(value, found)
+    with _heard():
+        dist.gather_object(value, found)
     return found
 
 
@@ -57,7 +75,8 @@ def told_by(number: int, value: Any) -> Any:
     if ranks.count() == 1:
         return value
     found = [value if ranks.number() == number else None]
-    dist.broadcast_object_list(found, number)
+    with _heard():
+        dist.broadcast_object_list(found, number)
     return found[0]
 
 
@@ -77,8 +96,9 @@ def exchanged(parts: Sequence[Tensor], columns: Sequence[int]) -> list[Tensor]:
     ways += [dist.P2POp(dist.irecv, found[k], k) for k in others if found[k].numel()]
     if ways:
         _refuse_deaf()
-        for way in dist.batch_isend_irecv(ways):
-            way.wait()
+        with _heard():
+            for way in dist.batch_isend_irecv(ways):
+                way.wait()
     return found
 
 

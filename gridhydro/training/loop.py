@@ -16,6 +16,7 @@ import torch
 from gridhydro.base import ranks
 from gridhydro.base.ahead import Ahead
 from gridhydro.base.arguments import required
+from gridhydro.base.exchange import as_one
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.domain.shares import share_of
 from gridhydro.evaluation.losses import NothingObserved
@@ -54,8 +55,9 @@ class Loop:
             self.rivers = RiverBatches(data, self.objective)
         chosen = self.session.selection
         self.scores = None if chosen is None else Scores(data, chosen)
-        for demand in self._demands():
-            demand.refuse(data.model.area.device, self.session.memory)
+        with as_one():  # another process may have less memory
+            for demand in self._demands():
+                demand.refuse(data.model.area.device, self.session.memory)
         self.share = None if batches is not None else whole_step(data)
         # what this process runs: all, or some rivers of a step that processes share
         self.local = data if self.share is None else self.share.data
@@ -222,9 +224,10 @@ class Loop:
         chosen, scores = self.session.selection, {}
         if chosen is None or self.scores is None or not chosen.due(epoch, epochs):
             return {}
-        if ranks.first():
-            with ranks.alone():
-                scores = self.scores(about)
+        with as_one():
+            if ranks.first():
+                with ranks.alone():
+                    scores = self.scores(about)
         return {f"validation_{name}_nse": one for name, one in ranks.told(scores)[0].items()}
 
     @torch.no_grad()

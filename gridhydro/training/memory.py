@@ -122,23 +122,24 @@ def of_step(
 
 def of_spinup(model: CellModel, cells: int, days: int, step: int) -> Demand:
     """That of runs over so many days before each step, beside the weather of its `step` days."""
-    return Demand(
-        f"the spin-up before each step, runs over {cells} cells and {days} days at once,",
-        passed(model, cells, days) + _of_weather(model, cells, step),
+    remedy = (
         'gridhydro.SpinUp(start="empty") with days enough for the stores to fill, or minibatches, '
-        "batches=gridhydro.Batches(gauges=..., days=...)",
+        "batches=gridhydro.Batches(gauges=..., days=...)"
     )
+    return _of_run(model, "the spin-up before each step", cells, days, step, remedy)
 
 
 def of_validation(model: CellModel, days: int, step: int) -> Demand:
     """That of the scores of a validation, all cells a block of days at once, beside the weather of
     the `step` days of a step."""
-    cells = model.domain.size
-    return Demand(
-        f"the validation, a run over {cells} cells and {days} days at once,",
-        passed(model, cells, days) + _of_weather(model, cells, step),
-        "no validation while training, Session(validation=None)",
-    )
+    remedy = "no validation while training, Session(validation=None)"
+    return _of_run(model, "the validation", model.domain.size, days, step, remedy)
+
+
+def _of_run(model: CellModel, what: str, cells: int, days: int, step: int, remedy: str) -> Demand:
+    weather = cells * step * len(model.forcings) * model.area.element_size()
+    told = f"{what}, a run over {cells} cells and {days} days at once,"
+    return Demand(told, passed(model, cells, days) + weather, remedy)
 
 
 def passed(model: CellModel, cells: int, days: int) -> float:
@@ -152,7 +153,3 @@ def passed(model: CellModel, cells: int, days: int) -> float:
     if trunk is not None and model.history is None:
         numbers += _LSTM_PASSED * trunk.lstm.hidden_size
     return cells * days * numbers * model.area.element_size() + _of_correction(model, days)
-
-
-def _of_weather(model: CellModel, cells: int, days: int) -> float:
-    return cells * days * len(model.forcings) * model.area.element_size()

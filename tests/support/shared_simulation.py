@@ -1,6 +1,7 @@
 """Simulations that processes share: `python -m tests.support.shared_simulation OUT` is one of two,
 and `alone` is what one process makes of the same."""
 
+import signal
 import sys
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import xarray as xr
 
 import gridhydro as gh
 from gridhydro.base import ranks
+from gridhydro.base.interrupt import Interrupt
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.io import block_files
 from gridhydro.model import basin_groups
@@ -80,6 +82,24 @@ def broken_off(out: Path, after: int, in_process: int = 0) -> str:
     return ""
 
 
+def interrupted(out: Path) -> str:
+    """A simulation that the second process alone is asked to end; what is said of it."""
+    made = Interrupt.__init__
+
+    def asked(self):
+        made(self)
+        self.asked = signal.SIGINT if ranks.number() == 1 else None
+
+    Interrupt.__init__ = asked
+    try:
+        rivers().simulate(outputs=OUTPUTS, out=out, block=100, progress=False)
+    except KeyboardInterrupt as error:
+        return str(error)
+    finally:
+        Interrupt.__init__ = made
+    return ""
+
+
 def simulated() -> dict[str, torch.Tensor]:
     """Series in memory: of a run what is reduced too, and of the members of an ensemble."""
     wanted = ("runoff", AtCells("soil_moisture", (40, 3, 17)), Monthly("runoff"))
@@ -100,7 +120,8 @@ def main(out: Path) -> None:
     """All that is asked of two processes."""
     written(out)
     rivers().simulate(outputs=OUTPUTS, out=out / "begun_by_one.zarr", block=100, progress=False)
-    said = broken_off(out / "begun_by_two.zarr", 1, in_process=1)
+    said = [broken_off(out / "begun_by_two.zarr", 1, in_process=1)]
+    said.append(interrupted(out / "asked.zarr"))
     with ranks.sharing():
         refused = ""
         try:

@@ -97,8 +97,7 @@ def generate(path: Path, network: str, resolution: float, years: int) -> dict:
 def learn(scratch: Path, domain: str, epochs: int | None) -> dict:
     """Read, pack, train epoch by epoch and score; rows of the parts, tables, and maps."""
     watch, seed = Watch(), 0
-    with watch("torch and the library"):
-        torch.manual_seed(seed)
+    torch.manual_seed(seed)
     with watch("open"):
         setup = load(domain, scratch / "globe")
         # a packed copy stays in the folder where it is known what it is of
@@ -154,6 +153,8 @@ def _scores(run: Run, setup: Setup, world: Path) -> pd.DataFrame:
         for kind, text in USES.items():
             for score in SEEN:
                 values = table.loc[of == kind, score].dropna()
+                if not len(values):
+                    continue
                 low, median, high = np.quantile(values, [0.1, 0.5, 0.9])
                 rows.append({
                     "years": {"period": "trained on", "validation": "after them"}[name],

@@ -1,12 +1,16 @@
 """Benchmarks at the size of the globe, on a network of a few cells: groups of basins, one step."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
-from benchmarks.scale import basins, figures, globe, units
+from benchmarks.scale import basins, figures, globe, learning, maps, units
 from benchmarks.scale.apart import Clock
+from gridhydro.config.find import find
 from gridhydro.domain.network import Network
+from gridhydro.synthetic.globe import make_globe
 from tests.synthetic.test_globe import network  # noqa: F401, the fixture
 
 
@@ -76,3 +80,28 @@ def test_rows_become_figures(tmp_path):
     figures.draw(tmp_path)
     assert (tmp_path / "globe-days.png").exists() and not (tmp_path / "globe-cells.png").exists()
     assert torch.is_grad_enabled()
+
+
+@pytest.mark.end_to_end
+def test_the_globe_is_trained_on_and_told(network, tmp_path):  # noqa: F811
+    """The domain file globe on a small network and a year."""
+    world = make_globe(network, 10 / 3, 1)
+    held = [name for name in world.gauges.index if name[0] in "BH"]
+    text = find("globe").read_text()
+    for old, new in (
+        ('"2002", "2006"', '"2001-03", "2001-09"'), ('"2007", "2010"', '"2001-10", "2001-12"'),
+        ("days = 365, warmup = 365", "days = 100, warmup = 59"),
+        (re.search(r"(?s)held_out = \[.*\]", text)[0], f"held_out = {held}"),
+    ):  # fmt: skip
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "small.toml").write_text(text)
+    learning.generate(tmp_path / "globe", str(network), 10 / 3, 1)
+    found = learning.learn(tmp_path, str(tmp_path / "small.toml"), 1)
+    assert [row["part"] for row in found["rows"]] == ["open", "pack", "train", "score"]
+    epochs, scores, parameters = (found["tables"][n] for n in ("epochs", "scores", "parameters"))
+    assert len(epochs) == 1 and (epochs[["cpu", "seconds"]] > 0).all(None)
+    assert set(scores["years"]) == {"trained on", "after them"} and (scores["median"] < 1).all()
+    assert len(parameters) == 2 * len(found["maps"]) and "gamma" not in found["maps"]
+    maps.draw(found["maps"], tmp_path / "maps.png")
+    assert (tmp_path / "maps.png").stat().st_size > 10_000

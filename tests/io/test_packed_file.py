@@ -1,6 +1,10 @@
 """Records larger than memory: packed, computed and moved by the window."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import xarray as xr
@@ -8,6 +12,7 @@ import xarray as xr
 import gridhydro as gh
 from gridhydro.cli import main
 from gridhydro.columns import column
+from gridhydro.inputs import forcing as forcing_module
 from gridhydro.inputs import pet, pet_lazy
 from gridhydro.inputs.basins import with_pet
 from gridhydro.inputs.forcing import Forcing
@@ -118,3 +123,44 @@ def test_what_is_noted_of_a_copy_that_has_gone_is_not_believed(tmp_path):
     (tmp_path / "copy" / "values").unlink()
     (tmp_path / "copy" / "days").write_text("3")
     copied()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux kernel what is held")
+def test_pages_that_are_let_go_count_no_longer_and_keep_their_numbers(tmp_path):
+    def held():
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith("RssFile")) / 1024
+
+    shape = (2, 300, 20_000)  # 46 MiB
+    random = np.random.default_rng(0)
+    values = random.random(shape, dtype=np.float32)
+    packed = packed_file.packed(
+        tmp_path, shape, lambda days: values[:, days], progress=False, by_day=True
+    )
+    packed_file.let_go(packed)
+    empty = held()
+    assert packed.sum().isfinite() and held() > empty + 40
+    packed_file.let_go(packed[1, 30:])  # any part of it stands for the file
+    assert held() < empty + 20  # libraries have pages too
+    np.testing.assert_array_equal(packed.numpy(), values)
+    packed[0, 3] = 7  # what is written stays, too
+    packed_file.let_go(packed)
+    assert (packed[0, 3] == 7).all()
+    other = torch.ones(5)
+    packed_file.let_go(other)
+    assert (other == 1).all()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_some_days_of_some_cells_are_those_of_the_record(packed, tmp_path, monkeypatch):
+    monkeypatch.setattr(forcing_module, "_NUMBERS", 60)  # looked for seven days at a time
+    values = torch.rand(2, 30, 8)
+    if packed:
+        values = packed_file.packed(
+            tmp_path, (2, 30, 8), lambda d, v=values: v[:, d].numpy(), progress=False, by_day=True
+        )
+    days = pd.date_range("2001", periods=30)
+    record, cells = Forcing(days, values, packed), torch.tensor([6, 0, 3])
+    for chosen in (slice(4, 27), slice(9, 9)):
+        found = record.part(chosen, cells)
+        assert torch.equal(found, values[:, chosen][..., cells]) and found.is_contiguous()

@@ -11,6 +11,8 @@ import torch
 
 import gridhydro as gh
 from gridhydro.evaluation import losses
+from gridhydro.evaluation.metrics import nse
+from gridhydro.model import march
 from gridhydro.model.part import part_of
 from gridhydro.training.plan import Plan
 from gridhydro.training.prepare import prepare
@@ -305,3 +307,20 @@ def test_a_run_trained_on_minibatches_is_scored_and_kept_as_any(tmp_path):
     again = gh.Run.load(tmp_path, run.forcing)
     np.testing.assert_array_equal(again.discharge(), run.discharge())
     assert again.about["batches"] == dict(gauges=1, days=90, warmup="states", cells=64, together=1)
+
+
+def test_a_validation_by_blocks_is_that_of_one_run(monkeypatch):
+    monkeypatch.setattr(march, "YEAR", 50)
+    later = ("2002-02", "2002-08")
+    session = gh.Session(progress=False, validation=later)
+    one = small(batches=gh.Batches(3, 60, 100), session=session)
+    data, model = one.data, one.data.model
+    found = one.loop.validation()
+    scored = data.forcing.between(*later)
+    with torch.no_grad():
+        run = model(data.forcing.values[:, data.days.start - 100 : scored.stop].contiguous())
+    _, _, _, discharge = small_world()
+    observed = discharge.loc[later[0] : later[1]].to_numpy()
+    flow = run.discharge[-len(observed) :].numpy()
+    known = [nse(flow[:, gauge], observed[:, gauge]) for gauge in range(observed.shape[1])]
+    assert found["discharge"] == pytest.approx(np.median(known), abs=1e-5)

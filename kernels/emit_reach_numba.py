@@ -53,9 +53,9 @@ WIDE = {wide}  # sub-steps that are added up together
 
 _FORWARD = """
 def forward_bundle(
-    tile_days, begins, ends, blocks, cells, late, link, slot, hands, upstream_start, sources, instant, parts,
-    on_its_way, share, place, static, runoff, period, weight, states, transit, outflow, averages,
-    states_before, transit_before, handed,
+    tile_days, begins, ends, blocks, cells, late, link, slot, hands, upstream_start, sources,
+    instant, parts, on_its_way, share, place, static, runoff, period, weight, states, transit,
+    outflow, averages, states_before, transit_before, handed,
 ):
     days, longest = runoff.shape[0], min(tile_days, runoff.shape[0]) * parts
     w = np.zeros(ROWS * LANES, np.{real})
@@ -170,10 +170,10 @@ for block in range(blocks.size - 1):
 
 _ADJOINT = """
 def adjoint_bundle(
-    tile_days, begins, ends, blocks, cells, late, link, slot, hands, upstream_start, sources, instant, parts,
-    on_its_way, share, place, static, runoff, period, weight, downstream, states_before,
-    transit_before, handed, d_outflow, d_averages, ahead, d_states, d_transit, d_static, d_runoff,
-    d_handed,
+    tile_days, begins, ends, blocks, cells, late, link, slot, hands, upstream_start, sources,
+    instant, parts, on_its_way, share, place, static, runoff, period, weight, downstream,
+    states_before, transit_before, handed, d_outflow, d_averages, ahead, d_states, d_transit,
+    d_static, d_runoff, d_handed,
 ):
     days, longest = runoff.shape[0], min(tile_days, runoff.shape[0]) * parts
     w = np.zeros(ROWS * LANES, np.{real})

@@ -7,11 +7,16 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, wraps
 from itertools import pairwise
+from threading import local
+from typing import TypeVar, cast
 
 import torch
+
+Call = TypeVar("Call", bound=Callable)
 
 # lanes of one CPU block: four 512-bit or eight 256-bit vectors of float32
 LANES = 64
@@ -46,6 +51,52 @@ ROUTE_BLOCK = 128
 ROUTE_LAUNCH_COST = 4
 # and bytes of what the adjoint keeps of a segment of the period, which it runs forward once more
 ROUTE_SEGMENT = 2**28
+
+
+class _Held(local):
+    """The threads that torch had in a thread of ours before `one_thread`."""
+
+    count: int | None = None
+
+
+_held = _Held()
+
+
+def threads() -> int:
+    """The threads that kernels may take: torch's, also while its own operations have one."""
+    return max(1, _held.count or torch.get_num_threads())
+
+
+@contextmanager
+def one_thread():
+    """Operations of torch that are called in here have one thread.
+
+    They are short beside kernels, and the threads that shared them would go on to wait for the next
+    one, for milliseconds and at work, on the cores that kernels run on.
+    """
+    if _held.count is not None or torch.get_num_threads() == 1:
+        yield
+        return
+    _held.count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(_held.count)
+        _held.count = None
+
+
+def undisturbed(function: Call) -> Call:
+    """The function, with one thread for its operations of torch; a trace sees it as it is."""
+
+    @wraps(function)
+    def run(*arguments, **options):
+        if torch.compiler.is_compiling():
+            return function(*arguments, **options)
+        with one_thread():
+            return function(*arguments, **options)
+
+    return cast(Call, run)
 
 
 @lru_cache
@@ -87,11 +138,11 @@ def large(tensor: torch.Tensor) -> torch.Tensor:
 
 def over_blocks(function: Callable, blocks: int, *arguments) -> None:
     """Call `function(first, last, *arguments)` for ranges of blocks, on all threads."""
-    threads = max(1, min(torch.get_num_threads(), blocks))
-    parts = min(blocks, threads * 4) if threads > 1 else 1
+    count = min(threads(), blocks) or 1
+    parts = min(blocks, count * 4) if count > 1 else 1
     edges = [blocks * i // parts for i in range(parts + 1)]
     futures = [
-        pool(threads).submit(function, first, last, *arguments) for first, last in pairwise(edges)
+        pool(count).submit(function, first, last, *arguments) for first, last in pairwise(edges)
     ]
     for future in futures:
         future.result()
@@ -100,18 +151,14 @@ def over_blocks(function: Callable, blocks: int, *arguments) -> None:
 def in_turns(function: Callable, given: Sequence) -> list:
     """`function(one)` for each of these, of operations of torch, on all threads. Each has one
     thread for its operations, so the numbers are the same however many there are."""
-    workers = pool(max(1, torch.get_num_threads()))
+    workers = pool(threads())
 
     def alone(one):
-        if torch.get_num_threads() > 1:  # of this worker; others keep theirs
-            torch.set_num_threads(1)
-        return function(one)
+        with one_thread():
+            return function(one)
 
     futures = [workers.submit(alone, one) for one in given]
-    try:
-        return [future.result() for future in futures]
-    finally:
-        torch.set_num_threads(torch.get_num_threads())  # again that of threads still to come
+    return [future.result() for future in futures]
 
 
 def recorded(values: torch.Tensor) -> bool:

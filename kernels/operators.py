@@ -31,6 +31,8 @@ import torch
 from torch.library import register_autograd, register_fake
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
+from gridhydro.kernels.launch import undisturbed
+
 Thing = TypeVar("Thing")
 
 NO_SECOND_DERIVATIVE = (
@@ -59,7 +61,7 @@ def operator(
     Where nobody traces, what is returned makes no use of the operator but of an autograd.Function
     of the same parts: torch takes as long to find an operator as small runs take in all.
     """
-    name, run = schema.partition("(")[0], in_full_precision(run)
+    name, run = schema.partition("(")[0], in_full_precision(undisturbed(run))
     _LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
     _LIBRARY.impl(name, run, "CompositeExplicitAutograd")
     whole = f"gridhydro::{name}"

@@ -21,6 +21,7 @@ from gridhydro.kernels.launch import (
     route_bundle,
     route_cpu_spans,
     route_cpu_tile_days,
+    threads,
 )  # fmt: skip
 from gridhydro.kernels.route_schedule import in_order, spans
 from gridhydro.kernels.route_tables import bundles
@@ -145,8 +146,8 @@ def _run(function, table, upwards, tile_days, days, network, *arguments, unseen=
         nothing = [np.zeros(size, dtype=np.int32) for size in (1, 0, 0, 0)]
         function(tile_days, 0, 0, *nothing, *arguments)
     size = table.slot.size
-    threads = max(1, torch.get_num_threads())
-    parts = spans(days, tile_days, route_cpu_spans(size * days, len(table.all), threads))
+    count = threads()
+    parts = spans(days, tile_days, route_cpu_spans(size * days, len(table.all), count))
 
     def call(number, span):
         if unseen is not None and number in table.unseen:
@@ -154,4 +155,4 @@ def _run(function, table, upwards, tile_days, days, network, *arguments, unseen=
         else:
             function(tile_days, *parts[span], *table.all[number].arrays, *arguments)
 
-    in_order(call, table, upwards, len(parts), pool(threads), threads)
+    in_order(call, table, upwards, len(parts), pool(count), count)

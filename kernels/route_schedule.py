@@ -55,7 +55,8 @@ def in_order(
         nonlocal left
         while True:
             with turn:
-                turn.wait_for(lambda: ready or left <= 0)
+                while left > 0 and not ready:
+                    turn.wait()
                 if left <= 0:
                     return
                 _, task = heappop(ready)

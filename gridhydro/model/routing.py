@@ -8,7 +8,7 @@ import torch
 
 from gridhydro.domain.network import Network
 from gridhydro.kernels import route_op
-from gridhydro.kernels.launch import recorded
+from gridhydro.kernels.launch import recorded, undisturbed
 from gridhydro.kernels.route_tables import once_per_network
 from gridhydro.model import routing_values
 from gridhydro.model.routing_values import RESERVOIRS
@@ -37,6 +37,7 @@ class Coupling:
         return series.clone() if self.cells is None else series[:, self.cells]
 
 
+@undisturbed
 def route(
     runoff: torch.Tensor,
     network: Network,

@@ -7,10 +7,12 @@ from math import isfinite
 import torch
 from torch import Tensor
 
-from gridhydro.kernels.launch import recorded
+from gridhydro.kernels.launch import in_turns, recorded
 from gridhydro.kernels.operators import operator
 
 RESERVOIRS = 5
+# values of a series from which on threads share it, and in how many parts
+LARGE, PARTS = 2**20, 8
 
 
 def cascade(runoff: Tensor, lag: Tensor, reservoirs: Tensor, storage: Tensor, sink: Tensor):
@@ -40,7 +42,9 @@ def _check(runoff, lag, reservoirs, storage):
 
 def _refuse_holes(values, name, what, remedy):
     # a sum shows any hole at the price of one quick pass
-    if not isfinite(values.sum()):
+    shared = values.device.type == "cpu" and values.numel() > LARGE
+    parts = in_turns(torch.sum, values.tensor_split(PARTS)) if shared else [values.sum()]
+    if not isfinite(sum(parts)):
         _refuse(~torch.isfinite(values), values, name, what, remedy)
 
 

@@ -13,6 +13,7 @@ from gridhydro.base.arguments import one_of
 from gridhydro.columns import column as column_named
 from gridhydro.columns.column import Column, Embedded, Field
 from gridhydro.kernels import SPECS, Scheme, Spec, column_op, embedded
+from gridhydro.kernels.launch import undisturbed
 from gridhydro.kernels.operators import constant
 from gridhydro.kernels.schemes import SEQUENTIAL
 from gridhydro.model.stepping import PeriodMeans, Stepping
@@ -22,6 +23,7 @@ from gridhydro.nets.embedded import EmbeddedNetwork
 COMPONENTS = ("mean", "separate")
 
 
+@undisturbed
 def simulate(
     column: str | Column,
     forcing: Mapping[str, Tensor] | Tensor,

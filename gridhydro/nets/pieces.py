@@ -13,11 +13,14 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from gridhydro.kernels.launch import in_turns
+from gridhydro.kernels.launch import in_turns, one_thread, threads
+from gridhydro.kernels.operators import last_use
 
 # cells of a piece, with some hundred values each between the layers. All cells at once hold more
 # than a year of their runoff does, and take longer than computing it again
 PIECE = 2048
+# cells below which torch has one thread do an operation in any case
+FEW = 128
 
 
 def in_pieces(
@@ -31,10 +34,36 @@ def in_pieces(
     so the numbers, are the same for any number of threads.
     """
     alone = values.is_cuda or torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu")
-    if len(values) <= PIECE or alone:
+    if len(values) < FEW or alone:
         return network(values)
     learned = [weight for weight in weights if weight.requires_grad]
-    return _Pieces.apply(network, values, *learned)
+    if len(values) > PIECE:
+        return _Pieces.apply(network, values, *learned)
+    return network(values) if threads() == 1 else _Whole.apply(network, values, *learned)
+
+
+class _Whole(torch.autograd.Function):
+    """All at once by one thread, with what is computed on the way kept for the gradient."""
+
+    @staticmethod
+    def forward(ctx, network, values, *weights):
+        learning = any(ctx.needs_input_grad)
+        values = values.detach().requires_grad_(ctx.needs_input_grad[1])
+        with torch.set_grad_enabled(learning), one_thread():
+            result = network(values)
+        if learning:
+            ctx.result, ctx.leaves = result, [values, *weights]
+        return result.detach()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, cotangent):
+        wanted = [leaf for leaf in ctx.leaves if leaf.requires_grad]
+        with one_thread():
+            found = iter(
+                torch.autograd.grad(ctx.result, wanted, cotangent, retain_graph=not last_use())
+            )
+        return None, *(next(found) if leaf.requires_grad else None for leaf in ctx.leaves)
 
 
 class _Pieces(torch.autograd.Function):
@@ -68,9 +97,8 @@ class _Pieces(torch.autograd.Function):
                 return torch.autograd.grad(ctx.network(part), wanted, d_part)
 
         parts: list[Tensor] = []
-        for found in in_turns(
-            run, [*zip(values.split(PIECE), cotangent.split(PIECE), strict=True)]
-        ):
+        pairs = [*zip(values.split(PIECE), cotangent.split(PIECE), strict=True)]
+        for found in in_turns(run, pairs):
             for total, one in zip(sums, found[: len(sums)], strict=True):
                 total += one
             parts += found[len(sums) :]

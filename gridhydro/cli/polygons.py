@@ -26,7 +26,7 @@ gridhydro basins --polygons a.shp --name HYBAS_ID --forcing pr.zarr --out a.nc
 gridhydro basins --polygons a.shp --forcing ERA5 --discharge q.csv --out a.nc
 gridhydro basins --polygons a.shp --forcing E --out a.nc --columns slope clay
 gridhydro basins --polygons a.shp --forcing E --out a.nc --raster height=d.tif
-gridhydro basins --polygons a.shp --forcing 'e/*' --out a.nc --period 1990 2019
+gridhydro basins --polygons a.shp --forcing E --out a.nc --period 1990 2019
 """
 
 

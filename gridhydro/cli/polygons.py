@@ -22,11 +22,11 @@ latitude, longitude and area of each basin, its attributes and its discharge.
 """
 _BASINS_EXAMPLES = """
 gridhydro basins --polygons rhine.gpkg --forcing ERA5 --out basins.nc
-gridhydro basins --polygons HydroBASINS.shp --name HYBAS_ID --forcing pr.zarr \\
-    tas.zarr --raster elevation=dem.tif land=cover.tif:fraction \\
-    aspect=aspect.tif:direction --discharge q.csv --out basins.nc
-gridhydro basins --polygons b.geojson --forcing 'era5/*.nc' --period 1990 2019 \\
-    --columns slope clay --out basins.zarr
+gridhydro basins --polygons a.shp --name HYBAS_ID --forcing pr.zarr --out a.nc
+gridhydro basins --polygons a.shp --forcing ERA5 --discharge q.csv --out a.nc
+gridhydro basins --polygons a.shp --forcing E --out a.nc --columns slope clay
+gridhydro basins --polygons a.shp --forcing E --out a.nc --raster height=d.tif
+gridhydro basins --polygons a.shp --forcing E --out a.nc --period 1990 2019
 """
 
 

@@ -68,7 +68,9 @@ def delineate(
             break
         window = window.grown(sides)
     report = basin.report.raise_if_bad()
+    ends = _SIDES[:2] if whole.wraps else _SIDES  # around the globe there is no left and right
     reached = [side for side, is_open in zip(_SIDES, basin.open_sides, strict=True) if is_open]
+    reached = [side for side in reached if side in ends]
     if reached:
         report.warnings.append(
             f"the basin of '{name}' reaches the {' and '.join(reached)} edge of the raster, and is "

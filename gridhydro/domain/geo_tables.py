@@ -46,7 +46,8 @@ def _gauges(domain) -> geopandas.GeoDataFrame:
     if not domain.lumped:
         table["stream_order"] = stream_order(domain)[domain.gauge_cells]
     crs = "EPSG:4326" if domain.lumped else domain.crs
-    points = geopandas.points_from_xy(table["x"], table["y"])
+    points = np.array(geopandas.points_from_xy(table["x"], table["y"]), dtype=object)
+    points[table[["x", "y"]].isna().any(axis=1)] = None  # of basins whose place is not known
     kept = table.drop(columns=["x", "y"])
     return geopandas.GeoDataFrame(kept, geometry=points, crs=crs)
 

@@ -70,6 +70,11 @@ def _of_file(path, names: list[str], units, area) -> pd.DataFrame:
     if Path(path).suffix.lower() == ".csv":
         header = read_delimited(path).header
         kept = [i for i in kept if names[i] in header]
+        if not kept:
+            raise ValueError(
+                f"{path} has the columns {shorten(list(header))}, the polygons are "
+                f"{shorten(names)}: name them alike"
+            )
     return read_discharges(
         path, [names[i] for i in kept], units=units, areas=[float(area[i]) for i in kept]
     )
@@ -87,6 +92,9 @@ def _of_table(given, units: str | None) -> tuple[pd.DataFrame, str]:
         )
     days = calendar.days_of_table(table.index, "discharge")
     names = [str(name) for name in table.columns]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"discharge has '{twice}' twice: name each once")
     place = refuse.at(days, lambda gauge: f"at gauge {names[gauge]}")
     values = refuse.numbers("discharge", table.to_numpy(), place)
     return pd.DataFrame(values, days, names).sort_index(), stated

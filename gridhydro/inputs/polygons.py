@@ -19,8 +19,9 @@ from gridhydro.domain.zonal_raster import HOWS
 from gridhydro.inputs.polygon_discharge import over_areas
 from gridhydro.inputs.series import in_unit_lazily
 from gridhydro.io.gridded import Reading, weather_arrays
+from gridhydro.io.gridded_variables import weather_variables
 from gridhydro.io.raster import open_raster
-from gridhydro.io.schema import attribute, coordinate, recognise, series_attrs
+from gridhydro.io.schema import attribute, coordinate, series_attrs
 from gridhydro.io.vector import read_polygons
 
 
@@ -118,16 +119,13 @@ def _arrays(forcing, series, period, reading: Reading) -> dict[str, xr.DataArray
         forcing = forcing.to_dataset(name=forcing.name or "series")
     if not isinstance(forcing, xr.Dataset):
         return weather_arrays(forcing, series=series, period=period, reading=reading)
-    rasters = [str(v) for v in forcing.data_vars if "time" in forcing[v].dims]
-    said = {ours: v for ours, v in (reading.names or {}).items() if v in rasters}
-    found = recognise(rasters, said, "the forcing")
-    found.pop("discharge", None)
+    found = weather_variables(forcing, "the forcing", None, reading.names)
     wanted = list(found) if series is None else list(series)
     lacking = [name for name in wanted if name not in found]
     if lacking or not found:
         raise ValueError(
             f"the forcing lacks {', '.join(lacking) or 'any series that is known'}; it has "
-            f"{', '.join(rasters) or 'nothing over time'}: rename them, or say names={{...}}"
+            f"{', '.join(map(str, forcing.data_vars))}: rename them, or say names={{...}}"
         )
     days = calendar.daily(forcing["time"], "the forcing", forcing)
     part = periods.within(days, period, "the forcing")

@@ -23,6 +23,7 @@ _ECMWF = (
     "surface_thermal_radiation_downwards",
 )  # fmt: skip
 _SAMPLES, _SIDE = 8, 16  # blocks of days and cells that tell sums from accumulations
+_ENOUGH = 100  # amounts above zero that tell it
 
 
 @dataclass(frozen=True)
@@ -166,14 +167,19 @@ def _without_gaps(where: str, name: str, days: pd.DatetimeIndex, a_day: int, ski
 def accumulates(chain: Chain, name: str, shape: tuple[int, int]) -> bool:
     """Whether the amounts of a day count from its beginning on, and never fall before its end.
 
-    Told by blocks of cells and days; ValueError where all of these are zero.
+    Told by what follows an amount that is above zero, which hardly ever is as much again hour after
+    hour; ValueError where there are too few of these.
     """
     rows, cols = (slice(max(0, n // 2 - _SIDE), n // 2 + _SIDE) for n in shape)
+    kept, fallen = 0, 0
     for first in np.unique(np.linspace(0, max(chain.count - 5, 0), _SAMPLES).astype(int)):
         values = chain.read(slice(int(first), int(first) + 5), rows, cols)
         most = np.nanmax(values, initial=0)
-        if most > 0:
-            return not bool((np.diff(values, axis=1) < -1e-3 * most).any())
+        before, change = values[:, :-1], np.diff(values, axis=1)
+        fallen += int((change < -1e-3 * most).sum())
+        kept += int(((before > 1e-3 * most) & (change >= -1e-3 * most)).sum())
+        if kept + fallen >= _ENOUGH:
+            return fallen < 1e-3 * kept
     raise ValueError(
         f"{chain.path}: '{chain.variable}' comes several times a day, and its values do not tell "
         f"whether those of {name} count from the beginning of the day on: say accumulated="

@@ -30,9 +30,9 @@ def weather_variables(
     found.pop("discharge", None)  # no weather
     for ours in set(names or {}) - set(said):  # the one that is meant is in another file
         found.pop(ours, None)
-    lost = recognise([v for v in map(str, data.data_vars) if v not in rasters], {}, path)
-    for ours, theirs in lost.items():
-        if data[theirs].ndim >= 3 and ours not in found:
+    other = [str(v) for v in data.data_vars if str(v) not in rasters and data[v].ndim >= 3]
+    for ours, theirs in recognise(other, {}, path).items():
+        if ours not in found:
             warnings.warn(
                 f"{path}: '{theirs}' is over {', '.join(map(str, data[theirs].dims))}, without "
                 "coordinates of rows and columns, and is left out",

@@ -123,5 +123,7 @@ def test_lumped_basins_have_gauges_only():
     lumped = Domain.of_basins([1.0, 2], ["a", "b"], [40, 41], [5, 6])
     found = lumped.to_geodataframe("gauges")
     assert (found.crs.to_epsg(), found.geometry.x.tolist()) == (4326, [5, 6])
+    unknown = Domain.of_basins([1.0, 2], ["a", "b"], [40, np.nan], [5, np.nan])
+    assert unknown.to_geodataframe("gauges").geometry.isna().tolist() == [False, True]
     with pytest.raises(ValueError, match="lumped basins have no rivers"):
         lumped.to_geodataframe("rivers")

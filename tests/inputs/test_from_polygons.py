@@ -89,11 +89,18 @@ def test_discharge_comes_in_its_own_unit_from_tables_and_files(tmp_path, units):
         (flow().replace(100.0, -999.0), "-999"),
         (flow().astype(str).replace("100.0", "dry"), "'dry' on 2001-01-01 at gauge large"),
         ([1, 2], "discharge is a list"),
+        (pd.concat([flow(), flow()], axis=1), "discharge has 'large' twice"),
     ],
 )
 def test_discharge_that_is_none_is_refused(discharge, message):
     with pytest.raises(ValueError, match=message):
         basins.from_polygons(polygons(), weather(), discharge=discharge, select=["large"])
+
+
+def test_a_file_of_discharge_of_others_is_refused(tmp_path):
+    flow().rename(columns={"large": "L"}).rename_axis("date").to_csv(tmp_path / "q.csv")
+    with pytest.raises(ValueError, match=r"q\.csv has the columns date, L, other, the polygons"):
+        basins.from_polygons(polygons(), weather(), discharge=tmp_path / "q.csv")
 
 
 def test_attributes_come_of_rasters_in_their_own_reference_systems(tmp_path):

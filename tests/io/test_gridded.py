@@ -144,6 +144,13 @@ def test_rates_of_hours_are_averaged_and_amounts_of_zero_ask(tmp_path):
     file(tmp_path / "b.nc", hours(), {"pr": (0 * rates, {"units": "mm"})})
     with pytest.raises(ValueError, match=r"do not tell .* say accumulated="):
         open_weather(tmp_path / "b.nc")
+    once = np.zeros_like(rates)
+    once[47, 2, 2] = 1.0  # rain of one hour, the last of a day, tells nothing
+    file(tmp_path / "c.nc", hours(), {"pr": (once, {"units": "mm"})})
+    with pytest.raises(ValueError, match=r"do not tell .* say accumulated="):
+        open_weather(tmp_path / "c.nc")
+    found = open_weather(tmp_path / "c.nc", reading=Reading(accumulated=False))["precipitation"]
+    assert found.sum() == 1
 
 
 @pytest.mark.parametrize("lacks", ["02-29", "12-31"])

@@ -35,6 +35,7 @@ def test_column_conserves_mass_over_ten_years(column, real, tolerance):
     ten_years_close(column, real, tolerance)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "scheme, real, tolerance",
     [

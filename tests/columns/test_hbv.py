@@ -62,6 +62,7 @@ def test_bounded_capillary_rise_is_the_published_one_where_there_is_room():
     torch.testing.assert_close(*(final["lower_zone"] for _, final in found), rtol=0, atol=0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["numba", "triton"])
 @pytest.mark.parametrize("scheme", ["sequential", pytest.param("implicit", marks=pytest.mark.slow)])
 def test_kernels_of_the_bounded_form_equal_the_plain_loop(backend, scheme):

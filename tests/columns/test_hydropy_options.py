@@ -133,6 +133,7 @@ def test_rain_and_snow_that_are_given_are_taken_as_they_are():
     torch.testing.assert_close(same, results(usual, ["runoff"], backend="torch")["runoff"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["numba", "triton"])
 @pytest.mark.parametrize(
     "name",

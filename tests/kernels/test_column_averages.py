@@ -72,6 +72,7 @@ def test_averages_of_kernels_equal_those_of_the_loop(backend):
 OF_DECAY = dict(names=("water", "runoff"), outputs=("twice",))
 
 
+@pytest.mark.thorough
 @numba_or_triton
 @pytest.mark.parametrize(
     "choices",
@@ -83,6 +84,7 @@ def test_averages_of_components_equal_those_of_the_loop(backend, choices):
     check(backend, make_case(DECAY, 9, DAYS, 3), 1e-10, **OF_DECAY, **scheme, **choices)
 
 
+@pytest.mark.thorough
 @numba_or_triton
 def test_averages_of_solved_days_equal_those_of_the_loop(backend):
     case = make_case(DECAY, 9, DAYS, ties=False)

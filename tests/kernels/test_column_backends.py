@@ -29,7 +29,7 @@ def check(case, backend, *, storages=("all",), **choices):
     "column, real",
     [
         ("hbv", torch.float64),
-        ("hbv", torch.float32),
+        pytest.param("hbv", torch.float32, marks=pytest.mark.thorough),
         pytest.param("hydropy", torch.float32, marks=pytest.mark.slow),
         ("hydropy_ramp", torch.float64),
     ],
@@ -47,8 +47,8 @@ def test_all_outputs_and_gradients_equal_the_loop(backend, column, real):
     "column, components, mean, real",
     [
         ("hbv", 3, True, torch.float64),
-        ("hbv", 16, False, torch.float32),
-        ("hydropy", 3, True, torch.float32),
+        pytest.param("hbv", 16, False, torch.float32, marks=pytest.mark.thorough),
+        pytest.param("hydropy", 3, True, torch.float32, marks=pytest.mark.thorough),
     ],
     ids=str,
 )
@@ -59,7 +59,9 @@ def test_components_and_daily_parameters_equal_the_loop(backend, column, compone
 
 
 @numba_or_triton
-@pytest.mark.parametrize("real", [torch.float64, torch.float32], ids=str)
+@pytest.mark.parametrize(
+    "real", [torch.float64, pytest.param(torch.float32, marks=pytest.mark.thorough)], ids=str
+)
 def test_every_operation_equals_the_loop(backend, real):
     check(make_case(TWO_STORE, cells=66, days=8, ties=False).to(real), backend, storages=("all", 5))
 

@@ -10,6 +10,8 @@ from gridhydro.model.simulate import simulate
 from gridhydro.model.stepping import Stepping
 from tests.support.column_cases import TWO_STORE, make_case, names
 
+pytestmark = pytest.mark.thorough
+
 
 def packed(case):
     """The case as a function of three tensors: forcing, stacked parameters, stacked states."""

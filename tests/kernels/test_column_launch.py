@@ -14,6 +14,8 @@ pytest.importorskip("triton")
 
 from gridhydro.kernels import column_triton
 
+pytestmark = pytest.mark.thorough
+
 CASES = {
     "daily": (results, ("hbv", 70, 7), dict(storage="all")),
     "last day": (results, ("hbv", 3, 1), dict(storage="all")),

@@ -17,6 +17,8 @@ from tests.kernels.test_column_backends import (
 from tests.support.column_cases import assert_close, make_case, names, results
 from tests.support.sponge import SPONGE, Sponge
 
+pytestmark = pytest.mark.thorough
+
 HBV_NN = column_named("hbv_nn")
 # all outputs, for every test of this column as it stands: its kernels take longest to compile
 ALL = names(HBV_NN)

@@ -16,6 +16,8 @@ from gridhydro.model.simulate import simulate
 from gridhydro.model.stepping import PeriodMeans, Stepping
 from tests.support.column_cases import TWO_STORE, make_case, names
 
+pytestmark = pytest.mark.thorough
+
 numba_or_triton = pytest.mark.parametrize("backend", ["numba", "triton"])
 ROWS = torch.tensor([0, 0, 0, 1, 1])
 PERIODS = (ROWS, torch.tensor([1.0, 1.0, 1.0, 1.5, 1.5], dtype=torch.float64) / 3, 2)

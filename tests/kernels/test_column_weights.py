@@ -52,6 +52,7 @@ def test_weighted_components_of_kernels_equal_the_loop(backend):
         assert_close(found, expected, TOLERANCE[real])
 
 
+@pytest.mark.thorough
 def test_weighted_output_is_the_weighted_sum_of_the_components():
     """Against the components returned one by one and summed by torch."""
     case = make_case(TWO_STORE, cells=9, days=7, components=3, ties=False)
@@ -71,6 +72,7 @@ def test_weighted_output_is_the_weighted_sum_of_the_components():
     torch.testing.assert_close(found["d_weights"], slope, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.thorough
 def test_equal_component_weights_give_the_mean():
     case = make_case(TWO_STORE, cells=9, days=7, components=16)
     run = partial(simulate, TWO_STORE, case.forcing, case.parameters, outputs=("signal", "upper"))

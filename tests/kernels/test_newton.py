@@ -15,6 +15,8 @@ from gridhydro.kernels import NotConverged, Scheme
 from gridhydro.model.stepping import Stepping
 from tests.support.column_cases import make_case
 
+pytestmark = pytest.mark.thorough
+
 IMPROVED = column("hbv_improved")
 LANES, DAYS = 64, 3
 # stores that are full: deep snow, wet as can be, soil at field capacity (times twice FC below)

@@ -58,7 +58,7 @@ def routed(backend, network, height, inputs, substeps=4, tile_days=None):
 
 @pytest.mark.parametrize("backend", ["numba", "triton"])
 @pytest.mark.parametrize(
-    "substeps", [3, 4, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 8))]
+    "substeps", [4, *(pytest.param(n, marks=pytest.mark.thorough) for n in (3, 8))]
 )
 def test_a_reach_that_is_not_linear_equals_the_loop(backend, substeps):
     network, height, inputs = case(3)
@@ -77,6 +77,7 @@ def test_a_reach_that_is_not_linear_equals_the_loop(backend, substeps):
     assert found[0][5].abs().max() > 1e-3  # the parameters matter
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["numba", "triton"])
 def test_gradcheck_of_a_reach_that_is_not_linear(backend):
     network, height, inputs = case(4, days=2, size=7)

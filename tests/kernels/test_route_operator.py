@@ -23,6 +23,8 @@ from tests.kernels.test_reach import routed
 from tests.kernels.test_routing_backends import periods
 from tests.model.test_routing import forest, problem
 
+pytestmark = pytest.mark.thorough
+
 DAYS = 3
 
 

@@ -35,7 +35,7 @@ def check(case, backend, storages=("all",), tolerance=None, **choices):
     ("scheme", "backend"),
     [
         ("explicit:4", "numba"), ("explicit:4", "triton"), ("implicit", "numba"),
-        ("rk4:2", "numba"),
+        pytest.param("rk4:2", "numba", marks=pytest.mark.thorough),
         *(
             pytest.param(scheme, backend, marks=pytest.mark.slow)
             for scheme, backend in [
@@ -52,6 +52,7 @@ def test_schemes_of_kernels_equal_the_plain_loop(backend, scheme):
     check(case, backend, storages, outputs=SOME, scheme=scheme)
 
 
+@pytest.mark.thorough
 @numba_or_triton
 @pytest.mark.parametrize("scheme", [pytest.param("explicit:4", marks=pytest.mark.slow), "implicit"])
 def test_schemes_in_single_precision_equal_the_loop(backend, scheme):
@@ -61,6 +62,7 @@ def test_schemes_in_single_precision_equal_the_loop(backend, scheme):
     check(case, backend, (4,), tolerance, scheme=scheme)
 
 
+@pytest.mark.thorough
 @numba_or_triton
 def test_implicit_scheme_with_separate_components_equals_the_loop(backend):
     case = make_case(TWO_STORE, cells=9, days=3, components=16, ties=False)
@@ -68,6 +70,7 @@ def test_implicit_scheme_with_separate_components_equals_the_loop(backend):
     check(case, backend, ("all", 2), scheme="implicit", **choices)
 
 
+@pytest.mark.thorough
 @numba_or_triton
 @pytest.mark.parametrize("scheme", ["explicit:2", "implicit"])
 def test_every_operation_by_scheme_equals_the_loop(backend, scheme):
@@ -154,6 +157,7 @@ def test_explicit_and_implicit_hbv_converge_to_the_same():
         assert ((orders - 1).abs() < 0.1).all(), (name, orders)
 
 
+@pytest.mark.thorough
 def test_ten_thousand_substeps_have_a_gradient():
     case = make_case(DECAY, cells=2, days=2, ties=False)
     case.forcing.add_(1)

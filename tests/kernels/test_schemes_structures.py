@@ -6,6 +6,8 @@ import torch
 from tests.support.column_cases import assert_close, make_case, results
 from tests.support.sponge import SPONGE
 
+pytestmark = pytest.mark.thorough
+
 slow = pytest.mark.slow
 
 

@@ -49,6 +49,7 @@ def assert_compiled_equals_eager(one, forcing, fullgraph, **given):
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "kind", ["mlp", *(pytest.param(k, marks=pytest.mark.slow) for k in ("weighted", "embedded"))]
 )
@@ -63,6 +64,7 @@ def test_models_with_an_lstm_compile_in_parts():
     assert_compiled_equals_eager(*lumped("departures"), fullgraph=False)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("river", [gh.River(), gh.River.hydropy()], ids=["usual", "hydropy"])
 def test_raster_models_compile_whole(river):
     """Network, column and river as one graph."""

@@ -106,7 +106,7 @@ def test_a_property_that_is_missing_is_named():
         dict(network="free"),
         HYBRID,
         HYBRID | dict(network="conv2d"),
-        HYBRID | dict(correction="conv3d"),
+        pytest.param(HYBRID | dict(correction="conv3d"), marks=pytest.mark.thorough),
     ],
     ids=["free", "mlp", "conv2d", "correction"],
 )
@@ -198,6 +198,7 @@ def test_the_start_near_equilibrium_drifts_less():
     assert distance(start) < 0.5 * distance(empty)
 
 
+@pytest.mark.thorough
 def test_the_start_near_equilibrium_has_a_gradient():
     """A longer lag means more groundwater to begin with: by differences, and by the adjoint."""
     one = model(network="free").double()

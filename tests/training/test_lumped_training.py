@@ -20,8 +20,7 @@ from tests.support.small_basins import NAMES, PERIOD, small_basins
 @pytest.mark.parametrize(
     "kind",
     [
-        # columns of their own, to be compiled
-        pytest.param(kind, marks=[pytest.mark.end_to_end] * (kind in ("embedded", "implicit")))
+        pytest.param(kind, marks=[pytest.mark.thorough] * (kind not in ("mlp", "lstm", "rival")))
         for kind in KINDS
     ],
 )

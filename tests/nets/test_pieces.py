@@ -35,10 +35,28 @@ def test_pieces_have_the_numbers_of_the_whole(monkeypatch):
     network, attributes = made()
     whole, expected = gradients(network, attributes)
     monkeypatch.setattr(pieces, "PIECE", PIECE)
+    monkeypatch.setattr(pieces, "FEW", 1)
     found, of_pieces = gradients(network, attributes)
     torch.testing.assert_close(found, whole)
     for one, other in zip(of_pieces, expected, strict=True):
         torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("piece", [PIECE, CELLS])
+def test_threads_change_no_bit_of_a_network_and_stay_as_many(monkeypatch, piece):
+    network, attributes = made()
+    monkeypatch.setattr(pieces, "PIECE", piece)
+    monkeypatch.setattr(pieces, "FEW", 1)
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            found.append(gradients(network, attributes))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    (one, of_one), (three, of_three) = found
+    assert torch.equal(one, three) and all(map(torch.equal, of_one, of_three))
 
 
 def test_pieces_keep_nothing_between_the_layers(monkeypatch):
@@ -54,11 +72,13 @@ def test_pieces_keep_nothing_between_the_layers(monkeypatch):
 
     assert wide in kept()
     monkeypatch.setattr(pieces, "PIECE", PIECE)
+    monkeypatch.setattr(pieces, "FEW", 1)
     assert all(shape[:1] != (PIECE,) and shape != wide for shape in kept())
 
 
 def test_frozen_weights_of_a_network_in_pieces_stay(monkeypatch):
     monkeypatch.setattr(pieces, "PIECE", PIECE)
+    monkeypatch.setattr(pieces, "FEW", 1)
     network, attributes = made()
     network.layers[0].requires_grad_(False)
     sum(value.sum() for value in network(attributes).values()).backward()
@@ -73,6 +93,7 @@ def test_dropout_is_that_of_the_whole(monkeypatch, piece):
     torch.manual_seed(2)
     expected = gradients(network, attributes)
     monkeypatch.setattr(pieces, "PIECE", piece)
+    monkeypatch.setattr(pieces, "FEW", 1)
     torch.manual_seed(2)
     for one, other in zip(gradients(network, attributes)[1], expected[1], strict=True):
         assert torch.equal(one, other)

@@ -27,7 +27,7 @@ with the years. At half a degree (67,420 cells) a year takes eight seconds of a
 CPU and 106 MB on disk, all of it 1 GB of memory, and two years more are run
 before the first; at 0.1 degrees (1,685,500 cells) a year is 25 times as much.
 The domain file trains in minibatches, from a packed copy of the weather in the
-run folder: 3 GB of disk while it runs, and less than 2 GB of memory.
+run folder: 3 GB of disk while it runs, and some 2 GB of memory.
 
 Writes into the new folder:
   flow_direction.tif      D8 directions in PCRaster's coding

@@ -123,7 +123,8 @@ class LazySeries(BackendArray):
             values = np.where(equal(values, self.missing), np.nan, values)
         # codes are told in the unit of the file, and by the values around them
         refuse_codes(self.name, values, self.times[days], self.gauges[gauges], where, known)
-        values = values * self.factor[gauges] + self.offset
+        values = values * self.factor[gauges]
+        values += self.offset  # in place: a block of many basins is large
         refuse_outside(self.name, values, self.times[days], self.gauges[gauges], where)
         single = tuple(0 if isinstance(k, (int, np.integer)) else slice(None) for k in key)
         return values.astype(np.float32)[single]
@@ -137,9 +138,17 @@ class LazySeries(BackendArray):
         places = rows - rows.min()
         if self.place.scattered:
             gauges, places = np.unique(rows, return_inverse=True)
-        return self.place.window(span, gauges)[np.ix_(days - span.start, places)]
+        found, days = self.place.window(span, gauges), days - span.start
+        if _all(days, found.shape[0]) and _all(places, found.shape[1]):
+            return found
+        return found[np.ix_(days, places)]
 
     def variable(self, attrs: dict) -> xr.Variable:
         found = indexing.LazilyIndexedArray(self)
         chunks = {} if self.place.scattered else {"time": self.place.chunk}
         return xr.Variable(("time", "gauge"), found, attrs, {"preferred_chunks": chunks})
+
+
+def _all(places: np.ndarray, size: int) -> bool:
+    """Whether these are all places along an axis, in order."""
+    return places.size == size and bool((places == np.arange(size)).all())

@@ -21,7 +21,7 @@ def blocks(array: xr.DataArray, dim, most: int | None = None) -> Iterator[slice]
     step, chunk = max(1, most // rest), max(1, chunks_of(array).get(dim, 1))
     if step >= chunk:
         step -= step % chunk
-    elif chunk * rest <= 8 * most:
+    elif chunk * rest <= 3 * most:
         step = chunk
     for first in range(0, size, step):
         yield slice(first, min(first + step, size))

@@ -110,7 +110,7 @@ def learn(scratch: Path, domain: str, epochs: int | None) -> dict:
     asked = keywords(setup, None, epochs=epochs, progress=False)
     each = _Each()
     session = {k: getattr(asked["session"], k) for k in ("seed", "validation", "progress")}
-    asked["session"] = gh.Session(**session, cache=scratch / "packed", each=each)
+    asked["session"] = gh.Session(**session, cache=scratch / "packed", callbacks=[each])
     asked["checkpoints"] = gh.Checkpoints(scratch / "run", resume=True, every=60)
     with watch("train"):
         run = gh.train(model, packed, setup.discharge, **asked)
@@ -129,7 +129,7 @@ class _Each:
         self.rows: dict[int, float] = {}
         self.last = time.process_time()
 
-    def __call__(self, epoch: int, model) -> None:
+    def __call__(self, epoch: int, model, numbers) -> None:
         now = time.process_time()
         self.rows[epoch], self.last = now - self.last, now
 

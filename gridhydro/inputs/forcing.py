@@ -23,9 +23,8 @@ from gridhydro.io import packed_file
 from gridhydro.io.stores import naming, stays_open, written
 
 DEMAND = "potential_evapotranspiration"
-_NUMBERS = (
-    2**23
-)  # of a series that is packed by the day, in which some cells are looked for at once
+# of a series that is packed by the day, in which some cells are looked for at once
+_NUMBERS = 2**23
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base import calendar, refuse
+from gridhydro.base.arguments import number
 from gridhydro.base.quantities import SERIES, Quantity
 from gridhydro.base.units import conversion
 from gridhydro.base.windows import lazily
@@ -60,6 +61,9 @@ def interpolate_stations(
     which none has, and naming day and station of a code for missing values, or of what the quantity
     cannot be.
     """
+    if lapse is not None and not isinstance(lapse, Lapse):
+        raise ValueError(f"a lapse rate is a gridhydro.Lapse(rate, relative=...), not {lapse!r}")
+    power = number("power", power, 0)
     table = _stations(stations, domain)
     known, own, unit = _values(values, list(table.index), name, units)
     place = np.radians(np.array(domain.lonlat))
@@ -133,6 +137,9 @@ def _values(values, names: list[str], name: str, units: str | None):
     lacking = [column for column in columns if column not in names]
     if lacking:
         raise ValueError(f"there is no place of the station {', '.join(lacking[:5])}")
+    twice = next((column for column in columns if columns.count(column) > 1), None)
+    if twice is not None:
+        raise ValueError(f"the table of stations has '{twice}' twice: name each once")
     place = refuse.at(days, lambda station: f"at station {columns[station]}")
     found = refuse.numbers(name, values.to_numpy(), place)
     refuse.codes(name, found, place, Quantity(given or "", name))
@@ -156,7 +163,8 @@ def _rise(domain: Domain, table: pd.DataFrame, elevation) -> np.ndarray:
     """Metres (N, S) from each station up to each cell."""
     if elevation is None:
         raise ValueError("with a lapse rate the elevation of the cells is needed: elevation=")
-    own = np.asarray(domain.pack(elevation), np.float64)
+    by_cell = np.shape(elevation) == (domain.size,) and not isinstance(elevation, xr.DataArray)
+    own = np.asarray(elevation if by_cell else domain.pack(elevation), np.float64)
     unknown = table.index[~np.isfinite(table["elevation"])]
     if len(unknown):
         raise ValueError(f"the station '{unknown[0]}' has no elevation, which a lapse rate needs")

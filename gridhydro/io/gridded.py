@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from gridhydro.domain.reference import centred
 from gridhydro.io.basins_file import stated_units
 from gridhydro.io.chain import Chain, of_place
 from gridhydro.io.daily_files import DailyArray
-from gridhydro.io.gridded_steps import Steps, accumulates, days_of, links_of, steps_of
+from gridhydro.io.gridded_steps import Steps, accumulates, days_of, links_of, steps_of, until_stamp
 from gridhydro.io.gridded_variables import weather_variables
 from gridhydro.io.schema import series_attrs
 
@@ -212,6 +213,13 @@ def _chain(name: str, steps: list[Steps], reading: Reading, shape) -> tuple[Chai
     if days.a_day > 1 and amount:
         said = reading.accumulated
         counts = accumulates(chain, name, shape) if said is None else said
+        if not counts and days.a_day < 24 and until_stamp(steps[0]):
+            warnings.warn(
+                f"{path}: '{steps[0].variable}' comes {days.a_day} times a day, and each is taken "
+                f"for the amount of {24 / days.a_day:g} hours; ERA5's is that of one hour, all 24 "
+                "of which make a day",
+                stacklevel=4,
+            )
         return chain, "last" if counts else "sum"
     extreme = re.search(r"_(max|min)$", name)
     return chain, extreme[1] if extreme else "mean"

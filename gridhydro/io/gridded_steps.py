@@ -116,7 +116,7 @@ def days_of(name: str, steps: list[Steps], amount: bool) -> Days:
     a_day = round(_DAY / length)
     if length * a_day != _DAY or a_day < 2:
         raise ValueError(f"{where} are {length} apart, which are no parts of a day")
-    begins = times - length if amount and _until_stamp(steps[0]) else times
+    begins = times - length if amount and until_stamp(steps[0]) else times
     skip = int(np.searchsorted(begins, begins[0].ceil("D")))
     count = (times.size - skip) // a_day
     if not count:
@@ -190,7 +190,7 @@ def _is_dated(axis: xr.DataArray) -> bool:
     return axis.dtype.kind == "M" or hasattr(axis.to_index(), "calendar")
 
 
-def _until_stamp(steps: Steps) -> bool:
+def until_stamp(steps: Steps) -> bool:
     """Whether an amount is that until the time that it is stamped with."""
     grib = any(str(key).startswith("GRIB_") for key in steps.attrs)
     return grib or steps.variable.lower() in _ECMWF

@@ -132,16 +132,17 @@ class Ensemble(Scored):
 
     def quantiles(
         self,
-        levels: Sequence[float] = (0.05, 0.25, 0.5, 0.75, 0.95),
+        levels: float | Sequence[float] = (0.05, 0.25, 0.5, 0.75, 0.95),
         forcing: xr.Dataset | Forcing | None = None,
     ) -> xr.DataArray:
         """Quantiles of the runs' discharge at these levels, (quantile, time, gauge) m3 s-1.
 
         ValueError for a level that is not between 0 and 1.
         """
-        if not len(levels) or not all(0 <= level <= 1 for level in levels):
-            raise ValueError(f"levels of quantiles lie between 0 and 1, not {list(levels)}")
-        found = self.members(forcing).quantile(list(levels), "member").astype(np.float32)
+        chosen = np.atleast_1d(levels)
+        if not chosen.size or not all(0 <= level <= 1 for level in chosen):
+            raise ValueError(f"levels of quantiles lie between 0 and 1, not {chosen.tolist()}")
+        found = self.members(forcing).quantile(chosen, "member").astype(np.float32)
         return found.rename("discharge").assign_attrs(export.DISCHARGE)
 
     def scores_of_members(

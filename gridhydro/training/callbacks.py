@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +25,26 @@ class Callback(Protocol):
         self, epoch: int, model: torch.nn.Module, numbers: Mapping[str, float], /
     ) -> Mapping[str, float] | None:
         """Do something with an epoch."""
+
+
+def numbers_of(said: Any, known: Collection[str]) -> dict[str, float]:
+    """What a callback returned as numbers by name, those of torch and numpy too; ValueError for
+    anything else, and for a name that the epoch has already."""
+    if said is None:
+        return {}
+    try:
+        found = {str(name): float(value) for name, value in said.items()}
+    except (AttributeError, TypeError, ValueError, RuntimeError):
+        raise ValueError(
+            f"a callback returned {said!r}: it returns nothing, or numbers by name, such as "
+            "{'mean': 0.5}"
+        ) from None
+    twice = [name for name in found if name in known]
+    if twice:
+        raise ValueError(
+            f"a callback returned '{twice[0]}', which is in the history already: call it otherwise"
+        )
+    return found
 
 
 class CSVLog:

@@ -23,6 +23,7 @@ from gridhydro.evaluation.losses import NothingObserved
 from gridhydro.model.march import YEAR
 from gridhydro.training import divergence, draws, memory
 from gridhydro.training.batches import Batch
+from gridhydro.training.callbacks import numbers_of
 from gridhydro.training.data import TrainingData, seed_of_epoch
 from gridhydro.training.memory import Demand
 from gridhydro.training.objective import Objective
@@ -77,9 +78,10 @@ class Loop:
                 self.weights.param_groups[0]["lr"] = self.options.rate(epoch, epochs)
                 found, steps, seconds = self._epoch(epoch, record, interrupt)
                 found |= self._validated(epoch, epochs, record.about)
-                if ranks.first():
-                    with ranks.alone():
-                        self._watched(epoch, found, seconds)
+                with as_one():
+                    if ranks.first():
+                        with ranks.alone():
+                            self._watched(epoch, found, seconds)
                 record.note(found, seconds, steps, interrupt)
         record.choose()
         self._training(False)
@@ -235,7 +237,8 @@ class Loop:
         """Call what is to be called after an epoch, and add the numbers that it returns."""
         model = self.data.model.eval()
         for callback in self.session.callbacks:
-            found |= callback(epoch + 1, model, {**found, "seconds": seconds}) or {}
+            said = callback(epoch + 1, model, {**found, "seconds": seconds})
+            found |= numbers_of(said, ("epoch", "seconds", *found))
         model.train()
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gridhydro.base import ranks
-from gridhydro.base.arguments import required
+from gridhydro.base.arguments import required, whole
 from gridhydro.evaluation.losses import NothingObserved
 from gridhydro.model.base import CellModel
 from gridhydro.training.batches import Batch, Batches
@@ -45,6 +45,7 @@ class Minibatches(torch.nn.Module):
         In a group of torch.distributed each process has every so-manieth, all of them as many: None
         where nothing is observed in one, and where there is none left.
         """
+        number = whole("epoch: number", number, 0)
         with ranks.sharing():
             count, me = ranks.count(), ranks.number()
         seed, begun = seed_of_epoch(self._seed, number), None

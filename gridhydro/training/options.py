@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -190,7 +190,8 @@ class Session:
             raise ValueError(f"the cache is the path of a folder, not {self.cache!r}")
         if self.validation is not None:
             _set(self, "validation", as_options(Validation, self.validation))
-        callbacks = (self.callbacks,) if callable(self.callbacks) else tuple(self.callbacks)
+        several = isinstance(self.callbacks, Iterable) and not callable(self.callbacks)
+        callbacks = tuple(self.callbacks) if several else (self.callbacks,)
         for one in callbacks:
             if not callable(one):
                 raise ValueError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -31,7 +32,9 @@ def settings(
     batches = None if data.batches is None else asdict(data.batches)
     split = None if data.split is None else data.split.to_json()
     spinup, chosen = data.spinup, session.selection
-    selection = asdict(chosen) if chosen is not None and chosen.decides else None
+    selection = None
+    if chosen is not None and chosen.decides:
+        selection = asdict(chosen) | {"period": list(chosen.period)}  # as a file has it
     return data.model.options | dict(
         period=list(data.period), spinup=spinup.days, spinup_cycles=spinup.cycles,
         loss=objective.loss, optimizer=optimizer.name, learning_rate=optimizer.first_rate,
@@ -131,10 +134,18 @@ class Record:
 
     def choose(self) -> None:
         """Give the model the weights that are kept, and say whose they are where it is not the
-        last epoch of all."""
+        last epoch of all. Warns of a validation that should have decided and had no score."""
         done, epochs, kept = self.progress.epoch, self.about["epochs"], self.kept_epoch
         if self.progress.best:
             self.model.load_state_dict(self.progress.best)
+        chosen, history = self.session.selection, self.progress.history
+        if chosen and chosen.decides and history and chosen.best(history) is None:
+            warnings.warn(
+                f"no score of the validation {' to '.join(chosen.period)} is a number (no series "
+                "has two different observations in it): it has chosen nothing, and the weights are "
+                f"those of epoch {kept}, the last that was run, of {epochs}",
+                stacklevel=4,
+            )
         if self.session.progress and ranks.first() and not done == epochs == kept:
             why = "the validation scored highest" if kept != done else "the last one"
             tqdm.write(f"{done} of {epochs} epochs; weights of epoch {kept}, {why}", sys.stderr)

@@ -66,6 +66,10 @@ def test_values_are_brought_to_the_height_of_the_cell(domain):
         domain, warm, STATIONS, "temperature", elevation=heights, lapse=Lapse(-0.0065)
     )
     assert found.values == pytest.approx(10 - 6.5, abs=1e-4)
+    by_cell = interpolate_stations(
+        domain, warm, STATIONS, "temperature", elevation=np.full(12, 1100.0), lapse=Lapse(-0.0065)
+    )
+    assert np.array_equal(by_cell, found)
     wet = table(a=2.0, b=2.0)
     more = Lapse(0.0004, relative=True)
     found = interpolate_stations(
@@ -100,8 +104,21 @@ def test_basins_take_them_as_a_forcing():
         (table().rename(columns={"a": "c"}), "no place of the station c"),
         (table().iloc[[0, 2, 3]], "not daily without gaps"),
         (table(units=""), "no units"),
+        (table().rename(columns={"b": "a"}), "has 'a' twice: name each once"),
     ],
 )
 def test_what_is_wrong_is_refused_by_station(domain, values, message):
     with pytest.raises(ValueError, match=message):
         interpolate_stations(domain, values, STATIONS, "precipitation")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(power=-2), "power is -2, should be a number, 0 or more"),
+        (dict(lapse=-0.0065, elevation=np.zeros(12)), r"a lapse rate is a gridhydro\.Lapse"),
+    ],
+)
+def test_faulty_options_are_refused(domain, options, message):
+    with pytest.raises(ValueError, match=message):
+        interpolate_stations(domain, table(), STATIONS, "precipitation", **options)

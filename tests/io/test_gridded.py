@@ -136,6 +136,14 @@ def test_amounts_of_hours_become_those_of_days(tmp_path, kind):
     assert abs(other["precipitation"].values / (1000 * daily) - 1).max() > 0.5
 
 
+def test_amounts_of_every_sixth_hour_are_said_to_be_taken_for_six(tmp_path):
+    """ERA5's are of one hour: a day of four of them has a sixth of its rain, and nothing tells."""
+    times = pd.date_range("2001-01-01", periods=20, freq="6h")
+    file(tmp_path / "a.nc", times, {"tp": (random(20, scale=0.001), {"units": "m"})})
+    with pytest.warns(UserWarning, match=r"'tp' comes 4 times a day, .* for the amount of 6 hours"):
+        open_weather(tmp_path / "a.nc", reading=Reading(accumulated=False))
+
+
 def test_rates_of_hours_are_averaged_and_amounts_of_zero_ask(tmp_path):
     rates = random(120, scale=1e-4)
     file(tmp_path / "a.nc", hours(), {"pr": (rates, {"units": "kg m-2 s-1"})})

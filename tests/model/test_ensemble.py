@@ -58,6 +58,7 @@ def test_scores_and_series_of_an_ensemble_have_its_spread(folder):
         assert written["discharge"].attrs["units"] == "m3 s-1"
     later = ensemble.record()
     assert ensemble.members(later).identical(members)
+    assert ensemble.quantiles(0.25).equals(ensemble.quantiles()[[1]])
     with pytest.raises(ValueError, match="levels of quantiles lie between 0 and 1"):
         ensemble.quantiles([5, 95])
 

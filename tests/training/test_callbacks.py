@@ -1,10 +1,12 @@
 """What is called after every epoch: numbers for the history, a CSV file, TensorBoard."""
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 import gridhydro as gh
+from gridhydro.base import ranks
 from tests.training.test_training import fit
 
 
@@ -77,6 +79,45 @@ def test_tensorboard_without_its_package_says_how_to_get_it(tmp_path, monkeypatc
         gh.TensorBoard(tmp_path)
 
 
-def test_a_callback_that_is_none_is_refused():
+def test_numbers_of_torch_and_numpy_are_kept(tmp_path):
+    def watch(epoch, model, numbers):
+        return {"tensor": torch.tensor(1.5), "numpy": np.float32(2.5)}
+
+    run = fit(session=watched(watch, gh.CSVLog(tmp_path / "log.csv")), checkpoints=tmp_path / "run")
+    again = fit(session=watched(), checkpoints=gh.Checkpoints(tmp_path / "run", resume=True))
+    for table in (run.history, again.history, pd.read_csv(tmp_path / "log.csv")):
+        assert table["tensor"].tolist() == [1.5] * 3 and table["numpy"].tolist() == [2.5] * 3
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (3.0, r"a callback returned 3\.0: it returns nothing, or numbers by name"),
+        ({"state": "good"}, "or numbers by name"),
+        ({"two": torch.ones(2)}, "or numbers by name"),
+        ({"epoch": 7}, "returned 'epoch', which is in the history already"),
+        ({"loss": 0.0}, "returned 'loss', which is in the history already"),
+    ],
+)
+def test_what_is_no_number_of_its_own_is_refused(said, message):
+    with pytest.raises(ValueError, match=message):
+        fit(session=watched(lambda *epoch: said))
+
+
+def test_a_callback_that_fails_is_told_to_other_processes(monkeypatch):
+    """They wait for the epoch otherwise."""
+    heard = []
+    monkeypatch.setattr(ranks, "told", lambda value: heard.append(value) or [value])
+
+    def full(epoch, model, numbers):
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="the disk is full"):
+        fit(session=watched(full))
+    assert "OSError: the disk is full" in heard
+
+
+@pytest.mark.parametrize("given", [[3], 3, None])
+def test_a_callback_that_is_none_is_refused(given):
     with pytest.raises(ValueError, match="a callback is a function of epoch, model and numbers"):
-        gh.Session(callbacks=[3])
+        gh.Session(callbacks=given)

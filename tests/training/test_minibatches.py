@@ -52,6 +52,8 @@ def test_basins_are_drawn_as_well_and_nothing_observed_is_no_loss():
     again, other = next(steps.epoch(0)), next(steps.epoch(1))
     assert torch.equal(first.forcing, again.forcing) and not torch.equal(first.cells, other.cells)
     assert len(list(steps.epoch(0))) > 1 and steps(first) > 0
+    with pytest.raises(ValueError, match=r"epoch: number is 0\.5, should be a whole number"):
+        next(steps.epoch(0.5))
     nothing = steps(None)
     nothing.backward()
     assert nothing == 0

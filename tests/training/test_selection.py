@@ -120,6 +120,17 @@ def test_a_training_that_ends_early_goes_on_from_its_checkpoint_to_the_same(tmp_
         assert again.about["kept_epoch"] == whole.about["kept_epoch"]
 
 
+def test_a_validation_without_any_score_says_that_it_chose_nothing():
+    _, _, forcing, discharge = small_world()
+    still = discharge.copy()
+    still.loc["2002"] = 1.0  # nothing varies, and there is no NSE
+    session = gh.Session(validation=Validation(LATER, every=1, keep="best"), progress=False)
+    with pytest.warns(UserWarning, match=r"2002-01 to 2002-12 is a number .* epoch 2, the last"):
+        gh.train(
+            small_model(), forcing, still, period=FIRST, spinup=0, epochs=2, session=session
+        )  # fmt: skip
+
+
 def test_members_of_an_ensemble_may_keep_other_epochs(tmp_path):
     _, _, forcing, _ = small_world()
     run = fit(epochs=1)
@@ -127,6 +138,14 @@ def test_members_of_an_ensemble_may_keep_other_epochs(tmp_path):
         run.about |= {"kept_epoch": seed + 1, "seed": seed}
         run.save_model(tmp_path / f"seed-{seed}")
     assert len(gh.Ensemble.load(tmp_path, forcing).runs) == 2
+
+
+def test_settings_with_a_selection_are_those_that_a_folder_has(tmp_path):
+    """So that a run that was just trained and others of its folder make an ensemble."""
+    run = fit(validation=Validation(LATER, keep="best"), epochs=1)
+    run.save_model(tmp_path)
+    _, _, forcing, _ = small_world()
+    assert gh.load(tmp_path, forcing).about["selection"] == run.about["selection"]
 
 
 def test_another_selection_is_another_training(tmp_path):

@@ -101,8 +101,8 @@ def _refuse(model: CellModel, method: SCEUA, session: Session) -> None:
             "their weights and a correction, or train it"
         )
     Session.of(session)
-    for name in ("cache", "validation", "each"):
-        if getattr(session, name) is not None:
+    for name in ("cache", "validation", "callbacks"):
+        if getattr(session, name):
             raise ValueError(f"a calibration has no use for {name}: leave it out of the session")
 
 

@@ -195,6 +195,7 @@ def test_parameters_that_are_not_calibrated_stay_what_they_are():
         ({}, dict(method="sceua"), r"method is a gridhydro.SCEUA\(complexes=..., ...\)"),
         ({}, dict(session=gh.Session(cache="x")), "no use for cache"),
         ({}, dict(session=gh.Session(validation=("2002", "2002"))), "no use for validation"),
+        ({}, dict(session=gh.Session(callbacks=[print])), "no use for callbacks"),
     ],
 )
 def test_models_and_options_that_do_not_fit_are_refused(model, options, message):

@@ -95,7 +95,7 @@ def _indices(rain, warm, demand, phase) -> dict[str, np.ndarray]:
             "p_seasonality": np.where(swing > 0, together / (swing * mean), 0), "frac_snow": snow,
         }  # fmt: skip
         days = np.isfinite(rain).sum(0)
-        for name, there in (("high", rain >= _HIGH * mean), ("low", rain < _LOW)):
+        for name, there in (("high", (rain >= _HIGH * mean) & (rain > 0)), ("low", rain < _LOW)):
             count = there.sum(0)
             begins = there.copy()
             begins[1:] &= ~there[:-1]

@@ -26,8 +26,11 @@ class Validation:
     score     which decides: "discharge", the median NSE of the gauges trained on, or "storage",
               that of the tiles
 
-    With "last" and without patience what is learned does not depend on it. Scores of the same
-    period are too good afterwards where it has chosen the weights: test on days of another.
+    Each score takes a run over the record from its first day to the period's last, in the first
+    process of several. With "last" and without patience what is learned does not depend on it;
+    else a training is gone on with under the same validation only, and one that it has ended
+    stays ended. Scores of the same period are too good afterwards where it has chosen the weights:
+    test on days of another.
     """
 
     period: tuple[str, str]

@@ -17,6 +17,12 @@ from tests.support import shared_simulation as cases
 from tests.support.two_ranks import in_two
 
 
+@pytest.fixture(autouse=True)
+def small_parts():
+    with cases.small_parts():
+        yield
+
+
 @pytest.mark.end_to_end
 def test_two_processes_write_the_store_of_one(tmp_path):
     """Whatever begins it, and goes on: processes that fail do so together."""

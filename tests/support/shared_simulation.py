@@ -3,6 +3,8 @@ and `alone` is what one process makes of the same."""
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -27,8 +29,17 @@ from tests.support.shared_training import world
 
 OUTPUTS = ("runoff", "actual_evapotranspiration")
 SETTLED = dict(start="settled", period=("2003", "2003-06"))
-# small chunks, and groups of few basins
-block_files._NUMBERS, basin_groups._BASIN_DAYS = 2**10, 2000
+
+
+@contextmanager
+def small_parts() -> Iterator[None]:
+    """Within it chunks are small, and groups are of few basins."""
+    usual = block_files._NUMBERS, basin_groups._BASIN_DAYS
+    block_files._NUMBERS, basin_groups._BASIN_DAYS = 2**10, 2000
+    try:
+        yield
+    finally:
+        block_files._NUMBERS, basin_groups._BASIN_DAYS = usual
 
 
 @cache
@@ -143,4 +154,5 @@ def same_store(found: Path, expected: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    with small_parts():
+        main(Path(sys.argv[1]))

@@ -19,7 +19,7 @@ from gridhydro.base.workers import spread
 
 # numbers that are in memory at once while the copy is made, and those after which it is noted how
 # far it is
-_NUMBERS, _NOTED = 2**24, 2**26
+_NUMBERS, _NOTED = 2**23, 2**26
 _WAIT = 1e9  # s, for another process that makes the same copy
 # files that are mapped, by where in memory they begin
 _MAPPED: WeakValueDictionary[int, mmap.mmap] = WeakValueDictionary()

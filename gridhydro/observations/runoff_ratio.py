@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from torch import Tensor
 
 from gridhydro.base.report import Report
 from gridhydro.base.units import conversion
@@ -47,16 +48,16 @@ def report(
     wanted = max(1, min(days.stop - days.start, _VALUES // max(1, domain.size)))
     chosen = np.unique(np.linspace(days.start, days.stop - 1, wanted).round().astype(int))
     count, flow, rain = np.zeros((3, len(domain.gauges)))
-    step = max(1, _HELD * (8 if domain.lumped else 1) // max(1, domain.size))
-    for begin in range(0, len(chosen), step):
-        part = chosen[begin : begin + step]
-        ran = observed.values[0, part].cpu().numpy().astype(np.float64)
+    for part, some in _parts(chosen, observed, forcing, domain):
+        ran = _read(observed, 0, part, some)
         there = np.isfinite(ran)
-        depth = sum(forcing.values[row, part].cpu().numpy() for row in rows)
-        fell = _upstream(domain, np.asarray(depth, np.float64))
-        count += there.sum(0)
-        flow += ran.sum(0, where=there)
-        rain += fell.sum(0, where=there)
+        depth = _read(forcing, rows[0], part, some)
+        for row in rows[1:]:
+            depth += _read(forcing, row, part, some)
+        fell = depth if some != slice(None) else _upstream(domain, depth)
+        count[some] += there.sum(0)
+        flow[some] += ran.sum(0, where=there)
+        rain[some] += fell.sum(0, where=there)
         for one in (observed, forcing):
             let_go(one.values)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -88,6 +89,28 @@ def refuse(observed: Forcing, forcing: Forcing, model, days: slice) -> None:
     found = report(observed, forcing, fields, column.water_in, model.domain, days)
     for text in found.raise_if_bad().warnings:
         warnings.warn(text, stacklevel=2)
+
+
+def _parts(
+    chosen: np.ndarray, observed: Forcing, forcing: Forcing, domain: Domain
+) -> Iterator[tuple[np.ndarray, slice]]:
+    """Days and gauges that are compared at once: of lumped basins, whose days lie together in a
+    packed copy, some gauges on all days, else all gauges on some days."""
+    tensors = all(isinstance(one.values, Tensor) for one in (observed, forcing))
+    count = len(domain.gauges)
+    if domain.lumped and tensors and np.array_equal(domain.gauge_cells, np.arange(count)):
+        step = max(1, _HELD // len(chosen))
+        yield from ((chosen, slice(g, min(g + step, count))) for g in range(0, count, step))
+        return
+    step = max(1, _HELD * (8 if domain.lumped else 1) // max(1, domain.size))
+    yield from ((chosen[k : k + step], slice(None)) for k in range(0, len(chosen), step))
+
+
+def _read(series: Forcing, row: int, days: np.ndarray, places: slice) -> np.ndarray:
+    """Values (L, B) of a series on some days, in double precision."""
+    values = series.values
+    found = values[row, days] if places == slice(None) else values[row][:, places][days]
+    return found.cpu().numpy().astype(np.float64)
 
 
 def _upstream(domain: Domain, depth: np.ndarray) -> np.ndarray:

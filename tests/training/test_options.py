@@ -208,9 +208,7 @@ def test_what_runs_over_all_cells_beside_a_step_is_counted_too(monkeypatch):
         with pytest.raises(ValueError, match=what):
             gh.train(model, forcing, discharge, **options | dict(spinup=spinup))
     session = gh.Session(progress=False, validation=("2001-07-01", "2001-12-31"))
-    what = (
-        r"the validation, .* 507 cells and 365 days .* no validation .*Session\(validation=None\)"
-    )
+    what = r"the validation, .* 507 cells and 365 days .*no validation.*Session\(validation=None\)"
     with pytest.raises(ValueError, match=what):
         gh.train(model, forcing, discharge, **options | dict(session=session))
     batches = dict(batches=gh.Batches(3, 10, "states"), spinup=gh.SpinUp())

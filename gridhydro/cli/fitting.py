@@ -77,6 +77,7 @@ def add_train(commands) -> None:
     takes_domain(parser)
     takes_out(parser)
     takes_training(parser)
+    takes_configuration(parser)
     parser.add_argument(
         "--storage-weights", type=float, nargs="+", metavar="WEIGHT",
         help="weight of water storage in the loss, 0 to 1, the rest being that of discharge, "
@@ -124,16 +125,21 @@ def takes_training(parser: Parser) -> None:
         help="train N times, with the seeds 0 to N-1, and score the mean discharge of them all",
     )  # fmt: skip
     parser.add_argument(
-        "--configuration", metavar="NAME",
-        help="a named set of options instead of the file's, of Wang et al. (2024): HydroPyNN, "
-        "'HydroPyNN(Q,S)', 'Hybrid(Q)', 'Hybrid(Q,S)' or 'Hybrid(Q,S)+'",
-    )  # fmt: skip
-    parser.add_argument(
         "--cache", action="store_true",
         help="read the series from a packed file in the folder of the run, for records larger "
         "than memory",
     )  # fmt: skip
     takes_device(parser)
+
+
+def takes_configuration(parser: Parser) -> None:
+    """The option of a named set of options."""
+    parser.add_argument(
+        "--configuration", metavar="NAME",
+        help="a named set of options instead of the file's: of Wang et al. (2024) HydroPyNN, "
+        "'HydroPyNN(Q,S)', 'Hybrid(Q)', 'Hybrid(Q,S)' or 'Hybrid(Q,S)+', of Feng et al. (2022) "
+        "HBV, delta, 'delta(beta)', 'delta(gamma)', 'delta(gamma,beta)' or LSTM",
+    )  # fmt: skip
 
 
 def refuse_wrong_seeds(options: Namespace) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from gridhydro.cli.fitting import places, refuse_wrong_seeds, takes_out, takes_training
+from gridhydro.cli.fitting import (
+    places,
+    refuse_wrong_seeds,
+    takes_configuration,
+    takes_out,
+    takes_training,
+)
 from gridhydro.cli.manual import page, takes_domain
 
 _CROSS_VALIDATE = """
@@ -57,6 +63,7 @@ def add_cross_validate(commands) -> None:
     takes_domain(parser)
     takes_out(parser, "all folds", "gridhydro-DOMAIN-folds")
     takes_training(parser)
+    takes_configuration(parser)
     parser.add_argument(
         "--storage-weight",
         type=float,

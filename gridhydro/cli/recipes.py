@@ -21,12 +21,13 @@ within the one that was stopped too. Started by torchrun, each of several
 processes trains models of its own, side by side.
 
 Writes into the folder of the study:
-  table.csv, table.md     the published median scores and ours, by model; in
-                          table.md with the settings, and what is not repeated
+  table.csv, table.md     the published scores and ours, by model; in table.md
+                          with the settings, and what is not repeated
   metrics.csv             the scores of every gauge and model
   columns.csv             unit and meaning of every column of the tables
   figures/                the distributions of the scores
-and a folder for each model, as train writes it; and prints the table.
+and a folder for each model, as train writes it, with the baseflow index of
+every gauge in baseflow_index.csv; and prints the table.
 """
 _REPRODUCE_EXAMPLES = """
 gridhydro reproduce
@@ -89,4 +90,5 @@ def _list() -> None:
         print(f"{name}: {recipe.about}\n  {recipe.source}, {recipe.table}")
         for one in recipe.models:
             scores = ", ".join(f"{metric} {value:g}" for metric, value in one.medians.items())
-            print(f"    {one.configuration:<20}{one.name}, published median {scores}")
+            more = "" if one.baseflow is None else f", baseflow index r {one.baseflow:g}"
+            print(f"    {one.configuration:<20}{one.name}, published median {scores}{more}")

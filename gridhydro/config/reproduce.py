@@ -17,6 +17,8 @@ from gridhydro.base.arguments import one_of
 from gridhydro.base.files import replace
 from gridhydro.config.find import find
 from gridhydro.config.load import training_options
+from gridhydro.config.recipe_baseflow import NAME as BASEFLOW
+from gridhydro.config.recipe_baseflow import baseflow_indices, correlation
 from gridhydro.config.recipes import RECIPES, Published, Recipe
 from gridhydro.config.score_domain import scores_file
 from gridhydro.config.train_domain import train_ensemble, train_unless_finished
@@ -47,8 +49,8 @@ def reproduce(
     seeds    runs of each model, whose mean discharge is scored; one, of the `seed`, if left out
     epochs   in place of those of the recipe; options as for `train_domain`
     Returns, and writes to table.csv and with all settings to table.md, a row per model and score:
-    model, metric, published, median, difference, count, undefined. metrics.csv has the scores of
-    every gauge and model, and figures their distribution.
+    model, metric, statistic, published, here, difference, count, undefined. metrics.csv has the
+    scores of every gauge and model, and figures their distribution.
     ValueError for a recipe or a model that there is not.
     """
     one_of("the recipe", name, RECIPES)
@@ -68,11 +70,15 @@ def reproduce(
                 train_unless_finished(source, data, place, seed=seed, changes=changes, **more)
             else:
                 train_ensemble(source, data, place, seeds, changes=changes, **more)
+            if one.baseflow is not None:
+                baseflow_indices(place, data)
     ranks.wait()
     if not ranks.leads():
         return pd.DataFrame()
-    tables = {one.name: _scores(out / slug(one.configuration)) for one in chosen}
-    return _written(out, name, chosen, tables, other)
+    with ranks.alone():
+        tables = {one.name: _scores(out / slug(one.configuration)) for one in chosen}
+        rows = [row for one in chosen for row in _rows(one, tables[one.name], out, data)]
+        return _written(out, name, pd.DataFrame(rows), tables, other)
 
 
 def slug(configuration: str) -> str:
@@ -117,28 +123,37 @@ def _scores(folder: Path) -> pd.DataFrame:
     return found
 
 
-def _written(out: Path, name: str, chosen, tables: Mapping[str, pd.DataFrame], other):
-    """The table of a recipe, on disk with its settings, scores and figure."""
-    recipe = RECIPES[name]
-    rows = [
-        dict(
-            model=one.name, metric=metric, published=value, median=scores[metric].median(),
-            difference=scores[metric].median() - value, count=len(scores),
-            undefined=int(scores[metric].isna().sum()),
-        )
-        for one in chosen
-        for scores in (tables[one.name],)
+def _rows(one: Published, scores: pd.DataFrame, out: Path, data) -> list[dict]:
+    """The rows of a model in the table."""
+    found = [
+        ("median", metric, value, scores[metric].median(), scores[metric])
         for metric, value in one.medians.items()
+    ]
+    if one.baseflow is not None:
+        table = baseflow_indices(out / slug(one.configuration), data)
+        both = table["simulated"] + table["observed"]
+        found.append(("correlation", BASEFLOW, one.baseflow, correlation(table), both))
+    return [
+        dict(
+            model=one.name, metric=metric, statistic=statistic, published=value, here=here,
+            difference=here - value, count=len(each), undefined=int(each.isna().sum()),
+        )
+        for statistic, metric, value, here, each in found
     ]  # fmt: skip
-    table = pd.DataFrame(rows)
+
+
+def _written(
+    out: Path, name: str, table: pd.DataFrame, tables: Mapping[str, pd.DataFrame], other
+) -> pd.DataFrame:
+    """The table of a recipe, on disk with its settings, scores and figure."""
     write_table(out / "table.csv", table)
     every = [scores.assign(model=model) for model, scores in tables.items()]
     write_table(out / scores_file(), pd.concat(every, ignore_index=True))
-    page = _page(name, recipe, table, other)
+    page = _page(name, RECIPES[name], table, other)
     replace(out / "table.md", partial(Path.write_text, data=page, encoding="utf-8"))
-    for metric in dict.fromkeys(table["metric"]):
-        if table.loc[table["metric"] == metric, "median"].notna().any():
-            plots.save(plot_scores.cdf(tables, metric), out / "figures" / f"{metric}.png")
+    medians = table[(table["statistic"] == "median") & table["here"].notna()]
+    for metric in dict.fromkeys(medians["metric"]):
+        plots.save(plot_scores.cdf(tables, metric), out / "figures" / f"{metric}.png")
     return table
 
 
@@ -146,8 +161,8 @@ def _page(name: str, recipe: Recipe, table: pd.DataFrame, other: Sequence[str]) 
     """Table, deviations and settings as Markdown."""
     parts = [
         f"# {name}: {recipe.about}",
-        f"Published: {recipe.source}, {recipe.table}. Medians over the gauges; those `undefined` "
-        "have no such score and are passed over.",
+        f"Published: {recipe.source}, {recipe.table}. Medians and correlations over the "
+        "gauges; those `undefined` have no such score and are passed over.",
     ]
     count = int(table["count"].max())
     if count != recipe.gauges:

@@ -53,8 +53,10 @@ COLUMNS = {
     "fold": ("", "number of the fold, from 0, that holds the gauge out"),
     "seed": ("", "seed of the run; mean: the mean discharge of the runs of all seeds"),
     "model": ("", "name of the model"),
-    "published": ("that of the score", "published median over the gauges"),
-    "difference": ("that of the score", "median less the published one"),
+    "statistic": ("", "whether it is the median over the gauges, or the correlation over them"),
+    "published": ("that of the score", "published value"),
+    "here": ("that of the score", "value of the model that was trained here"),
+    "difference": ("that of the score", "the value here less the published one"),
     "metric": ("", "name of the score, which is in its unit"),
     "median": ("that of the score", "median over the gauges"),
     "mean": ("that of the score", "mean over the gauges"),
@@ -86,7 +88,11 @@ COLUMNS = {
     "date": ("", "day"),
 }
 # where a column of one file is in a unit of its own
-OF_FILES = {("storage_metrics.csv", "rmse"): ("mm", "root mean square error of the anomalies")}
+OF_FILES = {
+    ("storage_metrics.csv", "rmse"): ("mm", "root mean square error of the anomalies"),
+    ("baseflow_index.csv", "simulated"): ("1", "fraction of the simulated flow that is baseflow"),
+    ("baseflow_index.csv", "observed"): ("1", "baseflow index of CAMELS"),
+}
 # columns that are called by something else: the loss of a part, the score of a part
 PATTERNS = {
     r"validation_(\w+)_nse": ("1", r"median Nash-Sutcliffe efficiency of \1 in the validation"),

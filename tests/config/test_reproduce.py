@@ -2,6 +2,7 @@
 
 import tomllib
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -76,12 +77,23 @@ def test_a_study_on_four_basins(here, tmp_path, capsys):
     words = [str(word) for word in [*words, "--epochs", 1, "--models", *models]]
     assert main(words) == 0
     assert "table.md" in capsys.readouterr().out
-    table = pd.read_csv(out / "table.csv").set_index("model")
+    whole = pd.read_csv(out / "table.csv")
+    table = whole[whole["metric"] == "nse"].set_index("model")
     assert list(table.index) == ["delta(gamma_t, beta_t)", "LSTM"]  # as in the paper
     assert list(table["published"]) == [0.715, 0.72] and set(table["count"]) == {4}
     for name, model in (("LSTM", "LSTM"), ("delta(gamma,beta)", "delta(gamma_t, beta_t)")):
         scores = pd.read_csv(out / slug(name) / "metrics.csv").query("period == 'validation'")
-        assert table.loc[model, "median"] == pytest.approx(scores["nse"].median())
+        assert table.loc[model, "here"] == pytest.approx(scores["nse"].median())
+    (baseflow,) = whole[whole["metric"] == "baseflow_index"].to_dict("records")
+    assert baseflow["model"] == "delta(gamma_t, beta_t)" and baseflow["published"] == 0.745
+    indices = pd.read_csv(out / "delta-gamma-beta" / "baseflow_index.csv", dtype={"gauge": str})
+    hydro = pd.read_csv(
+        data / "camels_attributes_v2.0" / "camels_hydro.txt", sep=";", dtype={"gauge_id": str}
+    ).set_index("gauge_id")["baseflow_index"]
+    assert list(indices["observed"]) == list(hydro[indices["gauge"]])
+    assert indices["simulated"].between(0, 1).all()
+    expected = np.corrcoef(indices["simulated"], indices["observed"])[0, 1]
+    assert baseflow["here"] == pytest.approx(expected)
     page = (out / "table.md").read_text()
     assert "Of 4 gauges, not the 671 of the paper" in page
     assert "- [basins] forcing: daymet instead of nldas_extended" in page

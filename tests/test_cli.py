@@ -152,7 +152,7 @@ def test_an_example_of_its_own_is_on_every_page():
         ("train moselle --seed 1 --seeds 2", 1, "--seeds trains runs from seed 0 on: no --seed"),
         ("train moselle --seeds 0", 1, "--seeds is how many runs to train, 1 or more, not 0"),
         ("reproduce", 0, "feng_2022: "),
-        ("reproduce atlantis", 1, "there is no study atlantis; there is feng_2022"),
+        ("reproduce atlantis", 1, "there is no recipe atlantis; there is feng_2022"),
         ("evaluate nowhere", 1, "nowhere, so no run in it"),
         ("export nowhere", 1, "there is no folder"),
         ("synthetic amazon --out new", 1, "where is the data?"),

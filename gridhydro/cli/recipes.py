@@ -1,4 +1,4 @@
-"""`gridhydro reproduce`: published studies, and what comes of them here."""
+"""`gridhydro reproduce`: recipes of published studies, and what comes of them here."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gridhydro.config.recipes import RECIPES
 _REPRODUCE = """
 Repeats a published study: trains its models by the settings of the paper, and
 sets their scores beside the published ones, with a list of all settings and of
-what deviates and why. Without a name the studies that there are are listed.
+what deviates and why. Without a name the recipes are listed.
 
-Needs the name of a study and the folder of its data. Models that are finished
+Needs the name of a recipe and the folder of its data. Models that are finished
 are not trained again: the same command goes on behind them, and with --resume
 within the one that was stopped too. Started by torchrun, each of several
 processes trains models of its own, side by side.
 
-Writes into the folder of the study:
+Writes into the folder of the recipe:
   table.csv, table.md     the published scores and ours, by model; in table.md
                           with the settings, and what is not repeated
   metrics.csv             the scores of every gauge and model
@@ -44,15 +44,15 @@ def add_reproduce(commands) -> None:
         _REPRODUCE, _REPRODUCE_EXAMPLES, _reproduce,
     )  # fmt: skip
     parser.add_argument(
-        "name", nargs="?", metavar="NAME", help=f"of a study, one of {', '.join(RECIPES)}"
+        "name", nargs="?", metavar="NAME", help=f"of a recipe, one of {', '.join(RECIPES)}"
     )
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER", help=f"the folder of its data; {DATA} if left out"
     )
-    takes_out(parser, "the study", "gridhydro-NAME")
+    takes_out(parser, "the recipe", "gridhydro-NAME")
     parser.add_argument(
         "--domain", metavar="FILE", default=None,
-        help="a domain file instead of the study's, for data that are laid out otherwise; what it "
+        help="a domain file instead of the recipe's, for data that are laid out otherwise; what it "
         "says otherwise is listed",
     )  # fmt: skip
     parser.add_argument(
@@ -65,7 +65,7 @@ def _reproduce(options: Namespace) -> None:
     if options.name is None:
         return _list()
     if options.name not in RECIPES:
-        raise ValueError(f"there is no study {options.name}; there is {', '.join(RECIPES)}")
+        raise ValueError(f"there is no recipe {options.name}; there is {', '.join(RECIPES)}")
     refuse_wrong_seeds(options)
     data, out = data_folder(options.data), options.out or Path(f"gridhydro-{options.name}")
     domain = None if options.domain is None else find(options.domain)

@@ -48,7 +48,7 @@ def cross_validate(
     changes = {name: value for name, value in (changes or {}).items() if value is not None}
     refuse_no_split(source, training_options(source, changes))
     members = [""] if seeds is None else [f"seed-{k}" for k in range(whole("seeds", seeds, 1))]
-    folds, world = _folds(source, data, changes, bool(options.get("cache")))
+    folds, cells = _folds(source, data, changes, bool(options.get("cache")))
     folders = [out / f"fold-{fold}" for fold in range(len(folds))]
     for folder in folders:
         _refuse_other_kind(folder, seeds)
@@ -70,7 +70,7 @@ def cross_validate(
         ranks.wait()
     if not ranks.leads():
         return pd.DataFrame()
-    return pool(out, folders, folds, world, members if seeds is not None else ())
+    return pool(out, folders, folds, cells, members if seeds is not None else ())
 
 
 def _folds(source: Path, data, changes: Mapping, cache: bool) -> tuple[list[Split], Domain]:

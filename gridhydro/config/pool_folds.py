@@ -23,7 +23,7 @@ MEAN = "mean"  # what the column `seed` has for the mean discharge of all seeds
 
 
 def pool(
-    out: Path, folders: Sequence[Path], folds: Sequence[Split], world: Domain,
+    out: Path, folders: Sequence[Path], folds: Sequence[Split], domain: Domain,
     members: Sequence[str] = (),
 ) -> pd.DataFrame:  # fmt: skip
     """The scores of each gauge, a row per period, from the folder of the fold that holds it out.
@@ -52,7 +52,7 @@ def pool(
     page = _page(folds, scores, _medians(of_all, by), _medians(of_folds, ("fold", "period")))
     replace(out / "summary.md", partial(Path.write_text, data=page, encoding="utf-8"))
     if scores["nse"].notna().any():
-        run_figures.draw_distribution(out / "figures", world, scores)
+        run_figures.draw_distribution(out / "figures", domain, scores)
     if lacking := _lacking(folds, scores):
         print(f"warning: {lacking}", file=sys.stderr)
     return scores

@@ -1,4 +1,4 @@
-"""The baseflow index of a study's model, beside that of the observed discharge in CAMELS."""
+"""The baseflow index of a recipe's model, beside that of the observed discharge in CAMELS."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def reproduce(
     Returns, and writes to table.csv and with all settings to table.md, a row per model and score:
     model, metric, statistic, published, here, difference, count, undefined. metrics.csv has the
     scores of every gauge and model, and figures their distribution.
-    ValueError for a recipe or a model that there is not.
+    ValueError for a recipe or a model that there is not, and for a domain file without validation.
     """
     one_of("the recipe", name, RECIPES)
     recipe, out = RECIPES[name], Path(out)
@@ -96,20 +96,23 @@ def _chosen(recipe: Recipe, models: Sequence[str] | None) -> list[Published]:
 
 def _others(source: Path, packaged: Path, chosen, epochs: int | None) -> list[str]:
     """What is run otherwise than the recipe says, in words."""
+    asked = [training_options(source, {"configuration": one.configuration}) for one in chosen]
+    if asked[0].validation is None:
+        raise ValueError(f"{source}, [training] has no validation: it is the period that is scored")
     told = []
     mine, theirs = (tomllib.loads(read_text(path)) for path in (source, packaged))
     for section in dict.fromkeys((*theirs, *mine)):
-        before, now = theirs.get(section, {}), mine.get(section, {})
+        before, now = (
+            one if isinstance(one, dict) else {"all of it": one}
+            for one in (theirs.get(section, {}), mine.get(section, {}))
+        )
         for key in dict.fromkeys((*before, *now)):
             if before.get(key) != now.get(key) and (section, key) != ("model", "configuration"):
                 was, new = (str(one.get(key, "not given")) for one in (before, now))
                 told.append(f"[{section}] {key}: {new} instead of {was}")
     if epochs is not None:
-        usual = {
-            training_options(source, {"configuration": one.configuration}).epochs for one in chosen
-        }
-        usual_text = " and ".join(map(str, sorted(usual)))
-        told.append(f"epochs: {epochs} instead of {usual_text}")
+        usual = " and ".join(map(str, sorted({options.epochs for options in asked})))
+        told.append(f"epochs: {epochs} instead of {usual}")
     return told
 
 
@@ -117,10 +120,7 @@ def _scores(folder: Path) -> pd.DataFrame:
     """The scores of a model in the validation period."""
     path = folder / scores_file()
     table = read_table(path, ("gauge", "period"), ("nse",), dtype={"gauge": str})
-    found = table[table["period"] == "validation"]
-    if found.empty:
-        raise ValueError(f"{path} has no validation period: give the domain file one")
-    return found
+    return table[table["period"] == "validation"]
 
 
 def _rows(one: Published, scores: pd.DataFrame, out: Path, data) -> list[dict]:

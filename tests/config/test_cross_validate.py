@@ -90,8 +90,8 @@ def test_pooled_scores_are_those_where_a_gauge_is_held_out(tmp_path, capsys):
             row = found.loc[(gauge, "validation")]
             assert row["fold"] == number
             assert row["nse"] == pytest.approx(number + 0.5 + "789".index(gauge) / 100)
-    world = Domain.of_basins([1.0, 1.0, 1.0], ["7", "8", "9"])
-    pool(tmp_path, folders, folds, world, ("seed-0", "seed-1"))
+    domain = Domain.of_basins([1.0, 1.0, 1.0], ["7", "8", "9"])
+    pool(tmp_path, folders, folds, domain, ("seed-0", "seed-1"))
     short = pd.read_csv(tmp_path / "summary.csv").query("metric == 'nse' and period == 'training'")
     medians = short.set_index("seed")["median"]
     assert list(medians.index) == ["mean", "0", "1"]

@@ -61,11 +61,15 @@ def test_configurations_of_lumped_basins(here, name):
 
 
 def test_what_there_is_not_is_refused_by_its_name(here, tmp_path):
-    data, _ = here
+    data, file = here
     with pytest.raises(ValueError, match="recipe is one of 'feng_2022', not 'feng'"):
         reproduce("feng", data, tmp_path)
     with pytest.raises(ValueError, match=r"model is one of 'HBV'.* not 'hbv'"):
         reproduce("feng_2022", data, tmp_path, models=["hbv"])
+    text = file.read_text().replace("validation =", "# validation =")
+    (tmp_path / "none.toml").write_text(text)
+    with pytest.raises(ValueError, match=r"none.toml, .training. has no validation"):
+        reproduce("feng_2022", data, tmp_path, domain=tmp_path / "none.toml")
 
 
 @pytest.mark.end_to_end

@@ -89,12 +89,12 @@ def test_help_lists_every_command_with_a_line_each():
         [sys.executable, "-m", "gridhydro", "--help"], capture_output=True, text=True
     )
     assert run.returncode == 0
-    listed = re.findall(r"^  ([a-z]+)  +(\S.*)$", run.stdout, re.MULTILINE)
+    listed = re.findall(r"^  ([a-z][a-z-]+)  +(\S.*)$", run.stdout, re.MULTILINE)
     commands = {words.split()[1] for words in PAGES if words.count(" ") == 1}
     assert {name for name, _ in listed} == commands
     assert commands == {
-        "demo", "basins", "check", "train", "calibrate", "evaluate", "run", "export", "analyse",
-        "synthetic", "kernels", "info",
+        "demo", "basins", "check", "train", "cross-validate", "calibrate", "reproduce", "evaluate",
+        "run", "export", "analyse", "synthetic", "kernels", "info",
     }  # fmt: skip
 
 
@@ -127,7 +127,7 @@ def test_every_example_is_a_command_line(words):
             continue
         options = parser().parse_args(arguments)
         assert callable(options.run)
-        domain = vars(options).get("domain", "a.toml")
+        domain = vars(options).get("domain") or "a.toml"
         assert domain.endswith(".toml") or find(domain).is_file(), line
 
 
@@ -151,6 +151,8 @@ def test_an_example_of_its_own_is_on_every_page():
         ("train moselle --data nowhere", 1, "nowhere is not there"),
         ("train moselle --seed 1 --seeds 2", 1, "--seeds trains runs from seed 0 on: no --seed"),
         ("train moselle --seeds 0", 1, "--seeds is how many runs to train, 1 or more, not 0"),
+        ("reproduce", 0, "feng_2022: "),
+        ("reproduce atlantis", 1, "there is no recipe atlantis; there is feng_2022"),
         ("evaluate nowhere", 1, "nowhere, so no run in it"),
         ("export nowhere", 1, "there is no folder"),
         ("synthetic amazon --out new", 1, "where is the data?"),

@@ -75,18 +75,9 @@ def add_train(commands) -> None:
         _TRAIN, _TRAIN_EXAMPLES, _train,
     )  # fmt: skip
     takes_domain(parser)
-    _takes_out(parser)
-    parser.add_argument("--epochs", type=int, metavar="N", help="instead of the file's")
-    parser.add_argument("--seed", type=int, metavar="N", help="instead of the file's")
-    parser.add_argument(
-        "--seeds", type=int, metavar="N",
-        help="train N times, with the seeds 0 to N-1, and score the mean discharge of them all",
-    )  # fmt: skip
-    parser.add_argument(
-        "--configuration", metavar="NAME",
-        help="a named set of options instead of the file's, of Wang et al. (2024): HydroPyNN, "
-        "'HydroPyNN(Q,S)', 'Hybrid(Q)', 'Hybrid(Q,S)' or 'Hybrid(Q,S)+'",
-    )  # fmt: skip
+    takes_out(parser)
+    takes_training(parser)
+    takes_configuration(parser)
     parser.add_argument(
         "--storage-weights", type=float, nargs="+", metavar="WEIGHT",
         help="weight of water storage in the loss, 0 to 1, the rest being that of discharge, "
@@ -97,12 +88,6 @@ def add_train(commands) -> None:
         help="the fold of the file's split of gauges, from 0, that is left out of training and "
         "scored, instead of the file's",
     )  # fmt: skip
-    parser.add_argument(
-        "--cache", action="store_true",
-        help="read the series from a packed file in the folder of the run, for records larger "
-        "than memory",
-    )  # fmt: skip
-    takes_device(parser)
 
 
 def add_calibrate(commands) -> None:
@@ -112,7 +97,7 @@ def add_calibrate(commands) -> None:
         _CALIBRATE, _CALIBRATE_EXAMPLES, _calibrate,
     )  # fmt: skip
     takes_domain(parser)
-    _takes_out(parser)
+    takes_out(parser)
     parser.add_argument(
         "--method", choices=["sceua"], default="sceua", help="how to calibrate: sceua, the default"
     )
@@ -131,10 +116,45 @@ def add_calibrate(commands) -> None:
     takes_device(parser)
 
 
-def _takes_out(parser: Parser) -> None:
+def takes_training(parser: Parser) -> None:
+    """The options of a training, which take the place of those of the file."""
+    parser.add_argument("--epochs", type=int, metavar="N", help="instead of the file's")
+    parser.add_argument("--seed", type=int, metavar="N", help="instead of the file's")
+    parser.add_argument(
+        "--seeds", type=int, metavar="N",
+        help="train N times, with the seeds 0 to N-1, and score the mean discharge of them all",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cache", action="store_true",
+        help="read the series from a packed file in the folder of the run, for records larger "
+        "than memory",
+    )  # fmt: skip
+    takes_device(parser)
+
+
+def takes_configuration(parser: Parser) -> None:
+    """The option of a named set of options."""
+    parser.add_argument(
+        "--configuration", metavar="NAME",
+        help="a named set of options instead of the file's: of Wang et al. (2024) HydroPyNN, "
+        "'HydroPyNN(Q,S)', 'Hybrid(Q)', 'Hybrid(Q,S)' or 'Hybrid(Q,S)+', of Feng et al. (2022) "
+        "HBV, delta, 'delta(beta)', 'delta(gamma)', 'delta(gamma,beta)' or LSTM",
+    )  # fmt: skip
+
+
+def refuse_wrong_seeds(options: Namespace) -> None:
+    """ValueError for --seeds that are none, or with --seed beside it."""
+    if options.seeds is not None and options.seeds < 1:
+        raise ValueError(f"--seeds is how many runs to train, 1 or more, not {options.seeds}")
+    if options.seeds is not None and options.seed is not None:
+        raise ValueError("--seeds trains runs from seed 0 on: no --seed with it")
+
+
+def takes_out(parser: Parser, what: str = "the run", name: str = "gridhydro-DOMAIN") -> None:
+    """The option of the folder to write, and that of going on with what is in it."""
     parser.add_argument(
         "--out", type=Path, metavar="RUN",
-        help="the folder of the run; gridhydro-DOMAIN, in this folder, if left out",
+        help=f"the folder of {what}; {name}, in this folder, if left out",
     )  # fmt: skip
     parser.add_argument(
         "--resume", action="store_true",
@@ -142,18 +162,15 @@ def _takes_out(parser: Parser) -> None:
     )  # fmt: skip
 
 
-def _place(options: Namespace) -> tuple[Path, Path, Path]:
+def places(options: Namespace, ending: str = "") -> tuple[Path, Path, Path]:
     """Domain file, data folder and run folder; what is not there is told before all imports."""
-    out = options.out or Path(f"gridhydro-{Path(options.domain).stem}")
+    out = options.out or Path(f"gridhydro-{Path(options.domain).stem}{ending}")
     return find(options.domain), data_folder(options.data), out
 
 
 def _train(options: Namespace) -> None:
-    if options.seeds is not None and options.seeds < 1:
-        raise ValueError(f"--seeds is how many runs to train, 1 or more, not {options.seeds}")
-    if options.seeds is not None and options.seed is not None:
-        raise ValueError("--seeds trains runs from seed 0 on: no --seed with it")
-    place = _place(options)
+    refuse_wrong_seeds(options)
+    place = places(options)
 
     from gridhydro.base import ranks
     from gridhydro.cli.tables import print_scores
@@ -183,7 +200,7 @@ def _train(options: Namespace) -> None:
 
 
 def _calibrate(options: Namespace) -> None:
-    place = _place(options)
+    place = places(options)
 
     from gridhydro.cli.tables import print_scores
     from gridhydro.config.calibrate_domain import calibrate_domain

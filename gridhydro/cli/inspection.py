@@ -48,7 +48,7 @@ of an error.
 
 def add_check(commands) -> None:
     """`gridhydro check`."""
-    summary = "read a domain file and its data, and report what train would refuse"
+    summary = "read a domain file and its data, and say what train refuses"
     parser = page(commands, "check", summary, _CHECK, _CHECK_EXAMPLES, _check)
     takes_domain(parser)
     parser.add_argument(

@@ -45,7 +45,7 @@ def page(
 def listing(commands) -> str:
     """A line for each command, with its summary."""
     pages = commands.choices.items()
-    return "\n".join(f"  {name:<11}{page.get_default('summary')}" for name, page in pages)
+    return "\n".join(f"  {name:<16}{page.get_default('summary')}" for name, page in pages)
 
 
 def takes_domain(parser: Parser) -> None:

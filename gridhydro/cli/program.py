@@ -9,7 +9,7 @@ import sys
 from gridhydro import __version__
 from gridhydro.base.damage import memory_lacks, reason
 from gridhydro.base.interrupt import Terminated
-from gridhydro.cli import fitting, inspection, polygons, runs, worlds
+from gridhydro.cli import fitting, folds, inspection, polygons, recipes, runs, worlds
 from gridhydro.cli.manual import Parser, listing
 
 _ABOUT = """
@@ -38,7 +38,7 @@ exit status: 0 done, 1 an error of the input, 2 an error of the command line,
 """
 
 # the commands that processes of torchrun share; of the others the first does all
-_SHARED = ("train", "evaluate", "run", "export")
+_SHARED = ("train", "cross-validate", "reproduce", "evaluate", "run", "export")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -112,7 +112,9 @@ def parser() -> argparse.ArgumentParser:
     polygons.add_basins(commands)
     inspection.add_check(commands)
     fitting.add_train(commands)
+    folds.add_cross_validate(commands)
     fitting.add_calibrate(commands)
+    recipes.add_reproduce(commands)
     runs.add_evaluate(commands)
     runs.add_run(commands)
     runs.add_export(commands)

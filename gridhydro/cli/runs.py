@@ -110,8 +110,8 @@ def add_run(commands) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--outputs", nargs="+", metavar="NAME",
-        help="fluxes and states of the column, such as runoff soil_moisture; the usual ones if "
-        "left out",
+        help="fluxes and states of the column, such as runoff soil_moisture, and parameters that "
+        "change by day; the usual ones if left out",
     )  # fmt: skip
     takes_period(parser, "all days of the record")
     parser.add_argument(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -12,6 +13,7 @@ from gridhydro.base.units import depth_of_flow
 from gridhydro.columns import column as column_named
 from gridhydro.config.load import Setup
 from gridhydro.config.parse import named, refuse_unknown
+from gridhydro.config.sections import TrainingOptions
 from gridhydro.inputs.basins import filled_for
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.history import History
@@ -108,20 +110,57 @@ def make_split(setup: Setup) -> Split | None:
     is another name of it, "spatiotemporal" tests in the validation period), or
     { kind = "pur", groups = 5, fold = 0 }, of bands of longitude.
     """
-    place, held_out = f"{setup.source}, [training]", list(setup.training.held_out)
-    split = _fold(setup) if setup.training.split is not None else None
-    if not held_out:
-        return split
-    gauges = list(setup.domain.gauges.index)
-    refuse_unknown(f"{place}: held_out", held_out, gauges)
-    with named(f"{place}: held_out"):
-        if split is None:
-            return splits.hold_out(gauges, held_out, setup.training.period)
-        return split.without(held_out)
+    settings = setup.training
+    if settings.split is not None:
+        fold, folds = settings.split.get("fold", 0), _folds(setup)
+        if not 0 <= fold < len(folds):
+            place = f"{setup.source}, [training]: split"
+            raise ValueError(f"{place}: fold is 0 to {len(folds) - 1}, not {fold}")
+        return _but_held_out(setup, [folds[fold]])[0]
+    if not settings.held_out:
+        return None
+    gauges, held_out = list(setup.domain.gauges.index), _held_out(setup)
+    with named(f"{setup.source}, [training]: held_out"):
+        return splits.hold_out(gauges, held_out, settings.period)
 
 
-def _fold(setup: Setup) -> Split:
-    """The fold of gauges that key `split` describes."""
+def make_folds(setup: Setup) -> list[Split]:
+    """All folds of the split that the domain file asks for, in the order of their numbers; none is
+    trained on gauges that the file holds out by name.
+
+    ValueError, with how to write one, where the file has no split.
+    """
+    refuse_no_split(setup.source, setup.training)
+    return _but_held_out(setup, _folds(setup))
+
+
+def refuse_no_split(source: Path, training: TrainingOptions) -> None:
+    """ValueError, with how to write one, where a domain file has no split of gauges into folds."""
+    if training.split is None:
+        raise ValueError(
+            f"{source}, [training] has no split of the gauges into folds: add "
+            'split = { kind = "pub", folds = 10 } for random folds, { kind = "pur", groups = 5 } '
+            'for bands of longitude, or { kind = "spatiotemporal", folds = 10 } for random folds '
+            "tested in the validation period"
+        )
+
+
+def _held_out(setup: Setup) -> list[str]:
+    """The gauges that the file holds out by name."""
+    held_out, place = list(setup.training.held_out), f"{setup.source}, [training]"
+    refuse_unknown(f"{place}: held_out", held_out, list(setup.domain.gauges.index))
+    return held_out
+
+
+def _but_held_out(setup: Setup, found: list[Split]) -> list[Split]:
+    """The splits, not trained on gauges that the file holds out by name."""
+    held_out = _held_out(setup)
+    with named(f"{setup.source}, [training]: held_out"):
+        return [split.without(held_out) if held_out else split for split in found]
+
+
+def _folds(setup: Setup) -> list[Split]:
+    """The folds of gauges that key `split` describes."""
     given, settings = setup.training.split, setup.training
     place = f"{setup.source}, [training]: split"
     options, gauges = dict(given or {}), setup.domain.gauges
@@ -133,15 +172,11 @@ def _fold(setup: Setup) -> Split:
         raise ValueError(f"{place}: fold, {', '.join(_SPLITS[kind])} are whole numbers: {given}")
     period, test = days(settings.period), days(settings.validation or settings.period)
     if kind in ("pub", "spatial"):
-        found = splits.pub(list(gauges.index), period, **options)
-    elif kind == "spatiotemporal":
-        found = splits.spatiotemporal(list(gauges.index), period, test, **options)
-    else:
-        found = splits.pur(
-            list(gauges.index), period,
-            longitude=setup.domain.lonlat[0][setup.domain.gauge_cells],
-            groups=options.get("groups", 5), test_period=test,
-        )  # fmt: skip
-    if not 0 <= fold < len(found):
-        raise ValueError(f"{place}: fold is 0 to {len(found) - 1}, not {fold}")
-    return found[fold]
+        return splits.pub(list(gauges.index), period, **options)
+    if kind == "spatiotemporal":
+        return splits.spatiotemporal(list(gauges.index), period, test, **options)
+    return splits.pur(
+        list(gauges.index), period,
+        longitude=setup.domain.lonlat[0][setup.domain.gauge_cells],
+        groups=options.get("groups", 5), test_period=test,
+    )  # fmt: skip

@@ -24,7 +24,7 @@ RENAMED = {
     "unit_hydrograph": "routing = { of = ... }",
 }
 # keys that column = "lstm" takes
-LSTM_OPTIONS = {"column", "network"}
+LSTM_OPTIONS = {"column", "network", "configuration"}
 
 
 def read_model(source: Path, given: Mapping[str, object], lumped: bool) -> ModelOptions:

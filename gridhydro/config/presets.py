@@ -1,5 +1,7 @@
-"""The five configurations of HydroPy that Wang et al. (2024, doi:10.1029/2023WR036170) compare.
+"""The configurations that papers compare, by name.
 
+Those of HydroPy on a raster are of Wang et al. (2024, doi:10.1029/2023WR036170), those of HBV and
+an LSTM on lumped basins of Feng et al. (2022, doi:10.1029/2022WR032404).
 A configuration is a name for options of [model] and [training]: `[model] configuration = "..."` in
 a domain file, or `gridhydro train --configuration`. What the file gives itself is kept.
 """
@@ -19,7 +21,7 @@ _ADAM = {
 }  # fmt: skip
 
 # name -> what it sets in [model] and in [training]
-CONFIGURATIONS: dict[str, tuple[dict, dict]] = {
+WANG: dict[str, tuple[dict, dict]] = {
     # HydroPy's own parameters, nothing learned
     "HydroPyNN": (_HYDROPY | {"network": "none"}, _ADAM | {"epochs": 0, "storage_weight": 0.5}),
     # a free value for every cell and parameter, fitted to discharge and storage; in steps of the
@@ -35,6 +37,40 @@ CONFIGURATIONS: dict[str, tuple[dict, dict]] = {
     # and with a network for the error of Penman-Monteith
     "Hybrid(Q,S)+": (_NETWORK | {"correction": "conv3d"}, _ADAM | {"storage_weight": 0.5}),
 }
+
+_LSTM = {"kind": "lstm", "hidden": [256]}
+_DELTA = {
+    "column": "hbv", "components": 16, "routing": "unit_hydrograph", "network": _LSTM,
+    "fixed": {"C": 0.0},  # no capillary rise
+}  # fmt: skip
+# Adadelta as Song et al. (2024) name it. An epoch sees 671 basins and 15 years once, in 101 steps:
+# 229 of them are the 23,100 steps of 50 epochs in hydroDL, the authors' program, and 1372 of 300
+_ADADELTA = {
+    "epochs": 229, "optimizer": {"name": "adadelta", "decay": False}, "spinup": {},
+    "loss": "rmse_lowflow", "batches": {"gauges": 100, "days": 365, "warmup": 365},
+}  # fmt: skip
+
+
+def _dynamic(*names: str) -> dict:
+    return _DELTA | {"network": _LSTM | {"dynamic": list(names)}}
+
+
+FENG: dict[str, tuple[dict, dict]] = {
+    # HBV as it was, its parameters from a network
+    "HBV": (_DELTA | {"components": 1, "fixed": {"gamma": 1.0, "C": 0.0}}, _ADADELTA),
+    # the evolved HBV, and with parameters that change by day
+    "delta": (_DELTA, _ADADELTA),
+    "delta(beta)": (_dynamic("beta"), _ADADELTA),
+    "delta(gamma)": (_dynamic("gamma"), _ADADELTA),
+    "delta(gamma,beta)": (_dynamic("gamma", "beta"), _ADADELTA),
+    # no physics: each basin weighs alike, as where its flow is normalized
+    "LSTM": (
+        {"column": "lstm", "network": _LSTM | {"dropout": 0.5}},
+        _ADADELTA | {"loss": "nse", "epochs": 1372},
+    ),
+}
+
+CONFIGURATIONS = WANG | FENG
 
 
 def configured(model: dict, training: dict, chosen: str | None = None) -> tuple[dict, dict]:

@@ -204,6 +204,8 @@ class TrainingOptions:
     validation  a period that the run is scored over when it is trained
     selection   a table with the keys of `gridhydro.Validation`: another period, by whose scores
                 weights are kept or the training ends
+    split       a table of folds of the gauges, see `build_model.make_split`: one of them is left
+                out, or with `gridhydro cross-validate` each in turn
     """
 
     period: tuple[str, str]

@@ -15,7 +15,10 @@ SHOWN = ("nse", "kge", "fhv", "flv", "rmse_low", "rmse_high")
 # what a row of a table is of, one of them
 PLACES = ("gauge", "tile", "cell")
 # columns of a table that are no scores
-_KEYS = (*PLACES, "period", "gauge_use", "target", "unit", "lon", "lat", "days", "solutions")
+_KEYS = (
+    *PLACES, "period", "gauge_use", "target", "unit", "lon", "lat", "days", "solutions", "fold",
+    "seed",
+)  # fmt: skip
 
 
 def place_of(table: pd.DataFrame, whose: str = "") -> str:

@@ -50,6 +50,20 @@ COLUMNS = {
     "coverage_90": ("1", "fraction of the observations within the central 90 % of the runs"),
     "width_90": (_AS_SAID, "mean width of the central 90 % of the runs"),
     "solutions": ("1", "solutions of the observed storage that are compared"),
+    "fold": ("", "number of the fold, from 0, that holds the gauge out"),
+    "seed": ("", "seed of the run; mean: the mean discharge of the runs of all seeds"),
+    "model": ("", "name of the model"),
+    "statistic": ("", "whether it is the median over the gauges, or the correlation over them"),
+    "published": ("that of the score", "published value"),
+    "here": ("that of the score", "value of the model that was trained here"),
+    "difference": ("that of the score", "the value here less the published one"),
+    "metric": ("", "name of the score, which is in its unit"),
+    "median": ("that of the score", "median over the gauges"),
+    "mean": ("that of the score", "mean over the gauges"),
+    "q25": ("that of the score", "first quartile over the gauges"),
+    "q75": ("that of the score", "third quartile over the gauges"),
+    "count": ("1", "number of gauges"),
+    "undefined": ("1", "gauges without the score, which the statistics pass over"),
     "epoch": ("1", "number of the epoch; of a calibration, runs of each gauge or cell"),
     "loss": ("1", "loss that is minimized"),
     "seconds": ("s", "time that the epoch took"),
@@ -74,7 +88,11 @@ COLUMNS = {
     "date": ("", "day"),
 }
 # where a column of one file is in a unit of its own
-OF_FILES = {("storage_metrics.csv", "rmse"): ("mm", "root mean square error of the anomalies")}
+OF_FILES = {
+    ("storage_metrics.csv", "rmse"): ("mm", "root mean square error of the anomalies"),
+    ("baseflow_index.csv", "simulated"): ("1", "fraction of the simulated flow that is baseflow"),
+    ("baseflow_index.csv", "observed"): ("1", "baseflow index of CAMELS"),
+}
 # columns that are called by something else: the loss of a part, the score of a part
 PATTERNS = {
     r"validation_(\w+)_nse": ("1", r"median Nash-Sutcliffe efficiency of \1 in the validation"),

@@ -25,7 +25,7 @@ class InCells:
     """The results of a run of the column in every cell.
 
     outputs  fluxes and states by name (T, N), averaged over the components; with "routed_" before
-             the name, flows behind the unit hydrograph
+             the name, flows behind the unit hydrograph; and parameters that change by day
     runoff   what leaves the cells, (T, N) mm d-1; None of a column without a flow
     storage  (R, N) mm, all water in the column and, with a unit hydrograph, of the runoff on its
              way to the gauge, as means over periods, if asked for
@@ -53,6 +53,9 @@ def in_cells(
     averages: Averages | None,
 ) -> InCells:
     """Run the column over forcing (F, T, N) as it sees it; arguments as for `Model.run`."""
+    own = {field.name for field in (*model.column.fluxes, *model.column.states)}
+    by_day = [n for n in outputs if n not in own and n in parameters and parameters[n].ndim == 3]
+    outputs = [name for name in outputs if name not in by_day]
     flow = model.column.runoff
     flowing = [flow] if flow else []
     flowing += [n.removeprefix(ROUTED) for n in outputs if n.startswith(ROUTED)]
@@ -79,6 +82,8 @@ def in_cells(
             state.hydrograph if state else None,
         )  # fmt: skip
     fluxes = {n: over_components(v, weights) for n, v in found.items()} | flows
+    # as the maps of parameters: the plain mean, of which no water is made
+    fluxes |= {name: parameters[name].mean(-1) for name in by_day}
     storage = None
     if averages is not None:  # averaged in the kernel, unless it is wanted by day as well
         daily = in_kernel is None

@@ -173,7 +173,16 @@ class Model(CellModel):
         return self.network.fields
 
     def output(self, name: str) -> Field:
-        """The flux, state or routed flow called `name`."""
+        """The flux, state, routed flow or daily parameter called `name`."""
+        own = {field.name for field in (*self.column.fluxes, *self.column.states)}
+        daily = {field.name: field for field in getattr(self.network, "daily", ())}
+        if name in daily and name not in own:
+            return daily[name]
+        if name not in own and any(field.name == name for field in self.fields):
+            raise ValueError(
+                f"the parameter '{name}' does not change by day, so there is no series of it: "
+                "`Run.parameters` has its map"
+            )
         if not name.startswith(ROUTED):
             return self.column.output(name)
         source = self.column.output(name.removeprefix(ROUTED))
@@ -242,8 +251,8 @@ class Model(CellModel):
 
         state       where the run starts (the column's initial stores, empty rivers); that of the
                     days before goes on as if nothing had been cut
-        outputs     names of fluxes and states to return daily; "routed_" before the name of a flow
-                    is that flow behind the unit hydrograph
+        outputs     names of fluxes, states and parameters that change by day, to return daily;
+                    "routed_" before the name of a flow is that flow behind the unit hydrograph
         parameters  replace those of the network
         cells       of lumped basins: which of them the forcing is for, in order
         before      forcing (F, W, N) of the days before, which only fill the stores: no gradient

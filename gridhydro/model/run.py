@@ -172,7 +172,8 @@ class Run(Scored):
         """Daily fluxes and states (time, y, x) and discharge (time, gauge), from the first day on.
 
         forcing  another period or another climate; that of the training if left out
-        outputs  names of fluxes and states of the column
+        outputs  names of fluxes and states of the column, and of parameters that change by day,
+                 which are means over the components
         period   two dates, months or years, both ends included: what is returned or written; the
                  days before it only fill the stores. All days of the forcing if left out
         out      where the series are written as they come, instead of being held in memory: a Zarr
@@ -196,6 +197,8 @@ class Run(Scored):
         """
         outputs = (outputs,) if isinstance(outputs, str) else outputs
         outputs = self.usual_outputs if outputs is None else tuple(dict.fromkeys(outputs))
+        for name in outputs:  # what there is not is told before anything is run
+            self.model.output(name)
         record = self.record(forcing)
         days = slice(0, len(record.times)) if period is None else record.between(*period_of(period))
         with nullcontext() if out is None else ranks.sharing():

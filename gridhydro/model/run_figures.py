@@ -46,8 +46,14 @@ def draw(
 
 def draw_scores(folder: Path, domain: Domain, scores: pd.DataFrame, metric: str = "nse") -> None:
     """Distribution over the gauges and map of the last period's scores, where there are many."""
-    if scores["gauge"].nunique() <= FEW:
-        return
+    if scores["gauge"].nunique() > FEW:
+        draw_distribution(folder, domain, scores, metric)
+
+
+def draw_distribution(
+    folder: Path, domain: Domain, scores: pd.DataFrame, metric: str = "nse"
+) -> None:
+    """The figures of `draw_scores`, of however many gauges."""
     tables = dict(list(scores.groupby("period", sort=False)))
     plots.save(plot_scores.cdf(tables, metric), folder / "scores.png")
     if _placed(domain):

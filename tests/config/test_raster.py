@@ -9,7 +9,7 @@ import xarray as xr
 
 from gridhydro.config.find import find
 from gridhydro.config.load import load
-from gridhydro.config.presets import CONFIGURATIONS
+from gridhydro.config.presets import WANG
 from gridhydro.inputs.pet import penman_monteith_of_six, pet_of
 from gridhydro.model.river import River
 from gridhydro.nets.correction import SIX
@@ -86,7 +86,7 @@ def test_evapotranspiration_is_that_of_the_method(change, folder):
     )
 
 
-@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize("name", WANG)
 def test_configurations_of_a_domain_file(change, name):
     """What the file gives itself is kept; a correction brings the series that it reads."""
     setup = change(configuration=name)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import xarray as xr
 
 import gridhydro as gh
 from gridhydro.columns import column
@@ -54,6 +55,23 @@ def test_a_record_is_simulated_once_for_scores_series_and_files(run, calls, tmp_
     run.save(tmp_path, discharge=discharge)
     run.simulate(outputs=["runoff"])
     assert calls == [(run.usual_outputs, False)]
+
+
+def test_parameters_that_change_by_day_are_series(forcing, tmp_path):
+    """Means over the components, as the maps are; held in memory or written as they come."""
+    daily = Run.of(model("lstm"), forcing)
+    found = daily.simulate(outputs=["beta", "runoff", "gamma"])
+    with torch.no_grad():
+        expected = daily.model.cell_parameters(forcing.values)["beta"].mean(-1).numpy()
+    np.testing.assert_allclose(found["beta"], expected, rtol=1e-4)
+    assert (found["beta"].std("time") > 0).all() and found["beta"].attrs["units"] == "1"
+    np.testing.assert_allclose(found["gamma"].mean("time"), daily.parameters["gamma"], rtol=1e-4)
+    np.testing.assert_array_equal(found["runoff"], daily.simulate(outputs=["runoff"])["runoff"])
+    out = daily.simulate(outputs=["beta"], out=tmp_path / "beta.zarr", progress=False)
+    with xr.open_zarr(out) as written:
+        np.testing.assert_array_equal(written["beta"], found["beta"])
+    with pytest.raises(ValueError, match="'FC' does not change by day, so there is no series"):
+        daily.simulate(outputs=["FC"])
 
 
 def test_further_outputs_are_simulated_once_more_and_kept_beside_the_first(run, calls):

@@ -136,3 +136,8 @@ def test_torchrun_trains_a_domain_file_and_goes_on_where_it_was_stopped(tmp_path
     run([*shared, "--seeds", "2"], "members", "--epochs", "1")
     members = [tmp_path / "members" / f"seed-{k}" / "metrics.csv" for k in range(2)]
     assert all(one.exists() for one in [*members, tmp_path / "members" / "metrics.csv"])
+    folds = [word if word != "train" else "cross-validate" for word in shared]
+    told = run(folds, "folds", "--epochs", "1")
+    assert told.count("written to") == 1
+    pooled = pd.read_csv(tmp_path / "folds" / "metrics.csv")
+    assert list(pooled.groupby("fold")["gauge"].nunique()) == [1, 1]

@@ -1,0 +1,109 @@
+"""Published studies as one command, on the basins at hand."""
+
+import tomllib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gridhydro.cli import main
+from gridhydro.config.find import find
+from gridhydro.config.load import load
+from gridhydro.config.presets import FENG
+from gridhydro.config.recipes import RECIPES
+from gridhydro.config.reproduce import reproduce, slug
+
+CHANGES = {
+    'forcing = "nldas_extended"': 'forcing = "daymet"',
+    'period = ["1980-10-01", "1995-09-30"]': 'period = ["2001", "2001"]',
+    'validation = ["1995-10-01", "2010-09-30"]': 'validation = ["2002", "2002"]',
+}
+
+
+@pytest.fixture(scope="module")
+def here(data, tmp_path_factory):
+    """The data of four basins over four years, and the study's domain file for them."""
+    text = find("feng_2022").read_text()
+    for before, now in CHANGES.items():
+        assert before in text
+        text = text.replace(before, now)
+    file = tmp_path_factory.mktemp("study") / "four.toml"
+    file.write_text(text)
+    return data("camels_us_text"), file
+
+
+def test_models_of_a_recipe_are_configurations_of_its_domain_file():
+    for recipe in RECIPES.values():
+        content = tomllib.loads(find(recipe.domain).read_text())
+        names = [one.configuration for one in recipe.models]
+        assert content["model"]["configuration"] in names and set(names) <= set(FENG)
+        assert len({slug(name) for name in names}) == len(names)
+        assert len(content["basins"]["attributes"]) == 35
+
+
+@pytest.mark.parametrize("name", FENG)
+def test_configurations_of_lumped_basins(here, name):
+    """Settings of Feng et al. (2022), section 2.3.3, where they give them."""
+    data, file = here
+    setup = load(file, data, {"configuration": name})
+    model, training = setup.model, setup.training
+    assert model.configuration == name and model.network.sizes == (256,)
+    assert (training.batches.gauges, training.batches.days) == (100, 365)
+    assert training.batches.warmup == 365
+    daily = {"delta(beta)": {"beta"}, "delta(gamma)": {"gamma"}}
+    expected = daily.get(name, {"beta", "gamma"} if "," in name else set())
+    assert set(model.network.dynamic) == expected
+    assert model.column == ("lstm" if name == "LSTM" else "hbv")
+    if name != "LSTM":
+        assert training.loss == "rmse_lowflow"
+        assert model.components.count == (1 if name == "HBV" else 16)
+        assert ("gamma" in model.fixed) == (name == "HBV")
+
+
+def test_what_there_is_not_is_refused_by_its_name(here, tmp_path):
+    data, file = here
+    with pytest.raises(ValueError, match="recipe is one of 'feng_2022', not 'feng'"):
+        reproduce("feng", data, tmp_path)
+    with pytest.raises(ValueError, match=r"model is one of 'HBV'.* not 'hbv'"):
+        reproduce("feng_2022", data, tmp_path, models=["hbv"])
+    text = file.read_text().replace("validation =", "# validation =")
+    (tmp_path / "none.toml").write_text(text)
+    with pytest.raises(ValueError, match=r"none.toml, .training. has no validation"):
+        reproduce("feng_2022", data, tmp_path, domain=tmp_path / "none.toml")
+
+
+@pytest.mark.end_to_end
+def test_a_study_on_four_basins(here, tmp_path, capsys):
+    """Its table has the published medians beside ours, and what is run otherwise."""
+    data, file = here
+    out, models = tmp_path / "feng", ["LSTM", "delta(gamma,beta)"]
+    words = ["reproduce", "feng_2022", "--data", data, "--out", out, "--domain", file]
+    words = [str(word) for word in [*words, "--epochs", 1, "--models", *models]]
+    assert main(words) == 0
+    assert "table.md" in capsys.readouterr().out
+    whole = pd.read_csv(out / "table.csv")
+    table = whole[whole["metric"] == "nse"].set_index("model")
+    assert list(table.index) == ["delta(gamma_t, beta_t)", "LSTM"]  # as in the paper
+    assert list(table["published"]) == [0.715, 0.72] and set(table["count"]) == {4}
+    for name, model in (("LSTM", "LSTM"), ("delta(gamma,beta)", "delta(gamma_t, beta_t)")):
+        scores = pd.read_csv(out / slug(name) / "metrics.csv").query("period == 'validation'")
+        assert table.loc[model, "here"] == pytest.approx(scores["nse"].median())
+    (baseflow,) = whole[whole["metric"] == "baseflow_index"].to_dict("records")
+    assert baseflow["model"] == "delta(gamma_t, beta_t)" and baseflow["published"] == 0.745
+    indices = pd.read_csv(out / "delta-gamma-beta" / "baseflow_index.csv", dtype={"gauge": str})
+    hydro = pd.read_csv(
+        data / "camels_attributes_v2.0" / "camels_hydro.txt", sep=";", dtype={"gauge_id": str}
+    ).set_index("gauge_id")["baseflow_index"]
+    assert list(indices["observed"]) == list(hydro[indices["gauge"]])
+    assert indices["simulated"].between(0, 1).all()
+    expected = np.corrcoef(indices["simulated"], indices["observed"])[0, 1]
+    assert baseflow["here"] == pytest.approx(expected)
+    page = (out / "table.md").read_text()
+    assert "Of 4 gauges, not the 671 of the paper" in page
+    assert "- [basins] forcing: daymet instead of nldas_extended" in page
+    assert "- epochs: 1 instead of 229 and 1372" in page and "configuration" not in page
+    assert "Table 2" in page and (out / "figures" / "nse.png").exists()
+    assert not pd.read_csv(out / "columns.csv")["meaning"].str.contains("that was given").any()
+    before = (out / "lstm" / "run.json").stat().st_mtime_ns
+    assert main(words) == 0  # nothing is trained again
+    assert (out / "lstm" / "run.json").stat().st_mtime_ns == before

@@ -27,6 +27,7 @@ def linear(scale):
     return model, layer.weight.detach().numpy()
 
 
+@pytest.mark.thorough
 def test_attributions_of_a_linear_network():
     model, weight = linear(1e-3)
     standard = model.network.inputs(model.attributes).numpy()
@@ -72,6 +73,7 @@ def test_the_seed_decides_and_nothing_else_is_touched():
     assert all(p.grad is None for p in model.parameters())
 
 
+@pytest.mark.thorough
 def test_parts_make_no_difference_to_what_is_meant(monkeypatch):
     model, _ = linear(0.3)
     whole = expected_gradients(model, Draws(200), progress=False)["importance"]

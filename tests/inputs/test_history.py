@@ -200,6 +200,7 @@ def test_forcing_of_the_history_may_be_apart_from_that_of_the_run():
         run.predict(early, history=new[["discharge"]])
 
 
+@pytest.mark.end_to_end
 def test_resumed_training_with_history_equals_an_unbroken_one(tmp_path):
     class Stop(Exception):
         pass
@@ -228,6 +229,7 @@ def test_resumed_training_with_history_equals_an_unbroken_one(tmp_path):
         fit(model(changed), **again)
 
 
+@pytest.mark.end_to_end
 def test_history_network_finds_traits_that_no_attribute_tells():
     """Basins alike in all attributes, with soils that only their discharge gives away."""
     random, count = np.random.default_rng(0), 48

@@ -128,6 +128,7 @@ def test_averages_of_the_loop_are_weighted_sums_of_daily_series():
         torch.testing.assert_close(found[name], averages.means(daily[name]), rtol=1e-13, atol=1e-13)
 
 
+@pytest.mark.thorough
 @numba_or_triton
 def test_averages_without_daily_outputs(backend):
     """Without daily outputs, on one cell more than a block."""

@@ -56,10 +56,9 @@ def routed(backend, network, height, inputs, substeps=4, tile_days=None):
     return [values.cpu() for values in results]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["numba", "triton"])
-@pytest.mark.parametrize(
-    "substeps", [4, *(pytest.param(n, marks=pytest.mark.thorough) for n in (3, 8))]
-)
+@pytest.mark.parametrize("substeps", [3, 4, 8])
 def test_a_reach_that_is_not_linear_equals_the_loop(backend, substeps):
     network, height, inputs = case(3)
     for values in inputs:

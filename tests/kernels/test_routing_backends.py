@@ -53,6 +53,7 @@ def test_routing_and_gradients_equal_the_loop(backend, delay, transit, seed):
     assert_all_close(results, expected, 1e-10)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_routing_in_single_precision_equals_the_loop(backend):
     case = problem(2, days=3)
@@ -76,6 +77,7 @@ def test_time_tiles_of_routing_change_no_bit(backend):
             torch.testing.assert_close(result, truth, rtol=rtol, atol=0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("substeps", [pytest.param(1, marks=pytest.mark.slow), 3])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_routing_with_other_substeps_equals_the_loop(backend, substeps):
@@ -262,6 +264,7 @@ def test_threads_of_routing_change_no_bit(threads, monkeypatch):
     assert all(map(torch.equal, results, expected))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["torch", *BACKENDS])
 @pytest.mark.parametrize("delay", [0, 1])
 def test_gradcheck_of_routing(backend, delay):

@@ -34,7 +34,8 @@ def check(case, backend, storages=("all",), tolerance=None, **choices):
 @pytest.mark.parametrize(
     ("scheme", "backend"),
     [
-        ("explicit:4", "numba"), ("explicit:4", "triton"), ("implicit", "numba"),
+        ("explicit:4", "numba"), ("explicit:4", "triton"),
+        pytest.param("implicit", "numba", marks=pytest.mark.thorough),
         pytest.param("rk4:2", "numba", marks=pytest.mark.thorough),
         *(
             pytest.param(scheme, backend, marks=pytest.mark.slow)

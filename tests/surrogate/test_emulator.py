@@ -12,6 +12,7 @@ from gridhydro import surrogate
 from tests.support.black_box import MIDDLE, OUTPUTS, PARAMETERS, sample, small_surrogate, weather
 
 
+@pytest.mark.end_to_end
 def test_emulator_scores_on_runs_it_was_not_trained_on():
     others = sample(30, 30, seed=9)
     scores = small_surrogate().fidelity(others).set_index("output")

@@ -55,6 +55,7 @@ def monthly(world, values, where):
     return np.array([values[month == m][:, where].mean() for m in range(1, 13)])
 
 
+@pytest.mark.end_to_end
 def test_synthetic_basin_is_the_amazon(world):
     domain = world.domain
     assert domain.size == 1946

@@ -34,7 +34,7 @@ def test_every_network_learns_and_comes_back_from_disk(kind, tmp_path):
     assert set(again.parameters) == set(run.parameters)
 
 
-@pytest.mark.parametrize("kind", ["mlp", "lstm"])
+@pytest.mark.parametrize("kind", ["mlp", pytest.param("lstm", marks=pytest.mark.thorough)])
 def test_interrupted_and_resumed_equals_unbroken(kind, tmp_path):
     first = tmp_path / "first"
 

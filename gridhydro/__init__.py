@@ -5,12 +5,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gridhydro.base.lazy import loader
-from gridhydro.base.waiting import wait_briefly
 
 # the only place of the version: pyproject.toml reads it from here
 __version__ = "0.1.0"
-
-wait_briefly()  # before torch is loaded, as far as that is up to us
 
 # Every name is loaded when it is first asked for: a script that runs columns need not wait for the
 # libraries of rasters and plots, nor the command line for torch.

@@ -78,10 +78,13 @@ def to_unit(array: xr.DataArray, target: str, units: str | None = None) -> xr.Da
 
     The unit is read from the attribute `units`, or given as `units`. A rate in mm or m counts as a
     daily sum. Raises ValueError, saying how to mend it, when the unit is absent and cannot be told
-    from the values, when it is not known, and when the values cannot be in the unit that is given.
+    from the values, when it is not known, when the values cannot be in the unit that is given, and
+    when they are no numbers, but dates or text.
     """
     name = array.name or "the array"
     array = masked(array)
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"'{name}' is of type {array.dtype}, not numbers in a unit")
     given = units or array.attrs.get("units")
     if given is None or not str(given).strip():
         given = guessed(array.values, target)

@@ -101,3 +101,10 @@ def test_cf_files_of_era5(data):
         converted = to_unit(air["tas"], "degC")
         np.testing.assert_allclose(converted, air["tas"] - 273.15)
         assert converted.attrs["standard_name"] == "air_temperature"
+
+
+def test_dates_and_text_are_in_no_unit():
+    for values in (np.array(["1", "2"]), np.array(["2001-01-01"], "M8[ns]"), np.array([True])):
+        array = xr.DataArray(values, dims="x", name="twsa", attrs={"units": "mm"})
+        with pytest.raises(ValueError, match=r"'twsa' is of type .*, not numbers in a unit"):
+            to_unit(array, "mm")

@@ -1,7 +1,6 @@
 """Thirty years take the memory of one."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ import gridhydro as gh
 from gridhydro.columns import column
 from gridhydro.inputs.stream import Stream
 from gridhydro.model.run import Run
+from tests.support.peak_memory import peak_of
 
 ROWS, COLUMNS, YEAR = 40, 25, 365
 # MiB that thirty years may take beyond one: in memory their series of one flux alone have 42, and
@@ -60,27 +60,6 @@ def work(years: int, kind: str, folder: str) -> None:
         run.simulate(outputs=["soil_moisture"], out=f"{folder}/{years}/{kind}", progress=False)
 
 
-def peak_of(*arguments) -> float:
-    """MiB that a process needs at most for the work."""
-    receiver, sender = os.pipe()
-    child = os.fork()
-    if not child:
-        code = 1
-        try:
-            work(*arguments)
-            with open("/proc/self/status") as status:
-                (line,) = (line for line in status if line.startswith("VmHWM"))
-            os.write(sender, line.split()[1].encode())
-            code = 0
-        finally:
-            os._exit(code)
-    os.close(sender)
-    with open(receiver) as found:
-        peak = found.read()
-    assert os.waitpid(child, 0)[1] == 0
-    return int(peak) / 1024
-
-
 @pytest.mark.end_to_end
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux kernel for the peak")
 def test_thirty_years_take_the_memory_of_one(tmp_path):
@@ -98,4 +77,6 @@ def test_thirty_years_take_the_memory_of_one(tmp_path):
 if __name__ == "__main__":
     made(1).simulation(["soil_moisture"])  # compiles
     made(1).simulation()
-    print(json.dumps({kind: [peak_of(y, kind, sys.argv[1]) for y in (1, 30)] for kind in KINDS}))
+    print(
+        json.dumps({kind: [peak_of(work, y, kind, sys.argv[1]) for y in (1, 30)] for kind in KINDS})
+    )

@@ -2,7 +2,6 @@
 how many cells the domain has beside those that are run."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +17,7 @@ from gridhydro.columns import column
 from gridhydro.io import packed_file
 from gridhydro.training.plan import Plan
 from gridhydro.training.prepare import prepare
+from tests.support.peak_memory import peak_of
 
 ROWS, COLUMNS, YEAR = 40, 25, 365
 # MiB that steps may take beyond those of the small record: held in memory, or where all pages count
@@ -68,27 +68,6 @@ def work(years: int, rows: int, folder: str, steps: int = 12) -> None:
         ready.data.drift()
 
 
-def peak_of(*arguments) -> float:
-    """MiB that a process needs at most for the work."""
-    receiver, sender = os.pipe()
-    child = os.fork()
-    if not child:
-        code = 1
-        try:
-            work(*arguments)
-            with open("/proc/self/status") as status:
-                (line,) = (line for line in status if line.startswith("VmHWM"))
-            os.write(sender, line.split()[1].encode())
-            code = 0
-        finally:
-            os._exit(code)
-    os.close(sender)
-    with open(receiver) as found:
-        peak = found.read()
-    assert os.waitpid(child, 0)[1] == 0
-    return int(peak) / 1024
-
-
 @pytest.mark.end_to_end
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux kernel for the peak")
 def test_minibatches_of_a_long_record_and_a_large_domain_take_the_memory_of_small_ones(tmp_path):
@@ -103,4 +82,4 @@ def test_minibatches_of_a_long_record_and_a_large_domain_take_the_memory_of_smal
 if __name__ == "__main__":
     torch.set_num_threads(1)
     work(2, ROWS, sys.argv[1], 1)  # compiles
-    print(json.dumps({name: peak_of(*case, sys.argv[1]) for name, case in CASES.items()}))
+    print(json.dumps({name: peak_of(work, *case, sys.argv[1]) for name, case in CASES.items()}))

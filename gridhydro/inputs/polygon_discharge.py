@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base import calendar, refuse
+from gridhydro.base import refuse
 from gridhydro.base.missing import masked
 from gridhydro.base.quantities import SERIES, Quantity
 from gridhydro.base.units import conversion, depth_of_flow, fits
 from gridhydro.domain.network import shorten
+from gridhydro.inputs.day_tables import day_table
 from gridhydro.io.delimited import read_delimited
 from gridhydro.io.discharge import read_discharges
 from gridhydro.io.schema import series_attrs
@@ -90,11 +91,4 @@ def _of_table(given, units: str | None) -> tuple[pd.DataFrame, str]:
         raise ValueError(
             f"discharge is a {type(given).__name__}: give a table of days by names, or a file"
         )
-    days = calendar.days_of_table(table.index, "discharge")
-    names = [str(name) for name in table.columns]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(f"discharge has '{twice}' twice: name each once")
-    place = refuse.at(days, lambda gauge: f"at gauge {names[gauge]}")
-    values = refuse.numbers("discharge", table.to_numpy(), place)
-    return pd.DataFrame(values, days, names).sort_index(), stated
+    return day_table(table, "discharge", "discharge", "gauge").sort_index(), stated

@@ -136,7 +136,7 @@ def _arrays(forcing, series, period, reading: Reading) -> dict[str, xr.DataArray
         own = (reading.units or {}).get(name)
         array = array if own is None else array.assign_attrs(units=own)
         conversion(name, array.attrs.get("units"), SERIES[name].unit, "the forcing")
-        arrays[name] = in_unit_lazily(array, SERIES[name].unit) if name in SERIES else array
+        arrays[name] = in_unit_lazily(array, SERIES[name].unit)
     return arrays
 
 

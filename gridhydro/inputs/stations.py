@@ -16,6 +16,7 @@ from gridhydro.base.windows import lazily
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.gauges import read_gauges
 from gridhydro.domain.grid import transform
+from gridhydro.inputs.day_tables import day_table
 from gridhydro.io.schema import series_attrs
 
 _EARTH = 6371.0  # km
@@ -130,18 +131,13 @@ def _values(values, names: list[str], name: str, units: str | None):
     if not isinstance(values, pd.DataFrame):
         raise ValueError(f"the values of stations are a table of days, not a {type(values)}")
     given = str(units or values.attrs.get("units") or "").strip() or None
-    days = calendar.without_gaps(
-        calendar.days_of_table(values.index, "the table of stations"), "the table of stations"
-    )
-    columns = [str(column) for column in values.columns]
+    table = day_table(values, name, "the table of stations", "station")
+    days = calendar.without_gaps(table.index, "the table of stations")
+    columns, found = list(table.columns), table.to_numpy()
     lacking = [column for column in columns if column not in names]
     if lacking:
         raise ValueError(f"there is no place of the station {', '.join(lacking[:5])}")
-    twice = next((column for column in columns if columns.count(column) > 1), None)
-    if twice is not None:
-        raise ValueError(f"the table of stations has '{twice}' twice: name each once")
     place = refuse.at(days, lambda station: f"at station {columns[station]}")
-    found = refuse.numbers(name, values.to_numpy(), place)
     refuse.codes(name, found, place, Quantity(given or "", name))
     unit = SERIES[name].unit if name in SERIES else given
     if unit is not None:

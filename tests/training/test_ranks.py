@@ -24,6 +24,7 @@ from tests.support.shared_training import (
     world,
 )
 from tests.support.small_runs import LUMPED, toml, write_data
+from tests.support.two_commands import told_by_two
 from tests.support.two_ranks import in_two
 from tests.training.test_river_batches import close, gradients, ready
 
@@ -93,16 +94,6 @@ def test_alone_a_process_has_all_of_the_work(monkeypatch):
     assert world()[0].network.outlets.size == 8
 
 
-def simulated_together(folder, torchrun) -> None:
-    """`gridhydro run` on the run "two" writes by two processes what it writes by one."""
-    words = [sys.executable, *torchrun, "-m", "gridhydro", "run", "two", "--out", "two.zarr"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=300, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("written: two") == 1
-    assert main(["run", str(folder / "two"), "--out", str(folder / "one.zarr")]) == 0
-    same_store(folder / "two.zarr", folder / "one.zarr")
-
-
 @pytest.mark.end_to_end
 def test_torchrun_trains_a_domain_file_and_goes_on_where_it_was_stopped(tmp_path):
     """Two processes and one write the same run; what two began, two go on with."""
@@ -113,31 +104,36 @@ def test_torchrun_trains_a_domain_file_and_goes_on_where_it_was_stopped(tmp_path
     training = LUMPED["training"] | {"batches": batches, "optimizer": optimizer}
     model = LUMPED["model"] | {"network": {"hidden": [4]}}
     file.write_text(toml(LUMPED | {"training": training, "model": model}))
-    alone = ["-m", "gridhydro", "train", file, "--data", tmp_path]
-    shared = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *alone]
+    train = ["train", file, "--data", tmp_path]
 
-    def run(words, name, *more):
-        command = [sys.executable, *map(str, words), "--out", str(tmp_path / name), *more]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+    # as a user would begin it
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    words = [sys.executable, *torchrun, "-m", "gridhydro", *train, "--epochs", "2"]
+    words = [str(word) for word in (*words, "--out", tmp_path / "two")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("written to") == 1
 
-    told = run(shared, "two", "--epochs", "2")
-    assert told.count("written to") == 1
-    run(shared, "two", "--epochs", "4", "--resume")
-    one = [*alone[2:], "--out", tmp_path / "one", "--epochs", "4"]
+    _, simulated, _, pooled = told_by_two(
+        tmp_path,
+        [*train, "--out", tmp_path / "two", "--epochs", "4", "--resume"],
+        ["run", tmp_path / "two", "--out", tmp_path / "two.zarr"],
+        [*train, "--out", tmp_path / "members", "--epochs", "1", "--seeds", "2"],
+        ["cross-validate", *train[1:], "--out", tmp_path / "folds", "--epochs", "1"],
+    )
+    one = [*train, "--out", tmp_path / "one", "--epochs", "4"]
     assert main([str(word) for word in one]) == 0
     found, expected = (pd.read_csv(tmp_path / name / "history.csv") for name in ("two", "one"))
     assert list(found["epoch"]) == [1, 2, 3, 4]
     np.testing.assert_allclose(found["loss"], expected["loss"], rtol=1e-4)
     scores = [pd.read_csv(tmp_path / name / "metrics.csv") for name in ("two", "one")]
     pd.testing.assert_frame_equal(*scores, rtol=1e-3)
-    simulated_together(tmp_path, shared[:5])
-    run([*shared, "--seeds", "2"], "members", "--epochs", "1")
+
+    assert simulated.count("written: ") == 1
+    assert main(["run", str(tmp_path / "two"), "--out", str(tmp_path / "one.zarr")]) == 0
+    same_store(tmp_path / "two.zarr", tmp_path / "one.zarr")
     members = [tmp_path / "members" / f"seed-{k}" / "metrics.csv" for k in range(2)]
     assert all(one.exists() for one in [*members, tmp_path / "members" / "metrics.csv"])
-    folds = [word if word != "train" else "cross-validate" for word in shared]
-    told = run(folds, "folds", "--epochs", "1")
-    assert told.count("written to") == 1
-    pooled = pd.read_csv(tmp_path / "folds" / "metrics.csv")
-    assert list(pooled.groupby("fold")["gauge"].nunique()) == [1, 1]
+    assert pooled.count("written to") == 1
+    folds = pd.read_csv(tmp_path / "folds" / "metrics.csv")
+    assert list(folds.groupby("fold")["gauge"].nunique()) == [1, 1]

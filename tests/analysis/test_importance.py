@@ -73,7 +73,7 @@ def test_the_seed_decides_and_nothing_else_is_touched():
     assert all(p.grad is None for p in model.parameters())
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_parts_make_no_difference_to_what_is_meant(monkeypatch):
     model, _ = linear(0.3)
     whole = expected_gradients(model, Draws(200), progress=False)["importance"]

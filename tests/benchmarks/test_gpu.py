@@ -154,6 +154,7 @@ def test_time_that_is_too_short_cuts_a_part_and_it_has_its_turn_last(tmp_path, m
         commands.main([*words, "1", "--only", "columns"])
 
 
+@pytest.mark.slow
 @NO_GPU
 def test_a_part_in_a_process_of_its_own_is_ended_with_its_time(tmp_path, monkeypatch):
     (part,) = (p for p in parts.PARTS if p.name == "bandwidth")

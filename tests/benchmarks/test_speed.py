@@ -39,6 +39,7 @@ def rows_of(path):
     return header, list(csv.DictReader(line for line in lines if not line.startswith("#")))
 
 
+@pytest.mark.slow  # .ci/run counts them in tests/kernels/test_column_compile.py
 def test_gpu_loops_command_counts_instructions_by_kind(tmp_path):
     """In a process of its own, since this one may run Triton's interpreter."""
     pytest.importorskip("triton")

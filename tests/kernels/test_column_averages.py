@@ -76,7 +76,7 @@ OF_DECAY = dict(names=("water", "runoff"), outputs=("twice",))
 @numba_or_triton
 @pytest.mark.parametrize(
     "choices",
-    [dict(components="separate"), dict(weighted=True)],
+    [dict(components="separate"), pytest.param(dict(weighted=True), marks=pytest.mark.slow)],
     ids=["components", "weighted"],
 )
 def test_averages_of_components_equal_those_of_the_loop(backend, choices):
@@ -84,7 +84,7 @@ def test_averages_of_components_equal_those_of_the_loop(backend, choices):
     check(backend, make_case(DECAY, 9, DAYS, 3), 1e-10, **OF_DECAY, **scheme, **choices)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @numba_or_triton
 def test_averages_of_solved_days_equal_those_of_the_loop(backend):
     case = make_case(DECAY, 9, DAYS, ties=False)

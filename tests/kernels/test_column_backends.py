@@ -47,7 +47,7 @@ def test_all_outputs_and_gradients_equal_the_loop(backend, column, real):
     "column, components, mean, real",
     [
         ("hbv", 3, True, torch.float64),
-        pytest.param("hbv", 16, False, torch.float32, marks=pytest.mark.thorough),
+        pytest.param("hbv", 16, False, torch.float32, marks=pytest.mark.slow),
         pytest.param("hydropy", 3, True, torch.float32, marks=pytest.mark.thorough),
     ],
     ids=str,
@@ -60,7 +60,7 @@ def test_components_and_daily_parameters_equal_the_loop(backend, column, compone
 
 @numba_or_triton
 @pytest.mark.parametrize(
-    "real", [torch.float64, pytest.param(torch.float32, marks=pytest.mark.thorough)], ids=str
+    "real", [torch.float64, pytest.param(torch.float32, marks=pytest.mark.slow)], ids=str
 )
 def test_every_operation_equals_the_loop(backend, real):
     check(make_case(TWO_STORE, cells=66, days=8, ties=False).to(real), backend, storages=("all", 5))

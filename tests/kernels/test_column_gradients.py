@@ -51,7 +51,7 @@ def test_gradcheck_of_hbv():
     assert torch.autograd.gradcheck(run, inputs, eps=1e-5, atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize("components", ["mean", "separate"])
+@pytest.mark.parametrize("components", ["mean", pytest.param("separate", marks=pytest.mark.slow)])
 def test_cells_without_cotangents_have_no_gradient_and_all_others_have(components):
     """As of cells above no gauge: blocks of them are left out, unless one day or state counts."""
     width = launch.LANES // 2  # cells of a block
@@ -102,7 +102,9 @@ def test_gradcheck_of_every_scheme(scheme, backend):
     )  # fmt: skip
 
 
-@every_backend
+@pytest.mark.parametrize(
+    "backend", [pytest.param("numba", marks=pytest.mark.slow), "triton", "torch"]
+)
 def test_gradcheck_of_hydropy(backend):
     """Drainage on its ramp in the first cell; there is rain on all days, for none is a kink."""
     case = make_case("hydropy_ramp", cells=3, days=3, ties=False, seed=2)

@@ -56,6 +56,7 @@ def test_several_networks_and_layers_equal_the_loop(backend, real):
     check(case, backend, ("all", 4, 7) if backend == "numba" else ("all", 4))
 
 
+@pytest.mark.slow
 @numba_or_triton
 def test_networks_with_separate_components_equal_the_loop(backend):
     case = make_case(SPONGE, cells=5, days=6, components=16, dynamic=("size",), ties=False)
@@ -99,7 +100,7 @@ class Flat:
         self.weights = lambda: weights
 
 
-@pytest.mark.parametrize("backend", ["numba", "triton"])
+@pytest.mark.parametrize("backend", ["numba", pytest.param("triton", marks=pytest.mark.slow)])
 def test_gradcheck_of_networks(backend):
     case = make_case(SPONGE, cells=2, days=3, ties=False, seed=2)
     device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"

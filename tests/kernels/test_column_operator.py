@@ -95,7 +95,7 @@ class Calls(TorchDispatchMode):
 
 
 @numba_or_triton
-@pytest.mark.parametrize("means", [False, True])
+@pytest.mark.parametrize("means", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_operators_pass_torchs_own_check(backend, means):
     """Schema, registered gradient, shapes without data, and a trace with sizes left open."""
     case = averaged_case() if means else make_case(TWO_STORE, cells=3, days=5)

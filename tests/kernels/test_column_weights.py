@@ -72,7 +72,7 @@ def test_weighted_output_is_the_weighted_sum_of_the_components():
     torch.testing.assert_close(found["d_weights"], slope, rtol=1e-11, atol=1e-11)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_equal_component_weights_give_the_mean():
     case = make_case(TWO_STORE, cells=9, days=7, components=16)
     run = partial(simulate, TWO_STORE, case.forcing, case.parameters, outputs=("signal", "upper"))

@@ -94,7 +94,8 @@ def test_newton_converges_in_a_million_random_cells(real):
 WATER = ("runoff", "actual_evapotranspiration", "total_storage")
 
 
-@pytest.mark.parametrize("components", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("components", [1, 3])
 def test_substeps_without_convergence_are_counted_and_placed(components):
     case = make_case("hbv", cells=30, days=12, components=components, ties=False)
     messages = set()

@@ -58,7 +58,7 @@ def routed(backend, network, height, inputs, substeps=4, tile_days=None):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["numba", "triton"])
-@pytest.mark.parametrize("substeps", [3, 4, 8])
+@pytest.mark.parametrize("substeps", [pytest.param(3, marks=pytest.mark.slow), 4, 8])
 def test_a_reach_that_is_not_linear_equals_the_loop(backend, substeps):
     network, height, inputs = case(3)
     for values in inputs:

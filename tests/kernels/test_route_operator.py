@@ -54,7 +54,10 @@ def compiled(function, **options):
 
 
 @numba_or_triton
-@pytest.mark.parametrize(("learned", "averages"), [(True, periods(DAYS)), (False, None)])
+@pytest.mark.parametrize(
+    ("learned", "averages"),
+    [pytest.param(True, periods(DAYS), marks=pytest.mark.slow), (False, None)],
+)
 def test_operators_pass_torchs_own_check(backend, learned, averages):
     """Schema, registered gradient, shapes without data, and a trace with sizes left open."""
     network, runoff, lag, storage, _ = case(backend)
@@ -82,7 +85,9 @@ def test_operators_pass_torchs_own_check(backend, learned, averages):
 
 
 @numba_or_triton
-@pytest.mark.parametrize(("dynamic", "delay"), [(False, 0), (True, 1)])
+@pytest.mark.parametrize(
+    ("dynamic", "delay"), [pytest.param(False, 0, marks=pytest.mark.slow), (True, 1)]
+)
 def test_compiled_routing_equals_eager(backend, dynamic, delay):
     """Of cascades that differ, of which a trace sees no length, and of one length given."""
     network, *tensors, reservoirs = case(backend, seed=1)
@@ -92,6 +97,7 @@ def test_compiled_routing_equals_eager(backend, dynamic, delay):
         assert_same(found, with_gradients(run, *tensors))
 
 
+@pytest.mark.slow
 def test_compiled_routing_of_short_cascades_equals_eager():
     """Compiled, five reservoirs are computed where it is not said that there are fewer."""
     network, *tensors, _ = case("numba")

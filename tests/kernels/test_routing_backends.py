@@ -77,8 +77,8 @@ def test_time_tiles_of_routing_change_no_bit(backend):
             torch.testing.assert_close(result, truth, rtol=rtol, atol=0)
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("substeps", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("substeps", [1, 3])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_routing_with_other_substeps_equals_the_loop(backend, substeps):
     case = problem(4, days=3)
@@ -266,7 +266,7 @@ def test_threads_of_routing_change_no_bit(threads, monkeypatch):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["torch", *BACKENDS])
-@pytest.mark.parametrize("delay", [0, 1])
+@pytest.mark.parametrize("delay", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_gradcheck_of_routing(backend, delay):
     network, runoff, lag, reservoirs, storage = problem(11, days=2, size=9)
     assert network.sink.any()

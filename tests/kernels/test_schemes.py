@@ -36,12 +36,11 @@ def check(case, backend, storages=("all",), tolerance=None, **choices):
     [
         ("explicit:4", "numba"), ("explicit:4", "triton"),
         pytest.param("implicit", "numba", marks=pytest.mark.thorough),
-        pytest.param("rk4:2", "numba", marks=pytest.mark.thorough),
         *(
             pytest.param(scheme, backend, marks=pytest.mark.slow)
             for scheme, backend in [
-                ("rk4:2", "triton"), ("implicit", "triton"), ("implicit:2", "numba"),
-                ("implicit:2", "triton"),
+                ("rk4:2", "numba"), ("rk4:2", "triton"), ("implicit", "triton"),
+                ("implicit:2", "numba"), ("implicit:2", "triton"),
             ]
         ),
     ],
@@ -63,7 +62,7 @@ def test_schemes_in_single_precision_equal_the_loop(backend, scheme):
     check(case, backend, (4,), tolerance, scheme=scheme)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @numba_or_triton
 def test_implicit_scheme_with_separate_components_equals_the_loop(backend):
     case = make_case(TWO_STORE, cells=9, days=3, components=16, ties=False)
@@ -73,7 +72,7 @@ def test_implicit_scheme_with_separate_components_equals_the_loop(backend):
 
 @pytest.mark.thorough
 @numba_or_triton
-@pytest.mark.parametrize("scheme", ["explicit:2", "implicit"])
+@pytest.mark.parametrize("scheme", ["explicit:2", pytest.param("implicit", marks=pytest.mark.slow)])
 def test_every_operation_by_scheme_equals_the_loop(backend, scheme):
     case = make_case(TWO_STORE, cells=66, days=5, ties=False)
     check(case, backend, ("all", 3), scheme=scheme)

@@ -17,8 +17,7 @@ slow = pytest.mark.slow
     [
         ("explicit:3", 1e-9, "numba"),
         ("explicit:3", 1e-9, "triton"),
-        ("implicit:2", 1e-6, "numba"),
-        pytest.param("implicit:2", 1e-6, "triton", marks=slow),
+        *(pytest.param("implicit:2", 1e-6, backend, marks=slow) for backend in ("numba", "triton")),
     ],
 )
 @pytest.mark.parametrize(

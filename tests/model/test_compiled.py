@@ -49,10 +49,8 @@ def assert_compiled_equals_eager(one, forcing, fullgraph, **given):
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize(
-    "kind", ["mlp", *(pytest.param(k, marks=pytest.mark.slow) for k in ("weighted", "embedded"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["mlp", "weighted", "embedded"])
 def test_lumped_models_compile_whole(kind):
     """Network, column and unit hydrograph as one graph."""
     assert_compiled_equals_eager(*lumped(kind), fullgraph=True)

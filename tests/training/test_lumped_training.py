@@ -16,13 +16,14 @@ from gridhydro.training.plan import Plan
 from tests.support.lumped import BATCHES, KINDS, basins, fit, model, weights
 from tests.support.small_basins import NAMES, PERIOD, small_basins
 
+# of those that take seconds to compile, one of every kind is trained by .ci/run
+MARKS = {kind: [pytest.mark.thorough] for kind in KINDS if kind not in ("mlp", "lstm", "rival")}
+MARKS |= {kind: [pytest.mark.slow] for kind in ("implicit", "weighted")}
+
 
 @pytest.mark.parametrize(
     "kind",
-    [
-        pytest.param(kind, marks=[pytest.mark.thorough] * (kind not in ("mlp", "lstm", "rival")))
-        for kind in KINDS
-    ],
+    [pytest.param(kind, marks=MARKS.get(kind, [])) for kind in KINDS],
 )
 def test_every_network_learns_and_comes_back_from_disk(kind, tmp_path):
     run = fit(kind, epochs=12, optimizer=gh.Optimizer(learning_rate=0.02), loss="nse")
@@ -34,7 +35,7 @@ def test_every_network_learns_and_comes_back_from_disk(kind, tmp_path):
     assert set(again.parameters) == set(run.parameters)
 
 
-@pytest.mark.parametrize("kind", ["mlp", pytest.param("lstm", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("kind", ["mlp", pytest.param("lstm", marks=pytest.mark.slow)])
 def test_interrupted_and_resumed_equals_unbroken(kind, tmp_path):
     first = tmp_path / "first"
 

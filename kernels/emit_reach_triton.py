@@ -71,7 +71,7 @@ def forward(
     cell = tl.cast(tl.minimum(cell, past - 1), INDEX)
     degree = tl.cast(tl.load(row + 3), tl.int32)
     upstream = inflows + tl.load(row + 4) + lane
-    cells = tl.cast(size, INDEX)
+    cells, size = tl.cast(size, INDEX), tl.cast(size, tl.int64)
 
     at_once = tl.load(instant + cell) != 0
     share = tl.load(depth + cell) / (GROUPS * TOGETHER)
@@ -91,7 +91,7 @@ def forward(
     last = tl.minimum(first + tile_days, days)
     at = tl.cast(first, INDEX) * cells + cell
     group_at = tl.cast(first * GROUPS, INDEX) * cells + cell
-    ring_row = (tl.cast(size, tl.int64) + 1) * RING_WIDTH
+    ring_row = (size + 1) * RING_WIDTH
     slot = ring + (tile % ring_tiles) * tile_days * GROUPS * ring_row
     own = slot + tl.cast(cell, tl.int64) * RING_WIDTH
     if DAILY:
@@ -157,7 +157,7 @@ def adjoint(
     past = tl.cast(tl.load(row + 2), tl.int32)
     there = cell < past
     cell = tl.cast(tl.minimum(cell, past - 1), INDEX)
-    cells = tl.cast(size, INDEX)
+    cells, size = tl.cast(size, INDEX), tl.cast(size, tl.int64)
 
     below_cell = tl.load(downstream + cell)
     drains = below_cell >= 0
@@ -301,7 +301,7 @@ def adjoint(spec: ReachSpec) -> str:
             *_lines(spec, back),
         ],
         store_d_static=[
-            f"add(d_static + {number} * cells + cell, {' + '.join(parts)}, there)"
+            f"add({_row('d_static', number)} + cell, {' + '.join(parts)}, there)"
             for number, name in enumerate(steps.static)
             if (parts := _parts(back.outputs.get(f"d_{name}"), name in summed and f"sum_d_{name}"))
         ]
@@ -354,9 +354,9 @@ def _from_below(spec: ReachSpec) -> list[str]:
 def _kept_places(spec: ReachSpec) -> list[str]:
     """Where the states kept of a segment begin, pack by pack."""
     return [
-        "rows = tl.cast(days, tl.int64) * GROUPS * size",
+        "rows = GROUPS * days * size",
         *(
-            f"kept_{pack.first} = kept + {pack.first} * rows"
+            f"kept_{pack.first} = {pack.within('kept', 'rows')}"
             for pack in packs(spec.steps.states, spec.real)
         ),
     ]
@@ -371,10 +371,15 @@ def _kept(spec: ReachSpec) -> list[tuple[Pack, str]]:
     ]
 
 
+def _row(array: str, k: int) -> str:
+    """Where a row of values by cell begins."""
+    return f"{array} + {k} * size" if k else array
+
+
 def _loads(wanted: Iterable[str], names: list[str], array: str) -> list[str]:
     wanted = set(wanted)
     return [
-        f"{name} = tl.load({array} + {k} * cells + cell)"
+        f"{name} = tl.load({_row(array, k)} + cell)"
         for k, name in enumerate(names)
         if name in wanted
     ]
@@ -382,7 +387,7 @@ def _loads(wanted: Iterable[str], names: list[str], array: str) -> list[str]:
 
 def _stores(values: list[str], array: str) -> list[str]:
     return [
-        f"tl.store({array} + {k} * cells + cell, {text}, there)" for k, text in enumerate(values)
+        f"tl.store({_row(array, k)} + cell, {text}, there)" for k, text in enumerate(values)
     ] or ["pass"]
 
 

@@ -52,9 +52,11 @@ class Pack:
     def width(self) -> int:
         return len(self.names)
 
-    def within(self, row: str) -> str:
-        """The place of the first of them in a row that begins there."""
-        return f"{row} + {self.first}" if self.first else row
+    def within(self, row: str, each: str = "") -> str:
+        """The place of the first of them in a row that begins there; `each` is a step, else 1."""
+        if not self.first:
+            return row
+        return f"{row} + {self.first} * {each}" if each else f"{row} + {self.first}"
 
     def load(self, place: str) -> str:
         """The line that reads all of them."""

@@ -157,13 +157,12 @@ class _Tiles:
         ring[:, -1] = 0
         return ring
 
-    def choices(self, spec, options, days: int, ring, *arrays: torch.Tensor) -> dict:
-        """What both kernels are compiled for; `arrays` are those of the states and parameters."""
+    def choices(self, spec, options, days: int, ring) -> dict:
+        """What both kernels are compiled for."""
         groups = self.substeps // spec.together
         index = index_type(
-            days * groups * self.size, days * options.asked, len(ring) * (self.size + 1),
-            *(array.numel() for array in arrays),
-        )  # fmt: skip
+            days * groups * self.size, days * options.asked, len(ring) * (self.size + 1)
+        )
         return dict(GROUPS=groups, TRANSIT=options.transit, INDEX=index, BLOCK=ROUTE_BLOCK)
 
 
@@ -174,7 +173,7 @@ def _forward(
     function, days = kernel(spec, "forward"), len(runoff)
     programs, inflows, _ = tiles.tables
     segment_tiles = max(1, options.every // tiles.days)
-    choices = tiles.choices(spec, options, days, ring, static, states) | dict(
+    choices = tiles.choices(spec, options, days, ring) | dict(
         DAILY=outflow.numel() > 0, AVERAGED=periods.count > 0, STARTS=states_before.numel() > 0,
         KEEP=arrived.numel() > 0,
     )  # fmt: skip
@@ -194,7 +193,7 @@ def _adjoint(
 ):  # fmt: skip
     function, days = kernel(spec, "adjoint"), len(runoff)
     programs, _, downstream = tiles.tables
-    choices = tiles.choices(spec, options, days, ring, static, d_states)
+    choices = tiles.choices(spec, options, days, ring)
     choices["AVERAGED"] = len(d_averages) > 0
     with torch.cuda.device_of(runoff):
         for diagonal, first, count in reversed(tiles.launches(days)):

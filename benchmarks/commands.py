@@ -21,7 +21,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "step": ("speed.step", "that step on rasters, beside its columns alone"),
         "lumped": ("speed.lumped", "a step of training daily parameters of lumped basins"),
         "hybrid": ("speed.hybrid", "an iteration of the distributed hybrid at the Amazon's size"),
-        "gpu-loops": ("speed.gpu_loops", "instructions of the GPU's column loops, without a GPU"),
+        "gpu-loops": ("speed.gpu_loops", "instructions of the GPU's loops, without a GPU"),
         "sceua": ("speed.sceua", "calibration of many basins at once beside spotpy's SCE-UA"),
         "gpu": ("gpu.command", "checks, tests and all measurements of a GPU in eight minutes"),
         "globe": ("scale.globe", "a year of all land at 0.1 degrees, and cost by cells and days"),

@@ -35,14 +35,16 @@ SMALL_LOOP = 20
 class Usage:
     """What the assembler reports for one kernel: registers a thread, spills in bytes.
 
-    `loops` are the instructions of its innermost loops by kind, in the order of the code; None
-    where Triton came without its disassembler.
+    `loops` are the instructions of its innermost loops by kind, in the order of the code, and
+    `around` those of loops around them, without what is in the loops within; None where Triton came
+    without its disassembler.
     """
 
     registers: int
     spill_stores: int
     spill_loads: int
     loops: tuple[dict[str, int], ...] | None = None
+    around: tuple[dict[str, int], ...] | None = None
 
 
 def compile_for(
@@ -83,7 +85,7 @@ def _assemble(ptx: str) -> Usage:
                 break
         else:
             raise RuntimeError(f"ptxas could not assemble for {architecture}: {run.stderr}")
-        loops = _loops(tools / "cuobjdump", result)
+        loops, around = _loops(tools / "cuobjdump", result)
     report = run.stderr
 
     def figure(pattern: str) -> int:
@@ -94,13 +96,14 @@ def _assemble(ptx: str) -> Usage:
         spill_stores=figure(r"(\d+) bytes spill stores"),
         spill_loads=figure(r"(\d+) bytes spill loads"),
         loops=loops,
+        around=around,
     )
 
 
-def _loops(disassembler: Path, binary: Path) -> tuple[dict[str, int], ...] | None:
-    """Instructions of the innermost loops of an assembled kernel, by kind."""
+def _loops(disassembler: Path, binary: Path) -> tuple:
+    """Instructions by kind of the innermost loops of an assembled kernel, and of those around."""
     if not disassembler.exists():
-        return None
+        return None, None
     command = [str(disassembler), "-sass", str(binary)]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     # /*00a0*/   @P0 IADD3.X R1, R2, R3, RZ, P1, !PT ;
@@ -114,9 +117,13 @@ def _loops(disassembler: Path, binary: Path) -> tuple[dict[str, int], ...] | Non
         first = place.get(int(branch[1], 16), last) if branch else last
         if last - first >= SMALL_LOOP:
             found.append((first, last))
-    inner = [a for a in found if not any(b != a and a[0] <= b[0] <= b[1] <= a[1] for b in found)]
+    within = {a: [b for b in found if b != a and a[0] <= b[0] <= b[1] <= a[1]] for a in found}
     names = [re.split(r"[.\s]", text, maxsplit=1)[0] for _, text in lines]
-    return tuple(
-        dict(Counter(_KIND.get(name, "integer") for name in names[first : last + 1]))
-        for first, last in inner
-    )
+
+    def kinds(loop):
+        """Of a loop, without those in loops within it."""
+        inner = {i for first, last in within[loop] for i in range(first, last + 1)}
+        of = (names[i] for i in range(loop[0], loop[1] + 1) if i not in inner)
+        return dict(Counter(_KIND.get(name, "integer") for name in of))
+
+    return tuple(tuple(kinds(a) for a in found if bool(within[a]) == outer) for outer in (0, 1))

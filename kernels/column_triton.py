@@ -10,11 +10,11 @@ import triton.language as tl
 
 from gridhydro.kernels import build, embedded, emit_triton
 from gridhydro.kernels.launch import (
-    NARROW,
     NETWORK_DAYS,
     NETWORK_ROWS,
     ColumnSettings,
     column_settings,
+    offset_type,
 )  # fmt: skip
 from gridhydro.kernels.schemes import SEQUENTIAL
 from gridhydro.kernels.spec import Spec
@@ -116,7 +116,7 @@ def index_type(spec: Spec, cells: int, days: int, *states: torch.Tensor):
     """
     longest = cells * days * spec.components * spec.scheme.substeps
     longest = max(longest, *(array.numel() for array in states))
-    return tl.uint32 if longest < NARROW else tl.int64
+    return getattr(tl, offset_type(longest))
 
 
 def settings(spec: Spec, cells: int, device: torch.device) -> ColumnSettings:

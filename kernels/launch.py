@@ -199,6 +199,13 @@ TRITON_OPTIONS = {"enable_fp_fusion": True}
 
 # values in a series from which on offsets in it take 64 bits
 NARROW = 2**32
+
+
+def offset_type(longest: int) -> str:
+    """The type of offsets within arrays of so many values at most, as Triton calls it."""
+    return "uint32" if longest < NARROW else "int64"
+
+
 # lanes of one program of a column, each on a thread of its own; a warp at least
 COLUMN_LANES, WARP = 128, 32
 # programs of so many lanes for each multiprocessor below which programs are narrower: they would

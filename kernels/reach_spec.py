@@ -6,13 +6,13 @@ adjoint computes them again there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from types import SimpleNamespace
 
 from gridhydro.kernels.protocols import Network, ReachModel
 from gridhydro.kernels.spec import Spec
-from gridhydro.kernels.trace import Program, adjoint
+from gridhydro.kernels.trace import Program, Symbol, adjoint
 
 MOST_TOGETHER = 4
 LATERAL, TOTAL = "lateral_inflow", "total_outflow"
@@ -21,14 +21,15 @@ LATERAL, TOTAL = "lateral_inflow", "total_outflow"
 _TAKEN = frozenset(
     """
     programs upstream_start upstream instant runoff periods states transit outflow states_before
-    transit_before arrived ring first_program diagonal size tile_days ring_tiles segment_tiles tile
-    degree steps_a_day inflow_count at_once arriving no_water segment held_mean last here day_row
-    left_today group group_row edge flows upstream_cell period weight following ends downstream
-    depth place share column shown asked below_cell drains later ahead now row_of_means group_back
-    add d_outflow d_averages d_states d_transit d_static d_runoff d_outflow_today d_left_today
-    d_held d_below d_first_inflow
+    transit_before arrived ring first_program diagonal size tile_days ring_tiles segment_tiles
+    tile degree at_once arriving no_water segment held_mean last left_today group edge flows
+    period weight ends downstream depth place share column shown asked below_cell drains later
+    ahead group_back add d_outflow d_averages d_states d_transit d_static d_runoff
+    d_outflow_today d_left_today d_held d_first_inflow inflows segment_states past group_at
+    sources above mean means shown_at below below_at own own_at behind ring_row load_2 load_4
+    store_2 store_4 d_mean d_mean_below
     """.split()  # noqa: SIM905
-)
+).union(f"{name}_{k}" for name in ("sent", "now", "below") for k in range(MOST_TOGETHER))
 
 
 @dataclass(frozen=True)
@@ -139,9 +140,24 @@ class ReachSpec:
         return adjoint(self.steps.step, self.steps.step.outputs, wanted)
 
     @cached_property
+    def summed(self) -> list[str]:
+        """Parameters, and what is derived of them, that a gradient flows to: sums over time."""
+        given = [*self.steps.static, *self.steps.derived] if self.learned else []
+        back = self.steps.step_adjoint.outputs
+        return [name for name in given if isinstance(back[f"d_{name}"], Symbol)]
+
+    @cached_property
     def step_adjoint_on_gpu(self) -> Program:
-        """The same without anything saved: registers are where it is computed again."""
-        return self.steps.step_adjoint if self.learned else self.step_adjoint
+        """The adjoint without anything saved: registers are where it is computed again.
+
+        What is summed leaves the steps as it came, so `d_` of it goes through them: in comes the
+        sum over all later steps, out the same with these. That is one operation each less.
+        """
+        step = self.steps.step
+        same = {name: step.input(name) for name in self.summed}
+        through = replace(step, outputs=step.outputs | same)
+        wanted = [*self.steps.states, *self.steps.forcings, *self.summed]
+        return adjoint(through, through.outputs, wanted)
 
     @cached_property
     def steps_saving(self) -> Program:

@@ -234,25 +234,43 @@ def _numbered(roots, root, gathered, joined, least, seen):
 def programs_by_level(network, block):
     """GPU programs of up to `block` cells of one level, sorted by level.
 
-    Returns rows of level, first cell, cell past the last, most inflows of a cell, and where in
-    the rows each level starts.
+    Returns rows of level, first cell, cell past the last, most inflows of a cell and where they
+    begin in `inflows_by_program`, and where in the rows each level starts.
     """
-    rows, starts = [], [0]
+    rows, starts, begin = [], [0], 0
     inflows = np.diff(network.upstream_start)
     for level in range(len(network.level_start) - 1):
         start, stop = network.level_start[level], network.level_start[level + 1]
         for first in range(start, stop, block):
             past = min(first + block, stop)
-            rows.append((level, first, past, inflows[first:past].max()))
+            most = int(inflows[first:past].max())
+            rows.append((level, first, past, most, begin))
+            begin += most * block
         starts.append(len(rows))
-    return np.array(rows, dtype=np.int64), starts
+    return np.array(rows, dtype=np.int64).reshape(-1, 5), starts
+
+
+def inflows_by_program(network, block):
+    """The cells upstream, by program (inflows, block) int32; N where a cell has fewer inflows.
+
+    So the lanes of a program read side by side, and none has to ask whether there is one more.
+    """
+    programs, _ = programs_by_level(network, block)
+    _, first, past, most, begin = programs.T
+    inflows = np.full((most * block).sum(), network.downstream.size, dtype=np.int32)
+    start = network.upstream_start
+    below = np.repeat(np.arange(network.downstream.size), np.diff(start))
+    number = np.arange(below.size) - start[below]  # which of the inflows of the cell it is
+    program = np.repeat(np.arange(len(programs)), past - first)[below]
+    inflows[begin[program] + number * block + below - first[program]] = network.upstream
+    return inflows
 
 
 @once_per_network
 def on_device(network, device, block):
-    """The programs, the downstream cells and the lists of upstream cells as tensors."""
+    """The programs, their inflows and the downstream cells as tensors."""
     programs, _ = programs_by_level(network, block)
-    arrays = (programs, network.downstream, network.upstream_start, network.upstream)
+    arrays = (programs, inflows_by_program(network, block), network.downstream.astype(np.int32))
     return tuple(torch.as_tensor(array).to(device) for array in arrays)
 
 

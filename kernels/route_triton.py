@@ -14,12 +14,14 @@ period: each segment runs forward once more from the states kept of its start, t
 from __future__ import annotations
 
 import torch
+import triton.language as tl
 
 from gridhydro.kernels import build, emit_reach_triton
 from gridhydro.kernels.launch import (
     ROUTE_BLOCK,
     ROUTE_OPTIONS,
     ROUTE_SEGMENT,
+    offset_type,
     route_gpu_tile_days,
 )
 from gridhydro.kernels.periods import Periods
@@ -37,9 +39,9 @@ def forward(spec, network, options, runoff, static, states, transit):
     segments = -(-days // options.every) if options.every else 0
     before = states.new_empty(segments, *states.shape), transit.new_empty(segments, size)
     none = runoff.new_empty(0)
-    ring = runoff.new_empty(2 * tiles.days * options.substeps, size)
+    ring = tiles.ring(spec, 2)
     _forward(
-        spec, network, options, tiles, runoff, static, options.periods, states, transit, outflow,
+        spec, options, tiles, runoff, static, options.periods, states, transit, outflow,
         averages, *before, none, none, ring, ring_tiles=2,
     )  # fmt: skip
     return outflow, states, transit, averages, *before, runoff.new_empty(0, 0)
@@ -54,27 +56,25 @@ def adjoint(
     tiles = _Tiles(network, options, runoff)
     length = options.every if spec.again else days
     d_runoff, d_static = torch.empty_like(runoff), torch.zeros_like(static)
-    downstream = tiles.tables[1]
+    downstream = tiles.tables[2].long()
     ahead = torch.where(downstream >= 0, d_transit[downstream], 0)
     d_states, d_transit = d_states.clone(), d_transit.clone()
-    ring = runoff.new_empty(2 * tiles.days * options.substeps, size)
+    ring = tiles.ring(spec, 2)
     kept = arrived = runoff.new_empty(0)
     for index, first in reversed(list(enumerate(range(0, days, length)))):
         part = slice(first, min(first + length, days))
         within = runoff[part].contiguous()
         row, weight = options.periods.row[part.start : part.stop + 1], options.periods.weight[part]
         if spec.again:
-            rows = len(within) * options.substeps
-            kept = runoff.new_empty(rows // spec.together, *d_states.shape)
-            arrived = runoff.new_empty(rows, size)
-            whole = runoff.new_empty(
-                -(-len(within) // tiles.days) * tiles.days * options.substeps, size
-            )
+            groups = len(within) * options.substeps // spec.together
+            kept = runoff.new_empty(groups * d_states.numel())
+            arrived = runoff.new_empty(groups, size, emit_reach_triton.ring_width(spec))
+            count = -(-len(within) // tiles.days)
             none = runoff.new_empty(0)
             _forward(
-                spec, network, options, tiles, within, static, Periods(row, weight, 0),
+                spec, options, tiles, within, static, Periods(row, weight, 0),
                 states_before[index].clone(), transit_before[index].clone(), none, none, none, none,
-                kept, arrived, whole, ring_tiles=-(-len(within) // tiles.days),
+                kept, arrived, tiles.ring(spec, count), ring_tiles=count,
             )  # fmt: skip
         _adjoint(
             spec, options, tiles, static, within, row, weight, kept, arrived, d_outflow[part],
@@ -90,7 +90,8 @@ def stretches(spec, network, substeps, days, tile_days) -> tuple[int, int]:
     levels = len(programs_by_level(network, ROUTE_BLOCK)[1]) - 1
     chosen = tile_days or route_gpu_tile_days(days, levels, substeps)
     tile = max(1, min(chosen, days))
-    a_day = (len(spec.steps.states) // spec.together + 2) * substeps * size
+    a_group = len(spec.steps.states) + 2 * emit_reach_triton.ring_width(spec)
+    a_day = a_group * substeps // spec.together * size
     itemsize = getattr(torch, spec.real).itemsize
     return tile, max(1, ROUTE_SEGMENT // (a_day * itemsize) // tile) * tile
 
@@ -105,9 +106,14 @@ def kernel(spec, direction: str):
     return build.kernel(emit_reach_triton, "triton", spec, direction)
 
 
+def index_type(*numbers: int):
+    """The type of offsets within arrays of these numbers of values: 32 bits if that is enough."""
+    return getattr(tl, offset_type(max(numbers)))
+
+
 _INTEGERS = {
-    "programs": "*i64", "upstream_start": "*i64", "upstream": "*i64", "downstream": "*i64",
-    "instant": "*i1", "periods": "*i32", "place": "*i32",
+    "programs": "*i64", "inflows": "*i32", "downstream": "*i32", "instant": "*i1",
+    "periods": "*i32", "place": "*i32",
     **dict.fromkeys(
         ("first_program", "diagonal", "size", "days", "tile_days", "ring_tiles", "asked"), "i32"
     ),
@@ -116,7 +122,9 @@ _INTEGERS = {
 _CHOICES = ("DAILY", "AVERAGED", "TRANSIT", "STARTS", "KEEP")
 
 
-def usage(spec, direction: str, capability: int, groups: int = 1, choices=_CHOICES):
+def usage(
+    spec, direction: str, capability: int, groups: int = 1, choices=_CHOICES, index: str = "uint32"
+):
     """Registers, spills and loops of a printed kernel compiled for a compute capability such as 90.
 
     groups   of sub-steps a day; choices  of what there is to choose, all that it does
@@ -126,7 +134,7 @@ def usage(spec, direction: str, capability: int, groups: int = 1, choices=_CHOIC
     function, pointer = kernel(spec, direction), f"*fp{spec.real.removeprefix('float')}"
     signature = {name: _INTEGERS.get(name, pointer) for name in function.arg_names}
     chosen = {name: name in choices for name in _CHOICES if name in function.arg_names}
-    constants = dict(GROUPS=groups, BLOCK=ROUTE_BLOCK) | chosen
+    constants = dict(GROUPS=groups, INDEX=getattr(tl, index), BLOCK=ROUTE_BLOCK) | chosen
     return compile_for(function, signature, constants, capability, ROUTE_OPTIONS)
 
 
@@ -134,33 +142,48 @@ class _Tiles:
     """Tiles of a period, the tables of the network, and the launches."""
 
     def __init__(self, network, options, runoff):
-        self.size = runoff.shape[1]
+        self.like, self.size = runoff, runoff.shape[1]
         _, self.level_programs = programs_by_level(network, ROUTE_BLOCK)
         self.tables = on_device(network, runoff.device, ROUTE_BLOCK)
-        self.days = options.tile_days
+        self.days, self.substeps = options.tile_days, options.substeps
 
     def launches(self, days: int):
         return diagonals(self.level_programs, days, self.days)
 
+    def ring(self, spec, tiles: int) -> torch.Tensor:
+        """Room for what leaves each cell in so many tiles; of the cell past the last, nothing."""
+        rows = tiles * self.days * self.substeps // spec.together
+        ring = self.like.new_empty(rows, self.size + 1, emit_reach_triton.ring_width(spec))
+        ring[:, -1] = 0
+        return ring
+
+    def choices(self, spec, options, days: int, ring) -> dict:
+        """What both kernels are compiled for."""
+        groups = self.substeps // spec.together
+        index = index_type(
+            days * groups * self.size, days * options.asked, len(ring) * (self.size + 1)
+        )
+        return dict(GROUPS=groups, TRANSIT=options.transit, INDEX=index, BLOCK=ROUTE_BLOCK)
+
 
 def _forward(
-    spec, network, options, tiles, runoff, static, periods, states, transit, outflow, averages,
+    spec, options, tiles, runoff, static, periods, states, transit, outflow, averages,
     states_before, transit_before, kept, arrived, ring, ring_tiles,
 ):  # fmt: skip
     function, days = kernel(spec, "forward"), len(runoff)
-    programs, _, upstream_start, upstream = tiles.tables
+    programs, inflows, _ = tiles.tables
     segment_tiles = max(1, options.every // tiles.days)
+    choices = tiles.choices(spec, options, days, ring) | dict(
+        DAILY=outflow.numel() > 0, AVERAGED=periods.count > 0, STARTS=states_before.numel() > 0,
+        KEEP=arrived.numel() > 0,
+    )  # fmt: skip
     with torch.cuda.device_of(runoff):
         for diagonal, first, count in tiles.launches(days):
             function[(count,)](
-                programs, upstream_start, upstream, options.instant, options.depth, options.place,
-                static, runoff, periods.row, periods.weight, states, transit, outflow, averages,
-                states_before, transit_before, kept, arrived, ring, first, diagonal, tiles.size,
-                days, tiles.days, ring_tiles, segment_tiles, options.asked,
-                GROUPS=options.substeps // spec.together, DAILY=outflow.numel() > 0,
-                AVERAGED=periods.count > 0, TRANSIT=options.transit,
-                STARTS=states_before.numel() > 0, KEEP=kept.numel() > 0, BLOCK=ROUTE_BLOCK,
-                **ROUTE_OPTIONS,
+                programs, inflows, options.instant, options.depth, options.place, static, runoff,
+                periods.row, periods.weight, states, transit, outflow, averages, states_before,
+                transit_before, kept, arrived, ring, first, diagonal, tiles.size, days, tiles.days,
+                ring_tiles, segment_tiles, options.asked, **choices, **ROUTE_OPTIONS,
             )  # fmt: skip
 
 
@@ -169,15 +192,14 @@ def _adjoint(
     d_states, d_transit, d_static, d_runoff, ring,
 ):  # fmt: skip
     function, days = kernel(spec, "adjoint"), len(runoff)
-    programs, downstream, _, _ = tiles.tables
+    programs, _, downstream = tiles.tables
+    choices = tiles.choices(spec, options, days, ring)
+    choices["AVERAGED"] = len(d_averages) > 0
     with torch.cuda.device_of(runoff):
         for diagonal, first, count in reversed(tiles.launches(days)):
             function[(count,)](
                 programs, downstream, options.instant, options.depth, options.place, static, runoff,
-                row, weight, kept, arrived,
-                d_outflow, d_averages, ahead, d_states, d_transit, d_static, d_runoff, ring, first,
-                diagonal, tiles.size, days, tiles.days, options.asked,
-                GROUPS=options.substeps // spec.together,
-                AVERAGED=len(d_averages) > 0, TRANSIT=options.transit, BLOCK=ROUTE_BLOCK,
-                **ROUTE_OPTIONS,
+                row, weight, kept, arrived, d_outflow, d_averages, ahead, d_states, d_transit,
+                d_static, d_runoff, ring, first, diagonal, tiles.size, days, tiles.days,
+                options.asked, **choices, **ROUTE_OPTIONS,
             )  # fmt: skip

@@ -11,7 +11,6 @@ import torch
 from benchmarks.gpu.place import Place
 from benchmarks.speed import columns, routing
 from gridhydro.kernels import Spec, column_triton, route_triton
-from gridhydro.kernels.ahead import Usage
 from gridhydro.kernels.reach_spec import reach_spec
 from gridhydro.model.simulate import spec_of
 from gridhydro.reaches.linear_cascade import LinearCascade
@@ -19,8 +18,8 @@ from gridhydro.reaches.linear_cascade import LinearCascade
 NAN = float("nan")
 # threads of a multiprocessor that begin an instruction in a cycle, since compute capability 7.0
 THREADS = 128
-# of rivers, what is computed in a measurement
-CHOICES = ("DAILY", "TRANSIT")
+# what is chosen of a river's kernel: forward, once more for the adjoint, and back
+RIVERS = {"once": ("DAILY", "STARTS"), "again": ("KEEP",), "back": ()}
 
 
 def card() -> dict[str, str]:
@@ -101,24 +100,27 @@ def of_columns(
     runs = [dict(direction="forward", every=0), dict(direction="forward", every=every)]
     runs.append(dict(direction="adjoint", recompute=again, every=every))
     alone, storing, back = (
-        _total(column_triton.usage(spec, capability=target or capability(), **run)) for run in runs
+        _total(column_triton.usage(spec, capability=target or capability(), **run).loops)
+        for run in runs
     )
     return alone, storing + back
 
 
 def of_rivers(problem: routing.Problem, target: int | None = None) -> tuple[float, float]:
-    """The same of rivers, at the least: a loop over upstream cells is counted as if there were
-    one, and what the adjoint runs forward once more is not counted."""
+    """The same of rivers, of a cell to which three others flow at most: those of a fourth and more
+    are a loop of their own. What the adjoint runs forward once more is counted with it."""
     real = str(problem.dtype)[6:]
     spec = reach_spec(LinearCascade(problem.reservoirs), routing.SUBSTEPS, real)
     groups, of = routing.SUBSTEPS // spec.together, target or capability()
-    forward, back = (
-        groups * _total(route_triton.usage(spec, direction, of, groups, CHOICES))
-        for direction in ("forward", "adjoint")
-    )
-    return forward, forward + back
+    counts = []
+    for run, choices in RIVERS.items():
+        direction = "adjoint" if run == "back" else "forward"
+        usage = route_triton.usage(spec, direction, of, groups, choices)
+        # the day goes around a loop over inflows
+        counts.append(groups * _total(usage.loops if run == "back" else usage.around))
+    return counts[0], sum(counts)
 
 
-def _total(usage: Usage) -> float:
-    """Instructions of all innermost loops."""
-    return NAN if usage.loops is None else sum(sum(kinds.values()) for kinds in usage.loops)
+def _total(loops: tuple[dict[str, int], ...] | None) -> float:
+    """Instructions of all these loops."""
+    return NAN if loops is None else sum(sum(kinds.values()) for kinds in loops)

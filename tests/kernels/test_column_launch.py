@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gridhydro.columns import column
-from gridhydro.kernels import Scheme, Spec
+from gridhydro.kernels import Scheme, Spec, launch
 from gridhydro.kernels.launch import ColumnSettings, column_settings
 from gridhydro.kernels.periods import Periods
 from tests.kernels.test_column_averages import DAYS, averaged_run, periods
@@ -67,7 +67,7 @@ def test_each_way_to_launch_gives_the_same_numbers(case, monkeypatch):
     assert types == ["uint32"] * 2
     for how, narrow in WAYS.values():
         monkeypatch.setattr(column_triton, "settings", lambda *grid, how=how: how)
-        monkeypatch.setattr(column_triton, "NARROW", narrow)
+        monkeypatch.setattr(launch, "NARROW", narrow)
         found = run(made, backend="triton", **choices)
         assert types[-2:] == ["uint32" if narrow else "int64"] * 2
         assert found.keys() == expected.keys()

@@ -1,5 +1,6 @@
 """A river reach of one's own: kernels printed from its step equal the step in plain loops."""
 
+import ast
 from types import SimpleNamespace
 
 import pytest
@@ -118,6 +119,24 @@ def test_a_reach_without_a_step_says_so():
     nothing = SimpleNamespace()
     with pytest.raises(NotImplementedError, match="the reach 'empty' has no step"):
         type("Empty", (Reach,), {"name": "empty"})().step(nothing, 0.0, 0.0, nothing)
+
+
+def test_no_field_is_called_as_a_variable_of_the_gpu_kernels():
+    """Whatever these are called: a reach without states or parameters has only theirs."""
+    spec = reach_spec(LinearCascade(0), 4, "float32")
+    programs = spec.steps.step, spec.step_adjoint_on_gpu
+    own = {name for program in programs for name in program.inputs}
+    own |= {line.name for program in programs for line in program.lines}
+    for printed in (emit_reach_triton.forward(spec), emit_reach_triton.adjoint(spec)):
+        *helpers, kernel = (n for n in ast.parse(printed).body if isinstance(n, ast.FunctionDef))
+        names = {node.id for node in ast.walk(kernel) if isinstance(node, ast.Name)}
+        names |= {helper.name for helper in helpers}
+        names = {name for name in names - own - {"tl"} if not name.isupper()}
+        assert len(names) > 40
+        for name in names:
+            field = type("Field", (Weir,), {"properties": fields(f"{name} 1: as the kernels say")})
+            with pytest.raises(ValueError, match=f"has a field '{name}', a name that"):
+                reach_spec(field(), 4, "float32").steps.step  # noqa: B018
 
 
 def test_a_field_that_the_kernels_need_for_themselves_is_refused():

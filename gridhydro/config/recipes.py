@@ -88,7 +88,11 @@ _FENG_2022 = Recipe(
         Setting("loss", "RMSE and low-flow RMSE, alpha 0.25", "the same, with mm d-1"),
         Setting("optimizer", "not given", "Adadelta", "that of Song et al. (2024)"),
         Setting(
-            "epochs", "not given", "229 of 101 steps", "the steps of 50 epochs of 462 in hydroDL"
+            "epochs",
+            "not given",
+            "50 of 454 steps",
+            "50 in Feng et al. (2024); an epoch as in hydroDL, the authors' program: 462 steps there "
+            "in all 15 years, 454 behind the warm-up",
         ),
         Setting(
             "LSTM: inputs",
@@ -104,7 +108,7 @@ _FENG_2022 = Recipe(
         ),
         Setting("LSTM: dropout", "not given", "0.5"),
         Setting(
-            "LSTM: epochs", "not given", "1372 of 101 steps", "the steps of 300 epochs in hydroDL"
+            "LSTM: epochs", "not given", "300 of 454 steps", "300 in Feng et al. (2024)"
         ),
         Setting(
             "baseflow index",

@@ -49,7 +49,7 @@ def test_configurations_of_lumped_basins(here, name):
     model, training = setup.model, setup.training
     assert model.configuration == name and model.network.sizes == (256,)
     assert (training.batches.gauges, training.batches.days) == (100, 365)
-    assert training.batches.warmup == 365
+    assert training.batches.warmup == 365 and training.batches.steps == "hydrodl"
     daily = {"delta(beta)": {"beta"}, "delta(gamma)": {"gamma"}}
     expected = daily.get(name, {"beta", "gamma"} if "," in name else set())
     assert set(model.network.dynamic) == expected
@@ -101,7 +101,7 @@ def test_a_study_on_four_basins(here, tmp_path, capsys):
     page = (out / "table.md").read_text()
     assert "Of 4 gauges, not the 671 of the paper" in page
     assert "- [basins] forcing: daymet instead of nldas_extended" in page
-    assert "- epochs: 1 instead of 229 and 1372" in page and "configuration" not in page
+    assert "- epochs: 1 instead of 50 and 300" in page and "configuration" not in page
     assert "Table 2" in page and (out / "figures" / "nse.png").exists()
     assert not pd.read_csv(out / "columns.csv")["meaning"].str.contains("that was given").any()
     before = (out / "lstm" / "run.json").stat().st_mtime_ns

@@ -54,7 +54,7 @@ GONE = {
 # sections that are written as several, [[name]]
 SEVERAL = ("gauges", "targets")
 # what may take the place of what a file says
-CHANGES = ("configuration", "storage_weight", "fold")
+CHANGES = ("configuration", "storage_weight", "split", "fold")
 # keys of [training] that have another name now
 RENAMED = {
     "spinup_cycles": "spinup = { cycles = ... }",
@@ -110,7 +110,8 @@ def load(
 
     data     the folder that the paths in the file start from; without it, the variable
              GRIDHYDRO_DATA
-    changes  configuration, storage_weight and fold (of the split) that take the place of the file's
+    changes  configuration, storage_weight, split (of the gauges) and fold (of it) that take the
+             place of the file's
     doors    each section has its own
     cache    as if the file said cache = true: the forcing stays in its files where it can
     Raises ValueError naming file and key, and FileNotFoundError naming the file.
@@ -175,6 +176,8 @@ def _changed(source: Path, content: dict, changes: Mapping[str, Any]) -> dict:
     refuse_renamed(f"{source}, [training]", training, RENAMED)
     if changes.get("storage_weight") is not None:
         training["storage_weight"] = changes["storage_weight"]
+    if changes.get("split") is not None:
+        training["split"] = changes["split"]
     if changes.get("fold") is not None:
         if not isinstance(training.get("split"), dict):
             raise ValueError(f"{source}, [training]: a fold is chosen, but there is no 'split'")

@@ -1,7 +1,8 @@
 """The configurations that papers compare, by name.
 
 Those of HydroPy on a raster are of Wang et al. (2024, doi:10.1029/2023WR036170), those of HBV and
-an LSTM on lumped basins of Feng et al. (2022, doi:10.1029/2022WR032404).
+an LSTM on lumped basins of Feng et al. (2022, doi:10.1029/2022WR032404), and other schemes and
+capillary rise of Song et al. (2024, doi:10.5194/hess-28-3051-2024).
 A configuration is a name for options of [model] and [training]: `[model] configuration = "..."` in
 a domain file, or `gridhydro train --configuration`. What the file gives itself is kept.
 """
@@ -70,7 +71,24 @@ FENG: dict[str, tuple[dict, dict]] = {
     ),
 }
 
-CONFIGURATIONS = WANG | FENG
+_ADJOINT = ("gamma", "beta", "FC")  # that change by day where the scheme is implicit
+_RISING: dict = {"fixed": {}}  # with capillary rise
+
+SONG: dict[str, tuple[dict, dict]] = {
+    # all stores at once by backward Euler, with the adjoint of Newton's method
+    "delta.adj": (_dynamic(*_ADJOINT) | {"scheme": "implicit"}, _ADADELTA),
+    # with capillary rise
+    "delta improved": (_dynamic("gamma", "beta") | _RISING, _ADADELTA),
+    "delta.adj improved": (
+        _dynamic(*_ADJOINT) | _RISING | {"column": "hbv_improved", "scheme": "implicit"}, _ADADELTA
+    ),
+    # explicit schemes: the classical one of Runge and Kutta, Euler's in steps of 4 h and 1 h
+    "delta rk4": (_dynamic("gamma", "beta") | {"scheme": "rk4"}, _ADADELTA),
+    "delta explicit:6": (_dynamic("gamma", "beta") | {"scheme": "explicit:6"}, _ADADELTA),
+    "delta explicit:24": (_dynamic("gamma", "beta") | {"scheme": "explicit:24"}, _ADADELTA),
+}  # fmt: skip
+
+CONFIGURATIONS = WANG | FENG | SONG
 
 
 def configured(model: dict, training: dict, chosen: str | None = None) -> tuple[dict, dict]:

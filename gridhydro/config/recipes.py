@@ -1,22 +1,70 @@
 """Published studies that `gridhydro reproduce` repeats: what is run, and what was published.
 
-Standard library only: the command line lists them at once.
+Each is a file of the folder `recipes` beside the packaged domain files; `Recipe` says what stands
+in it. Standard library only: the command line lists them at once.
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from importlib import resources
+from pathlib import Path
+
+from gridhydro.base.arguments import one_of
+from gridhydro.config.parse import named, read_options
+
+DISCHARGE, STORAGE, BASEFLOW = "discharge", "storage", "baseflow_index"
+# keys of published scores that are no scores
+_WHICH = ("experiment", "of", "group")
 
 
 @dataclass(frozen=True)
 class Published:
+    """Published scores of a model.
+
+    experiment  in which of the recipe's; the first if left out
+    of          "discharge", "storage" on tiles, "baseflow_index", or the name of a target
+    group       of the gauges in this one of the recipe's groups alone
+    scores      name -> median over the gauges or tiles; of the baseflow index its correlation over
+                the gauges
+    """
+
+    scores: Mapping[str, float]
+    experiment: str = ""
+    of: str = DISCHARGE
+    group: str = ""
+
+    @property
+    def statistic(self) -> str:
+        """What is made of the values of all gauges."""
+        return "correlation" if self.of == BASEFLOW else "median"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One way in which all models are trained and scored.
+
+    split   of the gauges, as under [training] of a domain file: all its folds are trained, and
+            their scores pooled. Without it one training of all gauges
+    period  whose scores are compared: "validation" or "training"
+    gauges  how many were scored, where that is not the recipe's number
+    """
+
+    name: str
+    split: dict | None = None
+    period: str = "validation"
+    gauges: int | None = None
+
+
+@dataclass(frozen=True)
+class RecipeModel:
     """A model of a study: the configuration that it is here, and its published scores."""
 
     name: str
     configuration: str
-    medians: Mapping[str, float]  # score -> median over the gauges, in the validation period
-    baseflow: float | None = None  # correlation over the gauges of the baseflow index
+    published: tuple[Published, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -30,13 +78,31 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """A study of one table.
+class Groups:
+    """Groups of the gauges, in a table of the data folder whose first column has their names."""
 
+    file: str
+    column: str
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Two parameters over which the KGE is drawn, at how many gauges of how many values each."""
+
+    parameters: tuple[str, ...]
+    gauges: int = 4
+    values: int = 15
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A study.
+
+    table     where the published scores stand
     domain    the packaged domain file
     gauges    how many were scored
-    table     where the published scores stand
-    left_out  what stands in the table and is not repeated
+    groups    by which scores are told too; surface: drawn of every model that has its parameters
+    left_out  what was published and is not repeated
     """
 
     about: str
@@ -44,85 +110,63 @@ class Recipe:
     table: str
     domain: str
     gauges: int
-    models: tuple[Published, ...]
-    settings: tuple[Setting, ...]
+    experiments: tuple[Experiment, ...] = (Experiment("temporal"),)
+    models: tuple[RecipeModel, ...] = ()
+    settings: tuple[Setting, ...] = ()
     left_out: tuple[str, ...] = ()
+    groups: Groups | None = None
+    surface: Surface | None = None
+
+    def experiment(self, name: str) -> Experiment:
+        """The experiment of this name; the first without one."""
+        return next((one for one in self.experiments if one.name == name), self.experiments[0])
 
 
-_FENG_2022 = Recipe(
-    about="HBV with parameters from a network, evolved and with daily parameters, and an LSTM",
-    source="Feng et al. (2022), Water Resources Research, doi:10.1029/2022WR032404",
-    table="Table 2 (NLDAS, test period 1995-2010, no ensembles)",
-    domain="feng_2022",
-    gauges=671,
-    models=(
-        Published("dPL+HBV", "HBV", {"nse": 0.628}, 0.621),
-        Published("delta", "delta", {"nse": 0.694}, 0.729),
-        Published("delta(beta_t)", "delta(beta)", {"nse": 0.711}, 0.692),
-        Published("delta(gamma_t)", "delta(gamma)", {"nse": 0.712}, 0.726),
-        Published("delta(gamma_t, beta_t)", "delta(gamma,beta)", {"nse": 0.715}, 0.745),
-        Published("LSTM", "LSTM", {"nse": 0.72}),
-    ),
-    settings=(
-        Setting("forcing", "CAMELS-US, NLDAS with daily Tmin and Tmax", "the same"),
-        Setting("potential evapotranspiration", "Hargreaves (1994)", "the same"),
-        Setting("attributes", "35, Table A1", "the same"),
-        Setting("periods", "1980-10-01 to 1995-09-30, 1995-10-01 to 2010-09-30", "the same"),
-        Setting(
-            "first year of training",
-            "not said how it is warmed up",
-            "warm-up of the first windows from the record's first days",
-            "the record begins in January 1980: windows begin a warm-up later",
-        ),
-        Setting("network g_A", "LSTM of 256", "the same, after a linear layer and a ReLU"),
-        Setting("inputs of g_A", "P, T, PET and the attributes", "the same"),
-        Setting("dropout of g_A", "not given", "none"),
-        Setting(
-            "parameter sets in a basin",
-            "not given",
-            "16, averaged; dPL+HBV has 1",
-            "16 in the authors' later papers",
-        ),
-        Setting("capillary rise", "none", "none (C = 0)"),
-        Setting("minibatches", "100 basins, 365 days, a year of warm-up", "the same"),
-        Setting("loss", "RMSE and low-flow RMSE, alpha 0.25", "the same, with mm d-1"),
-        Setting("optimizer", "not given", "Adadelta", "that of Song et al. (2024)"),
-        Setting(
-            "epochs",
-            "not given",
-            "50 of 454 steps",
-            "50 in Feng et al. (2024); an epoch as in hydroDL, the authors' program: 462 steps there "
-            "in all 15 years, 454 behind the warm-up",
-        ),
-        Setting(
-            "LSTM: inputs",
-            "P, T, radiation, vapour pressure, day length",
-            "P, T, PET",
-            "the LSTM here has the forcings of HBV",
-        ),
-        Setting(
-            "LSTM: loss",
-            "RMSE of normalized, transformed flow",
-            "NSE of each basin",
-            "the closest loss there is that weighs basins alike; flow is not transformed",
-        ),
-        Setting("LSTM: dropout", "not given", "0.5"),
-        Setting(
-            "LSTM: epochs", "not given", "300 of 454 steps", "300 in Feng et al. (2024)"
-        ),
-        Setting(
-            "baseflow index",
-            "Q2/Q against that of CAMELS",
-            "the same, Q2/Q of the test period",
-            "the paper does not say of which days",
-        ),
-        Setting("seeds", "one run", "one run, or --seeds: the mean discharge of several"),
-    ),
-    left_out=(
-        "the median correlation of evapotranspiration with MODIS, which needs its data",
-        "the model with a network in place of the runoff response, which has no row there",
-    ),
-)
+def recipes() -> dict[str, Path]:
+    """The files of the recipes that come with gridhydro, by name."""
+    folder = resources.files("gridhydro.domains") / "recipes"
+    files = sorted(Path(str(file)) for file in folder.iterdir() if file.name.endswith(".toml"))
+    return {file.stem: file for file in files}
 
-# by the name that the command takes
-RECIPES: dict[str, Recipe] = {"feng_2022": _FENG_2022}
+
+def recipe(name: str) -> Recipe:
+    """A recipe by its name; ValueError where there is none."""
+    known = recipes()
+    one_of("the recipe", name, known)
+    return read_recipe(known[name])
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe of a file; ValueError naming what is wrong in it."""
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    kinds = {"experiments": Experiment, "models": _Model, "settings": Setting}
+    lists = {
+        key: tuple(read_options(path, key, kind, one) for one in content.pop(key, ()))
+        for key, kind in kinds.items()
+    }
+    found = read_options(path, "recipe", Recipe, content)
+    experiments = lists["experiments"] or found.experiments
+    names = [one.name for one in experiments]
+    with named(str(path)):
+        models = tuple(one.model(names) for one in lists["models"])
+    return replace(found, experiments=experiments, models=models, settings=lists["settings"])
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A model as it is written, its published scores tables of several kinds of keys."""
+
+    name: str
+    configuration: str
+    published: list = field(default_factory=list)
+
+    def model(self, experiments: list[str]) -> RecipeModel:
+        """As the recipe has it."""
+        found = []
+        for given in self.published:
+            which = {key: given[key] for key in _WHICH if key in given}
+            which.setdefault("experiment", experiments[0])
+            one_of(f"{self.name}: experiment", which["experiment"], experiments)
+            scores = {key: float(value) for key, value in given.items() if key not in _WHICH}
+            found.append(Published(scores, **which))
+        return RecipeModel(self.name, self.configuration, tuple(found))

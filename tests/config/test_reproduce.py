@@ -1,17 +1,20 @@
 """Published studies as one command, on the basins at hand."""
 
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from gridhydro.cli import main
 from gridhydro.config.find import find
 from gridhydro.config.load import load
-from gridhydro.config.presets import FENG
-from gridhydro.config.recipes import RECIPES
+from gridhydro.config.presets import CONFIGURATIONS, FENG, SONG
+from gridhydro.config.recipes import recipe, recipes
 from gridhydro.config.reproduce import reproduce, slug
+from gridhydro.kernels import Scheme
 
 CHANGES = {
     'forcing = "nldas_extended"': 'forcing = "daymet"',
@@ -20,25 +23,32 @@ CHANGES = {
 }
 
 
+def of_four(name: str, folder: Path) -> Path:
+    """A study's domain file for four basins over four years."""
+    text = find(name).read_text()
+    for before, now in CHANGES.items():
+        assert before in text or "nldas" in before
+        text = text.replace(before, now)
+    file = folder / f"{name}.toml"
+    file.write_text(text)
+    return file
+
+
 @pytest.fixture(scope="module")
 def here(data, tmp_path_factory):
-    """The data of four basins over four years, and the study's domain file for them."""
-    text = find("feng_2022").read_text()
-    for before, now in CHANGES.items():
-        assert before in text
-        text = text.replace(before, now)
-    file = tmp_path_factory.mktemp("study") / "four.toml"
-    file.write_text(text)
-    return data("camels_us_text"), file
+    """The data of four basins over four years, and the first study's domain file for them."""
+    return data("camels_us_text"), of_four("feng_2022", tmp_path_factory.mktemp("study"))
 
 
 def test_models_of_a_recipe_are_configurations_of_its_domain_file():
-    for recipe in RECIPES.values():
-        content = tomllib.loads(find(recipe.domain).read_text())
-        names = [one.configuration for one in recipe.models]
-        assert content["model"]["configuration"] in names and set(names) <= set(FENG)
+    for study in map(recipe, recipes()):
+        content = tomllib.loads(find(study.domain).read_text())
+        names = [one.configuration for one in study.models]
+        assert content["model"]["configuration"] in names and set(names) <= set(CONFIGURATIONS)
         assert len({slug(name) for name in names}) == len(names)
-        assert len(content["basins"]["attributes"]) == 35
+        assert study.settings and all(one.published for one in study.models)
+        ways = [slug(way.name) for way in study.experiments]
+        assert len(set(ways)) == len(ways)
 
 
 @pytest.mark.parametrize("name", FENG)
@@ -60,12 +70,27 @@ def test_configurations_of_lumped_basins(here, name):
         assert ("gamma" in model.fixed) == (name == "HBV")
 
 
+@pytest.mark.parametrize("name", SONG)
+def test_configurations_of_schemes(here, name):
+    """Song et al. (2024), section 2.2 and table A2."""
+    data, file = here
+    model = load(file, data, {"configuration": name}).model
+    adjoint, improved = ".adj" in name, "improved" in name
+    assert set(model.network.dynamic) == {"gamma", "beta"} | ({"FC"} if adjoint else set())
+    assert ("C" in model.fixed) != improved
+    expected = "implicit" if adjoint else "sequential" if improved else name.split()[1]
+    assert str(model.scheme.scheme) == str(Scheme.of(expected))
+    assert model.column == ("hbv_improved" if adjoint and improved else "hbv")
+
+
 def test_what_there_is_not_is_refused_by_its_name(here, tmp_path):
     data, file = here
-    with pytest.raises(ValueError, match="recipe is one of 'feng_2022', not 'feng'"):
+    with pytest.raises(ValueError, match="recipe is one of .*'feng_2022', .*, not 'feng'"):
         reproduce("feng", data, tmp_path)
     with pytest.raises(ValueError, match=r"model is one of 'HBV'.* not 'hbv'"):
         reproduce("feng_2022", data, tmp_path, models=["hbv"])
+    with pytest.raises(ValueError, match=r"experiment is one of 'temporal', not 'pub'"):
+        reproduce("feng_2022", data, tmp_path, experiments=["pub"])
     text = file.read_text().replace("validation =", "# validation =")
     (tmp_path / "none.toml").write_text(text)
     with pytest.raises(ValueError, match=r"none.toml, .training. has no validation"):
@@ -82,13 +107,13 @@ def test_a_study_on_four_basins(here, tmp_path, capsys):
     assert main(words) == 0
     assert "table.md" in capsys.readouterr().out
     whole = pd.read_csv(out / "table.csv")
-    table = whole[whole["metric"] == "nse"].set_index("model")
+    table = whole[whole["of"] == "discharge"].set_index("model")
     assert list(table.index) == ["delta(gamma_t, beta_t)", "LSTM"]  # as in the paper
     assert list(table["published"]) == [0.715, 0.72] and set(table["count"]) == {4}
     for name, model in (("LSTM", "LSTM"), ("delta(gamma,beta)", "delta(gamma_t, beta_t)")):
         scores = pd.read_csv(out / slug(name) / "metrics.csv").query("period == 'validation'")
         assert table.loc[model, "here"] == pytest.approx(scores["nse"].median())
-    (baseflow,) = whole[whole["metric"] == "baseflow_index"].to_dict("records")
+    (baseflow,) = whole[whole["of"] == "baseflow_index"].to_dict("records")
     assert baseflow["model"] == "delta(gamma_t, beta_t)" and baseflow["published"] == 0.745
     indices = pd.read_csv(out / "delta-gamma-beta" / "baseflow_index.csv", dtype={"gauge": str})
     hydro = pd.read_csv(
@@ -102,8 +127,38 @@ def test_a_study_on_four_basins(here, tmp_path, capsys):
     assert "Of 4 gauges, not the 671 of the paper" in page
     assert "- [basins] forcing: daymet instead of nldas_extended" in page
     assert "- epochs: 1 instead of 50 and 300" in page and "configuration" not in page
-    assert "Table 2" in page and (out / "figures" / "nse.png").exists()
+    assert "Table 2" in page and "n/a: actual_evapotranspiration" in page
+    assert {f.name for f in (out / "figures").iterdir()} == {"nse.png", "boxes.png"}
+    (test,) = pd.read_csv(out / "tests.csv").to_dict("records")
+    assert (test["model"], test["other"], test["count"]) == ("delta(gamma_t, beta_t)", "LSTM", 4)
+    assert test["p_higher"] + test["p_lower"] >= 1
     assert not pd.read_csv(out / "columns.csv")["meaning"].str.contains("that was given").any()
     before = (out / "lstm" / "run.json").stat().st_mtime_ns
     assert main(words) == 0  # nothing is trained again
     assert (out / "lstm" / "run.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.end_to_end
+def test_schemes_and_surfaces_on_four_basins(data, tmp_path):
+    """High and low flows of the table, and KGE over two parameters around the network's."""
+    folder, file = data("camels_us_text"), of_four("song_2024", tmp_path)
+    out = tmp_path / "song"
+    table = reproduce(
+        "song_2024", folder, out, domain=file, models=["delta(gamma,beta)"], epochs=2,
+        progress=False,
+    )  # fmt: skip
+    found = table[table["of"] == "discharge"].set_index("metric")
+    assert found.loc["rmse_high", "published"] == 2.56 and found.loc["flv_abs", "published"] == 56.53
+    metrics = pd.read_csv(out / "metrics.csv", dtype={"gauge": str})
+    assert found["here"].to_dict() == pytest.approx(metrics[list(found.index)].median().to_dict())
+    place = next(out.glob("delta-*"))
+    with xr.open_dataset(place / "kge_surface.nc") as kept:
+        kge = metrics.set_index("gauge")["kge"]
+        assert len(kept) == min(4, (kge > 0).sum())
+        for one in kept.values():
+            assert one.shape == (15, 15) and one.max() > one.min()
+            # without a shift it is the model: only the warm-up is another
+            assert float(one[7, 7]) == pytest.approx(kge[one.attrs["gauge"]], abs=0.02)
+            middle = [float(one[name][7]) for name in one.dims]
+            assert middle == pytest.approx(list(one.attrs["chosen"]), rel=1e-4)
+    assert (place / "figures" / "kge_surface.png").exists()

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from gridhydro.base.arguments import names as names_of
-from gridhydro.base.arguments import one_of, whole
+from gridhydro.base.arguments import one_of, required, whole
 from gridhydro.base.periods import as_texts
 from gridhydro.evaluation import metrics
 from gridhydro.model.model import Model
@@ -64,15 +64,17 @@ def kge_surface(
     found = model.run(
         weather.expand(-1, -1, lanes).contiguous(), None, (), taken, cell.expand(lanes).contiguous()
     )
-    simulated = found.discharge[before:].numpy().astype(float)
+    simulated = required("discharge", found.discharge)[before:].numpy().astype(float)
     series = observed[gauge].reindex(record.times[days]).to_numpy(float)
     scores = [metrics.kge(simulated[:, k], series) for k in range(lanes)]
     coords = {
         name: (name, means, {"units": learned[name].unit, "long_name": learned[name].long_name})
         for name, (_, means, _) in axes.items()
     }
-    attrs = dict(long_name="Kling-Gupta efficiency", units="1", gauge=gauge)
-    attrs |= {"chosen": [float(axes[name][2]) for name in (first, second)]}
+    attrs = dict(
+        long_name="Kling-Gupta efficiency", units="1", gauge=gauge,
+        chosen=[float(axes[name][2]) for name in (first, second)],
+    )  # fmt: skip
     shaped = np.reshape(scores, (count, count))
     return xr.DataArray(shaped, coords, (first, second), "kge", attrs)
 

@@ -23,6 +23,10 @@ the mean discharge of the seeds is scored.
 Needs a domain file with a split under [training], one of
   split = { kind = "pub", folds = 10, seed = 0 }     random folds of the gauges
   split = { kind = "pur", groups = 5 }               bands of longitude
+  split = { kind = "pur", regions = "regions.csv", column = "continent" }
+                                                     regions of a table of the
+                                                     data folder, each or those
+                                                     of held_out = ["Europe"]
   split = { kind = "spatiotemporal", folds = 10 }    random folds, tested in the
                                                      validation period
 and the data folder. The file's held_out gauges are in no training.

@@ -8,7 +8,14 @@ from pathlib import Path
 from gridhydro.cli.fitting import refuse_wrong_seeds, takes_out, takes_training
 from gridhydro.cli.manual import page
 from gridhydro.config.find import DATA, data_folder, find
-from gridhydro.config.recipes import BASEFLOW, DISCHARGE, Published, recipe, recipes
+from gridhydro.config.recipes import (
+    BASEFLOW,
+    DISCHARGE,
+    Published,
+    find_recipe,
+    recipe,
+    recipes,
+)
 
 _REPRODUCE = """
 Repeats a published study: trains its models by the settings of the paper, in
@@ -16,7 +23,8 @@ each of its experiments (periods, and folds or regions of gauges held out), and
 sets their scores beside the published ones, with a list of all settings and of
 what deviates and why. Without a name the recipes are listed.
 
-Needs the name of a recipe and the folder of its data. Models that are finished
+Needs the name of a recipe, or the path of one written like those in the folder
+domains/recipes, and the folder of its data. Models that are finished
 are not trained again: the same command goes on behind them, and with --resume
 within the one that was stopped too. Started by torchrun, each of several
 processes trains models of its own, side by side.
@@ -36,6 +44,7 @@ _REPRODUCE_EXAMPLES = """
 gridhydro reproduce
 gridhydro reproduce feng_2022 --data CAMELS_US --out feng
 gridhydro reproduce feng_2022 --data CAMELS_US --models delta LSTM --seeds 3
+gridhydro reproduce feng_2024 --data GLOBAL --experiments PUB 'PUR Europe'
 gridhydro reproduce feng_2022 --data FOLDER --domain mine.toml --epochs 2
 """
 
@@ -47,7 +56,10 @@ def add_reproduce(commands) -> None:
         _REPRODUCE, _REPRODUCE_EXAMPLES, _reproduce,
     )  # fmt: skip
     parser.add_argument(
-        "name", nargs="?", metavar="NAME", help=f"of a recipe, one of {', '.join(recipes())}"
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help=f"of a recipe, one of {', '.join(recipes())}, or the path of one's own",
     )
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER", help=f"the folder of its data; {DATA} if left out"
@@ -71,10 +83,10 @@ def add_reproduce(commands) -> None:
 def _reproduce(options: Namespace) -> None:
     if options.name is None:
         return _list()
-    if options.name not in recipes():
-        raise ValueError(f"there is no recipe {options.name}; there is {', '.join(recipes())}")
+    find_recipe(options.name)
     refuse_wrong_seeds(options)
-    data, out = data_folder(options.data), options.out or Path(f"gridhydro-{options.name}")
+    data = data_folder(options.data)
+    out = options.out or Path(f"gridhydro-{Path(options.name).stem}")
     domain = None if options.domain is None else find(options.domain)
 
     from gridhydro.base import ranks

@@ -92,6 +92,11 @@ class Setup:
     sections: tuple[str, ...] = ()
 
     @property
+    def fitted_targets(self) -> list[Target]:
+        """Those that are trained on, and not only scored."""
+        return [target for target in self.targets if target.fitted]
+
+    @property
     def times(self) -> pd.DatetimeIndex:
         """The days of the forcing."""
         if isinstance(self.forcing, Forcing):
@@ -157,7 +162,9 @@ def _as_setup(model, training, calibration, source, data, content, targets, foun
 
 def _targets(source: Path, content: dict, data: Path, found: dict, model: ModelOptions):
     if "targets" in content and model.column == "lstm":
-        raise ValueError(f'{source}, [[targets]]: column = "lstm" gives discharge only')
+        if any(one.get("weight") != 0 for one in content["targets"]):
+            raise ValueError(f'{source}, [[targets]]: column = "lstm" gives discharge only')
+        return []  # they are scored of the other models of a comparison
     return read_targets(source, content, data, found["domain"], model.column)
 
 

@@ -33,7 +33,7 @@ def write(out: Path, name: str, recipe: Recipe, table: pd.DataFrame, tables: Tab
     tests = pd.concat(list(_tests(recipe, tables)) or [pd.DataFrame()], ignore_index=True)
     if len(tests):
         write_table(out / TESTS, tests)
-    page = _page(name, recipe, table, tests, other)
+    page = _page(name, recipe, table, tables, tests, other)
     replace(out / "table.md", partial(Path.write_text, data=page, encoding="utf-8"))
     _draw(out / "figures", recipe, tables)
 
@@ -70,7 +70,12 @@ def _draw(folder: Path, recipe: Recipe, tables: Tables) -> None:
 
 
 def _page(
-    name: str, recipe: Recipe, table: pd.DataFrame, tests: pd.DataFrame, other: Sequence[str]
+    name: str,
+    recipe: Recipe,
+    table: pd.DataFrame,
+    tables: Tables,
+    tests: pd.DataFrame,
+    other: Sequence[str],
 ) -> str:
     """Table, paired tests, deviations and settings as Markdown."""
     parts = [
@@ -78,6 +83,7 @@ def _page(
         f"Published: {recipe.source}, {recipe.table}. Medians and correlations over the "
         "gauges; those `undefined` have no such score and are passed over.",
         *_fewer(recipe, table),
+        *_units(tables),
         to_markdown(table),
     ]
     lacking = table[table["count"] == 0]
@@ -111,14 +117,25 @@ def _fewer(recipe: Recipe, table: pd.DataFrame) -> list[str]:
         part = table[table["experiment"] == one.name] if "experiment" in table else table
         whole = part[part["group"] == ""] if "group" in part else part
         count = int(whole["count"].max()) if len(whole) else 0
-        published = one.gauges or recipe.gauges
-        if count and count != published:
+        published = recipe.gauges if one.gauges is None else one.gauges
+        if count and count != published and published:
             which = f"{one.name}: of" if len(recipe.experiments) > 1 else "Of"
             found.append(
                 f"**{which} {count} gauges, not the {published} of the paper: the columns do not "
                 "compare.**"
             )
     return found
+
+
+def _units(tables: Tables) -> list[str]:
+    """In what unit the errors of discharge are."""
+    units = {
+        unit for (_, of), found in tables.items() if of == DISCHARGE
+        for scores in found.values() for unit in scores["unit"]
+    }  # fmt: skip
+    return [
+        f"Errors of discharge (rmse) are in {', '.join(sorted(units))}, flv and fhv in percent."
+    ]
 
 
 def _explained() -> str:

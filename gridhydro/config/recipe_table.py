@@ -52,7 +52,9 @@ def _scores(folder: Path, of: str, experiment: Experiment) -> pd.DataFrame | Non
         return None
     table = read_table(path, ("period",), ("nse",), dtype={"gauge": str})
     table = table[table["period"] == experiment.period]
-    if of not in files:
+    if of == DISCHARGE:
+        table = table[table["days"] >= experiment.days]
+    elif of != STORAGE:
         table = table[table["target"] == of]
     return table.reset_index(drop=True) if len(table) else None
 

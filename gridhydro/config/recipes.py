@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
-from gridhydro.base.arguments import one_of
+from gridhydro.base.arguments import number, one_of
 from gridhydro.config.parse import named, read_options
 
 DISCHARGE, STORAGE, BASEFLOW = "discharge", "storage", "baseflow_index"
@@ -49,13 +49,15 @@ class Experiment:
     split   of the gauges, as under [training] of a domain file: all its folds are trained, and
             their scores pooled. Without it one training of all gauges
     period  whose scores are compared: "validation" or "training"
-    gauges  how many were scored, where that is not the recipe's number
+    gauges  how many were scored, where that is not the recipe's number; 0: it is not said
+    days    gauges with fewer days of observations in the period are not scored
     """
 
     name: str
     split: dict | None = None
     period: str = "validation"
     gauges: int | None = None
+    days: int = 0
 
 
 @dataclass(frozen=True)
@@ -129,27 +131,48 @@ def recipes() -> dict[str, Path]:
     return {file.stem: file for file in files}
 
 
-def recipe(name: str) -> Recipe:
-    """A recipe by its name; ValueError where there is none."""
+def find_recipe(name: str | Path) -> Path:
+    """The file of a recipe, from its name or its path; ValueError where there is none."""
     known = recipes()
-    one_of("the recipe", name, known)
-    return read_recipe(known[name])
+    if str(name) in known:
+        return known[str(name)]
+    if Path(name).is_file():
+        return Path(name)
+    raise ValueError(f"there is no recipe {name}; there is {', '.join(known)}, or the file of one")
+
+
+def recipe(name: str | Path) -> Recipe:
+    """A recipe, from its name or the path of its file; ValueError where there is none."""
+    return read_recipe(find_recipe(name))
 
 
 def read_recipe(path: Path) -> Recipe:
     """The recipe of a file; ValueError naming what is wrong in it."""
-    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path} is not valid TOML: {error}") from error
     kinds = {"experiments": Experiment, "models": _Model, "settings": Setting}
     lists = {
-        key: tuple(read_options(path, key, kind, one) for one in content.pop(key, ()))
+        key: tuple(read_options(path, key, kind, one) for one in _listed(path, content, key))
         for key, kind in kinds.items()
     }
     found = read_options(path, "recipe", Recipe, content)
     experiments = lists["experiments"] or found.experiments
     names = [one.name for one in experiments]
+    if not lists["models"]:
+        raise ValueError(f"{path} has no [[models]]: there is nothing to train")
     with named(str(path)):
         models = tuple(one.model(names) for one in lists["models"])
     return replace(found, experiments=experiments, models=models, settings=lists["settings"])
+
+
+def _listed(path: Path, content: dict, key: str) -> list:
+    """The sections of a kind, taken out of the content."""
+    found = content.pop(key, [])
+    if not isinstance(found, list):
+        raise ValueError(f"{path}: '{key}' is written as [[{key}]] with keys below it")
+    return found
 
 
 @dataclass(frozen=True)
@@ -164,9 +187,14 @@ class _Model:
         """As the recipe has it."""
         found = []
         for given in self.published:
-            which = {key: given[key] for key in _WHICH if key in given}
+            if not isinstance(given, dict):
+                raise ValueError(f"{self.name}: published are tables of scores, not {given!r}")
+            which = {key: str(given[key]) for key in _WHICH if key in given}
             which.setdefault("experiment", experiments[0])
             one_of(f"{self.name}: experiment", which["experiment"], experiments)
-            scores = {key: float(value) for key, value in given.items() if key not in _WHICH}
+            scores = {
+                key: number(f"{self.name}: published {key}", value)
+                for key, value in given.items() if key not in _WHICH
+            }  # fmt: skip
             found.append(Published(scores, **which))
         return RecipeModel(self.name, self.configuration, tuple(found))

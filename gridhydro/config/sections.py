@@ -129,10 +129,11 @@ class TargetOptions:
     units: str | None = None  # where the file does not say
     missing: float | tuple[float, ...] | None = None  # numbers that stand for missing values
     crs: str | None = None
-    weight: float = 1.0
+    weight: float = 1.0  # 0: it is scored, not trained on
     loss: str = "rmse"
     scale: float = 1.0
     offset: float = 0.0
+    days: int = 1  # of weight 0: each observation is the mean over so many days from its own on
 
 
 @dataclass(frozen=True)

@@ -208,7 +208,7 @@ def _what(setup: Setup) -> str:
     parts = [f"discharge at gauges ({1 - weight:g})"] if fits else []
     if setup.storage is not None and weight > 0:
         parts.append(f"water storage on {setup.storage.tiles.size} tiles ({weight:g})")
-    parts += [f"{target.name} ({target.weight:g})" for target in setup.targets]
+    parts += [f"{target.name} ({target.weight:g})" for target in setup.fitted_targets]
     name = f"{model.configuration}: " if model.configuration else ""
     kind = model.network.kind
     network = {"none": "nothing learned", "free": "free values"}.get(kind, kind)
@@ -224,7 +224,7 @@ def _weight(setup: Setup) -> float:
 def _targets(setup: Setup) -> list[Target | StorageTarget]:
     """Targets that are fitted beside discharge."""
     storage = [] if setup.storage is None else [StorageTarget(setup.storage, _weight(setup))]
-    return [*setup.targets, *storage]
+    return [*setup.fitted_targets, *storage]
 
 
 def _validated_meanwhile(setup: Setup) -> tuple[str, str] | None:

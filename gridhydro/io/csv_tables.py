@@ -40,6 +40,7 @@ COLUMNS = {
     "percent_bias": ("%", "simulated minus observed volume, of the observed volume"),
     "rmse": (_AS_SAID, "root mean square error"),
     "ubrmse": (_AS_SAID, "root mean square error of the departures from the mean"),
+    "residual_cv": ("1", "standard deviation of the errors over the observed mean"),
     "fhv": ("%", "bias of the top 2 % of the flow duration curve"),
     "flv": ("%", "bias of the bottom 30 % of the flow duration curve"),
     "fhv_abs": ("%", "magnitude of the differences in the top 2 % of the flow duration curve"),

@@ -54,6 +54,30 @@ def test_folds_are_those_that_a_split_numbers(folder):
     assert tested == dict.fromkeys(NAMES, 1)
 
 
+def test_regions_of_a_table_are_held_out(folder):
+    lines = [f"{name},{'north' if k < 3 else 'south' if k < 7 else 'east'}" for k, name in
+             enumerate(NAMES)]  # fmt: skip
+    (folder / "regions.csv").write_text("\n".join(["gauge,region", *lines]))
+    split = {"kind": "pur", "regions": "regions.csv", "column": "region"}
+
+    def folds(**more):
+        return make_folds(load(folder / "none.toml", folder, {"split": split | more}))
+
+    assert [one.name for one in folds()] == ["pur_east", "pur_north", "pur_south"]
+    (north,) = folds(held_out=["north"])
+    assert north.test_gauges == tuple(NAMES[:3]) and set(north.train_gauges) == set(NAMES[3:])
+    assert folds(held_out="north") == [north]
+    for more, text in (
+        ({"held_out": ["west"]}, "no gauge lies in 'west'; regions are east, north, south"),
+        ({"held_out": 3}, "held_out is a list of regions, not 3"),
+        ({"column": "land"}, r"regions: column is one of 'region', not 'land'"),
+        ({"regions": "none.csv"}, r"split: regions: there is no file .*none.csv"),
+        ({"groups": 3}, "give both, without groups"),
+    ):
+        with pytest.raises(ValueError if "file" not in text else FileNotFoundError, match=text):
+            folds(**more)
+
+
 def test_a_file_without_a_split_is_told_how_to_write_one(folder, tmp_path):
     with pytest.raises(
         ValueError, match=r"none.toml, .training. has no split .* add split = \{ ki"

@@ -85,7 +85,7 @@ def test_configurations_of_schemes(here, name):
 
 def test_what_there_is_not_is_refused_by_its_name(here, tmp_path):
     data, file = here
-    with pytest.raises(ValueError, match="recipe is one of .*'feng_2022', .*, not 'feng'"):
+    with pytest.raises(ValueError, match=r"there is no recipe feng; there is .*feng_2022, "):
         reproduce("feng", data, tmp_path)
     with pytest.raises(ValueError, match=r"model is one of 'HBV'.* not 'hbv'"):
         reproduce("feng_2022", data, tmp_path, models=["hbv"])
@@ -138,6 +138,126 @@ def test_a_study_on_four_basins(here, tmp_path, capsys):
     assert (out / "lstm" / "run.json").stat().st_mtime_ns == before
 
 
+RECIPE = """
+about = "two models in another year, ungauged basins and an ungauged region"
+source = "nobody"
+table = "none"
+domain = "DOMAIN"
+gauges = 4
+groups = { file = "TABLE", column = "climate" }
+
+[[experiments]]
+name = "temporal"
+days = 300
+
+[[experiments]]
+name = "PUB"
+period = "training"
+split = { kind = "pub", folds = 2 }
+
+[[experiments]]
+name = "PUR west"
+gauges = 0
+split = { kind = "pur", regions = "TABLE", column = "region", held_out = ["west"] }
+
+[[models]]
+name = "black"
+configuration = "LSTM"
+published = [{ kge = 0.7 }, { group = "dry", kge = 0.6 }, { experiment = "PUB", nse = 0.5 }]
+
+[[models]]
+name = "grey"
+configuration = "delta(gamma,beta)"
+published = [
+    { kge = 0.7 }, { experiment = "PUR west", kge = 0.2 },
+    { of = "actual_evapotranspiration", correlation = 0.9, residual_cv = 0.3 },
+]
+"""
+TARGET = """
+[[targets]]
+name = "actual_evapotranspiration"
+file = "FILE"
+weight = 0
+days = 8
+"""
+LAND = {
+    "01022500": ("east", "wet"), "01547700": ("east", "dry"),
+    "02064000": ("west", "dry"), "03015500": ("west", "dry"),
+}  # fmt: skip
+
+
+def own_recipe(tmp_path: Path) -> Path:
+    """A recipe of ungauged basins, its domain file and tables, of made-up evapotranspiration."""
+    lines = [f"{gauge},{','.join(each)}" for gauge, each in LAND.items()]
+    (tmp_path / "table.csv").write_text("\n".join(["gauge,region,climate", *lines]))
+    times = pd.date_range("2001-01-01", "2002-12-31", freq="8D")
+    season = 2 - 1.5 * np.cos(2 * np.pi * times.dayofyear / 365)
+    xr.DataArray(
+        np.tile(season, (len(LAND), 1)).T, {"time": times, "gauge": list(LAND)}, ("time", "gauge"),
+        attrs={"units": "mm d-1"},
+    ).to_netcdf(tmp_path / "et.nc")  # fmt: skip
+    domain = of_four("feng_2022", tmp_path)
+    text = domain.read_text() + TARGET.replace("FILE", str(tmp_path / "et.nc"))
+    small = "[model.network]\nhidden = [16]\n\n[training]"
+    domain.write_text(text.replace("[training]", small))
+    text = RECIPE.replace("DOMAIN", str(domain)).replace("TABLE", str(tmp_path / "table.csv"))
+    file = tmp_path / "own.toml"
+    file.write_text(text)
+    return file
+
+
+@pytest.mark.end_to_end
+def test_a_recipe_of_ones_own_holds_basins_and_regions_out(data, tmp_path):
+    """Experiments, groups, paired tests, and evapotranspiration that nothing is trained on."""
+    folder, file, out = data("camels_us_text"), own_recipe(tmp_path), tmp_path / "own"
+    table = reproduce(file, folder, out, epochs=1, progress=False)
+    assert table[table["group"] == ""]["count"].max() == 4
+    found = table.set_index(["experiment", "group", "model", "of", "metric"])
+    assert found.loc[("PUR west", "", "grey", "discharge", "kge"), "count"] == 2
+    assert found.loc[("temporal", "dry", "black", "discharge", "kge"), "count"] == 3
+    dry = pd.read_csv(out / "temporal" / "lstm" / "metrics.csv", dtype={"gauge": str})
+    dry = dry[(dry["period"] == "validation") & dry["gauge"].isin([*LAND][1:])]
+    here = found.loc[("temporal", "dry", "black", "discharge", "kge"), "here"]
+    assert here == pytest.approx(dry["kge"].median())
+    pooled = pd.read_csv(out / "pub" / "lstm" / "metrics.csv").query("period == 'training'")
+    assert (pooled["gauge_use"] == "held out").all() and len(pooled) == 4
+    here = found.loc[("PUB", "", "black", "discharge", "nse"), "here"]
+    assert here == pytest.approx(pooled["nse"].median())
+    of_water = found.xs("actual_evapotranspiration", level="of")["here"]
+    water = pd.read_csv(out / "temporal" / "delta-gamma-beta" / "target_metrics.csv")
+    water = water.query("period == 'validation'")
+    assert of_water.to_list() == [
+        pytest.approx(water[name].median()) for name in ("correlation", "residual_cv")
+    ]
+    assert "evapotranspiration" not in (out / "temporal/delta-gamma-beta/history.csv").read_text()
+    tests = pd.read_csv(out / "tests.csv")
+    counts = tests.query("metric == 'kge'").set_index("experiment")["count"]
+    assert counts.to_dict() == {"temporal": 4, "PUB": 4, "PUR west": 2}
+    drawn = {f.relative_to(out / "figures").as_posix() for f in (out / "figures").rglob("*.png")}
+    assert {"PUB/boxes.png", "temporal/groups.png", "PUR west/kge.png"} <= drawn
+    assert "PUR west: of 2" not in (out / "table.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "before, now, text",
+    [
+        ("[[models]]", "[models]", r"'models' is written as \[\[models\]\]"),
+        ("kge = 0.7 }", "kge = true }", "black: published kge is True, should be a number"),
+        ('"PUB", nse', '"PUP", nse', "black: experiment is one of 'temporal', 'PUB'.* not 'PUP'"),
+        ("gauges = 4", 'gauges = "4"', "gauges is a whole number, not '4'"),
+        ("about", "abuot", "unknown key 'abuot'; did you mean 'about'"),
+        ("about =", "about", "is not valid TOML"),
+    ],
+)
+def test_faults_of_a_recipe_name_its_file(tmp_path, before, now, text):
+    file = tmp_path / "own.toml"
+    written = RECIPE.split("[[models]]")
+    written = RECIPE if before != "[[models]]" else "[[models]]".join(written[:2])
+    file.write_text(written.replace(before, now, 1))
+    with pytest.raises(ValueError, match=f"own.toml.*{text}"):
+        recipe(file)
+
+
 @pytest.mark.end_to_end
 def test_schemes_and_surfaces_on_four_basins(data, tmp_path):
     """High and low flows of the table, and KGE over two parameters around the network's."""
@@ -148,7 +268,8 @@ def test_schemes_and_surfaces_on_four_basins(data, tmp_path):
         progress=False,
     )  # fmt: skip
     found = table[table["of"] == "discharge"].set_index("metric")
-    assert found.loc["rmse_high", "published"] == 2.56 and found.loc["flv_abs", "published"] == 56.53
+    published = found["published"]
+    assert published["rmse_high"] == 2.56 and published["flv_abs"] == 56.53
     metrics = pd.read_csv(out / "metrics.csv", dtype={"gauge": str})
     assert found["here"].to_dict() == pytest.approx(metrics[list(found.index)].median().to_dict())
     place = next(out.glob("delta-*"))

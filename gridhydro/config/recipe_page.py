@@ -14,11 +14,11 @@ from gridhydro.config.recipes import DISCHARGE, Recipe
 from gridhydro.config.score_domain import scores_file
 from gridhydro.evaluation import plot_boxes, plot_scores, plots
 from gridhydro.evaluation.paired import paired_tests
+from gridhydro.evaluation.plot_boxes import BOXES
 from gridhydro.evaluation.tables import to_markdown
 from gridhydro.io.csv_tables import write_table
 
 TESTS = "tests.csv"
-BOXES = ("nse", "kge", "flv", "fhv")
 
 
 def write(out: Path, name: str, recipe: Recipe, table: pd.DataFrame, tables: Tables, other) -> None:

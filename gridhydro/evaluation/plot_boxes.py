@@ -16,6 +16,8 @@ from matplotlib.patches import Patch
 from gridhydro.evaluation.plot_scores import COLOURS, label_of
 from gridhydro.evaluation.tables import place_of
 
+BOXES = ("nse", "kge", "flv", "fhv")  # that are drawn where nothing else is said
+
 
 def boxes(tables: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> Figure:
     """A panel for each score, a box in it for each model; those without a score have no box.

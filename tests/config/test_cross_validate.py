@@ -132,6 +132,31 @@ def test_pooled_scores_are_those_where_a_gauge_is_held_out(tmp_path, capsys):
     assert not note["meaning"].str.contains("table that was given").any()
 
 
+@pytest.mark.parametrize("tiles", [["7", "8", "9", "10"], ["3N 60W", "0N 60W"]])
+def test_pooled_storage_is_that_of_basins_held_out_or_of_all_tiles(tmp_path, tiles):
+    folds = pub(["7", "8", "9", "10"], ("2001-01-01", "2001-12-31"), folds=2)
+    folders = [tmp_path / f"fold-{k}" for k in range(2)]
+    for number, place in enumerate(folders):
+        place.mkdir()
+        scores(number).to_csv(place / "metrics.csv", index=False)
+        of_tiles = dict(
+            tile=tiles, period="training", nse=[number + k / 10 for k in range(len(tiles))]
+        )
+        more = dict(correlation=0.5, rmse=20.0, solutions=12)
+        pd.DataFrame(of_tiles).assign(**more).to_csv(place / "storage_metrics.csv", index=False)
+    pool(tmp_path, folders, folds, Domain.of_basins([1.0, 1.0, 1.0], ["7", "8", "9"]))
+    found = pd.read_csv(tmp_path / "storage_metrics.csv", dtype={"tile": str})
+    page = (tmp_path / "summary.md").read_text()
+    assert (found["nse"] // 1 == found["fold"]).all()
+    if tiles[0] == "7":
+        assert {number: set(rows["tile"]) for number, rows in found.groupby("fold")} == {
+            number: set(split.test_gauges) for number, split in enumerate(folds)
+        }
+        assert "of the basins that are held out" in page
+    else:
+        assert list(found["fold"]) == [0, 0, 1, 1] and "of all tiles, which no fold holds" in page
+
+
 @pytest.mark.end_to_end
 def test_folds_and_seeds_are_trained_once_and_pooled(folder, trained, capsys):
     """Killed in the third of four runs, the same command trains the two that are left."""

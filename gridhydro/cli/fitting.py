@@ -138,9 +138,9 @@ def takes_configuration(parser: Parser) -> None:
         "--configuration", metavar="NAME",
         help="a named set of options instead of the file's: of Wang et al. (2024) HydroPyNN, "
         "'HydroPyNN(Q,S)', 'Hybrid(Q)', 'Hybrid(Q,S)' or 'Hybrid(Q,S)+', of Feng et al. (2022) "
-        "HBV, delta, 'delta(beta)', 'delta(gamma)', 'delta(gamma,beta)' or LSTM, of Song et al. "
-        "(2024) 'delta.adj', 'delta improved', 'delta.adj improved', 'delta rk4', "
-        "'delta explicit:6' or 'delta explicit:24'",
+        "HBV, delta, 'delta(beta)', 'delta(gamma)', 'delta(gamma,beta)', LSTM or 'LSTM(Feng)', of "
+        "Song et al. (2024) 'delta.adj', 'delta improved', 'delta.adj improved', 'delta rk4', "
+        "'delta explicit:6', 'delta explicit:24' or 'LSTM(Kratzert)'",
     )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def build_model(setup: Setup, seed: int):
     ):  # of lumped basins: gaps are filled without a look at what is held out
         attributes = filled_for(setup.domain, attributes, _trained(setup))
     if options.column == "lstm":
-        return LSTMModel(setup.domain, attributes, network)
+        return LSTMModel(setup.domain, attributes, network, options.forcings)
     if network.kind == "gz":
         network = replace(network, history=_history(setup))
     if network.per_cell and options.correction is None:

@@ -15,7 +15,6 @@ import xarray as xr
 from gridhydro.base import calendar, periods
 from gridhydro.base.arguments import fraction
 from gridhydro.base.report import REFUSED, STRICT, Doors
-from gridhydro.columns import HBV
 from gridhydro.columns import column as column_named
 from gridhydro.config.domain import GAUGES
 from gridhydro.config.find import data_folder, find
@@ -36,6 +35,7 @@ from gridhydro.inputs import basins
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.land_surface import LandSurface
 from gridhydro.io.text_files import read_text
+from gridhydro.model.lstm_model import Streamflow
 from gridhydro.observations.storage import StorageObservations
 from gridhydro.observations.targets import Target
 from gridhydro.training.calibration.sceua import SCEUA
@@ -54,7 +54,7 @@ GONE = {
 # sections that are written as several, [[name]]
 SEVERAL = ("gauges", "targets")
 # what may take the place of what a file says
-CHANGES = ("configuration", "storage_weight", "split", "fold")
+CHANGES = ("configuration", "storage_weight", "training", "fold")
 # keys of [training] that have another name now
 RENAMED = {
     "spinup_cycles": "spinup = { cycles = ... }",
@@ -115,8 +115,8 @@ def load(
 
     data     the folder that the paths in the file start from; without it, the variable
              GRIDHYDRO_DATA
-    changes  configuration, storage_weight, split (of the gauges) and fold (of it) that take the
-             place of the file's
+    changes  configuration, storage_weight and fold (of the split) that take the place of the
+             file's, and in a table `training` any other keys of [training]
     doors    each section has its own
     cache    as if the file said cache = true: the forcing stays in its files where it can
     Raises ValueError naming file and key, and FileNotFoundError naming the file.
@@ -183,8 +183,10 @@ def _changed(source: Path, content: dict, changes: Mapping[str, Any]) -> dict:
     refuse_renamed(f"{source}, [training]", training, RENAMED)
     if changes.get("storage_weight") is not None:
         training["storage_weight"] = changes["storage_weight"]
-    if changes.get("split") is not None:
-        training["split"] = changes["split"]
+    own = changes.get("training") or {}
+    if not isinstance(own, dict):
+        raise ValueError(f"{source}, [training]: what takes the place of its keys is {own!r}")
+    training |= own
     if changes.get("fold") is not None:
         if not isinstance(training.get("split"), dict):
             raise ValueError(f"{source}, [training]: a fold is chosen, but there is no 'split'")
@@ -267,7 +269,8 @@ def _basins(source, content: dict, data: Path, model, training, doors: Doors) ->
     `Setup`."""
     options = doors(read_options, source, "basins", basins.BasinsOptions, content["basins"])
     doors(_refuse_unused, source, content, options)
-    column = HBV() if model.column == "lstm" else column_named(model.column)
+    lstm = model.column == "lstm"
+    column = Streamflow(model.forcings) if lstm else column_named(model.column)
     place = f"{source}, [basins]"
     found = doors(_named, place, basins.read, options, column, data, place)
     return doors(_with_storage, source, content, data, training, found, doors)

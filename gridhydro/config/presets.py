@@ -74,6 +74,16 @@ FENG: dict[str, tuple[dict, dict]] = {
 _ADJOINT = ("gamma", "beta", "FC")  # that change by day where the scheme is implicit
 _RISING: dict = {"fixed": {}}  # with capillary rise
 
+
+def _reading(*forcings: str) -> tuple[dict, dict]:
+    """The LSTM with forcings of its own."""
+    model, training = FENG["LSTM"]
+    return model | {"forcings": ["precipitation", *forcings]}, training
+
+
+# what the LSTMs of Feng et al. (2022) and of Song et al. (2024, by Kratzert et al. 2019) read
+FENG["LSTM(Feng)"] = _reading("temperature", "shortwave_radiation", "vapour_pressure", "day_length")
+
 SONG: dict[str, tuple[dict, dict]] = {
     # all stores at once by backward Euler, with the adjoint of Newton's method
     "delta.adj": (_dynamic(*_ADJOINT) | {"scheme": "implicit"}, _ADADELTA),
@@ -86,6 +96,9 @@ SONG: dict[str, tuple[dict, dict]] = {
     "delta rk4": (_dynamic("gamma", "beta") | {"scheme": "rk4"}, _ADADELTA),
     "delta explicit:6": (_dynamic("gamma", "beta") | {"scheme": "explicit:6"}, _ADADELTA),
     "delta explicit:24": (_dynamic("gamma", "beta") | {"scheme": "explicit:24"}, _ADADELTA),
+    "LSTM(Kratzert)": _reading(
+        "shortwave_radiation", "temperature_max", "temperature_min", "vapour_pressure"
+    ),
 }  # fmt: skip
 
 CONFIGURATIONS = WANG | FENG | SONG

@@ -6,6 +6,7 @@ in it. Standard library only: the command line lists them at once.
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -28,7 +29,7 @@ class Published:
     of          "discharge", "storage" on tiles, "baseflow_index", or the name of a target
     group       of the gauges in this one of the recipe's groups alone
     scores      name -> median over the gauges or tiles; of the baseflow index its correlation over
-                the gauges
+                the gauges; nan where it was published in a figure only
     """
 
     scores: Mapping[str, float]
@@ -46,15 +47,16 @@ class Published:
 class Experiment:
     """One way in which all models are trained and scored.
 
-    split   of the gauges, as under [training] of a domain file: all its folds are trained, and
-            their scores pooled. Without it one training of all gauges
+    training  keys of [training] in place of those of the domain file. With a `split` of the gauges
+            among them all its folds are trained, and their scores pooled; without, all gauges at
+            once
     period  whose scores are compared: "validation" or "training"
     gauges  how many were scored, where that is not the recipe's number; 0: it is not said
     days    gauges with fewer days of observations in the period are not scored
     """
 
     name: str
-    split: dict | None = None
+    training: dict = field(default_factory=dict)
     period: str = "validation"
     gauges: int | None = None
     days: int = 0
@@ -62,11 +64,19 @@ class Experiment:
 
 @dataclass(frozen=True)
 class RecipeModel:
-    """A model of a study: the configuration that it is here, and its published scores."""
+    """A model of a study: the configuration that it is here, and its published scores.
+
+    experiments  the names of those that it is part of; all without it
+    """
 
     name: str
     configuration: str
     published: tuple[Published, ...] = ()
+    experiments: tuple[str, ...] = ()
+
+    def part_of(self, experiment: Experiment) -> bool:
+        """Whether the model is trained in an experiment."""
+        return not self.experiments or experiment.name in self.experiments
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,7 @@ class Recipe:
     domain    the packaged domain file
     gauges    how many were scored
     groups    by which scores are told too; surface: drawn of every model that has its parameters
+    analyses  the experiment whose models are analysed: budgets, evapotranspiration, importance
     left_out  what was published and is not repeated
     """
 
@@ -118,6 +129,7 @@ class Recipe:
     left_out: tuple[str, ...] = ()
     groups: Groups | None = None
     surface: Surface | None = None
+    analyses: str = ""
 
     def experiment(self, name: str) -> Experiment:
         """The experiment of this name; the first without one."""
@@ -182,6 +194,7 @@ class _Model:
     name: str
     configuration: str
     published: list = field(default_factory=list)
+    experiments: tuple[str, ...] = ()
 
     def model(self, experiments: list[str]) -> RecipeModel:
         """As the recipe has it."""
@@ -193,8 +206,15 @@ class _Model:
             which.setdefault("experiment", experiments[0])
             one_of(f"{self.name}: experiment", which["experiment"], experiments)
             scores = {
-                key: number(f"{self.name}: published {key}", value)
+                key: _score(f"{self.name}: published {key}", value)
                 for key, value in given.items() if key not in _WHICH
             }  # fmt: skip
             found.append(Published(scores, **which))
-        return RecipeModel(self.name, self.configuration, tuple(found))
+        for name in self.experiments:
+            one_of(f"{self.name}: experiments", name, experiments)
+        return RecipeModel(self.name, self.configuration, tuple(found), self.experiments)
+
+
+def _score(name: str, value) -> float:
+    unknown = isinstance(value, float) and math.isnan(value)
+    return value if unknown else number(name, value)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from gridhydro.base import ranks
 from gridhydro.base.arguments import one_of
+from gridhydro.config.analyse_domain import analyse_run, grace_of
 from gridhydro.config.cross_validate import cross_validate
 from gridhydro.config.find import data_folder, find
 from gridhydro.config.load import training_options
@@ -21,10 +22,13 @@ from gridhydro.config.recipe_page import write
 from gridhydro.config.recipe_surface import surfaces
 from gridhydro.config.recipe_table import groups_of, read_tables, rows
 from gridhydro.config.recipes import BASEFLOW, Experiment, Recipe, RecipeModel, recipe
-from gridhydro.config.score_domain import scores_file
+from gridhydro.config.score_domain import load_one, scores_file
 from gridhydro.config.train_domain import train_ensemble, train_unless_finished
 from gridhydro.io.csv_tables import read_table
 from gridhydro.io.text_files import read_text
+from gridhydro.model.ensemble import seeds as seeds_of
+
+ANALYSES = "analyses"
 
 
 def reproduce(
@@ -63,15 +67,18 @@ def reproduce(
     other = _others(source, find(study.domain), chosen, epochs)
     if seeds is not None:
         other.append(f"seeds: the mean discharge of {seeds} runs instead of one")
-    runs = [(way, one) for way in ways for one in chosen]
+    runs = [(way, one) for way in ways for one in chosen if one.part_of(way)]
     folders = {(w.name, one.name): _folder(out, study, w, one) for w, one in runs}
     for way, one in ranks.own(runs):
         folder = folders[way.name, one.name]
         if options.get("progress", True):
             print(f"{one.name}: {folder.relative_to(out)}", file=sys.stderr)
         with ranks.alone():
-            given = options | {"epochs": epochs}
-            _run(source, data, folder, way, one, study.surface, seeds, seed, given)
+            usual = training_options(source, {"configuration": one.configuration}).epochs
+            # where nothing is learned there are none
+            given = options | {"epochs": epochs if usual else None}
+            _run(source, data, folder, way, one, seeds, seed, given)
+            _look_at(study, data, folder, way, one, bool(options.get("progress", True)))
     ranks.wait()
     if not ranks.leads():
         return pd.DataFrame()
@@ -84,7 +91,7 @@ def reproduce(
 
 def slug(name: str) -> str:
     """The name of a configuration or an experiment as that of a folder."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()
+    return re.sub(r"[^A-Za-z0-9]+", "-", name.replace("+", " plus")).strip("-").lower()
 
 
 def _folder(out: Path, study: Recipe, way: Experiment, one: RecipeModel) -> Path:
@@ -93,23 +100,33 @@ def _folder(out: Path, study: Recipe, way: Experiment, one: RecipeModel) -> Path
     return within / slug(one.configuration)
 
 
-def _run(
-    source, data, folder, way: Experiment, one: RecipeModel, surface, seeds, seed, options
-) -> None:
+def _run(source, data, folder, way: Experiment, one: RecipeModel, seeds, seed, options) -> None:
     """Train a model as the experiment has it, unless that is done."""
     changes: dict[str, object] = {"configuration": one.configuration}
-    if way.split is not None:
-        changes["split"] = way.split
+    if way.training:
+        changes["training"] = way.training
+    if "split" in way.training:
         cross_validate(source, data, folder, seeds=seeds, seed=seed, changes=changes, **options)
         return
     if seeds is None:
         train_unless_finished(source, data, folder, seed=seed, changes=changes, **options)
     else:
         train_ensemble(source, data, folder, seeds, changes=changes, **options)
+
+
+def _look_at(study: Recipe, data, folder, way: Experiment, one: RecipeModel, progress) -> None:
+    """What a recipe wants to know of a model beside its scores."""
+    if "split" in way.training:
+        return
     if any(published.of == BASEFLOW for published in one.published):
         baseflow_indices(folder, data)
-    if surface is not None:
-        surfaces(folder, data, surface)
+    if study.surface is not None:
+        surfaces(folder, data, study.surface)
+    if study.analyses == way.name and not (folder / ANALYSES).exists():
+        run, setup = load_one((seeds_of(folder) or [folder])[0], data)
+        found = analyse_run(run, setup, folder / ANALYSES, None, grace_of(setup), progress)
+        for name, why in found.items():
+            print(f"{one.name}: left out of the analyses: {name}: {why}", file=sys.stderr)
 
 
 def _groups(study: Recipe, data, folders) -> pd.Series | None:
@@ -145,6 +162,6 @@ def _others(source: Path, packaged: Path, chosen, epochs: int | None) -> list[st
                 was, new = (str(one.get(key, "not given")) for one in (before, now))
                 told.append(f"[{section}] {key}: {new} instead of {was}")
     if epochs is not None:
-        usual = " and ".join(map(str, sorted({options.epochs for options in asked})))
+        usual = " and ".join(map(str, sorted({one.epochs for one in asked} - {0})))
         told.append(f"epochs: {epochs} instead of {usual}")
     return told

@@ -179,6 +179,8 @@ class ModelOptions:
 
     configuration  one of `gridhydro.config.presets`, which sets what is not given here and in
                    [training]
+    forcings       of column = "lstm": the series that it reads, precipitation among them; those of
+                   HBV if left out
     history_days   of network = "gz": its history, forcing, targets and for lumped basins observed
                    discharge of the training's period, is read in means of so many days; of gauges
                    held out the forcing only
@@ -186,6 +188,7 @@ class ModelOptions:
 
     configuration: str | None = None
     column: str = "hbv"
+    forcings: tuple[str, ...] = ()
     scheme: Stepping = Stepping()
     network: ParameterNetwork = ParameterNetwork()
     correction: str | None = None

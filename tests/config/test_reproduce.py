@@ -1,5 +1,6 @@
 """Published studies as one command, on the basins at hand."""
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from gridhydro.config.load import load
 from gridhydro.config.presets import CONFIGURATIONS, FENG, SONG
 from gridhydro.config.recipes import recipe, recipes
 from gridhydro.config.reproduce import reproduce, slug
+from gridhydro.config.score_domain import load_run
 from gridhydro.kernels import Scheme
+from tests.support import small_amazon
 
 CHANGES = {
     'forcing = "nldas_extended"': 'forcing = "daymet"',
@@ -63,8 +66,12 @@ def test_configurations_of_lumped_basins(here, name):
     daily = {"delta(beta)": {"beta"}, "delta(gamma)": {"gamma"}}
     expected = daily.get(name, {"beta", "gamma"} if "," in name else set())
     assert set(model.network.dynamic) == expected
-    assert model.column == ("lstm" if name == "LSTM" else "hbv")
-    if name != "LSTM":
+    assert model.column == ("lstm" if "LSTM" in name else "hbv")
+    if "LSTM" in name:
+        read = {str(one) for one in setup.forcing.data_vars}
+        radiation = {"shortwave_radiation", "vapour_pressure", "day_length"}
+        assert ("Feng" in name) == (radiation < read) and {"precipitation", "temperature"} < read
+    else:
         assert training.loss == "rmse_lowflow"
         assert model.components.count == (1 if name == "HBV" else 16)
         assert ("gamma" in model.fixed) == (name == "HBV")
@@ -75,6 +82,9 @@ def test_configurations_of_schemes(here, name):
     """Song et al. (2024), section 2.2 and table A2."""
     data, file = here
     model = load(file, data, {"configuration": name}).model
+    if "LSTM" in name:
+        assert "temperature_max" in model.forcings and len(model.forcings) == 5
+        return
     adjoint, improved = ".adj" in name, "improved" in name
     assert set(model.network.dynamic) == {"gamma", "beta"} | ({"FC"} if adjoint else set())
     assert ("C" in model.fixed) != improved
@@ -101,7 +111,7 @@ def test_what_there_is_not_is_refused_by_its_name(here, tmp_path):
 def test_a_study_on_four_basins(here, tmp_path, capsys):
     """Its table has the published medians beside ours, and what is run otherwise."""
     data, file = here
-    out, models = tmp_path / "feng", ["LSTM", "delta(gamma,beta)"]
+    out, models = tmp_path / "feng", ["LSTM(Feng)", "delta(gamma,beta)"]
     words = ["reproduce", "feng_2022", "--data", data, "--out", out, "--domain", file]
     words = [str(word) for word in [*words, "--epochs", 1, "--models", *models]]
     assert main(words) == 0
@@ -110,7 +120,7 @@ def test_a_study_on_four_basins(here, tmp_path, capsys):
     table = whole[whole["of"] == "discharge"].set_index("model")
     assert list(table.index) == ["delta(gamma_t, beta_t)", "LSTM"]  # as in the paper
     assert list(table["published"]) == [0.715, 0.72] and set(table["count"]) == {4}
-    for name, model in (("LSTM", "LSTM"), ("delta(gamma,beta)", "delta(gamma_t, beta_t)")):
+    for name, model in (("LSTM(Feng)", "LSTM"), ("delta(gamma,beta)", "delta(gamma_t, beta_t)")):
         scores = pd.read_csv(out / slug(name) / "metrics.csv").query("period == 'validation'")
         assert table.loc[model, "here"] == pytest.approx(scores["nse"].median())
     (baseflow,) = whole[whole["of"] == "baseflow_index"].to_dict("records")
@@ -133,9 +143,13 @@ def test_a_study_on_four_basins(here, tmp_path, capsys):
     assert (test["model"], test["other"], test["count"]) == ("delta(gamma_t, beta_t)", "LSTM", 4)
     assert test["p_higher"] + test["p_lower"] >= 1
     assert not pd.read_csv(out / "columns.csv")["meaning"].str.contains("that was given").any()
-    before = (out / "lstm" / "run.json").stat().st_mtime_ns
+    again, _ = load_run(out / "lstm-feng")
+    assert [field.name for field in again.model.forcings][2:] == [
+        "shortwave_radiation", "vapour_pressure", "day_length",
+    ]  # fmt: skip
+    before = (out / "lstm-feng" / "run.json").stat().st_mtime_ns
     assert main(words) == 0  # nothing is trained again
-    assert (out / "lstm" / "run.json").stat().st_mtime_ns == before
+    assert (out / "lstm-feng" / "run.json").stat().st_mtime_ns == before
 
 
 RECIPE = """
@@ -153,12 +167,12 @@ days = 300
 [[experiments]]
 name = "PUB"
 period = "training"
-split = { kind = "pub", folds = 2 }
+training.split = { kind = "pub", folds = 2 }
 
 [[experiments]]
 name = "PUR west"
 gauges = 0
-split = { kind = "pur", regions = "TABLE", column = "region", held_out = ["west"] }
+training.split = { kind = "pur", regions = "TABLE", column = "region", held_out = ["west"] }
 
 [[models]]
 name = "black"
@@ -283,3 +297,41 @@ def test_schemes_and_surfaces_on_four_basins(data, tmp_path):
             middle = [float(one[name][7]) for name in one.dims]
             assert middle == pytest.approx(list(one.attrs["chosen"]), rel=1e-4)
     assert (place / "figures" / "kge_surface.png").exists()
+
+
+@pytest.mark.end_to_end
+def test_rivers_and_storage_in_time_and_at_gauges_held_out(tmp_path):
+    """Discharge of the gauges, storage of the tiles and analyses, of a small raster."""
+    domain, out = small_amazon.write(tmp_path), tmp_path / "out"
+    domain.write_text(domain.read_text().replace("epochs = 2\n", ""))
+    text = recipes()["wang_2024"].read_text()
+    for before, now in (
+        ('domain = "amazon"', f'domain = "{domain}"'),
+        ('period = ["2003", "2016"]', 'period = ["2004", "2005"]'),
+        ('"spatial", folds = 4', '"spatial", folds = 2'),
+    ):
+        assert before in text
+        text = text.replace(before, now)
+    (tmp_path / "rivers.toml").write_text(text)
+    table = reproduce(
+        tmp_path / "rivers.toml", tmp_path, out, models=["HydroPyNN"],
+        experiments=["temporal", "spatial"], epochs=1, progress=False,
+    )  # fmt: skip
+    found = table.set_index(["experiment", "of"])["here"]
+    published = table.set_index(["experiment", "of"])["published"]
+    assert published["spatial", "discharge"] == 0.63 and np.isnan(published["temporal", "storage"])
+    assert found.notna().all() and set(table["count"]) == {3, 4}
+    storage = pd.read_csv(out / "temporal" / "hydropynn" / "storage_metrics.csv")
+    storage = storage.query("period == 'validation'")["nse"].median()
+    assert found["temporal", "storage"] == pytest.approx(storage)
+    held = pd.read_csv(out / "spatial" / "hydropynn" / "metrics.csv")
+    held = held.query("period == 'training'")
+    assert (held["gauge_use"] == "held out").all() and sorted(held["gauge"]) == [
+        "east", "out", "west",
+    ]  # fmt: skip
+    assert found["spatial", "discharge"] == pytest.approx(held["nse"].median())
+    source = json.loads((out / "spatial" / "hydropynn" / "fold-0" / "source.json").read_text())
+    assert source["training"]["period"] == ["2004", "2005"]
+    analyses = {f.name for f in (out / "temporal" / "hydropynn" / "analyses").iterdir()}
+    assert {"water_budget.nc", "evapotranspiration.csv", "pet.csv"} <= analyses
+    assert "in m3 s-1" in (out / "table.md").read_text()

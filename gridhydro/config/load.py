@@ -54,7 +54,7 @@ GONE = {
 # sections that are written as several, [[name]]
 SEVERAL = ("gauges", "targets")
 # what may take the place of what a file says
-CHANGES = ("configuration", "storage_weight", "training", "fold")
+CHANGES = ("configuration", "storage_weight", "sections", "fold")
 # keys of [training] that have another name now
 RENAMED = {
     "spinup_cycles": "spinup = { cycles = ... }",
@@ -116,7 +116,7 @@ def load(
     data     the folder that the paths in the file start from; without it, the variable
              GRIDHYDRO_DATA
     changes  configuration, storage_weight and fold (of the split) that take the place of the
-             file's, and in a table `training` any other keys of [training]
+             file's, and in a table `sections` any other keys, by their section
     doors    each section has its own
     cache    as if the file said cache = true: the forcing stays in its files where it can
     Raises ValueError naming file and key, and FileNotFoundError naming the file.
@@ -179,14 +179,12 @@ def training_options(
 
 def _changed(source: Path, content: dict, changes: Mapping[str, Any]) -> dict:
     """The content of a file with the keys of its configuration, and with what takes their place."""
+    for section, keys in (changes.get("sections") or {}).items():
+        content = content | {section: content.get(section, {}) | keys}
     model, training = content.get("model", {}), dict(content["training"])
     refuse_renamed(f"{source}, [training]", training, RENAMED)
     if changes.get("storage_weight") is not None:
         training["storage_weight"] = changes["storage_weight"]
-    own = changes.get("training") or {}
-    if not isinstance(own, dict):
-        raise ValueError(f"{source}, [training]: what takes the place of its keys is {own!r}")
-    training |= own
     if changes.get("fold") is not None:
         if not isinstance(training.get("split"), dict):
             raise ValueError(f"{source}, [training]: a fold is chosen, but there is no 'split'")

@@ -2,7 +2,7 @@
 
 Those of HydroPy on a raster are of Wang et al. (2024, doi:10.1029/2023WR036170), those of HBV and
 an LSTM on lumped basins of Feng et al. (2022, doi:10.1029/2022WR032404), and other schemes and
-capillary rise of Song et al. (2024, doi:10.5194/hess-28-3051-2024).
+capillary rise of Song et al. (2024, doi:10.5194/hess-28-3051-2024), plain HBV of Tsai et al. (2021).
 A configuration is a name for options of [model] and [training]: `[model] configuration = "..."` in
 a domain file, or `gridhydro train --configuration`. What the file gives itself is kept.
 """
@@ -101,7 +101,11 @@ SONG: dict[str, tuple[dict, dict]] = {
     ),
 }  # fmt: skip
 
-CONFIGURATIONS = WANG | FENG | SONG
+# plain HBV without routing, its parameters from a network: Tsai et al. (2021,
+# doi:10.1038/s41467-021-26107-z)
+TSAI = {"dPL": ({k: v for k, v in FENG["HBV"][0].items() if k != "routing"}, FENG["HBV"][1])}
+
+CONFIGURATIONS = WANG | FENG | SONG | TSAI
 
 
 def configured(model: dict, training: dict, chosen: str | None = None) -> tuple[dict, dict]:

@@ -67,12 +67,14 @@ class RecipeModel:
     """A model of a study: the configuration that it is here, and its published scores.
 
     experiments  the names of those that it is part of; all without it
+    sections     keys in place of those of the domain file, by their section
     """
 
     name: str
     configuration: str
     published: tuple[Published, ...] = ()
     experiments: tuple[str, ...] = ()
+    sections: dict = field(default_factory=dict)
 
     def part_of(self, experiment: Experiment) -> bool:
         """Whether the model is trained in an experiment."""
@@ -195,6 +197,7 @@ class _Model:
     configuration: str
     published: list = field(default_factory=list)
     experiments: tuple[str, ...] = ()
+    sections: dict = field(default_factory=dict)
 
     def model(self, experiments: list[str]) -> RecipeModel:
         """As the recipe has it."""
@@ -212,7 +215,12 @@ class _Model:
             found.append(Published(scores, **which))
         for name in self.experiments:
             one_of(f"{self.name}: experiments", name, experiments)
-        return RecipeModel(self.name, self.configuration, tuple(found), self.experiments)
+        for section, keys in self.sections.items():
+            if not isinstance(keys, dict):
+                raise ValueError(f"{self.name}: sections.{section} is a table of keys")
+        return RecipeModel(
+            self.name, self.configuration, tuple(found), self.experiments, self.sections
+        )
 
 
 def _score(name: str, value) -> float:

@@ -49,7 +49,7 @@ def reproduce(
 
     Finished models are not trained again; processes of torchrun train with one each.
     domain   a domain file in place of the packaged one; what it says otherwise is listed
-    models, experiments  configurations, and names, of some of them; all if left out
+    models, experiments  names of some of them, of models configurations too; all if left out
     seeds    runs of each model, whose mean discharge is scored; one, of the `seed`, if left out
     epochs   in place of those of the recipe; options as for `train_domain`
     Returns, and writes to table.csv and with all settings to table.md, a row per published score:
@@ -59,10 +59,8 @@ def reproduce(
     without validation.
     """
     study, out = recipe(name), Path(out)
-    chosen = _chosen("model", models, study.models, [m.configuration for m in study.models])
-    ways = _chosen(
-        "experiment", experiments, study.experiments, [e.name for e in study.experiments]
-    )
+    chosen = _chosen("model", models, [((m.configuration, m.name), m) for m in study.models])
+    ways = _chosen("experiment", experiments, [((e.name,), e) for e in study.experiments])
     source = find(study.domain if domain is None else domain)
     other = _others(source, find(study.domain), chosen, epochs)
     if seeds is not None:
@@ -95,16 +93,21 @@ def slug(name: str) -> str:
 
 
 def _folder(out: Path, study: Recipe, way: Experiment, one: RecipeModel) -> Path:
-    """Where a model is trained: of several experiments in the folder of its own."""
+    """Where a model is trained: of several experiments in the folder of its own, called by its
+    configuration, or by its name where others have the same one."""
     within = out if len(study.experiments) == 1 else out / slug(way.name)
-    return within / slug(one.configuration)
+    alone = [m.configuration for m in study.models].count(one.configuration) == 1
+    return within / slug(one.configuration if alone else one.name)
 
 
 def _run(source, data, folder, way: Experiment, one: RecipeModel, seeds, seed, options) -> None:
     """Train a model as the experiment has it, unless that is done."""
     changes: dict[str, object] = {"configuration": one.configuration}
+    sections = dict(one.sections)
     if way.training:
-        changes["training"] = way.training
+        sections["training"] = sections.get("training", {}) | way.training
+    if sections:
+        changes["sections"] = sections
     if "split" in way.training:
         cross_validate(source, data, folder, seeds=seeds, seed=seed, changes=changes, **options)
         return
@@ -138,11 +141,12 @@ def _groups(study: Recipe, data, folders) -> pd.Series | None:
     return groups_of(study.groups, data_folder(data), gauges)
 
 
-def _chosen(what: str, names: Sequence[str] | None, every: Sequence, known: Sequence[str]) -> list:
-    """Those that are asked for, in the order of the recipe."""
-    for wanted in names or ():
-        one_of(f"the {what}", wanted, known)
-    return [one for one, name in zip(every, known, strict=True) if names is None or name in names]
+def _chosen(what: str, wanted: Sequence[str] | None, every: Sequence[tuple]) -> list:
+    """Those that are asked for by one of their names, in the order of the recipe."""
+    known = dict.fromkeys(name for names, _ in every for name in names)
+    for name in wanted or ():
+        one_of(f"the {what}", name, known)
+    return [one for names, one in every if wanted is None or set(names) & set(wanted)]
 
 
 def _others(source: Path, packaged: Path, chosen, epochs: int | None) -> list[str]:

@@ -57,7 +57,7 @@ def train_domain(
     """Train on a domain file, score both periods, and export everything into `out`.
 
     `epochs` and `seed` replace those of the file, and so does what `changes` has of configuration,
-    storage_weight, fold, and other keys of [training]; `cache`, here or there, has packed copies of
+    storage_weight, fold, and sections (other keys); `cache`, here or there, has packed copies of
     the series in `out`, gone with the process, instead of memory. The file, the changes and the
     place of the data are kept in the run folder, so that `evaluate` and `export` find them. Returns
     the scores of discharge.

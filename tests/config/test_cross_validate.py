@@ -61,7 +61,9 @@ def test_regions_of_a_table_are_held_out(folder):
     split = {"kind": "pur", "regions": "regions.csv", "column": "region"}
 
     def folds(**more):
-        return make_folds(load(folder / "none.toml", folder, {"training": {"split": split | more}}))
+        return make_folds(
+            load(folder / "none.toml", folder, {"sections": {"training": {"split": split | more}}})
+        )
 
     assert [one.name for one in folds()] == ["pur_east", "pur_north", "pur_south"]
     (north,) = folds(held_out=["north"])

@@ -14,7 +14,7 @@ from gridhydro.config.find import find
 from gridhydro.config.load import load
 from gridhydro.config.presets import CONFIGURATIONS, FENG, SONG
 from gridhydro.config.recipes import recipe, recipes
-from gridhydro.config.reproduce import reproduce, slug
+from gridhydro.config.reproduce import _folder, reproduce, slug
 from gridhydro.config.score_domain import load_run
 from gridhydro.kernels import Scheme
 from tests.support import small_amazon
@@ -48,7 +48,9 @@ def test_models_of_a_recipe_are_configurations_of_its_domain_file():
         content = tomllib.loads(find(study.domain).read_text())
         names = [one.configuration for one in study.models]
         assert content["model"]["configuration"] in names and set(names) <= set(CONFIGURATIONS)
-        assert len({slug(name) for name in names}) == len(names)
+        way = study.experiments[0]
+        folders = {_folder(Path(), study, way, one) for one in study.models}
+        assert len(folders) == len({one.name for one in study.models}) == len(study.models)
         assert study.settings and all(one.published for one in study.models)
         ways = [slug(way.name) for way in study.experiments]
         assert len(set(ways)) == len(ways)
@@ -182,6 +184,7 @@ published = [{ kge = 0.7 }, { group = "dry", kge = 0.6 }, { experiment = "PUB", 
 [[models]]
 name = "grey"
 configuration = "delta(gamma,beta)"
+sections.basins.attributes = ["p_mean", "aridity"]
 published = [
     { kge = 0.7 }, { experiment = "PUR west", kge = 0.2 },
     { of = "actual_evapotranspiration", correlation = 0.9, residual_cv = 0.3 },
@@ -249,6 +252,8 @@ def test_a_recipe_of_ones_own_holds_basins_and_regions_out(data, tmp_path):
     assert counts.to_dict() == {"temporal": 4, "PUB": 4, "PUR west": 2}
     drawn = {f.relative_to(out / "figures").as_posix() for f in (out / "figures").rglob("*.png")}
     assert {"PUB/boxes.png", "temporal/groups.png", "PUR west/kge.png"} <= drawn
+    run, _ = load_run(out / "pub" / "delta-gamma-beta" / "fold-0")
+    assert run.model.network.names == ["p_mean", "aridity"]
     assert "PUR west: of 2" not in (out / "table.md").read_text()
 
 
@@ -331,7 +336,7 @@ def test_rivers_and_storage_in_time_and_at_gauges_held_out(tmp_path):
     ]  # fmt: skip
     assert found["spatial", "discharge"] == pytest.approx(held["nse"].median())
     source = json.loads((out / "spatial" / "hydropynn" / "fold-0" / "source.json").read_text())
-    assert source["training"]["period"] == ["2004", "2005"]
+    assert source["sections"]["training"]["period"] == ["2004", "2005"]
     analyses = {f.name for f in (out / "temporal" / "hydropynn" / "analyses").iterdir()}
     assert {"water_budget.nc", "evapotranspiration.csv", "pet.csv"} <= analyses
     assert "in m3 s-1" in (out / "table.md").read_text()

@@ -43,7 +43,7 @@ def analyse_run(
 def grace_of(setup: Setup) -> Path | None:
     """The folder, or the one file, of the section [grace] of the domain file; None without any."""
     given = tomllib.loads(read_text(setup.source)).get("grace", {})
-    files = given.get("files") or ()
+    files = list(given.get("files", []))
     if given.get("folder") is not None:
         return setup.data / given["folder"]
     return setup.data / files[0] if len(files) == 1 else None

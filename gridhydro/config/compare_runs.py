@@ -125,10 +125,9 @@ def _draw(folder: Path, tables: Mapping[str, pd.DataFrame], run: Path) -> None:
         kge = [table.set_index("gauge")["kge"] for table in (first, second)]
         difference = (kge[0] - kge[1]).dropna()
         if len(difference):
-            figure = plot_scores.point_map(
-                *(place.rename(index=str)[difference.index] for place in places), difference,
-                f"KGE of {one} less that of {other}", centre=0.0,
-            )  # fmt: skip
+            x, y = (place.rename(index=str)[difference.index] for place in places)
+            what = f"KGE of {one} less that of {other}"
+            figure = plot_scores.point_map(x, y, difference, what, centre=0.0)
             plots.save(figure, folder / f"map-{_file(one)}-less-{_file(other)}.png")
 
 

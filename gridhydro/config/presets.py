@@ -2,7 +2,7 @@
 
 Those of HydroPy on a raster are of Wang et al. (2024, doi:10.1029/2023WR036170), those of HBV and
 an LSTM on lumped basins of Feng et al. (2022, doi:10.1029/2022WR032404), and other schemes and
-capillary rise of Song et al. (2024, doi:10.5194/hess-28-3051-2024), plain HBV of Tsai et al. (2021).
+capillary rise of Song et al. (2024, doi:10.5194/hess-28-3051-2024).
 A configuration is a name for options of [model] and [training]: `[model] configuration = "..."` in
 a domain file, or `gridhydro train --configuration`. What the file gives itself is kept.
 """
@@ -64,6 +64,8 @@ FENG: dict[str, tuple[dict, dict]] = {
     "delta(beta)": (_dynamic("beta"), _ADADELTA),
     "delta(gamma)": (_dynamic("gamma"), _ADADELTA),
     "delta(gamma,beta)": (_dynamic("gamma", "beta"), _ADADELTA),
+    # with a network in place of the runoff response
+    "delta(NN_r)": (_DELTA | {"column": "hbv_nn"}, _ADADELTA),
     # no physics: each basin weighs alike, as where its flow is normalized
     "LSTM": (
         {"column": "lstm", "network": _LSTM | {"dropout": 0.5}},

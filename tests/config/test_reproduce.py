@@ -68,7 +68,8 @@ def test_configurations_of_lumped_basins(here, name):
     daily = {"delta(beta)": {"beta"}, "delta(gamma)": {"gamma"}}
     expected = daily.get(name, {"beta", "gamma"} if "," in name else set())
     assert set(model.network.dynamic) == expected
-    assert model.column == ("lstm" if "LSTM" in name else "hbv")
+    expected = "lstm" if "LSTM" in name else "hbv_nn" if "NN" in name else "hbv"
+    assert model.column == expected
     if "LSTM" in name:
         read = {str(one) for one in setup.forcing.data_vars}
         radiation = {"shortwave_radiation", "vapour_pressure", "day_length"}
@@ -253,7 +254,7 @@ def test_a_recipe_of_ones_own_holds_basins_and_regions_out(data, tmp_path):
     drawn = {f.relative_to(out / "figures").as_posix() for f in (out / "figures").rglob("*.png")}
     assert {"PUB/boxes.png", "temporal/groups.png", "PUR west/kge.png"} <= drawn
     run, _ = load_run(out / "pub" / "delta-gamma-beta" / "fold-0")
-    assert run.model.network.names == ["p_mean", "aridity"]
+    assert run.model.network.names == ("p_mean", "aridity")
     assert "PUR west: of 2" not in (out / "table.md").read_text()
 
 

@@ -137,8 +137,8 @@ def takes_configuration(parser: Parser) -> None:
     parser.add_argument(
         "--configuration", metavar="NAME",
         help="a named set of options instead of the file's: of Wang et al. (2024) HydroPyNN, "
-        "'HydroPyNN(Q,S)', 'Hybrid(Q)', 'Hybrid(Q,S)' or 'Hybrid(Q,S)+', of Feng et al. (2022) "
-        "HBV, delta, 'delta(beta)', 'delta(gamma)', 'delta(gamma,beta)' or LSTM",
+        "'HydroPyNN(Q,S)', 'Hybrid(Q)', 'Hybrid(Q,S)' or 'Hybrid(Q,S)+', of lumped basins HBV, "
+        "delta, 'delta(gamma,beta)', LSTM and others that gridhydro reproduce lists",
     )  # fmt: skip
 
 

@@ -1,9 +1,12 @@
-"""`gridhydro cross-validate`: all folds of a domain file, and each gauge scored where it is held
-out."""
+"""`gridhydro cross-validate`: all folds of a domain file, each gauge scored where it is held out.
+
+And `gridhydro compare`: finished runs side by side.
+"""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 
 from gridhydro.cli.fitting import (
     places,
@@ -13,6 +16,7 @@ from gridhydro.cli.fitting import (
     takes_training,
 )
 from gridhydro.cli.manual import page, takes_domain
+from gridhydro.config.find import run_folder
 
 _CROSS_VALIDATE = """
 Trains the model of a domain file once for each fold of its gauges, without the
@@ -23,6 +27,10 @@ the mean discharge of the seeds is scored.
 Needs a domain file with a split under [training], one of
   split = { kind = "pub", folds = 10, seed = 0 }     random folds of the gauges
   split = { kind = "pur", groups = 5 }               bands of longitude
+  split = { kind = "pur", regions = "regions.csv", column = "continent" }
+                                                     regions of a table of the
+                                                     data folder, each or those
+                                                     of held_out = ["Europe"]
   split = { kind = "spatiotemporal", folds = 10 }    random folds, tested in the
                                                      validation period
 and the data folder. The file's held_out gauges are in no training.
@@ -37,20 +45,40 @@ Writes into the folder of all folds:
   metrics_by_seed.csv     the same of the runs of each seed
   target_metrics.csv      of other observations of lumped basins, where the file
                           has [[targets]]
+  storage_metrics.csv     of water storage, where it has [grace]: of the basins
+                          that a fold holds out, or of all tiles for each fold
   summary.csv, .md        medians and quartiles over the gauges, by period and
                           seed; folds.csv those of each fold
   splits.json             the gauges of every fold
   columns.csv             unit and meaning of every column of the tables
-  figures/                the distribution and the map of the scores
+  figures/                the distribution of the scores as curves and boxes, and
+                          their map
   fold-0, fold-1, ...     the run of each fold, as train writes it; with --seeds
                           a run in each fold-0/seed-N
-and prints the scores. Water storage is scored in the folder of each fold.
+and prints the scores.
 """
 _CROSS_VALIDATE_EXAMPLES = """
 gridhydro cross-validate my_basins.toml --data FOLDER --out folds
 gridhydro cross-validate my_basins.toml --data FOLDER --out folds --seeds 5
 gridhydro cross-validate my_basins.toml --data FOLDER --out folds --resume
 torchrun --nproc-per-node 2 -m gridhydro cross-validate my_basins.toml
+"""
+_COMPARE = """
+Compares finished runs, ensembles or cross-validations at the same gauges: the
+medians of their scores, Wilcoxon's signed-rank test of each two, boxes, curves
+and maps.
+
+Needs the folders of two or more, as train, cross-validate or reproduce wrote
+them; each is called by the name of its folder, or by NAME=FOLDER.
+
+Writes medians.csv, tests.csv, comparison.md, with --groups groups.csv, and
+figures/; columns.csv has unit and meaning of every column; and prints the
+medians.
+"""
+_COMPARE_EXAMPLES = """
+gridhydro compare lstm delta --out comparison
+gridhydro compare LSTM=folds-lstm HBV=folds-hbv --out comparison --period training
+gridhydro compare lstm delta --groups regions.csv koppen
 """
 
 
@@ -90,3 +118,41 @@ def _cross_validate(options: Namespace) -> None:
     if ranks.leads():
         print_scores(place[-1], scores, "summary.md, folds.csv, figures, a run in each fold-N")
     ranks.leave()
+
+
+def add_compare(commands) -> None:
+    """`gridhydro compare`."""
+    parser = page(
+        commands, "compare", "compare finished runs at the same gauges",
+        _COMPARE, _COMPARE_EXAMPLES, _compare,
+    )  # fmt: skip
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="its folder, or NAME=FOLDER")
+    parser.add_argument(
+        "--out", type=Path, default=Path("gridhydro-comparison"), metavar="FOLDER",
+        help="the folder to write to; gridhydro-comparison, in this folder, if left out",
+    )  # fmt: skip
+    parser.add_argument(
+        "--period", metavar="NAME",
+        help="training or validation, whose scores are compared; validation if left out",
+    )  # fmt: skip
+    parser.add_argument(
+        "--groups", nargs=2, metavar=("FILE", "COLUMN"),
+        help="a table with the gauges in its first column, and the column with their groups",
+    )  # fmt: skip
+
+
+def _compare(options: Namespace) -> None:
+    folders: dict[str, Path] = {}
+    for given in options.runs:
+        name, _, folder = given.rpartition("=")
+        place = run_folder(folder)
+        name = name or place.resolve().name
+        if name in folders:
+            raise ValueError(f"two runs are called {name}: write NAME=FOLDER")
+        folders[name] = place
+
+    from gridhydro.config.compare_runs import compare_runs
+
+    table = compare_runs(folders, options.out, options.period, options.groups)
+    text = table.to_string(float_format=lambda v: f"{v:.3f}")
+    print(f"{text}\n\nwritten to {options.out}: comparison.md, medians.csv, tests.csv, figures")

@@ -113,6 +113,7 @@ def parser() -> argparse.ArgumentParser:
     inspection.add_check(commands)
     fitting.add_train(commands)
     folds.add_cross_validate(commands)
+    folds.add_compare(commands)
     fitting.add_calibrate(commands)
     recipes.add_reproduce(commands)
     runs.add_evaluate(commands)

@@ -226,21 +226,11 @@ def _export(options: Namespace) -> None:
 def _analyse(options: Namespace) -> None:
     run, setup = _one_run(options)
 
-    from gridhydro.analysis.evapotranspiration import Observed
-    from gridhydro.analysis.report import analyse
-    from gridhydro.io import read_grace
+    from gridhydro.config.analyse_domain import analyse_run
 
     out = options.out or options.folder / "analyses"
-    storage = None
-    if options.grace is not None:
-        domain = None if setup.domain.lumped else setup.domain
-        storage = read_grace(options.grace, domain=domain)
-    observed = None
-    if setup.discharge is not None or storage is not None:
-        observed = Observed(setup.discharge, storage)
-    period = options.period or setup.training.period
-    found = analyse(run, out, period, observed=observed, weather=setup.forcing)
-    left = "".join(f"\nleft out: {name}: {why}" for name, why in found["left_out"].items())
+    left_out = analyse_run(run, setup, out, options.period, options.grace)
+    left = "".join(f"\nleft out: {name}: {why}" for name, why in left_out.items())
     print(f"written: {out}{left}")
 
 

@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from gridhydro.base.arguments import one_of
 from gridhydro.base.periods import days
 from gridhydro.base.units import depth_of_flow
 from gridhydro.columns import column as column_named
 from gridhydro.config.load import Setup
-from gridhydro.config.parse import named, refuse_unknown
+from gridhydro.config.parse import locate, named, refuse_unknown
 from gridhydro.config.sections import TrainingOptions
 from gridhydro.inputs.basins import filled_for
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.history import History
+from gridhydro.io.tables import read_attributes
 from gridhydro.model.lstm_model import LSTMModel
 from gridhydro.model.model import Model
 from gridhydro.model.river import River
@@ -28,8 +30,10 @@ from gridhydro.training.splits import Split
 # kinds of splits in a domain file, and the keys that each takes besides `fold`
 _SPLITS = {
     "pub": ("folds", "seed"), "spatial": ("folds", "seed"), "spatiotemporal": ("folds", "seed"),
-    "pur": ("groups",),
+    "pur": ("groups", "regions", "column", "held_out"),
 }  # fmt: skip
+# of them those that are texts: a table of the data folder, a column of it, names of regions
+_TEXTS = ("regions", "column", "held_out")
 
 
 def build_model(setup: Setup, seed: int):
@@ -42,7 +46,7 @@ def build_model(setup: Setup, seed: int):
     ):  # of lumped basins: gaps are filled without a look at what is held out
         attributes = filled_for(setup.domain, attributes, _trained(setup))
     if options.column == "lstm":
-        return LSTMModel(setup.domain, attributes, network)
+        return LSTMModel(setup.domain, attributes, network, options.forcings)
     if network.kind == "gz":
         network = replace(network, history=_history(setup))
     if network.per_cell and options.correction is None:
@@ -76,7 +80,7 @@ def _history(setup: Setup) -> History:
         series.append(setup.forcing[[f.name for f in column.forcings]])
     trained = set(_trained(setup))
     held_out = [gauge for gauge in setup.domain.gauges.index if gauge not in trained]
-    for target in setup.targets:
+    for target in setup.fitted_targets:
         unit = column.output(target.name).unit
         observed = series_of(target, setup.domain, unit)
         observed = observed.assign_attrs({"units": unit} | observed.attrs)
@@ -108,7 +112,8 @@ def make_split(setup: Setup) -> Split | None:
 
     [training] split = { kind = "pub", folds = 10, fold = 0, seed = 0 }, of random folds ("spatial"
     is another name of it, "spatiotemporal" tests in the validation period), or
-    { kind = "pur", groups = 5, fold = 0 }, of bands of longitude.
+    { kind = "pur", groups = 5, fold = 0 }, of bands of longitude, or of named regions
+    { kind = "pur", regions = "regions.csv", column = "continent", held_out = ["Europe"] }.
     """
     settings = setup.training
     if settings.split is not None:
@@ -140,7 +145,8 @@ def refuse_no_split(source: Path, training: TrainingOptions) -> None:
         raise ValueError(
             f"{source}, [training] has no split of the gauges into folds: add "
             'split = { kind = "pub", folds = 10 } for random folds, { kind = "pur", groups = 5 } '
-            'for bands of longitude, or { kind = "spatiotemporal", folds = 10 } for random folds '
+            'for bands of longitude, { kind = "pur", regions = FILE, column = NAME } for the '
+            'regions of a table, or { kind = "spatiotemporal", folds = 10 } for random folds '
             "tested in the validation period"
         )
 
@@ -168,15 +174,34 @@ def _folds(setup: Setup) -> list[Split]:
     if kind not in _SPLITS:
         raise ValueError(f"{place}: kind is {', '.join(map(repr, _SPLITS))}, not {kind!r}")
     refuse_unknown(place, options, _SPLITS[kind])
+    texts = {key: options.pop(key) for key in _TEXTS if key in options}
     if not all(isinstance(value, int) for value in (fold, *options.values())):
-        raise ValueError(f"{place}: fold, {', '.join(_SPLITS[kind])} are whole numbers: {given}")
+        numbers = [key for key in _SPLITS[kind] if key not in _TEXTS]
+        raise ValueError(f"{place}: fold, {', '.join(numbers)} are whole numbers: {given}")
     period, test = days(settings.period), days(settings.validation or settings.period)
     if kind in ("pub", "spatial"):
         return splits.pub(list(gauges.index), period, **options)
     if kind == "spatiotemporal":
         return splits.spatiotemporal(list(gauges.index), period, test, **options)
-    return splits.pur(
-        list(gauges.index), period,
-        longitude=setup.domain.lonlat[0][setup.domain.gauge_cells],
-        groups=options.get("groups", 5), test_period=test,
-    )  # fmt: skip
+    where: dict = _regions(setup, place, texts, options)
+    return splits.pur(list(gauges.index), period, test_period=test, **where)
+
+
+def _regions(setup: Setup, place: str, texts: dict, options: dict) -> dict:
+    """By what `splits.pur` is to hold gauges out: named regions of a table, or bands."""
+    if not texts:
+        longitude = setup.domain.lonlat[0][setup.domain.gauge_cells]
+        return {"longitude": longitude, "groups": options.get("groups", 5)}
+    if options or not {"regions", "column"} <= set(texts):
+        raise ValueError(
+            f"{place}: regions is a table with the gauges in its first column, and column the one "
+            "with their regions: give both, without groups, which are bands of longitude"
+        )
+    path = locate(setup.data, str(texts["regions"]), f"{place}: regions")
+    with named(f"{place}: regions"):
+        table = read_attributes(path, [str(name) for name in setup.domain.gauges.index])
+        column = one_of("column", texts["column"], table.columns)
+    held_out = texts.get("held_out")
+    if not isinstance(held_out, str | list | tuple | None):
+        raise ValueError(f"{place}: held_out is a list of regions, not {held_out!r}")
+    return {"regions": table[column], "held_out": held_out}

@@ -15,7 +15,6 @@ import xarray as xr
 from gridhydro.base import calendar, periods
 from gridhydro.base.arguments import fraction
 from gridhydro.base.report import REFUSED, STRICT, Doors
-from gridhydro.columns import HBV
 from gridhydro.columns import column as column_named
 from gridhydro.config.domain import GAUGES
 from gridhydro.config.find import data_folder, find
@@ -36,6 +35,7 @@ from gridhydro.inputs import basins
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.land_surface import LandSurface
 from gridhydro.io.text_files import read_text
+from gridhydro.model.lstm_model import Streamflow
 from gridhydro.observations.storage import StorageObservations
 from gridhydro.observations.targets import Target
 from gridhydro.training.calibration.sceua import SCEUA
@@ -54,7 +54,7 @@ GONE = {
 # sections that are written as several, [[name]]
 SEVERAL = ("gauges", "targets")
 # what may take the place of what a file says
-CHANGES = ("configuration", "storage_weight", "fold")
+CHANGES = ("configuration", "storage_weight", "sections", "fold")
 # keys of [training] that have another name now
 RENAMED = {
     "spinup_cycles": "spinup = { cycles = ... }",
@@ -92,6 +92,11 @@ class Setup:
     sections: tuple[str, ...] = ()
 
     @property
+    def fitted_targets(self) -> list[Target]:
+        """Those that are trained on, and not only scored."""
+        return [target for target in self.targets if target.fitted]
+
+    @property
     def times(self) -> pd.DatetimeIndex:
         """The days of the forcing."""
         if isinstance(self.forcing, Forcing):
@@ -110,7 +115,8 @@ def load(
 
     data     the folder that the paths in the file start from; without it, the variable
              GRIDHYDRO_DATA
-    changes  configuration, storage_weight and fold (of the split) that take the place of the file's
+    changes  configuration, storage_weight and fold (of the split) that take the place of the
+             file's, and in a table `sections` any other keys, by their section
     doors    each section has its own
     cache    as if the file said cache = true: the forcing stays in its files where it can
     Raises ValueError naming file and key, and FileNotFoundError naming the file.
@@ -156,7 +162,9 @@ def _as_setup(model, training, calibration, source, data, content, targets, foun
 
 def _targets(source: Path, content: dict, data: Path, found: dict, model: ModelOptions):
     if "targets" in content and model.column == "lstm":
-        raise ValueError(f'{source}, [[targets]]: column = "lstm" gives discharge only')
+        if any(one.get("weight") != 0 for one in content["targets"]):
+            raise ValueError(f'{source}, [[targets]]: column = "lstm" gives discharge only')
+        return []  # they are scored of the other models of a comparison
     return read_targets(source, content, data, found["domain"], model.column)
 
 
@@ -171,6 +179,8 @@ def training_options(
 
 def _changed(source: Path, content: dict, changes: Mapping[str, Any]) -> dict:
     """The content of a file with the keys of its configuration, and with what takes their place."""
+    for section, keys in (changes.get("sections") or {}).items():
+        content = content | {section: content.get(section, {}) | keys}
     model, training = content.get("model", {}), dict(content["training"])
     refuse_renamed(f"{source}, [training]", training, RENAMED)
     if changes.get("storage_weight") is not None:
@@ -257,7 +267,8 @@ def _basins(source, content: dict, data: Path, model, training, doors: Doors) ->
     `Setup`."""
     options = doors(read_options, source, "basins", basins.BasinsOptions, content["basins"])
     doors(_refuse_unused, source, content, options)
-    column = HBV() if model.column == "lstm" else column_named(model.column)
+    lstm = model.column == "lstm"
+    column = Streamflow(model.forcings) if lstm else column_named(model.column)
     place = f"{source}, [basins]"
     found = doors(_named, place, basins.read, options, column, data, place)
     return doors(_with_storage, source, content, data, training, found, doors)

@@ -9,7 +9,7 @@ from pathlib import Path
 from gridhydro.base.arguments import one_of
 from gridhydro.config.parse import as_table, named, read_options, refuse_renamed, refuse_unused
 from gridhydro.config.sections import ModelOptions
-from gridhydro.model.lstm_model import refuse_unfit
+from gridhydro.model.lstm_model import Streamflow, refuse_unfit
 from gridhydro.model.river import River
 from gridhydro.model.unit_hydrograph import UnitHydrograph
 from gridhydro.nets.options import ParameterNetwork
@@ -24,7 +24,7 @@ RENAMED = {
     "unit_hydrograph": "routing = { of = ... }",
 }
 # keys that column = "lstm" takes
-LSTM_OPTIONS = {"column", "network", "configuration"}
+LSTM_OPTIONS = {"column", "network", "configuration", "forcings"}
 
 
 def read_model(source: Path, given: Mapping[str, object], lumped: bool) -> ModelOptions:
@@ -49,6 +49,10 @@ def read_model(source: Path, given: Mapping[str, object], lumped: bool) -> Model
     if rival:
         with named(f"{source}, [model.network]"):
             refuse_unfit(model.network)
+        with named(place):
+            Streamflow(model.forcings)
+    else:
+        refuse_unused(place, given, ("forcings",), f'column = "{model.column}"')
     return replace(model, routing=routing)
 
 

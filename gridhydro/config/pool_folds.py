@@ -12,13 +12,15 @@ import pandas as pd
 from gridhydro.base.files import replace
 from gridhydro.config.score_domain import scores_file
 from gridhydro.domain.domain import Domain
+from gridhydro.evaluation import plot_boxes, plots
+from gridhydro.evaluation.plot_boxes import BOXES
 from gridhydro.evaluation.tables import SHOWN, summary, to_markdown
 from gridhydro.io.csv_tables import read_table, write_table
 from gridhydro.model import run_figures
 from gridhydro.training import splits
 from gridhydro.training.splits import Split
 
-TARGETS = "target_metrics.csv"
+TARGETS, STORAGE = "target_metrics.csv", "storage_metrics.csv"
 MEAN = "mean"  # what the column `seed` has for the mean discharge of all seeds
 
 
@@ -30,13 +32,18 @@ def pool(
 
     members  folders of the seeds in that of each fold, whose mean discharge is what is scored there
     Written to `out`: metrics.csv, which is returned; of lumped basins with other targets
-    target_metrics.csv; metrics_by_seed.csv of the runs of several seeds; medians and quartiles in
-    summary.csv and summary.md, those of each fold in folds.csv; splits.json; figures.
+    target_metrics.csv; of water storage storage_metrics.csv, see `pooled_storage`;
+    metrics_by_seed.csv of the runs of several seeds; medians and quartiles in summary.csv and
+    summary.md, those of each fold in folds.csv; splits.json; figures.
     """
     scores = pooled(folders, folds)
     write_table(out / scores_file(), scores)
     if all(_names_gauges(folder / TARGETS) for folder in folders):
         write_table(out / TARGETS, pooled(folders, folds, TARGETS))
+    storage = None
+    if all((folder / STORAGE).exists() for folder in folders):
+        storage = pooled_storage(folders, folds)
+        write_table(out / STORAGE, storage)
     splits.save(folds, out / "splits.json")
     of_folds = summary(scores, ("fold", "period"))
     write_table(out / "folds.csv", of_folds)
@@ -50,9 +57,12 @@ def pool(
     of_all = summary(pd.concat(tables), by)
     write_table(out / "summary.csv", of_all)
     page = _page(folds, scores, _medians(of_all, by), _medians(of_folds, ("fold", "period")))
+    page += "" if storage is None else _storage_page(folds, storage)
     replace(out / "summary.md", partial(Path.write_text, data=page, encoding="utf-8"))
     if scores["nse"].notna().any():
         run_figures.draw_distribution(out / "figures", domain, scores)
+        periods = dict(list(scores.groupby("period", sort=False)))
+        plots.save(plot_boxes.boxes(periods, BOXES), out / "figures" / "boxes.png")
     if lacking := _lacking(folds, scores):
         print(f"warning: {lacking}", file=sys.stderr)
     return scores
@@ -72,6 +82,38 @@ def pooled(folders: Sequence[Path], folds: Sequence[Split], file: str = "") -> p
         table.insert(0, "fold", number)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
+
+
+def pooled_storage(folders: Sequence[Path], folds: Sequence[Split]) -> pd.DataFrame:
+    """Scores of water storage of all folds, whose number, from 0, is in the column `fold`.
+
+    Of lumped basins those of the basins that a fold holds out. The tiles of a raster are held out
+    by none: they are all there, once for each fold.
+    """
+    tables = []
+    tested = {gauge for split in folds for gauge in split.test_gauges}
+    for number, (folder, split) in enumerate(zip(folders, folds, strict=True)):
+        table = read_table(folder / STORAGE, ("tile", "period"), ("nse",), dtype={"tile": str})
+        if set(table["tile"]) & tested:
+            table = table[table["tile"].isin(split.test_gauges)]
+        table.insert(0, "fold", number)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _storage_page(folds: Sequence[Split], storage: pd.DataFrame) -> str:
+    """What the summary says of water storage."""
+    tested = {gauge for split in folds for gauge in split.test_gauges}
+    what = (
+        "of the basins that are held out" if set(storage["tile"]) & tested
+        else "of all tiles, which no fold holds out, once for each fold"
+    )  # fmt: skip
+    tables = [
+        summary(storage, by).query("metric != 'rmse'").drop(columns="mean")
+        for by in (("period",), ("fold", "period"))
+    ]
+    shown = "\n\n".join(to_markdown(table) for table in tables)
+    return f"\n## Water storage\n\nScores {what}.\n\n{shown}\n"
 
 
 def _names_gauges(path: Path) -> bool:

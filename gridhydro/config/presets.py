@@ -1,7 +1,8 @@
 """The configurations that papers compare, by name.
 
 Those of HydroPy on a raster are of Wang et al. (2024, doi:10.1029/2023WR036170), those of HBV and
-an LSTM on lumped basins of Feng et al. (2022, doi:10.1029/2022WR032404).
+an LSTM on lumped basins of Feng et al. (2022, doi:10.1029/2022WR032404), and other schemes and
+capillary rise of Song et al. (2024, doi:10.5194/hess-28-3051-2024).
 A configuration is a name for options of [model] and [training]: `[model] configuration = "..."` in
 a domain file, or `gridhydro train --configuration`. What the file gives itself is kept.
 """
@@ -43,11 +44,11 @@ _DELTA = {
     "column": "hbv", "components": 16, "routing": "unit_hydrograph", "network": _LSTM,
     "fixed": {"C": 0.0},  # no capillary rise
 }  # fmt: skip
-# Adadelta as Song et al. (2024) name it. An epoch sees 671 basins and 15 years once, in 101 steps:
-# 229 of them are the 23,100 steps of 50 epochs in hydroDL, the authors' program, and 1372 of 300
+# Adadelta as Song et al. (2024) name it, epochs as those of hydroDL, the authors' program
 _ADADELTA = {
-    "epochs": 229, "optimizer": {"name": "adadelta", "decay": False}, "spinup": {},
-    "loss": "rmse_lowflow", "batches": {"gauges": 100, "days": 365, "warmup": 365},
+    "epochs": 50, "optimizer": {"name": "adadelta", "decay": False}, "spinup": {},
+    "loss": "rmse_lowflow",
+    "batches": {"gauges": 100, "days": 365, "warmup": 365, "steps": "hydrodl"},
 }  # fmt: skip
 
 
@@ -63,14 +64,50 @@ FENG: dict[str, tuple[dict, dict]] = {
     "delta(beta)": (_dynamic("beta"), _ADADELTA),
     "delta(gamma)": (_dynamic("gamma"), _ADADELTA),
     "delta(gamma,beta)": (_dynamic("gamma", "beta"), _ADADELTA),
+    # with a network in place of the runoff response
+    "delta(NN_r)": (_DELTA | {"column": "hbv_nn"}, _ADADELTA),
     # no physics: each basin weighs alike, as where its flow is normalized
     "LSTM": (
         {"column": "lstm", "network": _LSTM | {"dropout": 0.5}},
-        _ADADELTA | {"loss": "nse", "epochs": 1372},
+        _ADADELTA | {"loss": "nse", "epochs": 300},
     ),
 }
 
-CONFIGURATIONS = WANG | FENG
+_ADJOINT = ("gamma", "beta", "FC")  # that change by day where the scheme is implicit
+_RISING: dict = {"fixed": {}}  # with capillary rise
+
+
+def _reading(*forcings: str) -> tuple[dict, dict]:
+    """The LSTM with forcings of its own."""
+    model, training = FENG["LSTM"]
+    return model | {"forcings": ["precipitation", *forcings]}, training
+
+
+# what the LSTMs of Feng et al. (2022) and of Song et al. (2024, by Kratzert et al. 2019) read
+FENG["LSTM(Feng)"] = _reading("temperature", "shortwave_radiation", "vapour_pressure", "day_length")
+
+SONG: dict[str, tuple[dict, dict]] = {
+    # all stores at once by backward Euler, with the adjoint of Newton's method
+    "delta.adj": (_dynamic(*_ADJOINT) | {"scheme": "implicit"}, _ADADELTA),
+    # with capillary rise
+    "delta improved": (_dynamic("gamma", "beta") | _RISING, _ADADELTA),
+    "delta.adj improved": (
+        _dynamic(*_ADJOINT) | _RISING | {"column": "hbv_improved", "scheme": "implicit"}, _ADADELTA
+    ),
+    # explicit schemes: the classical one of Runge and Kutta, Euler's in steps of 4 h and 1 h
+    "delta rk4": (_dynamic("gamma", "beta") | {"scheme": "rk4"}, _ADADELTA),
+    "delta explicit:6": (_dynamic("gamma", "beta") | {"scheme": "explicit:6"}, _ADADELTA),
+    "delta explicit:24": (_dynamic("gamma", "beta") | {"scheme": "explicit:24"}, _ADADELTA),
+    "LSTM(Kratzert)": _reading(
+        "shortwave_radiation", "temperature_max", "temperature_min", "vapour_pressure"
+    ),
+}  # fmt: skip
+
+# plain HBV without routing, its parameters from a network: Tsai et al. (2021,
+# doi:10.1038/s41467-021-26107-z)
+TSAI = {"dPL": ({k: v for k, v in FENG["HBV"][0].items() if k != "routing"}, FENG["HBV"][1])}
+
+CONFIGURATIONS = WANG | FENG | SONG | TSAI
 
 
 def configured(model: dict, training: dict, chosen: str | None = None) -> tuple[dict, dict]:

@@ -1,22 +1,84 @@
 """Published studies that `gridhydro reproduce` repeats: what is run, and what was published.
 
-Standard library only: the command line lists them at once.
+Each is a file of the folder `recipes` beside the packaged domain files; `Recipe` says what stands
+in it. Standard library only: the command line lists them at once.
 """
 
 from __future__ import annotations
 
+import math
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from importlib import resources
+from pathlib import Path
+
+from gridhydro.base.arguments import number, one_of
+from gridhydro.config.parse import named, read_options
+
+DISCHARGE, STORAGE, BASEFLOW = "discharge", "storage", "baseflow_index"
+# keys of published scores that are no scores
+_WHICH = ("experiment", "of", "group")
 
 
 @dataclass(frozen=True)
 class Published:
-    """A model of a study: the configuration that it is here, and its published scores."""
+    """Published scores of a model.
+
+    experiment  in which of the recipe's; the first if left out
+    of          "discharge", "storage" on tiles, "baseflow_index", or the name of a target
+    group       of the gauges in this one of the recipe's groups alone
+    scores      name -> median over the gauges or tiles; of the baseflow index its correlation over
+                the gauges; nan where it was published in a figure only
+    """
+
+    scores: Mapping[str, float]
+    experiment: str = ""
+    of: str = DISCHARGE
+    group: str = ""
+
+    @property
+    def statistic(self) -> str:
+        """What is made of the values of all gauges."""
+        return "correlation" if self.of == BASEFLOW else "median"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One way in which all models are trained and scored.
+
+    training  keys of [training] in place of those of the domain file. With a `split` of the gauges
+            among them all its folds are trained, and their scores pooled; without, all gauges at
+            once
+    period  whose scores are compared: "validation" or "training"
+    gauges  how many were scored, where that is not the recipe's number; 0: it is not said
+    days    gauges with fewer days of observations in the period are not scored
+    """
+
+    name: str
+    training: dict = field(default_factory=dict)
+    period: str = "validation"
+    gauges: int | None = None
+    days: int = 0
+
+
+@dataclass(frozen=True)
+class RecipeModel:
+    """A model of a study: the configuration that it is here, and its published scores.
+
+    experiments  the names of those that it is part of; all without it
+    sections     keys in place of those of the domain file, by their section
+    """
 
     name: str
     configuration: str
-    medians: Mapping[str, float]  # score -> median over the gauges, in the validation period
-    baseflow: float | None = None  # correlation over the gauges of the baseflow index
+    published: tuple[Published, ...] = ()
+    experiments: tuple[str, ...] = ()
+    sections: dict = field(default_factory=dict)
+
+    def part_of(self, experiment: Experiment) -> bool:
+        """Whether the model is trained in an experiment."""
+        return not self.experiments or experiment.name in self.experiments
 
 
 @dataclass(frozen=True)
@@ -30,13 +92,32 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """A study of one table.
+class Groups:
+    """Groups of the gauges, in a table of the data folder whose first column has their names."""
 
+    file: str
+    column: str
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Two parameters over which the KGE is drawn, at how many gauges of how many values each."""
+
+    parameters: tuple[str, ...]
+    gauges: int = 4
+    values: int = 15
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A study.
+
+    table     where the published scores stand
     domain    the packaged domain file
     gauges    how many were scored
-    table     where the published scores stand
-    left_out  what stands in the table and is not repeated
+    groups    by which scores are told too; surface: drawn of every model that has its parameters
+    analyses  the experiment whose models are analysed: budgets, evapotranspiration, importance
+    left_out  what was published and is not repeated
     """
 
     about: str
@@ -44,81 +125,104 @@ class Recipe:
     table: str
     domain: str
     gauges: int
-    models: tuple[Published, ...]
-    settings: tuple[Setting, ...]
+    experiments: tuple[Experiment, ...] = (Experiment("temporal"),)
+    models: tuple[RecipeModel, ...] = ()
+    settings: tuple[Setting, ...] = ()
     left_out: tuple[str, ...] = ()
+    groups: Groups | None = None
+    surface: Surface | None = None
+    analyses: str = ""
+
+    def experiment(self, name: str) -> Experiment:
+        """The experiment of this name; the first without one."""
+        return next((one for one in self.experiments if one.name == name), self.experiments[0])
 
 
-_FENG_2022 = Recipe(
-    about="HBV with parameters from a network, evolved and with daily parameters, and an LSTM",
-    source="Feng et al. (2022), Water Resources Research, doi:10.1029/2022WR032404",
-    table="Table 2 (NLDAS, test period 1995-2010, no ensembles)",
-    domain="feng_2022",
-    gauges=671,
-    models=(
-        Published("dPL+HBV", "HBV", {"nse": 0.628}, 0.621),
-        Published("delta", "delta", {"nse": 0.694}, 0.729),
-        Published("delta(beta_t)", "delta(beta)", {"nse": 0.711}, 0.692),
-        Published("delta(gamma_t)", "delta(gamma)", {"nse": 0.712}, 0.726),
-        Published("delta(gamma_t, beta_t)", "delta(gamma,beta)", {"nse": 0.715}, 0.745),
-        Published("LSTM", "LSTM", {"nse": 0.72}),
-    ),
-    settings=(
-        Setting("forcing", "CAMELS-US, NLDAS with daily Tmin and Tmax", "the same"),
-        Setting("potential evapotranspiration", "Hargreaves (1994)", "the same"),
-        Setting("attributes", "35, Table A1", "the same"),
-        Setting("periods", "1980-10-01 to 1995-09-30, 1995-10-01 to 2010-09-30", "the same"),
-        Setting(
-            "first year of training",
-            "not said how it is warmed up",
-            "warm-up of the first windows from the record's first days",
-            "the record begins in January 1980: windows begin a warm-up later",
-        ),
-        Setting("network g_A", "LSTM of 256", "the same, after a linear layer and a ReLU"),
-        Setting("inputs of g_A", "P, T, PET and the attributes", "the same"),
-        Setting("dropout of g_A", "not given", "none"),
-        Setting(
-            "parameter sets in a basin",
-            "not given",
-            "16, averaged; dPL+HBV has 1",
-            "16 in the authors' later papers",
-        ),
-        Setting("capillary rise", "none", "none (C = 0)"),
-        Setting("minibatches", "100 basins, 365 days, a year of warm-up", "the same"),
-        Setting("loss", "RMSE and low-flow RMSE, alpha 0.25", "the same, with mm d-1"),
-        Setting("optimizer", "not given", "Adadelta", "that of Song et al. (2024)"),
-        Setting(
-            "epochs", "not given", "229 of 101 steps", "the steps of 50 epochs of 462 in hydroDL"
-        ),
-        Setting(
-            "LSTM: inputs",
-            "P, T, radiation, vapour pressure, day length",
-            "P, T, PET",
-            "the LSTM here has the forcings of HBV",
-        ),
-        Setting(
-            "LSTM: loss",
-            "RMSE of normalized, transformed flow",
-            "NSE of each basin",
-            "the closest loss there is that weighs basins alike; flow is not transformed",
-        ),
-        Setting("LSTM: dropout", "not given", "0.5"),
-        Setting(
-            "LSTM: epochs", "not given", "1372 of 101 steps", "the steps of 300 epochs in hydroDL"
-        ),
-        Setting(
-            "baseflow index",
-            "Q2/Q against that of CAMELS",
-            "the same, Q2/Q of the test period",
-            "the paper does not say of which days",
-        ),
-        Setting("seeds", "one run", "one run, or --seeds: the mean discharge of several"),
-    ),
-    left_out=(
-        "the median correlation of evapotranspiration with MODIS, which needs its data",
-        "the model with a network in place of the runoff response, which has no row there",
-    ),
-)
+def recipes() -> dict[str, Path]:
+    """The files of the recipes that come with gridhydro, by name."""
+    folder = resources.files("gridhydro.domains") / "recipes"
+    files = sorted(Path(str(file)) for file in folder.iterdir() if file.name.endswith(".toml"))
+    return {file.stem: file for file in files}
 
-# by the name that the command takes
-RECIPES: dict[str, Recipe] = {"feng_2022": _FENG_2022}
+
+def find_recipe(name: str | Path) -> Path:
+    """The file of a recipe, from its name or its path; ValueError where there is none."""
+    known = recipes()
+    if str(name) in known:
+        return known[str(name)]
+    if Path(name).is_file():
+        return Path(name)
+    raise ValueError(f"there is no recipe {name}; there is {', '.join(known)}, or the file of one")
+
+
+def recipe(name: str | Path) -> Recipe:
+    """A recipe, from its name or the path of its file; ValueError where there is none."""
+    return read_recipe(find_recipe(name))
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe of a file; ValueError naming what is wrong in it."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path} is not valid TOML: {error}") from error
+    kinds = {"experiments": Experiment, "models": _Model, "settings": Setting}
+    lists = {
+        key: tuple(read_options(path, key, kind, one) for one in _listed(path, content, key))
+        for key, kind in kinds.items()
+    }
+    found = read_options(path, "recipe", Recipe, content)
+    experiments = lists["experiments"] or found.experiments
+    names = [one.name for one in experiments]
+    if not lists["models"]:
+        raise ValueError(f"{path} has no [[models]]: there is nothing to train")
+    with named(str(path)):
+        models = tuple(one.model(names) for one in lists["models"])
+    return replace(found, experiments=experiments, models=models, settings=lists["settings"])
+
+
+def _listed(path: Path, content: dict, key: str) -> list:
+    """The sections of a kind, taken out of the content."""
+    found = content.pop(key, [])
+    if not isinstance(found, list):
+        raise ValueError(f"{path}: '{key}' is written as [[{key}]] with keys below it")
+    return found
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A model as it is written, its published scores tables of several kinds of keys."""
+
+    name: str
+    configuration: str
+    published: list = field(default_factory=list)
+    experiments: tuple[str, ...] = ()
+    sections: dict = field(default_factory=dict)
+
+    def model(self, experiments: list[str]) -> RecipeModel:
+        """As the recipe has it."""
+        found = []
+        for given in self.published:
+            if not isinstance(given, dict):
+                raise ValueError(f"{self.name}: published are tables of scores, not {given!r}")
+            which = {key: str(given[key]) for key in _WHICH if key in given}
+            which.setdefault("experiment", experiments[0])
+            one_of(f"{self.name}: experiment", which["experiment"], experiments)
+            scores = {
+                key: _score(f"{self.name}: published {key}", value)
+                for key, value in given.items() if key not in _WHICH
+            }  # fmt: skip
+            found.append(Published(scores, **which))
+        for name in self.experiments:
+            one_of(f"{self.name}: experiments", name, experiments)
+        for section, keys in self.sections.items():
+            if not isinstance(keys, dict):
+                raise ValueError(f"{self.name}: sections.{section} is a table of keys")
+        return RecipeModel(
+            self.name, self.configuration, tuple(found), self.experiments, self.sections
+        )
+
+
+def _score(name: str, value) -> float:
+    unknown = isinstance(value, float) and math.isnan(value)
+    return value if unknown else number(name, value)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,22 @@ import pandas as pd
 
 from gridhydro.base import ranks
 from gridhydro.base.arguments import one_of
-from gridhydro.base.files import replace
-from gridhydro.config.find import find
+from gridhydro.config.analyse_domain import analyse_run, grace_of
+from gridhydro.config.cross_validate import cross_validate
+from gridhydro.config.find import data_folder, find
 from gridhydro.config.load import training_options
-from gridhydro.config.recipe_baseflow import NAME as BASEFLOW
-from gridhydro.config.recipe_baseflow import baseflow_indices, correlation
-from gridhydro.config.recipes import RECIPES, Published, Recipe
-from gridhydro.config.score_domain import scores_file
+from gridhydro.config.recipe_baseflow import baseflow_indices
+from gridhydro.config.recipe_page import write
+from gridhydro.config.recipe_surface import surfaces
+from gridhydro.config.recipe_table import groups_of, read_tables, rows
+from gridhydro.config.recipes import BASEFLOW, Experiment, Recipe, RecipeModel, recipe
+from gridhydro.config.score_domain import load_one, scores_file
 from gridhydro.config.train_domain import train_ensemble, train_unless_finished
-from gridhydro.evaluation import plot_scores, plots
-from gridhydro.evaluation.tables import to_markdown
-from gridhydro.io.csv_tables import read_table, write_table
+from gridhydro.io.csv_tables import read_table
 from gridhydro.io.text_files import read_text
+from gridhydro.model.ensemble import seeds as seeds_of
+
+ANALYSES = "analyses"
 
 
 def reproduce(
@@ -35,63 +38,115 @@ def reproduce(
     *,
     domain: str | Path | None = None,
     models: Sequence[str] | None = None,
+    experiments: Sequence[str] | None = None,
     seeds: int | None = None,
     seed: int | None = None,
     epochs: int | None = None,
     **options: Any,
 ) -> pd.DataFrame:
-    """Train the models of a recipe, each in a folder of its own below `out`, and set their median
-    scores in the validation period beside the published ones.
+    """Train the models of a recipe in each of its experiments, into folders of their own below
+    `out`, and set their scores beside the published ones.
 
     Finished models are not trained again; processes of torchrun train with one each.
     domain   a domain file in place of the packaged one; what it says otherwise is listed
-    models   configurations of some of the models; all if left out
+    models, experiments  names of some of them, of models configurations too; all if left out
     seeds    runs of each model, whose mean discharge is scored; one, of the `seed`, if left out
     epochs   in place of those of the recipe; options as for `train_domain`
-    Returns, and writes to table.csv and with all settings to table.md, a row per model and score:
-    model, metric, statistic, published, here, difference, count, undefined. metrics.csv has the
-    scores of every gauge and model, and figures their distribution.
-    ValueError for a recipe or a model that there is not, and for a domain file without validation.
+    Returns, and writes to table.csv and with all settings to table.md, a row per published score:
+    `recipe_table.rows`. metrics.csv has the scores of every gauge and model, tests.csv paired tests
+    of the models, and figures their distribution.
+    ValueError for a recipe, a model or an experiment that there is not, and for a domain file
+    without validation.
     """
-    one_of("the recipe", name, RECIPES)
-    recipe, out = RECIPES[name], Path(out)
-    chosen = _chosen(recipe, models)
-    source = find(recipe.domain if domain is None else domain)
-    other = _others(source, find(recipe.domain), chosen, epochs)
+    study, out = recipe(name), Path(out)
+    chosen = _chosen("model", models, [((m.configuration, m.name), m) for m in study.models])
+    ways = _chosen("experiment", experiments, [((e.name,), e) for e in study.experiments])
+    source = find(study.domain if domain is None else domain)
+    other = _others(source, find(study.domain), chosen, epochs)
     if seeds is not None:
         other.append(f"seeds: the mean discharge of {seeds} runs instead of one")
-    for one in ranks.own(chosen):
-        place, more = out / slug(one.configuration), options | {"epochs": epochs}
-        changes = {"configuration": one.configuration}
+    runs = [(way, one) for way in ways for one in chosen if one.part_of(way)]
+    folders = {(w.name, one.name): _folder(out, study, w, one) for w, one in runs}
+    for way, one in ranks.own(runs):
+        folder = folders[way.name, one.name]
         if options.get("progress", True):
-            print(f"{one.name}: {place.name}", file=sys.stderr)
+            print(f"{one.name}: {folder.relative_to(out)}", file=sys.stderr)
         with ranks.alone():
-            if seeds is None:
-                train_unless_finished(source, data, place, seed=seed, changes=changes, **more)
-            else:
-                train_ensemble(source, data, place, seeds, changes=changes, **more)
-            if one.baseflow is not None:
-                baseflow_indices(place, data)
+            usual = training_options(source, {"configuration": one.configuration}).epochs
+            # where nothing is learned there are none
+            given = options | {"epochs": epochs if usual else None}
+            _run(source, data, folder, way, one, seeds, seed, given)
+            _look_at(study, data, folder, way, one, bool(options.get("progress", True)))
     ranks.wait()
     if not ranks.leads():
         return pd.DataFrame()
     with ranks.alone():
-        tables = {one.name: _scores(out / slug(one.configuration)) for one in chosen}
-        rows = [row for one in chosen for row in _rows(one, tables[one.name], out, data)]
-        return _written(out, name, pd.DataFrame(rows), tables, other)
+        tables = read_tables(study, folders, _groups(study, data, folders.values()))
+        table = rows(study, [one.name for one in chosen], tables)
+        write(out, name, study, table, tables, other)
+    return table
 
 
-def slug(configuration: str) -> str:
-    """The name of a configuration as that of a folder."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", configuration).strip("-").lower()
+def slug(name: str) -> str:
+    """The name of a configuration or an experiment as that of a folder."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", name.replace("+", " plus")).strip("-").lower()
 
 
-def _chosen(recipe: Recipe, models: Sequence[str] | None) -> list[Published]:
-    """The models that are asked for, in the order of the recipe."""
-    known = [one.configuration for one in recipe.models]
-    for wanted in models or ():
-        one_of("the model", wanted, known)
-    return [one for one in recipe.models if models is None or one.configuration in models]
+def _folder(out: Path, study: Recipe, way: Experiment, one: RecipeModel) -> Path:
+    """Where a model is trained: of several experiments in the folder of its own, called by its
+    configuration, or by its name where others have the same one."""
+    within = out if len(study.experiments) == 1 else out / slug(way.name)
+    alone = [m.configuration for m in study.models].count(one.configuration) == 1
+    return within / slug(one.configuration if alone else one.name)
+
+
+def _run(source, data, folder, way: Experiment, one: RecipeModel, seeds, seed, options) -> None:
+    """Train a model as the experiment has it, unless that is done."""
+    changes: dict[str, object] = {"configuration": one.configuration}
+    sections = dict(one.sections)
+    if way.training:
+        sections["training"] = sections.get("training", {}) | way.training
+    if sections:
+        changes["sections"] = sections
+    if "split" in way.training:
+        cross_validate(source, data, folder, seeds=seeds, seed=seed, changes=changes, **options)
+        return
+    if seeds is None:
+        train_unless_finished(source, data, folder, seed=seed, changes=changes, **options)
+    else:
+        train_ensemble(source, data, folder, seeds, changes=changes, **options)
+
+
+def _look_at(study: Recipe, data, folder, way: Experiment, one: RecipeModel, progress) -> None:
+    """What a recipe wants to know of a model beside its scores."""
+    if "split" in way.training:
+        return
+    if any(published.of == BASEFLOW for published in one.published):
+        baseflow_indices(folder, data)
+    if study.surface is not None:
+        surfaces(folder, data, study.surface)
+    if study.analyses == way.name and not (folder / ANALYSES).exists():
+        run, setup = load_one((seeds_of(folder) or [folder])[0], data)
+        found = analyse_run(run, setup, folder / ANALYSES, None, grace_of(setup), progress)
+        for name, why in found.items():
+            print(f"{one.name}: left out of the analyses: {name}: {why}", file=sys.stderr)
+
+
+def _groups(study: Recipe, data, folders) -> pd.Series | None:
+    """The group of each gauge that is scored in one of these folders."""
+    if study.groups is None:
+        return None
+    tables = [read_table(f / scores_file(), ("gauge",), dtype={"gauge": str}) for f in folders]
+    gauges = sorted({gauge for table in tables for gauge in table["gauge"]})
+    return groups_of(study.groups, data_folder(data), gauges)
+
+
+def _chosen(what: str, wanted: Sequence[str] | None, every: Sequence[tuple]) -> list:
+    """Those that are asked for by one of their names, in the order of the recipe."""
+    known = dict.fromkeys(name for names, _ in every for name in names)
+    for name in wanted or ():
+        one_of(f"the {what}", name, known)
+    return [one for names, one in every if wanted is None or set(names) & set(wanted)]
 
 
 def _others(source: Path, packaged: Path, chosen, epochs: int | None) -> list[str]:
@@ -111,74 +166,6 @@ def _others(source: Path, packaged: Path, chosen, epochs: int | None) -> list[st
                 was, new = (str(one.get(key, "not given")) for one in (before, now))
                 told.append(f"[{section}] {key}: {new} instead of {was}")
     if epochs is not None:
-        usual = " and ".join(map(str, sorted({options.epochs for options in asked})))
+        usual = " and ".join(map(str, sorted({one.epochs for one in asked} - {0})))
         told.append(f"epochs: {epochs} instead of {usual}")
     return told
-
-
-def _scores(folder: Path) -> pd.DataFrame:
-    """The scores of a model in the validation period."""
-    path = folder / scores_file()
-    table = read_table(path, ("gauge", "period"), ("nse",), dtype={"gauge": str})
-    return table[table["period"] == "validation"]
-
-
-def _rows(one: Published, scores: pd.DataFrame, out: Path, data) -> list[dict]:
-    """The rows of a model in the table."""
-    found = [
-        ("median", metric, value, scores[metric].median(), scores[metric])
-        for metric, value in one.medians.items()
-    ]
-    if one.baseflow is not None:
-        table = baseflow_indices(out / slug(one.configuration), data)
-        both = table["simulated"] + table["observed"]
-        found.append(("correlation", BASEFLOW, one.baseflow, correlation(table), both))
-    return [
-        dict(
-            model=one.name, metric=metric, statistic=statistic, published=value, here=here,
-            difference=here - value, count=len(each), undefined=int(each.isna().sum()),
-        )
-        for statistic, metric, value, here, each in found
-    ]  # fmt: skip
-
-
-def _written(
-    out: Path, name: str, table: pd.DataFrame, tables: Mapping[str, pd.DataFrame], other
-) -> pd.DataFrame:
-    """The table of a recipe, on disk with its settings, scores and figure."""
-    write_table(out / "table.csv", table)
-    every = [scores.assign(model=model) for model, scores in tables.items()]
-    write_table(out / scores_file(), pd.concat(every, ignore_index=True))
-    page = _page(name, RECIPES[name], table, other)
-    replace(out / "table.md", partial(Path.write_text, data=page, encoding="utf-8"))
-    medians = table[(table["statistic"] == "median") & table["here"].notna()]
-    for metric in dict.fromkeys(medians["metric"]):
-        plots.save(plot_scores.cdf(tables, metric), out / "figures" / f"{metric}.png")
-    return table
-
-
-def _page(name: str, recipe: Recipe, table: pd.DataFrame, other: Sequence[str]) -> str:
-    """Table, deviations and settings as Markdown."""
-    parts = [
-        f"# {name}: {recipe.about}",
-        f"Published: {recipe.source}, {recipe.table}. Medians and correlations over the "
-        "gauges; those `undefined` have no such score and are passed over.",
-    ]
-    count = int(table["count"].max())
-    if count != recipe.gauges:
-        parts.append(
-            f"**Of {count} gauges, not the {recipe.gauges} of the paper: the columns do not "
-            "compare.**"
-        )
-    parts.append(to_markdown(table))
-    if other:
-        lines = "\n".join(f"- {one}" for one in other)
-        parts.append(f"## Run otherwise than the recipe\n\n{lines}")
-    settings = pd.DataFrame(
-        [dict(setting=s.what, paper=s.paper, here=s.here, why=s.why) for s in recipe.settings]
-    )
-    parts += ["## Settings", to_markdown(settings)]
-    if recipe.left_out:
-        lines = "\n".join(f"- {one}" for one in recipe.left_out)
-        parts.append(f"## Not repeated\n\n{lines}")
-    return "\n\n".join(parts) + "\n"

@@ -74,7 +74,10 @@ def source_of(folder: Path) -> dict:
         return {}
     mend = "remove it, and give --data"
     found = read_json(path, "what a run was begun with", mend)
-    if set(found) - {"data", *CHANGES} or not isinstance(found.get("data", ""), str):
+    sections = found.get("sections") or {}
+    tables = isinstance(sections, dict) and all(isinstance(one, dict) for one in sections.values())
+    named_so = not set(found) - {"data", *CHANGES} and isinstance(found.get("data", ""), str)
+    if not (tables and named_so):
         raise ValueError(f"{path} is not what a run was begun with, or is damaged: {mend}")
     return found
 

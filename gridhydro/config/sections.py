@@ -129,10 +129,11 @@ class TargetOptions:
     units: str | None = None  # where the file does not say
     missing: float | tuple[float, ...] | None = None  # numbers that stand for missing values
     crs: str | None = None
-    weight: float = 1.0
+    weight: float = 1.0  # 0: it is scored, not trained on
     loss: str = "rmse"
     scale: float = 1.0
     offset: float = 0.0
+    days: int = 1  # of weight 0: each observation is the mean over so many days from its own on
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,8 @@ class ModelOptions:
 
     configuration  one of `gridhydro.config.presets`, which sets what is not given here and in
                    [training]
+    forcings       of column = "lstm": the series that it reads, precipitation among them; those of
+                   HBV if left out
     history_days   of network = "gz": its history, forcing, targets and for lumped basins observed
                    discharge of the training's period, is read in means of so many days; of gauges
                    held out the forcing only
@@ -185,6 +188,7 @@ class ModelOptions:
 
     configuration: str | None = None
     column: str = "hbv"
+    forcings: tuple[str, ...] = ()
     scheme: Stepping = Stepping()
     network: ParameterNetwork = ParameterNetwork()
     correction: str | None = None

@@ -39,7 +39,8 @@ def read_targets(
         more = dict(weight=options.weight, loss=options.loss)
         with named(place):
             target = Target(
-                options.name, series, **more, scale=options.scale, offset=options.offset
-            )
+                options.name, series, **more, scale=options.scale, offset=options.offset,
+                days=options.days,
+            )  # fmt: skip
         found.append(target)
     return found

@@ -57,9 +57,10 @@ def train_domain(
     """Train on a domain file, score both periods, and export everything into `out`.
 
     `epochs` and `seed` replace those of the file, and so does what `changes` has of configuration,
-    storage_weight and fold; `cache`, here or there, has packed copies of the series in `out`, gone
-    with the process, instead of memory. The file, the changes and the place of the data are kept in
-    the run folder, so that `evaluate` and `export` find them. Returns the scores of discharge.
+    storage_weight, fold, and sections (other keys); `cache`, here or there, has packed copies of
+    the series in `out`, gone with the process, instead of memory. The file, the changes and the
+    place of the data are kept in the run folder, so that `evaluate` and `export` find them. Returns
+    the scores of discharge.
     """
     with ranks.sharing():
         return _trained(
@@ -207,7 +208,7 @@ def _what(setup: Setup) -> str:
     parts = [f"discharge at gauges ({1 - weight:g})"] if fits else []
     if setup.storage is not None and weight > 0:
         parts.append(f"water storage on {setup.storage.tiles.size} tiles ({weight:g})")
-    parts += [f"{target.name} ({target.weight:g})" for target in setup.targets]
+    parts += [f"{target.name} ({target.weight:g})" for target in setup.fitted_targets]
     name = f"{model.configuration}: " if model.configuration else ""
     kind = model.network.kind
     network = {"none": "nothing learned", "free": "free values"}.get(kind, kind)
@@ -223,7 +224,7 @@ def _weight(setup: Setup) -> float:
 def _targets(setup: Setup) -> list[Target | StorageTarget]:
     """Targets that are fitted beside discharge."""
     storage = [] if setup.storage is None else [StorageTarget(setup.storage, _weight(setup))]
-    return [*setup.targets, *storage]
+    return [*setup.fitted_targets, *storage]
 
 
 def _validated_meanwhile(setup: Setup) -> tuple[str, str] | None:

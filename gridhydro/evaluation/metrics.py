@@ -108,6 +108,14 @@ def flv_abs(simulated, observed) -> float:
     return flv(simulated, observed, absolute=True)
 
 
+def residual_cv(simulated, observed) -> float:
+    """Standard deviation of the errors over the observed mean, no unit."""
+    s, o = _pairs(simulated, observed)
+    if not o.size or not formulas.has_mean(o, np.mean):
+        return np.nan
+    return float(np.std(s - o) / abs(np.mean(o)))
+
+
 METRICS = {
     "nse": nse,
     "kge": kge,

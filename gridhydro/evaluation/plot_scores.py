@@ -90,6 +90,11 @@ def _told(name: str, given: np.ndarray, low: float, high: float, what: str) -> s
     return f"{text}, {missing} without" if missing else text
 
 
+def label_of(metric: str, *tables: pd.DataFrame) -> str:
+    """Name and unit of a score of these tables, as an axis has them."""
+    return _label(LABELS.get(metric, metric), _unit_of(metric, *tables))
+
+
 def _unit_of(metric: str, *tables: pd.DataFrame) -> str:
     """Unit of a score: percent, that of the tables' series where they say it, or none."""
     units = {unit for table in tables if "unit" in table for unit in table["unit"]}

@@ -36,7 +36,7 @@ class BasinsOptions:
                 "netcdf"
     path        folder or file, from the data folder on
     forcing     camels_us: daymet, nldas, maurer, maurer_extended, nldas_extended
-    country     camels: gb, de, ch, fr
+    country     camels: gb, de, ch, fr, dk
     table       netcdf: a table of attributes (CSV), the basins' ids in its first column
     attributes  those that the network reads; texts become classes
     pet         method of the potential evapotranspiration: "oudin", "hargreaves", ..., or "given";

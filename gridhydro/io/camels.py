@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
+from pyproj import Transformer
 
 from gridhydro.base import calendar
 from gridhydro.base.files import existing
 from gridhydro.base.periods import common_days
 from gridhydro.base.quantities import SERIES
-from gridhydro.base.units import conversion
-from gridhydro.io.camels_layouts import LAYOUTS, Layout
+from gridhydro.base.units import conversion, depth_of_flow
+from gridhydro.io.camels_layouts import LAYOUTS, VOLUME, Layout
 from gridhydro.io.delimited import MISSING, Delimited, numbers, read_delimited
 from gridhydro.io.schema import (
     attribute,
@@ -39,8 +40,8 @@ def read_camels(
     """Basins of a CAMELS data set of another country, a basins dataset (see `io.schema`) in memory.
 
     folder   of the data set as it is unpacked: its files are found wherever they are below it
-    country  one of `LAYOUTS`: "gb", "de", "ch", "fr". Those of others are in Caravan's layout too,
-             see `read_caravan`
+    country  one of `LAYOUTS`: "gb", "de", "ch", "fr", "dk". Those of others are in Caravan's layout
+             too, see `read_caravan`
     basins   None (all), ids, or a text file of ids; no other file is read
     period   two dates, months or years, both included; None: the days that all basins have
     Discharge is that over the area of the basin; days of no observation are NaN. Weather that is
@@ -66,6 +67,8 @@ def read_camels(
         )
         for name in names
     }
+    static = _attributes(gauges, folder, layout)
+    _over_area(values, static, layout)
     for name, array in values.items():
         refuse_codes(name, array, days, gauges, folder)
         refuse_outside(name, array, days, gauges, folder)
@@ -74,7 +77,20 @@ def read_camels(
         {"time": days, "gauge": gauges},
         {"source": layout.source},
     )
-    return _with_attributes(data, folder, layout)
+    return data.assign(static.data_vars).assign_coords(static.coords)
+
+
+def _over_area(values: dict[str, np.ndarray], static: xr.Dataset, layout: Layout) -> None:
+    """Put discharge of volumes in mm d-1; ValueError without the areas of the basins."""
+    if ("discharge", VOLUME) not in layout.columns.values() or "discharge" not in values:
+        return
+    if "area" not in static.coords:
+        raise ValueError(
+            f"the discharge of {layout.source} is in {VOLUME}, and no table has the areas of its "
+            f"basins: {', '.join(layout.tables)}"
+        )
+    depth = depth_of_flow(static["area"].values)
+    values["discharge"] = (values["discharge"] * depth).astype(np.float32)
 
 
 def _files(folder: Path, layout: Layout) -> dict[str, Path]:
@@ -104,7 +120,8 @@ def _series(path: Path, layout: Layout) -> pd.DataFrame:
     found: dict[str, np.ndarray] = {}
     for theirs, (ours, unit) in layout.columns.items():
         if theirs in table.header and ours not in found:
-            factor, offset = conversion(ours, unit, SERIES[ours].unit, path)
+            whole = unit == VOLUME  # until the areas are known
+            factor, offset = (1, 0) if whole else conversion(ours, unit, SERIES[ours].unit, path)
             found[ours] = _numbers(table, theirs) * factor + offset
     if not found:
         raise ValueError(
@@ -127,10 +144,12 @@ def _numbers(table: Delimited, name: str) -> np.ndarray:
     return values
 
 
-def _with_attributes(data: xr.Dataset, folder: Path, layout: Layout) -> xr.Dataset:
-    gauges = [str(g) for g in data["gauge"].values]
+def _attributes(gauges: list[str], folder: Path, layout: Layout) -> xr.Dataset:
+    """What the tables say of these gauges: attributes, and their places as coordinates."""
+    data = xr.Dataset(coords={"gauge": gauges})
     coords: dict[str, xr.DataArray] = {}
-    for path in sorted(folder.rglob(layout.tables)):
+    places: dict[str, np.ndarray] = {}
+    for path in sorted({path for table in layout.tables for path in folder.rglob(table)}):
         table = read_delimited(path, key=layout.gauge)
         if layout.gauge not in table.header:
             continue  # one of stations of another kind
@@ -146,8 +165,20 @@ def _with_attributes(data: xr.Dataset, folder: Path, layout: Layout) -> xr.Datas
             if ours is None:
                 if name not in data:
                     data[name] = attribute(values, name)
+            elif layout.crs is not None and ours in ("latitude", "longitude"):
+                places.setdefault(ours, values)
+                if len(places) == 2:
+                    for name_of, degrees in _degrees(places, layout.crs).items():
+                        coords[name_of] = coordinate(name_of, degrees, gauges, path)
             elif ours not in coords:
                 if ours == "area":
                     values = values * conversion("area", layout.area_unit, "km2", path)[0]
                 coords[ours] = coordinate(ours, values, gauges, path)
     return data.assign_coords(coords)
+
+
+def _degrees(places: dict[str, np.ndarray], crs: str) -> dict[str, np.ndarray]:
+    """Latitude and longitude of northing and easting."""
+    away = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    lon, lat = away.transform(places["longitude"], places["latitude"])
+    return {"latitude": np.asarray(lat), "longitude": np.asarray(lon)}

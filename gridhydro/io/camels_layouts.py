@@ -13,20 +13,24 @@ class Layout:
     files       pattern of the files of series; the gauge stands in place of *
     day         column of the dates
     columns     column -> (our name, unit); of those of one name the first that is there
-    tables      pattern of the tables of attributes, the gauge in their first column, or in `gauge`
+    tables      patterns of the tables of attributes, the gauge in the column `gauge`
     places      column -> latitude, longitude, area or gauge_name
     area_unit   unit of the area
+    crs         of latitude and longitude, where these are northing and easting
     """
 
     source: str
     files: str
     day: str
     columns: dict[str, tuple[str, str]]
-    tables: str
+    tables: tuple[str, ...]
     places: dict[str, str]
     gauge: str = "gauge_id"
     area_unit: str = "km2"
+    crs: str | None = None
 
+
+VOLUME = "m3 s-1"  # of discharge that is to be divided by the area
 
 _USUAL = {
     "gauge_lat": "latitude", "gauge_lon": "longitude", "area": "area", "gauge_name": "gauge_name",
@@ -44,7 +48,7 @@ LAYOUTS = {
             "shortwave_rad": ("shortwave_radiation", "W m-2"),
             "longwave_rad": ("longwave_radiation", "W m-2"),
         },
-        "CAMELS_GB_*_attributes.csv", _USUAL,
+        ("CAMELS_GB_*_attributes.csv",), _USUAL,
     ),
     "de": Layout(
         "CAMELS-DE, doi:10.5194/essd-16-5625-2024",
@@ -59,7 +63,7 @@ LAYOUTS = {
             "discharge_spec_obs": ("discharge", "mm d-1"),
             "discharge_spec": ("discharge", "mm d-1"),
         },
-        "CAMELS_DE_*_attributes.csv", _USUAL,
+        ("CAMELS_DE_*_attributes.csv",), _USUAL,
     ),
     "ch": Layout(
         "CAMELS-CH, doi:10.5194/essd-15-5755-2023",
@@ -75,7 +79,7 @@ LAYOUTS = {
             "swe(mm)": ("snow_water_equivalent", "mm"),
             "discharge_spec(mm/d)": ("discharge", "mm d-1"),
         },
-        "CAMELS_CH_*_attributes*.csv", _USUAL,
+        ("CAMELS_CH_*_attributes*.csv",), _USUAL,
     ),
     "fr": Layout(
         "CAMELS-FR, doi:10.5194/essd-17-1461-2025",
@@ -88,11 +92,28 @@ LAYOUTS = {
             "tsd_wind": ("wind_speed", "m s-1"), "tsd_humid": ("specific_humidity", "g kg-1"),
             "tsd_q_mm": ("discharge", "mm d-1"),
         },
-        "CAMELS_FR_*_attributes.csv",
+        ("CAMELS_FR_*_attributes.csv",),
         {
             "sta_y_w84": "latitude", "sta_x_w84": "longitude", "sta_area_snap": "area",
             "sta_label": "gauge_name",
         },
         gauge="sta_code_h3",
+    ),
+    # of the gauged basins, without the signatures of their discharge; outlets are in UTM zone 32N
+    "dk": Layout(
+        "CAMELS-DK, doi:10.5194/essd-17-1551-2025",
+        "CAMELS_DK_obs_based_*.csv", "time",
+        {
+            "precipitation": ("precipitation", "mm d-1"), "temperature": ("temperature", "degC"),
+            "pet": ("potential_evapotranspiration", "mm d-1"), "Qobs": ("discharge", VOLUME),
+        },
+        tuple(
+            f"CAMELS_DK_{name}.csv" for name in ("climate", "geology", "landuse", "soil",
+                                                 "topography")
+        ),
+        {
+            "catch_outlet_lat": "latitude", "catch_outlet_lon": "longitude", "catch_area": "area",
+        },
+        gauge="catch_id", area_unit="m2", crs="EPSG:25832",
     ),
 }  # fmt: skip

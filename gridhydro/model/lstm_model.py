@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NoReturn
 
 import torch
 from torch import Tensor
 
+from gridhydro.base.arguments import names as names_of
+from gridhydro.base.arguments import one_of
+from gridhydro.base.quantities import SERIES
 from gridhydro.columns import HBV
-from gridhydro.columns.column import Column, fields
+from gridhydro.columns.column import Column, Field, fields
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.attributes import attribute_values
 from gridhydro.model import options
@@ -21,16 +25,34 @@ from gridhydro.nets.base import CellNetwork
 from gridhydro.nets.lstm import Memory
 from gridhydro.nets.options import ParameterNetwork
 
+_RAIN = "precipitation"
 _DRY = "an LSTM holds no water to be averaged: train it on discharge alone"
 
 
 class Streamflow(Column):
-    """The LSTM as a column: its forcings and its runoff. It holds no water and has no balance."""
+    """The LSTM as a column: its forcings and its runoff. It holds no water and has no balance.
+
+    series  names of the forcings, precipitation among them; those of HBV if left out
+    ValueError for a name that is no series of weather.
+    """
 
     name = "lstm"
     forcings = HBV.forcings
     fluxes = fields("runoff mm d-1: water to the river")
     water_out = ("runoff",)
+
+    def __init__(self, series: Sequence[str] = ()):
+        series = names_of("forcings", series)
+        for name in series:
+            one_of("forcings: a name", name, SERIES)
+        if series and _RAIN not in series:
+            raise ValueError(
+                f"forcings: an LSTM reads {_RAIN}, which gives the scale of its runoff"
+            )
+        if series:
+            self.forcings = tuple(
+                Field(name, SERIES[name].unit, SERIES[name].long_name) for name in series
+            )
 
     def step(self, s, x, p):
         raise TypeError("the LSTM is no column of water: use gridhydro.LSTMModel")
@@ -47,7 +69,7 @@ class _Network(CellNetwork):
         (hidden,) = network.sizes
         self.trunk = Trunk(values, forcings, hidden, network.dropout, network.log_attributes)
         self.head = torch.nn.Linear(hidden, 1)
-        self.rain = [field.name for field in forcings].index("precipitation")
+        self.rain = [field.name for field in forcings].index(_RAIN)
         self.register_buffer("scale", torch.ones(()))
 
     def fit_series(self, series: Tensor) -> None:
@@ -77,19 +99,28 @@ class LSTMModel(CellModel):
     domain, attributes  as for `Model`
     network             "lstm", or a `ParameterNetwork` of this kind with one hidden size, of which
                         dropout, attributes in logarithm and the seed count as well
+    forcings            names of the series that it reads; those of HBV if left out
     ValueError for a raster, and for options that it has no use for.
     """
 
     network: _Network
 
-    def __init__(self, domain: Domain, attributes, network: str | ParameterNetwork = "lstm"):
+    def __init__(
+        self,
+        domain: Domain,
+        attributes,
+        network: str | ParameterNetwork = "lstm",
+        forcings: Sequence[str] = (),
+    ):
         if not domain.lumped:
             raise ValueError("the LSTM knows no rivers: it is for lumped basins")
         network = ParameterNetwork.of(network)
         refuse_unfit(network)
-        super().__init__(domain, Streamflow())
+        super().__init__(domain, Streamflow(forcings))
         values = attribute_values(domain, attributes)
         self.options = options.to_json("lstm", network)
+        if forcings:
+            self.options["forcings"] = list(forcings)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(network.seed)
             self.network = _Network(values, self.column.forcings, network)

@@ -62,7 +62,7 @@ def from_json(
         )
     network = ParameterNetwork(**dict(kept["network"]) | {"history": history})
     if kept["column"] == "lstm":
-        return {"column": "lstm", "network": network}
+        return {"column": "lstm", "network": network, "forcings": tuple(kept.get("forcings", ()))}
     named = dict(kept["routing"] or {})
     routing = next((_ROUTINGS[name](**options) for name, options in named.items()), None)
     return {

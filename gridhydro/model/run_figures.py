@@ -32,7 +32,7 @@ def draw(
     fields = [f for f in fields if np.ptp(maps[f.name]) > 0 or domain.size == 1]  # not the fixed
     if fields and not domain.lumped:
         plots.save(plots.parameter_maps(domain, maps, fields), folder / "parameters.png")
-    elif fields and _placed(domain) and domain.size > FEW:
+    elif fields and placed(domain) and domain.size > FEW:
         longitude, latitude = domain.lonlat
         figure = plot_scores.parameter_points(longitude, latitude, maps, fields)
         plots.save(figure, folder / "parameters.png")
@@ -56,17 +56,19 @@ def draw_distribution(
     """The figures of `draw_scores`, of however many gauges."""
     tables = dict(list(scores.groupby("period", sort=False)))
     plots.save(plot_scores.cdf(tables, metric), folder / "scores.png")
-    if _placed(domain):
+    if placed(domain):
         gauges = domain.gauges
         last = scores[scores["period"] == scores["period"].iloc[-1]]
-        figure = plot_scores.score_map(*_lonlat(domain, gauges.index), last, metric)
+        figure = plot_scores.score_map(*lonlat_of(domain, gauges.index), last, metric)
         plots.save(figure, folder / "score_map.png")
 
 
-def _placed(domain: Domain) -> bool:
+def placed(domain: Domain) -> bool:
+    """Whether all cells have a longitude and a latitude."""
     return all(np.isfinite(values).all() for values in domain.lonlat)
 
 
-def _lonlat(domain: Domain, names) -> tuple[pd.Series, pd.Series]:
+def lonlat_of(domain: Domain, names) -> tuple[pd.Series, pd.Series]:
+    """Longitude and latitude of the gauges, by these names."""
     longitude, latitude = (values[domain.gauge_cells] for values in domain.lonlat)
     return pd.Series(longitude, names), pd.Series(latitude, names)

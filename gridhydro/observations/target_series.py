@@ -51,7 +51,7 @@ class TargetSeries:
         array = series_of(target, domain, field.unit)
         unit = array.attrs.get("units", "") if target.own_unit else field.unit
         kept = None if target.own_unit else field.unit
-        rows, cells = values_on(target.name, array, kept, domain, times)
+        rows, cells = values_on(target.name, array, kept, domain, times, target.days)
         tensor = by_cell(torch.from_numpy(rows)[None]).to(device)
         scale, offset = (
             torch.as_tensor(per_cell(target, key, domain, cells), dtype=torch.float32).to(device)
@@ -103,4 +103,9 @@ def refuse_other(targets: Sequence) -> None:
             raise ValueError(
                 "targets is a list of gridhydro.Target(name, observed), not of "
                 f"{type(target).__name__}"
+            )
+        if not target.fitted:
+            raise ValueError(
+                f"the target '{target.name}' has the weight 0, and nothing is learned from it: "
+                "leave it out, and score it with run.evaluate_target"
             )

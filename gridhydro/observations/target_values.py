@@ -62,14 +62,19 @@ def series_of(target, domain: Domain, unit: str) -> xr.DataArray:
 
 
 def values_on(
-    name: str, array: xr.DataArray, unit: str | None, domain: Domain, times: pd.DatetimeIndex
+    name: str,
+    array: xr.DataArray,
+    unit: str | None,
+    domain: Domain,
+    times: pd.DatetimeIndex,
+    over: int = 1,
 ):
     """Observations (T, K) float32 on these days, in `unit` or, with None, in their own, NaN where
     missing, and the cells (K,) they are of: all of lumped basins, of rasters those observed.
 
     ValueError for two on a day, none on these days, an axis too many, text, codes for missing
     values and what is beyond the range of the quantity; a warning for observed rates that are days
-    apart, as means or sums over several days are.
+    apart, as means or sums over several days are, unless they are known to be means `over` several.
     """
     days = calendar.days(array["time"], f"the target '{name}'")
     place = times.get_indexer(days)
@@ -87,7 +92,7 @@ def values_on(
     observed = np.isfinite(rows)
     if not observed.any():
         raise ValueError(f"no cell of the domain has an observation of '{name}'")
-    if (unit or array.attrs.get("units", "")).endswith("d-1"):
+    if over == 1 and (unit or array.attrs.get("units", "")).endswith("d-1"):
         warn_apart(name, days[inside][observed.any(1)], stacklevel=5)
     cells = np.arange(domain.size) if domain.lumped else np.flatnonzero(observed.any(0))
     values = np.full((len(times), len(cells)), np.nan, np.float32)
@@ -102,7 +107,8 @@ def warn_apart(name: str, days: pd.DatetimeIndex, stacklevel: int) -> None:
     if apart >= _APART:
         warnings.warn(
             f"'{name}' is observed every {apart:g} days: each value is compared with the day that "
-            "it is stamped with, not with a mean or a sum over the days between",
+            "it is stamped with, not with a mean or a sum over the days between: means are scored "
+            "with days=N and weight=0",
             stacklevel=stacklevel,
         )
 

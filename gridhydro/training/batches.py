@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gridhydro.base import ranks
-from gridhydro.base.arguments import required, whole
+from gridhydro.base.arguments import one_of, required, whole
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
 from gridhydro.model.state import Simulation, State
@@ -37,8 +37,10 @@ class Batches:
             another. ValueError, before anything runs, for a gauge with more than that upstream
     together  minibatches whose mean gradient is one step: memory is that of one, and several
             processes (torchrun) deal them out. None: one for each process
-
-    An epoch has as many of them as it takes to go over the training data once (on average).
+    steps   how many minibatches an epoch has. "once": as many as it takes to go over the training
+            data once (on average). "hydrodl": so many random ones that each day of a basin is in
+            one of them with a probability of 0.99, which is what hydroDL, the program of Feng et
+            al. (2022), calls an epoch: about 4.6 times as many
     """
 
     gauges: int = 100
@@ -46,8 +48,10 @@ class Batches:
     warmup: int | str = 365
     cells: int | None = None
     together: int | None = None
+    steps: str = "once"
 
     def __post_init__(self):
+        one_of("batches: steps", self.steps, draws.STEPS)
         for name in ("gauges", "days", "warmup", "cells", "together"):
             given, least = getattr(self, name), 0 if name == "warmup" else 1
             if given is not None and (name, given) != ("warmup", STATES):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,9 @@ import torch
 from torch import Tensor
 
 from gridhydro.domain.network import Network
+
+STEPS = ("once", "hydrodl")
+_SEEN = 0.99  # of hydroDL
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +79,7 @@ def of_basins(options, days: slice, gauges: Tensor, seed: int) -> tuple[int, lis
     random = torch.Generator().manual_seed(seed)
     first, length = _windows(options, days)
     size = min(options.gauges, len(gauges))
-    count = max(1, round(len(gauges) * (days.stop - first) / (size * length)))
+    count = _repeats(options, len(gauges) * (days.stop - first) / (size * length))
     rounds = -(-count * size // len(gauges))
     order = [torch.randperm(len(gauges), generator=random) for _ in range(rounds)]
     chosen = gauges[torch.cat(order)]
@@ -94,7 +98,7 @@ def of_rivers(
     """
     random = torch.Generator().manual_seed(seed)
     first, length = _windows(options, days)
-    rounds = max(1, round((days.stop - first) / length))
+    rounds = _repeats(options, (days.stop - first) / length)
     last = days.stop - length + 1
     drawn: list[Draw] = []
     for pool in pools:
@@ -113,6 +117,17 @@ def _windows(options, days: slice) -> tuple[int, int]:
     """The first day that a window may begin with, and the length of windows."""
     first = max(days.start, options.before)
     return first, min(options.days, days.stop - first)
+
+
+def _repeats(options, fill: float) -> int:
+    """How often something is drawn at random of which so many fill the training data: about as
+    often, or until each day has been in one of them with a probability of 0.99.
+
+    A day is in one with the probability 1 / fill, and in none of n with (1 - 1 / fill) ** n.
+    """
+    if options.steps == "once":
+        return max(1, round(fill))
+    return 1 if fill <= 1 else math.ceil(math.log(1 - _SEEN) / math.log1p(-1 / fill))
 
 
 def _groups(order: list[int], pool: Pool, network: Network, options) -> list[list[int]]:

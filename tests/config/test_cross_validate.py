@@ -54,6 +54,32 @@ def test_folds_are_those_that_a_split_numbers(folder):
     assert tested == dict.fromkeys(NAMES, 1)
 
 
+def test_regions_of_a_table_are_held_out(folder):
+    lines = [f"{name},{'north' if k < 3 else 'south' if k < 7 else 'east'}" for k, name in
+             enumerate(NAMES)]  # fmt: skip
+    (folder / "regions.csv").write_text("\n".join(["gauge,region", *lines]))
+    split = {"kind": "pur", "regions": "regions.csv", "column": "region"}
+
+    def folds(**more):
+        return make_folds(
+            load(folder / "none.toml", folder, {"sections": {"training": {"split": split | more}}})
+        )
+
+    assert [one.name for one in folds()] == ["pur_east", "pur_north", "pur_south"]
+    (north,) = folds(held_out=["north"])
+    assert north.test_gauges == tuple(NAMES[:3]) and set(north.train_gauges) == set(NAMES[3:])
+    assert folds(held_out="north") == [north]
+    for more, text in (
+        ({"held_out": ["west"]}, "no gauge lies in 'west'; regions are east, north, south"),
+        ({"held_out": 3}, "held_out is a list of regions, not 3"),
+        ({"column": "land"}, r"regions: column is one of 'region', not 'land'"),
+        ({"regions": "none.csv"}, r"split: regions: there is no file .*none.csv"),
+        ({"groups": 3}, "give both, without groups"),
+    ):
+        with pytest.raises(ValueError if "file" not in text else FileNotFoundError, match=text):
+            folds(**more)
+
+
 def test_a_file_without_a_split_is_told_how_to_write_one(folder, tmp_path):
     with pytest.raises(
         ValueError, match=r"none.toml, .training. has no split .* add split = \{ ki"
@@ -106,6 +132,31 @@ def test_pooled_scores_are_those_where_a_gauge_is_held_out(tmp_path, capsys):
     assert page.count("| training |") == 3 + 2
     note = pd.read_csv(tmp_path / "columns.csv")
     assert not note["meaning"].str.contains("table that was given").any()
+
+
+@pytest.mark.parametrize("tiles", [["7", "8", "9", "10"], ["3N 60W", "0N 60W"]])
+def test_pooled_storage_is_that_of_basins_held_out_or_of_all_tiles(tmp_path, tiles):
+    folds = pub(["7", "8", "9", "10"], ("2001-01-01", "2001-12-31"), folds=2)
+    folders = [tmp_path / f"fold-{k}" for k in range(2)]
+    for number, place in enumerate(folders):
+        place.mkdir()
+        scores(number).to_csv(place / "metrics.csv", index=False)
+        of_tiles = dict(
+            tile=tiles, period="training", nse=[number + k / 10 for k in range(len(tiles))]
+        )
+        more = dict(correlation=0.5, rmse=20.0, solutions=12)
+        pd.DataFrame(of_tiles).assign(**more).to_csv(place / "storage_metrics.csv", index=False)
+    pool(tmp_path, folders, folds, Domain.of_basins([1.0, 1.0, 1.0], ["7", "8", "9"]))
+    found = pd.read_csv(tmp_path / "storage_metrics.csv", dtype={"tile": str})
+    page = (tmp_path / "summary.md").read_text()
+    assert (found["nse"] // 1 == found["fold"]).all()
+    if tiles[0] == "7":
+        assert {number: set(rows["tile"]) for number, rows in found.groupby("fold")} == {
+            number: set(split.test_gauges) for number, split in enumerate(folds)
+        }
+        assert "of the basins that are held out" in page
+    else:
+        assert list(found["fold"]) == [0, 0, 1, 1] and "of all tiles, which no fold holds" in page
 
 
 @pytest.mark.end_to_end

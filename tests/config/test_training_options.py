@@ -41,9 +41,10 @@ least_range = 0.002
 
 
 def test_every_option_has_its_key(folder):
-    setup = loaded(folder, EVERY)
+    steps = FILE.replace("warmup = 120 }", 'warmup = 120, steps = "hydrodl" }')
+    setup = loaded(folder, EVERY, steps)
     training = setup.training
-    assert training.batches == gh.Batches(6, 120, 120) and training.device == "cpu"
+    assert training.batches == gh.Batches(6, 120, 120, steps="hydrodl") and training.device == "cpu"
     assert training.spinup == gh.SpinUp(100, 2)
     assert training.optimizer == gh.Optimizer("adadelta", 0.5, False, float("inf"))
     assert gh.Checkpoints("run", **training.checkpoints) == gh.Checkpoints("run", every=60)

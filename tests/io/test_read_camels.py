@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from pyproj import Transformer
 
 from gridhydro.config.load import load
 from gridhydro.io import read_camels
@@ -32,11 +33,15 @@ def write(folder, country, missing="NaN"):
         head = "# tsd_date: the day\n# a description\n" if country == "fr" else ""
         (series / name).write_text(head + table.to_csv(index=False, sep=separator))
     attributes = {layout.gauge: [*GAUGES, "3003"], "slope": ["0.1", "", "0.3"]}
-    places = {"latitude": [50, 51, 52], "longitude": [5, 6, 7], "area": [10.0, 20, 30]}
+    lat, lon, area = [50, 51, 52], [5, 6, 7], np.array([10.0, 20, 30])
+    area = 1e6 * area if layout.area_unit == "m2" else area
+    if layout.crs is not None:
+        lon, lat = Transformer.from_crs(4326, layout.crs, always_xy=True).transform(lon, lat)
+    places = {"latitude": lat, "longitude": lon, "area": area}
     for theirs, ours in layout.places.items():
         attributes[theirs] = places.get(ours, ["Ä", "b", "c"])
     head = "topographic attributes of the gauges\n" if country == "ch" else ""
-    path = folder / layout.tables.replace("*", "topographic", 1).replace("*", "")
+    path = folder / layout.tables[-1].replace("*", "topographic", 1).replace("*", "")
     path.write_text(head + pd.DataFrame(attributes).to_csv(index=False, sep=separator))
     return layout
 
@@ -56,7 +61,12 @@ def test_series_and_attributes_come_by_our_names(tmp_path, country, missing):
     assert rain[:, 1] == pytest.approx(2 + place + np.arange(39) / 100)
     assert np.isnan(found["discharge"].values).sum() == 2
     assert found["area"].values.tolist() == [10, 20]
-    assert found["latitude"].values.tolist() == [50, 51]
+    assert found["latitude"].values == pytest.approx([50, 51], abs=1e-6)
+    assert found["longitude"].values == pytest.approx([5, 6], abs=1e-6)
+    columns = list(layout.columns.values())
+    if columns[-1] == ("discharge", "m3 s-1"):  # over the area, as depth of a day
+        volume = 2 + len(columns) - 1 + np.arange(3) / 100
+        assert found["discharge"].values[:3, 1] == pytest.approx(volume * 86400 / 20e6 * 1000)
     assert found["slope"].values[0] == 0.1 and np.isnan(found["slope"].values[1])
     if "specific_humidity" in found:  # g kg-1 in the files
         assert found["specific_humidity"].values.max() < 0.02
@@ -80,7 +90,7 @@ def test_what_is_wrong_is_refused_by_line(tmp_path):
         read_camels(tmp_path, "de")
     with pytest.raises(FileNotFoundError, match="has no files CAMELS_GB_hydromet"):
         read_camels(tmp_path, "gb")
-    with pytest.raises(ValueError, match=r"country is one of gb, de, ch, fr, not 'us'"):
+    with pytest.raises(ValueError, match=r"country is one of gb, de, ch, fr, dk, not 'us'"):
         read_camels(tmp_path, "us")
 
 

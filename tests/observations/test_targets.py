@@ -1,5 +1,6 @@
 """Training on outputs of the column other than discharge: gaps, units, weights, gauges, rasters."""
 
+import warnings
 from functools import cache
 
 import numpy as np
@@ -212,6 +213,38 @@ def test_target_rates_of_many_days_are_warned_of():
         fit([gh.Target("soil_wetness", wetness()), rate], epochs=1)
 
 
+def test_means_over_several_days_are_scored_and_not_trained_on():
+    """Composites of eight days, begun anew with each year, and one that the record cuts off."""
+    simulated = fit([], basins().discharge, epochs=0)
+    flux = "actual_evapotranspiration"
+    daily = simulated.simulate(outputs=[flux])[flux]
+    times = pd.DatetimeIndex(daily["time"].values)
+    starts = [day for year in times.year.unique() for day in times[times.year == year][::8]]
+    ends = [*starts[1:], times[-1] + pd.Timedelta(days=1)]
+    ends = [min(end, start + pd.Timedelta(days=8)) for start, end in zip(starts, ends, strict=True)]
+    one_day = pd.Timedelta(days=1)
+    means = [daily.sel(time=slice(a, b - one_day)).mean("time") for a, b in
+             zip(starts, ends, strict=True)]  # fmt: skip
+    observed = xr.concat(means, pd.DatetimeIndex(starts, name="time"))
+    observed = (2 * observed.transpose("time", "gauge")).assign_attrs(daily.attrs)
+    target = gh.Target(flux, observed, weight=0, days=8)
+    whole = (str(times[0].date()), str(times[-1].date()))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*is observed every 8 days")
+        table = simulated.evaluate_target(target, whole)
+    assert (table["correlation"] > 0.99999).all()
+    assert table["percent_bias"].to_numpy() == pytest.approx(-50, abs=1e-3)
+    mean = observed.mean("time").to_numpy()
+    np.testing.assert_allclose(table["bias"], -mean / 2, rtol=0.02)
+    np.testing.assert_allclose(table["residual_cv"], table["ubrmse"] / mean, rtol=0.02)
+    cut = (times[-1] - starts[-1]).days + 1 < 8
+    assert set(table["days"]) == {len(starts) - cut} and cut
+    with pytest.raises(ValueError, match="has the weight 0, and nothing is learned from it"):
+        fit([target], epochs=0)
+    with pytest.raises(ValueError, match=r"means of 8 days: .* with weight=0"):
+        gh.Target(flux, observed, days=8)
+
+
 def test_target_scores_say_which_gauges_were_trained_on():
     observed = wetness()
     target, out = gh.Target("soil_wetness", observed), str(observed["gauge"].values[3])
@@ -319,7 +352,7 @@ def test_wrong_target_observations_are_refused(name, change, message):
 def test_wrong_target_options_are_refused():
     observed = wetness()
     with pytest.raises(ValueError, match="above 0"):
-        gh.Target("soil_wetness", observed, weight=0)
+        gh.Target("soil_wetness", observed, weight=-1)
     with pytest.raises(ValueError, match="'rmse'"):
         gh.Target("soil_wetness", observed, loss="mse")
     with pytest.raises(ValueError, match="DataArray"):

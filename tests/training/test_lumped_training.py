@@ -1,6 +1,9 @@
 """Training on minibatches of lumped basins: every kind of network, splits of gauges, new basins."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -10,6 +13,7 @@ from gridhydro.inputs.basins import of_dataset
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.nets import WEIGHT
 from gridhydro.observations.discharge import variance
+from gridhydro.training import draws
 from gridhydro.training.batches import Batches, minibatches
 from gridhydro.training.data import read_data
 from gridhydro.training.plan import Plan
@@ -96,6 +100,25 @@ def test_minibatches_draw_every_window_of_the_period_the_last_one_too():
     for seed in range(10):
         assert len(list(minibatches(sizes, forcing, observed, days, torch.arange(12), seed))) == 1
     assert set(starts) == {100, 101, 102}
+
+
+def test_steps_of_hydrodl_see_nearly_every_day_of_a_basin():
+    """671 basins and 15 years of Feng et al. (2022) take 462 steps there, and 101 to go once."""
+    days = slice(0, len(pd.date_range("1980-10-01", "1995-09-30")))
+    sizes, basins = Batches(gauges=100, days=365, warmup=0), torch.arange(671)
+    once, often = sizes, replace(sizes, steps="hydrodl")
+    counts = [len(draws.of_basins(one, days, basins, 0)[1]) for one in (once, often)]
+    assert counts == [101, 462]
+    # one window that is as long as the days is all there is to see
+    assert len(draws.of_basins(replace(often, gauges=671, days=9999), days, basins, 0)[1]) == 1
+    seen = torch.zeros(60, 1000, dtype=torch.bool)
+    sizes = Batches(gauges=6, days=100, warmup=0, steps="hydrodl")
+    for cells, starts in draws.of_basins(sizes, slice(0, 1000), torch.arange(60), 0)[1]:
+        for cell, start in zip(cells.tolist(), starts.tolist(), strict=True):
+            seen[cell, start : start + 100] = True
+    assert 0.99 < seen[:, 100:-100].float().mean() < 0.998
+    with pytest.raises(ValueError, match="steps is one of 'once', 'hydrodl', not 'often'"):
+        Batches(steps="often")
 
 
 def test_minibatches_ignore_gauges_held_out():

@@ -52,6 +52,18 @@ def close(found, expected, tolerance=1e-4):
     assert (found - expected).norm() <= tolerance * expected.norm()
 
 
+def test_steps_of_hydrodl_draw_every_gauge_until_its_days_are_seen():
+    times = {}
+    for steps in ("once", "hydrodl"):
+        one = small(batches=gh.Batches(3, 30, 100, steps=steps))
+        drawn = one.loop.rivers.draws(0)[1]
+        times[steps] = sum(len(each.chosen) for each in drawn) / 11
+    fill = (one.data.days.stop - one.data.days.start) / 30
+    assert times["once"] == round(fill)
+    unseen = (1 - 1 / fill) ** times["hydrodl"]
+    assert unseen <= 0.01 < unseen / (1 - 1 / fill)
+
+
 def test_gradients_of_gauges_add_up_to_that_of_all_cells():
     ((_, whole),) = gradients(small())
     parts = [*gradients(small(batches=gh.Batches(3, LONG, 100, cells=507)))]

@@ -176,7 +176,7 @@ class Walk:
     def settles(self) -> int:
         """The days of the record that are run again and again at first, until stores settle."""
         run = self.run
-        if run.cycles or not run.settled or not run.model.column.states:
+        if self.state or run.cycles or not run.settled or not run.model.column.states:
             return 0
         return equilibrium.first_years(run.trained_until(self.record))
 

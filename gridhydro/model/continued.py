@@ -67,8 +67,9 @@ def _refuse_other_day(origin: Origin, record: Forcing) -> None:
         )
     if first < wanted:
         raise ValueError(
-            f"the forcing begins on {first:%Y-%m-%d}, and the state is of the end of {origin.date}: "
-            f"take the days behind it, forcing.sel(time=slice('{wanted:%Y-%m-%d}', None))"
+            f"the forcing begins on {first:%Y-%m-%d}, and the state is of the end of "
+            f"{origin.date}: take the days behind it, "
+            f"forcing.sel(time=slice('{wanted:%Y-%m-%d}', None))"
         )
 
 

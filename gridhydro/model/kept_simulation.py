@@ -31,7 +31,7 @@ def simulate_record(
     averages: Averages | None = None,
     days: slice | None = None,
     state: State | None = None,
-    kept: Stops = Stops(),
+    stops: Stops | None = None,
 ) -> Simulation:
     """A run's model over a record, started as in its training; on the CPU, without the last state.
 
@@ -42,6 +42,7 @@ def simulate_record(
     It goes by blocks: only what is asked for is ever whole. Where processes share it each runs some
     of the cells, and all have what is asked for.
     """
+    kept = Stops() if stops is None else stops
     walk = SharedWalk(run, record, [name_of(one) for one in outputs], state)
     first = 0 if days is None else days.start
     times = record.times if days is None else record.times[days]

@@ -255,7 +255,7 @@ class Run(Scored):
                 found = self.simulation(outputs, forcing=None if forcing is None else record)
                 series = self._series(found, record, days, outputs)
             else:
-                found = simulate_record(self, record, outputs, days=days, state=state, kept=stops)
+                found = simulate_record(self, record, outputs, days=days, state=state, stops=stops)
                 series = self._series(found, record, days, outputs, slice(None))
             if out is not None and isinstance(series, xr.Dataset):
                 with as_one():

@@ -187,7 +187,7 @@ def _of_rivers(
 ) -> tuple[Walk, np.ndarray]:
     """The walk of a part of the rivers, and its cells in their order."""
     if not mine.size:
-        return Walk(run, record, outputs, chosen=()), mine
+        return Walk(run, record, outputs, chosen=(), state=state), mine
     part, taken = simulated_part(run.model, mine)
     cells, held = taken[: part.domain.size].cpu().numpy(), None
     if isinstance(record.values, Stream):  # nothing is read around the cells of others

@@ -87,7 +87,7 @@ def test_states_of_other_models_are_refused(tmp_path):
         with pytest.raises(ValueError, match="of another model, or other cells"):
             daily(forcing, State(of_daily.column, None, memory=of_lstm.memory))
     torch.save({"a": 1}, tmp_path / "other")
-    with pytest.raises(ValueError, match="is not a state of a model, as State.to_file writes it"):
+    with pytest.raises(ValueError, match=r"is not a state of a model, as State.to_file writes it"):
         State.from_file(tmp_path / "other")
     xr.Dataset({"weight": ("cell", [1.0, 2.0])}).to_netcdf(tmp_path / "weights")
     with pytest.raises(ValueError, match="it has no store"):

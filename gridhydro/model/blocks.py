@@ -15,7 +15,8 @@ from gridhydro.inputs.forcing import Forcing
 from gridhydro.model import equilibrium
 from gridhydro.model.basin_groups import groups_of
 from gridhydro.model.march import March, Recall, looks_everywhere
-from gridhydro.model.state import Origin, Simulation, State
+from gridhydro.model.state import Simulation, State
+from gridhydro.model.state_file import Origin
 from gridhydro.model.unit_hydrograph import ROUTED
 from gridhydro.observations.averages import Averages
 

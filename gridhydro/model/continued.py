@@ -17,7 +17,8 @@ from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
 from gridhydro.model.digest import digest_of_model
 from gridhydro.model.march import TILE, looks_everywhere
-from gridhydro.model.state import Origin, State
+from gridhydro.model.state import State
+from gridhydro.model.state_file import Origin
 
 DAY = pd.Timedelta(days=1)
 

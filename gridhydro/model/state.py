@@ -9,34 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-_GROUPS = ("column", "hydrograph", "memory", "begun", "steady")
-
-
-@dataclass(frozen=True, eq=False)
-class Origin:
-    """What a run tells of a state that it keeps, for another one to go on from it.
-
-    date      the day at whose end it is, YYYY-MM-DD
-    model     a digest of all numbers of the model
-    column    name of the column
-    phase     days since a tile of the record began, and more where a correction looks back: what
-              networks read of the weather goes in tiles, see `March`
-    at_once   lumped basins that were run at once; 0: all
-    forcings  names of the series of the state's `weather`
-    attrs     units and long names of the stores
-    gauges    names of lumped basins; () for the cells of a raster
-    lonlat    (2, N) degrees, where the cells are
-    """
-
-    date: str
-    model: str
-    column: str
-    phase: int
-    at_once: int
-    forcings: tuple[str, ...]
-    attrs: dict[str, dict[str, str]]
-    gauges: tuple[str, ...]
-    lonlat: Tensor
+from gridhydro.model import state_file
+from gridhydro.model.state_file import Origin
 
 
 @dataclass(frozen=True)
@@ -91,9 +65,7 @@ class State:
     @staticmethod
     def axis_of_cells(name: str) -> int:
         """The axis along which the cells are in the one of `tensors` with this name."""
-        if name.startswith(("column/", "steady/")):
-            return 0
-        return 2 if name == "weather" else 1
+        return state_file.axis_of_cells(name)
 
     def tensors(self) -> dict[str, Tensor]:
         """All of it by name, on the CPU, for a file; not its origin."""
@@ -107,13 +79,10 @@ class State:
 
     @classmethod
     def of_tensors(cls, tensors: Mapping[str, Tensor], origin: Origin | None = None) -> State:
-        """The state of which these are the `tensors`; ValueError for others."""
+        """The state of which these are the `tensors`."""
         found: dict = {"column": {}, "river": None}
         for key, value in tensors.items():
             name, inner, part = key.partition("/")
-            known = name in cls.__dataclass_fields__ and name != "origin"
-            if not known or bool(inner) != (name in _GROUPS):
-                raise ValueError(f"no state of a model has '{key}'")
             if inner:
                 found.setdefault(name, {})[part] = value
             else:
@@ -124,17 +93,13 @@ class State:
         """Write it to one NetCDF file, which `from_file` reads: stores, rivers and the rest by name
         and cell, with units, and where a `Run` has kept it the day, the cells and a digest of the
         model. The file appears whole or not at all."""
-        from gridhydro.model import state_file
-
-        state_file.write(self, Path(path))
+        state_file.write(Path(path), self.tensors(), self.origin)
 
     @classmethod
     def from_file(cls, path: str | Path) -> State:
         """The state in a file that `to_file` wrote, to the last bit; its values may have been
         changed since. ValueError for a file that holds none, is damaged, or has gaps."""
-        from gridhydro.model import state_file
-
-        return state_file.read(Path(path))
+        return cls.of_tensors(*state_file.read(Path(path)))
 
     def carrying(self, memory: dict[str, Tensor] | None, weather: Tensor | None) -> State:
         """The same with what networks keep in mind of the weather."""

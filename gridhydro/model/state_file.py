@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,8 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from gridhydro import __version__
 from gridhydro.base.damage import reading
 from gridhydro.base.files import replace
-from gridhydro.model.state import Origin, State
 
 _WHAT, _MEND = "a state of a model, as State.to_file writes it", "write it again, or copy it anew"
 # what is in a state -> how its variable is called, what its axes are, what it is
@@ -38,12 +38,47 @@ _UNITS = {"river": "m3", "hydrograph/": "mm d-1", "memory/": "1", "begun/": "1"}
 _RIVER = "the reservoirs 1 to 5, then the water on its way to the cell"
 
 
-def write(state: State, path: Path) -> None:
-    """See `State.to_file`."""
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What a run tells of a state that it keeps, for another one to go on from it.
+
+    date      the day at whose end it is, YYYY-MM-DD
+    model     a digest of all numbers of the model
+    column    name of the column
+    phase     days since a tile of the record began, and more where a correction looks back: what
+              networks read of the weather goes in tiles, see `March`
+    at_once   lumped basins that were run at once; 0: all
+    forcings  names of the series of the state's `weather`
+    attrs     units and long names of the stores
+    gauges    names of lumped basins; () for the cells of a raster
+    lonlat    (2, N) degrees, where the cells are
+    """
+
+    date: str
+    model: str
+    column: str
+    phase: int
+    at_once: int
+    forcings: tuple[str, ...]
+    attrs: dict[str, dict[str, str]]
+    gauges: tuple[str, ...]
+    lonlat: Tensor
+
+
+def axis_of_cells(name: str) -> int:
+    """See `State.axis_of_cells`."""
+    if name.startswith(("column/", "steady/")):
+        return 0
+    return 2 if name == "weather" else 1
+
+
+def write(path: Path, tensors: Mapping[str, Tensor], origin: Origin | None) -> None:
+    """See `State.to_file`; the tensors of a state by name."""
     data = xr.Dataset(attrs={"Conventions": "CF-1.11", "title": "gridhydro: state of a model"})
-    data.attrs["source"] = f"gridhydro {__version__}"
-    origin, components = state.origin, max([v.shape[1] for v in state.column.values()], default=1)
-    for key, tensor in state.tensors().items():
+    data.attrs["source"] = f"gridhydro {version('gridhydro')}"
+    stores = [v.shape[1] for key, v in tensors.items() if key.startswith("column/")]
+    components = max(stores, default=1)
+    for key, tensor in tensors.items():
         kind = f"{key.partition('/')[0]}/" if "/" in key else key
         prefix, axes, text = _KINDS[kind]
         name = key.removeprefix(kind)
@@ -95,8 +130,8 @@ def _label(data: xr.Dataset, origin: Origin) -> None:
         data[name].encoding["coordinates"] = "lon lat"
 
 
-def read(path: Path) -> State:
-    """See `State.from_file`."""
+def read(path: Path) -> tuple[dict[str, Tensor], Origin | None]:
+    """See `State.from_file`: the tensors by name, and where they are from."""
     with reading(path, _WHAT, _MEND):
         with xr.open_dataset(path, engine="netcdf4", decode_times=False) as found:
             data = found.load().reset_coords()
@@ -107,12 +142,14 @@ def read(path: Path) -> State:
             _look_at(path, key, values, data.sizes.get("cell", 0))
         origin = _origin(data) if "date" in data.attrs else None
         arrays = {key: torch.from_numpy(values.values) for key, values in tensors.items()}
-        return State.of_tensors(arrays, origin)
+        return arrays, origin
 
 
 def _look_at(path: Path, key: str, values: xr.DataArray, cells: int) -> None:
     """ValueError for values that no run could go on from."""
-    axis = State.axis_of_cells(key)
+    if key not in _KINDS and f"{key.partition('/')[0]}/" not in _KINDS:
+        raise ValueError(f"no state of a model has '{key}'")
+    axis = axis_of_cells(key)
     if values.ndim <= axis or values.dims[axis] != "cell" or values.dtype.kind != "f":
         raise ValueError(f"'{values.name}' has the axes {values.dims} of {values.dtype}")
     wrong = ~np.isfinite(values.values)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +15,6 @@ from pathlib import Path
 import torch
 import xarray as xr
 from torch import Tensor
-from tqdm import tqdm
 
 from gridhydro.base import ranks, snapshots
 from gridhydro.base.arguments import required
@@ -25,6 +23,7 @@ from gridhydro.base.exchange import as_one
 from gridhydro.base.files import writable
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.base.lock import Lock
+from gridhydro.base.progress import progress_bar, say
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.io import export
 from gridhydro.io.block_files import NetCDFFiles, ZarrStore
@@ -188,19 +187,18 @@ class _Writing:
         self.walk.resume(done, tensors)
         last = f"{self.record.times[done - 1]:%Y-%m-%d}"
         if ranks.first():
-            print(
+            say(
                 f"going on behind {last}: {len(parts)} of {len(self.store.parts)} blocks are in "
-                f"{self.work}",
-                file=sys.stderr,
+                f"{self.work}"
             )
 
     def write(self, progress: bool) -> None:
         """The blocks that are lacking; KeyboardInterrupt between two of them."""
         parts = self.store.parts
-        bar = tqdm(
-            total=parts[-1].stop, initial=parts[len(self.digests) - 1].stop if self.digests else 0,
-            desc="simulating", unit="day", disable=not progress,
-        )  # fmt: skip
+        done = parts[len(self.digests) - 1].stop if self.digests else 0
+        bar = progress_bar(
+            desc="simulating", unit="day", shown=progress, total=parts[-1].stop, done=done
+        )
         with bar, Interrupt() as interrupt:
             for part in parts[len(self.digests) :]:
                 days = self.of_record(part)

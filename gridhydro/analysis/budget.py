@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import xarray as xr
-from tqdm import tqdm
 
 from gridhydro.analysis.regions import Regions
 from gridhydro.base.periods import as_texts as period_of
+from gridhydro.base.progress import progress_bar
 from gridhydro.columns.column import Column
 from gridhydro.model.blocks import blocks
 from gridhydro.model.river import SECONDS
@@ -64,7 +64,7 @@ def water_budget(
     area = run.model.domain.area
     walk = blocks(run, record, parts, losses)
     total = len(parts) if not run.model.domain.lumped else None
-    for part in tqdm(walk, "water budget", total, unit="month", disable=not progress):
+    for part in progress_bar(walk, desc="water budget", unit="month", total=total, shown=progress):
         fallen = part.forcing[rain].double().sum((0, 1)).cpu().numpy()
         lost = sum(part.simulation.outputs[n].double().sum(0) for n in losses).cpu().numpy()
         volumes = {

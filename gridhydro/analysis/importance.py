@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
-from tqdm import tqdm
 
 from gridhydro.base.arguments import seed_of, whole
+from gridhydro.base.progress import progress_bar
 from gridhydro.model.model import Model
 from gridhydro.nets import Parameterization
 
@@ -60,7 +60,8 @@ def expected_gradients(
     model.eval()
     with _seeded(draws.seed):
         method = shap(Position(network))
-        for row in tqdm(range(len(found)), "expected gradients", disable=not progress):
+        rows = range(len(found))
+        for row in progress_bar(rows, desc="expected gradients", unit="parameter", shown=progress):
             for part in cells:
                 given = method.attribute(
                     attributes[part], baselines=attributes, n_samples=draws.count,

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
-from tqdm import tqdm
 
 from gridhydro.analysis.budget import YEAR
 from gridhydro.analysis.regions import Regions
 from gridhydro.base import calendar, refuse
 from gridhydro.base.periods import days as days_of
+from gridhydro.base.progress import progress_bar
 from gridhydro.base.units import to_unit
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.pet import pet_of
@@ -66,9 +66,8 @@ def compare_pet(
     sums = np.zeros((len(sources), len(months), len(regions.names)))
     cells = np.zeros((len(sources), domain.size))
     days = np.zeros(len(months))
-    bar = tqdm(
-        total=times[-1].year - times[0].year + 1, desc="PET", unit="year", disable=not progress
-    )
+    years = times[-1].year - times[0].year + 1
+    bar = progress_bar(total=years, desc="PET", unit="year", shown=progress)
     for span in _years(times):
         label = months.get_indexer(times[span].to_period("M"))
         np.add.at(days, label, 1)

@@ -14,6 +14,7 @@ from textwrap import indent
 from gridhydro.config.find import DATA, packaged
 
 Run = Callable[[argparse.Namespace], int | None]
+QUIET = "print nothing but warnings and errors"
 
 
 class Parser(argparse.ArgumentParser):
@@ -37,6 +38,7 @@ def page(
     epilog = f"examples:\n{indent(examples.strip(), '  ')}"
     parser = commands.add_parser(name, description=description, epilog=epilog)
     parser.set_defaults(summary=summary)
+    parser.add_argument("--quiet", action="store_true", default=argparse.SUPPRESS, help=QUIET)
     if run is not None:
         parser.set_defaults(run=run)
     return parser
@@ -85,3 +87,17 @@ def takes_device(parser: Parser) -> None:
     parser.add_argument(
         "--device", help="cpu, cuda or cuda:1; cuda if left out and there is such a device"
     )
+
+
+def takes_forcing(parser: Parser, otherwise: str = "") -> None:
+    """The options of other weather than that of the training."""
+    parser.add_argument(
+        "--forcing", required=not otherwise, metavar="FILE",
+        help="daily weather: a NetCDF file, a Zarr store or the address of one, with series by any "
+        f"of their usual names, on any grid{'; ' if otherwise else ''}{otherwise}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--pet", metavar="METHOD",
+        help="how potential evapotranspiration is computed from the weather, or given; as in the "
+        "training if left out",
+    )  # fmt: skip

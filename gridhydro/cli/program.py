@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout
 
 from gridhydro import __version__
 from gridhydro.base.damage import memory_lacks, reason
 from gridhydro.base.interrupt import Terminated
-from gridhydro.cli import fitting, folds, inspection, polygons, recipes, runs, worlds
-from gridhydro.cli.manual import Parser, listing
+from gridhydro.base.progress import quiet
+from gridhydro.cli import fitting, folds, forecasts, inspection, polygons, recipes, runs, worlds
+from gridhydro.cli.manual import QUIET, Parser, listing
 
 _ABOUT = """
 gridhydro fits hydrological models, on rasters with rivers or on lumped basins,
@@ -51,7 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     several = int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
     try:
         shared = options.command in _SHARED or not several
-        code = options.run(options) if shared else _by_one(options)
+        with _silent() if options.quiet else nullcontext():
+            code = options.run(options) if shared else _by_one(options)
     except KeyboardInterrupt as error:
         kept = getattr(options, "goes_on", "")
         if "resume" in vars(options):
@@ -68,6 +72,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"gridhydro {options.command}: {_sentence(error)}", file=sys.stderr)
         return 1
     return code or 0
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Within it there is nothing to be read but warnings and errors."""
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), quiet():
+        yield
 
 
 def _by_one(options: argparse.Namespace) -> int | None:
@@ -104,6 +115,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument(
         "--debug", action="store_true", help="with an error, show where it comes from"
     )
+    whole.add_argument("--quiet", action="store_true", help=QUIET)
     commands = whole.add_subparsers(
         dest="command", required=True, metavar="COMMAND", parser_class=Parser,
         help=argparse.SUPPRESS,
@@ -118,11 +130,13 @@ def parser() -> argparse.ArgumentParser:
     recipes.add_reproduce(commands)
     runs.add_evaluate(commands)
     runs.add_run(commands)
+    forecasts.add_forecast(commands)
+    forecasts.add_predict(commands)
     runs.add_export(commands)
     runs.add_analyse(commands)
     worlds.add_synthetic(commands)
     inspection.add_kernels(commands)
     inspection.add_info(commands)
-    whole.usage = "gridhydro [--help] [--version] [--debug] COMMAND ..."
+    whole.usage = "gridhydro [--help] [--version] [--debug] [--quiet] COMMAND ..."
     whole.epilog = _EXAMPLES.strip().format(commands=listing(commands))
     return whole

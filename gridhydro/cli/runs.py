@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from gridhydro.cli.manual import page, takes_period, takes_run
+from gridhydro.cli.manual import page, takes_forcing, takes_period, takes_run
 from gridhydro.config.find import run_folder
 
 _EVALUATE = """
@@ -29,14 +29,20 @@ gridhydro evaluate run --data /elsewhere/data
 """
 _RUN = """
 Simulates the record with the parameters of a run, and writes fluxes and states
-of all cells, and the discharge at the gauges, of every day or of a period.
+of all cells, and the discharge at the gauges, of every day or of a period. With
+--forcing it is other weather that is simulated. With --state the run goes on
+from a state that an earlier one has saved, without one it begins as in its
+training: days on which stores still fill are warned of.
 
-Needs the folder of a run and the data that it was trained on.
+Needs the folder of a run and the data that it was trained on, or with --forcing
+a NetCDF file or Zarr store of daily weather (time, y, x), or (time, gauge) of
+lumped basins.
 
 Writes what the name of --out says: one NetCDF file (.nc), a Zarr store (.zarr),
 or else a folder of NetCDF files, one a year. Store and folder are written a
 block of days after the other and may be of any length; the same command goes on
-where it was interrupted or killed. An existing store or folder is refused.
+where it was interrupted or killed. An existing store or folder is refused. The
+states of --save-state are beside it, NAME-state-YYYY-MM-DD.nc.
 
 Started by torchrun, several processes simulate some of the rivers or basins
 each, and write some of the chunks of the store; however many go on with it.
@@ -45,6 +51,8 @@ _RUN_EXAMPLES = """
 gridhydro run run --out series.nc
 gridhydro run run --out series.zarr --outputs runoff soil_moisture
 gridhydro run run --out series --period 1990 2019 --block month
+gridhydro run run --out series.nc --save-state 2019-12-31
+gridhydro run run --forcing scenario.nc --period 2050 2059 --out scenario.zarr
 torchrun --nproc-per-node 2 -m gridhydro run run --out series.zarr
 """
 _EXPORT = """
@@ -114,6 +122,14 @@ def add_run(commands) -> None:
         "change by day; the usual ones if left out",
     )  # fmt: skip
     takes_period(parser, "all days of the record")
+    takes_forcing(parser, "the record that the run was trained on if left out")
+    parser.add_argument(
+        "--state", type=Path, metavar="FILE",
+        help="the state of the day before the weather begins, to go on from",
+    )  # fmt: skip
+    parser.add_argument(
+        "--save-state", nargs="+", metavar="DATE", help="days at whose end the state is kept"
+    )
     parser.add_argument(
         "--block", type=_block, default="year", metavar="BLOCK",
         help="days in memory at once, and in a file of the folder: year, month, or a number of "
@@ -188,11 +204,37 @@ def _told(text: str) -> None:
 
 
 def _simulate(options: Namespace) -> None:
-    run, _ = _one_run(options)
-    run.simulate(
-        outputs=options.outputs, period=options.period, out=options.out, block=options.block
-    )
-    _told(f"written: {options.out}")
+    forcing, state = None, None
+    if options.forcing is None:
+        if options.pet is not None:
+            raise ValueError("--pet goes with --forcing: the record has its own")
+        run, _ = _one_run(options)
+    else:
+        from gridhydro.config.new_forcing import Finished, members, open_forcing
+
+        finished = Finished.load(run_folder(options.folder), options.data, options.pet)
+        run, data = finished.run, open_forcing(options.forcing)
+        if members(data)[0][0] is not None:
+            raise ValueError(
+                f"{options.forcing} is of several members: gridhydro forecast runs them, from a "
+                "state"
+            )
+        forcing = finished.forcing(data, options.forcing)
+    if options.state is not None:
+        from gridhydro.model.state import State
+
+        state = State.from_file(options.state)
+    kept = run.simulate(
+        forcing, options.outputs, period=options.period, state=state,
+        save_state=options.save_state or (), out=options.out, block=options.block,
+    )[1]  # fmt: skip
+    _told("\n".join(f"written: {path}" for path in (options.out, *_files(options.out, kept))))
+
+
+def _files(out: Path, dates) -> list[Path]:
+    from gridhydro.model.streamed import state_beside
+
+    return [state_beside(out, date) for date in dates]
 
 
 def _block(text: str) -> str | int:

@@ -15,6 +15,7 @@ import torch
 
 from gridhydro.base import files
 from gridhydro.base.lock import Lock
+from gridhydro.base.progress import progress_bar
 from gridhydro.base.workers import spread
 
 # numbers that are in memory at once while the copy is made, and those after which it is noted how
@@ -107,12 +108,17 @@ class _Copy:
 
     def fill(self, file: IO[bytes], note: Path | None = None) -> None:
         """Write all pieces that `note` does not know as written."""
-        from tqdm import tqdm
-
         days = _days_of(note)
         parts = [part for part in self.parts if part.stop > days]
-        bar = tqdm(parts, desc="packing", unit="piece", disable=not self.progress)
-        bar.total, bar.n, bar.initial = len(self.parts), *[len(self.parts) - len(parts)] * 2
+        done = len(self.parts) - len(parts)
+        bar = progress_bar(
+            parts,
+            desc="packing",
+            unit="piece",
+            shown=self.progress,
+            total=len(self.parts),
+            done=done,
+        )
         written = 0
         for part, values in zip(bar, spread(self.rows, parts), strict=True):
             for row, one in enumerate(values):

@@ -16,10 +16,11 @@ from gridhydro.base.arguments import required
 from gridhydro.base.exchange import as_one
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
+from gridhydro.model.continued import Stops
 from gridhydro.model.march import YEAR, years
 from gridhydro.model.reduced import AtCells, Gathered, Wanted, name_of
 from gridhydro.model.shared_walk import SharedWalk
-from gridhydro.model.state import Simulation
+from gridhydro.model.state import Simulation, State
 from gridhydro.observations.averages import Averages
 
 
@@ -29,16 +30,20 @@ def simulate_record(
     outputs: Sequence[Wanted],
     averages: Averages | None = None,
     days: slice | None = None,
+    state: State | None = None,
+    stops: Stops | None = None,
 ) -> Simulation:
     """A run's model over a record, started as in its training; on the CPU, without the last state.
 
     Discharge (T, G), `outputs` (T, N), or what is asked for in their place, and with `averages` the
     water stored over its periods (R, N). With `days` the T are these alone, and those before them
-    only fill the stores.
+    only fill the stores. It goes on from a `state`, where one is given, and keeps that of other
+    days.
     It goes by blocks: only what is asked for is ever whole. Where processes share it each runs some
     of the cells, and all have what is asked for.
     """
-    walk = SharedWalk(run, record, [name_of(one) for one in outputs])
+    kept = Stops() if stops is None else stops
+    walk = SharedWalk(run, record, [name_of(one) for one in outputs], state)
     first = 0 if days is None else days.start
     times = record.times if days is None else record.times[days]
     here = [walk.of_own(one) for one in outputs]
@@ -46,10 +51,12 @@ def simulate_record(
     gathered = [Gathered(one, times) for one, _ in here]
     storage: Tensor | None = None
     with as_one():
-        for part in parts_of(len(times), averages):
+        kept.pass_by(walk, first)
+        for part in kept.cut(parts_of(len(times), averages), first):
             means = None if averages is None else averages.part(part)
             there = slice(first + part.start, first + part.stop)
             one = walk.take(there, None if means is None else means[0])
+            kept.keep_at(walk)
             flow.add(part, required("discharge", one.discharge))
             for each in gathered:
                 each.add(part, one.outputs[name_of(each.wanted)])
@@ -59,6 +66,7 @@ def simulate_record(
                     storage = mean.new_zeros(averages.count, mean.shape[1])
                 if len(means[1]):
                     storage[means[1]] = mean
+        kept.pass_by(walk, len(record.times))
     domain = run.model.domain
     discharge = _joined(flow.whole(), walk.own_gauges, len(domain.gauges))
     found = {}

@@ -37,6 +37,12 @@ def _pieces(start: int, stop: int, length: int) -> list[slice]:
     return [slice(a, min(a + length, stop)) for a in range(start, stop, length)]
 
 
+def looks_everywhere(model: CellModel) -> bool:
+    """Whether a correction looks at the whole record, which is then one tile."""
+    correction = model.correction
+    return correction is not None and None in (correction.back, correction.ahead)
+
+
 @dataclass(frozen=True)
 class Recall:
     """What an LSTM over the weather remembers before a day: at the beginning of its tile."""
@@ -55,6 +61,9 @@ class March:
     Columns, rivers and unit hydrographs go from day to day, and what networks read of the weather
     is computed in tiles of the record: the numbers are the same to the last bit however the days
     are cut. A `Surrogate` is as exact as its matrix products are.
+
+    steady  parameters that do not change by day, where they are known already: those of the run
+            that this one goes on from
     """
 
     def __init__(
@@ -63,12 +72,11 @@ class March:
         read: Callable[[slice], Tensor],
         length: int,
         cells: Tensor | None = None,
+        steady: dict[str, Tensor] | None = None,
     ):
         self.model, self.read, self.length, self.cells = model, read, length, cells
-        self.recall = Recall()
-        correction = model.correction
-        whole = correction is not None and None in (correction.back, correction.ahead)
-        self.tile = length if whole else TILE
+        self.steady, self.recall = steady, Recall()
+        self.tile = length if looks_everywhere(model) else TILE
 
     @cached_property
     def parameters(self) -> dict[str, Tensor]:
@@ -76,11 +84,13 @@ class March:
         network = self.model.network
         if not network.reads_weather:
             return self.model.cell_parameters(None, self.cells)
+        if self.steady is not None:
+            return self.steady
         days = self.length
-        if getattr(network, "steady_by_attributes", True):  # else read off the last day
-            days = min(days, self.tile)
+        last = not getattr(network, "steady_by_attributes", True)  # read off the last day
+        days = days if last else min(days, self.tile)
         steady: dict[str, Tensor] = {}
-        for _, found, _ in self._read_off(Recall(), days, self._weather_of):
+        for _, found, _ in self._read_off(Recall(), days, self._weather_of, last):
             steady = {name: value for name, value in found.items() if value.ndim < 3}
         return steady
 
@@ -166,19 +176,30 @@ class March:
             for name, value in found.items():
                 if value.ndim == 3:
                     parts.setdefault(name, []).append(value[first : days.stop - tile.start])
-            if tile.stop <= days.stop:
+            if tile.stop <= days.stop and self._is_full(tile):
                 self.recall = Recall(tile.stop, after)
         return self.parameters | {name: torch.cat(values) for name, values in parts.items()}
 
     def _read_off(
-        self, start: Recall, stop: int, read: Callable[[slice], Tensor]
+        self, start: Recall, stop: int, read: Callable[[slice], Tensor], as_it_ends: bool = False
     ) -> Iterator[tuple[slice, dict[str, Tensor], Memory | None]]:
-        """Tiles from a day on, what the network makes of their weather, what it remembers then."""
+        """Tiles from a day on, what the network makes of their weather, what it remembers then.
+
+        A tile in which the record ends is filled up with its last day, unless it is wanted
+        `as_it_ends`: the numbers of a day do not depend on how many days follow.
+        """
         memory = start.memory
         for first in range(start.day, stop, self.tile):
             tile = slice(first, min(first + self.tile, self.length))
-            found, memory = self.model.remembering(_alike(read(tile)), self.cells, None, memory)
+            weather = read(tile)
+            if not self._is_full(tile) and not as_it_ends:
+                more = self.tile - weather.shape[1]
+                weather = torch.cat([weather, weather[:, -1:].expand(-1, more, -1)], dim=1)
+            found, memory = self.model.remembering(_alike(weather), self.cells, None, memory)
             yield tile, found, memory
+
+    def _is_full(self, tile: slice) -> bool:
+        return tile.stop - tile.start == self.tile
 
 
 def _alike(values: Tensor) -> Tensor:

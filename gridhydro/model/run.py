@@ -24,6 +24,7 @@ from gridhydro.io import export
 from gridhydro.model import run_folder, streamed, transfer
 from gridhydro.model.base import CellModel
 from gridhydro.model.basin_groups import mean_parameters
+from gridhydro.model.continued import Stops, refuse_unfit
 from gridhydro.model.drift import Drift
 from gridhydro.model.kept_simulation import mark_of, simulate_record
 from gridhydro.model.reduced import Wanted
@@ -152,6 +153,7 @@ class Run(Scored):
         outputs: Sequence[str] | None = None,
         *,
         period: tuple[str, str] | None = None,
+        state: State | None = None,
     ) -> xr.Dataset: ...
 
     @overload
@@ -161,13 +163,40 @@ class Run(Scored):
         outputs: Sequence[str] | None = None,
         *,
         period: tuple[str, str] | None = None,
+        state: State | None = None,
+        save_state: Sequence | str,
+    ) -> tuple[xr.Dataset, dict[str, State]]: ...
+
+    @overload
+    def simulate(
+        self,
+        forcing: xr.Dataset | Forcing | None = None,
+        outputs: Sequence[str] | None = None,
+        *,
+        period: tuple[str, str] | None = None,
+        state: State | None = None,
         out: str | Path,
         block: str | int = "year",
         progress: bool = True,
     ) -> Path: ...
 
+    @overload
     def simulate(
-        self, forcing=None, outputs=None, *, period=None, out=None, block="year", progress=True
+        self,
+        forcing: xr.Dataset | Forcing | None = None,
+        outputs: Sequence[str] | None = None,
+        *,
+        period: tuple[str, str] | None = None,
+        state: State | None = None,
+        save_state: Sequence | str,
+        out: str | Path,
+        block: str | int = "year",
+        progress: bool = True,
+    ) -> tuple[Path, dict[str, State]]: ...
+
+    def simulate(
+        self, forcing=None, outputs=None, *, period=None, state=None, save_state=None, out=None,
+        block="year", progress=True,
     ):  # fmt: skip
         """Daily fluxes and states (time, y, x) and discharge (time, gauge), from the first day on.
 
@@ -176,9 +205,15 @@ class Run(Scored):
                  which are means over the components
         period   two dates, months or years, both ends included: what is returned or written; the
                  days before it only fill the stores. All days of the forcing if left out
+        state    a `State` that an earlier call has saved, of the day before the forcing begins: the
+                 run goes on from it to the last bit as if it had not been cut. Without one it
+                 begins as in the training, and there is a warning of days on which stores still
+                 fill
+        save_state  days at whose end the state is kept, anywhere in the forcing: the result is then
+                 series and states, these by their date "YYYY-MM-DD"
         out      where the series are written as they come, instead of being held in memory: a Zarr
                  store NAME.zarr, or a folder of NetCDF files. One file NAME.nc is held in memory
-                 first. The path is returned
+                 first. The path is returned; states are beside it, NAME-state-YYYY-MM-DD.nc
         block    days that are in memory at once, and in a NetCDF file: "year", "month", or so many
         progress  whether a bar is shown
 
@@ -192,8 +227,10 @@ class Run(Scored):
         writes some of the chunks of the store, which is that of one process to the last bit (to
         rounding where a network reads the weather of a raster, or a correction its cells); however
         many go on with it. A folder of NetCDF files is for one process.
-        ValueError where `out` is there already, and for what is under way there of another model,
-        forcing or choice of days.
+        A correction that looks ahead changes the last days of a forcing without those that follow:
+        a state of its last day is not that of a longer one.
+        ValueError where `out` is there already, for what is under way there of another model,
+        forcing or choice of days, and for a state of another model, other cells or another day.
         """
         outputs = (outputs,) if isinstance(outputs, str) else outputs
         outputs = self.usual_outputs if outputs is None else tuple(dict.fromkeys(outputs))
@@ -201,28 +238,50 @@ class Run(Scored):
             self.model.output(name)
         record = self.record(forcing)
         days = slice(0, len(record.times)) if period is None else record.between(*period_of(period))
+        states: dict[str, State] = {}
+        stops = Stops.of(save_state or (), record.times, states.__setitem__)
+        if state is None:
+            self.say_where_cold(record.times, days)
+        else:
+            refuse_unfit(state, self.model, record)
+        series: Path | xr.Dataset
         with nullcontext() if out is None else ranks.sharing():
             if out is not None and Path(out).suffix != ".nc":
-                streamed.simulate_into(self, record, outputs, Path(out), days, block, progress)
-                return Path(out)
-            found = self.simulation(outputs, forcing=None if forcing is None else record)
-            if out is None:
-                return self._series(found, record, days, outputs)
-            with as_one():
-                if ranks.first():
-                    export.write_dataset(out, self._series(found, record, days, outputs))
-        return Path(out)
+                series, dates = Path(out), stops.dates(record.times)
+                states = streamed.simulate_into(
+                    self, record, outputs, Path(out), days, block, progress, state, dates
+                )
+            elif state is None and not stops.days:
+                found = self.simulation(outputs, forcing=None if forcing is None else record)
+                series = self._series(found, record, days, outputs)
+            else:
+                found = simulate_record(self, record, outputs, days=days, state=state, stops=stops)
+                series = self._series(found, record, days, outputs, slice(None))
+            if out is not None and isinstance(series, xr.Dataset):
+                with as_one():
+                    if ranks.first():
+                        for date, one in states.items():
+                            one.to_file(streamed.state_beside(out, date))
+                        export.write_dataset(out, series)
+                series = Path(out)
+        return series if save_state is None else (series, states)
 
     def _series(
-        self, found: Simulation, record: Forcing, days: slice, outputs: Sequence[str]
+        self,
+        found: Simulation,
+        record: Forcing,
+        days: slice,
+        outputs: Sequence[str],
+        there: slice | None = None,
     ) -> xr.Dataset:
-        """Some days of a simulation, labelled."""
+        """Some days of a record, labelled; `there` they are in the simulation."""
+        there = days if there is None else there
         return export.dataset(
             self.model.domain,
             record.times[days],
             [self.model.output(name) for name in outputs],
-            {name: found.outputs[name][days].numpy() for name in outputs},
-            required("discharge", found.discharge)[days].numpy(),
+            {name: found.outputs[name][there].numpy() for name in outputs},
+            required("discharge", found.discharge)[there].numpy(),
         )
 
     @property

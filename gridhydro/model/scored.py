@@ -164,9 +164,8 @@ class Scored:
 
     def _say_where_stores_fill(self, times: pd.DatetimeIndex, first) -> None:
         """Warn of a period that is scored while the stores fill, from empty ones."""
-        ready = self.about.get("spinup_cycles") or self.about.get("start") in _READY
         before = (pd.Timestamp(first) - times[0]).days
-        if not ready and before < WARMUP:
+        if not self._begins_full and before < WARMUP:
             day, start = max(before, 0) + 1, pd.Timestamp(first)
             warnings.warn(
                 f"the period from {start:%Y-%m-%d} is scored from day {day} of a run that begins "
@@ -174,6 +173,32 @@ class Scored:
                 f"fill. Begin the period a year after the record{self._or_settle()}",
                 stacklevel=3,
             )
+
+    @property
+    def _begins_full(self) -> bool:
+        """Whether its stores begin as if there had been days before."""
+        return bool(self.about.get("spinup_cycles")) or self.about.get("start") in _READY
+
+    def say_where_cold(self, times: pd.DatetimeIndex, days: slice) -> None:
+        """Warn of days of a record that are simulated while the stores fill: from empty ones, or
+        from those that less than a year would bring them to."""
+        column = self.model.column
+        filling = column.states or self.model.network.reads_weather
+        if not filling or days.start >= min(WARMUP, len(times)):
+            return
+        if not (self._begins_full and column.states):
+            what = "with empty stores" if column.states else "without a memory of the days before"
+        elif len(times) < WARMUP:
+            what = f"with stores as its {len(times)} days alone, again and again, would fill them"
+        else:
+            return
+        warnings.warn(
+            f"the run begins {what}, on {times[0]:%Y-%m-%d}: its first year is worse while they "
+            f"fill, and {times[days.start]:%Y-%m-%d} is day {days.start + 1} of it. Give the state "
+            "of the day before (state=, which save_state= of an earlier run keeps), or a forcing "
+            "that begins a year earlier, and period=",
+            stacklevel=3,
+        )
 
     def _or_settle(self) -> str:
         """What else helps, of a training that takes it: not of minibatches or a calibration."""

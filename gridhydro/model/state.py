@@ -9,10 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gridhydro.base import files
-from gridhydro.base.tensors import read_tensors
-
-_GROUPS = ("column", "hydrograph", "memory")
+from gridhydro.model import state_file
+from gridhydro.model.state_file import Origin
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,11 @@ class State:
     weather     (F, B, N), the last days of the forcing, which a correction looks back on, if any.
                 What it made of them knew nothing of the days after: where it looks ahead, give the
                 days around the cut as `before` instead
+    begun       of a state that a `Run` keeps: the memory at the beginning of a tile of days, of
+                which `weather` has those before the state
+    steady      of a state that a `Run` keeps: parameters (N, M) that a network read off all the
+                weather
+    origin      of a state that a `Run` keeps: its day, its model and its cells
 
     `torch.save` may keep it too, by itself or among other things: `torch.load` reads it with
     `weights_only=True` wherever this module, as by any model, has been imported.
@@ -37,64 +40,66 @@ class State:
     hydrograph: dict[str, Tensor] | None = None
     memory: dict[str, Tensor] | None = None
     weather: Tensor | None = None
+    begun: dict[str, Tensor] | None = None
+    steady: dict[str, Tensor] | None = None
+    origin: Origin | None = None
 
     def map(self, change: Callable[[Tensor], Tensor]) -> State:
         """The same with another tensor in place of each, such as on another device."""
+        return self._each(lambda name, value: change(value))
+
+    def at(self, cells: Tensor) -> State:
+        """All of it in some cells (B,)."""
+        chosen = self._each(lambda name, v: v.index_select(self.axis_of_cells(name), cells))
+        return replace(chosen, origin=None)
+
+    def _each(self, change: Callable[[str, Tensor], Tensor]) -> State:
         changed: dict = {}
         for name, value in vars(self).items():
             if isinstance(value, dict):
-                changed[name] = {key: change(one) for key, one in value.items()}
+                changed[name] = {key: change(f"{name}/{key}", one) for key, one in value.items()}
             else:
-                changed[name] = None if value is None else change(value)
+                changed[name] = change(name, value) if isinstance(value, Tensor) else value
         return State(**changed)
-
-    def at(self, cells: Tensor) -> State:
-        """Stores, river and memory of some cells (B,) of a raster."""
-        river = None if self.river is None else self.river[:, cells]
-        memory = self.memory and {name: part[:, cells] for name, part in self.memory.items()}
-        column = {name: store[cells] for name, store in self.column.items()}
-        return State(column, river, None, memory)
 
     @staticmethod
     def axis_of_cells(name: str) -> int:
         """The axis along which the cells are in the one of `tensors` with this name."""
-        return 0 if name.startswith("column/") else 2 if name == "weather" else 1
+        return state_file.axis_of_cells(name)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All of it by name, on the CPU, for a file."""
+        """All of it by name, on the CPU, for a file; not its origin."""
         found: dict[str, Tensor] = {}
         for name, value in vars(self.map(lambda v: v.detach().cpu().contiguous())).items():
             if isinstance(value, dict):
                 found |= {f"{name}/{key}": one.clone() for key, one in value.items()}
-            elif value is not None:
+            elif isinstance(value, Tensor):
                 found[name] = value.clone()
         return found
 
     @classmethod
-    def of_tensors(cls, tensors: Mapping[str, Tensor], path: str | Path = "") -> State:
-        """The state of which these are the `tensors`; ValueError, naming the file, for others."""
+    def of_tensors(cls, tensors: Mapping[str, Tensor], origin: Origin | None = None) -> State:
+        """The state of which these are the `tensors`."""
         found: dict = {"column": {}, "river": None}
         for key, value in tensors.items():
             name, inner, part = key.partition("/")
-            if name not in cls.__dataclass_fields__ or bool(inner) != (name in _GROUPS):
-                raise ValueError(f"{path} holds no state of a model: it has '{key}'")
             if inner:
                 found.setdefault(name, {})[part] = value
             else:
                 found[name] = value
-        return cls(**found)
+        return cls(**found, origin=origin)
 
-    def save(self, path: str | Path) -> None:
-        """Write it to one file (safetensors), which `load` reads."""
-        from safetensors.torch import save_file
-
-        files.replace(Path(path), lambda beside: save_file(self.tensors(), beside))
+    def to_file(self, path: str | Path) -> None:
+        """Write it to one NetCDF file, which `from_file` reads: stores, rivers and the rest by name
+        and cell, with units, and where a `Run` has kept it the day, the cells and a digest of the
+        model. The file appears whole or not at all."""
+        state_file.write(Path(path), self.tensors(), self.origin)
 
     @classmethod
-    def load(cls, path: str | Path) -> State:
-        """The state in a file that `save` wrote; ValueError for a file that holds none."""
-        tensors = read_tensors(Path(path), "save the state again", what="a state of a model")
-        return cls.of_tensors(tensors, path)
+    def from_file(cls, path: str | Path) -> State:
+        """The state in a file that `to_file` wrote, to the last bit; its values may have been
+        changed since. ValueError for a file that holds none, is damaged, or has gaps."""
+        return cls.of_tensors(*state_file.read(Path(path)))
 
     def carrying(self, memory: dict[str, Tensor] | None, weather: Tensor | None) -> State:
         """The same with what networks keep in mind of the weather."""
@@ -118,4 +123,4 @@ class Simulation:
 
 
 # only data: torch may make them of a file that is not trusted
-torch.serialization.add_safe_globals([State, Simulation])
+torch.serialization.add_safe_globals([State, Simulation, Origin])

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from hashlib import blake2b
 from pathlib import Path
 
-import numpy as np
+import torch
 import xarray as xr
 from torch import Tensor
-from tqdm import tqdm
 
 from gridhydro.base import ranks, snapshots
 from gridhydro.base.arguments import required
@@ -26,12 +23,15 @@ from gridhydro.base.exchange import as_one
 from gridhydro.base.files import writable
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.base.lock import Lock
+from gridhydro.base.progress import progress_bar, say
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.io import export
 from gridhydro.io.block_files import NetCDFFiles, ZarrStore
+from gridhydro.model.continued import Stops
+from gridhydro.model.digest import digest_of, digest_of_model
 from gridhydro.model.shared_store import SharedStore
 from gridhydro.model.shared_walk import SharedWalk
-from gridhydro.model.state import Simulation
+from gridhydro.model.state import Simulation, State
 
 _STEM, _WHAT = "simulation", "a simulation under way"
 
@@ -44,12 +44,15 @@ def simulate_into(
     days: slice,
     block: str | int = "year",
     progress: bool = True,
-) -> None:
+    state: State | None = None,
+    save_state: Sequence = (),
+) -> dict[str, State]:
     """Write these days of a run's simulation to `out`, a Zarr store or a folder of NetCDF files.
 
     See `Run.simulate`. Processes that share it have some of the cells each, and write some of the
-    chunks; the first keeps the states of all. ValueError where `out` is there already, and where
-    what is under way is of another model, forcing or choice of days.
+    chunks; the first keeps the states of all. The states of the days of `save_state` become files
+    beside `out`, see `state_beside`, and are returned. ValueError where `out` is there already, and
+    where what is under way is of another model, forcing or choice of days.
     """
     work, times, model = out.with_name(f"{out.name}.unfinished"), record.times[days], run.model
     with ExitStack() as held:
@@ -65,7 +68,7 @@ def simulate_into(
         else:
             _refuse_several(out)
             store = NetCDFFiles(part, times, block)
-        writing = _Writing(run, record, outputs, work, days, store)
+        writing = _Writing(run, record, outputs, work, days, store, state, save_state)
         writing.go_on()
         writing.write(progress and ranks.first())
         with as_one():
@@ -73,9 +76,18 @@ def simulate_into(
                 store.finish()
                 if out.exists():
                     out.rmdir()
+                for path in writing.states():
+                    os.replace(path, state_beside(out, path.stem))
                 os.replace(part, out)
+    found = {day: State.from_file(state_beside(out, day)) for day in writing.dates}
     if ranks.first():
         shutil.rmtree(work, ignore_errors=True)
+    return found
+
+
+def state_beside(out: str | Path, date: str) -> Path:
+    """The file of the state of a day, beside what a simulation is written to."""
+    return Path(out).with_name(f"{Path(out).stem}-state-{date}.nc")
 
 
 class _Writing:
@@ -83,15 +95,17 @@ class _Writing:
 
     about     what it is of, as far as that has a name
     digests   of the forcing of each block that is written
+    stops     where states are kept, of which there are files in `work` meanwhile
     """
 
     def __init__(
         self, run, record: Forcing, outputs: Sequence[str], work: Path, days: slice,
-        store: ZarrStore | NetCDFFiles,
+        store: ZarrStore | NetCDFFiles, state: State | None = None, save_state: Sequence = (),
     ):  # fmt: skip
         self.run, self.record, self.outputs, self.store = run, record, tuple(outputs), store
         self.work, self.first = work, days.start
-        self.walk = SharedWalk(run, record, outputs)
+        self.walk = SharedWalk(run, record, outputs, state)
+        self.stops = Stops.of(save_state, record.times, self._keep_state)
         self.shared: SharedStore | None = None
         if isinstance(store, ZarrStore) and ranks.count() > 1:
             self.shared = SharedStore(store, run.model.domain, self.walk, self.outputs)
@@ -107,6 +121,23 @@ class _Writing:
             "days": [days.start, days.stop],
             "blocks": [[part.start, part.stop] for part in store.parts],
         }
+        if state is not None:
+            self.about["state"] = digest_of([v for _, v in sorted(state.tensors().items())])
+        if self.stops.days:
+            self.about["states"] = self.dates
+
+    @property
+    def dates(self) -> list[str]:
+        """The days of the states that are kept."""
+        return self.stops.dates(self.record.times)
+
+    def states(self) -> list[Path]:
+        """The files of these states, in order; those that are not there yet, too."""
+        return [self.work / f"{date}.nc" for date in self.dates]
+
+    def _keep_state(self, date: str, state: State | None) -> None:
+        if state is not None:
+            state.to_file(self.work / f"{date}.nc")
 
     def of_record(self, part: slice) -> slice:
         """The days of the record that a block has."""
@@ -122,7 +153,8 @@ class _Writing:
                 return
             with reading(self.work / f"{_STEM}.json", _WHAT, self.mend):
                 before, digests = dict(content["about"]), [str(one) for one in content["forcing"]]
-            other = [name for name, value in self.about.items() if before.get(name) != value]
+            names = dict.fromkeys((*self.about, *before))
+            other = [name for name in names if before.get(name) != self.about.get(name)]
             parts = self.store.parts[: len(digests)]
             known = [] if other else [*zip(parts, digests, strict=True)]
             if not isinstance(self.record.values, Tensor):
@@ -149,27 +181,30 @@ class _Writing:
             )
         tensors = snapshots.tensors_of(self.work, _STEM, content, _WHAT, self.mend)
         done = self.of_record(parts[-1]).stop
+        for day, path in zip(self.stops.days, self.states(), strict=True):
+            if day <= done and not path.is_file():
+                raise ValueError(f"{self.work} lacks the state {path.name}: {self.mend}")
         self.walk.resume(done, tensors)
         last = f"{self.record.times[done - 1]:%Y-%m-%d}"
         if ranks.first():
-            print(
+            say(
                 f"going on behind {last}: {len(parts)} of {len(self.store.parts)} blocks are in "
-                f"{self.work}",
-                file=sys.stderr,
+                f"{self.work}"
             )
 
     def write(self, progress: bool) -> None:
         """The blocks that are lacking; KeyboardInterrupt between two of them."""
         parts = self.store.parts
-        bar = tqdm(
-            total=parts[-1].stop, initial=parts[len(self.digests) - 1].stop if self.digests else 0,
-            desc="simulating", unit="day", disable=not progress,
-        )  # fmt: skip
+        done = parts[len(self.digests) - 1].stop if self.digests else 0
+        bar = progress_bar(
+            desc="simulating", unit="day", shown=progress, total=parts[-1].stop, done=done
+        )
         with bar, Interrupt() as interrupt:
             for part in parts[len(self.digests) :]:
                 days = self.of_record(part)
+                self.stops.pass_by(self.walk, days.start)
+                found = joined([self._taken(some) for some in self.stops.cut([days], 0)])
                 with as_one():
-                    found = self.walk.take(days)
                     mine = self._digest(part)
                 self._write(part, found)
                 self.digests += self._told([mine])
@@ -181,6 +216,13 @@ class _Writing:
                 if asked and len(self.digests) < len(parts):
                     interrupt.asked = asked[0]  # of any of the processes
                     raise interrupt.error(f"after {self.record.times[days.stop - 1]:%Y-%m-%d}")
+            self.stops.pass_by(self.walk, len(self.record.times))
+
+    def _taken(self, days: slice) -> Simulation:
+        with as_one():
+            found = self.walk.take(days)
+        self.stops.keep_at(self.walk)
+        return found
 
     def _write(self, part: slice, found: Simulation) -> None:
         flow = required("discharge", found.discharge)
@@ -221,25 +263,13 @@ class _Writing:
         return [f"{sum(each) % 2**64:016x}" for each in zip(*ranks.told(digests), strict=True)]
 
 
-def digest_of_model(model) -> str:
-    """Of all numbers of a model, of its rivers and its gauges."""
-    domain = model.domain
-    named = [text.encode() for text in (*map(str, domain.gauges.index), str(model.options))]
-    tensors = [values for _, values in sorted(model.state_dict().items())]
-    return _digest_of(tensors, [domain.network.downstream, domain.gauge_cells], named)
-
-
-def _digest_of(*groups: Iterable) -> str:
-    found = blake2b(digest_size=16)
-    for group in groups:
-        for one in group:
-            if isinstance(one, bytes):
-                found.update(one)
-                continue
-            array = one.detach().cpu().numpy() if isinstance(one, Tensor) else np.asarray(one)
-            found.update(f"{array.shape} {array.dtype}".encode())
-            found.update(np.ascontiguousarray(array).data)
-    return found.hexdigest()
+def joined(parts: Sequence[Simulation]) -> Simulation:
+    """Series of some days after others, as one; without storage."""
+    if len(parts) == 1:
+        return parts[0]
+    flow = torch.cat([required("discharge", part.discharge) for part in parts])
+    outputs = {name: torch.cat([p.outputs[name] for p in parts]) for name in parts[0].outputs}
+    return Simulation(flow, outputs, None)
 
 
 def _refuse_used(out: Path) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from gridhydro.base.arguments import names, whole
+from gridhydro.base.progress import progress_bar
 from gridhydro.columns.column import Field
 from gridhydro.surrogate.column import Surrogate
 from gridhydro.surrogate.data import Data, spread_of
@@ -100,7 +100,7 @@ def _train(
     days = len(data.forcing.times) - windows.warmup
     steps = max(1, round(data.size * days / (training.batch * windows.days)))
     history = []
-    bar = tqdm(range(epochs), desc="surrogate", unit="epoch", disable=not progress)
+    bar = progress_bar(range(epochs), desc="surrogate", unit="epoch", shown=progress)
     for epoch in bar:
         began, total = time.perf_counter(), 0.0
         for step in range(steps):

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from tqdm import tqdm
 
 from gridhydro.base import calendar
 from gridhydro.base.arguments import seed_of, whole
 from gridhydro.base.interrupt import Interrupt
+from gridhydro.base.progress import progress_bar
 from gridhydro.columns.column import Field
 from gridhydro.surrogate.job import Job
 from gridhydro.surrogate.layout import CELL_OF_RUN, FAILURE, SAMPLING
@@ -79,7 +79,7 @@ def sample(
 def _run(job: Job, pieces: Pieces, sets: int, at_once: int, progress: bool) -> None:
     """Add the runs that are not among the pieces yet; keep them now and then, and when stopped."""
     done, saved, early = pieces.runs(), time.monotonic(), min(_FIRST, sets)
-    bar = tqdm(total=sets, initial=done, desc="runs", unit="run", disable=not progress)
+    bar = progress_bar(total=sets, done=done, desc="runs", unit="run", shown=progress)
     with bar, Interrupt() as interrupt:
         for first in range(done, sets, at_once):
             part = np.arange(first, min(first + at_once, sets))

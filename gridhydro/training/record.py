@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -12,12 +11,12 @@ from dataclasses import asdict
 
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from gridhydro.base import files, ranks
 from gridhydro.base.arguments import required
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.base.lock import Lock
+from gridhydro.base.progress import progress_bar, say
 from gridhydro.training import checkpoint
 from gridhydro.training.checkpoint import Progress
 from gridhydro.training.data import TrainingData
@@ -69,9 +68,9 @@ class Record:
             self.progress, self.resumed = found or Progress(), found is not None
         self.saved = time.monotonic()
         done, epochs = self.progress.epoch, about["epochs"]
-        self.bar = tqdm(
-            range(done, epochs), initial=done, total=epochs, desc="training", unit="epoch",
-            disable=not (session.progress and ranks.first()),
+        self.bar = progress_bar(
+            range(done, epochs), desc="training", unit="epoch", total=epochs, done=done,
+            shown=session.progress and ranks.first(),
         )  # fmt: skip
 
     def begin(self) -> None:
@@ -148,7 +147,7 @@ class Record:
             )
         if self.session.progress and ranks.first() and not done == epochs == kept:
             why = "the validation scored highest" if kept != done else "the last one"
-            tqdm.write(f"{done} of {epochs} epochs; weights of epoch {kept}, {why}", sys.stderr)
+            say(f"{done} of {epochs} epochs; weights of epoch {kept}, {why}")
 
     @property
     def kept_epoch(self) -> int:

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 
 from gridhydro.base import ranks
 from gridhydro.inputs.forcing import Forcing
@@ -12,6 +13,7 @@ from gridhydro.model import shared_walk
 from gridhydro.model.run import Run
 from gridhydro.model.shared_store import Chunks
 from gridhydro.model.shared_walk import SharedWalk
+from gridhydro.model.state import State
 from tests.model.test_blocks import run_of
 from tests.support import shared_simulation as cases
 from tests.support.two_ranks import in_two
@@ -34,6 +36,14 @@ def test_two_processes_write_the_store_of_one(tmp_path):
     in_two("tests.support.shared_simulation", two)
     for name in cases.CASES:
         cases.same_store(two / f"{name}.zarr", one / f"{name}.zarr")
+        cases.same_store(two / f"{name}_rest.zarr", one / f"{name}_rest.zarr")
+        rest, whole = (xr.open_zarr(one / f"{name}{end}.zarr") for end in ("_rest", ""))
+        assert rest["runoff"].equals(whole["runoff"][cases.CUT :])  # to the last bit, too
+        states = [
+            State.from_file(*each.glob(f"{name}-state-*.nc")).tensors() for each in (one, two)
+        ]
+        assert states[0].keys() == states[1].keys()
+        assert all(torch.equal(values, states[1][key]) for key, values in states[0].items())
     cases.same_store(two / "begun_by_one.zarr", one / "rivers.zarr")
     assert len(list((one / "rivers.zarr" / "runoff").iterdir())) > 5  # chunks of both processes
 

@@ -3,6 +3,7 @@ and `alone` is what one process makes of the same."""
 
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -16,6 +17,7 @@ import xarray as xr
 import gridhydro as gh
 from gridhydro.base import ranks
 from gridhydro.base.interrupt import Interrupt
+from gridhydro.columns import HBV
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.io import block_files
 from gridhydro.model import basin_groups
@@ -28,6 +30,7 @@ from tests.model.test_blocks import run_of
 from tests.support.shared_training import world
 
 OUTPUTS = ("runoff", "actual_evapotranspiration")
+CUT = 150  # days, behind which one is cut
 SETTLED = dict(start="settled", period=("2003", "2003-06"))
 
 
@@ -45,17 +48,24 @@ def small_parts() -> Iterator[None]:
 @cache
 def rivers(seed=0) -> Run:
     """Eight rivers under weather that is read by the block, from stores that are settled first."""
-    domain, attributes, forcing, _, _ = world()
+    domain, attributes, _, _, _ = world()
     network = gh.ParameterNetwork("mlp", hidden=(8,), seed=seed)
     model = gh.Model(domain, "hbv", attributes, network=network)
-    fields = [field.name for field in model.forcings]
+    record = Forcing.open(weather(), domain, model)
+    return Run(model.eval(), record, pd.DataFrame(), dict(SETTLED))
+
+
+@cache
+def weather() -> xr.Dataset:
+    """That of the rivers."""
+    domain, _, forcing, _, _ = world()
+    fields = [field.name for field in HBV.forcings]
     time = xr.DataArray(forcing.times, dims="time", coords={"time": forcing.times})
     maps = [domain.unpack(v.numpy(), n, {"units": "mm d-1"}, ["time"], {"time": time})
             for n, v in zip(fields, forcing.values, strict=True)]  # fmt: skip
     data = xr.Dataset(dict(zip(fields, maps, strict=True)))
     data["temperature"].attrs["units"] = "degC"
-    run = Run(model.eval(), Forcing.open(data, domain, model), pd.DataFrame(), dict(SETTLED))
-    return run
+    return data
 
 
 def one_river() -> Run:
@@ -68,9 +78,18 @@ CASES = {"rivers": rivers, "one_river": one_river, "basins": lambda: run_of("lst
 
 
 def written(out: Path) -> None:
-    """The store of each case."""
+    """The store of each case, and the one that goes on from its state."""
+    warnings.filterwarnings("ignore", message="the run begins with empty stores")
     for name, made in CASES.items():
-        made().simulate(outputs=OUTPUTS, out=out / f"{name}.zarr", block=100, progress=False)
+        run = made()
+        record, common = run.record(), dict(outputs=OUTPUTS, block=100, progress=False)
+        date = f"{record.times[CUT - 1]:%Y-%m-%d}"
+        _, states = run.simulate(out=out / f"{name}.zarr", save_state=date, **common)
+        rest = Forcing(record.times[CUT:], record.values[:, CUT:], fields=record.fields)
+        if name == "rivers":
+            period = record.times[CUT], record.times[-1]
+            rest = Forcing.open(weather(), run.model.domain, run.model, period=period)
+        run.simulate(rest, out=out / f"{name}_rest.zarr", state=states[date], **common)
 
 
 def broken_off(out: Path, after: int, in_process: int = 0) -> str:

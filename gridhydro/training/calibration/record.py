@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import time
 
-from tqdm import tqdm
-
 from gridhydro.base.interrupt import Interrupt
+from gridhydro.base.progress import progress_bar
 from gridhydro.training import checkpoint
 from gridhydro.training.calibration.evolution import Evolution
 from gridhydro.training.checkpoint import Progress
@@ -38,9 +37,9 @@ class Record:
 
     def __enter__(self) -> Record:
         runs = self.history[-1]["epoch"] if self.history else 0
-        self.bar = tqdm(
-            total=self.about["max_runs"], initial=round(runs), unit=" runs a cell",
-            desc="calibrating", disable=not self.progress,
+        self.bar = progress_bar(
+            total=self.about["max_runs"], done=round(runs), unit=" runs a cell",
+            desc="calibrating", shown=self.progress,
         )  # fmt: skip
         self.began, self.saved = time.monotonic(), -math.inf  # the first shuffle is kept
         self.interrupt = Interrupt()

@@ -130,6 +130,7 @@ def _score(run: Run | Ensemble, setup: Setup, out: Path, period) -> pd.DataFrame
     if period is None:
         if isinstance(run, Ensemble):
             write_members(run, out)
+            write_spread(run, out)
         score_storage(run, setup, out)
         score_targets(run, setup, out)
     return scores
@@ -142,6 +143,16 @@ def write_members(ensemble: Ensemble, out: Path) -> None:
     data["discharge"] = members.mean("member", keep_attrs=True)
     data["discharge_quantiles"] = ensemble.quantiles()
     export.write_dataset(out / "discharge_ensemble.nc", data, "runs of an ensemble")
+
+
+def write_spread(ensemble: Ensemble, out: Path) -> None:
+    """Maps of the parameters of an ensemble: their mean over the runs, and NAME_spread."""
+    domain, values = ensemble.model.domain, ensemble.parameter_values()
+    fields = ensemble.parameter_fields
+    export.write_parameters(out, domain, fields, values)
+    figures = {"parameters": fields[: len(fields) // 2], "spread": fields[len(fields) // 2 :]}
+    for name, some in figures.items():
+        run_figures.draw_parameters(out / "figures" / f"{name}.png", domain, some, values)
 
 
 def scores_file(period: tuple[str, str] | None = None) -> str:

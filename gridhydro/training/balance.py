@@ -61,7 +61,7 @@ class Balancing:
         self.factors = dict.fromkeys(weights, 1.0)
         self.known = dict.fromkeys(weights, math.nan)  # values at the start, or norms
         self.seen = dict.fromkeys(weights, 0.0)  # in how many steps, at the start
-        self.logs = torch.zeros(len(weights), device=device, requires_grad=True)
+        self.logs = torch.zeros(len(weights), dtype=torch.double, device=device, requires_grad=True)
         self.steps = 0
         self.apart: dict[str, list[Tensor]] = {}  # weighted gradients of each part in a step
         self.counted: dict[str, float] = {}  # and the sum of these weights
@@ -86,8 +86,10 @@ class Balancing:
     @property
     def _each(self) -> bool:
         """Whether the gradients of the parts are made one by one in this step."""
-        measured = self.by == "gradients" and self.steps % self.every == 0
-        return measured or self.by == "guarded"
+        if self.by != "gradients":
+            return self.by == "guarded"
+        # steps over minibatches of a raster have one of the parts
+        return self.steps % self.every == 0 or any(map(math.isnan, self.known.values()))
 
     def add(
         self, parts: Mapping[str, Tensor], shares: Mapping[str, float], weights: Sequence[Tensor]

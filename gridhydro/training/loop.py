@@ -60,6 +60,11 @@ class Loop:
         self.balance = Balancing(
             self.options.shares, self.objective.weights, data.model.area.device
         )
+        if self.balance.by == "guarded" and self.rivers is not None:
+            raise ValueError(
+                'balance "guarded" compares the gradients of one step, but minibatches of a raster '
+                "are of discharge or of storage: take another balance, or train without batches"
+            )
         for learned in self.balance.learned:
             self.weights.add_param_group({"params": [learned]})
         with as_one():  # another process may have less memory

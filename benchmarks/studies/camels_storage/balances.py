@@ -14,13 +14,13 @@ from __future__ import annotations
 import time
 import warnings
 from argparse import ArgumentParser, Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import gridhydro as gh
 from benchmarks import jobs, options
 from benchmarks.studies.camels_storage.study import (
     PERIODS,
-    RATE,
     SPINUP,
     of_grace,
     read,
@@ -35,7 +35,7 @@ TRAININGS = (
     "weights:0", "weights:0.1", "weights:0.5", "start:0.5", "uncertainty:0.5", "gradients:0.5",
     "guarded:0.5",
 )  # fmt: skip
-EPOCHS = 200
+COMPONENTS, EPOCHS, RATE = 4, 200, 0.03
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -72,8 +72,10 @@ def main(given: Namespace) -> None:
 def trained(
     job: Path, setup, storage, periods, by: str, weight: float, seed: int, epochs: int
 ) -> gh.Run:
+    model = replace(setup.model, components=gh.Components(COMPONENTS))
     return gh.train(
-        build_model(setup, seed), setup.forcing, setup.discharge, period=periods["training"],
+        build_model(replace(setup, model=model), seed), setup.forcing, setup.discharge,
+        period=periods["training"],
         targets=gh.StorageTarget(storage, weight) if weight else (), spinup=SPINUP, epochs=epochs,
         optimizer=gh.Optimizer(learning_rate=RATE, balance=by), session=gh.Session(seed=seed),
         checkpoints=gh.Checkpoints(job, resume=True),

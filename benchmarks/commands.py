@@ -55,6 +55,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Pages of results": {
         "camels-page": ("studies.camels.page", "of camels"),
         "camels-storage-page": ("studies.camels_storage.page", "of camels-storage"),
+        "camels-balances-page": ("studies.camels_storage.balances_page", "of camels-balances"),
         "pub-scaling-page": ("studies.pub_scaling.page", "of pub-scaling"),
         "moselle-page": ("studies.moselle.page", "of moselle"),
         "amazon-synthetic-page": ("studies.amazon_synthetic.page", "of amazon-synthetic"),

@@ -22,12 +22,12 @@ metrics-FIRST-LAST.csv, and in figures/ the distribution and the map of the
 scores; without --period the scores of water storage and of other targets too,
 where the domain file has them.
 
-Of an ensemble (train --seeds) the scores have the CRPS of its runs, and coverage
-and width of their central 90 %; discharge_ensemble.nc has mean, quantiles and
-all runs, parameters.nc (and parameters/*.tif, or parameters.csv) the mean and
-the spread (NAME_spread, standard deviation over the runs) of every parameter.
-With --components all this is of the parallel parameter sets of a run, or of all
-runs of an ensemble, one member each, and goes to the folder components in it.
+Of an ensemble (train --seeds) the scores have the CRPS of its runs, and the
+coverage and width of their central 90 %. discharge_ensemble.nc has the mean,
+quantiles and all runs, parameters.nc (and parameters/*.tif, or parameters.csv)
+the mean of every parameter over the runs and their standard deviation,
+NAME_spread. With --components all this is of the parallel parameter sets of a
+run, or of all runs of an ensemble, as members, in the folder components.
 """
 _EVALUATE_EXAMPLES = """
 gridhydro evaluate run

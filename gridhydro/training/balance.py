@@ -155,7 +155,7 @@ class Balancing:
                 kept = norm if math.isnan(before) else _MEMORY * before + (1 - _MEMORY) * norm
                 self.known[name] = kept if math.isfinite(kept) else before
         self._follow(self.known)
-        return sum(self.factors[name] * one for name, one in found.items())
+        return torch.stack([self.factors[name] * one for name, one in found.items()]).sum(0)
 
     def step(
         self, optimizer: torch.optim.Optimizer, losses: Sequence[Mapping[str, float]], epoch: int

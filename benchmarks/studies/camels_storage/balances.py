@@ -1,12 +1,13 @@
-"""Discharge and GRACE together: which balance of the two parts of the loss costs discharge least?
+"""Discharge and GRACE together: which balance of the two in the loss costs discharge least?
 
     python -m benchmarks camels-balances --data FOLDER --out RUNS --choose
     python -m benchmarks camels-balances --data FOLDER --out RUNS --trainings weights:0 weights:0.1
-    python -m benchmarks camels-balances-page --data FOLDER --runs RUNS
+    python -m benchmarks camels-balances-page --runs RUNS
 
-The trainings of `camels-storage`, by a balance of `gridhydro.Balance` and a weight of storage each.
-With --choose the years of training alone are used: the model is trained on 2003-2006 and scored on
-2007-2008. Every job has a folder of its own under RUNS; a finished one is not done again.
+The trainings of `camels-storage` with four components and larger steps, by a balance of
+`gridhydro.Balance` and a weight of storage each. With --choose the years of training alone are
+used: the model is trained on 2003-2006 and scored on 2007-2008. Every job has a folder of its own
+under RUNS; a finished one is not done again.
 """
 
 from __future__ import annotations

@@ -148,11 +148,10 @@ def write_members(ensemble: Ensemble, out: Path) -> None:
 def write_spread(ensemble: Ensemble, out: Path) -> None:
     """Maps of the parameters of an ensemble: their mean over the runs, and NAME_spread."""
     domain, values = ensemble.model.domain, ensemble.parameter_values()
-    fields = ensemble.parameter_fields
-    export.write_parameters(out, domain, fields, values)
-    figures = {"parameters": fields[: len(fields) // 2], "spread": fields[len(fields) // 2 :]}
-    for name, some in figures.items():
-        run_figures.draw_parameters(out / "figures" / f"{name}.png", domain, some, values)
+    means, spreads = ensemble.model.fields, ensemble.spread_fields
+    export.write_parameters(out, domain, [*means, *spreads], values)
+    for name, fields in (("parameters", means), ("spread", spreads)):
+        run_figures.draw_parameters(out / "figures" / f"{name}.png", domain, fields, values)
 
 
 def scores_file(period: tuple[str, str] | None = None) -> str:

@@ -221,7 +221,7 @@ def _what(setup: Setup) -> str:
 
 def _weight(setup: Setup) -> float:
     given = setup.training.storage_weight
-    return 0.5 if given is None else given
+    return StorageTarget.weight if given is None else given
 
 
 def _targets(setup: Setup) -> list[Target | StorageTarget]:

@@ -94,35 +94,37 @@ class Ensemble(Scored):
 
     @property
     def parameters(self) -> xr.Dataset:
-        """Maps of all parameters, (y, x): the mean over the runs, and as NAME_spread their standard
-        deviation (that of the sample: n - 1)."""
-        values = self.parameter_values()
-        fields = self.parameter_fields
-        domain = self.model.domain
-        return xr.Dataset({f.name: domain.unpack(values[f.name], f.name, f.attrs) for f in fields})
+        """Maps of all parameters, (y, x): the mean over the runs, and of two runs or more, as
+        NAME_spread, their standard deviation (that of a sample: n - 1)."""
+        values, domain = self.parameter_values(), self.model.domain
+        return xr.Dataset(
+            {
+                field.name: domain.unpack(values[field.name], field.name, field.attrs)
+                for field in (*self.model.fields, *self.spread_fields)
+            }
+        )
 
     @property
-    def parameter_fields(self) -> list[Field]:
-        """What `parameters` has."""
-        spreads = [
+    def spread_fields(self) -> list[Field]:
+        """The spreads in `parameters`; none of a single run."""
+        return [
             replace(
                 field, name=f"{field.name}{SPREAD}", bounds=None,
                 unit="K" if field.unit == "degC" else field.unit,
                 long_name=f"{field.long_name}, standard deviation over the runs",
             )
-            for field in self.model.fields
+            for field in self.model.fields if len(self.runs) > 1
         ]  # fmt: skip
-        return [*self.model.fields, *spreads]
 
     def parameter_values(self) -> dict[str, np.ndarray]:
-        """Name -> (N,), as `parameters`; NaN for the spread of a single run."""
+        """Name -> (N,), as `parameters`."""
         found: dict[str, np.ndarray] = {}
         runs = [run.mean_parameters() for run in self.runs]
         for name in runs[0]:
             values = np.stack([one[name] for one in runs]).astype(float)
             found[name] = values.mean(0)
-            spread = values.std(0, ddof=1) if len(runs) > 1 else np.full(values.shape[1], np.nan)
-            found[f"{name}{SPREAD}"] = spread
+            if len(runs) > 1:
+                found[f"{name}{SPREAD}"] = values.std(0, ddof=1)
         return found
 
     @property

@@ -26,6 +26,8 @@ _LEAST = 1e-3  # of the largest norm: a part that is as good as learned is not b
 class Balance:
     """How the parts of a loss are balanced; with one part it says nothing.
 
+    The loss in the history is that by the weights as they are given, whatever they become.
+
     by     "weights": each counts by its weight; "start": by its weight over its value in the first
            epoch, so that each is followed by what is left of it; "uncertainty": by its weight over
            a variance of its errors that is learned as well (Kendall et al. 2018,

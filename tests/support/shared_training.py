@@ -39,7 +39,7 @@ def world():
     anomalies = 20 * rng.standard_normal((12, tiles.size))
     span = ("2003-07-01", "2003-12-31")
     storage = gh.StorageObservations(tiles, months[:-1], months[1:], anomalies, span)
-    return domain, attributes, forcing, discharge, gh.StorageTarget(storage)
+    return domain, attributes, forcing, discharge, gh.StorageTarget(storage, 0.5)
 
 
 OWN = gh.Batches(2, 60, 60)  # of a loop of one's own

@@ -32,6 +32,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Studies with real data": {
         "camels": ("studies.camels.study", "the HBV family on 400 basins of CAMELS-US"),
         "camels-storage": ("studies.camels_storage.study", "discharge and GRACE together there"),
+        "camels-balances": ("studies.camels_storage.balances", "balances of the two in the loss"),
         "pub-scaling": (
             "studies.pub_scaling.study",
             "ungauged basins, trained on 2 to 90 %",
@@ -54,6 +55,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Pages of results": {
         "camels-page": ("studies.camels.page", "of camels"),
         "camels-storage-page": ("studies.camels_storage.page", "of camels-storage"),
+        "camels-balances-page": ("studies.camels_storage.balances_page", "of camels-balances"),
         "pub-scaling-page": ("studies.pub_scaling.page", "of pub-scaling"),
         "moselle-page": ("studies.moselle.page", "of moselle"),
         "amazon-synthetic-page": ("studies.amazon_synthetic.page", "of amazon-synthetic"),

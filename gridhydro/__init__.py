@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 # No module or folder of gridhydro/ may carry a name that is provided here.
 _HOMES = {
     "Averages": "observations.averages",
+    "Balance": "training.balance",
     "Batches": "training.batches",
     "COLUMNS": "columns",
     "CSVLog": "training.callbacks",
@@ -75,14 +76,14 @@ _MODULES = {
 }
 
 __all__ = [
-    "COLUMNS", "SCEUA", "Averages", "Batches", "CSVLog", "Checkpoints", "Column", "Components",
-    "Domain", "Embedded", "EmbeddedNetwork", "Ensemble", "Field", "Forcing", "History", "LSTMModel",
-    "LandSurface", "Lapse", "Minibatches", "Model", "Network", "Optimizer", "OutsideVocabulary",
-    "ParameterNetwork", "PeriodMeans", "River", "Run", "Session", "SpinUp", "Split", "Stepping",
-    "StorageObservations", "StorageTarget", "Target", "TensorBoard", "Tiles", "UnitHydrograph",
-    "Validation", "basins", "calibrate", "check", "delineate", "directions", "discharge_table",
-    "fields", "interpolate_stations", "io", "land_surface", "load", "nets", "route", "simulate",
-    "splits", "surrogate", "train",
+    "COLUMNS", "SCEUA", "Averages", "Balance", "Batches", "CSVLog", "Checkpoints", "Column",
+    "Components", "Domain", "Embedded", "EmbeddedNetwork", "Ensemble", "Field", "Forcing",
+    "History", "LSTMModel", "LandSurface", "Lapse", "Minibatches", "Model", "Network", "Optimizer",
+    "OutsideVocabulary", "ParameterNetwork", "PeriodMeans", "River", "Run", "Session", "SpinUp",
+    "Split", "Stepping", "StorageObservations", "StorageTarget", "Target", "TensorBoard", "Tiles",
+    "UnitHydrograph", "Validation", "basins", "calibrate", "check", "delineate", "directions",
+    "discharge_table", "fields", "interpolate_stations", "io", "land_surface", "load", "nets",
+    "route", "simulate", "splits", "surrogate", "train",
 ]  # fmt: skip
 
 # type checkers and editors, which read without running, see the same names
@@ -119,6 +120,7 @@ if TYPE_CHECKING:
     from gridhydro.observations.storage_target import StorageTarget
     from gridhydro.observations.targets import Target
     from gridhydro.training import splits
+    from gridhydro.training.balance import Balance
     from gridhydro.training.batches import Batches
     from gridhydro.training.calibration.calibrate import calibrate
     from gridhydro.training.calibration.sceua import SCEUA

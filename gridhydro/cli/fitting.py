@@ -44,6 +44,7 @@ gridhydro train my_basin.toml --data FOLDER --epochs 50 --fold 2
 gridhydro train camels_us --data CAMELS_US --out ensemble --seeds 5
 gridhydro train amazon --data FOLDER --configuration 'Hybrid(Q)'
 gridhydro train amazon --data FOLDER --storage-weights 0 0.25 0.5 0.75
+gridhydro train amazon --data FOLDER --storage-weights 0.25 --balance guarded
 torchrun --nproc-per-node 2 -m gridhydro train moselle --data FOLDER --out run
 """
 _CALIBRATE = """
@@ -83,6 +84,7 @@ def add_train(commands) -> None:
         help="weight of water storage in the loss, 0 to 1, the rest being that of discharge, "
         "instead of the file's; of several, a run for each and a table of all (weights.csv)",
     )  # fmt: skip
+    takes_balance(parser)
     parser.add_argument(
         "--fold", type=int, metavar="N",
         help="the fold of the file's split of gauges, from 0, that is left out of training and "
@@ -142,6 +144,17 @@ def takes_configuration(parser: Parser) -> None:
     )  # fmt: skip
 
 
+def takes_balance(parser: Parser) -> None:
+    """The option of how the parts of the loss are balanced."""
+    parser.add_argument(
+        "--balance", metavar="NAME",
+        help="how discharge, storage and other targets in the loss are balanced, instead of the "
+        "file's: by their weights as given, or these over what was lost at the start, over "
+        "variances that are learned (uncertainty), with gradients of alike norms, or guarded: "
+        "nothing goes against discharge (weights, start, uncertainty, gradients, guarded)",
+    )  # fmt: skip
+
+
 def refuse_wrong_seeds(options: Namespace) -> None:
     """ValueError for --seeds that are none, or with --seed beside it."""
     if options.seeds is not None and options.seeds < 1:
@@ -177,7 +190,9 @@ def _train(options: Namespace) -> None:
     from gridhydro.config.sweep import train_weights
     from gridhydro.config.train_domain import train_domain, train_ensemble
 
-    changes = dict(configuration=options.configuration, fold=options.fold)
+    changes = dict(
+        configuration=options.configuration, fold=options.fold, balance=options.balance
+    )  # fmt: skip
     more = dict(
         resume=options.resume, epochs=options.epochs, device=options.device, cache=options.cache,
         changes=changes,

@@ -11,6 +11,7 @@ from pathlib import Path
 from gridhydro.cli.fitting import (
     places,
     refuse_wrong_seeds,
+    takes_balance,
     takes_configuration,
     takes_out,
     takes_training,
@@ -98,6 +99,7 @@ def add_cross_validate(commands) -> None:
         metavar="WEIGHT",
         help="weight of water storage in the loss, instead of the file's",
     )
+    takes_balance(parser)
 
 
 def _cross_validate(options: Namespace) -> None:
@@ -112,7 +114,8 @@ def _cross_validate(options: Namespace) -> None:
         *place, seeds=options.seeds, seed=options.seed, resume=options.resume,
         epochs=options.epochs, device=options.device, cache=options.cache,
         changes=dict(
-            configuration=options.configuration, storage_weight=options.storage_weight
+            configuration=options.configuration, storage_weight=options.storage_weight,
+            balance=options.balance,
         ),
     )  # fmt: skip
     if ranks.leads():

@@ -21,9 +21,17 @@ Writes into the folder of the run metrics.csv, or with --period
 metrics-FIRST-LAST.csv, and in figures/ the distribution and the map of the
 scores; without --period the scores of water storage and of other targets too,
 where the domain file has them.
+
+Of an ensemble (train --seeds) the scores have the CRPS of its runs, and the
+coverage and width of their central 90 %. discharge_ensemble.nc has the mean,
+quantiles and all runs, parameters.nc (and parameters/*.tif, or parameters.csv)
+the mean of every parameter over the runs and their standard deviation,
+NAME_spread. With --components all this is of the parallel parameter sets of a
+run, or of all runs of an ensemble, as members, in the folder components.
 """
 _EVALUATE_EXAMPLES = """
 gridhydro evaluate run
+gridhydro evaluate run --components
 gridhydro evaluate run --period 1993-10 1994-09
 gridhydro evaluate run --data /elsewhere/data
 """
@@ -103,6 +111,10 @@ def add_evaluate(commands) -> None:
     )  # fmt: skip
     takes_run(parser)
     takes_period(parser, "training and validation period of the domain file")
+    parser.add_argument(
+        "--components", action="store_true",
+        help="score the components of the run as members of an ensemble, in RUN/components",
+    )  # fmt: skip
 
 
 def add_run(commands) -> None:
@@ -179,8 +191,11 @@ def _evaluate(options: Namespace) -> None:
     from gridhydro.base import ranks
     from gridhydro.cli.tables import storage_table, target_table
     from gridhydro.config.score_domain import load_run, report, score, scores_file
+    from gridhydro.model.ensemble import Ensemble
 
     run, setup = load_run(folder, options.data)
+    if options.components:
+        run, folder = Ensemble.of_components(run), folder / "components"
     scores = score(run, setup, folder, options.period)
     if not ranks.leads():
         return ranks.leave()

@@ -20,6 +20,7 @@ from gridhydro.config.domain import GAUGES
 from gridhydro.config.find import data_folder, find
 from gridhydro.config.model import read_model
 from gridhydro.config.parse import (
+    as_table,
     named,
     read_options,
     refuse_renamed,
@@ -39,7 +40,7 @@ from gridhydro.model.lstm_model import Streamflow
 from gridhydro.observations.storage import StorageObservations
 from gridhydro.observations.targets import Target
 from gridhydro.training.calibration.sceua import SCEUA
-from gridhydro.training.options import Checkpoints, Session
+from gridhydro.training.options import Checkpoints, Optimizer, Session
 from gridhydro.training.plan import Plan
 
 SECTIONS = (
@@ -54,7 +55,7 @@ GONE = {
 # sections that are written as several, [[name]]
 SEVERAL = ("gauges", "targets")
 # what may take the place of what a file says
-CHANGES = ("configuration", "storage_weight", "sections", "fold")
+CHANGES = ("configuration", "storage_weight", "balance", "sections", "fold")
 # keys of [training] that have another name now
 RENAMED = {
     "spinup_cycles": "spinup = { cycles = ... }",
@@ -115,8 +116,8 @@ def load(
 
     data     the folder that the paths in the file start from; without it, the variable
              GRIDHYDRO_DATA
-    changes  configuration, storage_weight and fold (of the split) that take the place of the
-             file's, and in a table `sections` any other keys, by their section
+    changes  configuration, storage_weight, balance and fold (of the split) that take the place of
+             the file's, and in a table `sections` any other keys, by their section
     doors    each section has its own
     cache    as if the file said cache = true: the forcing stays in its files where it can
     Raises ValueError naming file and key, and FileNotFoundError naming the file.
@@ -185,6 +186,9 @@ def _changed(source: Path, content: dict, changes: Mapping[str, Any]) -> dict:
     refuse_renamed(f"{source}, [training]", training, RENAMED)
     if changes.get("storage_weight") is not None:
         training["storage_weight"] = changes["storage_weight"]
+    if changes.get("balance") is not None:
+        given = as_table(Optimizer, training.get("optimizer", {}))
+        training["optimizer"] = given | {"balance": changes["balance"]}
     if changes.get("fold") is not None:
         if not isinstance(training.get("split"), dict):
             raise ValueError(f"{source}, [training]: a fold is chosen, but there is no 'split'")

@@ -133,6 +133,7 @@ def _score(run: Run | Ensemble, setup: Setup, out: Path, period) -> pd.DataFrame
     if period is None:
         if isinstance(run, Ensemble):
             write_members(run, out)
+            write_spread(run, out)
         score_storage(run, setup, out)
         score_targets(run, setup, out)
     return scores
@@ -145,6 +146,15 @@ def write_members(ensemble: Ensemble, out: Path) -> None:
     data["discharge"] = members.mean("member", keep_attrs=True)
     data["discharge_quantiles"] = ensemble.quantiles()
     export.write_dataset(out / "discharge_ensemble.nc", data, "runs of an ensemble")
+
+
+def write_spread(ensemble: Ensemble, out: Path) -> None:
+    """Maps of the parameters of an ensemble: their mean over the runs, and NAME_spread."""
+    domain, values = ensemble.model.domain, ensemble.parameter_values()
+    means, spreads = ensemble.model.fields, ensemble.spread_fields
+    export.write_parameters(out, domain, [*means, *spreads], values)
+    for name, fields in (("parameters", means), ("spread", spreads)):
+        run_figures.draw_parameters(out / "figures" / f"{name}.png", domain, fields, values)
 
 
 def scores_file(period: tuple[str, str] | None = None) -> str:

@@ -225,7 +225,7 @@ class TrainingOptions:
     device: str | None = None
     split: dict | None = None
     held_out: tuple[str, ...] = ()
-    storage_weight: float | None = None  # a half, with [grace]
+    storage_weight: float | None = None  # with [grace] that of `gridhydro.StorageTarget`
     fit_discharge: bool = True  # or only score it
     memory: float | None = None  # GiB that a step may need, see `gridhydro.Session`
     cache: bool = False  # packed copies of the series in the run folder, instead of in memory

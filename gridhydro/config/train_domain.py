@@ -57,10 +57,10 @@ def train_domain(
     """Train on a domain file, score both periods, and export everything into `out`.
 
     `epochs` and `seed` replace those of the file, and so does what `changes` has of configuration,
-    storage_weight, fold, and sections (other keys); `cache`, here or there, has packed copies of
-    the series in `out`, gone with the process, instead of memory. The file, the changes and the
-    place of the data are kept in the run folder, so that `evaluate` and `export` find them. Returns
-    the scores of discharge.
+    storage_weight, balance, fold, and sections (other keys); `cache`, here or there, has packed
+    copies of the series in `out`, gone with the process, instead of memory. The file, the changes
+    and the place of the data are kept in the run folder, so that `evaluate` and `export` find them.
+    Returns the scores of discharge.
     """
     with ranks.sharing():
         return _trained(
@@ -213,12 +213,15 @@ def _what(setup: Setup) -> str:
     kind = model.network.kind
     network = {"none": "nothing learned", "free": "free values"}.get(kind, kind)
     corrected = f" and {model.correction}" if model.correction else ""
-    return f"{name}{model.column}, {network}{corrected}; fitted to {' and '.join(parts)}"
+    by = setup.training.optimizer.shares.by
+    balanced = f", balanced by {by}" if len(parts) > 1 and by != "weights" else ""
+    fitted = f"fitted to {' and '.join(parts)}{balanced}"
+    return f"{name}{model.column}, {network}{corrected}; {fitted}"
 
 
 def _weight(setup: Setup) -> float:
     given = setup.training.storage_weight
-    return 0.5 if given is None else given
+    return StorageTarget.weight if given is None else given
 
 
 def _targets(setup: Setup) -> list[Target | StorageTarget]:

@@ -31,20 +31,16 @@ def crps(members, observed) -> float:
     return float((np.abs(x - o).mean(0) - half).mean())
 
 
-def coverage(members, observed, level: float = LEVEL) -> float:
-    """Fraction of the observations within the central interval of the members: `level` where the
-    spread is right, less where the ensemble is too sure of itself."""
-    low, high, o = _interval(members, observed, level)
+def interval(members, observed, level: float = LEVEL) -> tuple[float, float]:
+    """The central interval of the members: the fraction of the observations within it, `level`
+    where the spread is right, less where the ensemble is too sure of itself; and its mean width on
+    days with an observation, unit of the series."""
+    x, o = _pairs(members, observed)
+    tail = (1 - level) / 2
+    low, high = np.quantile(x, [tail, 1 - tail], axis=0)
     if not o.size or np.isnan(low).any():
-        return np.nan
-    return float(((o >= low) & (o <= high)).mean())
-
-
-def width(members, observed, level: float = LEVEL) -> float:
-    """Mean width of the central interval of the members on days with an observation, unit of the
-    series."""
-    low, high, o = _interval(members, observed, level)
-    return float((high - low).mean()) if o.size else np.nan
+        return np.nan, np.nan
+    return float(((o >= low) & (o <= high)).mean()), float((high - low).mean())
 
 
 def table(members: np.ndarray, observed: pd.DataFrame) -> pd.DataFrame:
@@ -53,16 +49,9 @@ def table(members: np.ndarray, observed: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for k, gauge in enumerate(observed.columns):
         one = members[:, :, k], observed[gauge].to_numpy(float)
-        values = (crps(*one), coverage(*one), width(*one))
+        values = (crps(*one), *interval(*one))
         rows.append({"gauge": gauge, **dict(zip(SPREAD, values, strict=True))})
     return pd.DataFrame(rows, columns=["gauge", *SPREAD])
-
-
-def _interval(members, observed, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    x, o = _pairs(members, observed)
-    tail = (1 - level) / 2
-    low, high = np.quantile(x, [tail, 1 - tail], axis=0)
-    return low, high, o
 
 
 def _pairs(members, observed) -> tuple[np.ndarray, np.ndarray]:

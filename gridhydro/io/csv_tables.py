@@ -106,6 +106,7 @@ OF_FILES = {
 }
 # columns that are called by something else: the loss of a part, the score of a part
 PATTERNS = {
+    r"(\w+)_weight": ("1", r"weight of the loss of \1 at the end of the epoch, as it is balanced"),
     r"validation_(\w+)_nse": ("1", r"median Nash-Sutcliffe efficiency of \1 in the validation"),
     r"(.+) \[(.+)\]": (r"\2", r"\1"),
 }

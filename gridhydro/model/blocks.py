@@ -92,6 +92,11 @@ class Walk:
         self.day: int | None = None
         self._held: tuple[slice, Tensor] | None = None
 
+    @property
+    def carried(self) -> list[str]:
+        """Outputs whose water of the last days a state has to carry."""
+        return [name for name in self.outputs if name.startswith(ROUTED)]
+
     @torch.no_grad()
     def go(self, days: slice, index: int = 0, averages: Averages | None = None) -> Iterator[Block]:
         """These days of each group; those since the last ones are passed over without outputs.
@@ -114,10 +119,9 @@ class Walk:
             for group in self.groups:
                 group.begin()
             self.day = 0
-        carried = [name for name in self.outputs if name.startswith(ROUTED)]
         days = self._placed(slice(self.day, day))
         for group in self.groups:
-            group.state = group.march.passed(days, group.state, carried)
+            group.state = group.march.passed(days, group.state, self.carried)
         self.day = max(day, self.day)
 
     def _placed(self, days: slice) -> slice:
@@ -256,7 +260,7 @@ class _Group:
             first = self._read(slice(0, min(run.about["spinup"], len(record.times))))
             self.state = run.near_equilibrium(first)
         elif days := self.walk.settles:
-            self.state = self._march(days).settled()
+            self.state = self._march(days).settled(self.walk.carried)
 
     def resume(self, day: int, tensors: dict[str, Tensor]) -> None:
         """See `Walk.resume`."""

@@ -1,9 +1,9 @@
-"""Several runs that differ by their seed only, and their mean."""
+"""Several runs that differ by their seed or their component only, and their mean."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +14,20 @@ import xarray as xr
 from gridhydro.base import ranks
 from gridhydro.base.arguments import required
 from gridhydro.base.exchange import as_one, told_by
+from gridhydro.columns.column import Field
 from gridhydro.evaluation import spread
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.io import export
 from gridhydro.model.base import CellModel
+from gridhydro.model.part import component_of
 from gridhydro.model.reduced import Wanted
 from gridhydro.model.run import Run
 from gridhydro.model.run_folder import finished
 from gridhydro.model.scored import Scored
 from gridhydro.model.state import Simulation
 from gridhydro.observations.averages import Averages
+
+SPREAD = "_spread"  # behind the name of a parameter
 
 
 @dataclass
@@ -71,6 +75,57 @@ class Ensemble(Scored):
                 )
             found.append(run)
         return cls(found)
+
+    @classmethod
+    def of_components(cls, run: Run | Ensemble) -> Ensemble:
+        """The components of a run, or of all runs of an ensemble, as runs of their own.
+
+        Their mean is the run itself: where it routes the mean of its components, each of them is
+        routed as the mean is. ValueError for a model of one component, or of learned weights.
+        """
+        runs = run.runs if isinstance(run, Ensemble) else [run]
+        return cls(
+            [
+                Run(component_of(one.model, number), one.forcing, one.history, one.about)
+                for one in runs
+                for number in range(one.model.components)
+            ]
+        )
+
+    @property
+    def parameters(self) -> xr.Dataset:
+        """Maps of all parameters, (y, x): the mean over the runs, and of two runs or more, as
+        NAME_spread, their standard deviation (that of a sample: n - 1)."""
+        values, domain = self.parameter_values(), self.model.domain
+        return xr.Dataset(
+            {
+                field.name: domain.unpack(values[field.name], field.name, field.attrs)
+                for field in (*self.model.fields, *self.spread_fields)
+            }
+        )
+
+    @property
+    def spread_fields(self) -> list[Field]:
+        """The spreads in `parameters`; none of a single run."""
+        return [
+            replace(
+                field, name=f"{field.name}{SPREAD}", bounds=None,
+                unit="K" if field.unit == "degC" else field.unit,
+                long_name=f"{field.long_name}, standard deviation over the runs",
+            )
+            for field in self.model.fields if len(self.runs) > 1
+        ]  # fmt: skip
+
+    def parameter_values(self) -> dict[str, np.ndarray]:
+        """Name -> (N,), as `parameters`."""
+        found: dict[str, np.ndarray] = {}
+        runs = [run.mean_parameters() for run in self.runs]
+        for name in runs[0]:
+            values = np.stack([one[name] for one in runs]).astype(float)
+            found[name] = values.mean(0)
+            if len(runs) > 1:
+                found[f"{name}{SPREAD}"] = values.std(0, ddof=1)
+        return found
 
     @property
     def model(self) -> CellModel:

@@ -118,11 +118,11 @@ class March:
         return state
 
     @torch.no_grad()
-    def settled(self) -> State:
+    def settled(self, outputs=()) -> State:
         """The state that runs over all of these days, again and again, lead to: as that of
-        `equilibrium.settled`, in the memory of a year."""
+        `equilibrium.settled`, in the memory of a year. It carries what these outputs go on with."""
         days = slice(0, self.length)
-        return equilibrium.settle(lambda state: self.passed(days, state))
+        return equilibrium.settle(lambda state: self.passed(days, state, outputs))
 
     def remembered(self, day: int) -> Memory | None:
         """What an LSTM over the weather remembers on a day that has been come to."""

@@ -64,6 +64,7 @@ class Model(CellModel):
     correction_attributes: Tensor
     flow_length: Tensor
     gauge_cells: Tensor
+    component: int | None = None  # the only one of the parameter sets that is run
 
     def __init__(
         self,
@@ -213,9 +214,22 @@ class Model(CellModel):
         """
         attributes = self._attributes(cells)
         if self.history is not None:
-            return self.network(attributes, _past(self.history, cells))
+            return self._sets(self.network(attributes, _past(self.history, cells)))
         forcing, before = (None if w is None else self._own(w) for w in (forcing, before))
-        return self.network(attributes, forcing, before)
+        return self._sets(self.network(attributes, forcing, before))
+
+    def _sets(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Of all parameter sets those that are run; where the mean of the components is routed,
+        one is routed as the mean is."""
+        one, routing = self.component, self.routing
+        if one is None:
+            return parameters
+        apart = isinstance(routing, UnitHydrograph) and routing.of == "components"
+        shared = {f.name for f in routing.parameters} if routing and not apart else set()
+        return {
+            name: values.mean(-1, keepdim=True) if name in shared else values[..., one : one + 1]
+            for name, values in parameters.items()
+        }
 
     def _own(self, forcing: Tensor) -> Tensor:
         """Of a forcing the series of the column, in the cells of the domain: a part of a model
@@ -290,7 +304,8 @@ class Model(CellModel):
             return self.cell_parameters(forcing, cells, before), None
         early = None if before is None else self._own(before)
         own = self._own(forcing)
-        return self.network.remembering(self._attributes(cells), own, early, memory)
+        found, after = self.network.remembering(self._attributes(cells), own, early, memory)
+        return self._sets(found), after
 
     def run(
         self,

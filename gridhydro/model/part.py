@@ -1,4 +1,4 @@
-"""A model seen on some of a raster's cells: the same weights over a part of the domain."""
+"""A model seen in part, with the same weights: on some of a raster's cells, or one component."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gridhydro.base.arguments import required
+from gridhydro.base.arguments import required, whole
 from gridhydro.domain import builders
+from gridhydro.model.base import CellModel
 from gridhydro.model.model import Model
 from gridhydro.nets.base import CellNetwork
 from gridhydro.nets.box import Box
@@ -58,8 +59,26 @@ def simulated_part(model: Model, cells: np.ndarray) -> tuple[Model, Tensor]:
     if not model.network.reads_weather:
         own = taken[: part.domain.size]
         known = _Known({n: v[own] for n, v in model.cell_parameters().items()})
-        part.network = cast(Parameterization, known)
+        part.network, part.component = cast(Parameterization, known), None
     return part, taken
+
+
+def component_of(model: CellModel, number: int) -> Model:
+    """The model with one of its parameter sets alone, counted from 0.
+
+    ValueError for a model without several, and where the sets have weights that are learned: they
+    are no members of one ensemble.
+    """
+    if not isinstance(model, Model) or model.components < 2:
+        raise ValueError("this model has no parallel parameter sets (components=1)")
+    if model.options["components"]["weights"] == "learned":
+        raise ValueError(
+            "the components of this model have weights that are learned: one of them alone is no "
+            "member of an ensemble"
+        )
+    part = _again(model)
+    part.component, part.components = whole("component", number, 0, model.components - 1), 1
+    return part
 
 
 class _Known(CellNetwork):

@@ -29,19 +29,25 @@ def draw(
 
     maps  parameter -> (N,); simulated, observed: discharge, the same days by gauges, m3 s-1
     """
-    fields = [f for f in fields if np.ptp(maps[f.name]) > 0 or domain.size == 1]  # not the fixed
-    if fields and not domain.lumped:
-        plots.save(plots.parameter_maps(domain, maps, fields), folder / "parameters.png")
-    elif fields and placed(domain) and domain.size > FEW:
-        longitude, latitude = domain.lonlat
-        figure = plot_scores.parameter_points(longitude, latitude, maps, fields)
-        plots.save(figure, folder / "parameters.png")
+    draw_parameters(folder / "parameters.png", domain, fields, maps)
     if len(history):
         plots.save(plots.training_curve(history), folder / "training.png")
     if observed is not None:
         plots.save(plots.hydrographs(observed, simulated, scores), folder / "hydrographs.png")
     if scores is not None:
         draw_scores(folder, domain, scores)
+
+
+def draw_parameters(
+    path: Path, domain: Domain, fields: Sequence[Field], maps: Mapping[str, np.ndarray]
+) -> None:
+    """Maps of those that differ among the cells, of lumped basins points where there are many."""
+    fields = [f for f in fields if np.ptp(maps[f.name]) > 0 or domain.size == 1]  # not the fixed
+    if fields and not domain.lumped:
+        plots.save(plots.parameter_maps(domain, maps, fields), path)
+    elif fields and placed(domain) and domain.size > FEW:
+        longitude, latitude = domain.lonlat
+        plots.save(plot_scores.parameter_points(longitude, latitude, maps, fields), path)
 
 
 def draw_scores(folder: Path, domain: Domain, scores: pd.DataFrame, metric: str = "nse") -> None:

@@ -100,7 +100,10 @@ def _written(folder: Path) -> dict[str, str | None]:
 
 
 def write(folder: Path, model: CellModel, about: dict) -> None:
-    """Weights, domain, attributes and settings: what `read` needs."""
+    """Weights, domain, attributes and settings: what `read` needs. ValueError for a model of one
+    component, which is kept with the others only."""
+    if getattr(model, "component", None) is not None:
+        raise ValueError("a component is no run of its own: save the run that it is of")
     folder.mkdir(parents=True, exist_ok=True)
     files = {WEIGHTS: write_tensors(folder / WEIGHTS, model.state_dict())}
     model.domain.to_file(folder / DOMAIN)

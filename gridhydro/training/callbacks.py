@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Collection, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+import pandas as pd
 import torch
 
-from gridhydro.base.files import replace, writable
+from gridhydro.base.files import writable
+from gridhydro.io.csv_tables import read_table, write_csv
 
 
 class Callback(Protocol):
@@ -61,26 +61,22 @@ class CSVLog:
     def __call__(self, epoch: int, model, numbers: Mapping[str, float]) -> None:
         """Add the line of an epoch; those of it and of later ones, from a training that was cut
         off, go."""
-        lines = [line for line in self._lines() if int(line["epoch"]) < epoch]
-        lines.append({"epoch": epoch, **numbers})
-        names = list(dict.fromkeys(name for line in lines for name in line))
-        replace(self.path, partial(_write, names=names, lines=lines))
+        line = pd.DataFrame([{"epoch": epoch, **numbers}])
+        before = self._before(epoch)
+        write_csv(self.path, pd.concat([before, line]) if len(before) else line, index=False)
 
-    def _lines(self) -> list[dict[str, Any]]:
+    def _before(self, epoch: int) -> pd.DataFrame:
+        """The lines of the epochs before this one."""
         if not self.path.exists():
-            return []
-        with open(self.path, newline="", encoding="utf-8") as file:
-            lines = list(csv.DictReader(file))
-        if lines and not all((line.get("epoch") or "").isdigit() for line in lines):
-            raise ValueError(f"{self.path} is no table of epochs: give another file to CSVLog")
-        return lines
-
-
-def _write(path: Path, names: list[str], lines: list[dict]) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names, restval="")
-        writer.writeheader()
-        writer.writerows(lines)
+            return pd.DataFrame()
+        try:
+            table = read_table(self.path, ("epoch",), dtype=str, keep_default_na=False)
+            table = table.map(lambda text: float(text or "nan")).astype({"epoch": int})
+        except ValueError as error:
+            raise ValueError(
+                f"{self.path} is no table of epochs: give another file to CSVLog"
+            ) from error
+        return table[table["epoch"] < epoch]
 
 
 class TensorBoard:

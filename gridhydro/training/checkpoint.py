@@ -29,12 +29,14 @@ class OtherTraining(ValueError):
 class Progress:
     """How far a training has come: history, a line an epoch; within: what is kept of an epoch that
     was cut off, else None; begun: the weights by name that it began with, where they matter; best:
-    those of the epoch that a validation keeps, if it keeps any but the last."""
+    those of the epoch that a validation keeps, if it keeps any but the last; balance: the state of
+    that of the parts of the loss."""
 
     history: list[dict] = field(default_factory=list)
     within: dict[str, Any] | None = None
     begun: dict[str, torch.Tensor] = field(default_factory=dict)
     best: dict[str, torch.Tensor] = field(default_factory=dict)
+    balance: dict[str, torch.Tensor] = field(default_factory=dict)
 
     @property
     def epoch(self) -> int:
@@ -49,6 +51,7 @@ def write(folder: Path, progress: Progress, model, optimizer, about: dict, data:
         tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(v) for name, v in state.items()}
     tensors |= {f"begun.{name}": value for name, value in progress.begun.items()}
     tensors |= {f"best.{name}": value for name, value in progress.best.items()}
+    tensors |= {f"balance.{name}": value for name, value in progress.balance.items()}
     tensors["random"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random_cuda"] = torch.cuda.get_rng_state()
@@ -75,6 +78,7 @@ def read(folder: Path, model, optimizer, about: dict, data: dict) -> Progress | 
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": moments, "param_groups": groups})
         progress.begun, progress.best = _under("begun.", tensors), _under("best.", tensors)
+        progress.balance = _under("balance.", tensors)
         torch.set_rng_state(tensors["random"])
         if "random_cuda" in tensors and torch.cuda.is_available():
             torch.cuda.set_rng_state(tensors["random_cuda"])

@@ -22,11 +22,12 @@ from gridhydro.domain.shares import share_of
 from gridhydro.evaluation.losses import NothingObserved
 from gridhydro.model.march import YEAR
 from gridhydro.training import divergence, draws, memory
+from gridhydro.training.balance import Balancing
 from gridhydro.training.batches import Batch
 from gridhydro.training.callbacks import numbers_of
 from gridhydro.training.data import TrainingData, seed_of_epoch
 from gridhydro.training.memory import Demand
-from gridhydro.training.objective import Objective
+from gridhydro.training.objective import Objective, total
 from gridhydro.training.options import Optimizer, Session
 from gridhydro.training.record import Record, means
 from gridhydro.training.river_batches import RiverBatches
@@ -56,6 +57,16 @@ class Loop:
             self.rivers = RiverBatches(data, self.objective)
         chosen = self.session.selection
         self.scores = None if chosen is None else Scores(data, chosen)
+        self.balance = Balancing(
+            self.options.shares, self.objective.weights, data.model.area.device
+        )
+        if self.balance.by == "guarded" and self.rivers is not None:
+            raise ValueError(
+                'balance "guarded" compares the gradients of one step, but minibatches of a raster '
+                "are of discharge or of storage: take another balance, or train without batches"
+            )
+        for learned in self.balance.learned:
+            self.weights.add_param_group({"params": [learned]})
         with as_one():  # another process may have less memory
             for demand in self._demands():
                 demand.refuse(data.model.area.device, self.session.memory)
@@ -75,7 +86,8 @@ class Loop:
             for epoch in record.bar:
                 if record.ended:
                     break
-                self.weights.param_groups[0]["lr"] = self.options.rate(epoch, epochs)
+                for group in self.weights.param_groups:
+                    group["lr"] = self.options.rate(epoch, epochs)
                 found, steps, seconds = self._epoch(epoch, record, interrupt)
                 found |= self._validated(epoch, epochs, record.about)
                 with as_one():
@@ -143,7 +155,7 @@ class Loop:
                     record.pause(within, interrupt)
         if not within["found"]:
             raise ValueError(f"no minibatch of epoch {epoch + 1} has observations to learn from")
-        numbers = means(within["found"], tuple(self.objective.weights))
+        numbers = means(within["found"], tuple(self.objective.weights)) | self.balance.shown
         if batches is not None:
             numbers["waiting"] = within["waited"] / within["seconds"]
         return numbers, within["steps"] * ranks.count(), within["seconds"]
@@ -155,7 +167,7 @@ class Loop:
         Of each its loss, and the parts of it by name, none of a window in which nothing varies; and
         how many days of cells this process ran. NotFinite where the numbers are no longer.
         """
-        weights = list(self.data.model.parameters())
+        weights = self._learning
         self.weights.zero_grad()
         found, days, bad, batch = [], 0, None, None
         for batch in own:
@@ -171,7 +183,7 @@ class Loop:
             count = len(found)
         if not count:
             return [], days
-        ranks.add_gradients(weights, count)
+        self.balance.gather(weights, count, self.share is not None)
         norm = torch.nn.utils.clip_grad_norm_(weights, self.options.clip)
         finite = all(math.isfinite(one["loss"]) for one in found)
         if not (finite and torch.isfinite(norm)):  # the same in all processes
@@ -179,7 +191,7 @@ class Loop:
             kinds = ranks.told((bad is None, batch is None))
             mine = kinds.index(min(kinds)) == ranks.number()
             self._diverged((bad or batch) if mine else None, epoch)
-        self.weights.step()
+        self.balance.step(self.weights, found, epoch)
         return found, days
 
     def _gradient(self, batch: Batch, epoch: int) -> tuple[dict[str, float] | None, bool]:
@@ -192,8 +204,10 @@ class Loop:
         torch.manual_seed(draws.seed_of_step(self.session.seed, epoch, batch.number, part))
         try:
             run = batch.simulate(data.model, data.state(batch), self.objective)
-            value, parts = self.objective(run, batch)
-            value.backward()
+            parts = self.objective.parts(run, batch)
+            shares = self.objective.shares(parts, batch)
+            self.balance.add(parts, shares, self._learning)
+            value = total(parts, shares)
         except NothingObserved:
             if batch.cells is None:
                 raise
@@ -207,6 +221,11 @@ class Loop:
             value = torch.tensor(torch.nan)
         values = {"loss": value.item()} | {name: part.item() for name, part in parts.items()}
         return values, bool(torch.isfinite(value))
+
+    @property
+    def _learning(self) -> list[torch.nn.Parameter]:
+        """The weights of the model that are learned."""
+        return [w for w in self.data.model.parameters() if w.requires_grad]
 
     @property
     def _times(self):

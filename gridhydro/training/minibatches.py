@@ -25,8 +25,8 @@ class Minibatches(torch.nn.Module):
     more     the other keywords of `train` that say what is compared: period, targets, loss, spinup,
              session
     Its weights are those of the model: optimizers, Lightning, `DistributedDataParallel` take it as
-    any other module. What `train` does beside (clipping, rates, checkpoints, validation) is the
-    loop's business. ValueError as of `train`.
+    any other module. What `train` does beside (balance, clipping, rates, checkpoints, validation)
+    is the loop's business. ValueError as of `train`.
     """
 
     def __init__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -49,6 +49,11 @@ class Objective:
 
     def __call__(self, run: Simulation, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The value to minimize, and its parts by name."""
+        parts = self.parts(run, batch)
+        return total(parts, self.shares(parts, batch)), parts
+
+    def parts(self, run: Simulation, batch: Batch) -> dict[str, Tensor]:
+        """The losses by name; NothingObserved where there are none."""
         parts: dict[str, Tensor] = {}
         if self._compared("discharge", batch):
             simulated = batch.gauged(run) * self.to_depth[batch.gauges]
@@ -63,16 +68,16 @@ class Objective:
             self._add(parts, target.name, batch, score, simulated, observed)
         if not parts:
             raise NothingObserved("nothing is observed in these days")
+        return parts
+
+    def shares(self, parts: Mapping[str, Tensor], batch: Batch) -> dict[str, float]:
+        """What each of the parts of a batch counts, by their weights."""
         # what other minibatches are compared with has its weight there
         total = sum(
             w for name, w in self.weights.items() if name in parts or self._apart(name, batch)
         )
         scales = {batch.of: batch.scale}
-        first, *others = (
-            self.weights[name] * scales.get(name, 1.0) / total * part
-            for name, part in parts.items()
-        )
-        return sum(others, first), parts
+        return {name: self.weights[name] * scales.get(name, 1.0) / total for name in parts}
 
     def _apart(self, name: str, batch: Batch) -> bool:
         """Whether this is a part of the loss that other minibatches are drawn for."""
@@ -116,6 +121,12 @@ class Objective:
         if self.storage is not None:
             storage = self.storage.about | {"weight": self.weights.get("storage", 0.0)}
         return {"storage": storage, "targets": targets, "fitted": list(self.weights)}
+
+
+def total(parts: Mapping[str, Tensor], shares: Mapping[str, float]) -> Tensor:
+    """The sum of the parts, each by what it counts."""
+    first, *others = (shares[name] * part for name, part in parts.items())
+    return sum(others, first)
 
 
 def _say_left_out(data: TrainingData, loss: str) -> None:

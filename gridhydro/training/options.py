@@ -11,6 +11,7 @@ from typing import TypeVar
 import torch
 
 from gridhydro.base.arguments import MOST, number, one_of, seed_of, whole
+from gridhydro.training.balance import BY_WEIGHTS, Balance
 from gridhydro.training.callbacks import Callback
 from gridhydro.training.selection import Validation
 
@@ -90,12 +91,15 @@ class Optimizer:
                    tenth after half of the epochs and to a hundredth after three quarters; False not
                    at all
     clip           largest norm of the gradient; a longer one is shortened to it
+    balance        how the parts of the loss, discharge, storage and targets, are balanced: a
+                   `gridhydro.Balance`, or what it is by
     """
 
     name: str = "adam"
     learning_rate: float | None = None
     decay: bool | str = True
     clip: float = 1.0
+    balance: Balance | str = BY_WEIGHTS
 
     def __post_init__(self):
         one_of("optimizer", self.name, OPTIMIZERS)
@@ -109,6 +113,12 @@ class Optimizer:
         _set(self, "clip", number("clip", self.clip, 0))
         if self.clip == 0:
             raise ValueError("clip is 0: no gradient would be left; take inf to clip nothing")
+        _set(self, "balance", as_options(Balance, self.balance))
+
+    @property
+    def shares(self) -> Balance:
+        """The balance with all its options."""
+        return as_options(Balance, self.balance)
 
     @property
     def first_rate(self) -> float:

@@ -57,7 +57,7 @@ def _ready(data: TrainingData, objective: Objective, loop: Loop, options: Option
     kept, session = options.checkpoints, options.session
     about = settings(data, objective, options.optimizer, options.epochs, session)
     digests = {} if kept is None else data_digest.of_training(data, objective)
-    record = Record(kept, about, digests, data.model, loop.weights, session)
+    record = Record(kept, about, digests, data.model, loop.weights, session, loop.balance)
     return Ready(data, loop, record, about | _told(digests))
 
 

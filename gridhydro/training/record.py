@@ -18,6 +18,7 @@ from gridhydro.base.interrupt import Interrupt
 from gridhydro.base.lock import Lock
 from gridhydro.base.progress import progress_bar, say
 from gridhydro.training import checkpoint
+from gridhydro.training.balance import BY_WEIGHTS, Balancing
 from gridhydro.training.checkpoint import Progress
 from gridhydro.training.data import TrainingData
 from gridhydro.training.objective import Objective
@@ -34,7 +35,8 @@ def settings(
     selection = None
     if chosen is not None and chosen.decides:
         selection = asdict(chosen) | {"period": list(chosen.period)}  # as a file has it
-    return data.model.options | dict(
+    balance = {} if optimizer.shares == BY_WEIGHTS else {"balance": asdict(optimizer.shares)}
+    return data.model.options | balance | dict(
         period=list(data.period), spinup=spinup.days, spinup_cycles=spinup.cycles,
         loss=objective.loss, optimizer=optimizer.name, learning_rate=optimizer.first_rate,
         decay=optimizer.decay, epochs=epochs, batches=batches, gauges=data.gauges,
@@ -59,13 +61,17 @@ class Record:
         model,
         optimizer,
         session: Session,
+        balance: Balancing,
     ):
         self.checkpoints, self.about, self.data = checkpoints, about, data
+        self.balance = balance
         self.model, self.optimizer, self.session = model, optimizer, session
         self.progress, self.resumed = Progress(), False
         if checkpoints is not None and checkpoints.resume:
             found = checkpoint.read(checkpoints.state, model, optimizer, about, data)
             self.progress, self.resumed = found or Progress(), found is not None
+            if found is not None:
+                balance.restore(found.balance)
         self.saved = time.monotonic()
         done, epochs = self.progress.epoch, about["epochs"]
         self.bar = progress_bar(
@@ -169,6 +175,7 @@ class Record:
         """Write a checkpoint, in the first process."""
         if not ranks.first():
             return
+        self.progress.balance = self.balance.state
         checkpoint.write(
             required("folder of checkpoints", self.checkpoints).state, self.progress, self.model,
             self.optimizer, self.about, self.data,

@@ -60,7 +60,10 @@ VALUES = {
         ],
         "spinup": [{"days": 400}, {"cycles": 2}, {"start": "equilibrium"}, {"start": "full"}, 365],
         "epochs": [0],
-        "optimizer": ["adadelta", "sgd", {"learning_rate": -1.0}, {"clip": 0}, {"decay": 2}],
+        "optimizer": [
+            "adadelta", "sgd", {"learning_rate": -1.0}, {"clip": 0}, {"decay": 2},
+            {"balance": "guarded"}, {"balance": "luck"}, {"balance": {"by": "start", "every": 0}},
+        ],
         "batches": [
             {"gauges": HUGE}, {"days": 0}, {"warmup": 2000}, {"gauges": 3, "days": 30}, {"size": 1},
             {"warmup": 10**30}, {"warmup": "states"}, {"cells": 3}, {"warmup": "long"},

@@ -178,15 +178,18 @@ def test_training_with_several_storage_weights(folder, capsys):
     out = folder / "sweep"
     code, text, err = call(
         "train", folder / "small.toml", "--data", folder, "--out", out, "--epochs", 1,
-        "--storage-weights", 0, 0.5, capsys=capsys,
+        "--storage-weights", 0, 0.5, "--balance", "start", capsys=capsys,
     )  # fmt: skip
     assert code == 0, err
+    assert err.count("balanced by start") == 1  # alone discharge has no balance
     table = pd.read_csv(out / "weights.csv")
     assert list(table["storage_weight"]) == [0, 0, 0.5, 0.5]
     assert table["storage_nse"].notna().all() and "discharge_nse" in text
     assert (out / "figures" / "weights.png").exists() and (out / "weight-0.5").is_dir()
     about = json.loads((out / "weight-0" / "run.json").read_text())["training"]
-    assert about["storage"]["weight"] == 0
+    assert about["storage"]["weight"] == 0 and about["balance"]["by"] == "start"
+    history = pd.read_csv(out / "weight-0.5" / "history.csv")
+    assert (history["storage_weight"].between(0, 1) & (history["storage_weight"] != 0.5)).all()
 
 
 @pytest.mark.end_to_end

@@ -1,6 +1,7 @@
 """Sections [training] and [calibration]: every option of a training, its short form, its faults."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -49,6 +50,25 @@ def test_every_option_has_its_key(folder):
     assert training.optimizer == gh.Optimizer("adadelta", 0.5, False, float("inf"))
     assert gh.Checkpoints("run", **training.checkpoints) == gh.Checkpoints("run", every=60)
     assert setup.calibration == gh.SCEUA(3, 400, "program", 5, 0.01, 0.002)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('optimizer = { balance = "guarded" }', gh.Optimizer(balance=gh.Balance("guarded"))),
+        (
+            "optimizer = { clip = 2.0, balance = { by = 'gradients', every = 3 } }",
+            gh.Optimizer(clip=2.0, balance=gh.Balance("gradients", 3)),
+        ),
+        ("[training.optimizer.balance]\nby = 'start'", gh.Optimizer(balance="start")),
+    ],
+)
+def test_a_balance_is_a_key_of_the_optimizer(folder, text, expected):
+    assert loaded(folder, f"{text}\n").training.optimizer == expected
+    changed = load(folder / "sample.toml", folder, {"balance": "uncertainty"}).training.optimizer
+    assert changed == replace(expected, balance="uncertainty")
+    with pytest.raises(ValueError, match=r"sample\.toml.*balance: by is one of 'weights', 'start'"):
+        load(folder / "sample.toml", folder, {"balance": "luck"})
 
 
 def test_a_value_alone_is_that_of_the_first_key(folder):

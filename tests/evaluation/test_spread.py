@@ -29,15 +29,14 @@ def test_crps_of_one_member_is_the_mean_absolute_error():
 def test_coverage_and_width_are_those_of_the_central_interval():
     members = np.repeat(np.linspace(0, 1, 101)[:, None], 4, axis=1)
     observed = np.array([0.05, 0.5, 0.951, 0.049])
-    assert spread.coverage(members, observed) == 0.5
-    assert spread.width(members, observed) == pytest.approx(0.9)
-    assert spread.coverage(members, observed, level=1.0) == 1
+    assert spread.interval(members, observed) == (0.5, pytest.approx(0.9))
+    assert spread.interval(members, observed, level=1.0) == (1, 1)
 
 
 def test_coverage_is_the_level_where_observations_are_as_members():
     members, observed = RANDOM.normal(size=(200, 4000)), RANDOM.normal(size=4000)
-    assert spread.coverage(members, observed) == pytest.approx(0.9, abs=0.02)
-    assert spread.coverage(members / 3, observed) < 0.5
+    assert spread.interval(members, observed)[0] == pytest.approx(0.9, abs=0.02)
+    assert spread.interval(members / 3, observed)[0] < 0.5
 
 
 def test_days_without_an_observation_count_nowhere():
@@ -45,12 +44,12 @@ def test_days_without_an_observation_count_nowhere():
     gaps = observed.copy()
     gaps[::3] = np.nan
     there = ~np.isnan(gaps)
-    for score in (spread.crps, spread.coverage, spread.width):
+    for score in (spread.crps, spread.interval):
         assert score(members, gaps) == score(members[:, there], observed[there])
-        assert np.isnan(score(members, np.full(30, np.nan)))
+        assert np.isnan(score(members, np.full(30, np.nan))).all()
         broken = members.copy()
         broken[2, 1] = np.nan
-        assert np.isnan(score(broken, gaps))
+        assert np.isnan(score(broken, gaps)).all()
 
 
 def test_the_table_has_a_row_for_every_gauge():

@@ -63,6 +63,49 @@ def test_scores_and_series_of_an_ensemble_have_its_spread(folder):
         ensemble.quantiles([5, 95])
 
 
+def test_parameters_of_an_ensemble_have_their_spread_over_the_runs(folder):
+    ensemble = Ensemble.load(folder / "run")
+    each = np.stack([run.parameters["FC"].values for run in ensemble.runs]).astype(float)
+    found = ensemble.parameters
+    np.testing.assert_allclose(found["FC"], each.mean(0), rtol=1e-6)
+    half = np.abs(each[0] - each[1]) / np.sqrt(2)  # of two runs
+    np.testing.assert_allclose(found["FC_spread"], half, rtol=1e-5)
+    assert half.max() > 1 and (found["TT_spread"].units, found["FC_spread"].units) == ("K", "mm")
+    assert "FC_spread" not in Ensemble(ensemble.runs[:1]).parameters
+    with xr.open_dataset(folder / "run" / "parameters.nc") as written:
+        np.testing.assert_allclose(written["FC_spread"], half, rtol=1e-5)
+    table = pd.read_csv(folder / "run" / "parameters.csv", index_col="gauge")
+    np.testing.assert_allclose(table["FC_spread [mm]"], half, rtol=1e-4)
+
+
+def test_components_are_members_whose_mean_is_the_run(folder, capsys):
+    forcing = xr.open_dataset(folder / "basins.nc").load()
+    both = Ensemble.load(folder / "run", forcing)
+    run = both.runs[0]
+    parts = Ensemble.of_components(run)
+    members = parts.members()
+    assert members.sizes["member"] == 2 and not np.allclose(members[0], members[1], rtol=0.05)
+    mean = members.mean("member").to_pandas()
+    np.testing.assert_allclose(mean, run.discharge(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(parts.parameters["FC"], run.parameters["FC"], rtol=1e-6)
+    apart = run.model.cell_parameters()["FC"].detach().numpy()
+    np.testing.assert_allclose(parts.parameters["FC_spread"], apart.std(1, ddof=1), rtol=1e-5)
+    assert len(Ensemble.of_components(both).runs) == 4
+    with pytest.raises(ValueError, match=r"no parallel parameter sets \(components=1\)"):
+        Ensemble.of_components(parts)
+    with pytest.raises(ValueError, match="a component is no run of its own"):
+        parts.runs[0].save_model(folder / "part")
+    assert main(["evaluate", str(folder / "run" / "seed-0"), "--components"]) == 0
+    assert "components" in capsys.readouterr().out
+    out = folder / "run" / "seed-0" / "components"
+    with xr.open_dataset(out / "discharge_ensemble.nc") as written:
+        np.testing.assert_allclose(written["discharge_of_runs"], members, rtol=1e-5, atol=1e-6)
+    own, scores = (pd.read_csv(place / "metrics.csv") for place in (out.parent, out))
+    np.testing.assert_allclose(scores["nse"], own["nse"], rtol=1e-3, atol=1e-3)
+    assert (scores["crps"] > 0).all() and scores["coverage_90"].between(0, 1).all()
+    assert (out / "parameters.nc").exists() and "crps" not in own
+
+
 def test_finished_runs_are_not_trained_again_and_one_is_simulated(folder, capsys):
     weights = folder / "run" / "seed-0" / "model.safetensors"
     before = weights.stat().st_mtime_ns

@@ -1,11 +1,12 @@
 """The gamma unit hydrograph: its shape, its mass, and runs cut in two."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.stats import gamma
 
-from gridhydro import Model
+from gridhydro import Model, Run
 from gridhydro.columns.components import over_components
 from gridhydro.inputs.attributes import attribute_values
 from gridhydro.inputs.basins import lumped_domain
@@ -20,6 +21,7 @@ from gridhydro.model.unit_hydrograph import (
     under_way,
 )
 from gridhydro.nets.options import ParameterNetwork
+from tests.support import lumped
 from tests.support.small_basins import small_basins
 
 
@@ -107,3 +109,18 @@ def test_unit_hydrograph_restart_carries_the_tail(method):
     parts = sum(whole.outputs[name] for name in names[:3])
     routed = whole.discharge / (model.area / 1000 / 86400)
     torch.testing.assert_close(parts, routed, rtol=1e-4, atol=1e-5)
+
+
+def test_flows_behind_the_hydrograph_go_on_from_settled_stores():
+    """They are carried from the runs over the record that settle the stores, as the runoff is."""
+    parts = lumped.basins()
+    model = lumped.model()
+    forcing = Forcing.read(parts.forcing, parts.domain, model)
+    about = {"gauges": [], "start": "settled", "period": ["2000", "2001"], "spinup": 365}
+    run = Run(model.eval(), forcing, pd.DataFrame(), model.options | about)
+    names = [f"routed_{name}" for name in ("baseflow", "interflow", "near_surface_flow")]
+    found = run.simulate(outputs=names)
+    depth = run.discharge().to_numpy() / (model.area.numpy() / 1000 / 86400)
+    routed = sum(found[name].values for name in names)
+    np.testing.assert_allclose(routed, depth, rtol=1e-4, atol=1e-4)
+    assert routed[0].min() > 0  # the tail of the days before

@@ -39,7 +39,7 @@ def world():
     anomalies = 20 * rng.standard_normal((12, tiles.size))
     span = ("2003-07-01", "2003-12-31")
     storage = gh.StorageObservations(tiles, months[:-1], months[1:], anomalies, span)
-    return domain, attributes, forcing, discharge, gh.StorageTarget(storage)
+    return domain, attributes, forcing, discharge, gh.StorageTarget(storage, 0.5)
 
 
 OWN = gh.Batches(2, 60, 60)  # of a loop of one's own
@@ -47,6 +47,12 @@ OWN = gh.Batches(2, 60, 60)  # of a loop of one's own
 CASES = {
     "whole": dict(storage=True, spinup=gh.SpinUp(90)),
     "minibatches": dict(batches=gh.Batches(2, 60, 60, together=2), dropout=0.3),
+    "guarded": dict(storage=True, spinup=gh.SpinUp(90), optimizer=gh.Optimizer(balance="guarded")),
+    "gradients": dict(
+        storage=True,
+        batches=gh.Batches(2, 120, 60, together=2),
+        optimizer=gh.Optimizer(balance=gh.Balance("gradients", every=2)),
+    ),
 }
 
 
@@ -76,13 +82,13 @@ def loop_of_own(steps: gh.Minibatches, drawn) -> torch.Tensor:
 
 
 def trained(case: dict, **more) -> gh.Run:
-    """A run of two epochs."""
+    """A run of three epochs, where the case says no other number."""
     domain, attributes, forcing, discharge, storage = world()
-    options = dict(spinup=gh.SpinUp(90, start="empty")) | case
+    options = dict(spinup=gh.SpinUp(90, start="empty"), epochs=3) | case
     targets = [storage] if options.pop("storage", False) else []
     network = gh.ParameterNetwork("mlp", hidden=(8,), dropout=options.pop("dropout", 0.0))
     model = gh.Model(domain, "hbv", attributes, network=network)
     return gh.train(
-        model, forcing, discharge, period=PERIOD, targets=targets, epochs=3, **options,
+        model, forcing, discharge, period=PERIOD, targets=targets, **options,
         session=gh.Session(progress=False, seed=1), **more,
     )  # fmt: skip

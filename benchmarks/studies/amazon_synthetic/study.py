@@ -106,7 +106,7 @@ def run_job(job: Path, name: str, setup: Setup, given: Namespace) -> None:
     began = time.perf_counter()
     run = gh.train(
         model, record, discharge, period=period, epochs=epochs,
-        targets=gh.StorageTarget(storage) if stored else (),
+        targets=gh.StorageTarget(storage, 0.5) if stored else (),
         spinup=gh.SpinUp(SPINUP, start="equilibrium"),
         optimizer=gh.Optimizer(learning_rate=rate), checkpoints=gh.Checkpoints(job, resume=True),
         session=gh.Session(seed=given.seed),

@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 import warnings
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,10 +59,10 @@ def folder(out: Path, weight: float, seed: int) -> Path:
     return out / f"weight-{weight:g}" / f"seed-{seed}"
 
 
-def read(data: Path):
+def read(data: Path, periods: Mapping[str, tuple[str, str]] = PERIODS):
     """The setup of the domain file, its series cut to the days of use, and the storage."""
     setup = load(DOMAIN, data)
-    days = dict(time=slice(FIRST, PERIODS["test"][1]))
+    days = dict(time=slice(FIRST, list(periods.values())[-1][1]))
     series = {n: getattr(setup, n).sel(days).load() for n in ("forcing", "discharge")}
     setup = replace(setup, **series)
     # the series at the gauges do not say which days their solutions are of, this file does
@@ -69,7 +70,7 @@ def read(data: Path):
     twsa = read_grace(data / DOMAIN / "grace_twsa.nc", windows=solutions)
     tiles = gh.Tiles.of_basins(setup.domain)
     # anomalies refer to the years of training: the test period is kept out of their mean
-    return setup, gh.StorageObservations.on(tiles, setup.domain, twsa, PERIODS["training"])
+    return setup, gh.StorageObservations.on(tiles, setup.domain, twsa, periods["training"])
 
 
 def run_job(job: Path, setup, storage, weight: float, seed: int, epochs: int) -> None:
@@ -92,19 +93,19 @@ def run_job(job: Path, setup, storage, weight: float, seed: int, epochs: int) ->
     )  # fmt: skip
 
 
-def score(run, setup, storage):
-    """Scores of discharge in both periods, anomalies of storage (solutions x basins, mm), and for
-    each basin its mean flows of the test period (mm d-1) and its parameters."""
+def score(run, setup, storage, periods: Mapping[str, tuple[str, str]] = PERIODS):
+    """Scores of discharge in all periods, anomalies of storage (solutions x basins, mm), and for
+    each basin its mean flows of the last period (mm d-1) and its parameters."""
     windows = storage.windows(run.forcing.times)
     names = list(setup.domain.gauges.index)
     simulation = run.simulation(MEANS, windows.averages)
     index = pd.DatetimeIndex(run.forcing.times, name="time")
     gauges = pd.concat(
-        run.evaluate(setup.discharge, period, name=name) for name, period in PERIODS.items()
+        run.evaluate(setup.discharge, period, name=name) for name, period in periods.items()
     )
     found = storage.anomalies(simulation.storage.double(), windows).numpy()
     series = pd.DataFrame(found, middles(storage).rename("time"), names)
-    days = slice(*index.slice_locs(*PERIODS["test"]))
+    days = slice(*index.slice_locs(*list(periods.values())[-1]))
     means = {name: values[days].mean(0) for name, values in simulation.outputs.items()}
     return gauges, series, pd.DataFrame(means | run.mean_parameters(), names).rename_axis("gauge")
 
@@ -116,14 +117,18 @@ def of_grace(setup, storage) -> pd.DataFrame:
     return pd.DataFrame(values, middles(storage), list(storage.tiles.names))
 
 
-def score_storage(simulated: pd.DataFrame, observed: pd.DataFrame) -> pd.DataFrame:
-    """Scores of anomalies of storage (solutions x basins) in both periods, a row for each basin.
+def score_storage(
+    simulated: pd.DataFrame,
+    observed: pd.DataFrame,
+    periods: Mapping[str, tuple[str, str]] = PERIODS,
+) -> pd.DataFrame:
+    """Scores of anomalies of storage (solutions x basins) in all periods, a row for each basin.
 
     centred NSE, without the mean of the period; spread: the ratio of the standard deviations;
     departures: the correlation of what is left without the mean year, of droughts and wet years.
     """
     rows = []
-    for name, period in PERIODS.items():
+    for name, period in periods.items():
         a, b = (frame.loc[slice(*period)] for frame in (simulated, observed))
         away = [f - f.groupby(f.index.month).transform("mean") for f in (a, b)]
         for gauge in b:

@@ -184,6 +184,23 @@ class Domain:
         """
         return geo_tables.to_geodataframe(self, layer, minimum_km2)
 
+    def plot(self, raster=None, *, minimum_km2: float | None = None, names: bool | None = None):
+        """A map: the river network by the area upstream, the gauges with their names and by how
+        much their area is off the reported one, scale, north, coasts and borders.
+
+        raster       drawn beneath: elevation, say, a DataArray (y, x) of any resolution in the
+                     domain's reference system, or values (N,) of the cells
+        minimum_km2  area that a river drains to be drawn; that of the 500 largest cells
+                     if left out
+        names        whether gauges have names; those of 40 at most if left out
+        Returns a matplotlib Figure: `plot(...).savefig("domain.png")`. Coasts and borders need
+        `pip install 'gridhydro[maps]'`. ValueError for lumped basins without places, and for a
+        raster that lies elsewhere.
+        """
+        from gridhydro.domain.map_figure import domain_map
+
+        return domain_map(self, raster, minimum_km2, names)
+
     def pack(self, raster, gaps: bool = False) -> np.ndarray:
         """Values (..., N) of the active cells from a raster (..., y, x) on the domain's grid.
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import xarray as xr
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from gridhydro.domain.grid import known_crs
+from gridhydro.domain.map_colours import Limits, colour_bar
+from gridhydro.domain.map_frame import Frame, dress, name_axes
 from gridhydro.evaluation.plot_scores import LABELS
 from gridhydro.evaluation.plots import OBSERVED, SIMULATED, dated, one_legend
 
@@ -26,14 +28,18 @@ def tile_map(pairs: xr.Dataset, table: pd.DataFrame, metric: str = "nse") -> Fig
     """
     edges = [pairs[n].values for n in ("west", "south", "east", "north")]
     west, south, east, north = edges
-    width, height = east.max() - west.min(), north.max() - south.min()
-    figure = Figure(
-        figsize=(7.0, 5.6 * min(max(height / width, 0.4), 1.4) + 0.8), layout="constrained"
+    frame = Frame(
+        (west.min() - 0.5, east.max() + 0.5, south.min() - 0.5, north.max() + 0.5),
+        known_crs("EPSG:4326"),
     )
+    wide, high = frame.size(5.8, 6.4)
+    figure = Figure(figsize=(wide + 1.5, high + 0.9), layout="constrained")
     axis = figure.subplots()
     values = table.set_index("tile")[metric].reindex(pairs["tile"].values.astype(str)).to_numpy()
-    colours, norm = "viridis", Normalize(0, 1)
-    image = axis.scatter([], [], c=[], cmap=colours, norm=norm)
+    known = values[np.isfinite(values)]
+    limits = Limits.of(known if known.size else [0.0], (0.0, 1.0))
+    norm = limits.norm
+    image = axis.scatter([], [], c=[], cmap="viridis", norm=norm)
     for left, bottom, right, top, value in zip(*edges, values, strict=True):
         size = right - left, top - bottom
         fill = image.cmap(norm(value)) if np.isfinite(value) else "none"
@@ -42,18 +48,12 @@ def tile_map(pairs: xr.Dataset, table: pd.DataFrame, metric: str = "nse") -> Fig
             shade = "white" if norm(value) < 0.6 else "black"
             centre = left + size[0] / 2, bottom + size[1] / 2
             axis.text(*centre, f"{value:.2f}", ha="center", va="center", fontsize=7, color=shade)
-    axis.set_xlim(west.min() - 0.5, east.max() + 0.5)
-    axis.set_ylim(south.min() - 0.5, north.max() + 0.5)
-    axis.set_aspect("equal")
-    axis.set_xlabel("longitude / degrees")
-    axis.set_ylabel("latitude / degrees")
-    known = values[np.isfinite(values)]
+    dress(axis, frame, ((west + east) / 2, (south + north) / 2))
+    name_axes(axis, frame)
     middle = f"median {np.median(known):.2f}, " if known.size else ""
     title = f"{table['period'].iloc[0]}: {middle}{len(values)} tiles"
     axis.set_title(title, fontsize=10, loc="left")
-    low = "min" if known.size and known.min() < 0 else "neither"
-    bar = figure.colorbar(image, ax=axis, shrink=0.9, pad=0.02, extend=low)
-    bar.set_label(f"{LABELS.get(metric, metric)} of storage anomalies", fontsize=9)
+    colour_bar(figure, image, axis, f"{LABELS.get(metric, metric)} of storage anomalies", limits)
     return figure
 
 

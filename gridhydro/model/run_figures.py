@@ -15,27 +15,49 @@ from gridhydro.evaluation import plot_scores, plots
 FEW = 12  # gauges up to which a table of all of them is read at a glance
 
 
-def draw(
+def draw_maps(
+    folder: Path, domain: Domain, fields: Sequence[Field], maps: Mapping[str, np.ndarray]
+) -> None:
+    """The map of the domain, and those of its parameters, name -> (N,)."""
+    fields = [f for f in fields if np.ptp(maps[f.name]) > 0 or domain.size == 1]  # not the fixed
+    if not domain.lumped:
+        plots.save(domain.plot(), folder / "domain.png")
+        if fields:
+            plots.save(plots.cell_maps(domain, maps, fields), folder / "parameters.png")
+    elif fields and _placed(domain) and domain.size > FEW:
+        longitude, latitude = domain.lonlat
+        figure = plot_scores.parameter_points(longitude, latitude, maps, fields)
+        plots.save(figure, folder / "parameters.png")
+
+
+def draw_means(
     folder: Path,
     domain: Domain,
     fields: Sequence[Field],
-    maps: Mapping[str, np.ndarray],
+    means: Mapping[str, np.ndarray],
+    times: pd.DatetimeIndex,
+) -> None:
+    """Maps of fluxes and states, name -> (N,), means over the record of these days."""
+    known = [f for f in fields if np.isfinite(means[f.name]).any()]
+    if known and not domain.lumped:
+        figure = plots.cell_maps(domain, means, known)
+        first, last = times[0], times[-1]
+        figure.suptitle(f"means from {first:%Y-%m-%d} to {last:%Y-%m-%d}", fontsize=9)
+        plots.save(figure, folder / "fluxes.png")
+
+
+def draw(
+    folder: Path,
+    domain: Domain,
     simulated: pd.DataFrame,
     history: pd.DataFrame,
     scores: pd.DataFrame | None = None,
     observed: pd.DataFrame | None = None,
 ) -> None:
-    """All figures that there is something to draw of: parameters, training, hydrographs, scores.
+    """Training, hydrographs and scores, as far as there are any.
 
-    maps  parameter -> (N,); simulated, observed: discharge, the same days by gauges, m3 s-1
+    simulated, observed  discharge, the same days by gauges, m3 s-1
     """
-    fields = [f for f in fields if np.ptp(maps[f.name]) > 0 or domain.size == 1]  # not the fixed
-    if fields and not domain.lumped:
-        plots.save(plots.parameter_maps(domain, maps, fields), folder / "parameters.png")
-    elif fields and _placed(domain) and domain.size > FEW:
-        longitude, latitude = domain.lonlat
-        figure = plot_scores.parameter_points(longitude, latitude, maps, fields)
-        plots.save(figure, folder / "parameters.png")
     if len(history):
         plots.save(plots.training_curve(history), folder / "training.png")
     if observed is not None:

@@ -236,7 +236,7 @@ def write_results(
     if fields:
         export.write_parameters(folder, domain, fields, maps)
     names = run.usual_outputs if outputs is None else tuple(outputs)
-    simulated = _write_series(run, folder, names)
+    simulated, means = _write_series(run, folder, names)
     write_discharge(folder / "discharge.csv", simulated, "simulated")
     observed = None
     if discharge is not None:
@@ -247,7 +247,11 @@ def write_results(
     if len(history):  # without columns there would be nothing to read again
         part = ("(name of a part)", "1", "loss of this part of what is fitted, or what `each` gave")
         write_table(folder / HISTORY, history, rest=part)
-    run_figures.draw(folder / "figures", domain, fields, maps, simulated, history, scores, observed)
+    figures = folder / "figures"
+    run_figures.draw_maps(figures, domain, fields, maps)
+    outputs_of = [run.model.output(name) for name in names]
+    run_figures.draw_means(figures, domain, outputs_of, means, simulated.index)
+    run_figures.draw(figures, domain, simulated, history, scores, observed)
 
 
 def wanted(run, names: Sequence[str]) -> tuple[Wanted, ...]:
@@ -257,9 +261,11 @@ def wanted(run, names: Sequence[str]) -> tuple[Wanted, ...]:
     return tuple(Monthly(name) for name in names) if monthly else tuple(names)
 
 
-def _write_series(run, folder: Path, names: Sequence[str]) -> pd.DataFrame:
+def _write_series(
+    run, folder: Path, names: Sequence[str]
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """folder/fluxes.nc, by day; where that is too much by month, and discharge.nc by day. Returns
-    discharge by day."""
+    discharge by day, and the means of the others over the record, name -> (N,)."""
     domain, times = run.model.domain, run.record().times
     keys, fields = wanted(run, names), [run.model.output(name) for name in names]
     found = run.simulation(keys)
@@ -276,7 +282,9 @@ def _write_series(run, folder: Path, names: Sequence[str]) -> pd.DataFrame:
         series = export.dataset(domain, months, fields, values, means.whole().numpy())
         series = labelled(series, times)
     export.write_dataset(folder / "fluxes.nc", series)
-    return pd.DataFrame(flow.numpy(), pd.DatetimeIndex(times, name="time"), domain.gauges.index)
+    days = pd.DatetimeIndex(times, name="time")
+    means = {name: series.mean(axis=0) for name, series in values.items()}
+    return pd.DataFrame(flow.numpy(), days, domain.gauges.index), means
 
 
 def _history(kept: dict, tensors: dict) -> History | None:

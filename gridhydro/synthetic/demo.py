@@ -88,7 +88,7 @@ def _recovery(run: Run, world: SyntheticCatchment, out: Path) -> pd.DataFrame:
         shown.append(field)
     table = pd.DataFrame(rows)
     write_table(out / "recovery.csv", table)
-    figure = plots.parameter_maps(domain, maps, shown, truth=truth)
+    figure = plots.cell_maps(domain, maps, shown, truth=truth)
     plots.save(figure, out / "figures" / "recovery.png")
     return table
 

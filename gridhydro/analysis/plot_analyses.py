@@ -19,7 +19,7 @@ from gridhydro.domain.map_colours import Limits, colour_bar, quantity, title
 from gridhydro.domain.map_frame import Frame, dress, name_axes
 from gridhydro.domain.map_layers import cells, places
 from gridhydro.evaluation.plot_scores import COLOURS, DASHES
-from gridhydro.evaluation.plots import PANELS, map_panels
+from gridhydro.evaluation.plots import map_panels
 
 TERMS = {
     "precipitation": ("P", "#0072b2"),
@@ -27,6 +27,7 @@ TERMS = {
     "evapotranspiration": ("ET", "#009e73"),
     "storage_change": ("ΔS", "#e69f00"),
 }
+PANELS = 12  # gauges on one figure, at most
 _BARS = 16  # periods up to which each has bars; more are lines
 _GAUGES = 40  # of which biases are drawn
 _RATE = "mm yr$^{-1}$"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.collections import LineCollection
+from matplotlib.colors import ListedColormap
 
-from gridhydro.domain.map_colours import Limits
+from gridhydro.domain.map_colours import LAND, Limits
 from gridhydro.domain.map_frame import Frame
 
 RIVER = "#2a6db0"
@@ -66,7 +67,7 @@ def raster_of(domain, values: np.ndarray) -> np.ndarray:
     return found[:: 1 if grid.y[-1] < grid.y[0] else -1, :: 1 if grid.x[-1] > grid.x[0] else -1]
 
 
-def cells(axis, domain, frame: Frame, values: np.ndarray, limits: Limits, cmap: str = "viridis"):
+def cells(axis, domain, frame: Frame, values: np.ndarray, limits: Limits, cmap="viridis"):
     """Draw values (N,) where the cells are."""
     return axis.imshow(
         raster_of(domain, values), extent=frame.drawn, norm=limits.norm, cmap=cmap,
@@ -90,6 +91,13 @@ def outline(axis, domain, frame: Frame, colour: str = "0.35", width: float = 0.7
         capstyle="projecting",
     )  # fmt: skip
     axis.add_collection(edges, autolim=False)
+
+
+def ground(axis, domain, frame: Frame) -> None:
+    """Draw the area of a domain, its edge and its rivers, for points that lie on them."""
+    cells(axis, domain, frame, np.zeros(domain.size), Limits(0, 1), ListedColormap([LAND]))
+    outline(axis, domain, frame)
+    rivers(axis, domain, frame, most=300, widths=(0.3, 1.8), alpha=0.7)
 
 
 def places(domain, frame: Frame) -> np.ndarray:

@@ -13,8 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from gridhydro.columns.column import Field
+from gridhydro.domain.domain import Domain
+from gridhydro.domain.grid import transform
 from gridhydro.domain.map_colours import Limits, colour_bar, quantity, title
 from gridhydro.domain.map_frame import Frame, dress, name_axes
+from gridhydro.domain.map_layers import ground, places
 from gridhydro.evaluation import metrics, spread
 from gridhydro.evaluation.plots import map_panels
 from gridhydro.evaluation.tables import place_of
@@ -109,29 +112,44 @@ def point_map(
     *,
     limits: tuple[float, float] | None = None,
     centre: float | None = None,
+    marked=None,
+    domain: Domain | None = None,
 ) -> Figure:
     """Points at longitude and latitude (N,) in degrees, coloured by values (N,): gauges or cells.
 
     limits  of the colours: all values if left out, without outliers, with arrows at the end of the
             colour bar that is exceeded
+    marked  (N,) bool: gauges held out, which are diamonds; a legend says so
     centre  makes the colours diverge from this value, as far above as below it: 0 for biases
+    domain  a raster, on whose rivers they lie: the map is that of the domain
     Those without a value are hollow.
     """
-    frame = Frame.around(longitude, latitude)
+    x, y = np.asarray(longitude, float), np.asarray(latitude, float)
+    beneath = domain is not None and not domain.lumped
+    frame = Frame.of(domain) if beneath else Frame.around(x, y)
     wide, high = frame.size(6.2, 6.4)
-    figure = Figure(figsize=(wide + 1.5, high + 0.7), layout="constrained")
+    figure = Figure(figsize=(wide + 1.5, high + 0.9), layout="constrained")
     axis = figure.subplots()
+    if domain is not None and beneath:
+        x, y = (v * frame.unit for v in transform(x, y, "EPSG:4326", frame.crs))
+        ground(axis, domain, frame)
     label = quantity(long_name, unit)
-    _points(figure, axis, longitude, latitude, values, label, limits, centre)
-    dress(axis, frame, (longitude, latitude))
+    _points(
+        figure, axis, x, y, values, label, limits, centre, size=36 if beneath else 16, marked=marked
+    )
+    dress(axis, frame, places(domain, frame) if beneath else (x, y))
     name_axes(axis, frame)
     return figure
 
 
-def score_map(longitude, latitude, table: pd.DataFrame, metric: str = "nse", unit=None) -> Figure:
+def score_map(
+    longitude, latitude, table: pd.DataFrame, metric: str = "nse", unit=None, domain=None
+) -> Figure:
     """Map of one score; positions as Series by gauge, or in the order of the rows of the table.
 
-    Efficiencies from 0 to 1, biases diverge from 0; the period stands above, where there is one.
+    Gauges held out are diamonds. Efficiencies go from 0 to 1, biases diverge from 0; the period
+    stands above, where there is one.
+    domain  as for `point_map`
     ValueError for a row without a position.
     """
     longitude = _of_rows("longitude", longitude, table)
@@ -139,7 +157,11 @@ def score_map(longitude, latitude, table: pd.DataFrame, metric: str = "nse", uni
     limits = (0.0, 1.0) if metric in (*EFFICIENCIES, "correlation") else None
     centre = 0.0 if metric in ("bias", "percent_bias", "fhv", "flv") else None
     name, unit = LABELS.get(metric, metric), unit or _unit_of(metric, table)
-    figure = point_map(longitude, latitude, table[metric], name, unit, limits=limits, centre=centre)
+    held = table["gauge_use"].to_numpy() == "held out" if "gauge_use" in table else None
+    figure = point_map(
+        longitude, latitude, table[metric], name, unit, limits=limits, centre=centre,
+        marked=held if held is not None and not held.all() else None, domain=domain,
+    )  # fmt: skip
     periods = list(table["period"].unique()) if "period" in table else []
     if len(periods) == 1:
         figure.axes[0].set_title(str(periods[0]), fontsize=10, loc="left")
@@ -207,8 +229,10 @@ def against(simulated: pd.Series, reference: pd.Series, long_name: str, unit: st
     return figure
 
 
-def _points(figure, axis, longitude, latitude, values, label, limits=None, centre=None, size=16):
-    x, y, v = (np.asarray(given, float) for given in (longitude, latitude, values))
+def _points(
+    figure, axis, x, y, values, label, limits=None, centre=None, size=16, marked=None
+) -> None:  # fmt: skip
+    x, y, v = (np.asarray(given, float) for given in (x, y, values))
     if not x.shape == y.shape == v.shape or x.ndim != 1:
         raise ValueError(
             f"longitude, latitude and values are of one length: {x.shape}, {y.shape}, {v.shape}"
@@ -217,12 +241,20 @@ def _points(figure, axis, longitude, latitude, values, label, limits=None, centr
     if not known.any():
         raise ValueError(f"there is no value to draw: {label}")
     ends = Limits.of(v, limits, centre)
-    style = {"s": size, "zorder": 4}
+    style = {"s": size, "zorder": 5}
     axis.scatter(x[~known], y[~known], facecolors="none", edgecolors="0.6", linewidths=0.6, **style)
-    points = axis.scatter(
-        x[known], y[known], c=v[known], norm=ends.norm,
-        cmap="viridis" if centre is None else "RdBu", edgecolors="0.35", linewidths=0.25, **style,
-    )  # fmt: skip
+    apart = marked is not None and np.any(marked)
+    held = np.asarray(marked, bool) if apart else np.zeros(v.size, bool)
+    for chosen, marker, label_of, larger in (
+        (known & ~held, "o", "trained", 1.0), (known & held, "D", "held out", 1.25)
+    ):  # fmt: skip
+        points = axis.scatter(
+            x[chosen], y[chosen], c=v[chosen], norm=ends.norm, marker=marker,
+            cmap="viridis" if centre is None else "RdBu", edgecolors="0.2",
+            linewidths=0.25 * larger**6, label=label_of, **style | {"s": size * larger},
+        )  # fmt: skip
+    if apart:
+        figure.legend(loc="outside lower right", ncols=2, fontsize=8.5, frameon=False)
     colour_bar(figure, points, axis, label, ends)
 
 

@@ -1,4 +1,4 @@
-"""Figures: parameter maps, hydrographs with their scores, the course of training.
+"""Figures: maps of what the cells have, the course of training; what other figures share.
 
 Every function returns a matplotlib Figure that is not tied to a window; `save` writes it.
 """
@@ -22,7 +22,6 @@ from gridhydro.domain.map_frame import Frame, dress, name_axes
 from gridhydro.domain.map_layers import cells, places, rivers
 
 OBSERVED, SIMULATED = "#333333", "#2a7fbf"
-PANELS = 12  # hydrographs on one figure, at most
 
 
 def save(figure: Figure, path: str | Path, dpi: int = 130) -> None:
@@ -90,36 +89,6 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else np.nan
 
 
-def hydrographs(
-    observed: pd.DataFrame, simulated: pd.DataFrame, scores: pd.DataFrame | None = None
-) -> Figure:
-    """Observed and simulated discharge (days by gauges, m3 s-1), a panel for each gauge.
-
-    scores  table of `Run.evaluate`, put into the titles. Of more than 12 gauges the first 12
-            that have observations are drawn, and the figure says so.
-    """
-    names = [name for name in simulated if name in observed and observed[name].notna().any()]
-    drawn = (names or list(simulated))[:PANELS]
-    across = 1 if len(drawn) <= 4 else 2
-    down = -(-len(drawn) // across)
-    figure = Figure(figsize=(11 if across == 1 else 15, 2.5 * down + 0.6), layout="constrained")
-    panels = figure.subplots(down, across, squeeze=False, sharex=True).ravel()
-    for axis, name in zip(panels, drawn, strict=False):
-        if name in observed:
-            axis.plot(observed.index, observed[name], color=OBSERVED, lw=1.0, label="observed")
-        axis.plot(simulated.index, simulated[name], color=SIMULATED, lw=0.9, label="simulated")
-        axis.set_title(_title(name, scores), fontsize=10, loc="left")
-        axis.set_ylim(bottom=0)
-        axis.margins(x=0)
-        dated(axis)
-    one_legend(figure, panels, len(drawn))
-    if len(simulated.columns) > len(drawn):
-        note = f"{len(drawn)} of {len(simulated.columns)} gauges"
-        figure.suptitle(note, fontsize=10, x=0.01, ha="left")
-    figure.supylabel("discharge / m$^3$ s$^{-1}$", fontsize=10)
-    return figure
-
-
 def dated(axis) -> None:
     """Axes of a small panel with a series over time."""
     axis.xaxis.set_major_locator(AutoDateLocator())
@@ -136,17 +105,6 @@ def one_legend(figure: Figure, panels, drawn: int) -> None:
     # above the panels, where it covers no curve and no title
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=9, frameon=False)
-
-
-def _title(name: str, scores: pd.DataFrame | None) -> str:
-    if scores is None:
-        return name
-    parts, rows = [], scores[scores["gauge"].astype(str) == str(name)]
-    for row in rows.to_dict("records"):
-        parts.append(f"{row['period']}: NSE {row['nse']:.2f}, KGE {row['kge']:.2f}")
-    use = set(rows["gauge_use"]) if "gauge_use" in rows else set()
-    held_out = " (held out)" if use == {"held out"} else ""
-    return f"{name}{held_out}   {'   '.join(parts)}"
 
 
 def training_curve(history: pd.DataFrame) -> Figure:

@@ -11,6 +11,7 @@ import pandas as pd
 from gridhydro.columns.column import Field
 from gridhydro.domain.domain import Domain
 from gridhydro.evaluation import plot_scores, plots
+from gridhydro.evaluation.plot_hydrographs import hydrographs
 
 FEW = 12  # gauges up to which a table of all of them is read at a glance
 
@@ -53,15 +54,18 @@ def draw(
     history: pd.DataFrame,
     scores: pd.DataFrame | None = None,
     observed: pd.DataFrame | None = None,
+    periods: Mapping[str, tuple[str, str]] | None = None,
 ) -> None:
     """Training, hydrographs and scores, as far as there are any.
 
     simulated, observed  discharge, the same days by gauges, m3 s-1
+    periods              of `Scored.periods`
     """
     if len(history):
         plots.save(plots.training_curve(history), folder / "training.png")
     if observed is not None:
-        plots.save(plots.hydrographs(observed, simulated, scores), folder / "hydrographs.png")
+        figure = hydrographs(observed, simulated, scores, periods=periods)
+        plots.save(figure, folder / "hydrographs.png")
     if scores is not None:
         draw_scores(folder, domain, scores)
 
@@ -75,13 +79,19 @@ def draw_scores(folder: Path, domain: Domain, scores: pd.DataFrame, metric: str 
 def draw_distribution(
     folder: Path, domain: Domain, scores: pd.DataFrame, metric: str = "nse"
 ) -> None:
-    """The figures of `draw_scores`, of however many gauges."""
-    tables = dict(list(scores.groupby("period", sort=False)))
+    """The figures of `draw_scores`, of however many gauges: those trained on and those held out
+    apart."""
+    by = ["period"]
+    if "gauge_use" in scores and scores["gauge_use"].nunique() > 1:
+        by.append("gauge_use")
+    groups = scores.groupby(by, sort=False)
+    tables = {", ".join(map(str, name)): table for name, table in groups}
     plots.save(plot_scores.cdf(tables, metric), folder / "scores.png")
     if _placed(domain):
         gauges = domain.gauges
         last = scores[scores["period"] == scores["period"].iloc[-1]]
-        figure = plot_scores.score_map(*_lonlat(domain, gauges.index), last, metric)
+        where = _lonlat(domain, gauges.index)
+        figure = plot_scores.score_map(*where, last, metric, domain=domain)
         plots.save(figure, folder / "score_map.png")
 
 

@@ -251,7 +251,7 @@ def write_results(
     run_figures.draw_maps(figures, domain, fields, maps)
     outputs_of = [run.model.output(name) for name in names]
     run_figures.draw_means(figures, domain, outputs_of, means, simulated.index)
-    run_figures.draw(figures, domain, simulated, history, scores, observed)
+    run_figures.draw(figures, domain, simulated, history, scores, observed, run.periods)
 
 
 def wanted(run, names: Sequence[str]) -> tuple[Wanted, ...]:

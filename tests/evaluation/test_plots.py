@@ -13,7 +13,6 @@ from gridhydro.evaluation import plots
 from tests.io.test_export import DOMAINS, build
 
 FIELDS = column("hbv").parameters
-DAYS = pd.date_range("2001", periods=500)
 
 
 def values(domain, seed=0):
@@ -23,11 +22,6 @@ def values(domain, seed=0):
 
 def texts(figure):
     return [text.get_text() for text in figure.findobj(matplotlib.text.Text) if text.get_text()]
-
-
-def discharge(names):
-    rng = np.random.default_rng(0)
-    return pd.DataFrame(rng.gamma(1, 5, (DAYS.size, len(names))), DAYS, names)
 
 
 @pytest.mark.parametrize("kind", DOMAINS)
@@ -88,42 +82,6 @@ def test_lumped_basins_have_no_maps():
     domain = Domain.of_basins([10.0], ["a"])
     with pytest.raises(ValueError, match="lumped basins have no maps"):
         plots.cell_maps(domain, values(domain), FIELDS)
-
-
-def test_hydrographs_name_scores_and_gauges_held_out(tmp_path):
-    simulated = discharge(["a", "b"])
-    observed = simulated.where(simulated > 1) * 1.5
-    scores = pd.DataFrame(
-        [
-            {"gauge": gauge, "period": p, "gauge_use": use, "nse": 0.5, "kge": 0.25}
-            for gauge, use in (("a", "trained"), ("b", "held out"))
-            for p in ("training", "validation")
-        ]
-    )
-    figure = plots.hydrographs(observed, simulated, scores)
-    plots.save(figure, tmp_path / "hydrographs.pdf")
-    titles = [axis.get_title(loc="left") for axis in figure.axes]
-    assert titles[0] == "a   training: NSE 0.50, KGE 0.25   validation: NSE 0.50, KGE 0.25"
-    assert titles[1].startswith("b (held out)   ")
-    assert {"observed", "simulated", "discharge / m$^3$ s$^{-1}$"} <= set(texts(figure))
-    drawn = {line.get_label(): line.get_ydata() for line in figure.axes[1].lines}
-    np.testing.assert_array_equal(drawn["observed"], observed["b"])
-    np.testing.assert_array_equal(drawn["simulated"], simulated["b"])
-
-
-def test_many_gauges_are_drawn_in_part_and_said_so(tmp_path):
-    simulated = discharge([f"g{i}" for i in range(30)])
-    observed = simulated.copy()
-    observed["g0"] = np.nan  # nothing to compare with
-    figure = plots.hydrographs(observed, simulated)
-    assert len(figure.axes) == plots.PANELS
-    assert figure.axes[0].get_title(loc="left") == "g1"
-    assert f"{plots.PANELS} of 30 gauges" in texts(figure)
-
-
-def test_hydrographs_without_observations():
-    figure = plots.hydrographs(pd.DataFrame(index=DAYS), discharge(["a"]))
-    assert [line.get_label() for line in figure.axes[0].lines] == ["simulated"]
 
 
 def test_training_curve(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.colors import ListedColormap
@@ -148,7 +150,13 @@ def _gauges(axis, domain, frame: Frame, names: bool | None, wide: float) -> list
         looks.append((np.isnan(off), *UNKNOWN))
     for chosen, colour, label in looks:
         if chosen.any():
-            style = {"marker": "o", "mfc": colour, "mec": "0.15", "mew": 0.9, "ls": ""}
+            style: dict[str, Any] = {
+                "marker": "o",
+                "mfc": colour,
+                "mec": "0.15",
+                "mew": 0.9,
+                "ls": "",
+            }
             axis.plot(x[chosen], y[chosen], ms=6, zorder=5, scalex=False, scaley=False, **style)
             count = "" if domain.lumped else "gauge, "
             handles.append(Line2D([], [], ms=6, label=f"{count}{label}", **style))

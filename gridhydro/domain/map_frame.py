@@ -35,24 +35,24 @@ class Frame:
         if domain.lumped:
             return cls.around(*domain.lonlat)
         grid = domain.raster_grid
-        ends = []
+        ends: list[tuple[float, float]] = []
         for axis, places in ((grid.x, domain.col), (grid.y, domain.row)):
             half = abs(spacing(axis)) / 2
             first, last = sorted((axis[places.min()], axis[places.max()]))
-            ends += [float(first - half), float(last + half)]
-        return cls(tuple(ends), grid.crs)
+            ends.append((float(first - half), float(last + half)))
+        return cls((*ends[0], *ends[1]), grid.crs)
 
     @classmethod
     def around(cls, longitude, latitude) -> Frame:
         """Around points in degrees, with a margin; ValueError where none has a place."""
-        ends = []
+        ends: list[tuple[float, float]] = []
         for values in (np.asarray(longitude, float), np.asarray(latitude, float)):
             values = values[np.isfinite(values)]
             if not values.size:
                 raise ValueError("none of the points has a place: there is no map of them")
             margin = 0.02 * float(np.ptp(values)) or 0.5
-            ends += [float(values.min()) - margin, float(values.max()) + margin]
-        return cls(tuple(ends), known_crs("EPSG:4326"))
+            ends.append((float(values.min()) - margin, float(values.max()) + margin))
+        return cls((*ends[0], *ends[1]), known_crs("EPSG:4326"))
 
     def wider(self, part: float = 0.03) -> Frame:
         """With a margin on every side, a part of the longer one."""

@@ -39,7 +39,7 @@ def rivers(
     cells, down = cells[order], down[order]
     ends = np.stack([np.column_stack([x[c], y[c]]) for c in (cells, down)], axis=1)
     drawn = LineCollection(
-        ends, colors=colour, linewidths=river_width(area[cells], low, high, widths), alpha=alpha,
+        list(ends), colors=colour, linewidths=river_width(area[cells], low, high, widths), alpha=alpha,
         capstyle="round", zorder=2.6,
     )  # fmt: skip
     axis.add_collection(drawn, autolim=False)
@@ -87,7 +87,7 @@ def outline(axis, domain, frame: Frame, colour: str = "0.35", width: float = 0.7
     row, col = np.nonzero(padded[1:-1, 1:] != padded[1:-1, :-1])
     up = np.stack([np.column_stack([x[col], y[row + end]]) for end in (0, 1)], axis=1)
     edges = LineCollection(
-        np.concatenate([across, up]), colors=colour, linewidths=width, zorder=2.5,
+        [*across, *up], colors=colour, linewidths=width, zorder=2.5,
         capstyle="projecting",
     )  # fmt: skip
     axis.add_collection(edges, autolim=False)

@@ -15,10 +15,7 @@ from matplotlib.patches import Patch
 from gridhydro.evaluation.plots import OBSERVED, SIMULATED, dated
 
 GAUGES = 6  # of one figure, unless others are asked for
-LONG, YEARS = (
-    8,
-    5,
-)  # of a series of more years the last ones are drawn; all are in the panels beside
+LONG, YEARS = 8, 5  # of a series of more years the last ones are drawn: the panels have all
 # of the ground behind the days of a period, by its name; others have the last one
 GROUNDS = {"spin-up": "#dcdcdc", "training": "#fbefd5", "validation": "#e3f1e1"}
 OTHER = "#e9e4f3"

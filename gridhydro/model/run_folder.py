@@ -283,8 +283,8 @@ def _write_series(
         series = labelled(series, times)
     export.write_dataset(folder / "fluxes.nc", series)
     days = pd.DatetimeIndex(times, name="time")
-    means = {name: series.mean(axis=0) for name, series in values.items()}
-    return pd.DataFrame(flow.numpy(), days, domain.gauges.index), means
+    of_cells = {name: series.mean(axis=0) for name, series in values.items()}
+    return pd.DataFrame(flow.numpy(), days, domain.gauges.index), of_cells
 
 
 def _history(kept: dict, tensors: dict) -> History | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -82,6 +83,21 @@ class Doors:
 
 # as a run goes through them
 STRICT = Doors()
+
+
+@contextmanager
+def noting(report: Report) -> Iterator[None]:
+    """Within it warnings are shown as ever, and those about the input are noted in the report."""
+    shown = warnings.showwarning
+
+    def noted(message, category, *where, **more) -> None:
+        if issubclass(category, UserWarning):
+            _note(report.warnings, str(message))
+        shown(message, category, *where, **more)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = noted
+        yield
 
 
 def _note(texts: list[str], text: str) -> None:

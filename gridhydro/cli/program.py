@@ -118,6 +118,7 @@ def parser() -> argparse.ArgumentParser:
     runs.add_evaluate(commands)
     runs.add_run(commands)
     runs.add_export(commands)
+    runs.add_report(commands)
     runs.add_analyse(commands)
     worlds.add_synthetic(commands)
     inspection.add_kernels(commands)

@@ -20,8 +20,8 @@ Needs no data; takes about a minute on a CPU.
 
 Writes into its folder metrics.csv (scores of trained and held-out gauges),
 recovery.csv (learned against true parameters), parameters.nc and .tif,
-fluxes.nc and figures/, and prints a summary. The same catchment as files is
-written by gridhydro synthetic catchment.
+fluxes.nc, figures/ and report.html, and prints a summary. The same catchment as
+files is written by gridhydro synthetic catchment.
 """
 _DEMO_EXAMPLES = """
 gridhydro demo

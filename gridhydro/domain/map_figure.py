@@ -13,7 +13,15 @@ from matplotlib.lines import Line2D
 from gridhydro.domain.grid import read_grid, read_values, refuse_other_crs, spacing
 from gridhydro.domain.map_colours import LAND, TERRAIN, Limits, colour_bar, quantity
 from gridhydro.domain.map_frame import HALO, Frame, dress, name_axes
-from gridhydro.domain.map_layers import RIVER, cells, outline, places, river_width, rivers
+from gridhydro.domain.map_layers import (
+    RIVER,
+    cells,
+    gauge_places,
+    outline,
+    places,
+    river_width,
+    rivers,
+)
 
 # how far the network's area is off the reported one, and what such a gauge looks like
 MISFITS = (
@@ -46,7 +54,7 @@ def domain_map(
         outline(axis, domain, frame)
         handles += _river_keys(low, high)
     handles += _gauges(axis, domain, frame, names, wide)
-    dress(axis, frame, places(domain, frame))
+    dress(axis, frame, np.hstack([places(domain, frame), gauge_places(domain, frame)]))
     name_axes(axis, frame)
     columns = min(len(handles), 3 if figure.get_figwidth() > 8 else 2)
     figure.legend(
@@ -140,7 +148,7 @@ def _gauges(axis, domain, frame: Frame, names: bool | None, wide: float) -> list
     table = domain.gauges
     if not len(table):
         return []
-    x, y = table["x"].to_numpy() * frame.unit, table["y"].to_numpy() * frame.unit
+    x, y = gauge_places(domain, frame)
     off, handles = misfit(domain), []
     kinds = np.searchsorted([edge for edge, _, _ in MISFITS], np.abs(off))
     looks = [(kinds == i, colour, label) for i, (_, colour, label) in enumerate(MISFITS)]
@@ -178,7 +186,7 @@ def write_names(axis, frame: Frame, x, y, texts, size: float = 7.5, wide: float 
 
     wide  inches of the map on paper
     """
-    left, right, bottom, _ = frame.wider().drawn
+    left, right, bottom, _ = frame.wider(also=(x, y)).drawn
     point = wide * 72 / (right - left)  # points of the page in a drawn unit
     px, py = (x - left) * point, (y - bottom) * point * frame.stretch
     boxes = [(a - 4, b - 4, a + 4, b + 4) for a, b in zip(px, py, strict=True)]

@@ -54,9 +54,15 @@ class Frame:
             ends.append((float(values.min()) - margin, float(values.max()) + margin))
         return cls((*ends[0], *ends[1]), known_crs("EPSG:4326"))
 
-    def wider(self, part: float = 0.03) -> Frame:
-        """With a margin on every side, a part of the longer one."""
+    def wider(self, part: float = 0.03, also=None) -> Frame:
+        """With a margin on every side, a part of the longer one; `also` are x and y as drawn (2, K)
+        of points that are to be on it."""
         left, right, bottom, top = self.edges
+        if also is not None:
+            x, y = (np.asarray(v, float) / self.unit for v in also)
+            x, y = x[np.isfinite(x)], y[np.isfinite(y)]
+            left, right = float(min(left, x.min())), float(max(right, x.max()))
+            bottom, top = float(min(bottom, y.min())), float(max(top, y.max()))
         margin = part * max(right - left, top - bottom)
         if self.crs.is_geographic:
             bottom, top = max(bottom, -90 + margin), min(top, 90 - margin)
@@ -121,9 +127,9 @@ class Frame:
 def dress(axis, frame: Frame, occupied=None, furniture: bool = True, lines: bool = True) -> None:
     """Give an axis the edges of a map, coasts and borders, and with `furniture` scale and north.
 
-    occupied  x and y as drawn (2, K) of what scale and north should not cover
+    occupied  x and y as drawn (2, K) of what scale and north should not cover, all of it on the map
     """
-    frame = frame.wider()
+    frame = frame.wider(also=occupied)
     left, right, bottom, top = frame.drawn
     axis.set_xlim(left, right)
     axis.set_ylim(bottom, top)

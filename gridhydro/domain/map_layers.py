@@ -39,8 +39,8 @@ def rivers(
     cells, down = cells[order], down[order]
     ends = np.stack([np.column_stack([x[c], y[c]]) for c in (cells, down)], axis=1)
     drawn = LineCollection(
-        list(ends), colors=colour, linewidths=river_width(area[cells], low, high, widths), alpha=alpha,
-        capstyle="round", zorder=2.6,
+        list(ends), linewidths=river_width(area[cells], low, high, widths), colors=colour,
+        alpha=alpha, capstyle="round", zorder=2.6,
     )  # fmt: skip
     axis.add_collection(drawn, autolim=False)
     return low, high
@@ -98,6 +98,11 @@ def ground(axis, domain, frame: Frame) -> None:
     cells(axis, domain, frame, np.zeros(domain.size), Limits(0, 1), ListedColormap([LAND]))
     outline(axis, domain, frame)
     rivers(axis, domain, frame, most=300, widths=(0.3, 1.8), alpha=0.7)
+
+
+def gauge_places(domain, frame: Frame) -> np.ndarray:
+    """x and y of all gauges as drawn, (2, G)."""
+    return domain.gauges[["x", "y"]].to_numpy(float).T * frame.unit
 
 
 def places(domain, frame: Frame) -> np.ndarray:

@@ -137,7 +137,8 @@ def point_map(
     _points(
         figure, axis, x, y, values, label, limits, centre, size=36 if beneath else 16, marked=marked
     )
-    dress(axis, frame, places(domain, frame) if beneath else (x, y))
+    occupied = np.hstack([places(domain, frame), [x, y]]) if beneath else (x, y)
+    dress(axis, frame, occupied)
     name_axes(axis, frame)
     return figure
 

@@ -32,6 +32,8 @@ COLUMNS = {
     "lon": ("degrees_east", "longitude of the cell"),
     "lat": ("degrees_north", "latitude of the cell"),
     "days": ("d", "days with an observation"),
+    "year": ("", "calendar year"),
+    "storage_change": ("mm", "what brings water less what takes it: the change of storage"),
     "nse": ("1", "Nash-Sutcliffe efficiency"),
     "kge": ("1", "Kling-Gupta efficiency (2009)"),
     "kge_2012": ("1", "Kling-Gupta efficiency (2012)"),
@@ -89,6 +91,7 @@ COLUMNS = {
 }
 # where a column of one file is in a unit of its own
 OF_FILES = {
+    ("water.csv", "days"): ("d", "days of the record in the year"),
     ("storage_metrics.csv", "rmse"): ("mm", "root mean square error of the anomalies"),
     ("baseflow_index.csv", "simulated"): ("1", "fraction of the simulated flow that is baseflow"),
     ("baseflow_index.csv", "observed"): ("1", "baseflow index of CAMELS"),

@@ -10,7 +10,7 @@ import json
 import platform
 import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from importlib.metadata import version
@@ -36,19 +36,22 @@ from gridhydro.model import run_figures
 from gridhydro.model.base import CellModel
 from gridhydro.model.lstm_model import make_model
 from gridhydro.model.reduced import Gathered, Monthly, Wanted
+from gridhydro.model.yearly_water import yearly_water
 from gridhydro.observations.discharge import discharge_table
 from gridhydro.surrogate import Surrogate
 from gridhydro.surrogate import folder as surrogate_folder
 from gridhydro.surrogate.folder import kept
 
 INDEX, WEIGHTS, DOMAIN, HISTORY = "run.json", "model.safetensors", "domain.nc", "history.csv"
+# what is told of a run when all of it is written: nothing of it outlives the weights
+REPORT = "report.html"
 MEND = "train again (--resume where its checkpoint is left), or copy the folder anew"
 # what a run may write into its folder
 _FILES = (
     INDEX, WEIGHTS, DOMAIN, HISTORY, NOTE, "domain.toml", "source.json", "metrics.csv",
     "storage_metrics.csv", "target_metrics.csv", "discharge.csv", "discharge_observed.csv",
     "parameters.csv", "parameters.nc", "fluxes.nc", "calibration.nc", "storage.nc",
-    "gis.gpkg",
+    "gis.gpkg", "water.csv", "warnings.json", REPORT,
 )  # fmt: skip
 _FOLDERS = ("figures", "parameters", "checkpoint")
 _PACKAGES = ("gridhydro", "torch", "numba", "numpy", "xarray", "pyflwdir")
@@ -73,7 +76,7 @@ def saving(folder: str | Path) -> Iterator[Path]:
             _write_index(part, content | {"written": names})
     after = _written(folder)
     if before.get(WEIGHTS) != after.get(WEIGHTS):
-        for name in before.keys() - after.keys() - {NOTE}:
+        for name in (before.keys() | {REPORT}) - after.keys() - {NOTE}:
             with suppress(OSError):
                 (folder / name).unlink()
 
@@ -99,8 +102,9 @@ def _written(folder: Path) -> dict[str, str | None]:
         return {}
 
 
-def write(folder: Path, model: CellModel, about: dict) -> None:
-    """Weights, domain, attributes and settings: what `read` needs."""
+def write(folder: Path, model: CellModel, about: dict, periods: Mapping | None = None) -> None:
+    """Weights, domain, attributes and settings: what `read` needs; and the days of the training
+    and of what was scored, by name."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {WEIGHTS: write_tensors(folder / WEIGHTS, model.state_dict())}
     model.domain.to_file(folder / DOMAIN)
@@ -116,6 +120,7 @@ def write(folder: Path, model: CellModel, about: dict) -> None:
         "versions": {name: version(name) for name in _PACKAGES},
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
         "files": files,
+        "periods": dict(periods or {}),
     }
     _write_index(folder, content)
 
@@ -230,7 +235,7 @@ def write_results(
 ) -> None:
     """See `Run.save`."""
     (folder / "figures").mkdir(parents=True, exist_ok=True)
-    write(folder, run.model, run.about)
+    write(folder, run.model, run.about, run.periods)
     domain, fields, history = run.model.domain, run.model.fields, run.history
     maps = run.mean_parameters() if fields else {}
     if fields:
@@ -283,6 +288,11 @@ def _write_series(
         series = labelled(series, times)
     export.write_dataset(folder / "fluxes.nc", series)
     days = pd.DatetimeIndex(times, name="time")
+    starts = ends_of(times)[0] if too_long(domain, len(times)) else times
+    water = yearly_water(run.model, run.record(), values, starts)
+    if water is not None:
+        part = ("(name of a flux)", "mm", "sum over the year, mean over the area of all cells")
+        write_table(folder / "water.csv", water, rest=part)
     of_cells = {name: series.mean(axis=0) for name, series in values.items()}
     return pd.DataFrame(flow.numpy(), days, domain.gauges.index), of_cells
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from gridhydro.analysis.page.write import report as write_report
 from gridhydro.columns.column import Field
 from gridhydro.domain.domain import Domain
 from gridhydro.evaluation import plots
@@ -69,6 +70,7 @@ def demo(
     scores = pd.concat([run.evaluate(discharge, p, name=name) for name, p in periods.items()])
     run.save(out, scores=scores, discharge=discharge)
     recovery = _recovery(run, world, out)
+    write_report(out)
     return run, scores, recovery
 
 
@@ -126,5 +128,6 @@ def report(out: Path, run: Run, scores: pd.DataFrame, recovery: pd.DataFrame) ->
         "what discharge does not tell stays unknown: low values are no failure of training"
     )
     lines.append(f"written to {out}: metrics.csv, recovery.csv, parameters.nc and .tif, fluxes.nc,")
-    lines.append("  figures (recovery.png shows the learned maps beside the true ones)")
+    lines.append("  figures (recovery.png shows the learned maps beside the true ones), and")
+    lines.append("  report.html, which shows all of it: open it in a browser")
     return "\n".join(lines)

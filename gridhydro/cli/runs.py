@@ -55,9 +55,10 @@ Needs the folder of a run and the data that it was trained on. Started by
 torchrun, several processes simulate together; the first one writes.
 
 Writes into the folder of the run: maps of the parameters (NetCDF and GeoTIFF),
-daily series, scores, figures and the report. With --gis it writes gis.gpkg there, and
-nothing else: a GeoPackage of the layers rivers, basins, gauges and cells, with
-upstream areas, stream orders, parameters, and the scores of metrics.csv.
+daily series, scores, figures and the report. With --gis it writes gis.gpkg
+there, and nothing else: a GeoPackage of the layers rivers, basins, gauges and
+cells, with upstream areas, stream orders, parameters, and the scores of
+metrics.csv.
 """
 _EXPORT_EXAMPLES = """
 gridhydro export run

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from gridhydro.base.notebook import listed, titled
+
 Value = TypeVar("Value")
 REFUSED: Any = type("Refused", (), {"__repr__": lambda _: "REFUSED"})()  # what no door let in
 # what a door refuses with, in a sentence; anything else is a fault of ours
@@ -37,6 +39,20 @@ class Report:
         return Report(
             self.errors + other.errors, self.warnings + other.warnings, self.notes + other.notes
         )
+
+    def _repr_html_(self) -> str:
+        kinds = (
+            ("errors, which stop it", "#b3261e", self.errors),
+            ("warnings, which deserve a look", "#a15c00", self.warnings),
+            ("notes", "#5d666d", self.notes),
+        )
+        parts = [
+            f'<div style="border-left:4px solid {colour};padding-left:8px;margin:4px 0">'
+            f"{titled(title, listed(texts))}</div>"
+            for title, colour, texts in kinds
+            if texts
+        ]
+        return "".join(parts) or "nothing to report"
 
     def __str__(self) -> str:
         kinds = (("error", self.errors), ("warning", self.warnings), ("note", self.notes))

@@ -68,10 +68,10 @@ gridhydro export run --gis --polygons basins.shp
 """
 _REPORT = """
 Makes one HTML file of a run that any browser opens, without a network: a map
-with parameters, fluxes, rivers and scores, on which a click on a gauge shows its
-hydrograph; tables, the course of the training, the water budget and the drift of
-storage, warnings, settings, and how to repeat the run. train writes it at its
-end.
+with parameters, fluxes, rivers and scores, on which a click on a gauge shows
+its hydrograph; tables, the course of the training, the water budget and the
+drift of storage, warnings, settings, and how to repeat the run. train writes it
+at its end.
 
 Needs the folder of a run, and nothing else: what the folder has is shown, what
 it lacks is said.

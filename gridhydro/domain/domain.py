@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base import notebook
 from gridhydro.base.report import Report
 from gridhydro.domain import builders, d8, domain_file, geo_tables, packing, resample, upscale
 from gridhydro.domain.directions import read_directions
@@ -96,6 +97,19 @@ class Domain:
         crs = "lumped basins" if self.crs is None else f"{self.shape} raster, {self.crs.name}"
         km2, gauges = self.area.sum() / 1e6, len(self.gauges)
         return f"Domain of {self.size} cells, {km2:.0f} km2, {gauges} gauges ({crs})"
+
+    def _repr_html_(self) -> str:
+        table = self.gauges.reset_index()[["name", "area_km2", "network_area_km2"]]
+        gauges = notebook.table(
+            table.itertuples(index=False), ("gauge", "reported km2", "network km2"), 8
+        )
+        found = self.report.errors + self.report.warnings
+        return notebook.titled(
+            repr(self),
+            "" if self.lumped else gauges,
+            notebook.listed(found, 5) if found else "",
+            notebook.picture(self.plot),
+        )
 
     @property
     def lumped(self) -> bool:

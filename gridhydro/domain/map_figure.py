@@ -63,7 +63,7 @@ def domain_map(
     km2 = domain.area.sum() / 1e6
     parts = [_count(domain.size, "basin" if domain.lumped else "cell"), f"{km2:,.0f} km$^2$"]
     parts += [] if domain.lumped else [_count(len(domain.gauges), "gauge")]
-    axis.set_title(", ".join(parts), fontsize=9, loc="left")
+    figure.suptitle(", ".join(parts), fontsize=9, x=0.02, ha="left")
     return figure
 
 

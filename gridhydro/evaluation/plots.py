@@ -37,11 +37,13 @@ def cell_maps(
     values: Mapping[str, np.ndarray],
     fields: Sequence[Field],
     truth: Mapping[str, np.ndarray] | None = None,
+    called: str = "learned",
 ) -> Figure:
-    """Maps of parameters from values name -> (N,), with their long names and units.
+    """Maps of parameters or fluxes from values name -> (N,), with their long names and units.
 
-    truth  the true values, name -> (N,): drawn beside the learned with the same colours, and the
-           correlation of both in the title
+    truth   the true values, name -> (N,): drawn beside with the same colours, and the correlation
+            of both in the title
+    called  what the values are, beside a truth
     Colours end where few values lie beyond, which the colour bar says.
     ValueError for lumped basins.
     """
@@ -56,7 +58,7 @@ def cell_maps(
         limits = Limits.of(np.concatenate(shown))
         titles = [field.long_name]
         if truth is not None:
-            titles = [f"{field.long_name}, learned", f"true (r = {_correlation(*shown):.2f})"]
+            titles = [f"{field.long_name}, {called}", f"true (r = {_correlation(*shown):.2f})"]
         for axis, vector, text in zip(panel, shown, titles, strict=True):
             image = cells(axis, domain, frame, vector, limits)
             rivers(axis, domain, frame, most=120, widths=(0.2, 1.0), colour="0.1", alpha=0.5)

@@ -60,6 +60,7 @@ _HOMES = {
     "interpolate_stations": "inputs.stations",
     "land_surface": "inputs.land_surface",
     "load": "model.run",
+    "report": "analysis.page.write",
     "route": "model.routing",
     "simulate": "model.simulate",
     "train": "training.train",
@@ -83,12 +84,13 @@ __all__ = [
     "Split", "Stepping", "StorageObservations", "StorageTarget", "Target", "TensorBoard", "Tiles",
     "UnitHydrograph", "Validation", "basins", "calibrate", "check", "delineate", "directions",
     "discharge_table", "fields", "interpolate_stations", "io", "land_surface", "load", "nets",
-    "route", "simulate", "splits", "surrogate", "train",
+    "report", "route", "simulate", "splits", "surrogate", "train",
 ]  # fmt: skip
 
 # type checkers and editors, which read without running, see the same names
 if TYPE_CHECKING:
     from gridhydro import io, nets, surrogate
+    from gridhydro.analysis.page.write import report
     from gridhydro.columns import COLUMNS
     from gridhydro.columns.column import Column, Embedded, Field, fields
     from gridhydro.columns.components import Components

@@ -94,7 +94,7 @@ def test_help_lists_every_command_with_a_line_each():
     assert {name for name, _ in listed} == commands
     assert commands == {
         "demo", "basins", "check", "train", "cross-validate", "calibrate", "reproduce", "evaluate",
-        "run", "forecast", "predict", "export", "analyse", "synthetic", "kernels", "info",
+        "run", "forecast", "predict", "export", "report", "analyse", "synthetic", "kernels", "info",
     }  # fmt: skip
 
 

@@ -15,8 +15,11 @@ from matplotlib.lines import Line2D
 from gridhydro.analysis.budget import OBSERVED, per_year
 from gridhydro.analysis.importance import table
 from gridhydro.domain.domain import Domain
+from gridhydro.domain.map_colours import Limits, colour_bar, quantity, title
+from gridhydro.domain.map_frame import Frame, dress, name_axes
+from gridhydro.domain.map_layers import cells, places
 from gridhydro.evaluation.plot_scores import COLOURS, DASHES
-from gridhydro.evaluation.plots import PANELS, map_extent
+from gridhydro.evaluation.plots import map_panels
 
 TERMS = {
     "precipitation": ("P", "#0072b2"),
@@ -24,6 +27,7 @@ TERMS = {
     "evapotranspiration": ("ET", "#009e73"),
     "storage_change": ("ΔS", "#e69f00"),
 }
+PANELS = 12  # gauges on one figure, at most
 _BARS = 16  # periods up to which each has bars; more are lines
 _GAUGES = 40  # of which biases are drawn
 _RATE = "mm yr$^{-1}$"
@@ -174,32 +178,17 @@ def pet(comparison: xr.Dataset) -> Figure:
 
 def pet_maps(comparison: xr.Dataset, domain: Domain) -> Figure:
     """Maps of the annual totals of every method, in the same colours."""
-    grid, names = domain.raster_grid, comparison["estimate"].values
-    extent, window = map_extent(domain)
-    aspect = min(max((extent[3] - extent[2]) / (extent[1] - extent[0]), 0.4), 1.8)
-    across = min(len(names), 3)
-    down = -(-len(names) // across)
-    size = (3.4 * across + 0.8, 3.1 * aspect * down + 0.5)
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
-    values = comparison["map"].values
-    for axis, name, raster in zip(axes, names, values, strict=False):
-        image = axis.imshow(
-            raster[window], extent=extent, vmin=np.nanmin(values), vmax=np.nanmax(values),
-            cmap="viridis", interpolation="nearest",
-        )  # fmt: skip
-        axis.set_title(_readable(str(name)), fontsize=9)
-        axis.tick_params(labelsize=8)
-    for axis in axes[len(names) :]:
-        axis.remove()
-    for axis in axes[max(len(names) - across, 0) : len(names)]:
-        axis.xaxis.set_tick_params(labelbottom=True)
-    bar = figure.colorbar(image, ax=list(axes[: len(names)]), shrink=0.8)
-    bar.set_label(f"potential evapotranspiration / {_RATE}", fontsize=9)
-    unit = "km" if grid.unit == "m" else grid.unit.replace("_", " ")
-    geographic = grid.geographic
-    figure.supxlabel("longitude / degrees" if geographic else f"easting / {unit}", fontsize=10)
-    figure.supylabel("latitude / degrees" if geographic else f"northing / {unit}", fontsize=10)
+    names, frame = comparison["estimate"].values, Frame.of(domain)
+    figure, panels = map_panels(frame, len(names), most=3)
+    values = domain.pack(comparison["map"])
+    limits, occupied = Limits.of(values), places(domain, frame)
+    axes = list(panels[:, 0])
+    for number, (axis, name, vector) in enumerate(zip(axes, names, values, strict=True)):
+        image = cells(axis, domain, frame, vector, limits)
+        dress(axis, frame, occupied, furniture=number == 0)
+        title(axis, _readable(str(name)))
+    colour_bar(figure, image, axes, quantity("potential evapotranspiration", _RATE), limits)
+    name_axes(figure, frame)
     return figure
 
 

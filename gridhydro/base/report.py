@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+from gridhydro.base.notebook import listed, titled
 
 Value = TypeVar("Value")
 REFUSED: Any = type("Refused", (), {"__repr__": lambda _: "REFUSED"})()  # what no door let in
@@ -36,6 +39,20 @@ class Report:
         return Report(
             self.errors + other.errors, self.warnings + other.warnings, self.notes + other.notes
         )
+
+    def _repr_html_(self) -> str:
+        kinds = (
+            ("errors, which stop it", "#b3261e", self.errors),
+            ("warnings, which deserve a look", "#a15c00", self.warnings),
+            ("notes", "#5d666d", self.notes),
+        )
+        parts = [
+            f'<div style="border-left:4px solid {colour};padding-left:8px;margin:4px 0">'
+            f"{titled(title, listed(texts))}</div>"
+            for title, colour, texts in kinds
+            if texts
+        ]
+        return "".join(parts) or "nothing to report"
 
     def __str__(self) -> str:
         kinds = (("error", self.errors), ("warning", self.warnings), ("note", self.notes))
@@ -82,6 +99,21 @@ class Doors:
 
 # as a run goes through them
 STRICT = Doors()
+
+
+@contextmanager
+def noting(report: Report) -> Iterator[None]:
+    """Within it warnings are shown as ever, and those about the input are noted in the report."""
+    shown = warnings.showwarning
+
+    def noted(message, category, *where, **more) -> None:
+        if issubclass(category, UserWarning):
+            _note(report.warnings, str(message))
+        shown(message, category, *where, **more)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = noted
+        yield
 
 
 def _note(texts: list[str], text: str) -> None:

@@ -33,7 +33,9 @@ Writes into the folder of the run:
   parameters.nc           maps of the parameters; of rasters parameters/*.tif,
                           of lumped basins parameters.csv
   fluxes.nc               daily runoff, discharge and more
+  water.csv               what comes in and goes out, by year
   figures/                maps, hydrographs, scores, the course of training
+  report.html             all of it on one page, for any browser
   model.safetensors, run.json, domain.nc, domain.toml, checkpoint/
 and prints the scores.
 """
@@ -60,7 +62,8 @@ networks, attributes and components are not used.
 
 Writes into the folder of the run: metrics.csv, discharge.csv, parameters.nc and
 .csv, calibration.nc (the loss of every basin by the number of runs), fluxes.nc,
-columns.csv with the units of all tables, and figures/; and prints the scores.
+columns.csv with the units of all tables, figures/, and report.html, which shows
+all of it; and prints the scores.
 """
 _CALIBRATE_EXAMPLES = """
 gridhydro calibrate camels_us --data CAMELS_US --out calibrated

@@ -133,6 +133,7 @@ def parser() -> argparse.ArgumentParser:
     forecasts.add_forecast(commands)
     forecasts.add_predict(commands)
     runs.add_export(commands)
+    runs.add_report(commands)
     runs.add_analyse(commands)
     worlds.add_synthetic(commands)
     inspection.add_kernels(commands)

@@ -1,4 +1,4 @@
-"""Commands on the folder of a run: evaluate, run, export and analyse."""
+"""Commands on the folder of a run: evaluate, run, export, report and analyse."""
 
 from __future__ import annotations
 
@@ -71,15 +71,32 @@ Needs the folder of a run and the data that it was trained on. Started by
 torchrun, several processes simulate together; the first one writes.
 
 Writes into the folder of the run: maps of the parameters (NetCDF and GeoTIFF),
-daily series, scores and figures. With --gis it writes gis.gpkg there, and
-nothing else: a GeoPackage of the layers rivers, basins, gauges and cells, with
-upstream areas, stream orders, parameters, and the scores of metrics.csv.
+daily series, scores, figures and the report. With --gis it writes gis.gpkg
+there, and nothing else: a GeoPackage of the layers rivers, basins, gauges and
+cells, with upstream areas, stream orders, parameters, and the scores of
+metrics.csv.
 """
 _EXPORT_EXAMPLES = """
 gridhydro export run
 gridhydro export run --data /elsewhere/data
 gridhydro export run --gis
 gridhydro export run --gis --polygons basins.shp
+"""
+_REPORT = """
+Makes one HTML file of a run that any browser opens, without a network: a map
+with parameters, fluxes, rivers and scores, on which a click on a gauge shows
+its hydrograph; tables, the course of the training, the water budget and the
+drift of storage, warnings, settings, and how to repeat the run. train writes it
+at its end.
+
+Needs the folder of a run, and nothing else: what the folder has is shown, what
+it lacks is said.
+
+Writes report.html into the folder, or the file of --out.
+"""
+_REPORT_EXAMPLES = """
+gridhydro report run
+gridhydro report run --out for-a-colleague.html
 """
 _ANALYSE = """
 Says where the water of a run goes and what its network has learned.
@@ -165,6 +182,19 @@ def add_export(commands) -> None:
         help="with --gis: the polygons of lumped basins, which become the layer basins",
     )  # fmt: skip
     parser.add_argument("--name", metavar="COLUMN", help="with --gis: column that names them")
+
+
+def add_report(commands) -> None:
+    """`gridhydro report`."""
+    parser = page(
+        commands, "report", "one HTML file of a run: map, hydrographs, tables, settings",
+        _REPORT, _REPORT_EXAMPLES, _report,
+    )  # fmt: skip
+    parser.add_argument("folder", type=Path, metavar="RUN", help="folder of a run")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE",
+        help="file to write; report.html, in the folder of the run, if left out",
+    )  # fmt: skip
 
 
 def add_analyse(commands) -> None:
@@ -278,6 +308,14 @@ def _export(options: Namespace) -> None:
 
     finish(run, setup, options.folder)
     _told(f"written: {options.folder}")
+
+
+def _report(options: Namespace) -> None:
+    folder = run_folder(options.folder)
+
+    from gridhydro.analysis.page.write import report
+
+    print(f"written: {report(folder, options.out)}")
 
 
 def _analyse(options: Namespace) -> None:

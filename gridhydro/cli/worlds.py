@@ -11,21 +11,26 @@ from gridhydro.cli.manual import Parser, page
 from gridhydro.config.find import data_folder
 
 _DEMO = """
-Generates a catchment of a thousand cells whose true parameters are known,
-trains on 15 of its 20 gauges, and compares the learned with the true parameter
-maps. Nothing in it is measured: it shows what training can and cannot recover
-from discharge alone.
+Generates a catchment of a thousand cells whose truth is known, trains HBV on 15
+of its 20 gauges, and compares fluxes and stores with the true ones. The truth is
+another model, HydroPy, its gauges are noisy and patchy, and its precipitation is
+known with errors only, as of a real catchment. Nothing in it is measured: it
+shows what training can and cannot recover from discharge alone.
+
+With --twin the truth is HBV itself with other parameters and good gauges: the
+learned parameters are compared with the true ones.
 
 Needs no data; takes about a minute on a CPU.
 
 Writes into its folder metrics.csv (scores of trained and held-out gauges),
-recovery.csv (learned against true parameters), parameters.nc and .tif,
-fluxes.nc and figures/, and prints a summary. The same catchment as files is
-written by gridhydro synthetic catchment.
+recovery.csv (found against true), parameters.nc and .tif, fluxes.nc, figures/
+and report.html, and prints a summary. The same catchment as files is written by
+gridhydro synthetic catchment.
 """
 _DEMO_EXAMPLES = """
 gridhydro demo
 gridhydro demo --out results --epochs 100 --seed 3
+gridhydro demo --twin --out twin
 """
 _SYNTHETIC = """
 For synthetic experiments: discharge is generated with parameters that are
@@ -57,7 +62,9 @@ Writes into the folder:
   gauges.csv              name, x, y and upstream area of 20 gauges
   discharge.csv           daily discharge in m3 s-1, a column for each gauge,
                           with errors and gaps
-  truth_parameters.nc     the parameters that made the discharge
+  truth_parameters.nc     the parameters that made the discharge, of HydroPy or,
+                          with --twin, of HBV
+  truth_fluxes.nc         true fluxes and stores, means of months; not of a twin
 """
 _CATCHMENT_EXAMPLES = """
 gridhydro synthetic catchment --out catchment
@@ -110,6 +117,7 @@ def add_demo(commands) -> None:
         "--seed", type=int, default=7, metavar="N",
         help="another catchment and another start of training; 7 if left out",
     )  # fmt: skip
+    _takes_twin(parser)
 
 
 def add_synthetic(commands) -> None:
@@ -130,6 +138,7 @@ def add_synthetic(commands) -> None:
     catchment.add_argument(
         "--seed", type=int, default=7, metavar="N", help="another catchment; 7 if left out"
     )
+    _takes_twin(catchment)
     amazon = page(
         kinds, "amazon", "the Amazon on its real river network, with GRACE",
         _AMAZON, _AMAZON_EXAMPLES, _amazon,
@@ -149,6 +158,13 @@ def add_synthetic(commands) -> None:
     add_globe(kinds, _takes_new_folder)
 
 
+def _takes_twin(parser: Parser) -> None:
+    parser.add_argument(
+        "--twin", action="store_true",
+        help="a truth that HBV can represent exactly, whose parameters are known",
+    )  # fmt: skip
+
+
 def _takes_new_folder(parser: Parser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER",
@@ -160,14 +176,14 @@ def _demo(options: Namespace) -> None:
     from gridhydro.synthetic.demo import demo, report
 
     more = {} if options.epochs is None else {"epochs": options.epochs}
-    results = demo(options.out, seed=options.seed, **more)
+    results = demo(options.out, seed=options.seed, twin=options.twin, **more)
     print(report(options.out, *results))
 
 
 def _catchment(options: Namespace) -> None:
     from gridhydro.synthetic.catchment_folder import write_catchment
 
-    file = write_catchment(options.out, options.seed)
+    file = write_catchment(options.out, options.seed, options.twin)
     print(
         f"written to {options.out}; to train on it:\n  gridhydro train {file} --data {file.parent}"
     )

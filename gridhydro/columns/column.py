@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Protocol
 
+from gridhydro.base.notebook import fields_table, folded, titled
+
 _FIELD = re.compile(
     r"(?P<name>[A-Za-z_]\w*)\s+(?P<unit>[^\[\]=:]+?)"
     r"(?:\s*\[(?P<low>[^,\]]+),(?P<high>[^\]]+)\](?P<log>\s+log\b)?)?"
@@ -178,6 +180,23 @@ class Column:
 
     # of a column without kernels, which takes the days by itself: see `Surrogate.advance`
     advance: Callable | None = None
+
+    def __repr__(self) -> str:
+        counts = (("forcings", self.forcings), ("parameters", self.parameters),
+                  ("states", self.states), ("fluxes", self.fluxes))  # fmt: skip
+        told = ", ".join(f"{len(fields)} {what}" for what, fields in counts)
+        return f"Column '{self.name or type(self).__name__}': {told}"
+
+    def _repr_html_(self) -> str:
+        parts = (
+            ("forcings, by day", self.forcings),
+            ("parameters", self.parameters),
+            ("properties of a cell, known", self.properties),
+            ("states", self.states),
+            ("fluxes and what is derived", self.fluxes),
+        )
+        shown = [folded(f"{len(some)} {what}", fields_table(some)) for what, some in parts if some]
+        return titled(repr(self), *shown)
 
     def step(self, s: SimpleNamespace, x: SimpleNamespace, p: SimpleNamespace):
         """States at the end of a day and fluxes of the day, each a dict by name."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
+from gridhydro.analysis.page.contents import WARNINGS
+from gridhydro.analysis.page.write import report as report_of
 from gridhydro.base import ranks
 from gridhydro.base.arguments import required
 from gridhydro.base.damage import read_json
 from gridhydro.base.files import replace
 from gridhydro.base.folders import place, settled
 from gridhydro.base.periods import days, within
+from gridhydro.base.report import Report
 from gridhydro.config.load import CHANGES, Setup, load
 from gridhydro.config.parse import named
 from gridhydro.evaluation.tables import SHOWN, summary
@@ -83,11 +88,16 @@ def source_of(folder: Path) -> dict:
 
 
 def finish(
-    run: Run, setup: Setup, out: str | Path, files: Mapping[str, str] | None = None
+    run: Run,
+    setup: Setup,
+    out: str | Path,
+    files: Mapping[str, str] | None = None,
+    noted: Report | None = None,
 ) -> pd.DataFrame:
     """Everything of a run on disk, with the scores of all that is observed; those of discharge.
 
-    The record is simulated once, for all of it; `files` are texts by name to be written with it.
+    The record is simulated once, for all of it; `files` are texts by name to be written with it,
+    and so are the warnings that were `noted`. The report is made of the folder, last.
     All of it changes at once: a folder that has a run.json has everything. Processes that were
     launched simulate together, then the first scores and writes: the others have an empty table.
     """
@@ -95,18 +105,34 @@ def finish(
     if not ranks.leads():
         return pd.DataFrame()
     with ranks.alone():
-        return _finish(run, setup, out, files)
+        return _finish(run, setup, out, dict(files or {}), noted)
 
 
-def _finish(run: Run, setup: Setup, out, files: Mapping[str, str] | None) -> pd.DataFrame:
+def _finish(run: Run, setup: Setup, out, files: dict[str, str], noted) -> pd.DataFrame:
     scores = evaluate(run, setup)
+    if noted is not None:
+        files[WARNINGS] = json.dumps({"warnings": noted.warnings}, indent=1)
     with run_folder.saving(out) as part:
         run.save(part, scores=scores, discharge=setup.discharge)
         score_storage(run, setup, part)
         score_targets(run, setup, part)
-        for name, text in (files or {}).items():
+        for name, text in files.items():
             replace(part / name, partial(Path.write_text, data=text, encoding="utf-8"))
+    _report(Path(out))
     return scores
+
+
+def _report(folder: Path) -> None:
+    """The report of a run; one that cannot be made is told, and takes nothing else with it."""
+    try:
+        report_of(folder)
+    except Exception as error:
+        (folder / run_folder.REPORT).unlink(missing_ok=True)
+        warnings.warn(
+            f"the run is whole, but no report of it could be written ({type(error).__name__}: "
+            f"{error}): `gridhydro --debug report {folder}` shows why",
+            stacklevel=2,
+        )
 
 
 def score(

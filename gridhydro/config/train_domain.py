@@ -19,6 +19,7 @@ from gridhydro.base.files import replace
 from gridhydro.base.folders import place, settle, settled
 from gridhydro.base.lock import Lock
 from gridhydro.base.periods import overlap
+from gridhydro.base.report import Report, noting
 from gridhydro.config.build_model import build_model, make_split
 from gridhydro.config.find import find
 from gridhydro.config.load import CHANGES, Setup, load, training_options
@@ -62,14 +63,15 @@ def train_domain(
     and the place of the data are kept in the run folder, so that `evaluate` and `export` find them.
     Returns the scores of discharge.
     """
-    with ranks.sharing():
+    noted = Report()
+    with ranks.sharing(), noting(noted):
         return _trained(
-            domain, data, Path(out), changes or {}, resume=resume, epochs=epochs, seed=seed,
+            domain, data, Path(out), changes or {}, noted, resume=resume, epochs=epochs, seed=seed,
             device=device, cache=cache, progress=progress and ranks.first(),
         )  # fmt: skip
 
 
-def _trained(domain, data, out: Path, changes: Mapping, **options) -> pd.DataFrame:
+def _trained(domain, data, out: Path, changes: Mapping, noted: Report, **options) -> pd.DataFrame:
     """`train_domain`, in each of the processes that share it; see `finish`."""
     changes = {name: value for name, value in changes.items() if value is not None}
     setup = load(domain, data, changes, cache=options["cache"])
@@ -85,7 +87,7 @@ def _trained(domain, data, out: Path, changes: Mapping, **options) -> pd.DataFra
         run = train(model, setup.forcing, fitted_discharge(setup), **asked)
         if progress and run.drift:
             print(run.drift, file=sys.stderr)
-        return finish(run, setup, out, files)
+        return finish(run, setup, out, files, noted)
 
 
 def fitted_discharge(setup: Setup):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base import notebook
 from gridhydro.base.report import Report
 from gridhydro.domain import builders, d8, domain_file, geo_tables, packing, resample, upscale
 from gridhydro.domain.directions import read_directions
@@ -97,6 +98,19 @@ class Domain:
         km2, gauges = self.area.sum() / 1e6, len(self.gauges)
         return f"Domain of {self.size} cells, {km2:.0f} km2, {gauges} gauges ({crs})"
 
+    def _repr_html_(self) -> str:
+        table = self.gauges.reset_index()[["name", "area_km2", "network_area_km2"]]
+        gauges = notebook.table(
+            table.itertuples(index=False), ("gauge", "reported km2", "network km2"), 8
+        )
+        found = self.report.errors + self.report.warnings
+        return notebook.titled(
+            repr(self),
+            "" if self.lumped else gauges,
+            notebook.listed(found, 5) if found else "",
+            notebook.picture(self.plot),
+        )
+
     @property
     def lumped(self) -> bool:
         """Whether these are basins without a raster, each a network of one cell, and a gauge."""
@@ -183,6 +197,23 @@ class Domain:
         Lumped basins have gauges only: ValueError for other layers.
         """
         return geo_tables.to_geodataframe(self, layer, minimum_km2)
+
+    def plot(self, raster=None, *, minimum_km2: float | None = None, names: bool | None = None):
+        """A map: the river network by the area upstream, the gauges with their names and by how
+        much their area is off the reported one, scale, north, coasts and borders.
+
+        raster       drawn beneath: elevation, say, a DataArray (y, x) of any resolution in the
+                     domain's reference system, or values (N,) of the cells
+        minimum_km2  area that a river drains to be drawn; that of the 500 largest cells
+                     if left out
+        names        whether gauges have names; those of 40 at most if left out
+        Returns a matplotlib Figure: `plot(...).savefig("domain.png")`. Coasts and borders need
+        `pip install 'gridhydro[maps]'`. ValueError for lumped basins without places, and for a
+        raster that lies elsewhere.
+        """
+        from gridhydro.domain.map_figure import domain_map
+
+        return domain_map(self, raster, minimum_km2, names)
 
     def pack(self, raster, gaps: bool = False) -> np.ndarray:
         """Values (..., N) of the active cells from a raster (..., y, x) on the domain's grid.

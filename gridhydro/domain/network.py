@@ -75,6 +75,10 @@ class Network:
         )
         return network, order
 
+    def __repr__(self) -> str:
+        levels, outlets = self.level_start.size - 1, self.outlets.size
+        return f"Network of {self.size} cells in {levels} levels, {outlets} outlets"
+
     @property
     def size(self) -> int:
         """Number of cells."""

@@ -9,12 +9,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from gridhydro.columns.column import Field
+from gridhydro.domain.domain import Domain
+from gridhydro.domain.grid import transform
+from gridhydro.domain.map_colours import Limits, colour_bar, quantity, title
+from gridhydro.domain.map_frame import Frame, dress, name_axes
+from gridhydro.domain.map_layers import ground, places
 from gridhydro.evaluation import metrics, spread
+from gridhydro.evaluation.plots import map_panels
 from gridhydro.evaluation.tables import place_of
 
 # told apart by colour-blind readers, and by their dashes in black and white
@@ -71,7 +76,7 @@ def cdf(
     axis.set_ylim(0, 1)
     axis.axhline(0.5, color="0.75", lw=0.8, zorder=0)
     axis.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
-    axis.set_xlabel(_label(LABELS.get(metric, metric), unit))
+    axis.set_xlabel(quantity(LABELS.get(metric, metric), unit))
     axis.set_ylabel(f"{what}s / %")
     axis.grid(alpha=0.25)
     figure.legend(loc="outside upper left", fontsize=8.5, frameon=False)
@@ -112,26 +117,45 @@ def point_map(
     *,
     limits: tuple[float, float] | None = None,
     centre: float | None = None,
+    marked=None,
+    domain: Domain | None = None,
 ) -> Figure:
     """Points at longitude and latitude (N,) in degrees, coloured by values (N,): gauges or cells.
 
-    limits  of the colours: the middle 96 % of the values if left out, with arrows at the end of
-            the colour bar that is exceeded
+    limits  of the colours: all values if left out, without outliers, with arrows at the end of the
+            colour bar that is exceeded
+    marked  (N,) bool: gauges held out, which are diamonds; a legend says so
     centre  makes the colours diverge from this value, as far above as below it: 0 for biases
+    domain  a raster, on whose rivers they lie: the map is that of the domain
     Those without a value are hollow.
     """
-    figure = Figure(figsize=(7.0, 5.4 * _height(longitude, latitude) + 0.7), layout="constrained")
+    x, y = np.asarray(longitude, float), np.asarray(latitude, float)
+    beneath = domain is not None and not domain.lumped
+    frame = Frame.of(domain) if beneath else Frame.around(x, y)
+    wide, high = frame.size(6.2, 6.4)
+    figure = Figure(figsize=(wide + 1.5, high + 0.9), layout="constrained")
     axis = figure.subplots()
-    _points(figure, axis, longitude, latitude, values, _label(long_name, unit), limits, centre)
-    axis.set_xlabel("longitude / degrees")
-    axis.set_ylabel("latitude / degrees")
+    if domain is not None and beneath:
+        x, y = (v * frame.unit for v in transform(x, y, "EPSG:4326", frame.crs))
+        ground(axis, domain, frame)
+    label = quantity(long_name, unit)
+    _points(
+        figure, axis, x, y, values, label, limits, centre, size=36 if beneath else 16, marked=marked
+    )
+    occupied = np.hstack([places(domain, frame), [x, y]]) if beneath else (x, y)
+    dress(axis, frame, occupied)
+    name_axes(axis, frame)
     return figure
 
 
-def score_map(longitude, latitude, table: pd.DataFrame, metric: str = "nse", unit=None) -> Figure:
+def score_map(
+    longitude, latitude, table: pd.DataFrame, metric: str = "nse", unit=None, domain=None
+) -> Figure:
     """Map of one score; positions as Series by gauge, or in the order of the rows of the table.
 
-    Efficiencies from 0 to 1, biases diverge from 0; the period stands above, where there is one.
+    Gauges held out are diamonds. Efficiencies go from 0 to 1, biases diverge from 0; the period
+    stands above, where there is one.
+    domain  as for `point_map`
     ValueError for a row without a position.
     """
     longitude = _of_rows("longitude", longitude, table)
@@ -139,10 +163,14 @@ def score_map(longitude, latitude, table: pd.DataFrame, metric: str = "nse", uni
     limits = (0.0, 1.0) if metric in (*EFFICIENCIES, "correlation") else None
     centre = 0.0 if metric in ("bias", "percent_bias", "fhv", "flv") else None
     name, unit = LABELS.get(metric, metric), unit or _unit_of(metric, table)
-    figure = point_map(longitude, latitude, table[metric], name, unit, limits=limits, centre=centre)
+    held = table["gauge_use"].to_numpy() == "held out" if "gauge_use" in table else None
+    figure = point_map(
+        longitude, latitude, table[metric], name, unit, limits=limits, centre=centre,
+        marked=held if held is not None and not held.all() else None, domain=domain,
+    )  # fmt: skip
     periods = list(table["period"].unique()) if "period" in table else []
     if len(periods) == 1:
-        figure.axes[0].set_title(str(periods[0]))
+        figure.axes[0].set_title(str(periods[0]), fontsize=10, loc="left")
     return figure
 
 
@@ -161,23 +189,16 @@ def parameter_points(
 ) -> Figure:
     """Parameters of lumped basins, name -> (N,), as points: a panel each, with its unit.
 
-    What `plots.parameter_maps` is for grids.
+    What `plots.cell_maps` is for grids.
     """
-    across = min(len(fields), 3)
-    down = -(-len(fields) // across)
-    high = 2.9 * _height(longitude, latitude) + 0.5
-    figure = Figure(figsize=(3.9 * across + 0.4, high * down + 0.4), layout="constrained")
-    panels = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
-    for axis, field in zip(panels, fields, strict=False):
-        label = field.unit if field.unit != "1" else "no unit"
+    frame = Frame.around(longitude, latitude)
+    figure, panels = map_panels(frame, len(fields), most=3)
+    for number, (axis, field) in enumerate(zip(panels[:, 0], fields, strict=True)):
+        label = quantity(field.name, field.unit)
         _points(figure, axis, longitude, latitude, values[field.name], label, size=7)
-        axis.set_title(field.name, fontsize=10)
-    for axis in panels[len(fields) :]:
-        axis.remove()
-    for axis in panels[max(len(fields) - across, 0) : len(fields)]:
-        axis.xaxis.set_tick_params(labelbottom=True)
-    figure.supxlabel("longitude / degrees", fontsize=10)
-    figure.supylabel("latitude / degrees", fontsize=10)
+        dress(axis, frame, (longitude, latitude), furniture=number == 0)
+        title(axis, field.long_name)
+    name_axes(figure, frame)
     return figure
 
 
@@ -205,8 +226,8 @@ def against(simulated: pd.Series, reference: pd.Series, long_name: str, unit: st
     axis.set_aspect("equal")
     for locate in (axis.xaxis, axis.yaxis):
         locate.set_major_locator(MaxNLocator(6))
-    axis.set_xlabel(_label(f"{long_name}, reference", unit))
-    axis.set_ylabel(_label(f"{long_name}, simulated", unit))
+    axis.set_xlabel(quantity(f"{long_name}, reference", unit))
+    axis.set_ylabel(quantity(f"{long_name}, simulated", unit))
     error = f"{metrics.rmse(s, r):.3g}" + (f" {unit}" if unit != "1" else "")
     title = f"r = {metrics.correlation(s, r):.3f}, RMSE {error}, {s.size} gauges"
     axis.set_title(title, fontsize=10, loc="left")
@@ -214,8 +235,10 @@ def against(simulated: pd.Series, reference: pd.Series, long_name: str, unit: st
     return figure
 
 
-def _points(figure, axis, longitude, latitude, values, label, limits=None, centre=None, size=16):
-    x, y, v = (np.asarray(given, float) for given in (longitude, latitude, values))
+def _points(
+    figure, axis, x, y, values, label, limits=None, centre=None, size=16, marked=None
+) -> None:  # fmt: skip
+    x, y, v = (np.asarray(given, float) for given in (x, y, values))
     if not x.shape == y.shape == v.shape or x.ndim != 1:
         raise ValueError(
             f"longitude, latitude and values are of one length: {x.shape}, {y.shape}, {v.shape}"
@@ -223,39 +246,22 @@ def _points(figure, axis, longitude, latitude, values, label, limits=None, centr
     known = np.isfinite(v)
     if not known.any():
         raise ValueError(f"there is no value to draw: {label}")
-    low, high = limits or _middle(v[known])
-    if centre is not None:
-        reach = max(centre - low, high - centre)
-        low, high = centre - reach, centre + reach
-    beyond = {(True, True): "both", (True, False): "min", (False, True): "max"}
-    extend = beyond.get((v[known].min() < low, v[known].max() > high), "neither")
-    axis.scatter(x[~known], y[~known], s=size, facecolors="none", edgecolors="0.6", linewidths=0.6)
-    points = axis.scatter(
-        x[known], y[known], c=v[known], s=size, norm=Normalize(low, high),
-        cmap="viridis" if centre is None else "RdBu", edgecolors="0.35", linewidths=0.25,
-    )  # fmt: skip
-    axis.set_aspect(_aspect(y), adjustable="box")
-    axis.xaxis.set_major_locator(MaxNLocator(5))
-    axis.yaxis.set_major_locator(MaxNLocator(5))
-    axis.tick_params(labelsize=8)
-    axis.grid(alpha=0.25)
-    axis.set_axisbelow(True)
-    bar = figure.colorbar(points, ax=axis, shrink=0.95, pad=0.02, extend=extend)
-    bar.set_label(label, fontsize=9)
-    bar.ax.tick_params(labelsize=8)
-
-
-def _aspect(latitude) -> float:
-    """Length of a degree of latitude over one of longitude, at the middle of the map."""
-    middle = (np.min(latitude) + np.max(latitude)) / 2
-    return 1 / max(np.cos(np.deg2rad(middle)), 0.2)
-
-
-def _height(longitude, latitude) -> float:
-    """Height of the map over its width, within what a page can bear."""
-    width = np.ptp(np.asarray(longitude, float))
-    height = np.ptp(np.asarray(latitude, float)) * _aspect(latitude)
-    return float(np.clip(height / width, 0.4, 1.3)) if width > 0 else 1.0
+    ends = Limits.of(v, limits, centre)
+    style = {"s": size, "zorder": 5}
+    axis.scatter(x[~known], y[~known], facecolors="none", edgecolors="0.6", linewidths=0.6, **style)
+    apart = marked is not None and np.any(marked)
+    held = np.asarray(marked, bool) if apart else np.zeros(v.size, bool)
+    for chosen, marker, label_of, larger in (
+        (known & ~held, "o", "trained", 1.0), (known & held, "D", "held out", 1.25)
+    ):  # fmt: skip
+        points = axis.scatter(
+            x[chosen], y[chosen], c=v[chosen], norm=ends.norm, marker=marker,
+            cmap="viridis" if centre is None else "RdBu", edgecolors="0.2",
+            linewidths=0.25 * larger**6, label=label_of, **style | {"s": size * larger},
+        )  # fmt: skip
+    if apart:
+        figure.legend(loc="outside lower right", ncols=2, fontsize=8.5, frameon=False)
+    colour_bar(figure, points, axis, label, ends)
 
 
 def _middle(values: np.ndarray) -> tuple[float, float]:
@@ -265,7 +271,3 @@ def _middle(values: np.ndarray) -> tuple[float, float]:
         low, high = values.min(), values.max()
     pad = 0 if high > low else max(abs(high) * 0.05, 0.5)
     return float(low - pad), float(high + pad)
-
-
-def _label(long_name: str, unit: str) -> str:
-    return long_name if unit == "1" else f"{long_name} / {unit}"

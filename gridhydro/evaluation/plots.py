@@ -1,4 +1,4 @@
-"""Figures: parameter maps, hydrographs with their scores, the course of training.
+"""Figures: maps of what the cells have, the course of training; what other figures share.
 
 Every function returns a matplotlib Figure that is not tied to a window; `save` writes it.
 """
@@ -17,9 +17,11 @@ from matplotlib.ticker import MaxNLocator
 from gridhydro.base.files import replace
 from gridhydro.columns.column import Field
 from gridhydro.domain.domain import Domain
+from gridhydro.domain.map_colours import Limits, colour_bar, quantity, title
+from gridhydro.domain.map_frame import Frame, dress, name_axes
+from gridhydro.domain.map_layers import cells, places, rivers
 
 OBSERVED, SIMULATED = "#333333", "#2a7fbf"
-PANELS = 12  # hydrographs on one figure, at most
 
 
 def save(figure: Figure, path: str | Path, dpi: int = 130) -> None:
@@ -30,113 +32,63 @@ def save(figure: Figure, path: str | Path, dpi: int = 130) -> None:
     replace(path, lambda p: figure.savefig(p, format=kind, dpi=dpi))
 
 
-def parameter_maps(
+def cell_maps(
     domain: Domain,
     values: Mapping[str, np.ndarray],
     fields: Sequence[Field],
     truth: Mapping[str, np.ndarray] | None = None,
+    called: str = "learned",
 ) -> Figure:
-    """Maps of parameters from values name -> (N,), each with its unit.
+    """Maps of parameters or fluxes from values name -> (N,), with their long names and units.
 
-    truth  the true values, name -> (N,): drawn beside the learned with the same colours, and the
-           correlation of both in the title
+    truth   the true values, name -> (N,): drawn beside with the same colours, and the correlation
+            of both in the title
+    called  what the values are, beside a truth
+    Colours end where few values lie beyond, which the colour bar says.
     ValueError for lumped basins.
     """
     if domain.lumped:
         raise ValueError("lumped basins have no maps: plot their parameters as a table")
     pair = 1 if truth is None else 2
-    across = min(len(fields), 5 if truth is None else 3)
-    down = -(-len(fields) // across)
-    extent, window = map_extent(domain)
-    aspect = (extent[3] - extent[2]) / (extent[1] - extent[0])
-    high = 2.4 * min(max(aspect, 0.5), 1.6) + 0.55
-    figure = Figure(
-        figsize=(across * (3.1 if pair == 1 else 5.4) + 0.4, down * high + 0.5),
-        layout="constrained",
-    )
+    frame = Frame.of(domain)
+    figure, panels = map_panels(frame, len(fields), pair, 4 if truth is None else 2)
+    occupied = places(domain, frame)
+    for number, (panel, field) in enumerate(zip(panels, fields, strict=False)):
+        shown = [values[field.name]] if truth is None else [values[field.name], truth[field.name]]
+        limits = Limits.of(np.concatenate(shown))
+        titles = [field.long_name]
+        if truth is not None:
+            titles = [f"{field.long_name}, {called}", f"true (r = {_correlation(*shown):.2f})"]
+        for axis, vector, text in zip(panel, shown, titles, strict=True):
+            image = cells(axis, domain, frame, vector, limits)
+            rivers(axis, domain, frame, most=120, widths=(0.2, 1.0), colour="0.1", alpha=0.5)
+            dress(axis, frame, occupied, furniture=number == 0 and axis is panel[0])
+            title(axis, text)
+        colour_bar(figure, image, list(panel), quantity(field.name, field.unit), limits)
+    name_axes(figure, frame)
+    return figure
+
+
+def map_panels(frame: Frame, count: int, pair: int = 1, most: int = 4) -> tuple[Figure, np.ndarray]:
+    """A figure for so many maps of one frame, each of `pair` panels: (count, pair) axes; at most
+    `most` maps beside each other."""
+    across = min(count, most)
+    down = -(-count // across)
+    wide, high = frame.size(2.7, 3.4)
+    size = (across * (pair * wide + 1.1) + 0.5, down * (high + 0.75) + 0.5)
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(down, across * pair, squeeze=False, sharex=True, sharey=True)
     panels = axes.reshape(down * across, pair)
-    for panel, field in zip(panels, fields, strict=False):
-        shown = [values[field.name]] if truth is None else [values[field.name], truth[field.name]]
-        low, top = min(v.min() for v in shown), max(v.max() for v in shown)
-        titles = [field.name]
-        if truth is not None:
-            titles = [f"{field.name}, learned", f"true (r = {_correlation(*shown):.2f})"]
-        for axis, vector, title in zip(panel, shown, titles, strict=True):
-            raster = domain.unpack(vector, dims=()).values[window]
-            image = axis.imshow(
-                raster, extent=extent, vmin=low, vmax=top, cmap="viridis", interpolation="nearest"
-            )
-            axis.set_title(title, fontsize=10)
-            axis.tick_params(labelsize=8)
-            axis.xaxis.set_major_locator(MaxNLocator(3))
-            axis.yaxis.set_major_locator(MaxNLocator(4))
-        bar = figure.colorbar(image, ax=list(panel), shrink=0.8, pad=0.02)
-        bar.set_label(field.unit if field.unit != "1" else "no unit", fontsize=9)
-        bar.ax.tick_params(labelsize=8)
-    for panel in panels[len(fields) :].ravel():
+    for panel in panels[count:].ravel():
         panel.remove()
     for column in range(axes.shape[1]):  # above a panel that is missing, the axis is labelled too
         lowest = [axis for axis in axes[:, column] if axis.figure is not None][-1]
         lowest.xaxis.set_tick_params(labelbottom=True)
-    x, y = ("longitude / degrees", "latitude / degrees")
-    grid = domain.raster_grid
-    if not grid.geographic:
-        unit = "km" if grid.unit == "m" else grid.unit.replace("_", " ")
-        x, y = f"easting / {unit}", f"northing / {unit}"
-    figure.supxlabel(x, fontsize=10)
-    figure.supylabel(y, fontsize=10)
-    return figure
-
-
-def map_extent(domain: Domain):
-    """Outer edges (left, right, bottom, top) of the active cells, and their window, north up."""
-    grid = domain.raster_grid
-    scale = 1e-3 if grid.unit == "m" else 1.0
-    edges, window = [], []
-    for axis, places in ((grid.x, domain.col), (grid.y, domain.row)):
-        first, last = places.min(), places.max()
-        half = abs(axis[1] - axis[0]) / 2
-        ends = sorted((axis[first], axis[last]))
-        edges += [(ends[0] - half) * scale, (ends[1] + half) * scale]
-        forward = (axis[1] > axis[0]) == (axis is grid.x)
-        part = np.arange(first, last + 1)
-        window.append(part if forward else part[::-1])
-    return edges, np.ix_(window[1], window[0])
+    return figure, panels[:count]
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else np.nan
-
-
-def hydrographs(
-    observed: pd.DataFrame, simulated: pd.DataFrame, scores: pd.DataFrame | None = None
-) -> Figure:
-    """Observed and simulated discharge (days by gauges, m3 s-1), a panel for each gauge.
-
-    scores  table of `Run.evaluate`, put into the titles. Of more than 12 gauges the first 12
-            that have observations are drawn, and the figure says so.
-    """
-    names = [name for name in simulated if name in observed and observed[name].notna().any()]
-    drawn = (names or list(simulated))[:PANELS]
-    across = 1 if len(drawn) <= 4 else 2
-    down = -(-len(drawn) // across)
-    figure = Figure(figsize=(11 if across == 1 else 15, 2.5 * down + 0.6), layout="constrained")
-    panels = figure.subplots(down, across, squeeze=False, sharex=True).ravel()
-    for axis, name in zip(panels, drawn, strict=False):
-        if name in observed:
-            axis.plot(observed.index, observed[name], color=OBSERVED, lw=1.0, label="observed")
-        axis.plot(simulated.index, simulated[name], color=SIMULATED, lw=0.9, label="simulated")
-        axis.set_title(_title(name, scores), fontsize=10, loc="left")
-        axis.set_ylim(bottom=0)
-        axis.margins(x=0)
-        dated(axis)
-    one_legend(figure, panels, len(drawn))
-    if len(simulated.columns) > len(drawn):
-        note = f"{len(drawn)} of {len(simulated.columns)} gauges"
-        figure.suptitle(note, fontsize=10, x=0.01, ha="left")
-    figure.supylabel("discharge / m$^3$ s$^{-1}$", fontsize=10)
-    return figure
 
 
 def dated(axis) -> None:
@@ -155,17 +107,6 @@ def one_legend(figure: Figure, panels, drawn: int) -> None:
     # above the panels, where it covers no curve and no title
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=9, frameon=False)
-
-
-def _title(name: str, scores: pd.DataFrame | None) -> str:
-    if scores is None:
-        return name
-    parts, rows = [], scores[scores["gauge"].astype(str) == str(name)]
-    for row in rows.to_dict("records"):
-        parts.append(f"{row['period']}: NSE {row['nse']:.2f}, KGE {row['kge']:.2f}")
-    use = set(rows["gauge_use"]) if "gauge_use" in rows else set()
-    held_out = " (held out)" if use == {"held out"} else ""
-    return f"{name}{held_out}   {'   '.join(parts)}"
 
 
 def training_curve(history: pd.DataFrame) -> Figure:

@@ -46,6 +46,13 @@ class Forcing:
     fields: tuple[Field, ...] = ()
     method: str | None = None
 
+    def __repr__(self) -> str:
+        names = ", ".join(f"{field.name} {field.unit}" for field in self.fields) or "series"
+        days = f"{len(self.times)} days"
+        if len(self.times):
+            days += f" from {self.times[0]:%Y-%m-%d} to {self.times[-1]:%Y-%m-%d}"
+        return f"Forcing of {self.size} cells, {days}: {names}"
+
     @classmethod
     def read(
         cls,

@@ -32,6 +32,8 @@ COLUMNS = {
     "lon": ("degrees_east", "longitude of the cell"),
     "lat": ("degrees_north", "latitude of the cell"),
     "days": ("d", "days with an observation"),
+    "year": ("", "calendar year"),
+    "storage_change": ("mm", "what brings water less what takes it: the change of storage"),
     "nse": ("1", "Nash-Sutcliffe efficiency"),
     "kge": ("1", "Kling-Gupta efficiency (2009)"),
     "kge_2012": ("1", "Kling-Gupta efficiency (2012)"),
@@ -86,8 +88,12 @@ COLUMNS = {
     "storage_correlation": ("1", "median correlation of storage over the tiles"),
     "storage_rmse": ("mm", "median root mean square error of storage over the tiles"),
     "parameter": ("", "name of the parameter"),
+    "quantity": ("", "flux or store of the column"),
+    "correlation_map": ("1", "correlation over the cells of simulated and true means"),
+    "correlation_months": ("1", "correlation over the months of simulated and true means"),
+    "mean_simulated": (_AS_SAID, "mean of the simulation over area and time"),
     "mean_learned": (_AS_SAID, "mean of the learned map"),
-    "mean_true": (_AS_SAID, "mean of the true map"),
+    "mean_true": (_AS_SAID, "true mean"),
     "start": ("", "first day"),
     "end": ("", "last day"),
     "term": ("", "term of the water budget"),
@@ -100,6 +106,7 @@ COLUMNS = {
 }
 # where a column of one file is in a unit of its own
 OF_FILES = {
+    ("water.csv", "days"): ("d", "days of the record in the year"),
     ("storage_metrics.csv", "rmse"): ("mm", "root mean square error of the anomalies"),
     ("baseflow_index.csv", "simulated"): ("1", "fraction of the simulated flow that is baseflow"),
     ("baseflow_index.csv", "observed"): ("1", "baseflow index of CAMELS"),

@@ -21,7 +21,7 @@ _SEPARATORS = ",;\t"
 # what a text begins with that a spreadsheet would compute, also in the wide forms of East Asia:
 # such cells are written behind an apostrophe (`csv_tables`)
 FORMULAS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-_GUARDED = tuple(f"'{sign}" for sign in FORMULAS)
+GUARDED = tuple(f"'{sign}" for sign in FORMULAS)
 
 
 @dataclass(frozen=True)
@@ -144,4 +144,4 @@ def _separator(lines: Sequence[str]) -> str:
 
 def _plain(cell: str) -> str:
     cell = cell.strip()
-    return cell[1:] if cell.startswith(_GUARDED) else cell
+    return cell[1:] if cell.startswith(GUARDED) else cell

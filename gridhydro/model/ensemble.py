@@ -42,6 +42,9 @@ class Ensemble(Scored):
     runs: Sequence[Run]
     _flows: _Flows = field(default_factory=lambda: _Flows(), init=False, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        return f"Ensemble of {len(self.runs)} runs, the first: {self.runs[0]!r}"
+
     def __post_init__(self):
         if not self.runs:
             raise ValueError("an ensemble has one run or more")

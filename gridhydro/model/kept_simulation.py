@@ -100,17 +100,20 @@ class Kept:
 
     mark    of the run as it was then; see `mark_of`
     scores  tables of `evaluate` by the name of their period
+    periods first and last day of these periods
     """
 
     mark: object = None
     simulation: Simulation | None = None
     averages: Averages | None = None
     scores: dict[str, pd.DataFrame] = field(default_factory=dict)
+    periods: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def at(self, mark) -> Kept:
         """The same, empty where the run is another than it was."""
         if mark != self.mark:
-            self.mark, self.simulation, self.averages, self.scores = mark, None, None, {}
+            self.mark, self.simulation, self.averages = mark, None, None
+            self.scores, self.periods = {}, {}
         return self
 
     def lacking(self, outputs: Sequence[Wanted]) -> list[Wanted]:
@@ -145,8 +148,9 @@ class Kept:
         chosen = {name: found.outputs[name] for name in outputs}
         return replace(found, outputs=chosen, storage=found.storage if averages else None)
 
-    def note(self, period: str, table: pd.DataFrame) -> None:
-        """Keep scores of a period beside those of other gauges in it."""
+    def note(self, period: str, table: pd.DataFrame, days: tuple[str, str]) -> None:
+        """Keep scores of a period, of these days, beside those of other gauges in it."""
+        self.periods[period] = days
         if period in self.scores:
             before = self.scores[period]
             others = before[~before["gauge"].isin(table["gauge"])]

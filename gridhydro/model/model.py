@@ -10,6 +10,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from gridhydro.base import notebook
 from gridhydro.base.arguments import number, one_of, required
 from gridhydro.columns import column as column_named
 from gridhydro.columns.column import Column, Field
@@ -155,6 +156,28 @@ class Model(CellModel):
             f"Model: {self.column.name} in each cell of {self.domain!r}\n"
             f"  {inputs} attributes -> {outputs} parameters x {self.components} components"
             + (f", by day: {', '.join(daily)}" if daily else "")
+        )
+
+    def _repr_html_(self) -> str:
+        learned = set(self.network.learned)
+        rows = [
+            (f.name, f.long_name, f.unit, notebook.between(f.bounds),
+             "learned" if f.name in learned else "held")
+            for f in self.fields
+        ]  # fmt: skip
+        kind, weights = self.options["network"]["kind"], sum(w.numel() for w in self.parameters())
+        about = [
+            ("column", self.column.name), ("scheme", self.options["scheme"]),
+            ("network", f"{kind}, {weights:,} weights"),
+            ("attributes", ", ".join(map(str, self.network.names))),
+            ("components", self.components), ("routing", self.routing),
+            ("correction", self.options["correction"]),
+        ]  # fmt: skip
+        heads = ("name", "what it is", "unit", "bounds", "")
+        return notebook.titled(
+            f"Model: {self.column.name} in each cell of {self.domain!r}",
+            notebook.table([row for row in about if row[1] not in (None, "")]),
+            notebook.folded(f"{len(rows)} parameters", notebook.table(rows, heads, 40)),
         )
 
     @property

@@ -29,6 +29,7 @@ from gridhydro.model.drift import Drift
 from gridhydro.model.kept_simulation import mark_of, simulate_record
 from gridhydro.model.reduced import Wanted
 from gridhydro.model.run_gis import parameters_on
+from gridhydro.model.run_notebook import run_html
 from gridhydro.model.scored import Scored
 from gridhydro.model.state import Simulation, State
 from gridhydro.observations.averages import Averages
@@ -54,6 +55,9 @@ class Run(Scored):
         last = f", last loss {self.history['loss'].iloc[-1]:.4g}" if len(self.history) else ""
         drift = f"\n  {self.drift}" if self.drift else ""
         return f"Run of {self.model!r}\n  {len(self.history)} epochs{last}{drift}"
+
+    def _repr_html_(self) -> str:
+        return run_html(self)
 
     @classmethod
     def of(cls, model: CellModel, forcing: xr.Dataset | Forcing) -> Run:

@@ -10,7 +10,7 @@ import json
 import platform
 import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from importlib.metadata import version
@@ -36,19 +36,22 @@ from gridhydro.model import run_figures
 from gridhydro.model.base import CellModel
 from gridhydro.model.lstm_model import make_model
 from gridhydro.model.reduced import Gathered, Monthly, Wanted
+from gridhydro.model.yearly_water import yearly_water
 from gridhydro.observations.discharge import discharge_table
 from gridhydro.surrogate import Surrogate
 from gridhydro.surrogate import folder as surrogate_folder
 from gridhydro.surrogate.folder import kept
 
 INDEX, WEIGHTS, DOMAIN, HISTORY = "run.json", "model.safetensors", "domain.nc", "history.csv"
+# what is told of a run when all of it is written: nothing of it outlives the weights
+REPORT = "report.html"
 MEND = "train again (--resume where its checkpoint is left), or copy the folder anew"
 # what a run may write into its folder
 _FILES = (
     INDEX, WEIGHTS, DOMAIN, HISTORY, NOTE, "domain.toml", "source.json", "metrics.csv",
     "storage_metrics.csv", "target_metrics.csv", "discharge.csv", "discharge_observed.csv",
     "parameters.csv", "parameters.nc", "fluxes.nc", "calibration.nc", "storage.nc",
-    "gis.gpkg",
+    "gis.gpkg", "water.csv", "warnings.json", REPORT,
 )  # fmt: skip
 _FOLDERS = ("figures", "parameters", "checkpoint")
 _PACKAGES = ("gridhydro", "torch", "numba", "numpy", "xarray", "pyflwdir")
@@ -73,7 +76,7 @@ def saving(folder: str | Path) -> Iterator[Path]:
             _write_index(part, content | {"written": names})
     after = _written(folder)
     if before.get(WEIGHTS) != after.get(WEIGHTS):
-        for name in before.keys() - after.keys() - {NOTE}:
+        for name in (before.keys() | {REPORT}) - after.keys() - {NOTE}:
             with suppress(OSError):
                 (folder / name).unlink()
 
@@ -99,9 +102,10 @@ def _written(folder: Path) -> dict[str, str | None]:
         return {}
 
 
-def write(folder: Path, model: CellModel, about: dict) -> None:
-    """Weights, domain, attributes and settings: what `read` needs. ValueError for a model of one
-    component, which is kept with the others only."""
+def write(folder: Path, model: CellModel, about: dict, periods: Mapping | None = None) -> None:
+    """Weights, domain, attributes and settings: what `read` needs; and the days of the training
+    and of what was scored, by name. ValueError for a model of one component, which is kept with the
+    others only."""
     if getattr(model, "component", None) is not None:
         raise ValueError("a component is no run of its own: save the run that it is of")
     folder.mkdir(parents=True, exist_ok=True)
@@ -119,6 +123,7 @@ def write(folder: Path, model: CellModel, about: dict) -> None:
         "versions": {name: version(name) for name in _PACKAGES},
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
         "files": files,
+        "periods": dict(periods or {}),
     }
     _write_index(folder, content)
 
@@ -233,13 +238,13 @@ def write_results(
 ) -> None:
     """See `Run.save`."""
     (folder / "figures").mkdir(parents=True, exist_ok=True)
-    write(folder, run.model, run.about)
+    write(folder, run.model, run.about, run.periods)
     domain, fields, history = run.model.domain, run.model.fields, run.history
     maps = run.mean_parameters() if fields else {}
     if fields:
         export.write_parameters(folder, domain, fields, maps)
     names = run.usual_outputs if outputs is None else tuple(outputs)
-    simulated = _write_series(run, folder, names)
+    simulated, means = _write_series(run, folder, names)
     write_discharge(folder / "discharge.csv", simulated, "simulated")
     observed = None
     if discharge is not None:
@@ -250,7 +255,11 @@ def write_results(
     if len(history):  # without columns there would be nothing to read again
         part = ("(name of a part)", "1", "loss of this part of what is fitted, or what `each` gave")
         write_table(folder / HISTORY, history, rest=part)
-    run_figures.draw(folder / "figures", domain, fields, maps, simulated, history, scores, observed)
+    figures = folder / "figures"
+    run_figures.draw_maps(figures, domain, fields, maps)
+    outputs_of = [run.model.output(name) for name in names]
+    run_figures.draw_means(figures, domain, outputs_of, means, simulated.index)
+    run_figures.draw(figures, domain, simulated, history, scores, observed, run.periods)
 
 
 def wanted(run, names: Sequence[str]) -> tuple[Wanted, ...]:
@@ -260,9 +269,11 @@ def wanted(run, names: Sequence[str]) -> tuple[Wanted, ...]:
     return tuple(Monthly(name) for name in names) if monthly else tuple(names)
 
 
-def _write_series(run, folder: Path, names: Sequence[str]) -> pd.DataFrame:
+def _write_series(
+    run, folder: Path, names: Sequence[str]
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """folder/fluxes.nc, by day; where that is too much by month, and discharge.nc by day. Returns
-    discharge by day."""
+    discharge by day, and the means of the others over the record, name -> (N,)."""
     domain, times = run.model.domain, run.record().times
     keys, fields = wanted(run, names), [run.model.output(name) for name in names]
     found = run.simulation(keys)
@@ -279,7 +290,14 @@ def _write_series(run, folder: Path, names: Sequence[str]) -> pd.DataFrame:
         series = export.dataset(domain, months, fields, values, means.whole().numpy())
         series = labelled(series, times)
     export.write_dataset(folder / "fluxes.nc", series)
-    return pd.DataFrame(flow.numpy(), pd.DatetimeIndex(times, name="time"), domain.gauges.index)
+    days = pd.DatetimeIndex(times, name="time")
+    starts = ends_of(times)[0] if too_long(domain, len(times)) else times
+    water = yearly_water(run.model, run.record(), values, starts)
+    if water is not None:
+        part = ("(name of a flux)", "mm", "sum over the year, mean over the area of all cells")
+        write_table(folder / "water.csv", water, rest=part)
+    of_cells = {name: series.mean(axis=0) for name, series in values.items()}
+    return pd.DataFrame(flow.numpy(), days, domain.gauges.index), of_cells
 
 
 def _history(kept: dict, tensors: dict) -> History | None:

@@ -13,6 +13,7 @@ import xarray as xr
 
 from gridhydro.base.arguments import required
 from gridhydro.base.periods import as_texts as period_of
+from gridhydro.base.periods import days as days_of
 from gridhydro.base.units import depth_of_flow
 from gridhydro.evaluation import metrics
 from gridhydro.inputs.forcing import Forcing
@@ -106,6 +107,31 @@ class Scored:
         tables = list(self.kept.at(self.mark()).scores.values())
         return pd.concat(tables, ignore_index=True) if tables else None
 
+    @property
+    def periods(self) -> dict[str, tuple[str, str]]:
+        """First and last day of the training and of what was scored so far, by name."""
+        trained = self.about.get("period")
+        found = {} if trained is None else {"training": days_of(period_of(trained))}
+        for name, days in self.kept.at(self.mark()).periods.items():
+            if days != found.get("training"):
+                found[name] = days
+        return found
+
+    def hydrographs(self, discharge, gauges: Sequence[str] | None = None, log: bool = False):
+        """Observed and simulated discharge, with flow duration and monthly climatology: a figure.
+
+        discharge  observations, as for `evaluate`, whose scores so far choose and name the gauges
+        gauges     names; six from the best to the worst if left out
+        log        discharge on axes of logarithms
+        """
+        from gridhydro.evaluation.plot_hydrographs import hydrographs
+
+        simulated = self.discharge()
+        observed = discharge_table(discharge, self.model.domain).reindex(simulated.index)
+        return hydrographs(
+            observed, simulated, self.scores, periods=self.periods, gauges=gauges, log=log
+        )
+
     def evaluate(
         self,
         discharge,
@@ -152,7 +178,7 @@ class Scored:
         more = self.scores_of_members(record, observed, depth)
         table = table if more is None else table.merge(more, "left", "gauge")
         if forcing is None:
-            self.kept.note(label, table)
+            self.kept.note(label, table, days_of((first, last)))
         return table
 
     def scores_of_members(

@@ -109,5 +109,6 @@ def write(folder: str | Path, pairs: xr.Dataset, tables: pd.DataFrame) -> None:
     if np.isfinite(pairs["west"].values).all():
         figure = plot_storage.tile_map(pairs, last)
         plots.save(figure, folder / "figures" / "storage_map.png")
-    figure = plot_storage.tile_series(pairs, tables)
-    plots.save(figure, folder / "figures" / "storage.png")
+    figures = folder / "figures"
+    plots.save(plot_storage.tile_series(pairs, tables), figures / "storage.png")
+    plots.save(plot_storage.seasons(pairs, tables), figures / "storage_seasons.png")

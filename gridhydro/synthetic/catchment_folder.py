@@ -11,9 +11,11 @@ from gridhydro.base import files
 from gridhydro.base.arguments import seed_of
 from gridhydro.domain.domain import Domain
 from gridhydro.io.csv_tables import write_csv
-from gridhydro.synthetic.catchment import HELD_OUT, SyntheticCatchment, make_catchment
-from gridhydro.synthetic.catchment_observations import KNOWN, observe, simplified, true_discharge
-from gridhydro.synthetic.demo import HIDDEN, LEARNING_RATE, TRAINING, VALIDATION
+from gridhydro.synthetic.catchment import HELD_OUT, SyntheticCatchment
+from gridhydro.synthetic.catchment_grid import dataset
+from gridhydro.synthetic.catchment_observations import KNOWN
+from gridhydro.synthetic.catchment_structure import Structure
+from gridhydro.synthetic.demo import HIDDEN, LEARNING_RATE, TRAINING, VALIDATION, experiment
 
 _DOMAIN_FILE = """\
 # A generated catchment of {cells} cells of 2 km, seed {seed}: nothing in it is measured.
@@ -21,7 +23,7 @@ _DOMAIN_FILE = """\
 #
 #   gridhydro train FOLDER/domain.toml --data FOLDER
 #
-# and compare parameters.nc of the run with truth_parameters.nc.
+# and compare {compared}.
 
 [domain]
 flow_direction = "flow_direction.tif"
@@ -40,7 +42,7 @@ units = "m3 s-1"
 
 [model]
 column = "hbv"
-network = {{ hidden = {hidden} }} # small: true parameters are smooth functions of the attributes
+network = {{ hidden = {hidden} }} # small: what it is to find is smooth
 fixed = {fixed} # discharge says little of these
 
 [training]
@@ -54,10 +56,11 @@ seed = {seed}
 """
 
 
-def write_catchment(out: str | Path, seed: int = 7) -> Path:
+def write_catchment(out: str | Path, seed: int = 7, twin: bool = False) -> Path:
     """Generate the catchment of this seed and write it as a data folder; returns its domain file.
 
-    out  a new or empty folder, which is there when it is whole
+    out   a new or empty folder, which is there when it is whole
+    twin  as for `demo`
 
     domain.toml             the domain file
     flow_direction.tif      D8 directions (y, x), PCRaster's coding
@@ -66,22 +69,23 @@ def write_catchment(out: str | Path, seed: int = 7) -> Path:
     gauges.csv              name, x, y, area_km2
     discharge.csv           m3 s-1, days by gauges: of the true model, with errors and gaps
     truth_parameters.nc     the true parameters, and the lag of each river reservoir in days
+    truth_fluxes.nc         true fluxes and stores, means of months; not of a twin
 
     Raises ValueError for a folder that holds something already.
     """
     seed = seed_of(seed)
     with files.new_folder(out) as folder:
-        world = simplified(make_catchment(seed))
-        domain = Domain.from_d8(world.ldd, "ldd", gauges=world.gauges)
-        discharge = observe(true_discharge(domain, world), seed)
+        domain, world, discharge, truth = experiment(seed, twin)
         world.ldd.rio.to_raster(folder / "flow_direction.tif")
         _write(world.attributes, folder / "attributes.nc")
         _write(world.forcing, folder / "forcing.nc")
-        _write(world.truth, folder / "truth_parameters.nc")
+        _write(world.truth if truth is None else truth.parameters, folder / "truth_parameters.nc")
+        if truth is not None:
+            _write(_fluxes(domain, truth), folder / "truth_fluxes.nc")
         write_csv(folder / "gauges.csv", world.gauges.drop(columns="train"))
         _write_discharge(discharge, folder / "discharge.csv")
         (folder / "domain.toml").write_text(
-            _domain_file(world, domain.size, seed), encoding="utf-8"
+            _domain_file(world, domain.size, seed, twin), encoding="utf-8"
         )
     return Path(out) / "domain.toml"
 
@@ -99,8 +103,24 @@ def _write_discharge(discharge: pd.DataFrame, path: Path) -> None:
     write_csv(path, discharge.rename_axis("time"))
 
 
-def _domain_file(world: SyntheticCatchment, cells: int, seed: int) -> str:
+def _fluxes(domain: Domain, truth: Structure) -> xr.Dataset:
+    """Means of the months (time, y, x) of what the water did."""
+    times = truth.discharge.index
+    found = {}
+    for field in truth.fields:
+        daily = xr.DataArray(truth.series[field.name], {"time": times}, ("time", "cell"))
+        means = daily.resample(time="MS").mean()
+        coords = {"time": means["time"].values}
+        found[field.name] = domain.unpack(means.values, field.name, field.attrs, ("time",), coords)
+    return dataset(found)
+
+
+def _domain_file(world: SyntheticCatchment, cells: int, seed: int, twin: bool) -> str:
+    compared = "fluxes.nc of the run with truth_fluxes.nc"
+    if twin:
+        compared = "parameters.nc of the run with truth_parameters.nc"
     return _DOMAIN_FILE.format(
+        compared=compared,
         cells=cells,
         seed=seed,
         attributes="\n".join(

@@ -15,6 +15,7 @@ from gridhydro.model.river import SECONDS, River
 from gridhydro.model.routing import route
 from gridhydro.model.simulate import simulate
 from gridhydro.synthetic.catchment import SyntheticCatchment
+from gridhydro.synthetic.random_fields import persistent
 
 RIVER = River(reservoirs=1, substeps=4, delay=0)
 # discharge says next to nothing of refreezing, of the water that snow holds and of capillary rise;
@@ -68,3 +69,28 @@ def observe(
         start, length = rng.integers(days), rng.integers(10, 41)
         lost[start : start + length, gauge] = True
     return measured.mask(lost)
+
+
+def observe_as_real(discharge: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Discharge (time by gauge) as gauges of real rivers have it: noisy and patchy.
+
+    A rating curve that is off by some percent at each gauge and drifts over months, errors of the
+    day, three significant digits; days and months are lost, and every third gauge is younger than
+    the record.
+    """
+    rng = np.random.default_rng([seed, 2])
+    days, gauges = discharge.shape
+    rating = rng.normal(0, 0.05, gauges)
+    drift = 0.07 * persistent(rng.standard_normal((days, gauges)), 0.985)
+    error = np.exp(rating + drift + rng.normal(0, 0.04, (days, gauges)))
+    values = discharge.to_numpy() * error
+    digits = 10.0 ** (2 - np.floor(np.log10(np.maximum(values, 1e-6))))
+    lost = rng.random((days, gauges)) < 0.03
+    for gauge in range(gauges):
+        for _ in range(rng.integers(1, 5)):
+            start, length = rng.integers(days), rng.integers(10, 120)
+            lost[start : start + length, gauge] = True
+        if gauge % 3 == 2:
+            lost[: rng.integers(days // 6, days // 3), gauge] = True
+    rounded = np.round(values * digits) / digits
+    return pd.DataFrame(rounded, discharge.index, discharge.columns).mask(lost)

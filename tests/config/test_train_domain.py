@@ -52,7 +52,7 @@ def test_run_folder_of_a_raster_domain_file(trained):
         assert (trained / name).exists(), name
     assert len(list((trained / "parameters").glob("*.tif"))) == 9
     figures = {p.stem for p in (trained / "figures").glob("*.png")}
-    assert figures >= {"parameters", "hydrographs", "storage", "storage_map"}
+    assert figures >= {"parameters", "hydrographs", "storage", "storage_map", "storage_seasons"}
     history = pd.read_csv(trained / "history.csv")
     assert {"discharge", "storage", "validation_storage_nse"} <= set(history)
     assert history["loss"].iloc[-1] < history["loss"].iloc[0]

@@ -7,7 +7,9 @@ import pytest
 import xarray as xr
 
 from gridhydro.columns import column
+from gridhydro.domain.map_colours import quantity
 from gridhydro.evaluation import plot_scores, plots
+from tests.io.test_export import DOMAINS
 
 FIELDS = column("hbv").parameters
 LON, LAT = np.array([-120.0, -110, -100, -80]), np.array([35.0, 45, 40, 30])
@@ -80,11 +82,13 @@ def test_gauges_lie_where_they_are_in_the_order_of_the_table(tmp_path):
     hollow = figure.axes[0].collections[0].get_offsets()
     np.testing.assert_array_equal(hollow, [[-110, 45]])
     assert {"NSE", "longitude / degrees", "latitude / degrees"} <= texts(figure)
-    assert figure.axes[0].get_title() == ""  # of several periods, or of none that is named
+    assert (
+        figure.axes[0].get_title(loc="left") == ""
+    )  # of several periods, or of none that is named
     named = plot_scores.score_map(lon, lat, table.assign(period="1995 to 1999"))
-    assert named.axes[0].get_title() == "1995 to 1999"
+    assert named.axes[0].get_title(loc="left") == "1995 to 1999"
     two = table.assign(period=["one", "one", "two", "two"])
-    assert plot_scores.score_map(lon, lat, two).axes[0].get_title() == ""
+    assert plot_scores.score_map(lon, lat, two).axes[0].get_title(loc="left") == ""
     with pytest.raises(ValueError, match="longitude of 04 is not given"):
         plot_scores.score_map(lon.drop("04"), lat, table)
 
@@ -111,13 +115,12 @@ def test_parameters_of_lumped_basins_as_points(tmp_path, data):
     values = {field.name: rng.uniform(*field.bounds, 400) for field in FIELDS}
     figure = plot_scores.parameter_points(basins["lon"], basins["lat"], values, FIELDS)
     plots.save(figure, tmp_path / "parameters.png")
-    assert {field.name for field in FIELDS} <= texts(figure)
-    assert {field.unit for field in FIELDS if field.unit != "1"} <= texts(figure)
-    here = [axis.get_title() for axis in figure.axes].index("FC")
+    assert {quantity(field.name, field.unit) for field in FIELDS} <= texts(figure)
+    here = [axis.get_title() for axis in figure.axes].index("field capacity")
     place, shown, norm = drawn(figure, here)
     np.testing.assert_array_equal(shown, values["FC"])
     np.testing.assert_array_equal(place[:, 0], basins["lon"])
-    assert (norm.vmin, norm.vmax) == tuple(np.quantile(values["FC"], [0.02, 0.98]))
+    assert (norm.vmin, norm.vmax) == (values["FC"].min(), values["FC"].max())
     # an oblong country makes an oblong figure, not panels in a void
     width, height = figure.get_size_inches()
     assert height < 0.95 * width
@@ -143,3 +146,28 @@ def test_simulated_against_reference_by_gauge(tmp_path):
     )
     with pytest.raises(ValueError, match="no gauge has both"):
         plot_scores.against(simulated, pd.Series({"x": 1.0}), "baseflow index")
+
+
+def test_gauges_held_out_are_told_apart(tmp_path):
+    table = scores(nse=[0.1, 0.2, 0.3, 0.4], gauge_use=["trained", "held out"] * 2)
+    figure = plot_scores.score_map(LON, LAT, table)
+    plots.save(figure, tmp_path / "map.png")
+    found = {c.get_label(): c.get_array() for c in figure.axes[0].collections[1:3]}
+    np.testing.assert_array_equal(found["held out"], [0.2, 0.4])
+    np.testing.assert_array_equal(found["trained"], [0.1, 0.3])
+    assert {"trained", "held out"} <= texts(figure)
+    plain = plot_scores.score_map(LON, LAT, table.assign(gauge_use="trained"))
+    assert "trained" not in texts(plain)
+
+
+def test_scores_of_a_raster_lie_on_its_rivers(tmp_path):
+    domain = DOMAINS["projected"]
+    longitude, latitude = (values[domain.gauge_cells] for values in domain.lonlat)
+    table = pd.DataFrame({"gauge": ["a", "b"], "nse": [0.2, 0.9]})
+    figure = plot_scores.score_map(longitude, latitude, table, domain=domain)
+    plots.save(figure, tmp_path / "map.png")
+    assert {"easting / km", "northing / km"} <= texts(figure)
+    points = next(c for c in figure.axes[0].collections if c.get_label() == "trained")
+    cells = domain.gauge_cells
+    where = np.column_stack([domain.x[domain.col[cells]], domain.y[domain.row[cells]]]) / 1000
+    np.testing.assert_allclose(points.get_offsets(), where, atol=1e-6)

@@ -8,11 +8,11 @@ import pytest
 
 from gridhydro.columns import column
 from gridhydro.domain.domain import Domain
+from gridhydro.domain.map_colours import quantity
 from gridhydro.evaluation import plots
 from tests.io.test_export import DOMAINS, build
 
 FIELDS = column("hbv").parameters
-DAYS = pd.date_range("2001", periods=500)
 
 
 def values(domain, seed=0):
@@ -24,21 +24,18 @@ def texts(figure):
     return [text.get_text() for text in figure.findobj(matplotlib.text.Text) if text.get_text()]
 
 
-def discharge(names):
-    rng = np.random.default_rng(0)
-    return pd.DataFrame(rng.gamma(1, 5, (DAYS.size, len(names))), DAYS, names)
-
-
 @pytest.mark.parametrize("kind", DOMAINS)
 def test_maps_show_the_values_where_they_are_with_units(tmp_path, kind):
     domain, maps = DOMAINS[kind], values(DOMAINS[kind])
-    figure = plots.parameter_maps(domain, maps, FIELDS)
+    figure = plots.cell_maps(domain, maps, FIELDS)
     plots.save(figure, tmp_path / "maps.png")
     shown = texts(figure)
-    assert {field.name for field in FIELDS} <= set(shown)
-    assert {field.unit for field in FIELDS if field.unit != "1"} <= set(shown)
+    told = " ".join(" ".join(shown).split())  # titles are broken into lines
+    assert all(field.long_name in told for field in FIELDS)
+    bars = {text.partition("\n")[0] for text in shown}
+    assert {quantity(field.name, field.unit) for field in FIELDS} <= bars
     assert ("easting / km" if domain.crs.is_projected else "longitude / degrees") in shown
-    axis = next(a for a in figure.axes if a.get_title() == "FC")
+    axis = next(a for a in figure.axes if a.get_title() == "field capacity")
     (image,) = axis.images
     left, right, bottom, top = image.get_extent()
     scale = 1e-3 if domain.crs.is_projected else 1
@@ -51,20 +48,22 @@ def test_maps_show_the_values_where_they_are_with_units(tmp_path, kind):
         assert raster[i, j] == maps["FC"][cell]
 
 
-def test_axes_in_the_unit_of_the_reference_system():
+def test_axes_in_kilometres_whatever_the_unit_of_the_reference_system():
     domain = build([5000.0, 4000], [100.0, 1100, 2100, 3100], "EPSG:2263")
-    figure = plots.parameter_maps(domain, values(domain), FIELDS[:1])
-    assert {"easting / US survey foot", "northing / US survey foot"} <= set(texts(figure))
-    assert figure.axes[0].images[0].get_extent() == [-400, 2600, 3500, 5500]
+    figure = plots.cell_maps(domain, values(domain), FIELDS[:1])
+    assert {"easting / km", "northing / km"} <= set(texts(figure))
+    feet = np.array([-400, 2600, 3500, 5500])
+    extent = figure.axes[0].images[0].get_extent()
+    np.testing.assert_allclose(extent, feet * 1200 / 3937 / 1000)
 
 
 def test_pairs_share_their_colours_and_tell_the_correlation(tmp_path):
     domain = DOMAINS["projected"]
     learned, truth = values(domain), values(domain, seed=1)
-    figure = plots.parameter_maps(domain, learned, FIELDS[:4], truth)
+    figure = plots.cell_maps(domain, learned, FIELDS[:4], truth)
     plots.save(figure, tmp_path / "pairs.png")
     titles = [axis.get_title() for axis in figure.axes]
-    here = titles.index("FC, learned")
+    here = titles.index("field capacity, learned")
     r = np.corrcoef(learned["FC"], truth["FC"])[0, 1]
     assert titles[here + 1] == f"true (r = {r:.2f})"
     limits = [figure.axes[here + i].images[0].get_clim() for i in range(2)]
@@ -75,50 +74,14 @@ def test_pairs_share_their_colours_and_tell_the_correlation(tmp_path):
 def test_constant_maps_have_no_correlation():
     domain = DOMAINS["projected"]
     constant = {"beta": np.full(domain.size, 2.0)}
-    figure = plots.parameter_maps(domain, constant, FIELDS[:1], constant)
+    figure = plots.cell_maps(domain, constant, FIELDS[:1], constant)
     assert "true (r = nan)" in texts(figure)
 
 
 def test_lumped_basins_have_no_maps():
     domain = Domain.of_basins([10.0], ["a"])
     with pytest.raises(ValueError, match="lumped basins have no maps"):
-        plots.parameter_maps(domain, values(domain), FIELDS)
-
-
-def test_hydrographs_name_scores_and_gauges_held_out(tmp_path):
-    simulated = discharge(["a", "b"])
-    observed = simulated.where(simulated > 1) * 1.5
-    scores = pd.DataFrame(
-        [
-            {"gauge": gauge, "period": p, "gauge_use": use, "nse": 0.5, "kge": 0.25}
-            for gauge, use in (("a", "trained"), ("b", "held out"))
-            for p in ("training", "validation")
-        ]
-    )
-    figure = plots.hydrographs(observed, simulated, scores)
-    plots.save(figure, tmp_path / "hydrographs.pdf")
-    titles = [axis.get_title(loc="left") for axis in figure.axes]
-    assert titles[0] == "a   training: NSE 0.50, KGE 0.25   validation: NSE 0.50, KGE 0.25"
-    assert titles[1].startswith("b (held out)   ")
-    assert {"observed", "simulated", "discharge / m$^3$ s$^{-1}$"} <= set(texts(figure))
-    drawn = {line.get_label(): line.get_ydata() for line in figure.axes[1].lines}
-    np.testing.assert_array_equal(drawn["observed"], observed["b"])
-    np.testing.assert_array_equal(drawn["simulated"], simulated["b"])
-
-
-def test_many_gauges_are_drawn_in_part_and_said_so(tmp_path):
-    simulated = discharge([f"g{i}" for i in range(30)])
-    observed = simulated.copy()
-    observed["g0"] = np.nan  # nothing to compare with
-    figure = plots.hydrographs(observed, simulated)
-    assert len(figure.axes) == plots.PANELS
-    assert figure.axes[0].get_title(loc="left") == "g1"
-    assert f"{plots.PANELS} of 30 gauges" in texts(figure)
-
-
-def test_hydrographs_without_observations():
-    figure = plots.hydrographs(pd.DataFrame(index=DAYS), discharge(["a"]))
-    assert [line.get_label() for line in figure.axes[0].lines] == ["simulated"]
+        plots.cell_maps(domain, values(domain), FIELDS)
 
 
 def test_training_curve(tmp_path):

@@ -170,8 +170,10 @@ def test_save_writes_the_scores_of_evaluate(run, tmp_path, monkeypatch):
     expected = pd.concat(tables, ignore_index=True)
     found = pd.read_csv(tmp_path / "metrics.csv", dtype={"gauge": str})
     pd.testing.assert_frame_equal(found, expected)
-    first = expected[expected["gauge"] == expected["gauge"][0]].iloc[0]
-    assert f"a: NSE {first['nse']:.2f}" in titles["hydrographs.png"][0]
+    best = expected.loc[expected[expected["period"] == "b"]["nse"].idxmax(), "gauge"]
+    first = expected[expected["gauge"] == best].iloc[0]
+    title = titles["hydrographs.png"][0]
+    assert title.startswith(f"{best} (best") and f"a: NSE {first['nse']:.2f}" in title
     # what is handed over takes their place
     run.save(tmp_path, scores=tables[1])
     assert set(pd.read_csv(tmp_path / "metrics.csv")["period"]) == {"b"}

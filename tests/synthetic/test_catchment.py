@@ -12,7 +12,7 @@ import xarray as xr
 from gridhydro.columns import column
 from gridhydro.synthetic.catchment import make_catchment
 from gridhydro.synthetic.catchment_grid import NOWHERE, SHAPE
-from gridhydro.synthetic.catchment_observations import observe
+from gridhydro.synthetic.catchment_observations import observe, observe_as_real
 
 HBV = column("hbv")
 
@@ -161,3 +161,19 @@ def test_observations_are_noisy_and_gappy():
     assert not observed.equals(observe(true, seed=4))
     exact = observe(true, noise=0, missing=0)
     assert (exact.isna() | (exact == true)).all().all()
+
+
+def test_gauges_as_real_ones_are_noisy_patchy_and_never_without_either_period():
+    days = pd.date_range("2001", "2006-12-31")
+    true = pd.DataFrame(np.full((days.size, 20), 12.3456), days, [f"g{i}" for i in range(20)])
+    seen = observe_as_real(true, seed=1)
+    pd.testing.assert_frame_equal(seen, observe_as_real(true, seed=1))
+    error = np.log(seen / true)
+    assert 0.06 < float(error.std().mean()) < 0.12
+    assert error.mean().abs().max() < 0.2 and error.mean().abs().min() < 0.05
+    # errors last for months, and three digits are read
+    assert error.apply(lambda e: e.autocorr(30)).median() > 0.3
+    assert set(seen.stack().map(lambda v: len(f"{v:g}".replace(".", ""))).unique()) <= {1, 2, 3}
+    assert seen.isna().mean().max() > 0.2
+    for period in (slice("2002", "2004"), slice("2005", "2006")):
+        assert (seen.loc[period].notna().sum() > 200).all()

@@ -19,8 +19,33 @@ def result(tmp_path_factory):
     return out, *demo(out, epochs=40, progress=False)
 
 
-def test_gauges_never_trained_on_are_well_simulated(result):
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory):
+    out = tmp_path_factory.mktemp("twin")
+    return out, *demo(out, epochs=40, progress=False, twin=True)
+
+
+def test_scores_are_as_those_of_real_basins(result):
+    """Far from nothing and far from 1: the model is another than the truth."""
     _, run, scores, _ = result
+    assert not set(run.about["gauges"]) & set(HELD_OUT)
+    later = scores[scores["period"] == "validation"].set_index("gauge")
+    assert 0.6 < later.loc[list(HELD_OUT), "kge"].median() < 0.95
+    assert 0.6 < later["nse"].median() < 0.95
+
+
+def test_fluxes_and_stores_are_found_as_far_as_discharge_tells_them(result):
+    _, _, _, recovery = result
+    found = recovery.set_index("quantity")
+    snow = found.loc["frozen and liquid water in the snow pack"]
+    assert snow["correlation_map"] > 0.95 and snow["correlation_months"] > 0.95
+    assert (found["correlation_months"] > 0.75).all()
+    runoff = found.loc["water to the river, from surface water and groundwater"]
+    assert runoff["mean_simulated"] == pytest.approx(runoff["mean_true"], rel=0.15)
+
+
+def test_gauges_never_trained_on_are_well_simulated_in_a_twin(twin):
+    _, run, scores, _ = twin
     assert not set(run.about["gauges"]) & set(HELD_OUT)
     later = scores[scores["period"] == "validation"].set_index("gauge")
     assert set(later.index[later["gauge_use"] == "held out"]) == set(HELD_OUT)
@@ -28,10 +53,10 @@ def test_gauges_never_trained_on_are_well_simulated(result):
     assert later["nse"].median() > 0.9
 
 
-def test_training_brings_the_maps_nearer_to_the_truth(result, tmp_path, monkeypatch):
-    _, _, _, recovery = result
+def test_training_brings_the_maps_nearer_to_the_truth(twin, tmp_path, monkeypatch):
+    _, _, _, recovery = twin
     monkeypatch.setattr("gridhydro.evaluation.plots.save", lambda *_: None)
-    _, _, before = demo(tmp_path, epochs=1, progress=False)
+    _, _, before = demo(tmp_path, epochs=1, progress=False, twin=True)
     after, before = recovery.set_index("parameter"), before.set_index("parameter")
     for name in ("FC", "UZL"):
         assert after.loc[name, "correlation"] > 0.6, name
@@ -46,7 +71,7 @@ def test_training_brings_the_maps_nearer_to_the_truth(result, tmp_path, monkeypa
 def test_demo_writes_files_with_units_and_crs(result):
     out, run, scores, recovery = result
     pd.testing.assert_frame_equal(pd.read_csv(out / "metrics.csv"), scores.reset_index(drop=True))
-    assert list(pd.read_csv(out / "recovery.csv")["parameter"]) == list(recovery["parameter"])
+    assert list(pd.read_csv(out / "recovery.csv")["quantity"]) == list(recovery["quantity"])
     with xr.open_dataset(out / "parameters.nc", decode_coords="all") as maps:
         assert maps.rio.crs.to_epsg() == 3035
         assert maps["FC"].attrs["units"] == "mm"
@@ -59,13 +84,16 @@ def test_demo_writes_files_with_units_and_crs(result):
     assert raster.rio.crs.to_epsg() == 3035
     expected = run.parameters["FC"].values
     np.testing.assert_allclose(raster.values[0], expected, rtol=1e-6)
-    for name in ("recovery", "parameters", "hydrographs", "training"):
+    for name in ("recovery", "recovery_months", "parameters", "hydrographs", "training"):
         assert (out / "figures" / f"{name}.png").stat().st_size > 10_000
     assert load_file(out / "model.safetensors")
+    assert "Hydrograph" in (out / "report.html").read_text(encoding="utf-8")
 
 
-def test_demo_report_says_that_nothing_is_measured(result):
-    out, run, scores, recovery = result
+@pytest.mark.parametrize("which", ["result", "twin"])
+def test_demo_report_says_that_nothing_is_measured(which, request):
+    out, run, scores, recovery = request.getfixturevalue(which)
     text = report(out, run, scores, recovery)
     assert "nothing in it is measured" in text
     assert "held out" in text and "recovery.csv" in text
+    assert ("FC 0." in text) == (which == "twin") and max(map(len, text.splitlines())) < 100

@@ -133,7 +133,7 @@ def parameter_maps(found: Found) -> Figure | None:
         return None
     model, _ = parts(MAPPED, found.setup, 0)
     maps = parameters(found.first[MAPPED], found.setup)
-    return plots.parameter_maps(found.setup.domain, maps, model.fields)
+    return plots.cell_maps(found.setup.domain, maps, model.fields)
 
 
 def land_maps(found: Found) -> Figure:
@@ -142,7 +142,7 @@ def land_maps(found: Found) -> Figure:
     known |= {"leaf_area_index": surface.vegetation[1][6], "topo_std": surface.raw["topo_std"]}
     units = {"leaf_area_index": "1", "topo_std": "m"}
     shown = [gh.Field(name, units.get(name, "mm"), name) for name in known]
-    return plots.parameter_maps(found.setup.domain, known, shown)
+    return plots.cell_maps(found.setup.domain, known, shown)
 
 
 PAGE = Page(

@@ -1,0 +1,1 @@
+"""A run as one HTML file, which needs nothing beside it."""

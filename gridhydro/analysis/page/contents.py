@@ -1,0 +1,186 @@
+"""What a report shows, read from the folder of a run."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from gridhydro.base.damage import read_json, reading
+from gridhydro.base.folders import place
+from gridhydro.base.periods import days
+from gridhydro.domain.domain import Domain
+from gridhydro.io.csv_tables import read_table
+from gridhydro.io.delimited import GUARDED
+from gridhydro.io.text_files import read_text
+from gridhydro.model import run_folder
+from gridhydro.model.drift import HIDDEN, Drift
+
+WARNINGS = "warnings.json"  # told while a domain file was trained
+
+
+@dataclass
+class Layer:
+    """A map: values (N,) of the cells, with long name and unit."""
+
+    name: str
+    long_name: str
+    unit: str
+    values: np.ndarray
+    log: bool = False
+
+
+@dataclass
+class Contents:
+    """A run as its folder has it.
+
+    index      run.json
+    layers     maps of parameters, of fluxes and of the area upstream
+    scores     metrics.csv; simulated, observed: discharge, days by gauges, m3 s-1
+    history    the course of the training; water: its budget by year, mm
+    warnings   of the domain, of the training and of what is found here
+    domain_file, source  of a training by a domain file: its text, and what it was begun with
+    """
+
+    folder: Path
+    index: dict
+    domain: Domain
+    layers: list[Layer]
+    scores: pd.DataFrame | None
+    simulated: pd.DataFrame | None
+    observed: pd.DataFrame | None
+    history: pd.DataFrame | None
+    water: pd.DataFrame | None
+    warnings: list[str]
+    domain_file: str | None = None
+    source: dict = field(default_factory=dict)
+
+    @property
+    def training(self) -> dict:
+        """The settings of the training."""
+        return self.index["training"]
+
+    @property
+    def periods(self) -> dict[str, tuple[str, str]]:
+        """First and last day of the training and of what was scored, by name."""
+        found = {name: tuple(period) for name, period in self.index.get("periods", {}).items()}
+        if not found and self.training.get("period"):
+            found["training"] = tuple(self.training["period"])
+        return {name: days(period) for name, period in found.items()}
+
+    @property
+    def commands(self) -> list[str]:
+        """What makes the run again, and goes on from it."""
+        name = shlex.quote(self.folder.resolve().name)
+        if self.domain_file is None:
+            return [
+                f"run = gridhydro.load({self.folder.resolve().name!r}, forcing)",
+                "run.simulate()",
+            ]
+        given = [f"--data {shlex.quote(self.source['data'])}"] if "data" in self.source else []
+        options = {
+            "configuration": "--configuration",
+            "storage_weight": "--storage-weights",
+            "fold": "--fold",
+        }
+        given += [
+            f"{flag} {shlex.quote(str(self.source[key]))}"
+            for key, flag in options.items()
+            if key in self.source
+        ]
+        for key in ("epochs", "seed"):
+            if key in self.training:
+                given.append(f"--{key} {self.training[key]}")
+        again = " ".join([f"gridhydro train {name}/domain.toml", *given, f"--out {name}-again"])
+        return [again, f"gridhydro evaluate {name}", f"gridhydro run {name} --out series.nc"]
+
+
+def read(folder: Path) -> Contents:
+    """All that is there of a finished run.
+
+    FileNotFoundError where nothing is finished, ValueError where a file is damaged, naming it.
+    """
+    index = run_folder.index(folder)
+    path = place(folder, run_folder.DOMAIN)
+    with reading(path, "the domain of a run", run_folder.MEND):
+        domain = Domain.from_file(path)
+    file = folder / "domain.toml"
+    source = folder / "source.json"
+    return Contents(
+        folder=folder,
+        index=index,
+        domain=domain,
+        layers=_layers(folder, domain),
+        scores=_scores(folder / "metrics.csv"),
+        simulated=_series(folder / "discharge.csv"),
+        observed=_series(folder / "discharge_observed.csv"),
+        history=_table(folder / run_folder.HISTORY),
+        water=_table(folder / "water.csv"),
+        warnings=_warnings(folder, domain, index["training"]),
+        domain_file=read_text(file) if file.exists() else None,
+        source=read_json(source, "what a run was begun with", "remove it")
+        if source.exists()
+        else {},
+    )
+
+
+def _table(path: Path, kinds: dict | None = None) -> pd.DataFrame | None:
+    return read_table(path, dtype=kinds) if path.exists() else None
+
+
+def _scores(path: Path) -> pd.DataFrame | None:
+    table = _table(path, {"gauge": str})
+    return None if table is None else table.assign(gauge=table["gauge"].map(plain))
+
+
+def _series(path: Path) -> pd.DataFrame | None:
+    if not path.exists():
+        return None
+    table = read_table(path, comment="#", index_col=0, parse_dates=True)
+    return table.rename(columns=plain)
+
+
+def plain(name) -> str:
+    """A name as it is, without the apostrophe that keeps spreadsheets from computing it."""
+    return str(name)[1:] if str(name).startswith(GUARDED) else str(name)
+
+
+def _layers(folder: Path, domain: Domain) -> list[Layer]:
+    """Parameters that are not constant, means of fluxes, and the area upstream of rasters."""
+    found = []
+    for file, means in (("parameters.nc", False), ("fluxes.nc", True)):
+        path = folder / file
+        if not path.exists():
+            continue
+        with reading(path, "maps of a run", run_folder.MEND), xr.open_dataset(path) as data:
+            for name, raster in domain.maps(data).items():
+                values = raster.mean("time", keep_attrs=True) if means else raster
+                if values.ndim != (1 if domain.lumped else 2):
+                    continue
+                packed = np.asarray(domain.pack(values), float)
+                if np.isfinite(packed).any() and (means or np.ptp(packed) > 0):
+                    unit = str(raster.attrs.get("units", "1"))
+                    long_name = str(raster.attrs.get("long_name", name))
+                    if means:
+                        long_name = f"{long_name}, mean"
+                    found.append(Layer(str(name), long_name, unit, packed))
+    if not domain.lumped:
+        area = domain.network.accumulate(domain.area) / 1e6
+        found.append(Layer("upstream_area", "area upstream", "km2", area, log=True))
+    return found
+
+
+def _warnings(folder: Path, domain: Domain, training: dict) -> list[str]:
+    texts = [*domain.report.errors, *domain.report.warnings]
+    path = folder / WARNINGS
+    if path.exists():
+        texts += map(str, read_json(path, "the warnings of a training", "remove it")["warnings"])
+    if training.get("storage_drift"):
+        drift = Drift(**training["storage_drift"])
+        if drift.hidden > HIDDEN:
+            texts.append(f"the stores were not settled when the scored days began: {drift.line}")
+    return list(dict.fromkeys(texts))

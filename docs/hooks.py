@@ -32,13 +32,50 @@ def on_files(files, config):
 
     made = {
         "domain_files.md": domain_files(), "commands.md": commands(), "api.md": python_names(),
+        "templates.md": templates(),
     }  # fmt: skip
+    for path in sorted((HERE.parent / "benchmarks" / "results").rglob("*")):
+        if path.suffix in (".md", ".png"):
+            place = f"results/{path.relative_to(HERE.parent / 'benchmarks' / 'results').as_posix()}"
+            files.append(File.generated(config, place, abs_src_path=str(path)))
     for path in notebooks():
         made[f"notebooks/{path.stem}.md"] = as_page(path)
         files.append(File.generated(config, f"notebooks/{path.name}", abs_src_path=str(path)))
     for place, content in made.items():
         files.append(File.generated(config, place, content=_NOTE + content))
     return files
+
+
+def on_page_markdown(markdown, page, config, files):
+    """A page with the parameters of a column in place of {{ parameters of NAME }}."""
+    return re.sub(r"\{\{ parameters of (\w+) \}\}", lambda found: parameters(found[1]), markdown)
+
+
+def parameters(name: str) -> str:
+    """The rows of a table of a column's parameters: name, unit, range, meaning."""
+    from gridhydro.columns import column
+
+    return "\n".join(
+        f"| `{f.name}` | {f.unit} | {f.bounds[0]:g} to {f.bounds[1]:g} | {f.long_name} |"
+        for f in column(name).parameters
+    )
+
+
+_TEMPLATES = {
+    "A domain file": ("template_domain.toml", "toml"),
+    "A column": ("template_column.py", "python"),
+    "A network": ("template_network.py", "python"),
+    "A reader": ("template_reader.py", "python"),
+}
+
+
+def templates() -> str:
+    """The files to copy, which a test runs."""
+    parts = ["# Templates\n\nShort files to copy, from `tests/support/`, where a test runs them.\n"]
+    for heading, (name, language) in _TEMPLATES.items():
+        text = (HERE.parent / "tests" / "support" / name).read_text().strip()
+        parts.append(f"## {heading}\n\n```{language} title=\"{name}\"\n{text}\n```\n")
+    return "\n".join(parts)
 
 
 def notebooks() -> list[Path]:
@@ -217,6 +254,7 @@ def _default(key) -> str:
 
 
 def _escaped(text: str) -> str:
+    text = re.sub(r"\bNone\b", "left out", text).replace("False:", "false:")
     return text.replace("|", "\\|").replace("<", "&lt;")
 
 

@@ -22,15 +22,15 @@ class DomainOptions:
     Without flow_direction the network is that of the file of [landsurface].
     """
 
-    flow_direction: str | None = None
-    coding: str | None = None
-    variable: str | None = None
-    crs: str | None = None
-    nodata: float | str | None = None
-    cell_reference: str = "center"
-    resolution: float | None = None
-    snap: bool = False
-    crop: bool = True
+    flow_direction: str | None = None  # a GeoTIFF, ESRI ASCII grid or NetCDF file
+    coding: str | None = None  # of the directions: "esri", "ldd", "nextxy", ...; needed with them
+    variable: str | None = None  # in a NetCDF file that has several
+    crs: str | None = None  # reference system, where the file does not say
+    nodata: float | str | None = None  # a code that is no data; "codes": none but the coding's is
+    cell_reference: str = "center"  # what its coordinates stand for; or a corner: "upper_left"
+    resolution: float | None = None  # of the model, a multiple of the raster's: it is upscaled
+    snap: bool = False  # gauges go to the best cell within two
+    crop: bool = True  # cells that drain to no gauge are left out
     crop_to: str = "gauges"  # what drains to them, or the whole "rivers" that have any
 
 
@@ -39,15 +39,15 @@ class GaugeOptions:
     """One [[gauges]]: where it is, and the file of its discharge."""
 
     name: str
-    discharge: str
-    x: float | None = None
+    discharge: str  # its file: .txt of mHM, .csv or .nc
+    x: float | None = None  # in the reference system of the raster, with y
     y: float | None = None
-    lon: float | None = None
+    lon: float | None = None  # degrees, with lat, instead of x and y
     lat: float | None = None
-    area_km2: float | None = None
+    area_km2: float | None = None  # reported upstream area: what is more than half off is refused
     accept: bool = False  # where it is, whatever the network drains there
-    variable: str = "discharge"
-    units: str | None = None
+    variable: str = "discharge"  # in a NetCDF file
+    units: str | None = None  # where the file does not say; mm d-1 needs area_km2
     missing: float | tuple[float, ...] | None = None  # numbers that stand for missing values
 
 
@@ -59,7 +59,7 @@ class GaugeTableOptions:
     # of points with name, area_km2, accept
     file: str
     discharge: str  # CSV with a date and a column for each gauge
-    units: str = "m3 s-1"
+    units: str = "m3 s-1"  # of the discharge
     missing: float | tuple[float, ...] | None = None  # numbers that stand for missing values
 
 
@@ -78,12 +78,13 @@ class GrdcOptions:
 class LandSurfaceOptions:
     """Section [landsurface]: HydroPy's land-surface file; see `gridhydro.land_surface`."""
 
-    file: str
+    file: str  # NetCDF
     names: dict | None = None  # our name -> the file's
-    attributes: tuple[str, ...] = ()  # names, or "21"
-    permafrost: bool = True
-    wcap_perma: float = 50.0  # mm
-    melt: str = "temporal"
+    attributes: tuple[str, ...] = ()  # its fields that the network reads; "21": the usual ones
+    permafrost: bool = True  # frozen ground makes the root zone shallow
+    wcap_perma: float = 50.0  # mm, the root zone's capacity over permafrost at most
+    melt: str = "temporal"  # how the degree-day factor varies; or "spatial", "both"
+    # of the lags of surface water, groundwater and river
     factors: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
@@ -99,10 +100,10 @@ class WeatherOptions:
     format: str = "wfdei"  # or "any": a folder, file, store or address of `io.open_weather`
     files: dict | None = None  # of a folder, see `gridhydro.io.read_wfdei`
     reading: Reading = Reading()  # of format "any": names, units, crs, ... that files do not say
-    file: str | None = None
-    pet: str = "penman_monteith"  # or "given"
-    wind_height: float = 10.0  # m
-    albedo: float = 0.23
+    file: str | None = None  # NetCDF or Zarr
+    pet: str = "penman_monteith"  # "oudin", "hargreaves", "priestley_taylor"; "given": it is there
+    wind_height: float = 10.0  # m, of the wind speed of penman_monteith
+    albedo: float = 0.23  # of the same
     period: tuple[str, str] | None = None  # what is read; the days that [training] needs
 
 
@@ -110,13 +111,13 @@ class WeatherOptions:
 class GraceOptions:
     """Section [grace]: observed anomalies of water storage, and the tiles they are compared on."""
 
-    folder: str | None = None
-    files: tuple[str, ...] = ()
+    folder: str | None = None  # whose files are all read
+    files: tuple[str, ...] = ()  # instead of a folder; solutions of several centres are averaged
     units: str | None = None  # where the files do not say
     missing: float | tuple[float, ...] | None = None  # numbers that stand for missing values
     tile_size: float = 3.0  # degrees
     minimum: float = 0.5  # fraction of a tile that the domain has to cover
-    baseline: tuple[str, str] = ("2004-01-01", "2009-12-31")
+    baseline: tuple[str, str] = ("2004-01-01", "2009-12-31")  # anomalies are from its mean
 
 
 @dataclass(frozen=True)
@@ -125,13 +126,13 @@ class TargetOptions:
 
     name: str  # of the flux or state
     file: str  # NetCDF with time, y and x, or of basins time and one dimension of their names
-    variable: str | None = None
+    variable: str | None = None  # in a file that has several
     units: str | None = None  # where the file does not say
     missing: float | tuple[float, ...] | None = None  # numbers that stand for missing values
-    crs: str | None = None
-    weight: float = 1.0  # 0: it is scored, not trained on
-    loss: str = "rmse"
-    scale: float = 1.0
+    crs: str | None = None  # reference system, where the file does not say
+    weight: float = 1.0  # in the loss, where discharge has 1; 0: it is scored, not trained on
+    loss: str = "rmse"  # or "nse", "kge"
+    scale: float = 1.0  # observed = offset + scale x simulated
     offset: float = 0.0
     days: int = 1  # of weight 0: each observation is the mean over so many days from its own on
 
@@ -140,17 +141,17 @@ class TargetOptions:
 class AttributeOptions:
     """One [attributes.NAME]: see `gridhydro.config.attributes`."""
 
-    file: str
-    variable: str | None = None
-    crs: str | None = None
-    cell_reference: str = "center"
-    how: str = "mean"
+    file: str  # a raster of any resolution
+    variable: str | None = None  # in a NetCDF file that has several
+    crs: str | None = None  # reference system, where the file does not say
+    cell_reference: str = "center"  # what its coordinates stand for; or a corner: "upper_left"
+    how: str = "mean"  # "fraction": one for each class; "direction": of an angle from north
     units: str = "1"
     long_name: str | None = None
-    lookup: str | None = None
-    key: str | None = None
-    value: str | None = None
-    minimum: float = 0.01
+    lookup: str | None = None  # a table of classes, each of which is replaced by its value there
+    key: str | None = None  # the column of the table with the classes
+    value: str | None = None  # the column with their values
+    minimum: float = 0.01  # fraction of the domain below which a class is left out
     missing: float | tuple[float, ...] | None = None  # numbers that stand for missing values
 
 
@@ -158,12 +159,12 @@ class AttributeOptions:
 class ForcingOptions:
     """One [forcing.NAME]: a file, or a constant where there is none."""
 
-    file: str | None = None
-    variable: str | None = None
-    units: str | None = None
-    crs: str | None = None
-    cell_reference: str = "center"
-    constant: float | None = None
+    file: str | None = None  # NetCDF or Zarr with time, y and x
+    variable: str | None = None  # in a file that has several
+    units: str | None = None  # where the file does not say, or says it wrongly
+    crs: str | None = None  # reference system, where the file does not say
+    cell_reference: str = "center"  # what its coordinates stand for; or a corner: "upper_left"
+    constant: float | None = None  # one value for all cells and days, with units
     missing: float | tuple[float, ...] | None = None  # numbers that stand for missing values
 
 
@@ -187,15 +188,15 @@ class ModelOptions:
     """
 
     configuration: str | None = None
-    column: str = "hbv"
-    forcings: tuple[str, ...] = ()
-    scheme: Stepping = Stepping()
-    network: ParameterNetwork = ParameterNetwork()
-    correction: str | None = None
+    column: str = "hbv"  # a column by name; of basins also "lstm", which has no physics
+    forcings: tuple[str, ...] = ()  # of the column "lstm", other than those of HBV
+    scheme: Stepping = Stepping()  # how time is stepped within the day
+    network: ParameterNetwork = ParameterNetwork()  # what gives the parameters
+    correction: str | None = None  # "conv3d": potential evapotranspiration gets a learned error
     history_days: int = 5
-    components: Components = Components()
-    fixed: dict = field(default_factory=dict)
-    routing: River | UnitHydrograph | None = None
+    components: Components = Components()  # parallel parameter sets in each cell
+    fixed: dict = field(default_factory=dict)  # parameters held at a value: { C = 0.0 }
+    routing: River | UnitHydrograph | None = None  # of rasters a river if nothing is said
 
 
 @dataclass(frozen=True)
@@ -212,19 +213,19 @@ class TrainingOptions:
                 out, or with `gridhydro cross-validate` each in turn
     """
 
-    period: tuple[str, str]
+    period: tuple[str, str]  # first and last day, month or year that are trained on
     validation: tuple[str, str] | None = None
     selection: Validation | None = None
-    spinup: SpinUp = SpinUp()
+    spinup: SpinUp = SpinUp()  # how the stores are filled before the period
     epochs: int = 150
     optimizer: Optimizer = Optimizer()
-    batches: Batches | None = None
+    batches: Batches | None = None  # gauges and days of a step; all without it
     checkpoints: dict = field(default_factory=dict)
-    loss: str = "nse"
-    seed: int = 0
-    device: str | None = None
+    loss: str = "nse"  # or "kge", "rmse", "rmse_lowflow"
+    seed: int = 0  # of first weights, minibatches and dropout
+    device: str | None = None  # "cpu" or "cuda"; a GPU where there is one
     split: dict | None = None
-    held_out: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()  # gauges that are scored only
     storage_weight: float | None = None  # with [grace] that of `gridhydro.StorageTarget`
     fit_discharge: bool = True  # or only score it
     memory: float | None = None  # GiB that a step may need, see `gridhydro.Session`

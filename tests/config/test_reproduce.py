@@ -252,7 +252,7 @@ def test_a_recipe_of_ones_own_holds_basins_and_regions_out(data, tmp_path):
     counts = tests.query("metric == 'kge'").set_index("experiment")["count"]
     assert counts.to_dict() == {"temporal": 4, "PUB": 4, "PUR west": 2}
     drawn = {f.relative_to(out / "figures").as_posix() for f in (out / "figures").rglob("*.png")}
-    assert {"PUB/boxes.png", "temporal/groups.png", "PUR west/kge.png"} <= drawn
+    assert {"pub/boxes.png", "temporal/groups.png", "pur-west/kge.png"} <= drawn
     run, _ = load_run(out / "pub" / "delta-gamma-beta" / "fold-0")
     assert run.model.network.names == ("p_mean", "aridity")
     assert "PUR west: of 2" not in (out / "table.md").read_text()
@@ -339,5 +339,6 @@ def test_rivers_and_storage_in_time_and_at_gauges_held_out(tmp_path):
     source = json.loads((out / "spatial" / "hydropynn" / "fold-0" / "source.json").read_text())
     assert source["sections"]["training"]["period"] == ["2004", "2005"]
     analyses = {f.name for f in (out / "temporal" / "hydropynn" / "analyses").iterdir()}
-    assert {"water_budget.nc", "evapotranspiration.csv", "pet.csv"} <= analyses
+    assert {"water_budget.nc", "evapotranspiration.csv", "pet.csv", "left_out.csv"} <= analyses
+    assert set(table["experiment"]) == {"temporal", "spatial"}  # and not the third
     assert "in m3 s-1" in (out / "table.md").read_text()

@@ -93,8 +93,9 @@ def test_help_lists_every_command_with_a_line_each():
     commands = {words.split()[1] for words in PAGES if words.count(" ") == 1}
     assert {name for name, _ in listed} == commands
     assert commands == {
-        "demo", "basins", "check", "train", "cross-validate", "calibrate", "reproduce", "evaluate",
-        "run", "forecast", "predict", "export", "report", "analyse", "synthetic", "kernels", "info",
+        "demo", "basins", "check", "train", "cross-validate", "compare", "calibrate", "reproduce",
+        "evaluate", "run", "forecast", "predict", "export", "report", "analyse", "synthetic",
+        "kernels", "info",
     }  # fmt: skip
 
 

@@ -24,6 +24,11 @@ _HIDDEN = re.compile(r"\.(?P<name>.+)\.(?P<word>new|old)\.(?P<host>.*)-(?P<pid>\
 _DAY = 86400.0  # s; what another machine has not touched as long is left over
 
 
+def newer(path: Path, *others: Path) -> bool:
+    """Whether there is such a file, and it was written after these."""
+    return path.exists() and path.stat().st_mtime > max(one.stat().st_mtime for one in others)
+
+
 def replace(path: Path, write_to: Callable[[Path], object]) -> None:
     """Write beside `path`, flush to disk and take its place at once; nothing stays on failure.
 

@@ -52,8 +52,7 @@ Writes into the folder of all folds:
                           seed; folds.csv those of each fold
   splits.json             the gauges of every fold
   columns.csv             unit and meaning of every column of the tables
-  figures/                the distribution of the scores as curves and boxes, and
-                          their map
+  figures/                the scores as curves and boxes, and their map
   fold-0, fold-1, ...     the run of each fold, as train writes it; with --seeds
                           a run in each fold-0/seed-N
 and prints the scores.
@@ -78,7 +77,7 @@ medians.
 """
 _COMPARE_EXAMPLES = """
 gridhydro compare lstm delta --out comparison
-gridhydro compare LSTM=folds-lstm HBV=folds-hbv --out comparison --period training
+gridhydro compare LSTM=lstm-folds HBV=hbv-folds --period training
 gridhydro compare lstm delta --groups regions.csv koppen
 """
 

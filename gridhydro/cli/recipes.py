@@ -112,11 +112,13 @@ def _list() -> None:
             print(f"  experiments: {', '.join(way.name for way in one.experiments)}")
         for model in one.models:
             mine = [p for p in model.published if p.experiment == one.experiments[0].name]
-            scores = ", ".join(_told(p) for p in mine if not p.group)
-            print(f"    {model.configuration:<20}{model.name}, published {scores or 'elsewhere'}")
+            scores = ", ".join(filter(None, (_told(p) for p in mine if not p.group)))
+            told = f"published {scores}" if scores else "without a published number"
+            print(f"    {model.configuration:<20}{model.name}, {told}")
 
 
 def _told(one: Published) -> str:
     """Published scores in a line."""
     what = {DISCHARGE: "median ", BASEFLOW: "baseflow index "}.get(one.of, f"median {one.of} ")
-    return what + ", ".join(f"{metric} {value:g}" for metric, value in one.scores.items())
+    known = {metric: value for metric, value in one.scores.items() if value == value}  # no NaN
+    return what + ", ".join(f"{m} {v:g}" for m, v in known.items()) if known else ""

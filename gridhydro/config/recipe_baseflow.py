@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 
 from gridhydro.base.arguments import required
+from gridhydro.base.files import newer
 from gridhydro.config.load import Setup
 from gridhydro.config.score_domain import load_run
 from gridhydro.evaluation.baseflow import flow_fraction
@@ -32,8 +33,7 @@ def baseflow_indices(folder: Path, data: str | Path | None) -> pd.DataFrame:
     """
     path = folder / FILE
     members = seeds_of(folder) or [folder]
-    trained = max((one / "run.json").stat().st_mtime for one in members)
-    if path.exists() and path.stat().st_mtime > trained:
+    if newer(path, *(one / "run.json" for one in members)):
         return read_table(path, ("gauge",), ("simulated",), dtype={"gauge": str})
     run, setup = load_run(folder, data)
     with torch.no_grad():

@@ -10,7 +10,7 @@ import pandas as pd
 
 from gridhydro.base.files import replace
 from gridhydro.config.recipe_table import Tables
-from gridhydro.config.recipes import DISCHARGE, Recipe
+from gridhydro.config.recipes import DISCHARGE, Recipe, slug
 from gridhydro.config.score_domain import scores_file
 from gridhydro.evaluation import plot_boxes, plot_scores, plots
 from gridhydro.evaluation.paired import paired_tests
@@ -29,7 +29,8 @@ def write(out: Path, name: str, recipe: Recipe, table: pd.DataFrame, tables: Tab
         for (experiment, of), of_models in tables.items() if of == DISCHARGE
         for model, scores in of_models.items()
     ]  # fmt: skip
-    write_table(out / scores_file(), pd.concat(every, ignore_index=True))
+    if every:
+        write_table(out / scores_file(), pd.concat(every, ignore_index=True))
     tests = pd.concat(list(_tests(recipe, tables)) or [pd.DataFrame()], ignore_index=True)
     if len(tests):
         write_table(out / TESTS, tests)
@@ -58,7 +59,7 @@ def _draw(folder: Path, recipe: Recipe, tables: Tables) -> None:
     for (experiment, of), found in tables.items():
         if of != DISCHARGE:
             continue
-        place = folder if len(recipe.experiments) == 1 else folder / experiment
+        place = folder if len(recipe.experiments) == 1 else folder / slug(experiment)
         for metric in _metrics(recipe):
             if any(scores[metric].notna().any() for scores in found.values()):
                 plots.save(plot_scores.cdf(found, metric), place / f"{metric}.png")
@@ -133,9 +134,8 @@ def _units(tables: Tables) -> list[str]:
         unit for (_, of), found in tables.items() if of == DISCHARGE
         for scores in found.values() for unit in scores["unit"]
     }  # fmt: skip
-    return [
-        f"Errors of discharge (rmse) are in {', '.join(sorted(units))}, flv and fhv in percent."
-    ]
+    told = ", ".join(sorted(units)) or "no unit, for there are none"
+    return [f"Errors of discharge (rmse) are in {told}, flv and fhv in percent."]
 
 
 def _explained() -> str:

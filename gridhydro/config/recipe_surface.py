@@ -9,6 +9,7 @@ import xarray as xr
 
 from gridhydro.analysis import surface
 from gridhydro.base.arguments import required
+from gridhydro.base.files import newer
 from gridhydro.config.recipes import Surface
 from gridhydro.config.score_domain import load_one, scores_file
 from gridhydro.evaluation import plots
@@ -30,7 +31,7 @@ def surfaces(folder: Path, data: str | Path | None, wanted: Surface) -> xr.Datas
     """
     one = (seeds_of(folder) or [folder])[0]
     path = folder / FILE
-    if path.exists() and path.stat().st_mtime > (one / "run.json").stat().st_mtime:
+    if newer(path, one / "run.json"):
         return xr.load_dataset(path)
     run, setup = load_one(one, data)
     known = {field.name for field in run.model.network.learned} if _columned(run) else set()

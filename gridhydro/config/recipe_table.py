@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -73,23 +73,32 @@ def groups_of(groups: Groups | None, data: Path, gauges: Sequence[str]) -> pd.Se
     return table[groups.column].astype(str)
 
 
-def rows(recipe: Recipe, models: Sequence[str], tables: Tables) -> pd.DataFrame:
+_COLUMNS = (
+    "experiment", "group", "model", "of", "metric", "statistic", "published", "here", "difference",
+    "count", "undefined",
+)  # fmt: skip
+
+
+def rows(recipe: Recipe, run: Collection[tuple[str, str]], tables: Tables) -> pd.DataFrame:
     """Published scores and ours, a row for each: experiment, group, model, of, metric, statistic,
-    published, here, difference, count, undefined; experiment and group where there are any."""
+    published, here, difference, count, undefined; experiment of several, group where there is any.
+
+    run  which (experiment, model) there are
+    """
     found = [
         dict(experiment=one.experiment, group=one.group, model=model.name, of=one.of, metric=metric,
              statistic=one.statistic, published=value, **ours)
-        for model in recipe.models if model.name in models
-        for one in model.published
+        for model in recipe.models
+        for one in model.published if (one.experiment, model.name) in run
         for metric, value in one.scores.items()
         for ours in [_ours(one, metric, tables.get((one.experiment, one.of), {}).get(model.name))]
     ]  # fmt: skip
     order = {one.name: place for place, one in enumerate(recipe.experiments)}
     found.sort(key=lambda row: (order[row["experiment"]], bool(row["group"])))
-    table = pd.DataFrame(found)
-    table.insert(8, "difference", table["here"] - table["published"])
-    single = [name for name in ("experiment", "group") if table[name].nunique() < 2]
-    return table.drop(columns=single)
+    table = pd.DataFrame(found, columns=list(_COLUMNS))
+    table["difference"] = table["here"] - table["published"]
+    single = {"experiment": len(recipe.experiments) == 1, "group": not (table["group"] != "").any()}
+    return table.drop(columns=[name for name, one in single.items() if one])
 
 
 def _ours(one, metric: str, table: pd.DataFrame | None) -> dict:

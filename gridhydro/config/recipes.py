@@ -7,6 +7,7 @@ in it. Standard library only: the command line lists them at once.
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -136,6 +137,11 @@ class Recipe:
     def experiment(self, name: str) -> Experiment:
         """The experiment of this name; the first without one."""
         return next((one for one in self.experiments if one.name == name), self.experiments[0])
+
+
+def slug(name: str) -> str:
+    """The name of a configuration or an experiment as that of a folder."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", name.replace("+", " plus")).strip("-").lower()
 
 
 def recipes() -> dict[str, Path]:

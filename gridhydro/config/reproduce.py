@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import tomllib
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ import pandas as pd
 
 from gridhydro.base import ranks
 from gridhydro.base.arguments import one_of
+from gridhydro.base.files import newer
 from gridhydro.config.analyse_domain import analyse_run, grace_of
 from gridhydro.config.cross_validate import cross_validate
 from gridhydro.config.find import data_folder, find
@@ -21,14 +21,14 @@ from gridhydro.config.recipe_baseflow import baseflow_indices
 from gridhydro.config.recipe_page import write
 from gridhydro.config.recipe_surface import surfaces
 from gridhydro.config.recipe_table import groups_of, read_tables, rows
-from gridhydro.config.recipes import BASEFLOW, Experiment, Recipe, RecipeModel, recipe
+from gridhydro.config.recipes import BASEFLOW, Experiment, Recipe, RecipeModel, recipe, slug
 from gridhydro.config.score_domain import load_one, scores_file
 from gridhydro.config.train_domain import train_ensemble, train_unless_finished
-from gridhydro.io.csv_tables import read_table
+from gridhydro.io.csv_tables import read_table, write_table
 from gridhydro.io.text_files import read_text
 from gridhydro.model.ensemble import seeds as seeds_of
 
-ANALYSES = "analyses"
+ANALYSES, LEFT_OUT = "analyses", "left_out.csv"
 
 
 def reproduce(
@@ -82,14 +82,9 @@ def reproduce(
         return pd.DataFrame()
     with ranks.alone():
         tables = read_tables(study, folders, _groups(study, data, folders.values()))
-        table = rows(study, [one.name for one in chosen], tables)
-        write(out, name, study, table, tables, other)
+        table = rows(study, folders.keys(), tables)
+        write(out, Path(name).stem, study, table, tables, other)
     return table
-
-
-def slug(name: str) -> str:
-    """The name of a configuration or an experiment as that of a folder."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", name.replace("+", " plus")).strip("-").lower()
 
 
 def _folder(out: Path, study: Recipe, way: Experiment, one: RecipeModel) -> Path:
@@ -125,11 +120,15 @@ def _look_at(study: Recipe, data, folder, way: Experiment, one: RecipeModel, pro
         baseflow_indices(folder, data)
     if study.surface is not None:
         surfaces(folder, data, study.surface)
-    if study.analyses == way.name and not (folder / ANALYSES).exists():
-        run, setup = load_one((seeds_of(folder) or [folder])[0], data)
-        found = analyse_run(run, setup, folder / ANALYSES, None, grace_of(setup), progress)
-        for name, why in found.items():
-            print(f"{one.name}: left out of the analyses: {name}: {why}", file=sys.stderr)
+    first, done = (seeds_of(folder) or [folder])[0], folder / ANALYSES / LEFT_OUT
+    if study.analyses != way.name or newer(done, first / "run.json"):
+        return
+    run, setup = load_one(first, data)
+    found = analyse_run(run, setup, folder / ANALYSES, None, grace_of(setup), progress)
+    table = pd.DataFrame(found.items(), columns=["analysis", "why"])
+    write_table(done, table)  # the last file: with it all of them are there
+    for name, why in found.items():
+        print(f"{one.name}: left out of the analyses: {name}: {why}", file=sys.stderr)
 
 
 def _groups(study: Recipe, data, folders) -> pd.Series | None:

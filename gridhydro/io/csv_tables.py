@@ -76,6 +76,8 @@ COLUMNS = {
     "p_higher": ("1", "probability of such differences by chance, tested for a higher score"),
     "p_lower": ("1", "probability of such differences by chance, tested for a lower score"),
     "p_different": ("1", "probability of such differences by chance, tested for either"),
+    "analysis": ("", "what was not done"),
+    "why": ("", "the reason"),
     "failed": ("1", "gauges at which this model has no score although another one has"),
     "epoch": ("1", "number of the epoch; of a calibration, runs of each gauge or cell"),
     "loss": ("1", "loss that is minimized"),

@@ -30,6 +30,8 @@ def settings(
 ) -> dict:
     """All settings of a training, as a run and its checkpoints keep them."""
     batches = None if data.batches is None else asdict(data.batches)
+    if batches is not None and batches["steps"] == "once":
+        del batches["steps"]  # as in the checkpoints from before there was a choice
     split = None if data.split is None else data.split.to_json()
     spinup, chosen = data.spinup, session.selection
     selection = None

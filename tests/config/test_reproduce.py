@@ -10,14 +10,17 @@ import pytest
 import xarray as xr
 
 from gridhydro.cli import main
+from gridhydro.config.build_model import make_folds
 from gridhydro.config.find import find
 from gridhydro.config.load import load
 from gridhydro.config.presets import CONFIGURATIONS, FENG, SONG
 from gridhydro.config.recipes import recipe, recipes
 from gridhydro.config.reproduce import _folder, reproduce, slug
 from gridhydro.config.score_domain import load_run
+from gridhydro.io import write_basins
 from gridhydro.kernels import Scheme
 from tests.support import small_amazon
+from tests.support.small_basins import NAMES, small_basins
 
 CHANGES = {
     'forcing = "nldas_extended"': 'forcing = "daymet"',
@@ -54,6 +57,35 @@ def test_models_of_a_recipe_are_configurations_of_its_domain_file():
         assert study.settings and all(one.published for one in study.models)
         ways = [slug(way.name) for way in study.experiments]
         assert len(set(ways)) == len(ways)
+
+
+@pytest.mark.parametrize("name", ["feng_2024", "tsai_2021"])
+def test_domain_files_of_basins_of_ones_own(tmp_path, name):
+    """The files that they ask for, as their heads describe them."""
+    basins = small_basins()
+    low, high = (basins["temperature"] + by for by in (-4, 4))
+    for one in (low, high):
+        one.attrs = basins["temperature"].attrs
+    basins = basins.assign(temperature_min=low, temperature_max=high)
+    write_basins(basins.drop_vars("potential_evapotranspiration"), tmp_path / "basins.nc")
+    study = recipe(name)
+    named = {
+        key for one in study.models for key in one.sections.get("basins", {}).get("attributes", ())
+    }
+    table = pd.DataFrame({key: np.arange(12.0) for key in sorted(named | {"clay"})}, NAMES)
+    table.to_csv(tmp_path / "attributes.csv", index_label="gauge")
+    places = pd.DataFrame(
+        {"koppen": "cold", "continent": ["Europe", "South America", "Asia"] * 4}, NAMES
+    )
+    places.to_csv(tmp_path / "regions.csv", index_label="gauge")
+    for way in study.experiments:
+        for one in study.models:
+            sections = dict(one.sections) | {"training": way.training}
+            setup = load(name, tmp_path, {"configuration": one.configuration, "sections": sections})
+            wanted = one.sections.get("basins", {}).get("attributes")
+            assert wanted is None or set(setup.attributes) == set(wanted)
+            if way.training:
+                assert all(len(split.test_gauges) in (1, 2, 4) for split in make_folds(setup))
 
 
 @pytest.mark.parametrize("name", FENG)
@@ -252,7 +284,7 @@ def test_a_recipe_of_ones_own_holds_basins_and_regions_out(data, tmp_path):
     counts = tests.query("metric == 'kge'").set_index("experiment")["count"]
     assert counts.to_dict() == {"temporal": 4, "PUB": 4, "PUR west": 2}
     drawn = {f.relative_to(out / "figures").as_posix() for f in (out / "figures").rglob("*.png")}
-    assert {"PUB/boxes.png", "temporal/groups.png", "PUR west/kge.png"} <= drawn
+    assert {"pub/boxes.png", "temporal/groups.png", "pur-west/kge.png"} <= drawn
     run, _ = load_run(out / "pub" / "delta-gamma-beta" / "fold-0")
     assert run.model.network.names == ("p_mean", "aridity")
     assert "PUR west: of 2" not in (out / "table.md").read_text()
@@ -339,5 +371,6 @@ def test_rivers_and_storage_in_time_and_at_gauges_held_out(tmp_path):
     source = json.loads((out / "spatial" / "hydropynn" / "fold-0" / "source.json").read_text())
     assert source["sections"]["training"]["period"] == ["2004", "2005"]
     analyses = {f.name for f in (out / "temporal" / "hydropynn" / "analyses").iterdir()}
-    assert {"water_budget.nc", "evapotranspiration.csv", "pet.csv"} <= analyses
+    assert {"water_budget.nc", "evapotranspiration.csv", "pet.csv", "left_out.csv"} <= analyses
+    assert set(table["experiment"]) == {"temporal", "spatial"}  # and not the third
     assert "in m3 s-1" in (out / "table.md").read_text()

@@ -16,6 +16,7 @@ from gridhydro import COLUMNS, Domain, Forcing, io, splits
 from gridhydro.analysis import untrained_variables
 from gridhydro.cli.tables import storage_table, target_table
 from gridhydro.config.domain import _gauge_table
+from gridhydro.config.recipes import read_recipe, recipes
 from gridhydro.io.tables import read_attributes
 from gridhydro.io.vector import read_polygons
 from gridhydro.model.state import State
@@ -289,6 +290,10 @@ READERS = {
     "weather": Reader(_nc(_weather), _file("a.nc", _loaded(io.open_weather))),
     "attributes": Reader(_attributes, _file("a.csv", read_attributes, ["a", "b"])),
     "runs": Reader(lambda folder: sample(3).write(folder / "a.nc"), _file("a.nc", Runs.read)),
+    "recipe": Reader(
+        lambda folder: (folder / "a.toml").write_bytes(recipes()["wang_2024"].read_bytes()),
+        _file("a.toml", read_recipe),
+    ),
     "state": Reader(_state, _file("a.safetensors", State.load)),
     "splits": Reader(_split, _file("a.json", splits.load)),
     "storage": Reader(_storage, _file("a.nc", untrained_variables.read_storage)),

@@ -137,7 +137,7 @@ class Balancing:
         together = self._guarded(found) if self.by == "guarded" else self._measured(found, counted)
         parts = together.split([w.numel() for w in weights])
         for w, one in zip(weights, parts, strict=True):
-            w.grad = one.view_as(w)
+            w.grad = one.view_as(w).to(w.dtype)
 
     def _guarded(self, found: dict[str, Tensor]) -> Tensor:
         """The sum of the gradients, the others without what goes against discharge."""

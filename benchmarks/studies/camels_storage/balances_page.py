@@ -62,7 +62,8 @@ def fronts(found: pd.DataFrame) -> Figure:
         rows = found[found["period"] == period]
         axis.set_visible(len(rows) > 0)
         for number, (name, colour, mark) in enumerate(zip(names, COLOURS, MARKS, strict=False)):
-            own = rows[rows["balance"] == name].sort_values("weight")
+            own = rows[rows["balance"] == name].groupby("weight", as_index=False)
+            own = own[["Q NSE", "S centred"]].mean()  # over the seeds
             label = f"by {name}" if name != "guarded" else name
             axis.plot(own["Q NSE"], own["S centred"], marker=mark, color=colour, lw=1, label=label)
             for _, row in own.iterrows():

@@ -32,9 +32,10 @@ class Balance:
            epoch, so that each is followed by what is left of it; "uncertainty": by its weight over
            a variance of its errors that is learned as well (Kendall et al. 2018,
            doi:10.1109/CVPR.2018.00781); "gradients": the norms of the gradients of the parts are
-           as their weights (after Chen et al. 2018, arXiv:1711.02257); "guarded": the others lose
-           what in their gradient goes against that of discharge (after Yu et al. 2020,
-           arXiv:2001.06782, which turns both)
+           as their weights (after Chen et al. 2018, arXiv:1711.02257), which has no rest where the
+           parts pull against each other and their weights are unlike: the heavier wins in the end;
+           "guarded": the others lose what in their gradient goes against that of discharge (after
+           Yu et al. 2020, arXiv:2001.06782, which turns both)
     every  with "gradients": steps from one measurement of the norms, which takes an adjoint run for
            each part, to the next
     """

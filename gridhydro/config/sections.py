@@ -205,6 +205,8 @@ class TrainingOptions:
 
     spinup, optimizer and batches are tables with the keys of `gridhydro.SpinUp`, `Optimizer` and
     `Batches`, or in short `spinup = 365` and `optimizer = "adadelta"`; checkpoints has `every`.
+    In that of the optimizer `balance` is a table with the keys of `gridhydro.Balance`, or in short
+    `balance = "guarded"`.
 
     validation  a period that the run is scored over when it is trained
     selection   a table with the keys of `gridhydro.Validation`: another period, by whose scores

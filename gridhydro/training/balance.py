@@ -32,9 +32,10 @@ class Balance:
            epoch, so that each is followed by what is left of it; "uncertainty": by its weight over
            a variance of its errors that is learned as well (Kendall et al. 2018,
            doi:10.1109/CVPR.2018.00781); "gradients": the norms of the gradients of the parts are
-           as their weights (after Chen et al. 2018, arXiv:1711.02257); "guarded": the others lose
-           what in their gradient goes against that of discharge (after Yu et al. 2020,
-           arXiv:2001.06782, which turns both)
+           as their weights (after Chen et al. 2018, arXiv:1711.02257), which has no rest where the
+           parts pull against each other and their weights are unlike: the heavier wins in the end;
+           "guarded": the others lose what in their gradient goes against that of discharge (after
+           Yu et al. 2020, arXiv:2001.06782, which turns both)
     every  with "gradients": steps from one measurement of the norms, which takes an adjoint run for
            each part, to the next
     """
@@ -137,7 +138,7 @@ class Balancing:
         together = self._guarded(found) if self.by == "guarded" else self._measured(found, counted)
         parts = together.split([w.numel() for w in weights])
         for w, one in zip(weights, parts, strict=True):
-            w.grad = one.view_as(w)
+            w.grad = one.view_as(w).to(w.dtype)
 
     def _guarded(self, found: dict[str, Tensor]) -> Tensor:
         """The sum of the gradients, the others without what goes against discharge."""

@@ -51,7 +51,8 @@ def train(
                  mm d-1, (T, G); one that also takes `variance` gets, for minibatches, that of each
                  gauge's period
     spinup       a `gridhydro.SpinUp`, or its days before the period (without batches)
-    optimizer    a `gridhydro.Optimizer` (learning rate, decay, clip), or its name
+    optimizer    a `gridhydro.Optimizer` (learning rate, decay, clip, and how the parts of the loss
+                 are balanced, if not by their weights), or its name
     batches      minibatches of gauges x windows of days, `gridhydro.Batches`; None: each step sees
                  everything. On a raster those compared with discharge are drawn from the gauges,
                  those with water storage from the tiles, in any order: each step follows one of

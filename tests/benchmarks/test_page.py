@@ -83,7 +83,11 @@ def test_committed_pages_are_as_the_template_writes_them(name):
     folder = options.RESULTS / found.name
     assert found.readme(folder) == (folder / "README.md").read_text()
     made = {f"{n}.csv" for n in found.tables} | {f"{n}.png" for n in found.figures}
-    there = {f.name for f in folder.iterdir()} - {"README.md", "tables.md", "hydrodl2.json"}
+    there = {f.name for f in folder.iterdir() if f.is_file()} - {
+        "README.md",
+        "tables.md",
+        "hydrodl2.json",
+    }
     assert there == made
 
 

@@ -20,7 +20,7 @@ def model(network, **options):
 
 def train(trained, epochs=4, **options):
     defaults = dict(
-        targets=gh.StorageTarget(hydropy_world().storage),
+        targets=gh.StorageTarget(hydropy_world().storage, 0.5),
         spinup=gh.SpinUp(SPINUP, start="equilibrium"),
         optimizer=gh.Optimizer(learning_rate=0.02),
         session=gh.Session(progress=False),
@@ -245,7 +245,7 @@ def test_validation_is_scored_while_training():
         spinup=gh.SpinUp(days=SPINUP, start="equilibrium"),
         epochs=20,
         session=gh.Session(validation=later, progress=False),
-        targets=gh.StorageTarget(hydropy_world().storage),
+        targets=gh.StorageTarget(hydropy_world().storage, 0.5),
         optimizer=gh.Optimizer(learning_rate=0.02),
     )
     scores = run.history["validation_discharge_nse"].dropna()

@@ -3,12 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import xarray as xr
 
-from gridhydro import Ensemble
+from gridhydro import Components, Ensemble, Model
 from gridhydro.cli import main
 from gridhydro.evaluation import spread
 from gridhydro.io import write_basins
+from gridhydro.model.part import component_of, simulated_part
+from tests.support.shared_training import world
 from tests.support.small_basins import FILE, small_basins
 
 pytestmark = pytest.mark.end_to_end
@@ -181,3 +184,17 @@ def test_domain_files_of_basins_say_what_is_wrong(folder, capsys, change, text):
     arguments = ["--data", str(folder), "--out", str(folder / "wrong"), "--epochs", "1"]
     assert main(["train", str(wrong), *arguments]) == 1
     assert text in capsys.readouterr().err
+
+
+def test_a_component_of_a_raster_is_cut_into_parts_as_a_model_is():
+    domain, attributes, forcing, *_ = world()
+    model = Model(domain, "hbv", attributes, components=3)
+    one = component_of(model, 2).eval()
+    part, taken = simulated_part(one, np.arange(domain.size))
+    with torch.no_grad():
+        found = part(forcing.values[:, :40, taken]).discharge
+        torch.testing.assert_close(found, one(forcing.values[:, :40]).discharge)
+        assert not torch.allclose(found, model(forcing.values[:, :40]).discharge)
+    weighted = Model(domain, "hbv", attributes, components=Components(3, "learned"))
+    with pytest.raises(ValueError, match="weights that are learned"):
+        component_of(weighted, 0)

@@ -305,7 +305,7 @@ def test_a_run_trained_on_minibatches_is_scored_and_kept_as_any(tmp_path):
     model = hydropy_model(world.domain, world.land, world.attributes, network="mlp", hidden=(8,))
     run = gh.train(
         model, own(world, model), world.discharge, period=YEAR, epochs=3, session=QUIET,
-        targets=gh.StorageTarget(world.storage), batches=gh.Batches(1, 90, "states", cells=64),
+        targets=gh.StorageTarget(world.storage, 0.5), batches=gh.Batches(1, 90, "states", cells=64),
         optimizer=gh.Optimizer(learning_rate=0.02),
     )  # fmt: skip
     history = run.history

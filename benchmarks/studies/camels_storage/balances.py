@@ -33,8 +33,8 @@ from gridhydro.config.build_model import build_model
 CHOICE = {"training": ("2003", "2006"), "validation": ("2007", "2008")}
 PHASES = {"choice": CHOICE, "test": PERIODS}
 TRAININGS = (
-    "weights:0", "weights:0.1", "weights:0.5", "start:0.5", "uncertainty:0.5", "gradients:0.5",
-    "guarded:0.5",
+    "weights:0", "weights:0.1", "weights:0.2", "weights:0.5", "start:0.5", "uncertainty:0.5",
+    "gradients:0.1", "gradients:0.5", "guarded:0.2", "guarded:0.5",
 )  # fmt: skip
 COMPONENTS, EPOCHS, RATE = 4, 200, 0.03
 

@@ -15,6 +15,7 @@ from benchmarks.page import Drawing, Page, Table
 from benchmarks.studies.camels_storage.study import DOMAIN
 from gridhydro.evaluation.plot_scores import COLOURS
 
+STUDY = "camels-balances --data FOLDER --out RUNS"
 SCORED = {"choice": "validation", "test": "test"}
 MARKS = "osD^vPX"
 
@@ -59,14 +60,16 @@ def fronts(found: pd.DataFrame) -> Figure:
     names = list(dict.fromkeys(sorted(found["balance"], key=lambda name: name != "weights")))
     for axis, (phase, period) in zip(axes, SCORED.items(), strict=True):
         rows = found[found["period"] == period]
-        for name, colour, mark in zip(names, COLOURS, MARKS, strict=False):
-            own = rows[rows["balance"] == name].sort_values("weight")
+        axis.set_visible(len(rows) > 0)
+        for number, (name, colour, mark) in enumerate(zip(names, COLOURS, MARKS, strict=False)):
+            own = rows[rows["balance"] == name].groupby("weight", as_index=False)
+            own = own[["Q NSE", "S centred"]].mean()  # over the seeds
             label = f"by {name}" if name != "guarded" else name
             axis.plot(own["Q NSE"], own["S centred"], marker=mark, color=colour, lw=1, label=label)
             for _, row in own.iterrows():
                 axis.annotate(
                     f"{row['weight']:g}", (row["Q NSE"], row["S centred"]), fontsize=8,
-                    xytext=(5, 4), textcoords="offset points", color=colour,
+                    xytext=(5, -11 if number % 2 else 4), textcoords="offset points", color=colour,
                 )  # fmt: skip
         axis.set_title({"choice": "validation 2007-2008", "test": "test 2009-2014"}[phase])
         axis.set_xlabel("median NSE of discharge / no unit")
@@ -84,7 +87,11 @@ def fronts(found: pd.DataFrame) -> Figure:
 PAGE = Page(
     f"{DOMAIN}_storage/balances",
     "Balances of discharge and storage in the loss",
-    {},
+    {
+        f"{STUDY} --choose": "trained on 2003-2006, scored on 2007-2008",
+        f"{STUDY} --trainings weights:0 weights:0.1 guarded:0.2": "",
+        "camels-balances-page --runs RUNS": "",
+    },
     found_in,
     sections={
         "Validation 2007-2008, trained on 2003-2006": of_phase("choice"),

@@ -18,6 +18,8 @@ from tests.model.test_streamed import equal, opened
 from tests.support.black_box import forcing, small_surrogate
 from tests.support.kill_points import killed_at
 
+CASES = ["raster", "corrected", "mlp", "lstm", "rival"]
+CASES += [pytest.param(case, marks=pytest.mark.thorough) for case in ("departures", "weighted")]
 STOPS = (1, 64, 100, 399)  # a tile of days is 64
 
 
@@ -64,9 +66,7 @@ def goes_on(case, first, stop, state) -> None:
     equal(again, found.isel(time=slice(first, stop)))
 
 
-@pytest.mark.parametrize(
-    "case", ["raster", "corrected", "mlp", "lstm", "departures", "weighted", "rival"]
-)
+@pytest.mark.parametrize("case", CASES)
 def test_a_run_goes_on_from_a_file_to_the_last_bit(case, tmp_path):
     run, _, states = whole(case)
     outputs, path = outputs_of(case), tmp_path / "state.nc"

@@ -239,6 +239,7 @@ class Run(Scored):
         record = self.record(forcing)
         days = slice(0, len(record.times)) if period is None else record.between(*period_of(period))
         dates = () if save_state is None else save_state
+        series: Path | xr.Dataset
         if state is None:
             self.say_where_cold(record.times, days)
         else:
@@ -254,9 +255,10 @@ class Run(Scored):
                 )
             else:
                 own = forcing is None
-                series, states = self._in_memory(record, own, outputs, days, state, dates)
+                found, states = self._in_memory(record, own, outputs, days, state, dates)
+                series = found
                 if out is not None:
-                    series = _written(Path(out), series, states)
+                    series = _written(Path(out), found, states)
                     if not ranks.first():
                         dates = Stops.of(dates, record.times).dates(record.times)
                         states = {d: State.from_file(streamed.state_beside(out, d)) for d in dates}

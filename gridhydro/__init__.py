@@ -44,6 +44,7 @@ _HOMES = {
     "Session": "training.options",
     "SpinUp": "training.options",
     "Split": "training.splits",
+    "State": "model.state",
     "Stepping": "model.stepping",
     "StorageObservations": "observations.storage",
     "StorageTarget": "observations.storage_target",
@@ -69,6 +70,7 @@ _HOMES = {
 # public as a whole
 _MODULES = {
     "basins": "inputs.basins",
+    "bmi": "config.bmi",
     "directions": "domain.directions",
     "io": "io",
     "nets": "nets",
@@ -81,10 +83,10 @@ __all__ = [
     "Components", "Domain", "Embedded", "EmbeddedNetwork", "Ensemble", "Field", "Forcing",
     "History", "LSTMModel", "LandSurface", "Lapse", "Minibatches", "Model", "Network", "Optimizer",
     "OutsideVocabulary", "ParameterNetwork", "PeriodMeans", "River", "Run", "Session", "SpinUp",
-    "Split", "Stepping", "StorageObservations", "StorageTarget", "Target", "TensorBoard", "Tiles",
-    "UnitHydrograph", "Validation", "basins", "calibrate", "check", "delineate", "directions",
-    "discharge_table", "fields", "interpolate_stations", "io", "land_surface", "load", "nets",
-    "report", "route", "simulate", "splits", "surrogate", "train",
+    "Split", "State", "Stepping", "StorageObservations", "StorageTarget", "Target", "TensorBoard",
+    "Tiles", "UnitHydrograph", "Validation", "basins", "bmi", "calibrate", "check", "delineate",
+    "directions", "discharge_table", "fields", "interpolate_stations", "io", "land_surface", "load",
+    "nets", "report", "route", "simulate", "splits", "surrogate", "train",
 ]  # fmt: skip
 
 # type checkers and editors, which read without running, see the same names
@@ -94,6 +96,7 @@ if TYPE_CHECKING:
     from gridhydro.columns import COLUMNS
     from gridhydro.columns.column import Column, Embedded, Field, fields
     from gridhydro.columns.components import Components
+    from gridhydro.config import bmi
     from gridhydro.domain import directions
     from gridhydro.domain.delineate import delineate
     from gridhydro.domain.domain import Domain
@@ -112,6 +115,7 @@ if TYPE_CHECKING:
     from gridhydro.model.routing import route
     from gridhydro.model.run import Run, load
     from gridhydro.model.simulate import simulate
+    from gridhydro.model.state import State
     from gridhydro.model.stepping import PeriodMeans, Stepping
     from gridhydro.model.unit_hydrograph import UnitHydrograph
     from gridhydro.nets.embedded import EmbeddedNetwork

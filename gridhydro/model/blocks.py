@@ -72,6 +72,7 @@ class Walk:
     state   that it goes on from, of the model's cells, but its weather of those of the record; None
             begins as the training of the run did
     day     how far it has come: the first day that it has not seen
+    changed  days of the record, each with other values (F, K) than it has
     phase   how many days lie between the beginning of a tile and the first day; see `Needed`
     groups  the cells that are run at once, each with its state; of a raster all
     """
@@ -90,6 +91,7 @@ class Walk:
         every = every if chosen is None else [every[number] for number in chosen]
         self.groups = [_Group(self, number, cells) for number, cells in every]
         self.day: int | None = None
+        self.changed: dict[int, Tensor] = {}
         self._held: tuple[slice, Tensor] | None = None
 
     @property
@@ -160,7 +162,13 @@ class Walk:
             if self.taken is not None:
                 values = values[..., self.taken.to(values.device)]
             self._held = days, values
-        return self._held[1]
+        values = self._held[1]
+        other = [day for day in self.changed if days.start <= day < days.stop]
+        if other:
+            values = values.clone()
+            for day in other:
+                values[:, day - days.start] = self.changed[day].to(values)
+        return values
 
     def read_placed(self, days: slice) -> Tensor:
         """As `read`, of days that are counted from the beginning of a tile: those before the record

@@ -21,6 +21,7 @@ from gridhydro.model.state import State
 from gridhydro.model.state_file import Origin
 
 DAY = pd.Timedelta(days=1)
+_SEVERAL = (list, tuple, set, np.ndarray, pd.Index, pd.Series)
 
 
 def refuse_unfit(state: State, model: CellModel, record: Forcing) -> None:
@@ -34,10 +35,9 @@ def refuse_unfit(state: State, model: CellModel, record: Forcing) -> None:
         )
     mend = f"save it with this run: run.simulate(..., save_state=['{origin.date}'])"
     domain = model.domain
-    same = origin.gauges == _names(domain) and np.array_equal(
-        origin.lonlat.numpy(), _lonlat(domain).numpy(), equal_nan=True
-    )
-    if not same:
+    mine, theirs = _lonlat(domain).numpy(), origin.lonlat.numpy()
+    same = origin.gauges == _names(domain) and mine.shape == theirs.shape
+    if not same or not np.allclose(mine, theirs, rtol=0, atol=1e-6, equal_nan=True):
         raise ValueError(
             f"the state of {origin.date} is of {origin.lonlat.shape[1]} cells"
             f"{_first(origin.gauges)}, other ones than the {domain.size} of this run"
@@ -98,10 +98,10 @@ class Stops:
     keep: Callable[[str, State | None], None] = lambda date, state: None
 
     @classmethod
-    def of(cls, dates: Sequence, times: pd.DatetimeIndex, keep) -> Stops:
+    def of(cls, dates, times: pd.DatetimeIndex, keep=lambda date, state: None) -> Stops:
         """At the ends of these days, months or years; ValueError for one that is not in `times`."""
         found = set()
-        for date in [dates] if isinstance(dates, str | pd.Timestamp) else dates:
+        for date in dates if isinstance(dates, _SEVERAL) else [dates]:
             day = ends((date, date), "date of a state")[1]
             if not len(times) or not times[0] <= day <= times[-1]:
                 there = f"{times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}" if len(times) else "no day"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -242,51 +242,58 @@ class Run(Scored):
             self.model.output(name)
         record = self.record(forcing)
         days = slice(0, len(record.times)) if period is None else record.between(*period_of(period))
-        states: dict[str, State] = {}
-        stops = Stops.of(save_state or (), record.times, states.__setitem__)
+        dates = () if save_state is None else save_state
+        series: Path | xr.Dataset
         if state is None:
             self.say_where_cold(record.times, days)
         else:
             refuse_unfit(state, self.model, record)
-        series: Path | xr.Dataset
         with nullcontext() if out is None else ranks.sharing():
             if out is not None and Path(out).suffix != ".nc":
-                series, dates = Path(out), stops.dates(record.times)
-                states = streamed.simulate_into(
-                    self, record, outputs, Path(out), days, block, progress, state, dates
+                dates = Stops.of(dates, record.times).dates(record.times)
+                series, states = (
+                    Path(out),
+                    streamed.simulate_into(
+                        self, record, outputs, Path(out), days, block, progress, state, dates
+                    ),
                 )
-            elif state is None and not stops.days:
-                found = self.simulation(outputs, forcing=None if forcing is None else record)
-                series = self._series(found, record, days, outputs)
             else:
-                found = simulate_record(self, record, outputs, days=days, state=state, stops=stops)
-                series = self._series(found, record, days, outputs, slice(None))
-            if out is not None and isinstance(series, xr.Dataset):
-                with as_one():
-                    if ranks.first():
-                        for date, one in states.items():
-                            one.to_file(streamed.state_beside(out, date))
-                        export.write_dataset(out, series)
-                series = Path(out)
+                own = forcing is None
+                found, states = self._in_memory(record, own, outputs, days, state, dates)
+                series = found
+                if out is not None:
+                    series = _written(Path(out), found, states)
+                    if not ranks.first():
+                        dates = Stops.of(dates, record.times).dates(record.times)
+                        states = {d: State.from_file(streamed.state_beside(out, d)) for d in dates}
         return series if save_state is None else (series, states)
 
-    def _series(
-        self,
-        found: Simulation,
-        record: Forcing,
-        days: slice,
-        outputs: Sequence[str],
-        there: slice | None = None,
-    ) -> xr.Dataset:
-        """Some days of a record, labelled; `there` they are in the simulation."""
-        there = days if there is None else there
-        return export.dataset(
+    def _in_memory(
+        self, record: Forcing, own: bool, outputs: Sequence[str], days: slice, state: State | None,
+        dates: Sequence,
+    ) -> tuple[xr.Dataset, dict[str, State]]:  # fmt: skip
+        """Series of these days and states of the dates; what the `own` record gives is kept."""
+        states: dict[str, State] = {}
+
+        def keep(date: str, state: State | None) -> None:
+            if state is not None:  # of several processes the first has it
+                states[date] = state
+
+        stops = Stops.of(dates, record.times, keep)
+        there = days
+        if state is None and not stops.days:
+            found = self.simulation(outputs, forcing=None if own else record)
+        else:
+            found = simulate_record(self, record, outputs, days=days, state=state, stops=stops)
+            there = slice(None)
+        series = export.dataset(
             self.model.domain,
             record.times[days],
             [self.model.output(name) for name in outputs],
             {name: found.outputs[name][there].numpy() for name in outputs},
             required("discharge", found.discharge)[there].numpy(),
         )
+        return series, states
 
     @property
     def usual_outputs(self) -> tuple[str, ...]:
@@ -376,6 +383,16 @@ class Run(Scored):
         model, history, about = run_folder.read(Path(folder), column)
         record = None if forcing is None else _taken(forcing, model)
         return cls(model, record, history, about)
+
+
+def _written(out: Path, series: xr.Dataset, states: Mapping[str, State]) -> Path:
+    """The file of series, with states beside it; the first of the processes writes."""
+    with as_one():
+        if ranks.first():
+            for date, state in states.items():
+                state.to_file(streamed.state_beside(out, date))
+            export.write_dataset(out, series)
+    return out
 
 
 def _taken(forcing: xr.Dataset | Forcing, model: CellModel) -> Forcing:

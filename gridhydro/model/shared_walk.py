@@ -148,7 +148,9 @@ class SharedWalk:
             name: torch.cat(parts, State.axis_of_cells(name)) for name, parts in groups.items()
         }
         if needed.first < day:
-            walk = Walk(self.run, self.record, chosen=(), state=self.begins)
+            walk = self.walk
+            if self.of_rivers:  # which reads its own cells alone
+                walk = Walk(self.run, self.record, chosen=(), state=self.begins)
             tensors["weather"] = walk.read_placed(slice(needed.first, day)).cpu()
         origin = origin_of(model, times[stop - 1], needed.phase, self.at_once)
         return State.of_tensors(tensors, origin)

@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,7 +21,7 @@ from gridhydro.base import ranks, snapshots
 from gridhydro.base.arguments import required
 from gridhydro.base.damage import reading
 from gridhydro.base.exchange import as_one
-from gridhydro.base.files import writable
+from gridhydro.base.files import replace, writable
 from gridhydro.base.interrupt import Interrupt
 from gridhydro.base.lock import Lock
 from gridhydro.base.progress import progress_bar, say
@@ -76,8 +77,8 @@ def simulate_into(
                 store.finish()
                 if out.exists():
                     out.rmdir()
-                for path in writing.states():
-                    os.replace(path, state_beside(out, path.stem))
+                for path in writing.states():  # copied: after a kill they are looked for again
+                    replace(state_beside(out, path.stem), partial(shutil.copyfile, path))
                 os.replace(part, out)
     found = {day: State.from_file(state_beside(out, day)) for day in writing.dates}
     if ranks.first():

@@ -13,6 +13,7 @@ from tests.model.test_blocks import run_of
 from tests.support.lumped import fit
 from tests.support.small_basins import small_basins
 
+pytestmark = pytest.mark.end_to_end
 CUT = 150
 
 

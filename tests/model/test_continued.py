@@ -18,6 +18,8 @@ from tests.model.test_streamed import equal, opened
 from tests.support.black_box import forcing, small_surrogate
 from tests.support.kill_points import killed_at
 
+CASES = ["raster", "corrected", "mlp", "lstm", "rival"]
+CASES += [pytest.param(case, marks=pytest.mark.thorough) for case in ("departures", "weighted")]
 STOPS = (1, 64, 100, 399)  # a tile of days is 64
 
 
@@ -51,10 +53,12 @@ def date(run, stop) -> str:
 def whole(case):
     """Series of one run, and its states behind some days."""
     run = run_of(case)
+    run.forget()  # what others have asked of it, whose basins come in other groups
     dates = [date(run, stop) for stop in STOPS]
     found, states = run.simulate(outputs=outputs_of(case), save_state=dates)
     assert list(states) == dates
     equal(found, run.simulate(outputs=outputs_of(case)))
+    run.forget()
     return run, found, states
 
 
@@ -64,9 +68,7 @@ def goes_on(case, first, stop, state) -> None:
     equal(again, found.isel(time=slice(first, stop)))
 
 
-@pytest.mark.parametrize(
-    "case", ["raster", "corrected", "mlp", "lstm", "departures", "weighted", "rival"]
-)
+@pytest.mark.parametrize("case", CASES)
 def test_a_run_goes_on_from_a_file_to_the_last_bit(case, tmp_path):
     run, _, states = whole(case)
     outputs, path = outputs_of(case), tmp_path / "state.nc"
@@ -88,6 +90,7 @@ def test_a_run_goes_on_from_a_file_to_the_last_bit(case, tmp_path):
             assert all(torch.equal(mine[name], theirs[name]) for name in mine)
 
 
+@pytest.mark.thorough  # it is fitted first
 def test_a_surrogate_goes_on(tmp_path):
     domain = gh.Domain.of_basins(np.full(4, 50.0), [f"g{k}" for k in range(4)])
     model = gh.Model(domain, small_surrogate(), {"sand": np.linspace(0, 1, 4)})
@@ -234,6 +237,7 @@ def test_a_cold_start_is_said():
         settled.simulate()
         settled.simulate(last, state=states[date(run, DAYS - 30)])
         run.simulate(period=(date(run, 370), date(run, DAYS)))
+        run.forget()
     with pytest.warns(UserWarning, match="without a memory of the days before"):
         rival = run_of("rival")
         rival.simulate(part(rival, DAYS - 30))

@@ -1,7 +1,7 @@
 """A small valid input for every reader: written once, and read as a user would."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from gridhydro.config.recipes import read_recipe, recipes
 from gridhydro.io.tables import read_attributes
 from gridhydro.io.vector import read_polygons
 from gridhydro.model.state import State
+from gridhydro.model.state_file import Origin
 from gridhydro.surrogate import Runs
 from tests.support.black_box import sample
 from tests.support.hydropy_land import flat_land
@@ -182,7 +183,11 @@ def _domain(folder: Path) -> None:
 def _state(folder: Path) -> None:
     import torch
 
-    State({"soil": torch.ones(3, 1)}, torch.ones(6, 3)).save(folder / "a.safetensors")
+    attrs = {"soil": {"units": "mm", "long_name": "water"}}
+    place = torch.zeros(2, 3, dtype=torch.float64)
+    origin = Origin("2001-01-30", "0", "hbv", 3, 0, ("rain",), attrs, (), place)
+    state = State({"soil": torch.ones(3, 1)}, torch.ones(6, 3), weather=torch.ones(1, 3, 3))
+    replace(state, origin=origin).to_file(folder / "a.nc")
 
 
 def _tables(folder: Path, names: str) -> None:
@@ -294,7 +299,7 @@ READERS = {
         lambda folder: (folder / "a.toml").write_bytes(recipes()["wang_2024"].read_bytes()),
         _file("a.toml", read_recipe),
     ),
-    "state": Reader(_state, _file("a.safetensors", State.load)),
+    "state": Reader(_state, _file("a.nc", State.from_file)),
     "splits": Reader(_split, _file("a.json", splits.load)),
     "storage": Reader(_storage, _file("a.nc", untrained_variables.read_storage)),
     "storage_scores": Reader(

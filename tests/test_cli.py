@@ -1,6 +1,8 @@
 """The command line, as a newcomer types it."""
 
 import argparse
+import html
+import json
 import re
 import shlex
 import subprocess
@@ -219,8 +221,12 @@ def test_from_a_domain_file_to_a_run_and_back(data, tmp_path, capsys):
     assert code == 0, err
     scores = pd.read_csv(out / "metrics.csv").set_index("gauge")
     assert scores.loc["Y3204030", "gauge_use"] == "held out"
-    for name in ("parameters.nc", "fluxes.nc", "domain.nc", "domain.toml", "run.json"):
+    for name in ("parameters.nc", "fluxes.nc", "domain.nc", "domain.toml", "run.json", "water.csv"):
         assert (out / name).exists(), name
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "Y3204030" in page and "gridhydro train run/domain.toml --data" in page
+    for warning in json.loads((out / "warnings.json").read_text())["warnings"]:
+        assert html.escape(warning) in page
     assert len(list((out / "parameters").glob("*.tif"))) == 15
     assert {p.stem for p in (out / "figures").glob("*.png")} >= {"parameters", "hydrographs"}
 

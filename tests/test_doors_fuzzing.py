@@ -82,6 +82,7 @@ def places(tmp_path_factory):
     (folder / "run/domain.toml").write_text(toml(LUMPED))
     begun = {"data": str(folder / "data"), "fold": 0, "storage_weight": None}
     (folder / "run/source.json").write_text(json.dumps(begun))
+    made_run().save(folder / "told")
     for seed in (0, 1):
         shutil.copytree(folder / "run", folder / f"ensemble/seed-{seed}")
     return folder
@@ -132,14 +133,14 @@ def told(arguments: list[str]) -> None:
         raise Printed(f"{arguments[1]}: {text}" if arguments[0] == "check" else text)
 
 
-@pytest.mark.parametrize("kind", ["run", "ensemble", "checkpoint"])
+@pytest.mark.parametrize("kind", ["run", "ensemble", "checkpoint", "told"])
 def test_damaged_run_folders_are_loaded_or_refused_by_a_sentence(kind, places, tmp_path):
     made = model()
 
     def trial(number):
         rng = np.random.default_rng([number, *kind.encode()])
         folder = tmp_path / str(number)
-        shutil.copytree(places / ("ensemble" if kind == "ensemble" else "run"), folder)
+        shutil.copytree(places / (kind if kind in ("ensemble", "told") else "run"), folder)
         part = folder / "seed-1" if kind == "ensemble" else folder
         inside = part / "checkpoint" if kind == "checkpoint" else part
         files = sorted(p for p in inside.iterdir() if p.is_file())
@@ -166,6 +167,8 @@ def test_damaged_run_folders_are_loaded_or_refused_by_a_sentence(kind, places, t
                 read_checkpoint(folder, made)
             elif kind == "ensemble":
                 gh.Ensemble.load(folder)
+            elif kind == "told":
+                gh.report(folder)
             elif not by_command:
                 gh.load(folder)
             else:

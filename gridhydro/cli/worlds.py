@@ -12,10 +12,10 @@ from gridhydro.config.find import data_folder
 
 _DEMO = """
 Generates a catchment of a thousand cells whose truth is known, trains HBV on 15
-of its 20 gauges, and compares fluxes and stores with the true ones. The truth is
-another model, HydroPy, its gauges are noisy and patchy, and its precipitation is
-known with errors only, as of a real catchment. Nothing in it is measured: it
-shows what training can and cannot recover from discharge alone.
+of its 20 gauges, and compares fluxes and stores with the true ones. The truth
+is another model, HydroPy, its gauges are noisy and patchy, and its
+precipitation is known with errors only, as of a real catchment. Nothing in it
+is measured: it shows what training can and cannot recover from discharge alone.
 
 With --twin the truth is HBV itself with other parameters and good gauges: the
 learned parameters are compared with the true ones.

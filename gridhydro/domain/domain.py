@@ -205,7 +205,7 @@ class Domain:
         raster       drawn beneath: elevation, say, a DataArray (y, x) of any resolution in the
                      domain's reference system, or values (N,) of the cells
         minimum_km2  area that a river drains to be drawn; that of the 500 largest cells
-                     if left out
+                     (of large domains a twelfth of all) if left out
         names        whether gauges have names; those of 40 at most if left out
         Returns a matplotlib Figure: `plot(...).savefig("domain.png")`. Coasts and borders need
         `pip install 'gridhydro[maps]'`. ValueError for lumped basins without places, and for a

@@ -52,7 +52,7 @@ def domain_map(
     if not domain.lumped:
         low, high = rivers(axis, domain, frame, minimum_km2)
         outline(axis, domain, frame)
-        handles += _river_keys(low, high)
+        handles += _river_keys(low, high) if high > 0 else []
     handles += _gauges(axis, domain, frame, names, wide)
     dress(axis, frame, np.hstack([places(domain, frame), gauge_places(domain, frame)]))
     name_axes(axis, frame)
@@ -158,13 +158,7 @@ def _gauges(axis, domain, frame: Frame, names: bool | None, wide: float) -> list
         looks.append((np.isnan(off), *UNKNOWN))
     for chosen, colour, label in looks:
         if chosen.any():
-            style: dict[str, Any] = {
-                "marker": "o",
-                "mfc": colour,
-                "mec": "0.15",
-                "mew": 0.9,
-                "ls": "",
-            }
+            style: dict[str, Any] = dict(marker="o", mfc=colour, mec="0.15", mew=0.9, ls="")
             axis.plot(x[chosen], y[chosen], ms=6, zorder=5, scalex=False, scaley=False, **style)
             count = "" if domain.lumped else "gauge, "
             handles.append(Line2D([], [], ms=6, label=f"{count}{label}", **style))
@@ -201,6 +195,7 @@ def write_names(axis, frame: Frame, x, y, texts, size: float = 7.5, wide: float 
                 axis.annotate(
                     text, (x[i], y[i]), (dx, dy), textcoords="offset points", fontsize=size,
                     ha=align, va="bottom", color="0.1", zorder=7, path_effects=HALO,
+                    parse_math=False,
                 )  # fmt: skip
                 boxes.append(box)
                 break

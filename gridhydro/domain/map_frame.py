@@ -15,6 +15,7 @@ from gridhydro.domain.grid import known_crs, spacing, transform
 
 LINE = "#7d7468"  # of coasts and borders
 LINES_FROM = 150.0  # km across, from which a map has coasts and borders
+ONE_SCALE = 60.0  # degrees from south to north, up to which one scale holds for the map
 HALO = [withStroke(linewidth=2.2, foreground="white", alpha=0.85)]
 _CORNERS = ((0, 0), (1, 0), (0, 1), (1, 1))  # right, upper
 
@@ -147,7 +148,8 @@ def dress(axis, frame: Frame, occupied=None, furniture: bool = True, lines: bool
         )
     if furniture:
         scale, up = _corners(frame, occupied)
-        _scale_bar(axis, frame, scale)
+        if not frame.crs.is_geographic or top - bottom < ONE_SCALE:
+            _scale_bar(axis, frame, scale)
         _north_arrow(axis, frame, up)
 
 

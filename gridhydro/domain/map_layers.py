@@ -10,18 +10,20 @@ from gridhydro.domain.map_colours import LAND, Limits
 from gridhydro.domain.map_frame import Frame
 
 RIVER = "#2a6db0"
+LEAST = 500  # cells of which rivers are drawn, of those with the largest area upstream
 
 
 def rivers(
-    axis, domain, frame: Frame, minimum_km2: float | None = None, most: int = 500,
+    axis, domain, frame: Frame, minimum_km2: float | None = None, most: int | None = None,
     widths: tuple[float, float] = (0.35, 2.6), colour: str = RIVER, alpha: float = 1.0,
 ) -> tuple[float, float]:  # fmt: skip
     """Draw the river network, wider with the area upstream; returns the smallest and the largest
-    area drawn, km2.
+    area drawn, km2, both 0 where there is no river.
 
     minimum_km2  area that a river drains to be drawn; where left out that of the `most` largest
-                 cells, a round number
+                 cells, a round number: 500 cells, of large domains a twelfth
     """
+    most = max(LEAST, domain.size // 12) if most is None else most
     network, grid = domain.network, domain.raster_grid
     area = network.accumulate(domain.area) / 1e6
     if minimum_km2 is None:
@@ -33,7 +35,7 @@ def rivers(
     near |= not frame.crs.is_geographic  # the others go across the date line
     cells, down = cells[near], down[near]
     if not cells.size:
-        return float(area.min()), float(area.max())
+        return 0.0, 0.0
     low, high = float(area[cells].min()), float(area.max())
     order = np.argsort(area[cells], kind="stable")
     cells, down = cells[order], down[order]
@@ -86,6 +88,7 @@ def outline(axis, domain, frame: Frame, colour: str = "0.35", width: float = 0.7
     across = np.stack([np.column_stack([x[col + end], y[row]]) for end in (0, 1)], axis=1)
     row, col = np.nonzero(padded[1:-1, 1:] != padded[1:-1, :-1])
     up = np.stack([np.column_stack([x[col], y[row + end]]) for end in (0, 1)], axis=1)
+    width = width if domain.size < 10_000 else width / 2
     edges = LineCollection(
         [*across, *up], colors=colour, linewidths=width, zorder=2.5,
         capstyle="projecting",

@@ -27,6 +27,7 @@ def source() -> Path | None:
     if found is None:
         warnings.warn(
             "maps are drawn without coasts and borders: pip install 'gridhydro[maps]' brings them",
+            RuntimeWarning,  # not about the input
             stacklevel=3,
         )
     return found

@@ -57,7 +57,7 @@ def hydrographs(
         known = observed[name] if name in observed else pd.Series(np.nan, simulated.index)
         pair = pd.DataFrame({"observed": known, "simulated": simulated[name]}, simulated.index)
         _series(row[0], pair.loc[first:], marked, log)
-        row[0].set_title(title_of(name, scores, rank), fontsize=9, loc="left")
+        row[0].set_title(title_of(name, scores, rank), fontsize=9, loc="left", parse_math=False)
         scored = pair if not marked else pair.loc[_behind_spinup(marked) :]
         both = scored.dropna() if scored["observed"].notna().any() else scored
         _duration(row[1], both, log)

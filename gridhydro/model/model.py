@@ -159,7 +159,7 @@ class Model(CellModel):
         )
 
     def _repr_html_(self) -> str:
-        learned = set(self.network.learned)
+        learned = {field.name for field in self.network.learned}
         rows = [
             (f.name, f.long_name, f.unit, notebook.between(f.bounds),
              "learned" if f.name in learned else "held")

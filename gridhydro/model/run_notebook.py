@@ -62,5 +62,6 @@ def _maps(run):
         raise ValueError("every parameter is constant")
     fields = [f for f in model.fields if f.name in chosen]
     if model.domain.lumped:
-        return plot_scores.parameter_points(*model.domain.lonlat, values, fields)
+        longitude, latitude = model.domain.lonlat
+        return plot_scores.parameter_points(longitude, latitude, values, fields)
     return plots.cell_maps(model.domain, values, fields)

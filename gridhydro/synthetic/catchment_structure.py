@@ -21,7 +21,7 @@ from gridhydro.model.river import SECONDS
 from gridhydro.model.routing import route
 from gridhydro.model.simulate import simulate
 from gridhydro.synthetic.catchment import SyntheticCatchment
-from gridhydro.synthetic.catchment_grid import dataset
+from gridhydro.synthetic.catchment_grid import SHAPE, dataset
 from gridhydro.synthetic.catchment_observations import RIVER
 from gridhydro.synthetic.random_fields import logistic, persistent, smooth_days, standard
 
@@ -79,7 +79,7 @@ def measured(world: SyntheticCatchment, seed: int) -> SyntheticCatchment:
     rng = np.random.default_rng([seed, 1])
     rain = world.forcing["precipitation"]
     knots = rng.standard_normal((rain.sizes["time"], _KNOTS, _KNOTS), dtype=np.float32)
-    field = smooth_days(persistent(knots, _MEMORY), rain.shape[1:])
+    field = smooth_days(persistent(knots, _MEMORY), SHAPE)
     error = np.exp(RAIN_ERROR * field - RAIN_ERROR**2 / 2)
     forcing = world.forcing.copy()
     forcing["precipitation"] = rain.copy(data=(rain.values * error).astype(np.float32))

@@ -28,7 +28,8 @@ def of_fluxes(run: Run, truth: Structure, out: Path) -> pd.DataFrame:
     found = run.simulation(tuple(truth.series)).outputs
     months = times[FILLING:].to_period("M")
     weight = domain.area / domain.area.sum()
-    rows, maps, courses = [], ({}, {}), {}
+    maps: tuple[dict[str, np.ndarray], dict[str, np.ndarray]] = ({}, {})
+    rows, courses = [], {}
     for field in truth.fields:
         pair = [found[field.name].numpy()[FILLING:], truth.series[field.name][FILLING:]]
         means = [values.mean(axis=0, dtype=np.float64) for values in pair]

@@ -163,7 +163,7 @@ def test_without_the_package_maps_have_no_lines_which_is_said_once(monkeypatch):
     map_lines.source.cache_clear()
     map_lines.lines.cache_clear()
     frame = Frame((3.0, 7.0, 50.5, 53.0), WGS84)
-    with pytest.warns(UserWarning, match=r"without coasts and borders: pip install"):
+    with pytest.warns(RuntimeWarning, match=r"without coasts and borders: pip install"):
         dress(Figure().subplots(), frame)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

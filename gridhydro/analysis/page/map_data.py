@@ -109,7 +109,8 @@ def _rivers(domain, picture: Picture) -> list[tuple[str, float]]:
     """Reaches of the largest rivers, each with its width."""
     network, grid = domain.network, domain.raster_grid
     area = network.accumulate(domain.area) / 1e6
-    least = np.sort(area)[-RIVERS] if area.size > RIVERS else 0.0
+    most = max(RIVERS, area.size // 15)
+    least = np.sort(area)[-most] if area.size > most else 0.0
     x, y = grid.x[domain.col], grid.y[domain.row]
     cells = np.flatnonzero((area >= least) & (network.downstream >= 0))
     if not cells.size:

@@ -15,10 +15,11 @@ from gridhydro.analysis.page import tables
 from gridhydro.analysis.page.contents import Contents, read
 from gridhydro.analysis.page.map_data import map_data, score_layers
 from gridhydro.analysis.page.series_data import series_data
+from gridhydro.base.damage import reading
 from gridhydro.base.files import replace
 from gridhydro.base.folders import settled
 from gridhydro.evaluation.plot_hydrographs import GROUNDS
-from gridhydro.model.run_folder import REPORT
+from gridhydro.model.run_folder import MEND, REPORT, finished, index
 
 # nothing is loaded from anywhere: a browser is told to refuse it
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -43,7 +44,10 @@ def report(folder: str | Path, out: str | Path | None = None) -> Path:
     folder = Path(folder)
     settled(folder)
     out = folder / REPORT if out is None else Path(out)
-    text = html(read(folder))
+    if not finished(folder):
+        index(folder)  # says so
+    with reading(folder, "a run that a report can be made of", MEND):
+        text = html(read(folder))
     out.parent.mkdir(parents=True, exist_ok=True)
     replace(out, partial(Path.write_text, data=text, encoding="utf-8"))
     return out

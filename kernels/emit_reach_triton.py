@@ -65,10 +65,10 @@ def forward(
     row = programs + 5 * (first_program + tl.program_id(0))
     tile = tl.cast(diagonal - tl.load(row), tl.int32)
     lane = tl.arange(0, BLOCK)
-    cell = tl.cast(tl.load(row + 1), tl.int32) + lane
+    lanes = tl.cast(tl.load(row + 1), tl.int32) + lane
     past = tl.cast(tl.load(row + 2), tl.int32)
-    there = cell < past
-    cell = tl.cast(tl.minimum(cell, past - 1), INDEX)
+    there = lanes < past
+    cell = tl.cast(tl.minimum(lanes, past - 1), INDEX)
     degree = tl.cast(tl.load(row + 3), tl.int32)
     upstream = inflows + tl.load(row + 4) + lane
     cells, size = tl.cast(size, INDEX), tl.cast(size, tl.int64)
@@ -153,10 +153,10 @@ def adjoint(
 ):
     row = programs + 5 * (first_program + tl.program_id(0))
     tile = tl.cast(diagonal - tl.load(row), tl.int32)
-    cell = tl.cast(tl.load(row + 1), tl.int32) + tl.arange(0, BLOCK)
+    lanes = tl.cast(tl.load(row + 1), tl.int32) + tl.arange(0, BLOCK)
     past = tl.cast(tl.load(row + 2), tl.int32)
-    there = cell < past
-    cell = tl.cast(tl.minimum(cell, past - 1), INDEX)
+    there = lanes < past
+    cell = tl.cast(tl.minimum(lanes, past - 1), INDEX)
     cells, size = tl.cast(size, INDEX), tl.cast(size, tl.int64)
 
     below_cell = tl.load(downstream + cell)
@@ -366,7 +366,10 @@ def _kept(spec: ReachSpec) -> list[tuple[Pack, str]]:
     """What is kept of a group, states and inflows, and where."""
     states, inflows = (packs(n, spec.real) for n in (spec.steps.states, spec.column.inflows))
     return [
-        *((pack, f"kept_{pack.first} + kept_at" + f" * {pack.width}" * (pack.width > 1)) for pack in states),
+        *(
+            (pack, f"kept_{pack.first} + kept_at" + f" * {pack.width}" * (pack.width > 1))
+            for pack in states
+        ),
         *((pack, pack.within("arrived + kept_at * RING_WIDTH")) for pack in inflows),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from unittest import mock
 
 import numpy as np
@@ -13,7 +14,7 @@ from benchmarks.speed import routing
 from benchmarks.speed.columns import TOLERANCES, apart
 from benchmarks.speed.schemes import SCHEMES
 from gridhydro.domain.network import Network
-from gridhydro.kernels import column_triton
+from gridhydro.kernels import column_triton, launch, route_triton
 
 # days and cells of what long series are made of, over and over
 DAYS, PIECE = 1000, 1000
@@ -39,7 +40,8 @@ def kernels(place: Place) -> Iterator[dict]:
             yield verdict(case, dtype, rivers.differences(), allowed)
     for values in LONG:
         yield long_columns(place, values)
-    yield long_rivers(place, 2**31)
+    for values in LONG[1:]:
+        yield long_rivers(place, values)
     for scheme in SCHEMES[:1] if place.small else SCHEMES:
         problem = place.column(cells, 1, min(days, 10), dtype=torch.float64)
         found = problem.differences(scheme=scheme)
@@ -58,17 +60,12 @@ def verdict(case: str, dtype: torch.dtype, differences: dict, allowed: float, no
 
 
 def long_columns(place: Place, least: int) -> dict:
-    """Columns whose series have at least so many values, beside the few that they repeat.
-
-    The note says how wide the offsets are that the launch chose; in miniature series are short, and
-    their offsets as wide as those of long ones.
-    """
+    """Columns whose series have at least so many values, beside the few that they repeat."""
     case = f"column hbv, series of {least:,} values"
-    days, piece, narrow = DAYS, PIECE, column_triton.NARROW
+    days, piece = DAYS, PIECE
     copies = -(-least // (days * piece))
     if place.small:
         days, piece, copies = 2, 3, 3
-        narrow = 0 if least >= narrow else narrow
     elif (needed := 7 * 4 * days * piece * copies) > place.free:
         return absent(case, f"{needed / 1e9:.0f} GB are more than are free")
     few = place.column(piece, 1, days)
@@ -82,16 +79,7 @@ def long_columns(place: Place, least: int) -> dict:
         many, weather=few.weather.repeat(1, 1, copies), parameters=parameters, cotangent=cotangent
     )
     expected = (few.runoff(storage=50).detach().T, *few.gradient(storage=50))
-    types, chosen = set(), column_triton.index_type
-
-    def index_type(*sizes):
-        types.add(str(chosen(*sizes)))
-        return chosen(*sizes)
-
-    with (
-        mock.patch.object(column_triton, "NARROW", narrow),
-        mock.patch.object(column_triton, "index_type", index_type),
-    ):
+    with offsets(place, column_triton, least) as types:
         found = (many.runoff(storage=50).detach().T, *many.gradient(storage=50))
     parts = [slice(start * piece, (start + 1) * piece) for start in (0, copies // 2, copies - 1)]
     differences = {
@@ -100,6 +88,23 @@ def long_columns(place: Place, least: int) -> dict:
     }
     note = f"{many.size}, offsets {' and '.join(sorted(types))}"
     return verdict(case, torch.float32, differences, SAME, note)
+
+
+@contextmanager
+def offsets(place: Place, kernels, values: int) -> Iterator[set[str]]:
+    """The types of offsets that launches choose in here; in miniature series are short, and their
+    offsets as wide as those of long ones with so many values."""
+    types, chosen, narrow = set(), kernels.index_type, launch.NARROW
+
+    def index_type(*sizes):
+        types.add(str(chosen(*sizes)))
+        return chosen(*sizes)
+
+    with (
+        mock.patch.object(launch, "NARROW", 0 if place.small and values >= narrow else narrow),
+        mock.patch.object(kernels, "index_type", index_type),
+    ):
+        yield types
 
 
 def given(problem, **tensors) -> None:
@@ -129,11 +134,13 @@ def long_rivers(place: Place, least: int) -> dict:
     )  # fmt: skip
     last = np.flatnonzero(order // piece == copies - 1)
     last = torch.as_tensor(last[np.argsort(order[last])], device=place.device)
-    found = (many.outflow().detach()[:, last], *(g[..., last] for g in many.gradient()))
+    with offsets(place, route_triton, least) as types:
+        found = (many.outflow().detach()[:, last], *(g[..., last] for g in many.gradient()))
     expected = (few.outflow(), *few.gradient())
     names = ("outflow", "d runoff", "d lag")
     differences = {n: apart(*pair) for n, *pair in zip(names, found, expected, strict=True)}
-    return verdict(case, torch.float32, differences, SAME, many.size)
+    note = f"{many.size}, offsets {' and '.join(sorted(types))}"
+    return verdict(case, torch.float32, differences, SAME, note)
 
 
 def absent(case: str, why: str) -> dict:

@@ -93,6 +93,8 @@ def test_every_kernel_is_held_against_the_plain_loop(runs):
         assert {(case, "float32"), (case, "float64")} <= set(found)
     widths = [row["note"].split()[-1] for case, row in rows.items() if "hbv, series" in case]
     assert widths == ["uint32", "uint32", "int64"]
+    widths = [row["note"].split()[-1] for case, row in rows.items() if "rivers, series" in case]
+    assert widths == ["uint32", "int64"]
     assert not all(row["error"] == 0 for row in rows.values())
 
 

@@ -6,6 +6,7 @@ import torch
 
 from gridhydro.domain.network import Network
 from gridhydro.kernels import launch, route_numba, route_tables, route_triton
+from gridhydro.kernels.reach_spec import together
 from gridhydro.kernels.route_tables import bundles
 from gridhydro.model.routing import Coupling, route
 from tests.model.test_routing import forest, problem, route_on
@@ -156,6 +157,45 @@ def test_bundles_have_every_cell_once_and_what_drains_to_them_before(least):
             else:
                 assert where[upper] in table.all[where[cell]].above
                 assert source == -1 - table.handed[upper] and table.below[-1 - source] == cell
+
+
+@pytest.mark.parametrize("substeps", [3, 8])
+def test_wide_offsets_of_routing_change_no_bit(substeps, monkeypatch):
+    """As the launch chooses where an array has 2^32 values; with 3 sub-steps, few lie together."""
+    numbers, types, chosen = [], [], route_triton.index_type
+
+    def index_type(*given):
+        numbers.append(given)
+        types.append(chosen(*given).name)
+        return chosen(*given)
+
+    monkeypatch.setattr(route_triton, "index_type", index_type)
+    case, options = problem(5, days=3, size=18), dict(tile_days=2, substeps=substeps)
+    expected = gradients("triton", *case, **options)
+    # forward, once more and back: values by day and group, outflow, two tiles with a cell more
+    groups = substeps // together(substeps)
+    assert numbers == [(3 * groups * 18, 3 * 18, 2 * 2 * groups * 19)] * 3
+    monkeypatch.setattr(launch, "NARROW", 0)
+    assert all(map(torch.equal, gradients("triton", *case, **options), expected))
+    assert types == ["uint32"] * 3 + ["int64"] * 3
+
+
+def test_offsets_of_routing_are_as_wide_as_needed():
+    assert route_triton.index_type(5, 2**32 - 1).name == "uint32"
+    assert route_triton.index_type(2**32, 5).name == "int64"
+
+
+def test_inflows_of_programs_are_those_of_the_network():
+    network = forest(3, size=300)
+    programs, _ = route_tables.programs_by_level(network, 16)
+    inflows = route_tables.inflows_by_program(network, 16)
+    assert inflows.size == (programs[:, 3] * 16).sum() and len(programs) > 20
+    for _, first, past, most, begin in programs:
+        table = inflows[begin : begin + most * 16].reshape(most, 16)
+        for cell, found in enumerate(table.T, start=first):
+            bounds = network.upstream_start[cell : cell + 2] if cell < past else (0, 0)
+            above = network.upstream[slice(*bounds)].tolist()
+            assert found.tolist() == above + [network.size] * (most - len(above))
 
 
 def test_routing_in_segments_of_the_gpu_equals_the_loop(monkeypatch):

@@ -74,7 +74,7 @@ def templates() -> str:
     parts = ["# Templates\n\nShort files to copy, from `tests/support/`, where a test runs them.\n"]
     for heading, (name, language) in _TEMPLATES.items():
         text = (HERE.parent / "tests" / "support" / name).read_text().strip()
-        parts.append(f"## {heading}\n\n```{language} title=\"{name}\"\n{text}\n```\n")
+        parts.append(f'## {heading}\n\n```{language} title="{name}"\n{text}\n```\n')
     return "\n".join(parts)
 
 
@@ -150,9 +150,9 @@ Sections of a raster with rivers: {raster}.
 Sections of lumped basins: {basins}.
 
 Gauges come from one of `[[gauges]]`, `[gauge_table]` and `[grdc]`; weather from `[forcing]` or from
-`[weather]`. A key whose value is a table may be written as a section of its own (`[model.network]`),
-inline (`network = {{ kind = "lstm" }}`), or in short as the value of its first key (`network =
-"lstm"`). `configuration` sets what a paper has: {configurations}. What the file says itself is kept.
+`[weather]`. A key whose value is a table may be a section of its own (`[model.network]`), inline
+(`network = {{ kind = "lstm" }}`), or in short the value of its first key (`network = "lstm"`).
+`configuration` sets what a paper has: {configurations}. What the file says is kept.
 
 The domain files that come with gridhydro are the best examples, and [Templates](templates.md) has
 one to copy.
@@ -168,9 +168,8 @@ def _section(name: str, kind: type, left_out) -> str:
     for key in keys:
         # what the comment says stands nearest to the key
         meaning = " ".join(filter(None, [said.get(key.name, ""), comments.get(key.name, "")]))
-        rows.append(
-            f"| `{key.name}` | {_escaped(_type(key.type))} | {_default(key)} | {_escaped(meaning)} |"
-        )
+        cells = (f"`{key.name}`", _escaped(_type(key.type)), _default(key), _escaped(meaning))
+        rows.append(f"| {' | '.join(cells)} |")
     about = _without_entries(inspect.getdoc(kind) or "", named)
     return f"## `{name.split(' of ')[0]}`{_of(name)}\n\n{about}\n\n" + "\n".join(rows) + "\n"
 
@@ -330,4 +329,4 @@ def _named(name: str, home: str, shown: str | None = None) -> str:
     place = home if home.startswith("gridhydro.") else f"gridhydro.{home}"
     # the kernels are installed inside the package, and lie beside it here
     place = place.replace("gridhydro.kernels", "kernels")
-    return f"::: {place}.{name}\n    options:\n      heading: \"{shown or name}\"\n"
+    return f'::: {place}.{name}\n    options:\n      heading: "{shown or name}"\n'

@@ -19,11 +19,11 @@ FOLDERS = {"gridhydro": "gridhydro", "kernels": "gridhydro/kernels", "domains": 
 
 
 def sources() -> dict[str, Path]:
-    """Modules, domain files and guides, by their place in the installed package."""
+    """Modules and domain files, by their place in the installed package."""
     return {
         f"{package}/{path.relative_to(ROOT / folder).as_posix()}": path
         for folder, package in FOLDERS.items()
-        for pattern in ("*.py", "*.toml", "*.md", "py.typed")
+        for pattern in ("*.py", "*.toml", "py.typed")
         for path in (ROOT / folder).rglob(pattern)
     }
 

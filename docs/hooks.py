@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -84,15 +85,43 @@ def notebooks() -> list[Path]:
 
 
 def as_page(path: Path) -> str:
-    """A notebook as Markdown, its code without outputs, with a link to the file."""
-    cells = json.loads(path.read_text())["cells"]
-    texts = ["".join(cell["source"]).strip("\n") for cell in cells]
-    parts = [
-        text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```"
-        for cell, text in zip(cells, texts, strict=True)
-    ]
+    """A notebook as Markdown, with a link to the file.
+
+    Its outputs are there where the variable GRIDHYDRO_DOCS_RUN has it executed, for a minute or so.
+    """
+    run = os.environ.get("GRIDHYDRO_DOCS_RUN")
+    cells = _executed(path) if run else json.loads(path.read_text())["cells"]
+    parts = [_as_markdown(cell) for cell in cells]
     told = f"This page is a notebook: [{path.name}]({path.name}), to be run as it stands."
     return "\n\n".join([parts[0], told, *parts[1:]]) + "\n"
+
+
+def _executed(path: Path) -> list[dict]:
+    """The cells of a notebook with their outputs."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    book = nbformat.read(path, as_version=4)
+    with tempfile.TemporaryDirectory() as folder:
+        NotebookClient(book, timeout=600, resources={"metadata": {"path": folder}}).execute()
+    return book["cells"]
+
+
+def _as_markdown(cell: dict) -> str:
+    text = "".join(cell["source"]).strip("\n")
+    if cell["cell_type"] == "markdown":
+        return text
+    found = [f"```python\n{text}\n```"]
+    for output in cell["outputs"]:
+        data = output.get("data", {})
+        if "image/png" in data:
+            picture = "".join(data["image/png"]).replace("\n", "")
+            found.append(f"![figure](data:image/png;base64,{picture})")
+        elif said := "".join(output.get("text", data.get("text/plain", ""))).strip("\n"):
+            # of warnings, where they come from is a folder that is gone
+            said = re.sub(r"^/\S*/(\d+\.py:\d+)", r"\1", said, flags=re.MULTILINE)
+            found.append(f"```text\n{said}\n```")
+    return "\n\n".join(found)
 
 
 def domain_files() -> str:

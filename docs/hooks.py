@@ -118,6 +118,7 @@ def _as_markdown(cell: dict) -> str:
             picture = "".join(data["image/png"]).replace("\n", "")
             found.append(f"![figure](data:image/png;base64,{picture})")
         elif said := "".join(output.get("text", data.get("text/plain", ""))).strip("\n"):
+            said = re.sub(r"\x1b\[[0-9;]*m", "", said).strip("\n")  # colours of a terminal
             # of warnings, where they come from is a folder that is gone
             said = re.sub(r"^/\S*/(\d+\.py:\d+)", r"\1", said, flags=re.MULTILINE)
             found.append(f"```text\n{said}\n```")

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -74,7 +75,7 @@ def templates() -> str:
     parts = ["# Templates\n\nShort files to copy, from `tests/support/`, where a test runs them.\n"]
     for heading, (name, language) in _TEMPLATES.items():
         text = (HERE.parent / "tests" / "support" / name).read_text().strip()
-        parts.append(f"## {heading}\n\n```{language} title=\"{name}\"\n{text}\n```\n")
+        parts.append(f'## {heading}\n\n```{language} title="{name}"\n{text}\n```\n')
     return "\n".join(parts)
 
 
@@ -84,15 +85,44 @@ def notebooks() -> list[Path]:
 
 
 def as_page(path: Path) -> str:
-    """A notebook as Markdown, its code without outputs, with a link to the file."""
-    cells = json.loads(path.read_text())["cells"]
-    texts = ["".join(cell["source"]).strip("\n") for cell in cells]
-    parts = [
-        text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```"
-        for cell, text in zip(cells, texts, strict=True)
-    ]
+    """A notebook as Markdown, with a link to the file.
+
+    Its outputs are there where the variable GRIDHYDRO_DOCS_RUN has it executed, for a minute or so.
+    """
+    run = os.environ.get("GRIDHYDRO_DOCS_RUN")
+    cells = _executed(path) if run else json.loads(path.read_text())["cells"]
+    parts = [_as_markdown(cell) for cell in cells]
     told = f"This page is a notebook: [{path.name}]({path.name}), to be run as it stands."
     return "\n\n".join([parts[0], told, *parts[1:]]) + "\n"
+
+
+def _executed(path: Path) -> list[dict]:
+    """The cells of a notebook with their outputs."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    book = nbformat.read(path, as_version=4)
+    with tempfile.TemporaryDirectory() as folder:
+        NotebookClient(book, timeout=600, resources={"metadata": {"path": folder}}).execute()
+    return book["cells"]
+
+
+def _as_markdown(cell: dict) -> str:
+    text = "".join(cell["source"]).strip("\n")
+    if cell["cell_type"] == "markdown":
+        return text
+    found = [f"```python\n{text}\n```"]
+    for output in cell["outputs"]:
+        data = output.get("data", {})
+        if "image/png" in data:
+            picture = "".join(data["image/png"]).replace("\n", "")
+            found.append(f"![figure](data:image/png;base64,{picture})")
+        elif said := "".join(output.get("text", data.get("text/plain", ""))).strip("\n"):
+            said = re.sub(r"\x1b\[[0-9;]*m", "", said).strip("\n")  # colours of a terminal
+            # of warnings, where they come from is a folder that is gone
+            said = re.sub(r"^/\S*/(\d+\.py:\d+)", r"\1", said, flags=re.MULTILINE)
+            found.append(f"```text\n{said}\n```")
+    return "\n\n".join(found)
 
 
 def domain_files() -> str:
@@ -150,9 +180,9 @@ Sections of a raster with rivers: {raster}.
 Sections of lumped basins: {basins}.
 
 Gauges come from one of `[[gauges]]`, `[gauge_table]` and `[grdc]`; weather from `[forcing]` or from
-`[weather]`. A key whose value is a table may be written as a section of its own (`[model.network]`),
-inline (`network = {{ kind = "lstm" }}`), or in short as the value of its first key (`network =
-"lstm"`). `configuration` sets what a paper has: {configurations}. What the file says itself is kept.
+`[weather]`. A key whose value is a table may be a section of its own (`[model.network]`), inline
+(`network = {{ kind = "lstm" }}`), or in short the value of its first key (`network = "lstm"`).
+`configuration` sets what a paper has: {configurations}. What the file says is kept.
 
 The domain files that come with gridhydro are the best examples, and [Templates](templates.md) has
 one to copy.
@@ -168,9 +198,8 @@ def _section(name: str, kind: type, left_out) -> str:
     for key in keys:
         # what the comment says stands nearest to the key
         meaning = " ".join(filter(None, [said.get(key.name, ""), comments.get(key.name, "")]))
-        rows.append(
-            f"| `{key.name}` | {_escaped(_type(key.type))} | {_default(key)} | {_escaped(meaning)} |"
-        )
+        cells = (f"`{key.name}`", _escaped(_type(key.type)), _default(key), _escaped(meaning))
+        rows.append(f"| {' | '.join(cells)} |")
     about = _without_entries(inspect.getdoc(kind) or "", named)
     return f"## `{name.split(' of ')[0]}`{_of(name)}\n\n{about}\n\n" + "\n".join(rows) + "\n"
 
@@ -330,4 +359,4 @@ def _named(name: str, home: str, shown: str | None = None) -> str:
     place = home if home.startswith("gridhydro.") else f"gridhydro.{home}"
     # the kernels are installed inside the package, and lie beside it here
     place = place.replace("gridhydro.kernels", "kernels")
-    return f"::: {place}.{name}\n    options:\n      heading: \"{shown or name}\"\n"
+    return f'::: {place}.{name}\n    options:\n      heading: "{shown or name}"\n'

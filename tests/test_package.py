@@ -19,11 +19,11 @@ FOLDERS = {"gridhydro": "gridhydro", "kernels": "gridhydro/kernels", "domains": 
 
 
 def sources() -> dict[str, Path]:
-    """Modules, domain files, guides and pages, by their place in the installed package."""
+    """Modules, domain files and pages, by their place in the installed package."""
     return {
         f"{package}/{path.relative_to(ROOT / folder).as_posix()}": path
         for folder, package in FOLDERS.items()
-        for pattern in ("*.py", "*.toml", "*.md", "*.css", "*.js", "py.typed")
+        for pattern in ("*.py", "*.toml", "*.css", "*.js", "py.typed")
         for path in (ROOT / folder).rglob(pattern)
     }
 

@@ -107,7 +107,10 @@ def conversion(name: str, units: str | None, target: str, where="") -> tuple[flo
             else "and could be anything: set them, for example "
             f"dataset['{name}'].attrs['units'] = '{target}'"
         )
-        raise ValueError(f"{begin}'{name}' has no units{':' if where else ''} {mend}")
+        raise ValueError(
+            f"{begin}'{name}' has no units{':' if where else ''} {mend} (documentation: From your "
+            "data to a model)"
+        )
     known, normal = conversions(target), spelled(without_water(str(units)))
     if normal not in known:
         factor = _by_dimensions(str(units), target)

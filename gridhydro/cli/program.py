@@ -98,7 +98,7 @@ def _sentence(error: Exception) -> str:
     if memory_lacks(error):
         return (
             f"there is not enough memory ({error}): take a smaller domain, a shorter period, "
-            "minibatches or --cache, or a machine with more"
+            "minibatches or --cache (documentation: When it does not fit), or a machine with more"
         )
     if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
         return f"{error.filename}: {reason(error)}"

@@ -102,7 +102,8 @@ class Demand:
         raise ValueError(
             f"{self.of} needs about {self.bytes / GIB:.3g} GiB of memory, more than the "
             f"{there / GIB:.3g} GiB {whose}: take {remedy}; or say what there is with "
-            "gridhydro.Session(memory=...), in GiB (inf: try it)"
+            "gridhydro.Session(memory=...), in GiB (inf: try it); documentation: When it does not "
+            "fit"
         )
 
 

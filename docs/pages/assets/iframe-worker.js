@@ -5,6 +5,7 @@ if (location.protocol === "file:") {
     constructor(url) {
       super();
       this.onmessage = null;
+      const base = new URL(url, location);
       const frame = document.createElement("iframe");
       frame.hidden = true;
       document.body.appendChild(frame);
@@ -18,14 +19,14 @@ if (location.protocol === "file:") {
       const load = (address) =>
         new Promise((resolve, reject) => {
           const script = frame.contentDocument.createElement("script");
-          script.src = new URL(address, url);
+          script.src = new URL(address, base);
           script.onload = resolve;
           script.onerror = reject;
           frame.contentDocument.body.appendChild(script);
         });
       inside.importScripts = (...addresses) =>
         addresses.reduce((done, one) => done.then(() => load(one)), Promise.resolve());
-      const ready = load(url);
+      const ready = load(base);
       this.postMessage = (data) => ready.then(() => deliver(inside, data));
       this.terminate = () => frame.remove();
     }

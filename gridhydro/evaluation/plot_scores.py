@@ -97,7 +97,7 @@ def _told(name: str, given: np.ndarray, low: float, high: float, what: str) -> s
 
 def label_of(metric: str, *tables: pd.DataFrame) -> str:
     """Name and unit of a score of these tables, as an axis has them."""
-    return _label(LABELS.get(metric, metric), _unit_of(metric, *tables))
+    return quantity(LABELS.get(metric, metric), _unit_of(metric, *tables))
 
 
 def _unit_of(metric: str, *tables: pd.DataFrame) -> str:

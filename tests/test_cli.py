@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import warnings
 
 import pandas as pd
 import pytest
@@ -247,3 +248,16 @@ def test_from_a_domain_file_to_a_run_and_back(data, tmp_path, capsys):
     (out / "metrics.csv").unlink()
     code, _, err = call("export", out, capsys=capsys)
     assert code == 0 and (out / "metrics.csv").exists(), err
+
+
+def test_warnings_about_the_input_have_no_place_in_the_code(monkeypatch):
+    given, said = warnings.formatwarning, []
+
+    def told(options):
+        for kind in (UserWarning, FutureWarning):
+            said.append(warnings.formatwarning("stores fill", kind, "run.py", 326, line=""))
+
+    monkeypatch.setattr("gridhydro.cli.inspection._info", told)
+    assert main(["info"]) == 0
+    assert said[0] == "warning: stores fill\n" and "run.py:326" in said[1]
+    assert warnings.formatwarning is given

@@ -211,7 +211,7 @@ def _train(options: Namespace) -> None:
         scores, files = train_ensemble(*place, options.seeds, **more), "a run in each seed-N"
     else:
         scores = train_domain(*place, seed=options.seed, **more)
-        files = "parameters.nc, fluxes.nc, figures"
+        files = "parameters.nc, fluxes.nc, figures, and report.html to open in a browser"
     if ranks.leads():
         print_scores(out, scores, files)
     ranks.leave()

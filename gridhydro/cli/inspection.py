@@ -110,6 +110,8 @@ def _check(options: Namespace) -> int:
     if setup is not None:
         print(setup.domain)
     print(found)
+    if found.good:
+        print("train refuses nothing of it")
     if setup is not None and setup.storage is not None:
         print(setup.storage)
     return 0 if found.good else 1

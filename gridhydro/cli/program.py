@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     several = int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
     try:
         shared = options.command in _SHARED or not several
-        with _silent() if options.quiet else nullcontext():
+        with _plain_warnings(), _silent() if options.quiet else nullcontext():
             code = options.run(options) if shared else _by_one(options)
     except KeyboardInterrupt as error:
         kept = getattr(options, "goes_on", "")
@@ -72,6 +73,23 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"gridhydro {options.command}: {_sentence(error)}", file=sys.stderr)
         return 1
     return code or 0
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Within it warnings about the input are lines without the place in the code."""
+    given = warnings.formatwarning
+
+    def plain(message, category, *where, **more) -> str:
+        if issubclass(category, UserWarning):
+            return f"warning: {message}\n"
+        return given(message, category, *where, **more)
+
+    warnings.formatwarning = plain
+    try:
+        yield
+    finally:
+        warnings.formatwarning = given
 
 
 @contextmanager

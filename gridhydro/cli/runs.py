@@ -264,6 +264,7 @@ def _simulate(options: Namespace) -> None:
                 f"{options.forcing} is of several members: gridhydro forecast runs them, from a "
                 "state"
             )
+        finished.tell_corners(data, options.forcing)
         forcing = finished.forcing(data, options.forcing)
     if options.state is not None:
         from gridhydro.model.state import State

@@ -82,6 +82,7 @@ class BmiRun(bmipy.Bmi):
         ((name, weather), *others) = members(open_forcing(source))
         if name is not None or others:
             raise ValueError(f"{path}: forcing: {source} is of several members: take one of them")
+        finished.tell_corners(weather, source)
         state = None if options.state is None else State.from_file(place / options.state)
         run = finished.run
         outputs = run.usual_outputs if options.outputs is None else options.outputs

@@ -77,6 +77,11 @@ def compare_runs(
 
 def _scores(folder: Path) -> pd.DataFrame:
     path = Path(folder) / scores_file()
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{folder} has no {path.name}: what train, cross-validate, evaluate or reproduce have "
+            "scored is compared"
+        )
     return read_table(path, ("gauge", "period"), SHOWN, dtype={"gauge": str})
 
 

@@ -61,6 +61,7 @@ def forecast(
     begun = begun * len(names) if len(begun) == 1 else begun
     first = _first(begun, states)
     _tell_left_out(forcing, days_of(each[0][1]), first)
+    finished.tell_corners(each[0][1], forcing)
     parts, written = [], []
     for (name, weather), state in zip(each, begun, strict=True):
         record = finished.forcing(weather, forcing, first)

@@ -12,6 +12,7 @@ import xarray as xr
 
 from gridhydro.base.arguments import required
 from gridhydro.base.folders import place
+from gridhydro.base.progress import say
 from gridhydro.config.attributes import same_grid, values_on
 from gridhydro.config.find import data_folder
 from gridhydro.config.forcing import weather_of
@@ -96,6 +97,25 @@ class Finished:
             if lacking:
                 found = found.assign(self._seasons(lacking, times))
             return Forcing.open(found, domain, model)
+
+    def tell_corners(self, weather: xr.Dataset, path) -> None:
+        """Say that coordinates are taken for the centres of cells where those of the weather that
+        the run was trained on are corners: the same files would be shifted by half a cell."""
+        domain = self.run.model.domain
+        given = self._domain_file().get("forcing", {}), self._domain_file().get("weather", {})
+        series = [v for part in given for v in part.values() if isinstance(v, dict)]
+        corners = {v["cell_reference"] for v in series if "cell_reference" in v} - {"center"}
+        if domain.lumped or not corners:
+            return
+        with named(str(path)):
+            found = [v for v in weather.data_vars.values() if v.ndim > 2 and "time" in v.dims]
+            if all(same_grid(v, domain) for v in found):
+                return
+        say(
+            f"{path}: coordinates are taken for the centres of its cells; in the files that the "
+            f"run was trained on they are corners (cell_reference = {', '.join(sorted(corners))}): "
+            "if they are here as well, shift them by half a cell first"
+        )
 
     def _of_basins(self, weather: xr.Dataset) -> xr.Dataset:
         domain, (method, _) = self.run.model.domain, self._method()

@@ -12,6 +12,7 @@ import xarray as xr
 from gridhydro.base.damage import reading
 from gridhydro.base.files import replace
 from gridhydro.base.report import Report
+from gridhydro.base.texts import text_encoding
 from gridhydro.domain.gauges import name_index
 from gridhydro.domain.grid import Grid
 from gridhydro.domain.network import Network
@@ -61,6 +62,7 @@ def write(domain, path) -> None:
     for name, kind in kinds.items():
         if kind == "f":
             encoding[name]["_FillValue"] = np.nan
+    encoding |= text_encoding(data)
     replace(path, lambda p: data.to_netcdf(p, engine="netcdf4", encoding=encoding))
 
 

@@ -14,6 +14,7 @@ from gridhydro.base import periods
 from gridhydro.base.files import existing, replace, replace_zarr
 from gridhydro.base.missing import named
 from gridhydro.base.quantities import COORDINATES, SERIES
+from gridhydro.base.texts import text_encoding
 from gridhydro.base.units import conversion, depth_of_flow
 from gridhydro.io.basins_file import BasinsFile, stated_units
 from gridhydro.io.lazy import LazySeries
@@ -81,9 +82,7 @@ def write_basins(data: xr.Dataset, path: str | Path) -> None:
     data = data.transpose("time", "gauge", ...).assign_attrs(Conventions="CF-1.11")
     for name in data.variables:
         variable = data[name]
-        # texts of one length: files with those of any length crash HDF5 when they are open twice
-        texts = variable.dtype.kind == "U" and path.suffix == ".nc"
-        variable.encoding = {"dtype": "S1"} if texts else {}
+        variable.encoding = {}
         if {"time", "gauge"} == set(variable.dims):
             chunks = (min(data.sizes["time"], _DAYS), 1)
             variable.encoding = {"dtype": "float32", "_FillValue": np.float32(np.nan)}
@@ -94,7 +93,8 @@ def write_basins(data: xr.Dataset, path: str | Path) -> None:
     data["time"].encoding = {"units": f"days since {start:%Y-%m-%d}", "dtype": "int32"}
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".nc":
-        replace(path, lambda place: data.to_netcdf(place, engine="netcdf4"))
+        texts = text_encoding(data)
+        replace(path, lambda place: data.to_netcdf(place, engine="netcdf4", encoding=texts))
     else:
         replace_zarr(path, data)
 

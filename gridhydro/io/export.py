@@ -18,6 +18,7 @@ import xarray as xr
 
 from gridhydro.base.files import replace, replace_zarr
 from gridhydro.base.quantities import OBSERVED, quantity
+from gridhydro.base.texts import text_encoding
 from gridhydro.columns.column import Field
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.packing import gauge_coordinates
@@ -141,7 +142,7 @@ def write_dataset(
     path.parent.mkdir(parents=True, exist_ok=True)
     data = stored(data, title, since)
     if path.suffix == ".nc":
-        replace(path, lambda p: data.to_netcdf(p, engine="netcdf4"))
+        replace(path, lambda p: data.to_netcdf(p, engine="netcdf4", encoding=text_encoding(data)))
     else:
         replace_zarr(path, data)
 

@@ -70,7 +70,10 @@ def component_of(model: CellModel, number: int) -> Model:
     are no members of one ensemble.
     """
     if not isinstance(model, Model) or model.components < 2:
-        raise ValueError("this model has no parallel parameter sets (components=1)")
+        raise ValueError(
+            "this model has no parallel parameter sets (components=1): train one that has, with "
+            "components=4 of Model, or components = 4 under [model] of the domain file"
+        )
     if model.options["components"]["weights"] == "learned":
         raise ValueError(
             "the components of this model have weights that are learned: one of them alone is no "

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gridhydro.base.damage import reading
 from gridhydro.base.files import replace
+from gridhydro.base.texts import text_encoding
 
 _WHAT, _MEND = "a state of a model, as State.to_file writes it", "write it again, or copy it anew"
 # what is in a state -> how its variable is called, what its axes are, what it is
@@ -97,6 +98,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], origin: Origin | None) -> N
         for n, v in data.variables.items()
         if v.dtype.kind == "f" and v.ndim
     }
+    encoding |= text_encoding(data)
     path.parent.mkdir(parents=True, exist_ok=True)
     replace(path, lambda p: data.to_netcdf(p, engine="netcdf4", encoding=encoding))
 

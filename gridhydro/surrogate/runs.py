@@ -26,6 +26,7 @@ import xarray as xr
 
 from gridhydro.base.arguments import fraction, one_of
 from gridhydro.base.files import replace
+from gridhydro.base.texts import text_encoding
 from gridhydro.columns.column import Field
 from gridhydro.io.lazy import opened
 from gridhydro.surrogate.layout import CELL_OF_RUN, FAILURE, SAMPLING, checked, fields_of
@@ -65,7 +66,7 @@ class Runs:
         """To a NetCDF file, whole or not at all."""
         data = self.data.assign_attrs(Conventions="CF-1.11", title="runs of a model")
         series = [v for v in data.data_vars if "time" in data[v].dims]
-        packed = {v: {"zlib": True, "complevel": 1} for v in series}
+        packed = text_encoding(data) | {str(v): {"zlib": True, "complevel": 1} for v in series}
         replace(Path(path), lambda part: data.to_netcdf(part, encoding=packed))
 
     @property

@@ -121,7 +121,7 @@ def _properties(a: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _land(weather: Forcing, world: SyntheticCatchment, domain: Domain) -> torch.Tensor:
     """Vegetation, leaves and melt (3, T, N): of forest, grass and crops, by the season."""
     forest = domain.pack(world.attributes["forest_fraction"])
-    day = weather.times.dayofyear.to_numpy()
+    day = weather.times.day_of_year.to_numpy()
     summer = (0.5 - 0.5 * np.cos(2 * np.pi * (day - 30) / 365.25))[:, None]  # 1 at the end of July
     vegetation = np.clip(0.35 + 0.55 * forest + 0.2 * summer, 0, 0.95)
     leaves = 0.6 + 2.2 * forest + summer * (1.4 + 2.0 * forest)

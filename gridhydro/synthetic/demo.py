@@ -115,7 +115,7 @@ def report(out: Path, run: Run, scores: pd.DataFrame, table: pd.DataFrame) -> st
     lines += _recovered(table)
     lines.append(f"written to {out}: metrics.csv, recovery.csv, parameters.nc and .tif, fluxes.nc,")
     lines.append("  figures (recovery.png shows found maps beside the true ones), and")
-    lines.append("  report.html, which shows all of it: open it in a browser")
+    lines.append("  report.html: map, hydrographs and scores on one page, open it in a browser")
     return "\n".join(lines)
 
 
@@ -129,10 +129,14 @@ def _recovered(table: pd.DataFrame) -> list[str]:
             *("  " + "   ".join(pairs[i : i + 6]) for i in range(0, len(pairs), 6)),
             "what discharge does not tell stays unknown: low values are no failure of training",
         ]
-    lines = [f"{'beside the true ones, which another model made:':<52}   map  month  bias"]
+    title, width = (
+        "beside the true ones, which another model made:",
+        2 + max(map(len, table["quantity"])),
+    )
+    lines = [f"{title:<{width}}   map  month  bias"]
     for row in table.itertuples():
         bias = 100 * (row.mean_simulated / row.mean_true - 1)
         told = f"{row.correlation_map:5.2f}  {row.correlation_months:5.2f}  {bias:+4.0f} %"
-        lines.append(f"  {row.quantity[:50]:<50}  {told}")
+        lines.append(f"{'  ' + row.quantity:<{width}}  {told}")
     lines.append("how much water a soil holds is not told by discharge, how it changes is")
     return lines

@@ -71,6 +71,7 @@ def test_what_cannot_be_compared_is_refused(runs, capsys):
     assert "one has no scores of the period '1999': it has training, val" in refused(
         one, two, "--period", "1999"
     )
+    assert "has no metrics.csv: what train" in refused(one, str(runs))
     table = pd.read_csv(runs / "two" / "metrics.csv", dtype={"gauge": str})
     table[table["gauge"] != "08"].to_csv(runs / "two" / "metrics.csv", index=False)
     assert "at only one of them, such as 08" in refused(one, two)

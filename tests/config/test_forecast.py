@@ -123,9 +123,13 @@ def test_weather_on_a_finer_grid_is_brought_to_the_cells(tmp_path, capsys):
     fine = fine.fillna(fine.mean())
     fine.to_netcdf(tmp_path / "fine.nc")
     weather.to_netcdf(tmp_path / "weather.nc")
+    corner = '[forcing.precipitation]\ncell_reference = "upper_left"\n'
+    (tmp_path / "run" / "domain.toml").write_text(corner)
     for name in ("fine", "weather"):
-        call("run", tmp_path / "run", "--forcing", tmp_path / f"{name}.nc", "--out",
-             tmp_path / f"of_{name}.nc", capsys=capsys)  # fmt: skip
+        told = call("run", tmp_path / "run", "--forcing", tmp_path / f"{name}.nc", "--out",
+                    tmp_path / f"of_{name}.nc", capsys=capsys)  # fmt: skip
+        # the same file would be read as shifted by half a cell
+        assert ("are corners (cell_reference = upper_left)" in told.err) == (name == "fine")
     one, other = (
         xr.open_dataset(tmp_path / f"of_{n}.nc")["discharge"] for n in ("fine", "weather")
     )

@@ -241,7 +241,7 @@ def own_recipe(tmp_path: Path) -> Path:
     lines = [f"{gauge},{','.join(each)}" for gauge, each in LAND.items()]
     (tmp_path / "table.csv").write_text("\n".join(["gauge,region,climate", *lines]))
     times = pd.date_range("2001-01-01", "2002-12-31", freq="8D")
-    season = 2 - 1.5 * np.cos(2 * np.pi * times.dayofyear / 365)
+    season = 2 - 1.5 * np.cos(2 * np.pi * times.day_of_year / 365)
     xr.DataArray(
         np.tile(season, (len(LAND), 1)).T, {"time": times, "gauge": list(LAND)}, ("time", "gauge"),
         attrs={"units": "mm d-1"},

@@ -221,6 +221,7 @@ def test_domain_file_restores_the_domain(tmp_path):
     same(domain, Domain.from_file(tmp_path / "domain.nc"))
     with xr.open_dataset(tmp_path / "domain.nc", decode_coords="all") as opened:
         assert opened["area"].rio.crs.to_epsg() == 3035
+        assert opened["gauge"].encoding["dtype"] == "S1"
         assert opened["area"].attrs["units"] == "m2"
         assert opened["y"].attrs["standard_name"] == "projection_y_coordinate"
         assert opened["gauge_x"].attrs["standard_name"] == "projection_x_coordinate"

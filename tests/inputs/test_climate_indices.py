@@ -11,7 +11,7 @@ from gridhydro.inputs.climate_indices import INDICES, climate_indices
 from tests.support.small_basins import FILE, small_basins
 
 DAYS = pd.date_range("2001-01-01", "2004-12-31", name="time")
-YEAR = 2 * np.pi * (DAYS.dayofyear.to_numpy() - 1) / 365.25
+YEAR = 2 * np.pi * (DAYS.day_of_year.to_numpy() - 1) / 365.25
 
 
 def weather(rain, warm) -> xr.Dataset:

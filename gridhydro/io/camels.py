@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
-from pyproj import Transformer
 
 from gridhydro.base import calendar
 from gridhydro.base.files import existing
@@ -179,6 +178,8 @@ def _attributes(gauges: list[str], folder: Path, layout: Layout) -> xr.Dataset:
 
 def _degrees(places: dict[str, np.ndarray], crs: str) -> dict[str, np.ndarray]:
     """Latitude and longitude of northing and easting."""
+    from pyproj import Transformer  # models run on tensors without it
+
     away = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
     lon, lat = away.transform(places["longitude"], places["latitude"])
     return {"latitude": np.asarray(lat), "longitude": np.asarray(lon)}

@@ -98,6 +98,14 @@ def test_components_are_members_whose_mean_is_the_run(folder, capsys):
         Ensemble.of_components(parts)
     with pytest.raises(ValueError, match="a component is no run of its own"):
         parts.runs[0].save_model(folder / "part")
+    day = str(run.record().times[200].date())
+    with pytest.warns(UserWarning, match="begins with empty stores"):
+        state = parts.runs[0].simulate(save_state=[day])[1][day]
+    later = forcing.isel(time=slice(201, None))
+    assert parts.runs[0].simulate(later, state=state)["discharge"].notnull().all()
+    for other in (parts.runs[1], run):
+        with pytest.raises(ValueError, match="is of another model"):
+            other.simulate(later, state=state)
     assert main(["evaluate", str(folder / "run" / "seed-0"), "--components"]) == 0
     assert "components" in capsys.readouterr().out
     out = folder / "run" / "seed-0" / "components"

@@ -142,8 +142,9 @@ def _curves(contents: Contents) -> dict:
         known = [v for v in loss if v is not None]
         steep = bool(known) and min(known) > 0 and max(known) > 5 * min(known)
         found["curve-loss"] = {
-            "x": history["epoch"].tolist(), "unit": "loss over epochs", "log": steep, "zero": False,
-            "high": 240,
+            "x": history["epoch"].tolist(),
+            "unit": "loss over runs a cell" if contents.calibrated else "loss over epochs",
+            "log": steep, "zero": False, "high": 240,
             "lines": [{"name": "loss", "y": loss, "colour": "#2a7fbf", "width": 1.8}],
         }  # fmt: skip
     if water is not None and len(water) > 1:

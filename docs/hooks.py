@@ -23,7 +23,7 @@ _NOTE = "<!-- made by docs/hooks.py -->\n"
 _ROOMS = {
     "domain": "Domains", "inputs": "What a model reads", "observations": "Observations",
     "columns": "Columns", "kernels": "Columns", "model": "Models and runs",
-    "nets": "Networks", "training": "Training",
+    "nets": "Networks", "training": "Training", "analysis": "Models and runs",
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from gridhydro.base.damage import reason
+from gridhydro.base.progress import say
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -61,10 +62,9 @@ def _client():
     if client.id not in _told:
         _told.add(client.id)
         threads = sum(client.nthreads().values())
-        print(
+        say(
             f"blocks are prepared by Dask: {threads} threads of {len(client.nthreads())} workers "
-            f"at {client.scheduler.address}",
-            file=sys.stderr,
+            f"at {client.scheduler.address}"
         )
     return client
 

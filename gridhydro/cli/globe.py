@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -76,11 +75,11 @@ def add_globe(kinds, takes_new_folder) -> None:
 def _globe(options: Namespace) -> None:
     network = options.network or data_folder(options.data) / NETWORK
 
+    from gridhydro.base.progress import say
     from gridhydro.synthetic.globe_folder import write_globe
 
     write_globe(
-        options.out, network, options.resolution, options.years, options.seed,
-        say=lambda text: print(text, file=sys.stderr, flush=True),
+        options.out, network, options.resolution, options.years, options.seed, say=say
     )  # fmt: skip
     print(
         f"written to {options.out}; to train on it:\n  gridhydro train globe --data {options.out}"

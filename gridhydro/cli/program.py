@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 from gridhydro import __version__
 from gridhydro.base.damage import memory_lacks, reason
 from gridhydro.base.interrupt import Terminated
-from gridhydro.base.progress import quiet
+from gridhydro.base.progress import quiet, say
 from gridhydro.cli import fitting, folds, forecasts, inspection, polygons, recipes, runs, worlds
 from gridhydro.cli.manual import QUIET, Parser, listing
 
@@ -103,7 +103,7 @@ def _by_one(options: argparse.Namespace) -> int | None:
     """The command, of several processes that torchrun started, in the first alone."""
     if int(os.environ["RANK"]):
         return 0
-    print(f"gridhydro {options.command} is done by the first process alone", file=sys.stderr)
+    say(f"gridhydro {options.command} is done by the first process alone")
 
     from gridhydro.base import ranks
 

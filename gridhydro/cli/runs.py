@@ -334,10 +334,8 @@ def _one_run(options: Namespace):
     """The run of the folder and its setup; ValueError for an ensemble of runs."""
     folder = run_folder(options.folder)
 
-    from gridhydro.config.score_domain import load_run
-    from gridhydro.model.ensemble import Ensemble
+    from gridhydro.config.score_domain import load_one
+    from gridhydro.model.ensemble import refuse_several
 
-    run, setup = load_run(folder, options.data)
-    if isinstance(run, Ensemble):
-        raise ValueError(f"{folder} holds an ensemble: name one of its runs, {folder / 'seed-0'}")
-    return run, setup
+    refuse_several(folder)
+    return load_one(folder, options.data)

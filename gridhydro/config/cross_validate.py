@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pandas as pd
 from gridhydro.base import ranks
 from gridhydro.base.arguments import whole
 from gridhydro.base.folders import settled
+from gridhydro.base.progress import say
 from gridhydro.config.build_model import make_folds, refuse_no_split
 from gridhydro.config.find import find
 from gridhydro.config.load import load, training_options
@@ -56,7 +56,7 @@ def cross_validate(
     for fold, k in ranks.own(runs):
         folder = folders[fold] / members[k]
         if options.get("progress", True):
-            print(f"{folder.relative_to(out)}: {_what(folds[fold], folder)}", file=sys.stderr)
+            say(f"{folder.relative_to(out)}: {_what(folds[fold], folder)}")
         more = options | {"changes": changes | {"fold": fold}}
         with ranks.alone():
             train_unless_finished(

@@ -25,7 +25,7 @@ from gridhydro.inputs.pet_lazy import lazy_pet
 from gridhydro.io.gridded_variables import weather_variables
 from gridhydro.io.stores import stays_open
 from gridhydro.io.text_files import read_text
-from gridhydro.model.ensemble import seeds
+from gridhydro.model.ensemble import refuse_several
 from gridhydro.model.run import Run
 
 MEMBER = "member"
@@ -63,10 +63,7 @@ class Finished:
     @classmethod
     def load(cls, folder: Path, data=None, pet: str | None = None) -> Finished:
         """Without the data it was trained on; ValueError for an ensemble."""
-        if seeds(folder):
-            raise ValueError(
-                f"{folder} holds an ensemble: name one of its runs, {folder / 'seed-0'}"
-            )
+        refuse_several(folder)
         return cls(Run.load(folder), folder, data, pet)
 
     def forcing(self, weather: xr.Dataset, path, first: str | None = None) -> Forcing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import pandas as pd
 from gridhydro.base import ranks
 from gridhydro.base.arguments import one_of
 from gridhydro.base.files import newer
+from gridhydro.base.progress import say
 from gridhydro.config.analyse_domain import analyse_run, grace_of
 from gridhydro.config.cross_validate import cross_validate
 from gridhydro.config.find import data_folder, find
@@ -70,7 +70,7 @@ def reproduce(
     for way, one in ranks.own(runs):
         folder = folders[way.name, one.name]
         if options.get("progress", True):
-            print(f"{one.name}: {folder.relative_to(out)}", file=sys.stderr)
+            say(f"{one.name}: {folder.relative_to(out)}")
         with ranks.alone():
             usual = training_options(source, {"configuration": one.configuration}).epochs
             # where nothing is learned there are none
@@ -128,7 +128,7 @@ def _look_at(study: Recipe, data, folder, way: Experiment, one: RecipeModel, pro
     table = pd.DataFrame(found.items(), columns=["analysis", "why"])
     write_table(done, table)  # the last file: with it all of them are there
     for name, why in found.items():
-        print(f"{one.name}: left out of the analyses: {name}: {why}", file=sys.stderr)
+        say(f"{one.name}: left out of the analyses: {name}: {why}")
 
 
 def _groups(study: Recipe, data, folders) -> pd.Series | None:

@@ -19,6 +19,7 @@ from gridhydro.base.files import replace
 from gridhydro.base.folders import place, settle, settled
 from gridhydro.base.lock import Lock
 from gridhydro.base.periods import overlap
+from gridhydro.base.progress import say
 from gridhydro.base.report import Report, noting
 from gridhydro.config.build_model import build_model, make_split
 from gridhydro.config.find import find
@@ -86,7 +87,7 @@ def _trained(domain, data, out: Path, changes: Mapping, noted: Report, **options
             announce(setup, _what(setup))
         run = train(model, setup.forcing, fitted_discharge(setup), **asked)
         if progress and run.drift:
-            print(run.drift, file=sys.stderr)
+            say(run.drift)
         return finish(run, setup, out, files, noted)
 
 
@@ -200,7 +201,7 @@ def announce(setup: Setup, what: str) -> None:
     """Warnings of the domain and a line that says what is done, on the error stream."""
     for warning in setup.domain.report.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    print(what, file=sys.stderr)
+    say(what)
 
 
 def _what(setup: Setup) -> str:

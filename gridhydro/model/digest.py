@@ -13,6 +13,9 @@ def digest_of_model(model) -> str:
     """Of all numbers of a model, of its rivers and its gauges."""
     domain = model.domain
     named = [text.encode() for text in (*map(str, domain.gauges.index), str(model.options))]
+    # one component of a model has the options and the weights of all of them
+    one = getattr(model, "component", None)
+    named += [] if one is None else [f"component {one}".encode()]
     tensors = [values for _, values in sorted(model.state_dict().items())]
     return digest_of(tensors, [domain.network.downstream, domain.gauge_cells], named)
 

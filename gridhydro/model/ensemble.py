@@ -308,3 +308,9 @@ def seeds(folder: Path) -> list[Path]:
     found = [p for p in folder.glob("seed-*") if p.name.removeprefix("seed-").isdecimal()]
     found = [path for path in found if finished(path)]
     return sorted(found, key=lambda path: int(path.name.removeprefix("seed-")))
+
+
+def refuse_several(folder: Path) -> None:
+    """ValueError for the folder of an ensemble, where one run is asked for."""
+    if members := seeds(folder):
+        raise ValueError(f"{folder} holds an ensemble: name one of its runs, {members[0]}")

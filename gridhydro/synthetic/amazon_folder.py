@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +11,7 @@ import xarray as xr
 
 from gridhydro.base import files
 from gridhydro.base.arguments import seed_of
+from gridhydro.base.progress import say
 from gridhydro.io.csv_tables import write_csv
 from gridhydro.synthetic.amazon import YEARS, make_amazon
 from gridhydro.synthetic.amazon_observations import observations
@@ -51,21 +51,17 @@ def write_amazon(
     if first > last:
         raise ValueError(f"years: the last, {last}, is before the first, {first}")
     with files.new_folder(out) as folder:
-        say = _say if progress else _silent
-        say(f"generating weather, land and truth of {first} to {last} (seed {seed})")
+        tell = say if progress else _silent
+        tell(f"generating weather, land and truth of {first} to {last} (seed {seed})")
         world = make_amazon(data, seed, years)
-        say("simulating discharge and storage with the true parameters")
+        tell("simulating discharge and storage with the true parameters")
         observed = observations(world, seed)
-        say(f"writing {out}")
+        tell(f"writing {out}")
         _write_land(world, folder)
         _write_days(world, world.weather, folder / "weather.nc")
         _write_days(world, {"pet_error": world.pet_error}, folder / "truth_pet_error.nc")
         _write_observed(world, *observed, folder)
     return world
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _silent(text: str) -> None:

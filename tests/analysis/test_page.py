@@ -14,6 +14,7 @@ from gridhydro.analysis.page.contents import read
 from gridhydro.analysis.page.series_data import series_data
 from gridhydro.analysis.page.write import html, report
 from gridhydro.cli import main
+from gridhydro.config.load import CHANGES
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.io.csv_tables import read_table
@@ -136,6 +137,15 @@ def test_tables_warnings_budget_and_how_to_repeat_it(folder, text):
     begun = replace(contents, domain_file="[domain]\n", source={"data": "/my data", "fold": 2})
     assert begun.commands[0].startswith("gridhydro train ")
     assert "/domain.toml --data '/my data' --fold 2 " in begun.commands[0]
+    # all that takes the place of what the file says is in it, or is told
+    changed = {name: "x" for name in CHANGES if name != "sections"}
+    again = replace(begun, source=changed | {"sections": {"training": {"epochs": 3}}})
+    assert again.commands[0].count(" x") == len(changed)
+    assert "--balance x" in again.commands[0] and "(training.epochs = 3)" in html(again)
+    settings = begun.training | {"method": "sceua", "max_runs": 9, "fitted": ["soil moisture"]}
+    calibrated = replace(begun, index=begun.index | {"training": settings})
+    assert calibrated.commands[0].startswith("gridhydro calibrate ")
+    assert " --target 'soil moisture' --runs 9 " in calibrated.commands[0]
 
 
 def test_what_the_folder_lacks_is_said(tmp_path, capsys):

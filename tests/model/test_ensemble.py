@@ -98,6 +98,14 @@ def test_components_are_members_whose_mean_is_the_run(folder, capsys):
         Ensemble.of_components(parts)
     with pytest.raises(ValueError, match="a component is no run of its own"):
         parts.runs[0].save_model(folder / "part")
+    day = str(run.record().times[200].date())
+    with pytest.warns(UserWarning, match="begins with empty stores"):
+        state = parts.runs[0].simulate(save_state=[day])[1][day]
+    later = forcing.isel(time=slice(201, None))
+    assert parts.runs[0].simulate(later, state=state)["discharge"].notnull().all()
+    for other in (parts.runs[1], run):
+        with pytest.raises(ValueError, match="is of another model"):
+            other.simulate(later, state=state)
     assert main(["evaluate", str(folder / "run" / "seed-0"), "--components"]) == 0
     assert "components" in capsys.readouterr().out
     out = folder / "run" / "seed-0" / "components"
@@ -115,8 +123,10 @@ def test_finished_runs_are_not_trained_again_and_one_is_simulated(folder, capsys
     arguments = ["--data", str(folder), "--out", str(folder / "run"), "--seeds", "2"]
     assert main(["train", str(folder / "sample.toml"), *arguments]) == 0
     assert weights.stat().st_mtime_ns == before
-    assert main(["run", str(folder / "run"), "--out", str(folder / "x.nc")]) == 1
-    assert "name one of its runs" in capsys.readouterr().err
+    for asked in (["run", str(folder / "run"), "--out", str(folder / "x.nc")],
+                  ["report", str(folder / "run")]):  # fmt: skip
+        assert main(asked) == 1
+        assert "name one of its runs" in capsys.readouterr().err
     assert main(["run", str(folder / "run" / "seed-1"), "--out", str(folder / "x.nc")]) == 0
 
 

@@ -21,6 +21,12 @@ from gridhydro.model import run_folder
 from gridhydro.model.drift import HIDDEN, Drift
 
 WARNINGS = "warnings.json"  # told while a domain file was trained
+# what took the place of keys of the domain file -> the option of `gridhydro train`; for `sections`,
+# which recipes give, there is none
+_CHANGED = {
+    "configuration": "--configuration", "storage_weight": "--storage-weights",
+    "balance": "--balance", "fold": "--fold",
+}  # fmt: skip
 
 
 @dataclass
@@ -65,6 +71,11 @@ class Contents:
         return self.index["training"]
 
     @property
+    def calibrated(self) -> bool:
+        """Whether it was calibrated, each basin by itself, and not trained."""
+        return self.training.get("method") == "sceua"
+
+    @property
     def periods(self) -> dict[str, tuple[str, str]]:
         """First and last day of the training and of what was scored, by name."""
         found = {name: tuple(period) for name, period in self.index.get("periods", {}).items()}
@@ -82,21 +93,24 @@ class Contents:
                 "run.simulate()",
             ]
         given = [f"--data {shlex.quote(self.source['data'])}"] if "data" in self.source else []
-        options = {
-            "configuration": "--configuration",
-            "storage_weight": "--storage-weights",
-            "fold": "--fold",
-        }
-        given += [
+        verb = "calibrate" if self.calibrated else "train"
+        given += _calibrated_with(self.training) if self.calibrated else [
             f"{flag} {shlex.quote(str(self.source[key]))}"
-            for key, flag in options.items()
-            if key in self.source
-        ]
+            for key, flag in _CHANGED.items() if key in self.source
+        ]  # fmt: skip
         for key in ("epochs", "seed"):
             if key in self.training:
                 given.append(f"--{key} {self.training[key]}")
-        again = " ".join([f"gridhydro train {name}/domain.toml", *given, f"--out {name}-again"])
+        again = " ".join([f"gridhydro {verb} {name}/domain.toml", *given, f"--out {name}-again"])
         return [again, f"gridhydro evaluate {name}", f"gridhydro run {name} --out series.nc"]
+
+
+def _calibrated_with(settings: dict) -> list[str]:
+    """The options of `gridhydro calibrate` for these settings of a calibration."""
+    options = {"complexes": "--complexes", "max_runs": "--runs"}
+    given = [f"{flag} {settings[key]}" for key, flag in options.items() if key in settings]
+    target = next(iter(settings.get("fitted") or ["discharge"]))
+    return given if target == "discharge" else [f"--target {shlex.quote(str(target))}", *given]
 
 
 def read(folder: Path) -> Contents:

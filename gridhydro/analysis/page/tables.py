@@ -49,9 +49,11 @@ def cards(contents: Contents) -> str:
             found.append((f"NSE {nse:.2f}", str(key[0]), f"median of {number}{use}"))
     history = contents.history
     if history is not None and len(history):
-        found.append((f"{len(history)}", "epochs", ""))
+        runs = f"{history['epoch'].iloc[-1]:.0f}" if contents.calibrated else f"{len(history)}"
+        found.append((runs, "runs a cell" if contents.calibrated else "epochs", ""))
         if "seconds" in history:
-            found.append((_duration(history["seconds"].sum()), "of training", ""))
+            what = "of calibration" if contents.calibrated else "of training"
+            found.append((_duration(history["seconds"].sum()), what, ""))
     return "".join(
         f'<div class="card"><b>{escape(number)}</b>'
         f"<span>{escape(what)}</span><span>{escape(more)}</span></div>"
@@ -160,6 +162,13 @@ def training(contents: Contents) -> str:
     if history is None or not len(history):
         return "<p>It was not trained: its parameters were given.</p>"
     loss = history["loss"]
+    if contents.calibrated:
+        told = (
+            f"Each cell calibrated by itself (SCE-UA): the mean over the cells of the lowest loss, "
+            f"{_cell(float(loss.iloc[0]))} after the first population, "
+            f"{_cell(float(loss.iloc[-1]))} at the end"
+        )
+        return f'<p>{escape(told)}.</p><div id="curve-loss"></div>'
     kept = contents.training.get("kept_epoch")
     told = (
         f"Loss {_cell(float(loss.iloc[0]))} in the first epoch, {_cell(float(loss.min()))} at the "
@@ -232,4 +241,10 @@ def again(contents: Contents) -> str:
     note = "" if contents.domain_file is not None else (
         " It was trained from Python: the settings above are those of gridhydro.train."
     )  # fmt: skip
-    return f"<p>In the folder {escape(where)}.{note}</p><pre>{escape(commands)}</pre>"
+    if sections := contents.source.get("sections"):
+        told = ", ".join(f"{key} = {text}" for key, text in _flat(sections))
+        note += (
+            f" What was given beside the domain file, as a recipe does ({told}), has no option: "
+            "write it into domain.toml first."
+        )
+    return f"<p>In the folder {escape(where)}.{escape(note)}</p><pre>{escape(commands)}</pre>"

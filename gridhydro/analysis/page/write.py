@@ -19,6 +19,7 @@ from gridhydro.base.damage import reading
 from gridhydro.base.files import replace
 from gridhydro.base.folders import settled
 from gridhydro.evaluation.plot_hydrographs import GROUNDS
+from gridhydro.model.ensemble import refuse_several
 from gridhydro.model.run_folder import MEND, REPORT, finished, index
 
 # nothing is loaded from anywhere: a browser is told to refuse it
@@ -39,12 +40,14 @@ def report(folder: str | Path, out: str | Path | None = None) -> Path:
     It has a map with parameters, fluxes, rivers and scores, the hydrograph of every gauge, tables,
     the course of the training, the water budget, warnings, settings, and how to repeat the run:
     as far as the folder has them, and says what it lacks.
-    FileNotFoundError where no run is finished; ValueError for a damaged file, naming it.
+    FileNotFoundError where no run is finished; ValueError for an ensemble of runs, each of which
+    has a report of its own, and for a damaged file, naming it.
     """
     folder = Path(folder)
     settled(folder)
     out = folder / REPORT if out is None else Path(out)
     if not finished(folder):
+        refuse_several(folder)
         index(folder)  # says so
     with reading(folder, "a run that a report can be made of", MEND):
         text = html(read(folder))
@@ -142,8 +145,9 @@ def _curves(contents: Contents) -> dict:
         known = [v for v in loss if v is not None]
         steep = bool(known) and min(known) > 0 and max(known) > 5 * min(known)
         found["curve-loss"] = {
-            "x": history["epoch"].tolist(), "unit": "loss over epochs", "log": steep, "zero": False,
-            "high": 240,
+            "x": history["epoch"].tolist(),
+            "unit": "loss over runs a cell" if contents.calibrated else "loss over epochs",
+            "log": steep, "zero": False, "high": 240,
             "lines": [{"name": "loss", "y": loss, "colour": "#2a7fbf", "width": 1.8}],
         }  # fmt: skip
     if water is not None and len(water) > 1:

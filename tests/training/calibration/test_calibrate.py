@@ -238,8 +238,12 @@ def test_calibrate_command(tmp_path, capsys):
     out = tmp_path / "run"
     command = ["calibrate", str(tmp_path / "domain.toml"), "--data", str(tmp_path)]
     command += ["--method", "sceua", "--out", str(out), "--complexes", "2", "--runs", "150"]
-    assert main(command) == 0
-    assert "written to" in capsys.readouterr().out
+    assert main(["--quiet", *command]) == 0
+    told = capsys.readouterr()
+    assert told.out == told.err == ""
+    page = (out / "report.html").read_text(encoding="utf-8")
+    again = f"gridhydro calibrate run/domain.toml --data {tmp_path} --complexes 2 --runs 150 --seed"
+    assert again in page and "runs a cell" in page and "<span>epochs" not in page
     scores = pd.read_csv(out / "metrics.csv")
     assert set(scores["period"]) == {"training", "validation"}
     assert scores["nse"].median() > 0.5

@@ -41,11 +41,23 @@ def test_an_error_is_a_line(monkeypatch, capsys, error, said, code):
             main(["--debug", "info"])
 
 
-def test_a_reader_that_goes_away_is_no_error():
+SHORT = """
+from gridhydro.cli import inspection, main
+
+inspection._info = lambda options: print("a line")
+raise SystemExit(main(["info"]))
+"""
+
+
+@pytest.mark.parametrize(
+    "words", [["-m", "gridhydro", "info"], ["-c", SHORT]], ids=["all", "short"]
+)
+def test_a_reader_that_goes_away_is_no_error(words):
     read, write = os.pipe()
     os.close(read)
+    waiting = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     run = subprocess.run(
-        [sys.executable, "-m", "gridhydro", "info"], stdout=write, stderr=subprocess.PIPE
+        [sys.executable, *words], stdout=write, stderr=subprocess.PIPE, env=waiting
     )
     os.close(write)
     assert run.returncode in (0, 141) and b"Traceback" not in run.stderr

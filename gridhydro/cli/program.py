@@ -57,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         shared = options.command in _SHARED or not several
         with _plain_warnings(), _silent() if options.quiet else nullcontext():
             code = options.run(options) if shared else _by_one(options)
+        sys.stdout.flush()  # a few lines wait until here, and so does the error that nobody reads
     except KeyboardInterrupt as error:
         kept = getattr(options, "goes_on", "")
         if "resume" in vars(options):

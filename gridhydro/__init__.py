@@ -1,10 +1,16 @@
 """Gridded, differentiable hydrology with fused CPU and GPU kernels."""
 
+import os
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gridhydro.base.lazy import loader
+
+# kernels/ and domains/ are installed inside the package; in a checkout they lie beside it, and
+# Python that is started there takes the package from there
+if not os.path.isdir(os.path.join(os.path.dirname(__file__), "kernels")):
+    __path__.append(os.path.dirname(os.path.dirname(__file__)))
 
 # the only place of the version: pyproject.toml reads it from here
 __version__ = "0.1.0"

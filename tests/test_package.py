@@ -101,6 +101,20 @@ def test_package_imports_from_another_folder(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_checkout_finds_its_kernels_without_being_installed():
+    code = """
+import sys
+
+sys.meta_path = [one for one in sys.meta_path if "editable" not in str(one).lower()]
+import gridhydro.domains, gridhydro.kernels.launch
+
+print(gridhydro.kernels.__file__)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()) == ROOT / "kernels" / "__init__.py"
+
+
 def test_the_kernels_never_import_the_package():
     for path in (ROOT / "kernels").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

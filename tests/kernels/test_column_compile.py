@@ -1,13 +1,9 @@
 """What the machine code is like: registers and spills on GPUs, vector instructions on CPUs."""
 
 import json
-import os
 import platform
 import re
-import subprocess
-import sys
 from functools import cache
-from pathlib import Path
 
 import numba
 import pytest
@@ -15,6 +11,7 @@ import pytest
 from gridhydro.columns import column
 from gridhydro.kernels import Scheme, Spec, build, emit_numba, emit_triton
 from tests.support.column_cases import TWO_STORE
+from tests.support.forks import Fork
 
 # in a process of its own, since this one may run Triton's interpreter
 USAGE = """
@@ -66,21 +63,11 @@ print(json.dumps(found))
 MORE_SCHEMES = ("implicit:4", "explicit:24", "rk4", "rk4:4")
 
 
-def python(script: str, *arguments: str, **environment: str | None) -> str:
-    """What a script prints, run by another process with these environment variables."""
-    merged = {k: v for k, v in (dict(os.environ) | environment).items() if v is not None}
-    done = subprocess.run(
-        [sys.executable, "-c", script, *arguments], env=merged, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @cache
 def compiled(scheme: str, capabilities: str) -> list:
     """Name, registers, spills in bytes and instructions of innermost loops of many kernels."""
     pytest.importorskip("triton")
-    return json.loads(python(USAGE, scheme, capabilities, TRITON_INTERPRET=None))
+    return json.loads(Fork("-c", USAGE, scheme, capabilities, TRITON_INTERPRET=None).printed())
 
 
 @pytest.mark.parametrize(
@@ -247,16 +234,22 @@ stats = [
 ]
 print(sum(len(s.cache_hits) for s in stats), sum(len(s.cache_misses) for s in stats))
 """
-    environment = dict(GRIDHYDRO_CACHE=str(tmp_path), PYTHONPATH=str(Path(__file__).parents[2]))
     fluxes = [field.name for field in TWO_STORE.fluxes[:2]]
+
+    def lines(*outputs):
+        return Fork("-c", script, *outputs, GRIDHYDRO_CACHE=str(tmp_path)).printed().splitlines()
 
     def files():
         return {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
 
-    *both, counts = python(script, *fluxes, **environment).splitlines()
+    *both, counts = (
+        Fork("-c", script, *fluxes, GRIDHYDRO_CACHE=str(tmp_path)).printed().splitlines()
+    )
     assert counts.split() == ["0", "4"]
     before = files()
-    *second, counts = python(script, fluxes[1], **environment).splitlines()
+    *second, counts = (
+        Fork("-c", script, fluxes[1], GRIDHYDRO_CACHE=str(tmp_path)).printed().splitlines()
+    )
     assert counts.split() == ["2", "0"]
     assert before == files()
     assert second and both[-len(second) :] == second

@@ -1,8 +1,6 @@
 """The column as an operator of torch: torch's own check, compiled, differentiated once only."""
 
 import pickle
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,6 +13,7 @@ from gridhydro.kernels.operators import NO_SECOND_DERIVATIVE, Interned
 from gridhydro.model.simulate import simulate
 from gridhydro.model.stepping import PeriodMeans, Stepping
 from tests.support.column_cases import TWO_STORE, make_case, names
+from tests.support.forks import Fork
 
 pytestmark = pytest.mark.thorough
 
@@ -331,8 +330,7 @@ def test_key_is_the_same_in_another_process():
         "from gridhydro.kernels import Spec; from tests.support.two_store import TwoStore; "
         "print(Spec(TwoStore(), ('runoff',)).key)"
     )
-    child = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert child.stdout.strip() == spec.key, child.stderr
+    assert Fork("-c", script).printed().strip() == spec.key
 
 
 def test_unknown_key_is_refused_by_how_to_make_it_known():

@@ -2,16 +2,14 @@
 
 import ast
 import json
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 
 from gridhydro.kernels import emit_reach_triton
 from gridhydro.kernels.reach_spec import reach_spec
 from tests.kernels.test_reach import Weir
+from tests.support.forks import Fork
 
 # in a process of its own, since this one may run Triton's interpreter
 SCRIPT = """
@@ -49,12 +47,7 @@ COUNTS = {
 @pytest.mark.end_to_end
 def test_routing_kernels_compile_for_gpu_without_spills():
     triton = pytest.importorskip("triton")
-    environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = json.loads(Fork("-c", SCRIPT, TRITON_INTERPRET=None).printed())
     assert len(found) == 16
     for *kernel, registers, spills, loops in found:
         print(

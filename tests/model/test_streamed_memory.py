@@ -1,9 +1,7 @@
 """Thirty years take the memory of one."""
 
 import json
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +13,7 @@ import gridhydro as gh
 from gridhydro.columns import column
 from gridhydro.inputs.stream import Stream
 from gridhydro.model.run import Run
+from tests.support.forks import Fork
 from tests.support.peak_memory import peak_of
 
 ROWS, COLUMNS, YEAR = 40, 25, 365
@@ -64,11 +63,7 @@ def work(years: int, kind: str, folder: str) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux kernel for the peak")
 def test_thirty_years_take_the_memory_of_one(tmp_path):
     """Of a store, of a folder and of scores; in a process that has done nothing before."""
-    found = subprocess.run(
-        [sys.executable, "-m", __name__, str(tmp_path)], capture_output=True, text=True,
-        check=True, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
-    peaks = json.loads(found.stdout)
+    peaks = json.loads(Fork("-m", __name__, tmp_path).printed())
     assert len(peaks) == len(KINDS)
     for kind, (one, thirty) in peaks.items():
         assert abs(thirty - one) < MARGIN, (kind, one, thirty)

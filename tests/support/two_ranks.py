@@ -1,15 +1,14 @@
 """Two processes, started as torchrun would; and one of two that train together:
 `python -m tests.support.two_ranks OUT CASE ...`."""
 
-import os
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
 import torch
 
 from gridhydro.base import ranks
+from tests.support.forks import Fork
 from tests.support.shared_training import CASES, OWN, loop_of_own, own_steps, trained
 
 
@@ -18,17 +17,12 @@ def in_two(module, *arguments) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    found = dict(os.environ, WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    command = [sys.executable, "-m", module, *map(str, arguments)]
+    common = dict(WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     started = [
-        subprocess.Popen(
-            command, env=found | {"RANK": str(k), "LOCAL_RANK": str(k)}, text=True,
-            stderr=subprocess.PIPE,
-        )
-        for k in range(2)
-    ]  # fmt: skip
-    told = [process.communicate(timeout=300)[1] for process in started]
-    assert [process.returncode for process in started] == [0, 0], told
+        Fork("-m", module, *arguments, RANK=str(k), LOCAL_RANK=str(k), **common) for k in range(2)
+    ]
+    told = [process.ended() for process in started]
+    assert [code for code, _, _ in told] == [0, 0], told
 
 
 def own_loop(out: Path) -> None:

@@ -2,9 +2,7 @@
 how many cells the domain has beside those that are run."""
 
 import json
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +15,7 @@ from gridhydro.columns import column
 from gridhydro.io import packed_file
 from gridhydro.training.plan import Plan
 from gridhydro.training.prepare import prepare
+from tests.support.forks import Fork
 from tests.support.peak_memory import peak_of
 
 ROWS, COLUMNS, YEAR = 40, 25, 365
@@ -71,11 +70,7 @@ def work(years: int, rows: int, folder: str, steps: int = 12) -> None:
 @pytest.mark.end_to_end
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux kernel for the peak")
 def test_minibatches_of_a_long_record_and_a_large_domain_take_the_memory_of_small_ones(tmp_path):
-    found = subprocess.run(
-        [sys.executable, "-m", __name__, str(tmp_path)], capture_output=True, text=True,
-        check=True, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
-    peaks = json.loads(found.stdout)
+    peaks = json.loads(Fork("-m", __name__, tmp_path).printed())
     assert max(peaks["long"], peaks["wide"]) < peaks["small"] + MARGIN, peaks
 
 

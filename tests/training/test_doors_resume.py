@@ -3,12 +3,8 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 import warnings
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +12,7 @@ import torch
 import gridhydro as gh
 from gridhydro.training import checkpoint, data_digest
 from tests.support import lumped
+from tests.support.forks import Fork, until
 from tests.support.small_world import PERIOD, small_model, small_world
 
 OPTIONS = dict(period=PERIOD, spinup=100, epochs=2)
@@ -154,28 +151,24 @@ def test_a_damaged_checkpoint_is_named(tmp_path, trained, name, damage):
 
 TRAINING = """
 import sys
-sys.path.insert(0, {root!r})
 import gridhydro as gh
 from tests.support.lumped import fit
 batches = gh.Batches(gauges=1, days=90, warmup=30)
-session = gh.Session(progress=False)
-fit(batches=batches, epochs=2, checkpoints=gh.Checkpoints({out!r}, resume=True), session=session)
+checkpoints, session = gh.Checkpoints(sys.argv[1], resume=True), gh.Session(progress=False)
+fit(batches=batches, epochs=2, checkpoints=checkpoints, session=session)
 """
 
 
 @pytest.mark.end_to_end
 def test_sigterm_within_an_epoch_keeps_what_has_been_learned(tmp_path):
     """The first checkpoint is there before the first step; the end is that of an unbroken run."""
-    code = TRAINING.format(root=str(Path(__file__).parents[2]), out=str(tmp_path))
     index = tmp_path / "checkpoint" / checkpoint.INDEX
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while not index.exists() and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.01)
+    process = Fork("-c", TRAINING, tmp_path)
+    until(index.exists, process)
     assert json.loads(index.read_text())["epoch"] == 0
-    process.send_signal(signal.SIGTERM)
-    error = process.communicate(timeout=60)[1].decode()
-    assert process.returncode not in (0, -signal.SIGTERM) and "Terminated" in error
+    process.signal(signal.SIGTERM)
+    code, _, error = process.ended(60)
+    assert code not in (0, -signal.SIGTERM) and "Terminated" in error
     kept = json.loads(index.read_text())
     assert kept["epoch"] or kept["within"]["batches"] > 0
     batches = gh.Batches(gauges=1, days=90, warmup=30)

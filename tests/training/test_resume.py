@@ -3,9 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +13,7 @@ import gridhydro as gh
 from gridhydro import train
 from gridhydro.base import files
 from gridhydro.training import checkpoint
+from tests.support.forks import Fork, until
 from tests.support.small_world import PERIOD, small_model, small_world
 
 # pytest may have been started where Ctrl-C is ignored, as in a shell's background, and a child
@@ -23,9 +21,8 @@ from tests.support.small_world import PERIOD, small_model, small_world
 TRAINING = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.path.insert(0, {tests!r})
 from tests.training.test_resume import long
-long({out!r})
+long(sys.argv[1])
 """
 
 
@@ -40,14 +37,10 @@ def long(out):
 
 def broken_off(out: Path, target: int, number: int) -> int:
     """What another process, training until this epoch is kept, gives for this signal."""
-    code = TRAINING.format(tests=str(Path(__file__).parents[2]), out=str(out))
-    process = subprocess.Popen([sys.executable, "-c", code])
-    deadline = time.monotonic() + 120
-    while epoch(out) < target and time.monotonic() < deadline:
-        assert process.poll() is None, "the training ended by itself"
-        time.sleep(0.01)
-    process.send_signal(number)
-    returned = process.wait(timeout=60)
+    process = Fork("-c", TRAINING, out)
+    until(lambda: epoch(out) >= target, process)
+    process.signal(number)
+    returned, _, _ = process.ended(60)
     assert target <= epoch(out) < 40
     return returned
 

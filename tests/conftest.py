@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.quick_figures import without_layout
+
 # workers share the processors by tests: threads within each would only wait for one another; torch
 # reads this when it is first imported, here and in the processes that a test starts
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -50,18 +52,8 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture(scope="session", autouse=True)
 def figures_without_layout():
-    from matplotlib.figure import Figure
-
-    savefig = Figure.savefig
-
-    def quick(self, *arguments, **options):
-        if not _drawn:
-            self.set_layout_engine("none")
-            options["dpi"] = 60
-        return savefig(self, *arguments, **options)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", quick)
+        without_layout(patch.setattr, unless=lambda: _drawn)
         yield
 
 

@@ -72,11 +72,11 @@ def test_averages_of_kernels_equal_those_of_the_loop(backend):
 OF_DECAY = dict(names=("water", "runoff"), outputs=("twice",))
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @numba_or_triton
 @pytest.mark.parametrize(
     "choices",
-    [dict(components="separate"), pytest.param(dict(weighted=True), marks=pytest.mark.slow)],
+    [dict(components="separate"), dict(weighted=True)],
     ids=["components", "weighted"],
 )
 def test_averages_of_components_equal_those_of_the_loop(backend, choices):

@@ -29,7 +29,7 @@ def check(case, backend, *, storages=("all",), **choices):
     "column, real",
     [
         ("hbv", torch.float64),
-        pytest.param("hbv", torch.float32, marks=pytest.mark.thorough),
+        pytest.param("hbv", torch.float32, marks=pytest.mark.slow),
         pytest.param("hydropy", torch.float32, marks=pytest.mark.slow),
         ("hydropy_ramp", torch.float64),
     ],
@@ -48,7 +48,7 @@ def test_all_outputs_and_gradients_equal_the_loop(backend, column, real):
     [
         ("hbv", 3, True, torch.float64),
         pytest.param("hbv", 16, False, torch.float32, marks=pytest.mark.slow),
-        pytest.param("hydropy", 3, True, torch.float32, marks=pytest.mark.thorough),
+        pytest.param("hydropy", 3, True, torch.float32, marks=pytest.mark.slow),
     ],
     ids=str,
 )

@@ -97,7 +97,9 @@ def test_functions_outside_their_domain_give_nan_and_infinity(backend, real):
 
 
 @backends
-@pytest.mark.parametrize("real", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize(
+    "real", [pytest.param(torch.float32, marks=pytest.mark.slow), torch.float64], ids=str
+)
 def test_the_lower_and_higher_of_what_is_missing_are_missing(backend, real):
     nan, infinite = torch.nan, torch.inf
     a = torch.tensor([[1.0, nan, 1.0, nan, -infinite, infinite, 0.1, 3.0, 2.0]], dtype=real)

@@ -165,6 +165,7 @@ def test_network_module_gives_the_fraction_that_the_kernel_uses():
     torch.testing.assert_close(fraction * liquid, v["recharge"], rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_training_through_the_kernel_finds_the_runoff_response():
     """From runoff alone: the fraction (soil_moisture / FC) ** beta that made it, within 0.05."""
     truth = make_case("hbv", cells=64, days=730, ties=False, seed=1).to(torch.float32)

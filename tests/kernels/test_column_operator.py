@@ -122,7 +122,7 @@ def test_operators_pass_torchs_own_check(backend, means):
 
 
 @numba_or_triton
-@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("dynamic", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_compiled_simulate_equals_eager(backend, dynamic):
     case = averaged_case().to(device_of(backend))
     case.forcing.requires_grad_()
@@ -179,6 +179,7 @@ def test_compiled_code_is_that_of_its_column():
 TRITON = Stepping(backend="triton")
 
 
+@pytest.mark.slow  # as the run that is not compiled does, and compiled routing
 def test_compiled_run_refuses_periods_out_of_order():
     torch._dynamo.reset()
     case = averaged_case()
@@ -197,7 +198,9 @@ def test_compiled_run_refuses_periods_out_of_order():
 
 
 @numba_or_triton
-@pytest.mark.parametrize("of", ["forcing", "delay", "initial"])
+@pytest.mark.parametrize(
+    "of", [pytest.param("forcing", marks=pytest.mark.slow), "delay", "initial"]
+)
 def test_second_derivative_is_refused(backend, of):
     """Of a weighted sum too, whose weights have no gradient and leave no trace of themselves."""
     tensors = dict(zip(("forcing", "delay", "initial"), leaky_case(), strict=True))
@@ -254,7 +257,7 @@ def test_plain_loops_have_second_derivatives():
     assert torch.autograd.gradgradcheck(run, delay.requires_grad_())
 
 
-@pytest.mark.parametrize("backend", ["triton", "torch"])
+@pytest.mark.parametrize("backend", [pytest.param("triton", marks=pytest.mark.slow), "torch"])
 def test_autocast_changes_no_bit_of_a_column(backend):
     """The matrix products of the networks inside a step would be in half precision."""
     device = device_of(backend)

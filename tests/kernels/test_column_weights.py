@@ -52,7 +52,7 @@ def test_weighted_components_of_kernels_equal_the_loop(backend):
         assert_close(found, expected, TOLERANCE[real])
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_weighted_output_is_the_weighted_sum_of_the_components():
     """Against the components returned one by one and summed by torch."""
     case = make_case(TWO_STORE, cells=9, days=7, components=3, ties=False)
@@ -81,6 +81,7 @@ def test_equal_component_weights_give_the_mean():
     assert all(torch.equal(plain[name], equal[name]) for name in plain)
 
 
+@pytest.mark.slow  # its gradients are those of the loop, in the test before
 def test_gradcheck_of_component_weights():
     case = make_case(TWO_STORE, cells=2, days=3, components=3, ties=False, seed=2)
     rate = case.parameters["rate"].clone().requires_grad_()

@@ -78,7 +78,7 @@ def test_a_reach_that_is_not_linear_equals_the_loop(backend, substeps):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("backend", ["numba", "triton"])
+@pytest.mark.parametrize("backend", ["numba", pytest.param("triton", marks=pytest.mark.slow)])
 def test_gradcheck_of_a_reach_that_is_not_linear(backend):
     network, height, inputs = case(4, days=2, size=7)
     for values in inputs:

@@ -26,6 +26,7 @@ from tests.model.test_routing import forest, problem
 pytestmark = pytest.mark.thorough
 
 DAYS = 3
+REST = [("numba", False, 0), ("triton", False, 0), ("triton", True, 1)]
 
 
 def case(backend, seed=0, size=9):
@@ -84,9 +85,12 @@ def test_operators_pass_torchs_own_check(backend, learned, averages):
         torch.library.opcheck(function, arguments, test_utils=checks)
 
 
-@numba_or_triton
 @pytest.mark.parametrize(
-    ("dynamic", "delay"), [pytest.param(False, 0, marks=pytest.mark.slow), (True, 1)]
+    ("backend", "dynamic", "delay"),
+    [
+        ("numba", True, 1),
+        *(pytest.param(*some, marks=pytest.mark.slow) for some in REST),
+    ],
 )
 def test_compiled_routing_equals_eager(backend, dynamic, delay):
     """Of cascades that differ, of which a trace sees no length, and of one length given."""

@@ -16,7 +16,7 @@ slow = pytest.mark.slow
     "scheme, tolerance, backend",
     [
         ("explicit:3", 1e-9, "numba"),
-        ("explicit:3", 1e-9, "triton"),
+        pytest.param("explicit:3", 1e-9, "triton", marks=slow),
         *(pytest.param("implicit:2", 1e-6, backend, marks=slow) for backend in ("numba", "triton")),
     ],
 )

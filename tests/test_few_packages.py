@@ -31,7 +31,7 @@ hbv = gh.COLUMNS["hbv"]
 forcing = torch.rand(3, 30, 4) * 10
 values = {f.name: torch.full((4,), sum(f.range) / 2).requires_grad_() for f in hbv.parameters}
 values["beta"] = torch.tensor([1.5, 2.0, 2.5, 3.0]).requires_grad_()
-outputs, _ = gh.simulate("hbv", forcing, values)
+outputs, _ = gh.simulate("hbv", forcing, values, outputs=("runoff",))
 
 # a confluence, a river behind it, water that leaves
 network, order = gh.Network.from_downstream(np.array([2, 2, 3, -1]))

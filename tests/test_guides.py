@@ -182,11 +182,18 @@ def _forecast(page, names, said):
     assert len(list(Path().glob("*.nc"))) >= 8
 
 
+def _sensitivity(page, names, said):
+    assert 0.6 < names["expected"] / names["lost"] < 1.4 and names["lost"] > 0
+    assert 0 < float(names["soil"]["soil_moisture"].sum()) < 1
+    assert Path("soil_sensitivity.nc").exists()
+
+
 CHECKS = {
     "index.md": _index, "own_data.md": _own_data, "raster.md": _raster, "basins.md": _basins,
     "polygons.md": _polygons, "training.md": _training, "corrections.md": _corrections,
     "own_column.md": _own_column, "memory.md": _memory, "own_loop.md": _own_loop,
     "parameter_learning.md": _parameter_learning, "forecast.md": _forecast,
+    "sensitivity.md": _sensitivity,
 }  # fmt: skip
 
 

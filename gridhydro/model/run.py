@@ -16,7 +16,7 @@ import xarray as xr
 from gridhydro.base import ranks
 from gridhydro.base.arguments import required
 from gridhydro.base.exchange import as_one
-from gridhydro.base.periods import as_texts as period_of
+from gridhydro.base.periods import as_texts
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.history import History
 from gridhydro.inputs.stream import Stream
@@ -31,6 +31,7 @@ from gridhydro.model.reduced import Wanted
 from gridhydro.model.run_gis import parameters_on
 from gridhydro.model.run_notebook import run_html
 from gridhydro.model.scored import Scored
+from gridhydro.model.sensitivity import Place, sensitivity
 from gridhydro.model.state import Simulation, State
 from gridhydro.observations.averages import Averages
 
@@ -241,7 +242,7 @@ class Run(Scored):
         for name in outputs:  # what there is not is told before anything is run
             self.model.output(name)
         record = self.record(forcing)
-        days = slice(0, len(record.times)) if period is None else record.between(*period_of(period))
+        days = slice(0, len(record.times)) if period is None else record.between(*as_texts(period))
         dates = () if save_state is None else save_state
         series: Path | xr.Dataset
         if state is None:
@@ -301,6 +302,40 @@ class Run(Scored):
         column = self.model.column
         known = {f.name for f in (*column.fluxes, *column.states)}
         return tuple(name for name in FLUXES if name in known)
+
+    def sensitivity(
+        self,
+        of: str,
+        gauge: str | None = None,
+        *,
+        period: tuple[str, str],
+        since: str | None = None,
+        by: str = "all",
+        relative: bool = False,
+        forcing: xr.Dataset | Forcing | None = None,
+    ) -> xr.Dataset:
+        """Gradients of the mean of an output over a period, as maps (y, x) or by gauge: how much it
+        would change with every parameter, every series of the forcing and every store of each cell.
+
+        of       "discharge" at the gauge; or a flux or state of the column, whose mean by area over
+                 the cells upstream of the gauge, or over the domain if none is named, is taken
+        period   over which it is the mean: two dates, months or years, both ends included
+        since    the day from which weather counts and at whose beginning the stores are; a year
+                 before the period if left out
+        by       how days of the forcing are put together: "all" of them in one map, or a map for
+                 each "year", "month" or "day" (time, y, x)
+        relative False: unit of the output for one unit more, on every day; the fraction of the
+                 output for one times more (an elasticity), of all that is not in degC, otherwise
+        forcing  as for `simulate`
+
+        Parameters shift together in all components, and on all days where they change by day. It is
+        one backward pass over the days from `since` on, all of which are in memory. To first order:
+        where a store is empty, or water runs over, a large change does something else.
+        ValueError for a gauge, an output or a day that there is not, and for a model without a
+        column.
+        """
+        place = Place(of, gauge, as_texts(period), since)
+        return sensitivity(self, place, by, relative, forcing)
 
     def predict(
         self,

@@ -176,6 +176,8 @@ def _forecast(page, names, said):
     import xarray as xr
 
     assert xr.open_dataset("ahead.nc")["discharge"].sizes["time"] == 61
+    off = [float(one) for one in re.findall(r"assimilation: ([\d.]+) m3", said)]
+    assert off[1] < 0.3 * off[0]
     if importlib.util.find_spec("bmipy") is None:
         pytest.skip("its block on BMI needs the package bmipy; the others have run")
     run_blocks(page, "py", names=names)

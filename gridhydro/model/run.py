@@ -22,6 +22,7 @@ from gridhydro.inputs.history import History
 from gridhydro.inputs.stream import Stream
 from gridhydro.io import export
 from gridhydro.model import run_folder, streamed, transfer
+from gridhydro.model.assimilation import Assimilated, Errors, assimilate
 from gridhydro.model.base import CellModel
 from gridhydro.model.basin_groups import mean_parameters
 from gridhydro.model.continued import Stops, refuse_unfit
@@ -336,6 +337,35 @@ class Run(Scored):
         """
         place = Place(of, gauge, as_texts(period), since)
         return sensitivity(self, place, by, relative, forcing)
+
+    def assimilate(
+        self,
+        discharge,
+        window: tuple[str, str],
+        *,
+        store_error: float = 0.5,
+        discharge_error: float = 0.1,
+        steps: int = 50,
+        forcing: xr.Dataset | Forcing | None = None,
+    ) -> Assimilated:
+        """The stores fitted to the discharge of the last weeks, through the adjoint: its `state`,
+        at the end of the window, is where a forecast begins.
+
+        discharge  observations as for `evaluate`, of some or all gauges, with gaps or without
+        window     two dates, both ends included: the days that are fitted. Stores at its beginning
+                   are multiplied by factors, of each store in the area of each gauge
+        store_error  standard deviation of the logarithm of a factor: at 0.5, a store is as likely
+                   as not within 0.7 to 1.4 times what it was taken to be
+        discharge_error  standard deviation of an observation, as a fraction of it
+        steps      of the minimization (L-BFGS)
+        forcing    as for `simulate`, up to the end of the window at least; its days before the
+                   window fill the stores
+
+        The window is in memory at once. Cells above no gauge, parameters and weather stay as they
+        are. ValueError for a window without observations or days before it.
+        """
+        errors = Errors(store_error, discharge_error)
+        return assimilate(self, discharge, as_texts(window), errors, steps, forcing)
 
     def predict(
         self,

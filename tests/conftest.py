@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,8 @@ def pytest_collection_finish():
 
 # whether figures are laid out and drawn as users see them
 _drawn = True
+# else so many panels of each are drawn
+DRAWN = 3
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -56,13 +59,22 @@ def figures_without_layout():
 
     def quick(self, *arguments, **options):
         if not _drawn:
-            self.set_layout_engine("none")
+            # not "none", which stands for an engine and has the figure drawn twice
+            self._layout_engine = None
             options["dpi"] = 60
+            for axes in self.axes[DRAWN:]:
+                axes.set_visible(False)
         return savefig(self, *arguments, **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", quick)
         yield
+
+
+@pytest.fixture
+def without_layout(monkeypatch):
+    """For a test of analyses whose figures another one lays out."""
+    monkeypatch.setattr(sys.modules[__name__], "_drawn", False)
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ def twin(tmp_path_factory):
     out = tmp_path_factory.mktemp("twin")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gridhydro.evaluation.plots.save", lambda *_: None)
-        return out, *demo(out, epochs=24, progress=False, twin=True)
+        return out, *demo(out, epochs=40, progress=False, twin=True)
 
 
 def test_scores_are_as_those_of_real_basins(result):

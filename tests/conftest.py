@@ -2,11 +2,12 @@
 
 import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.quick_figures import without_layout
+from tests.support.quick_figures import draw_quickly
 
 # workers share the processors by tests: threads within each would only wait for one another; torch
 # reads this when it is first imported, here and in the processes that a test starts
@@ -53,8 +54,14 @@ def pytest_runtest_setup(item):
 @pytest.fixture(scope="session", autouse=True)
 def figures_without_layout():
     with pytest.MonkeyPatch.context() as patch:
-        without_layout(patch.setattr, unless=lambda: _drawn)
+        draw_quickly(patch.setattr, unless=lambda: _drawn)
         yield
+
+
+@pytest.fixture
+def without_layout(monkeypatch):
+    """For a test of analyses whose figures another one lays out."""
+    monkeypatch.setattr(sys.modules[__name__], "_drawn", False)
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ from tests.support.trials import Printed, refusing, tried
 
 pytestmark = pytest.mark.end_to_end
 
-COUNT = int(os.environ.get("GRIDHYDRO_FUZZ", "20"))
+COUNT = int(os.environ.get("GRIDHYDRO_FUZZ", "12"))
 FIRST = int(os.environ.get("GRIDHYDRO_FUZZ_FIRST", "0"))
 
 

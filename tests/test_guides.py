@@ -81,10 +81,16 @@ def rhine(data, folder: Path) -> None:
     flow.to_csv(folder / "discharge.csv")
 
 
-MONTH = (
-    ('("1990", "2005"), spinup=365', '("2000-01-11", "2000-01-24"), spinup=10'),
-    ('("2006", "2015")', '("2000-01-25", "2000-01-30")'),
-)
+SHORTER = {
+    "polygons.md": (
+        ('("1990", "2005"), spinup=365', '("2000-01-11", "2000-01-24"), spinup=10'),
+        ('("2006", "2015")', '("2000-01-25", "2000-01-30")'),
+    ),
+    "parameter_learning.md": (
+        ("learning_rate=0.02", "learning_rate=0.05"), ("epochs=200", "epochs=70"),
+        ("sets=600", "sets=200"), ("epochs=8", "epochs=2"),
+    ),
+}  # fmt: skip
 RUN = [page for page in PAGES if blocks(page, "python", "sh")]
 
 
@@ -99,7 +105,8 @@ def test_page_runs_from_top_to_bottom(page, catchment, data, monkeypatch, tmp_pa
     if page.name == "polygons.md":
         pytest.importorskip("exactextract", reason="the extra polygons is not installed")
         rhine(data, tmp_path)
-    shorter = MONTH if page.name == "polygons.md" else ()
+    shorter = SHORTER.get(page.name, ())
+    assert all(was in page.read_text() for was, _ in shorter)
     names = run_blocks(page, "python", "toml", "sh", shorter=shorter)
     said = capsys.readouterr().out
     if page.name in CHECKS:

@@ -200,7 +200,10 @@ class Ensemble(Scored):
         chosen = np.atleast_1d(levels)
         if not chosen.size or not all(0 <= level <= 1 for level in chosen):
             raise ValueError(f"levels of quantiles lie between 0 and 1, not {chosen.tolist()}")
-        found = self.members(forcing).quantile(chosen, "member").astype(np.float32)
+        members = self.members(forcing)
+        # without gaps all at once: else xarray looks for them series by series
+        skip = None if members.isnull().any() else False
+        found = members.quantile(chosen, "member", skipna=skip).astype(np.float32)
         return found.rename("discharge").assign_attrs(export.DISCHARGE)
 
     def scores_of_members(

@@ -43,9 +43,9 @@ def largest(values):
     "options",
     [
         {},
-        dict(components=2, weights="learned"),
         dict(routing=River(reservoirs=3, delay=1, velocity=0.3)),
-        dict(scheme="explicit:4"),
+        pytest.param(dict(components=2, weights="learned"), marks=pytest.mark.slow),
+        pytest.param(dict(scheme="explicit:4"), marks=pytest.mark.slow),
     ],
 )
 def test_the_budget_of_a_raster_closes(options):
@@ -116,8 +116,12 @@ def test_regions_between_gauges_add_up_to_that_upstream_of_the_last():
 
 
 @pytest.mark.parametrize(
-    ("kind", "hydrograph"), [("weighted", None), ("lstm", "mean"), ("weighted", "components")]
-)
+    ("kind", "hydrograph"),
+    [
+        ("weighted", None), ("weighted", "components"),
+        pytest.param("lstm", "mean", marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
 def test_the_budget_of_lumped_basins_closes(kind, hydrograph):
     run = lumped(kind, hydrograph)
     found = budget(run, ("2000", "2002"))

@@ -58,7 +58,7 @@ def test_analyses_left_out_are_named(tmp_path):
 
 
 @pytest.mark.end_to_end
-def test_analyses_from_the_command_line(tmp_path, capsys):
+def test_analyses_from_the_command_line(tmp_path, capsys, without_layout):
     write_basins(small_basins(), tmp_path / "basins.nc")
     (tmp_path / "sample.toml").write_text(FILE)
     starts = pd.date_range("2000-01-01", "2002-12-01", freq="MS")

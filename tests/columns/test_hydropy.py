@@ -134,7 +134,10 @@ def test_snow_by_hand():
 
 def test_every_store_of_hydropy_conserves_mass_every_day():
     case = make_case("hydropy", cells=60, days=400)
-    v = results(case, backend="numba")
+    v, _ = simulate(
+        case.column, case.forcing, case.parameters, properties=case.properties,
+        initial=case.initial, outputs=names(case.column),
+    )  # fmt: skip
     rows = dict(zip((f.name for f in case.column.forcings), case.forcing, strict=True))
     water = case.properties["water_fraction"]
     liquid, lost = v["rainfall"] + v["snow_outflow"], v["surface_runoff"] + v["transpiration"]

@@ -165,13 +165,22 @@ def refused(call):
     return None
 
 
+REPEATED = dict(
+    derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+
+
 @pytest.mark.end_to_end
-@settings(
-    max_examples=60, derandomize=True, deadline=None, database=None,
-    suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+@settings(max_examples=35, **REPEATED)
 @given(content=contents())
 def test_check_reports_of_a_domain_file_what_training_refuses(folder, content):
+    agree(folder, content)
+
+
+@pytest.mark.slow
+@settings(max_examples=250, **REPEATED)
+@given(content=contents())
+def test_check_reports_of_many_domain_files_what_training_refuses(folder, content):
     agree(folder, content)
 
 

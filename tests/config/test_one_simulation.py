@@ -1,6 +1,7 @@
 """A forcing is brought onto the cells once, and a record simulated once, whatever is asked."""
 
 from collections import Counter
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -22,28 +23,29 @@ TARGET = """
 [[targets]]
 name = "actual_evapotranspiration"
 file = "evaporation.nc"
-weight = 0.1
+weight = 0
 """
 
 
-@pytest.fixture
-def folder(tmp_path):
-    small_amazon.write(tmp_path)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("amazon")
+    small_amazon.write(folder)
     days = small_amazon.DAYS[::3]
     shape = len(days), small_amazon.LAT.size, small_amazon.LON.size
     values = np.random.default_rng(3).uniform(1, 4, shape).astype(np.float32)
     coords = {"time": days, "lat": small_amazon.LAT, "lon": small_amazon.LON}
     name = "actual_evapotranspiration"
     series = xr.DataArray(values, coords, ("time", "lat", "lon"), name, {"units": "mm d-1"})
-    series.to_netcdf(tmp_path / "evaporation.nc")
-    (tmp_path / "all.toml").write_text(small_amazon.FILE + TARGET)
-    return tmp_path
+    series.to_netcdf(folder / "evaporation.nc")
+    (folder / "all.toml").write_text(small_amazon.FILE + TARGET)
+    return folder
 
 
-@pytest.fixture
-def counted(monkeypatch):
+@contextmanager
+def counting_in(found: Counter):
     """Simulations since the training ended, and how often each raster was packed."""
-    found = Counter()
+    patch = pytest.MonkeyPatch()
 
     def counting(owner, name, key):
         function = getattr(owner, name)
@@ -52,7 +54,7 @@ def counted(monkeypatch):
             found[key(one)] += 1
             return function(one, *arguments, **options)
 
-        monkeypatch.setattr(owner, name, called)
+        patch.setattr(owner, name, called)
 
     counting(run_module, "simulate_record", lambda *_: "simulations")
     counting(Model, "near_equilibrium", lambda *_: "starts")
@@ -64,15 +66,27 @@ def counted(monkeypatch):
         del found["simulations"], found["starts"]
         return run
 
-    monkeypatch.setattr(train_domain, "train", trained)
-    return found
+    patch.setattr(train_domain, "train", trained)
+    try:
+        yield found
+    finally:
+        patch.undo()
+
+
+@pytest.fixture(scope="module")
+def run(folder):
+    """A run folder, and what was counted while it was made."""
+    with counting_in(Counter()) as counted:
+        train_domain.train_domain(
+            folder / "all.toml", folder, folder / "run", epochs=1, progress=False
+        )
+    return folder / "run", counted
 
 
 @pytest.mark.end_to_end
-def test_a_trained_record_is_simulated_once_and_its_forcing_packed_once(folder, counted):
+def test_a_trained_record_is_simulated_once_and_its_forcing_packed_once(run):
     """Discharge, storage, a target, fluxes and figures are all served by one simulation."""
-    out = folder / "run"
-    train_domain.train_domain(folder / "all.toml", folder, out, epochs=1, progress=False)
+    out, counted = run
     assert (counted["simulations"], counted["starts"]) == (1, 1)
     for name in ("metrics.csv", "storage_metrics.csv", "target_metrics.csv", "fluxes.nc"):
         assert (out / name).exists(), name
@@ -80,19 +94,18 @@ def test_a_trained_record_is_simulated_once_and_its_forcing_packed_once(folder, 
     packed = {name: counted["packed", name] for name in small_amazon.UNITS}
     assert packed == dict.fromkeys(small_amazon.UNITS, 1)
     assert counted["packed", "potential_evapotranspiration"] == 0
-    counted.clear()
-    assert main(["export", str(out)]) == 0
+    with counting_in(Counter()) as counted:
+        assert main(["export", str(out)]) == 0
     assert (counted["simulations"], counted["starts"]) == (1, 1)
     assert {counted["packed", name] for name in small_amazon.UNITS} == {1}
-    counted.clear()
-    assert main(["evaluate", str(out)]) == 0
+    with counting_in(Counter()) as counted:
+        assert main(["evaluate", str(out)]) == 0
     assert counted["simulations"] == 1
 
 
 @pytest.mark.end_to_end
-def test_every_column_of_a_run_folder_has_its_unit_and_meaning(folder):
-    out = folder / "run"
-    train_domain.train_domain(folder / "all.toml", folder, out, epochs=1, progress=False)
+def test_every_column_of_a_run_folder_has_its_unit_and_meaning(run):
+    out, _ = run
     note = pd.read_csv(out / "columns.csv", dtype=str, keep_default_na=False)
     assert list(note) == ["file", "column", "unit", "meaning"]
     files = {path.name for path in out.glob("*.csv")} - {"columns.csv"}

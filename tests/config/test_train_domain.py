@@ -111,7 +111,10 @@ def test_commands_on_a_raster_domain_file(trained, folder, capsys):
 
 
 @pytest.mark.end_to_end
-@pytest.mark.parametrize("name", ["HydroPyNN", "HydroPyNN(Q,S)", "Hybrid(Q,S)+"])
+@pytest.mark.parametrize(
+    "name",
+    ["HydroPyNN", "Hybrid(Q,S)+", pytest.param("HydroPyNN(Q,S)", marks=pytest.mark.slow)],
+)
 def test_training_by_every_configuration(folder, name, capsys):
     out = folder / name
     code, text, err = call(

@@ -59,7 +59,7 @@ def test_lumped_models_compile_whole(kind):
 @pytest.mark.end_to_end
 def test_models_with_an_lstm_compile_in_parts():
     """Torch's compiler takes no LSTM: it stops before and goes on behind."""
-    assert_compiled_equals_eager(*lumped("departures"), fullgraph=False)
+    assert_compiled_equals_eager(*lumped("lstm"), fullgraph=False)
 
 
 @pytest.mark.thorough
@@ -71,7 +71,10 @@ def test_raster_models_compile_whole(river):
     assert_compiled_equals_eager(one, forcing, fullgraph=True, averages=averages)
 
 
-@pytest.mark.parametrize("kind", ["mlp", "weighted", "lstm", "embedded"])
+@pytest.mark.parametrize(
+    "kind",
+    ["mlp", "weighted", "lstm", pytest.param("embedded", marks=pytest.mark.thorough)],
+)
 def test_autocast_of_lumped_models_ends_at_the_network(kind):
     """What the network gives under it, in a run without it, gives the same discharge."""
     one, forcing = lumped(kind)

@@ -68,8 +68,9 @@ def test_raster_model_conserves_mass():
     one = model(network="none").double()
     forcing = own(hydropy_world(), one).values.double()
     with torch.no_grad():
-        half = one(forcing[:, :300].contiguous())
-        run = one(forcing[:, 300:].contiguous(), half.state, ("actual_evapotranspiration",))
+        asked = ("actual_evapotranspiration",)
+        half = one(forcing[:, :300].contiguous(), outputs=asked)
+        run = one(forcing[:, 300:].contiguous(), half.state, asked)
     volume = one.area / 1000
 
     def stored(state):

@@ -20,9 +20,12 @@ def made(kind):
     sizes = {"daily": (4, 4), "last day": 4}
     network = "mlp"
     if kind in sizes:
-        network = gh.ParameterNetwork("lstm", hidden=sizes[kind], dynamic=["beta"])
+        network = gh.ParameterNetwork("lstm", hidden=sizes[kind], dynamic=["beta", "gamma"])
     routing = gh.UnitHydrograph() if kind == "routed" else None
-    return gh.Model(parts.domain, "hbv", attributes, network=network, routing=routing).eval()
+    return gh.Model(
+        parts.domain, "hbv", attributes, network=network, components=3 if kind in sizes else 1,
+        routing=routing,
+    ).eval()  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)

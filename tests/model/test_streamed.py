@@ -151,13 +151,13 @@ def test_a_block_is_finished_and_kept_when_it_is_asked_to_end(tmp_path, monkeypa
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match="after 2003-04-01"):
         patch.setattr(Interrupt, "asked", 2, raising=False)
         patch.setattr(Interrupt, "__init__", lambda self: setattr(self, "_before", {}))
-        run.simulate(out=out, block=91, progress=False)
+        run.simulate(outputs=OUTPUTS, out=out, block=91, progress=False)
     work = tmp_path / "out.unfinished"
     assert len(json.loads((work / "simulation.json").read_text())["forcing"]) == 1
     assert [path.name for path in (work / "series").iterdir()] == ["fluxes_2003-01-01.nc"]
-    run.simulate(out=out, block=91, progress=False)
+    run.simulate(outputs=OUTPUTS, out=out, block=91, progress=False)
     assert "going on behind 2003-04-01: 1 of 5 blocks" in capsys.readouterr().err
-    equal(opened(out), run.simulate())
+    equal(opened(out), run.simulate(outputs=OUTPUTS))
 
 
 def test_chunks_are_read_well_by_day_and_by_cell_and_blocks_hold_whole_ones(tmp_path):

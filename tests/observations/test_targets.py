@@ -50,8 +50,12 @@ def wetness():
 
 @pytest.mark.parametrize("batches", [None, BATCHES], ids=["whole", "minibatches"])
 @pytest.mark.parametrize(
-    "loss", ["nse", *(pytest.param(one, marks=pytest.mark.end_to_end) for one in ("rmse", "kge"))]
-)
+    "loss",
+    [
+        "nse", pytest.param("rmse", marks=pytest.mark.end_to_end),
+        pytest.param("kge", marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
 def test_soil_wetness_is_learned_without_discharge(batches, loss):
     target = gh.Target("soil_wetness", wetness(), loss=loss)
     before = fit([target], epochs=0).evaluate_target(target, PERIOD)

@@ -13,7 +13,9 @@ BATCHES = Batches(gauges=5, days=120, warmup=100)
 KINDS = {
     "mlp": dict(hidden=(16,)),
     "lstm": dict(network="lstm", hidden=8, dynamic=["beta", "gamma"], dynamic_dropout=0.5),
-    "departures": dict(network="lstm", hidden=(8, 16), dynamic=["beta"], dynamic_dropout=0.5),
+    "departures": dict(
+        network="lstm", hidden=(8, 16), dynamic=["beta", "gamma"], dynamic_dropout=0.5
+    ),
     "weighted": dict(hidden=(16,), weights="learned", dropout=0.1),
     "embedded": dict(column="hbv_nn", hidden=(16,)),
     "implicit": dict(column="hbv_improved", scheme="implicit", hidden=(16,)),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gridhydro.base import ranks
 from gridhydro.cli import main
-from tests.support.quick_figures import without_layout
+from tests.support.quick_figures import draw_quickly
 from tests.support.two_ranks import in_two
 
 
@@ -27,7 +27,7 @@ def told_by_two(folder: Path, *commands: list) -> list[str]:
 
 if __name__ == "__main__":
     out, file = map(Path, sys.argv[1:])
-    without_layout()
+    draw_quickly()
     leave, ranks.leave = ranks.leave, ranks.wait  # the group serves the next command as well
     for k, words in enumerate(json.loads(file.read_text())):
         log = out / f"{k}-{os.environ['RANK']}.log"

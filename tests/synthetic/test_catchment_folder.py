@@ -5,10 +5,11 @@ import pytest
 import xarray as xr
 
 from gridhydro.config.train_domain import train_domain
+from gridhydro.model.run import Run
 from gridhydro.synthetic.catchment_folder import write_catchment
 from gridhydro.synthetic.demo import demo
 
-EPOCHS = 3
+EPOCHS = 2
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +25,8 @@ def test_training_on_the_folder_is_the_demo(folder, tmp_path, monkeypatch):
     trained = train_domain(
         folder / "domain.toml", folder, tmp_path / "run", epochs=EPOCHS, progress=False
     )
+    monkeypatch.setattr("gridhydro.synthetic.demo.write_report", lambda *_: None)
+    monkeypatch.setattr(Run, "save", lambda *_, **__: None)
     _, shown, _ = demo(tmp_path / "demo", epochs=EPOCHS, seed=3, progress=False)
     pd.testing.assert_frame_equal(trained, shown.reset_index(drop=True))
 

@@ -7,6 +7,7 @@ import rioxarray
 import xarray as xr
 from safetensors.torch import load_file
 
+from gridhydro.model.run import Run
 from gridhydro.synthetic.catchment import HELD_OUT
 from gridhydro.synthetic.demo import KNOWN, demo, report
 
@@ -16,13 +17,15 @@ pytestmark = pytest.mark.end_to_end
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo")
-    return out, *demo(out, epochs=40, progress=False)
+    return out, *demo(out, epochs=24, progress=False)
 
 
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory):
     out = tmp_path_factory.mktemp("twin")
-    return out, *demo(out, epochs=40, progress=False, twin=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gridhydro.evaluation.plots.save", lambda *_: None)
+        return out, *demo(out, epochs=40, progress=False, twin=True)
 
 
 def test_scores_are_as_those_of_real_basins(result):
@@ -56,6 +59,8 @@ def test_gauges_never_trained_on_are_well_simulated_in_a_twin(twin):
 def test_training_brings_the_maps_nearer_to_the_truth(twin, tmp_path, monkeypatch):
     _, _, _, recovery = twin
     monkeypatch.setattr("gridhydro.evaluation.plots.save", lambda *_: None)
+    monkeypatch.setattr("gridhydro.synthetic.demo.write_report", lambda *_: None)
+    monkeypatch.setattr(Run, "save", lambda *_, **__: None)
     _, _, before = demo(tmp_path, epochs=1, progress=False, twin=True)
     after, before = recovery.set_index("parameter"), before.set_index("parameter")
     for name in ("FC", "UZL"):

@@ -17,6 +17,7 @@ from gridhydro.training import draws
 from gridhydro.training.batches import Batches, minibatches
 from gridhydro.training.data import read_data
 from gridhydro.training.plan import Plan
+from tests.support.bucket import Bucket
 from tests.support.lumped import BATCHES, KINDS, basins, fit, model, weights
 from tests.support.small_basins import NAMES, PERIOD, small_basins
 
@@ -223,13 +224,9 @@ def test_the_evapotranspiration_of_the_training_is_that_of_a_prediction():
 
 
 def test_a_column_of_ones_own_goes_along_to_new_basins():
-    class Leaky(type(column("hbv"))):
-        def recharge(self, s, p, liquid):
-            return 0.5 * liquid
-
     parts = basins()
     own = gh.Model(
-        parts.domain, Leaky(), parts.attributes, network=gh.ParameterNetwork(hidden=(16,))
+        parts.domain, Bucket(), parts.attributes, network=gh.ParameterNetwork(hidden=(16,))
     )
     options = dict(period=PERIOD, epochs=1, batches=BATCHES, session=gh.Session(progress=False))
     run = gh.train(own, parts.forcing, parts.discharge, **options)
@@ -255,7 +252,10 @@ def test_a_second_training_stays_on_the_first_scale():
 
 
 def test_dropout_acts_in_training_only(tmp_path):
-    fit("weighted").save_model(tmp_path)
+    one, parts = model("weighted"), basins()
+    values, again = (one.train().cell_parameters()["FC"] for _ in range(2))
+    assert not torch.equal(values, again)
+    gh.Run.of(one, Forcing.read(parts.forcing, parts.domain, one)).save_model(tmp_path)
     run = gh.load(tmp_path)
     assert run.parameters.equals(run.parameters)
 

@@ -7,11 +7,12 @@ import torch
 import xarray as xr
 
 import gridhydro as gh
-from gridhydro import Column, Domain, Model, Run, fields, train
+from gridhydro import Domain, Model, Run, train
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.nets.options import ParameterNetwork
 from gridhydro.observations.discharge import discharge_table
 from gridhydro.training.check import check
+from tests.support.bucket import Bucket
 from tests.support.small_world import OUTLET, PERIOD, small_model, small_world
 
 SHORT = dict(period=PERIOD, spinup=120, session=gh.Session(progress=False))
@@ -200,22 +201,6 @@ def test_discharge_of_other_units_and_with_codes_is_not_taken_as_it_is():
 def test_a_period_that_the_forcing_does_not_have_whole_is_refused():
     with pytest.raises(ValueError, match="2001-07 to 2009 is not all in the forcing"):
         fit(period=("2001-07", "2009"))
-
-
-class Bucket(Column):
-    """A column that is not known by name."""
-
-    name = "bucket"
-    states = fields("water mm = 5: water")
-    forcings = fields("precipitation mm d-1: precipitation")
-    parameters = fields("rate d-1 [0.1, 0.5]: rate")
-    fluxes = fields("runoff mm d-1: runoff")
-    water_out = ("runoff",)
-
-    def step(self, s, x, p):
-        water = s.water + x.precipitation
-        runoff = p.rate * water
-        return dict(water=water - runoff), dict(runoff=runoff)
 
 
 def test_a_run_with_a_column_of_ones_own_comes_back_too(tmp_path):

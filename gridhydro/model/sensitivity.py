@@ -73,6 +73,8 @@ def sensitivity(
         series = found.outputs[place.of] if outputs else required(DISCHARGE, found.discharge)
         value = (series[days.start - first :] * weights).sum(1).mean()
         gradients = leaves.gradients(value)
+    if relative and not value:
+        raise ValueError(f"the mean {place.of} is 0, of which there are no fractions")
     times = record.times[first : days.stop]
     maps = dict(_maps(model, gradients, times, by, unit, value.item(), relative))
     about = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -36,14 +37,15 @@ class BasinsOptions:
                 "netcdf"
     path        folder or file, from the data folder on
     forcing     camels_us: daymet, nldas, maurer, maurer_extended, nldas_extended
-    country     camels: gb, de, ch, fr, dk
+    country     camels: gb, de, ch, fr, dk, br, cl, aus
     table       netcdf: a table of attributes (CSV), the basins' ids in its first column
     attributes  those that the network reads; texts become classes
     pet         method of the potential evapotranspiration: "oudin", "hargreaves", ..., or "given";
                 without it "oudin", with a warning where the basins have a series of their own
     climate     whether p_mean, aridity, p_seasonality, frac_snow, high_prec_freq, ... are computed
                 of all days that are read, see `climate_indices`; those of the data set give way
-    names       netcdf: what quantities are called in the file, where that is not plain
+    names       netcdf: what quantities are called in the file, where that is not plain; camels:
+                which column is read (of cl, aus: which file) where there are several products
     select      ids of some of the basins; all without it
     period      first and last day, month or year that are read; all days without it
     missing     caravan, netcdf: numbers that stand for missing values, where files do not say
@@ -72,7 +74,9 @@ def _camels(options: BasinsOptions, data: Path) -> xr.Dataset:
     chosen = list(options.select) or None
     if options.country is None:
         raise ValueError(f"format 'camels' goes with a country, one of {', '.join(LAYOUTS)}")
-    return io.read_camels(data / options.path, options.country, chosen, options.period)
+    return io.read_camels(
+        data / options.path, options.country, chosen, options.period, options.names
+    )
 
 
 def _caravan(options: BasinsOptions, data: Path) -> xr.Dataset:
@@ -90,16 +94,19 @@ def _netcdf(options: BasinsOptions, data: Path) -> xr.Dataset:
     )  # fmt: skip
 
 
-# made of the observed discharge: no attribute of an ungauged basin
-SIGNATURES = (
-    "q_mean", "runoff_ratio", "slope_fdc", "baseflow_index", "stream_elas", "q5", "q95",
-    "high_q_freq", "high_q_dur", "low_q_freq", "low_q_dur", "zero_q_freq", "hfd_mean", "huc_02",
-)  # fmt: skip
+# made of the observed discharge: no attribute of an ungauged basin. Some have the name of the rain
+# behind them (runoff_ratio_cr2met), and Australia's what its discharge is uncertain by
+_SIGNATURES = re.compile(
+    r"(q_mean|runoff_ratio|slope_fdc|baseflow_index|stream_elas|q5|q95|high_q_freq|high_q_dur"
+    r"|low_q_freq|low_q_dur|zero_q_freq|hfd_mean)(_(cr2met|chirps|mswep|tmpa))?"
+    r"|huc_02|q_uncert_\w+|prop_missing_data|record_period_(start|end)|(start|end)_date|n_obs",
+    re.IGNORECASE,
+)
 
 # how each format is read, and the keys of [basins] that it alone takes
 FORMATS: dict[str, tuple[Callable, tuple[str, ...]]] = {
     "camels_us": (_camels_us, ("forcing",)),
-    "camels": (_camels, ("country",)),
+    "camels": (_camels, ("country", "names")),
     "caravan": (_caravan, ("missing",)),
     "netcdf": (_netcdf, ("table", "names", "missing")),
 }
@@ -178,7 +185,7 @@ def _parts(found: xr.Dataset, column: str | Column, attributes, pet: str | None)
         raise ValueError("the basins have no discharge to train on")
     domain = lumped_domain(found)
     if not attributes:
-        found = found.drop_vars([name for name in SIGNATURES if name in found])
+        found = found.drop_vars([n for n in found.data_vars if _SIGNATURES.fullmatch(str(n))])
     series = {name for name in found.data_vars if "time" in found[name].dims}
     chosen = list(attributes) or None
     static = found.drop_vars(series)

@@ -263,6 +263,13 @@ def _opened(folder: Path) -> object:
     return Forcing.open(folder / "a.nc", domain, COLUMNS["hbv"]).values[:]
 
 
+def _day_rasters(folder: Path) -> None:
+    for day in DAYS[:3]:
+        field = raster(day.day).rename(lat="y", lon="x").astype("float32")
+        path = folder / f"PRISM_ppt_stable_4kmD2_{day:%Y%m%d}_bil.bil"
+        field.rio.write_crs("EPSG:4269").rio.to_raster(path, driver="EHdr")
+
+
 def _file(name: str, read: Callable, *given, **options) -> Callable[[Path], object]:
     return lambda folder: read(folder / name, *given, **options)
 
@@ -307,6 +314,7 @@ READERS = {
     "gauge_points": Reader(_gauge_points, _file("a.gpkg", _gauge_table)),
     "polygons": Reader(_polygons, _file("a.shp", read_polygons)),
     "weather": Reader(_nc(_weather), _file("a.nc", _loaded(io.open_weather))),
+    "day_rasters": Reader(_day_rasters, _loaded(io.open_weather)),
     "attributes": Reader(_attributes, _file("a.csv", read_attributes, ["a", "b"])),
     "runs": Reader(lambda folder: sample(3).write(folder / "a.nc"), _file("a.nc", Runs.read)),
     "recipe": Reader(

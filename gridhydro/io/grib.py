@@ -41,7 +41,8 @@ def _opened(path: Path, *written: int) -> xr.Dataset:
             f"{path} is GRIB, which is read by cfgrib: pip install 'gridhydro[grib]', or make "
             f"NetCDF of it, for example with cdo -f nc copy ({reason(error)})"
         ) from error
-    options = {"indexpath": "", "time_dims": [_TIME]}
+    # an index beside the file would be a pickle; a message that is damaged is not passed over
+    options = {"indexpath": "", "time_dims": [_TIME], "errors": "raise"}
     try:
         parts = cfgrib.open_datasets(str(path), backend_kwargs=options, cache=False)
     except Exception as error:  # whatever the library raises over damaged bytes

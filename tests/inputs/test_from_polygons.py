@@ -203,6 +203,8 @@ def test_the_command_writes_what_a_domain_file_trains_on(tmp_path, capsys):
             'polygons = "basins.gpkg"\nforcing = "pr.nc"\nrasters.dem = { raster = "d", hw = "a" }',
             r"\[basins\.rasters\.dem\]: unknown key 'hw'; did you mean 'how'",
         ),
+        ('polygons = "basins.gpkg"\nforcing = "pr.nc"\nrasters.dem = 3', r"no file .*3"),
+        ('polygons = "basins.gpkg"\nforcing = 3', r"\[basins\]: there is no file .*3"),
     ],
 )  # fmt: skip
 def test_keys_that_do_not_fit_are_refused(tmp_path, keys, message):

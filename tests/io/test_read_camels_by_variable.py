@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gridhydro.config.load import load
 from gridhydro.inputs.basins import of_dataset
 from gridhydro.io import read_camels
 from gridhydro.io.gauge_columns import GaugeColumns
@@ -223,6 +224,17 @@ def test_australia_has_litres_and_codes(tmp_path):
     (tmp_path / "2/03_streamflow/03_streamflow/streamflow_MLd.csv").write_text("not read")
     again = read_quietly(tmp_path / "2", "aus", period=("2001-01-11", "2001-01-20"))
     assert again["discharge"].values[:, 1] == pytest.approx(FLOW[10:20])
+
+
+def test_a_domain_file_chooses_the_product(tmp_path):
+    _australia(tmp_path / "AUS")
+    (tmp_path / "a.toml").write_text(
+        '[basins]\nformat = "camels"\npath = "AUS"\ncountry = "aus"\npet = "given"\n'
+        'names = { precipitation = "precipitation_SILO" }\nattributes = ["elev_mean"]\n'
+        '[training]\nperiod = ["2001-01-21", "2001-02-05"]\nspinup = 19\n'
+    )
+    setup = load(tmp_path / "a.toml", tmp_path)
+    assert setup.forcing["precipitation"].values[:, 1] == pytest.approx(RAIN + 1)
 
 
 def test_what_is_wrong_in_a_column_of_gauges_is_refused_by_line(tmp_path):

@@ -129,7 +129,7 @@ def domain_files() -> str:
     """The reference of domain files: their sections with keys, types, defaults and meanings."""
     from gridhydro.columns.components import Components
     from gridhydro.config import load, presets, sections
-    from gridhydro.inputs.basins import BasinsOptions
+    from gridhydro.inputs.basins import BasinsOptions, Layer, PolygonsOptions
     from gridhydro.io.gridded import Reading
     from gridhydro.model.river import River
     from gridhydro.model.stepping import Stepping
@@ -148,6 +148,7 @@ def domain_files() -> str:
         ("[forcing.NAME]", sections.ForcingOptions), ("[weather]", sections.WeatherOptions),
         ("[weather.reading]", Reading), ("[grace]", sections.GraceOptions),
         ("[[targets]]", sections.TargetOptions), ("[basins]", BasinsOptions),
+        ("[basins.polygons]", PolygonsOptions), ("[basins.rasters.NAME]", Layer),
         ("[model]", sections.ModelOptions), ("[model.network]", ParameterNetwork),
         ("[model.components]", Components), ("[model.scheme]", Stepping),
         ("[model.routing] of rasters", River), ("[model.routing] of basins", UnitHydrograph),
@@ -250,7 +251,7 @@ def _type(annotation) -> str:
     """A type in the words of TOML."""
     words = {
         "str": "text", "int": "whole number", "float": "number", "bool": "true or false",
-        "dict": "table", "None": "", "Path": "text",
+        "dict": "table", "None": "", "Path": "text", "object": "text", "xr.DataArray": "",
     }  # fmt: skip
     parts = []
     for part in str(annotation).split(" | "):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from gridhydro.domain.domain import Domain
 from gridhydro.inputs import basins
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.land_surface import LandSurface
+from gridhydro.inputs.polygons import Layer
 from gridhydro.io.text_files import read_text
 from gridhydro.model.lstm_model import Streamflow
 from gridhydro.observations.storage import StorageObservations
@@ -269,8 +270,7 @@ def _checkpoints(source: Path, given: dict) -> None:
 def _basins(source, content: dict, data: Path, model, training, doors: Doors) -> dict:
     """Domain, attributes, forcing, discharge and storage of lumped basins, by the names of a
     `Setup`."""
-    options = doors(read_options, source, "basins", basins.BasinsOptions, content["basins"])
-    doors(_refuse_unused, source, content, options)
+    options = doors(_sample, source, content)
     lstm = model.column == "lstm"
     column = Streamflow(model.forcings) if lstm else column_named(model.column)
     place = f"{source}, [basins]"
@@ -288,13 +288,20 @@ def _with_storage(source, content: dict, data: Path, training, found, doors: Doo
     )  # fmt: skip
 
 
-def _refuse_unused(source: Path, content: dict, options) -> None:
-    """ValueError for keys of [basins] that its format passes over."""
-    if options.format in basins.FORMATS:
-        of_formats = {key for _, keys in basins.FORMATS.values() for key in keys}
-        unused = of_formats - set(basins.FORMATS[options.format][1])
-        by = f'format = "{options.format}"'
-        refuse_unused(f"{source}, [basins]", content["basins"], unused, by)
+def _sample(source: Path, content: dict) -> basins.BasinsOptions:
+    """The options of [basins]; ValueError for keys that its format passes over."""
+    options = read_options(source, "basins", basins.BasinsOptions, content["basins"])
+    place = f"{source}, [basins]"
+    with named(place):
+        kind = options.kind
+    of_formats = {key for _, keys in basins.FORMATS.values() for key in keys}
+    by = kind if options.format is None else f'format = "{kind}"'
+    refuse_unused(place, content["basins"], of_formats - set(basins.FORMATS[kind][1]), by)
+    layers = {
+        name: read_options(source, f"basins.rasters.{name}", Layer, as_table(Layer, given))
+        for name, given in (options.rasters or {}).items()
+    }
+    return replace(options, rasters=layers or None)
 
 
 def _sections(source: Path) -> dict:

@@ -112,6 +112,8 @@ def _typed(value, hint, place: str):
         if not isinstance(value, dict):
             raise ValueError(f"{place} is a table, such as {{ key = 1.0 }}, not {value!r}")
         return value
+    if hint is object:
+        return value
     if hint is str and not isinstance(value, (bool, list, dict)):
         return str(value)
     if hint is float and type(value) is int:

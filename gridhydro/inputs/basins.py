@@ -2,107 +2,40 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import xarray as xr
 
-from gridhydro import io
 from gridhydro.base.arguments import names
 from gridhydro.columns import column as column_named
 from gridhydro.columns.column import Column
 from gridhydro.domain.domain import Domain
 from gridhydro.inputs.attribute_layers import plain
 from gridhydro.inputs.attributes import attribute_values, without_gaps
+from gridhydro.inputs.basins_formats import FORMATS, BasinsOptions, PolygonsOptions, read_sample
 from gridhydro.inputs.climate_indices import INDICES, climate_indices
 from gridhydro.inputs.pet_lazy import lazy_pet
 from gridhydro.inputs.polygons import Layer, from_polygons
-from gridhydro.io.camels_layouts import LAYOUTS
 
 # what is not read of a file but made of polygons stands beside what is
 __all__ = [
-    "Basins", "BasinsOptions", "Layer", "climate_indices", "filled_for", "from_polygons",
-    "lumped_domain", "of_dataset", "read", "with_pet",
+    "FORMATS", "Basins", "BasinsOptions", "Layer", "PolygonsOptions", "climate_indices",
+    "filled_for", "from_polygons", "lumped_domain", "of_dataset", "read", "with_pet",
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class BasinsOptions:
-    """Section [basins]: where a sample of lumped basins is, and what of it is used.
-
-    format      "camels_us" (the original folders), "camels" (of another country), "caravan" or
-                "netcdf"
-    path        folder or file, from the data folder on
-    forcing     camels_us: daymet, nldas, maurer, maurer_extended, nldas_extended
-    country     camels: gb, de, ch, fr, dk
-    table       netcdf: a table of attributes (CSV), the basins' ids in its first column
-    attributes  those that the network reads; texts become classes
-    pet         method of the potential evapotranspiration: "oudin", "hargreaves", ..., or "given";
-                without it "oudin", with a warning where the basins have a series of their own
-    climate     whether p_mean, aridity, p_seasonality, frac_snow, high_prec_freq, ... are computed
-                of all days that are read, see `climate_indices`; those of the data set give way
-    names       netcdf: what quantities are called in the file, where that is not plain
-    select      ids of some of the basins; all without it
-    period      first and last day, month or year that are read; all days without it
-    missing     caravan, netcdf: numbers that stand for missing values, where files do not say
-    """
-
-    format: str
-    path: str
-    forcing: str = "daymet"
-    country: str | None = None
-    table: str | None = None
-    attributes: tuple[str, ...] = ()
-    pet: str | None = None
-    climate: bool = False
-    names: dict | None = None
-    select: tuple[str, ...] = ()
-    period: tuple[str, str] | None = None
-    missing: float | tuple[float, ...] | None = None
-
-
-def _camels_us(options: BasinsOptions, data: Path) -> xr.Dataset:
-    chosen = list(options.select) or None
-    return io.read_camels_us(data / options.path, options.forcing, chosen, options.period)
-
-
-def _camels(options: BasinsOptions, data: Path) -> xr.Dataset:
-    chosen = list(options.select) or None
-    if options.country is None:
-        raise ValueError(f"format 'camels' goes with a country, one of {', '.join(LAYOUTS)}")
-    return io.read_camels(data / options.path, options.country, chosen, options.period)
-
-
-def _caravan(options: BasinsOptions, data: Path) -> xr.Dataset:
-    chosen = list(options.select) or None
-    return io.read_caravan(
-        data / options.path, chosen, period=options.period, missing=options.missing
-    )
-
-
-def _netcdf(options: BasinsOptions, data: Path) -> xr.Dataset:
-    table = None if options.table is None else data / options.table
-    return io.read_basins(
-        data / options.path, options.names, attributes=table, period=options.period,
-        basins=list(options.select) or None, missing=options.missing,
-    )  # fmt: skip
-
-
-# made of the observed discharge: no attribute of an ungauged basin
-SIGNATURES = (
-    "q_mean", "runoff_ratio", "slope_fdc", "baseflow_index", "stream_elas", "q5", "q95",
-    "high_q_freq", "high_q_dur", "low_q_freq", "low_q_dur", "zero_q_freq", "hfd_mean", "huc_02",
-)  # fmt: skip
-
-# how each format is read, and the keys of [basins] that it alone takes
-FORMATS: dict[str, tuple[Callable, tuple[str, ...]]] = {
-    "camels_us": (_camels_us, ("forcing",)),
-    "camels": (_camels, ("country",)),
-    "caravan": (_caravan, ("missing",)),
-    "netcdf": (_netcdf, ("table", "names", "missing")),
-}
+# made of the observed discharge: no attribute of an ungauged basin. Some have the name of the rain
+# behind them (runoff_ratio_cr2met), and Australia's what its discharge is uncertain by
+_SIGNATURES = re.compile(
+    r"(q_mean|runoff_ratio|slope_fdc|baseflow_index|stream_elas|q5|q95|high_q_freq|high_q_dur"
+    r"|low_q_freq|low_q_dur|zero_q_freq|hfd_mean)(_(cr2met|chirps|mswep|tmpa))?"
+    r"|huc_02|q_uncert_\w+|prop_missing_data|record_period_(start|end)|(start|end)_date|n_obs",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -120,16 +53,13 @@ class Basins:
 
 def read(options: BasinsOptions, column: Column, data: Path, place: str) -> Basins:
     """The basins of a domain file's section; errors name `place`, the file and its section."""
-    if options.format not in FORMATS:
-        raise ValueError(f"{place}: format is one of {', '.join(FORMATS)}, not '{options.format}'")
-    if not (data / options.path).exists():
-        raise FileNotFoundError(f"{place}: there is nothing at {(data / options.path).resolve()}")
-    reader, _ = FORMATS[options.format]
     try:
-        found = reader(options, data)
+        found = read_sample(options, data)
         if options.climate:
             found = found.drop_vars(INDICES, errors="ignore")
             found = found.assign(climate_indices(found, pet=options.pet).data_vars)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{place}: {error}") from None
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from None
     return _parts(found, column, options.attributes, options.pet)
@@ -178,7 +108,7 @@ def _parts(found: xr.Dataset, column: str | Column, attributes, pet: str | None)
         raise ValueError("the basins have no discharge to train on")
     domain = lumped_domain(found)
     if not attributes:
-        found = found.drop_vars([name for name in SIGNATURES if name in found])
+        found = found.drop_vars([n for n in found.data_vars if _SIGNATURES.fullmatch(str(n))])
     series = {name for name in found.data_vars if "time" in found[name].dims}
     chosen = list(attributes) or None
     static = found.drop_vars(series)

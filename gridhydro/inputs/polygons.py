@@ -29,7 +29,7 @@ from gridhydro.io.vector import read_polygons
 class Layer:
     """An attribute raster, as `from_polygons` takes them.
 
-    raster    DataArray (y, x), or a GeoTIFF, ESRI ASCII grid or NetCDF file
+    raster    a GeoTIFF, ESRI ASCII grid or NetCDF file, or a DataArray (y, x)
     how       "mean"; "fraction", one attribute a class; "direction", of an angle clockwise from
               north in degrees: mean northness and eastness, the circular mean
     units     where they are not those that the raster states
@@ -37,7 +37,7 @@ class Layer:
     variable, crs, cell_reference, missing  as for `gridhydro.io.read_raster`
     """
 
-    raster: xr.DataArray | str | Path
+    raster: str | Path | xr.DataArray
     how: str = "mean"
     units: str | None = None
     minimum: float = 0.01

@@ -12,8 +12,10 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base.quantities import FILL
+from gridhydro.io.day_rasters import day_raster, is_day_raster
+from gridhydro.io.grib import is_grib, open_grib
 from gridhydro.io.lazy import opened
-from gridhydro.io.stores import stays_open
+from gridhydro.io.stores import naming, stays_open
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Chain:
     reduce   "mean" of the steps of a day, their "sum", the "last" of them, "min" or "max"
     factor, offset  from the number of a file to one of the schema
     missing  numbers of the files that stand for missing values
+    shape    (rows, columns) of every file; None: as they come
     """
 
     links: tuple[Link, ...]
@@ -48,6 +51,7 @@ class Chain:
     factor: float = 1.0
     offset: float = 0.0
     missing: tuple[float, ...] = ()
+    shape: tuple[int, int] | None = None
 
     @property
     def count(self) -> int:
@@ -97,7 +101,11 @@ class Chain:
                 continue
             window = {link.time: slice(first, stop), link.space[0]: rows, link.space[1]: cols}
             with of_place(link.path) as data:
-                array = data[link.variable].isel(window)
+                array = data[link.variable]
+                sizes = tuple(array.sizes[d] for d in link.space)
+                if self.shape is not None and sizes != self.shape:
+                    raise ValueError(f"{link.path} is on another grid than {self.path}")
+                array = array.isel(window)
                 spare = [d for d in array.dims if d not in window]
                 values = array.squeeze(spare).transpose(link.time, *link.space).values
             kind = np.float32 if values.dtype == np.float32 else np.float64
@@ -118,6 +126,12 @@ def of_place(path: str) -> Iterator[xr.Dataset]:
     """A file or store here, or one at an address, open within it."""
     if "://" in path:
         with stays_open(path) as data:
+            yield data
+    elif is_grib(path):
+        with naming(path):
+            yield open_grib(path)
+    elif is_day_raster(path):
+        with day_raster(path) as data:
             yield data
     else:
         with opened(Path(path), decode_coords="all", decode_timedelta=False) as data:

@@ -61,15 +61,22 @@ class Delimited:
             )
         return values
 
-    def dates(self, name: str) -> pd.DatetimeIndex:
-        """A column of dates written year first; ValueError naming the line of what is none."""
-        cells = self.column(name)
-        found = calendar.written(cells)
+    def dates(self, name: str | Sequence[str]) -> pd.DatetimeIndex:
+        """A column of dates written year first, or three of year, month and day; ValueError naming
+        the line of what is none."""
+        if isinstance(name, str):
+            cells = self.column(name)
+            found = calendar.written(cells)
+        else:
+            cells = [" ".join(parts) for parts in zip(*map(self.column, name), strict=True)]
+            found = calendar.of_columns(*(numbers(self.column(one)) for one in name))
         wrong = np.flatnonzero(found.isna())
         if wrong.size:
+            where = f"column '{name}'" if isinstance(name, str) else f"columns {', '.join(name)}"
+            told = "the column is not all dates, written year first, YYYY-MM-DD"
             raise ValueError(
-                f"{self.path}, line {self.lines[wrong[0]]}, column '{name}': '{cells[wrong[0]]}' "
-                "is no date; the column is not all dates, written year first, YYYY-MM-DD"
+                f"{self.path}, line {self.lines[wrong[0]]}, {where}: '{cells[wrong[0]]}' "
+                f"is no date; {told if isinstance(name, str) else 'they are whole numbers'}"
             )
         return found
 
@@ -81,16 +88,21 @@ def numbers(cells: Sequence[str] | np.ndarray) -> np.ndarray:
 
 
 def read_delimited(
-    path: str | Path, separator: str | None = None, key: str | None = None
+    path: str | Path,
+    separator: str | None = None,
+    key: str | None = None,
+    *,
+    western: bool = False,
 ) -> Delimited:
     """A table of a text file; its first line, below lines that begin with #, names the columns.
 
     separator  None: the one of comma, semicolon and tab that the first lines have
     key        a column that its first line names: lines above that are no part of the table
+    western    bytes that are not UTF-8 are those of Windows-1252
     ValueError naming the line that has more or fewer cells, a column that is there twice, and a
     file without columns or rows.
     """
-    lines = read_text(path).split("\n")
+    lines = read_text(path, western=western).split("\n")
     skipped = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     if said := re.fullmatch(r"sep=([,;\t])\s*", "".join(lines[skipped : skipped + 1])):
         separator, skipped = said[1], skipped + 1  # as spreadsheets have it
@@ -105,7 +117,7 @@ def read_delimited(
         raise ValueError(f"{path} is empty: a line with the names of the columns is needed")
     rows, numbers_of_lines = [], []
     try:
-        chosen = separator or _separator(body)
+        chosen = separator or separator_of(body)
         reader = csv.reader([f"{line}\n" for line in body], delimiter=chosen, strict=True)
         for row in reader:
             if any(row):
@@ -131,7 +143,7 @@ def read_delimited(
     return Delimited(Path(path), tuple(header), rows[1:], numbers_of_lines[1:])
 
 
-def _separator(lines: Sequence[str]) -> str:
+def separator_of(lines: Sequence[str]) -> str:
     """The separator that the first two lines have, as many times."""
     first = [line for line in lines[:50] if line.strip()][:2]
     counts = {

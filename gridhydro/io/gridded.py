@@ -24,14 +24,25 @@ from gridhydro.base.units import conversion, fits
 from gridhydro.base.windows import chunks_of
 from gridhydro.domain.grid import Grid, known_crs, read_grid, spatial_dims
 from gridhydro.domain.reference import centred
+from gridhydro.io import grib
 from gridhydro.io.basins_file import stated_units
 from gridhydro.io.chain import Chain, of_place
 from gridhydro.io.daily_files import DailyArray
-from gridhydro.io.gridded_steps import Steps, accumulates, days_of, links_of, steps_of, until_stamp
+from gridhydro.io.day_rasters import SUFFIXES as DAYS
+from gridhydro.io.day_rasters import day_of, is_day_raster, kin_of, may_hold_days, within_archive
+from gridhydro.io.gridded_steps import (
+    Steps,
+    accumulates,
+    days_of,
+    links_of,
+    on_day,
+    steps_of,
+    until_stamp,
+)
 from gridhydro.io.gridded_variables import weather_variables
 from gridhydro.io.schema import series_attrs
 
-_FILES = (".nc", ".nc4", ".zarr")
+_FILES = (".nc", ".nc4", ".zarr", *grib.SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -67,9 +78,10 @@ def open_weather(
 ) -> xr.Dataset:
     """Daily weather (time, y, x) by our names and in our units; a window is read when it is used.
 
-    source   NetCDF files, Zarr stores, folders or patterns (*) of them, addresses ("s3://..."), or
-             several; or a mapping, our name -> any of these. Files of months or years follow one
-             another
+    source   NetCDF or GRIB files, Zarr stores, rasters of a day that their name says (BIL, GeoTIFF,
+             or archives of them, as PRISM's), folders or patterns (*) of them, addresses
+             ("s3://..."), or several; or a mapping, our name -> any of these. Files of days, months
+             or years follow one another
     series   those that are needed; all that are known if None
     period   two dates, months or years; the days that all series have if None
     reading  how files are read that do not say what they hold: `Reading`
@@ -99,7 +111,15 @@ def weather_arrays(
         raise ValueError(f"there is no series '{unknown[0]}', but {', '.join(SERIES)}")
     found: dict[str, list[Steps]] = {}
     grids: dict[str, tuple[Grid, xr.DataArray]] = {}
+    kin: dict[tuple, list[str]] = {}
     for name, path in places:
+        key = (name, *kin_of(path)) if is_day_raster(path) else None
+        if key in kin:  # rasters of other days of the same are not opened before they are read
+            for ours in kin[key]:
+                found[ours].append(on_day(found[ours][0], path))
+            continue
+        if key is not None:
+            kin[key] = []
         with of_place(path) as data:
             for ours, theirs in weather_variables(data, path, name, reading.names).items():
                 if asked is not None and ours not in asked:
@@ -107,6 +127,8 @@ def weather_arrays(
                 array = data[theirs].rename(theirs)
                 _same_grid(grids, ours, array, path, reading)
                 found.setdefault(ours, []).append(steps_of(array, data, path, reading.shift))
+                if key is not None:
+                    kin[key].append(ours)
     for ours, theirs in (reading.names or {}).items():
         if ours not in found and (asked is None or ours in asked):
             raise ValueError(
@@ -138,27 +160,39 @@ def _places(source) -> list[tuple[str | None, str]]:
         return [(None, str(source))]
     path = Path(source)
     if glob.has_magic(str(path)) and not path.exists():
-        found = sorted(glob.glob(str(path)))
+        found = [str(p) for one in sorted(glob.glob(str(path))) for p in _rasters_of(Path(one))]
     elif path.is_dir() and not _is_store(path):
         found = sorted(str(p) for p in _within(path))
     else:
-        found = [str(path)]
+        found = [str(p) for p in _rasters_of(path)]
     if not found:
-        raise FileNotFoundError(f"there is no file {', '.join(_FILES)} at {path.resolve()}")
+        raise FileNotFoundError(
+            f"there is no file {', '.join(_FILES)}, nor {', '.join(DAYS)} of a day, at "
+            f"{path.resolve()}"
+        )
     return [(None, one) for one in found]
+
+
+def _rasters_of(path: Path) -> list[str] | list[Path]:
+    """The rasters in an archive, or the file itself."""
+    if path.suffix.lower() in DAYS:
+        day_of(str(path))  # which it has to have
+    return within_archive(path) if path.suffix.lower() == ".zip" else [path]
 
 
 def _is_store(path: Path) -> bool:
     return path.suffix == ".zarr" or any((path / n).exists() for n in (".zgroup", "zarr.json"))
 
 
-def _within(folder: Path) -> Iterable[Path]:
+def _within(folder: Path) -> Iterable[str | Path]:
     """The files and stores in a folder and those below it."""
     for path in folder.iterdir():
         if path.is_dir() and not _is_store(path):
             yield from _within(path)
-        elif path.suffix.lower() in _FILES or path.is_dir():
+        elif path.suffix.lower() in _FILES or path.is_dir() or is_day_raster(str(path)):
             yield path
+        elif may_hold_days(path):
+            yield from within_archive(path)
 
 
 def _told(source) -> str:
@@ -208,7 +242,7 @@ def _chain(name: str, steps: list[Steps], reading: Reading, shape) -> tuple[Chai
     days = days_of(name, steps, amount)
     chain = Chain(
         links, days.first, days.records, days.a_day, days.skip, factor, offset,
-        () if reading.missing is None else named(reading.missing),
+        () if reading.missing is None else named(reading.missing), shape,
     )  # fmt: skip
     if days.a_day > 1 and amount:
         said = reading.accumulated

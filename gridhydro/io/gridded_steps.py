@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +14,7 @@ import xarray as xr
 from gridhydro.base import calendar
 from gridhydro.domain.grid import spatial_dims
 from gridhydro.io.chain import Chain, Link
+from gridhydro.io.day_rasters import day_of
 
 _DAY = pd.Timedelta(1, "D")
 _WITHOUT_LEAP_DAYS = ("noleap", "365_day")
@@ -80,6 +81,12 @@ def steps_of(array: xr.DataArray, data: xr.Dataset, path: str, shift: str | None
     if not times.is_monotonic_increasing or times.has_duplicates:
         raise ValueError(f"{where} has times that are not in order, each once: sort them")
     return Steps(path, str(array.name), str(dated[0]), space, times, daily, array.attrs)
+
+
+def on_day(alike: Steps, path: str) -> Steps:
+    """The steps of a raster of another day of the same variable, which is not opened."""
+    moved = alike.times[0] - day_of(alike.path)
+    return replace(alike, path=path, times=pd.DatetimeIndex([day_of(path) + moved]))
 
 
 def links_of(name: str, steps: list[Steps]) -> tuple[tuple[Link, ...], list[Steps]]:

@@ -170,8 +170,51 @@ def test_the_command_writes_what_a_domain_file_trains_on(tmp_path, capsys):
     )
     setup = load(tmp_path / "basins.toml", tmp_path)
     assert list(setup.domain.gauges.index) == ["small", "large"]
+    # the same of the polygons themselves, as keys of the domain file
+    (tmp_path / "polygons.toml").write_text(
+        '[basins]\npolygons = { file = "basins.gpkg", columns = ["slope"] }\ndischarge = "q.csv"\n'
+        'forcing = ["pr.nc", "tas.nc"]\nperiod = ["2001-01-01", "2001-02-05"]\npet = "oudin"\n'
+        '[model]\ncolumn = "hbv"\n[training]\nperiod = ["2001-01-21", "2001-02-05"]\nspinup = 20\n'
+    )
+    again = load(tmp_path / "polygons.toml", tmp_path)
+    xr.testing.assert_allclose(again.forcing.load(), setup.forcing.load(), rtol=1e-6)
+    xr.testing.assert_allclose(again.discharge, setup.discharge, rtol=1e-6)
+    assert again.attributes["slope"].tolist() == setup.attributes["slope"].tolist()
     assert main([*command[:-1], str(tmp_path / "basins.csv")]) == 1
     assert "a file .nc or a store .zarr" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ('polygons = "basins.gpkg"', r"\[basins\]: polygons go with a 'forcing'"),
+        ('polygons = "b.gpkg"\nforcing = "pr.nc"', r"\[basins\]: there is nothing at .*b\.gpkg"),
+        ('polygons = "basins.gpkg"\nforcing = "w/*.nc"', r"\[basins\]: there is no file .*w/"),
+        ('polygons = "basins.gpkg"\nformat = "netcdf"', r"\[basins\]: give either 'format' and"),
+        ('polygons = "basins.gpkg"\ncountry = "gb"', r"'country' is not used by polygons"),
+        ('format = "netcdf"\npath = "a.nc"\nrasters = {}', r"'rasters' is not used by format = "),
+        ('format = "polygons"\npath = "basins.gpkg"', "format is one of camels_us, "),
+        ('pet = "oudin"', r"missing 'format' with its 'path', or 'polygons'"),
+        (
+            'polygons = "basins.gpkg"\nforcing = "pr.nc"\nrasters.dem = "dem.tif"',
+            r"\[basins\]: rasters: dem: there is no file .*dem\.tif",
+        ),
+        (
+            'polygons = "basins.gpkg"\nforcing = "pr.nc"\nrasters.dem = { raster = "d", hw = "a" }',
+            r"\[basins\.rasters\.dem\]: unknown key 'hw'; did you mean 'how'",
+        ),
+        ('polygons = "basins.gpkg"\nforcing = "pr.nc"\nrasters.dem = 3', r"no file .*3"),
+        ('polygons = "basins.gpkg"\nforcing = 3', r"\[basins\]: there is no file .*3"),
+    ],
+)  # fmt: skip
+def test_keys_that_do_not_fit_are_refused(tmp_path, keys, message):
+    polygons().to_file(tmp_path / "basins.gpkg")
+    weather()[["pr"]].to_netcdf(tmp_path / "pr.nc")
+    training = '[training]\nperiod = ["2001-01-21", "2001-02-05"]\n'
+    (tmp_path / "a.toml").write_text(f"[basins]\n{keys}\n{training}")
+    with pytest.raises((ValueError, FileNotFoundError), match=message) as refused:
+        load(tmp_path / "a.toml", tmp_path)
+    assert str(refused.value).startswith(str(tmp_path / "a.toml"))
 
 
 def test_the_rhine_by_hand(data):
@@ -231,6 +274,21 @@ def test_the_moselle_from_its_outline_alone(data, tmp_path):
     assert made["elevation"].item() == pytest.approx(float(expected.mean()), rel=1e-6)
     assert made["area"].item() == pytest.approx(domain.area.sum() / 1e6, rel=1e-6)
     parts = basins.of_dataset(made, pet="given")
+    (tmp_path / "moselle.toml").write_text(f"""
+        [basins]
+        polygons = "moselle.gpkg"
+        forcing = ["{meteo}/pre", "{meteo}/tavg", "{meteo}/pet"]
+        reading = {{ crs = "EPSG:3035", cell_reference = "upper_left" }}
+        rasters.elevation = {{ raster = "{data("mhm_moselle/morph/dem.asc")}", crs = "EPSG:3035" }}
+        discharge = "{data("mhm_moselle/gauge/00398.txt")}"
+        pet = "given"
+        [training]
+        period = ["1990", "1992"]
+    """)
+    setup = load(tmp_path / "moselle.toml", tmp_path)
+    xr.testing.assert_identical(setup.forcing.load(), parts.forcing.load())
+    xr.testing.assert_equal(setup.discharge, parts.discharge)
+    assert setup.attributes["elevation"] == parts.attributes["elevation"]
     model = gh.Model(parts.domain, "hbv", network="free", routing=gh.UnitHydrograph())
     run = gh.train(
         model, parts.forcing, parts.discharge, period=("1990", "1992"), spinup=365, epochs=25,

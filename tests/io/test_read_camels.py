@@ -29,7 +29,7 @@ def write(folder, country, missing="NaN"):
             table[theirs] = [f"{v:.2f}" for v in values]
         discharge = next(c for c, (ours, _) in layout.columns.items() if ours == "discharge")
         table.loc[4, discharge] = missing
-        name = layout.files.replace("*", gauge).replace("????????", "19700101")
+        name = layout.files[0].replace("*", gauge).replace("????????", "19700101")
         head = "# tsd_date: the day\n# a description\n" if country == "fr" else ""
         (series / name).write_text(head + table.to_csv(index=False, sep=separator))
     attributes = {layout.gauge: [*GAUGES, "3003"], "slope": ["0.1", "", "0.3"]}
@@ -46,7 +46,7 @@ def write(folder, country, missing="NaN"):
     return layout
 
 
-@pytest.mark.parametrize("country", LAYOUTS)
+@pytest.mark.parametrize("country", ["gb", "de", "ch", "fr", "dk"])
 @pytest.mark.parametrize("missing", ["NaN", "", "-999"])
 def test_series_and_attributes_come_by_our_names(tmp_path, country, missing):
     layout = write(tmp_path, country, missing)
@@ -76,7 +76,7 @@ def test_series_and_attributes_come_by_our_names(tmp_path, country, missing):
 
 def test_what_is_wrong_is_refused_by_line(tmp_path):
     layout = write(tmp_path, "de")
-    path = tmp_path / "timeseries" / layout.files.replace("*", "1001")
+    path = tmp_path / "timeseries" / layout.files[0].replace("*", "1001")
     good = path.read_text()
     path.write_text(good.replace("1.05", "dry"))
     with pytest.raises(ValueError, match=r"1001\.csv, line 7, column 'precipitation_mean': 'dry'"):
@@ -90,7 +90,9 @@ def test_what_is_wrong_is_refused_by_line(tmp_path):
         read_camels(tmp_path, "de")
     with pytest.raises(FileNotFoundError, match="has no files CAMELS_GB_hydromet"):
         read_camels(tmp_path, "gb")
-    with pytest.raises(ValueError, match=r"country is one of gb, de, ch, fr, dk, not 'us'"):
+    with pytest.raises(
+        ValueError, match=r"country is one of gb, de, ch, fr, dk, br, cl, aus, not 'us'"
+    ):
         read_camels(tmp_path, "us")
 
 

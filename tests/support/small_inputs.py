@@ -135,6 +135,19 @@ def _camels(folder: Path) -> None:
     )
 
 
+def _camels_by_variable(folder: Path) -> None:
+    index = DAYS.strftime("%Y-%m-%d").rename("gauge_id")
+    for name, value in (
+        ("3_CAMELScl_streamflow_mm", 1.0), ("4_CAMELScl_precip_cr2met", 3.0),
+        ("8_CAMELScl_tmin_cr2met", -1.0), ("9_CAMELScl_tmax_cr2met", 9.0),
+    ):  # fmt: skip
+        values = value + np.arange(len(DAYS))[:, None] / [40, 50]
+        table = pd.DataFrame(values, index, ["1001", "1002"])
+        table.to_csv(folder / f"{name}.txt", sep="\t")
+    table = pd.DataFrame({"area": [50.0, 60], "elev_mean": [900.0, 80]}, ["1001", "1002"]).T
+    table.to_csv(folder / "1_CAMELScl_attributes.txt", sep="\t", index_label="gauge_id")
+
+
 def _grace(folder: Path) -> None:
     months = pd.date_range("2004-01-01", "2005-12-01", freq="MS")
     zero = pd.Timestamp("2002-01-01")
@@ -250,6 +263,13 @@ def _opened(folder: Path) -> object:
     return Forcing.open(folder / "a.nc", domain, COLUMNS["hbv"]).values[:]
 
 
+def _day_rasters(folder: Path) -> None:
+    for day in DAYS[:3]:
+        field = raster(day.day).rename(lat="y", lon="x").astype("float32")
+        path = folder / f"PRISM_ppt_stable_4kmD2_{day:%Y%m%d}_bil.bil"
+        field.rio.write_crs("EPSG:4269").rio.to_raster(path, driver="EHdr")
+
+
 def _file(name: str, read: Callable, *given, **options) -> Callable[[Path], object]:
     return lambda folder: read(folder / name, *given, **options)
 
@@ -283,6 +303,7 @@ READERS = {
     "caravan_csv": Reader(partial(_caravan, kind="csv"), _loaded(io.read_caravan)),
     "caravan_nc": Reader(partial(_caravan, kind="netcdf"), _loaded(io.read_caravan)),
     "camels_us": Reader(_camels, _loaded(io.read_camels_us)),
+    "camels_cl": Reader(_camels_by_variable, _loaded(partial(io.read_camels, country="cl"))),
     "grace": Reader(_grace, io.read_grace),
     "grace_native": Reader(_native, _file("a.h5", io.read_grace)),
     "grdc": Reader(_grdc, io.read_grdc),
@@ -293,6 +314,7 @@ READERS = {
     "gauge_points": Reader(_gauge_points, _file("a.gpkg", _gauge_table)),
     "polygons": Reader(_polygons, _file("a.shp", read_polygons)),
     "weather": Reader(_nc(_weather), _file("a.nc", _loaded(io.open_weather))),
+    "day_rasters": Reader(_day_rasters, _loaded(io.open_weather)),
     "attributes": Reader(_attributes, _file("a.csv", read_attributes, ["a", "b"])),
     "runs": Reader(lambda folder: sample(3).write(folder / "a.nc"), _file("a.nc", Runs.read)),
     "recipe": Reader(

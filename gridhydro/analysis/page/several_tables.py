@@ -13,6 +13,7 @@ import pandas as pd
 from gridhydro.analysis.page.contents import Contents
 from gridhydro.analysis.page.html_table import cell, table
 from gridhydro.analysis.page.several import Several
+from gridhydro.base.words import count_of
 from gridhydro.evaluation.plot_scores import LABELS
 from gridhydro.evaluation.spread import LEVEL, SPREAD
 from gridhydro.model.run_folder import REPORT
@@ -26,7 +27,7 @@ def headline(contents: Several) -> str:
     """What they are, in a few words."""
     runs = len(contents.runs)
     if not contents.splits:
-        return f"ensemble of {runs} run{'s' * (runs != 1)} that differ by their seed"
+        return f"ensemble of {count_of(runs, 'run')} that differ by their seed"
     each = f" with {contents.seeds} seeds each" if contents.seeds else ""
     return f"cross-validation of {len(contents.members)} folds{each}"
 
@@ -98,7 +99,7 @@ def _beside_the_mean(contents: Several, links: dict[str, str]) -> str:
         runs = _of(each, group).groupby("member", sort=False)
         rows += [{"run": str(name), **_medians(some)} for name, some in runs]
         frame = pd.DataFrame(rows)
-        number = f"{len(mean)} gauge{'s' * (len(mean) != 1)}"
+        number = count_of(len(mean), "gauge")
         parts.append(
             f"<div><h3>{escape(', '.join(group))}, {number}</h3>"
             f"{table(frame, ('run',), links=links, main=(MEAN,))}<p>{_beats(frame)}</p></div>"

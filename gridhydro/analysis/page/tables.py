@@ -11,6 +11,7 @@ import pandas as pd
 
 from gridhydro.analysis.page.contents import Contents
 from gridhydro.analysis.page.html_table import cell, table
+from gridhydro.base.words import count_of
 from gridhydro.evaluation import spread
 from gridhydro.evaluation.plot_scores import LABELS
 from gridhydro.evaluation.tables import summary
@@ -34,7 +35,7 @@ def headline(contents: Contents) -> str:
     parts.append(f"{domain.size:,} {'basins' if domain.lumped else 'cells'}")
     parts.append(f"{domain.area.sum() / 1e6:,.0f} km²")
     if not domain.lumped:
-        parts.append(f"{len(domain.gauges)} gauge{'s' * (len(domain.gauges) != 1)}")
+        parts.append(count_of(len(domain.gauges), "gauge"))
         parts.append(str(domain.raster_grid.crs.name))
     return ", ".join(parts)
 
@@ -47,7 +48,7 @@ def cards(contents: Contents) -> str:
         by = ["period"] + (["gauge_use"] if "gauge_use" in scores else [])
         for key, rows in scores.groupby(by, sort=False):
             nse = rows["nse"].median()
-            number = f"{len(rows)} gauge{'s' * (len(rows) != 1)}"
+            number = count_of(len(rows), "gauge")
             use = f" {key[1]}" if len(key) > 1 else ""
             found.append((f"NSE {nse:.2f}", str(key[0]), f"median of {number}{use}"))
     history = contents.history

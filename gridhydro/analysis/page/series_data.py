@@ -31,7 +31,7 @@ def series_data(contents: Contents) -> tuple[dict | None, str]:
         observed = None if observed is None else observed.resample(step).mean()
         band = None if band is None else tuple(end.resample(step).mean() for end in band)
     held = held_out(contents)
-    gauges = {}
+    gauges: dict[str, dict] = {}
     for name in names:
         pair = [simulated[name].to_numpy(float)]
         if observed is not None and name in observed and observed[name].notna().any():

@@ -35,8 +35,8 @@ def headline(contents: Several) -> str:
 def members(contents: Several, beside: Path) -> str:
     """The scores of all runs, beside those of their mean, and how far the runs are apart; links
     lead from the folder `beside`, where the page lies."""
-    links = {name: _link(one.folder, beside) for name, one in contents.members.items()}
-    links = {name: link for name, link in links.items() if link is not None}
+    found = {name: _link(one.folder, beside) for name, one in contents.members.items()}
+    links = {name: link for name, link in found.items() if link is not None}
     known = "a name leads to the report of the run" if links else "they have no reports"
     scores = contents.scores
     if scores is None or not len(scores):
@@ -154,7 +154,7 @@ def _spread(scores: pd.DataFrame) -> str:
         some = _of(scores, group)
         medians = {LABELS[name]: float(some[name].median()) for name in SPREAD}
         rows.append(dict(zip(by, group, strict=True)) | {"gauges": len(some)} | medians)
-    coverage = rows[0][LABELS["coverage_90"]]
+    coverage = float(_of(scores, _groups(scores)[0])["coverage_90"].median())
     sure = (
         "the runs are surer of themselves than they are right: what they have in common, weather "
         "and structure, errs too" if coverage < LEVEL - 0.05

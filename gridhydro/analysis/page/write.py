@@ -55,10 +55,10 @@ def html(contents: Contents, beside: Path | None = None) -> str:
     if isinstance(contents, Several) and contents.splits:
         told += "; each gauge by the fold that holds it out"
     names = [gauge["name"] for gauge in where["gauges"]] if where else []
+    drawn = curves(contents)
     data = {
         "map": where, "scores": score_layers(contents.scores, names), "series": series,
-        "periods": [[name, *days] for name, days in marked(contents, series)],
-        "curves": curves(contents),
+        "periods": [[name, *days] for name, days in marked(contents, series)], "curves": drawn,
     }  # fmt: skip
     sections = [
         Section("warnings", "Warnings", tables.warnings(contents), bool(contents.warnings)),
@@ -66,14 +66,14 @@ def html(contents: Contents, beside: Path | None = None) -> str:
     ]
     if contents.truth is not None:
         sections.append(Section("truth", "Beside the truth", truth(contents.truth)))
-        data["curves"] |= truth_curves(contents.truth)
+        drawn |= truth_curves(contents.truth)
     settings, training = tables.settings(contents), tables.training
     if isinstance(contents, Several):
         title = "Folds" if contents.splits else "Runs and their mean"
         settings, training = several_tables.settings(contents) + settings, several_tables.training
         beside = contents.folder if beside is None else beside
         sections.append(Section("members", title, several_tables.members(contents, beside)))
-        data["curves"] |= several_tables.curves(contents)
+        drawn |= several_tables.curves(contents)
     sections.append(Section("scores", "Scores", tables.scores(contents)))
     if not isinstance(contents, Several):
         sections.append(Section("water", "Water budget", tables.water(contents)))

@@ -184,6 +184,7 @@ def _parameters(run: Run, setup: Setup, world: Path) -> tuple[pd.DataFrame, dict
                     "rmse": np.sqrt(np.mean((ours - theirs) ** 2)),
                     "bias": np.mean(ours - theirs), "spread of the truth": theirs.std(),
                 })  # fmt: skip
-            rasters = [domain.unpack(v.astype(np.float32)).values for v in both]
-            found[name] = (learned.attrs["units"], *rasters)
+            found[name] = tuple(
+                domain.unpack(v.astype(np.float32), name, learned.attrs, ()) for v in both
+            )
     return pd.DataFrame(rows), found

@@ -37,6 +37,8 @@ Writes into the folder of the run:
   figures/                maps, hydrographs, scores, the course of training
   report.html             all of it on one page, for any browser
   model.safetensors, run.json, domain.nc, domain.toml, checkpoint/
+with --seeds all this into seed-0, seed-1, ... of it, and into the folder itself
+scores and maps of all runs, discharge_ensemble.nc and a report.html of them;
 and prints the scores.
 """
 _TRAIN_EXAMPLES = """

@@ -53,6 +53,7 @@ Writes into the folder of all folds:
   splits.json             the gauges of every fold
   columns.csv             unit and meaning of every column of the tables
   figures/                the scores as curves and boxes, and their map
+  report.html             all of it on one page, for any browser
   fold-0, fold-1, ...     the run of each fold, as train writes it; with --seeds
                           a run in each fold-0/seed-N
 and prints the scores.

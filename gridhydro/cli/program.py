@@ -13,6 +13,7 @@ from gridhydro import __version__
 from gridhydro.base.damage import memory_lacks, reason
 from gridhydro.base.interrupt import Terminated
 from gridhydro.base.progress import quiet, say
+from gridhydro.base.words import Advice
 from gridhydro.cli import fitting, folds, forecasts, inspection, polygons, recipes, runs, worlds
 from gridhydro.cli.manual import QUIET, Parser, listing
 
@@ -83,7 +84,8 @@ def _plain_warnings() -> Iterator[None]:
 
     def plain(message, category, *where, **more) -> str:
         if issubclass(category, UserWarning):
-            return f"warning: {message}\n"
+            told = message.on_the_command_line if isinstance(message, Advice) else message
+            return f"warning: {told}\n"
         return given(message, category, *where, **more)
 
     warnings.formatwarning = plain

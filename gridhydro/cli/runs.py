@@ -89,13 +89,19 @@ its hydrograph; tables, the course of the training, the water budget and the
 drift of storage, warnings, settings, and how to repeat the run. train writes it
 at its end.
 
-Needs the folder of a run, and nothing else: what the folder has is shown, what
-it lacks is said.
+Of an ensemble (train --seeds) it shows the mean of the runs and the band of
+them, their scores beside those of the mean, CRPS, coverage and spread, and
+leads to the report of each; of folds (cross-validate) each gauge as by the fold
+that holds it out.
+
+Needs the folder of a run, of an ensemble or of folds, and nothing else: what
+the folder has is shown, what it lacks is said.
 
 Writes report.html into the folder, or the file of --out.
 """
 _REPORT_EXAMPLES = """
 gridhydro report run
+gridhydro report ensemble
 gridhydro report run --out for-a-colleague.html
 """
 _ANALYSE = """
@@ -190,7 +196,8 @@ def add_report(commands) -> None:
         commands, "report", "one HTML file of a run: map, hydrographs, tables, settings",
         _REPORT, _REPORT_EXAMPLES, _report,
     )  # fmt: skip
-    parser.add_argument("folder", type=Path, metavar="RUN", help="folder of a run")
+    parser.add_argument("folder", type=Path, metavar="RUN",
+                        help="folder of a run, an ensemble or a cross-validation")  # fmt: skip
     parser.add_argument(
         "--out", type=Path, metavar="FILE",
         help="file to write; report.html, in the folder of the run, if left out",

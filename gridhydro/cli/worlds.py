@@ -23,9 +23,10 @@ learned parameters are compared with the true ones.
 Needs no data; takes about a minute on a CPU.
 
 Writes into its folder metrics.csv (scores of trained and held-out gauges),
-recovery.csv (found against true), parameters.nc and .tif, fluxes.nc, figures/
-and report.html, and prints a summary. The same catchment as files is written by
-gridhydro synthetic catchment.
+recovery.csv (found against true; of months and as maps recovery_months.csv and
+recovery.nc), parameters.nc and .tif, fluxes.nc, figures/ and report.html, which
+shows all of it beside the truth, and prints a summary. The same catchment as
+files is written by gridhydro synthetic catchment.
 """
 _DEMO_EXAMPLES = """
 gridhydro demo

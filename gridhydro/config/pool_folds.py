@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from gridhydro.base.files import replace
-from gridhydro.config.score_domain import scores_file
+from gridhydro.config.score_domain import scores_file, write_report
 from gridhydro.domain.domain import Domain
 from gridhydro.evaluation import plot_boxes, plots
 from gridhydro.evaluation.plot_boxes import BOXES
@@ -34,7 +34,7 @@ def pool(
     Written to `out`: metrics.csv, which is returned; of lumped basins with other targets
     target_metrics.csv; of water storage storage_metrics.csv, see `pooled_storage`;
     metrics_by_seed.csv of the runs of several seeds; medians and quartiles in summary.csv and
-    summary.md, those of each fold in folds.csv; splits.json; figures.
+    summary.md, those of each fold in folds.csv; splits.json; figures; report.html.
     """
     scores = pooled(folders, folds)
     write_table(out / scores_file(), scores)
@@ -65,6 +65,7 @@ def pool(
         plots.save(plot_boxes.boxes(periods, BOXES), out / "figures" / "boxes.png")
     if lacking := _lacking(folds, scores):
         print(f"warning: {lacking}", file=sys.stderr)
+    write_report(out)
     return scores
 
 

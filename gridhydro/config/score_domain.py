@@ -118,19 +118,20 @@ def _finish(run: Run, setup: Setup, out, files: dict[str, str], noted) -> pd.Dat
         score_targets(run, setup, part)
         for name, text in files.items():
             replace(part / name, partial(Path.write_text, data=text, encoding="utf-8"))
-    _report(Path(out))
+    write_report(Path(out))
     return scores
 
 
-def _report(folder: Path) -> None:
-    """The report of a run; one that cannot be made is told, and takes nothing else with it."""
+def write_report(folder: Path) -> None:
+    """The report of a run, or of several; one that cannot be made is told, and takes nothing else
+    with it."""
     try:
         report_of(folder)
     except Exception as error:
         (folder / run_folder.REPORT).unlink(missing_ok=True)
         warnings.warn(
-            f"the run is whole, but no report of it could be written ({type(error).__name__}: "
-            f"{error}): `gridhydro --debug report {folder}` shows why",
+            f"{folder} has all results, but no report of them could be written "
+            f"({type(error).__name__}: {error}): `gridhydro --debug report {folder}` shows why",
             stacklevel=2,
         )
 
@@ -162,6 +163,8 @@ def _score(run: Run | Ensemble, setup: Setup, out: Path, period) -> pd.DataFrame
             write_spread(run, out)
         score_storage(run, setup, out)
         score_targets(run, setup, out)
+        if seeds_of(out):
+            write_report(out)
     return scores
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gridhydro.base.report import Report
+from gridhydro.base.words import count_of
 from gridhydro.domain import d8
 from gridhydro.domain.grid import Grid
 from gridhydro.domain.network import cycles, follow, shorten
@@ -38,12 +39,22 @@ def check_targets(target, strayed, codes, coding: str, grid: Grid, asked=False) 
     if not cut:
         _jumps(report, target, grid)
     if strayed.size and not cut:
-        report.warnings.append(
-            f"{strayed.size} cells drain out of the raster or to cells without data, the first: "
-            f"{_cells(grid, strayed)}; their water leaves the domain there"
-        )
+        _leaves(report, strayed, grid)
     _better_read(report, target, codes, coding, grid, (circling, strayed.size))
     return report
+
+
+def _leaves(report, strayed, grid):
+    """Cells whose water goes nowhere, by their places in the raster of directions, which may be
+    finer than the domain is."""
+    rows, columns = grid.shape
+    raster = f"the flow-direction raster ({rows} rows, {columns} columns)"
+    what = count_of(
+        strayed.size, f"cell of {raster} drains out of it or to a cell without data:",
+        f"cells of {raster} drain out of it or to cells without data, the first:",
+    )  # fmt: skip
+    whose = "its" if strayed.size == 1 else "their"
+    report.warnings.append(f"{what} {_cells(grid, strayed)}; {whose} water leaves the domain there")
 
 
 def _filled(report, target, codes, coding, grid):
@@ -106,8 +117,9 @@ def _unknown_codes(report, target, codes, coding, grid):
     others = d8.fitting(np.unique(codes[~np.isnan(codes)])) if coding != d8.NEXTXY else []
     hint = f"; these codes fit coding={' or '.join(map(repr, others))}" if others else ""
     report.errors.append(
-        f"{unknown.size} cells have codes that '{coding}' does not know ({shown}), the first: "
-        f"{_cells(grid, unknown)}; give the right coding or mark them as no data{hint}"
+        f"{count_of(unknown.size, 'cell has a code', 'cells have codes')} that '{coding}' does not "
+        f"know ({shown}), the first: {_cells(grid, unknown)}; give the right coding or mark them "
+        f"as no data{hint}"
     )
 
 
@@ -122,19 +134,22 @@ def _circles(report, target, grid) -> int:
     loops = [circle for circle in circles if circle.size != 2]
     if pairs:
         report.errors.append(
-            f"{len(pairs)} pairs of cells drain into each other, the first: "
+            f"{count_of(len(pairs), 'pair of cells drains', 'pairs of cells drain')} into each "
+            "other, the first: "
             f"{_cells(grid, pairs[0])}; let one of the two drain elsewhere or make it an outlet, "
             "by hand or with gridhydro.directions.repair_loops; find_loops there lists them all"
         )
     if loops:
         report.errors.append(
-            f"{len(loops)} groups of cells drain in a circle, the first: "
+            f"{count_of(len(loops), 'group of cells drains', 'groups of cells drain')} in a "
+            "circle, the first: "
             f"{_cells(grid, loops[0], 8)}; let one cell of each drain elsewhere or be an outlet; "
             "gridhydro.directions.find_loops lists them all"
         )
     if lost.size:
         report.errors.append(
-            f"{lost.size} cells reach no outlet because of that, the first: {_cells(grid, lost)}"
+            f"{count_of(lost.size, 'cell reaches', 'cells reach')} no outlet because of that, the "
+            f"first: {_cells(grid, lost)}"
         )
     if not np.any(target == d8.LEAVES):
         report.errors.append(
@@ -152,10 +167,13 @@ def _jumps(report, target, grid):
         across = np.minimum(across, grid.shape[1] - across)
     far = cells[(np.abs(to_row - row) > 1) | (across > 1)]
     if far.size:
+        what = count_of(
+            far.size, "cell drains to a cell that is not its neighbour",
+            "cells drain to a cell that is not their neighbour",
+        )  # fmt: skip
         report.warnings.append(
-            f"{far.size} cells drain to a cell that is not their neighbour, the first: "
-            f"{_cells(grid, far[:1])} to {_cells(grid, target[far[:1]])}; right for a raster of "
-            "unit catchments, otherwise a sign of a cropped or shifted raster"
+            f"{what}, the first: {_cells(grid, far[:1])} to {_cells(grid, target[far[:1]])}; right "
+            "for a raster of unit catchments, otherwise a sign of a cropped or shifted raster"
         )
 
 

@@ -11,6 +11,7 @@ import xarray as xr
 
 from gridhydro.base import notebook
 from gridhydro.base.report import Report
+from gridhydro.base.words import count_of
 from gridhydro.domain import builders, d8, domain_file, geo_tables, packing, resample, upscale
 from gridhydro.domain.directions import read_directions
 from gridhydro.domain.grid import Grid, spatial_dims, transform
@@ -95,8 +96,8 @@ class Domain:
 
     def __repr__(self) -> str:
         crs = "lumped basins" if self.crs is None else f"{self.shape} raster, {self.crs.name}"
-        km2, gauges = self.area.sum() / 1e6, len(self.gauges)
-        return f"Domain of {self.size} cells, {km2:.0f} km2, {gauges} gauges ({crs})"
+        cells, gauges = count_of(self.size, "cell"), count_of(len(self.gauges), "gauge")
+        return f"Domain of {cells}, {self.area.sum() / 1e6:.0f} km2, {gauges} ({crs})"
 
     def _repr_html_(self) -> str:
         table = self.gauges.reset_index()[["name", "area_km2", "network_area_km2"]]

@@ -10,6 +10,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from gridhydro.base.words import count_of
 from gridhydro.domain.grid import read_grid, read_values, refuse_other_crs, spacing
 from gridhydro.domain.map_colours import LAND, TERRAIN, Limits, colour_bar, quantity
 from gridhydro.domain.map_frame import HALO, Frame, dress, name_axes
@@ -61,14 +62,11 @@ def domain_map(
         handles=handles, loc="outside lower center", ncols=columns, fontsize=8, frameon=False
     )
     km2 = domain.area.sum() / 1e6
-    parts = [_count(domain.size, "basin" if domain.lumped else "cell"), f"{km2:,.0f} km$^2$"]
-    parts += [] if domain.lumped else [_count(len(domain.gauges), "gauge")]
+    size = count_of(domain.size, "basin" if domain.lumped else "cell", spec=",")
+    parts = [size, f"{km2:,.0f} km$^2$"]
+    parts += [] if domain.lumped else [count_of(len(domain.gauges), "gauge")]
     figure.suptitle(", ".join(parts), fontsize=9, x=0.02, ha="left")
     return figure
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + "s" * (number != 1)
 
 
 def _beneath(figure, axis, domain, frame: Frame, raster) -> None:
@@ -169,7 +167,7 @@ def _gauges(axis, domain, frame: Frame, names: bool | None, wide: float) -> list
         ]
         left = write_names(axis, frame, x, y, texts, wide=wide)
         if left:
-            text = f"{_count(left, 'name')} left out for want of room"
+            text = f"{count_of(left, 'name')} left out for want of room"
             handles.append(Line2D([], [], ls="", label=text))
     return handles
 

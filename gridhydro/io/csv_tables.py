@@ -33,6 +33,7 @@ COLUMNS = {
     "lat": ("degrees_north", "latitude of the cell"),
     "days": ("d", "days with an observation"),
     "year": ("", "calendar year"),
+    "month": ("", "first day of the month"),
     "storage_change": ("mm", "what brings water less what takes it: the change of storage"),
     "nse": ("1", "Nash-Sutcliffe efficiency"),
     "kge": ("1", "Kling-Gupta efficiency (2009)"),
@@ -96,6 +97,7 @@ COLUMNS = {
     "mean_simulated": (_AS_SAID, "mean of the simulation over area and time"),
     "mean_learned": (_AS_SAID, "mean of the learned map"),
     "mean_true": (_AS_SAID, "true mean"),
+    "true": (_AS_SAID, "true mean of the month over the area"),
     "start": ("", "first day"),
     "end": ("", "last day"),
     "term": ("", "term of the water budget"),
@@ -111,6 +113,7 @@ OF_FILES = {
     ("water.csv", "days"): ("d", "days of the record in the year"),
     ("storage_metrics.csv", "rmse"): ("mm", "root mean square error of the anomalies"),
     ("baseflow_index.csv", "simulated"): ("1", "fraction of the simulated flow that is baseflow"),
+    ("recovery_months.csv", "simulated"): (_AS_SAID, "mean of the month over the area"),
     ("baseflow_index.csv", "observed"): ("1", "baseflow index of CAMELS"),
 }
 # columns that are called by something else: the loss of a part, the score of a part

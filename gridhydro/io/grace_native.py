@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from gridhydro.base.calendar import DAY
 from gridhydro.io.grace_times import coordinates
 
 NATIVE = {".h5", ".hdf5", ".hdf"}
@@ -52,10 +53,10 @@ def read_native(path: Path) -> xr.Dataset:
     there = mascon >= 0
     values = np.where(there, 10 * cm.astype(np.float32).T[:, mascon], np.float32(np.nan))
     land = np.where(there, kind[mascon] != _WATER, False).astype(float)
-    days = [_DAY_ZERO + np.floor(d).astype(np.int64) for d in (first, last)]
+    days = [_DAY_ZERO + np.floor(d).astype(np.int64) * DAY for d in (first, last)]
     return xr.Dataset(
         {"twsa": (("time", "lat", "lon"), values), "land_mask": (("lat", "lon"), land)},
-        {"lat": lat, "lon": lon} | coordinates(days[0], days[1] + 1),
+        {"lat": lat, "lon": lon} | coordinates(days[0], days[1] + DAY),
         {"baseline": "2004 to 2009"},
     )
 

@@ -63,7 +63,7 @@ def dates(columns: dict, names: Sequence[str], first_line: int, path) -> pd.Date
     if wrong.size:
         found = " ".join(f"{columns[name][wrong[0]]:g}" for name in names)
         raise ValueError(f"{path}, line {first_line + wrong[0]}: '{found}' is no date")
-    back = np.flatnonzero(np.diff(days) <= np.timedelta64(0))
+    back = np.flatnonzero(np.diff(days) <= np.timedelta64(0, "D"))
     if back.size:
         before, after = days[back[0]], days[back[0] + 1]
         what = "is given twice" if before == after else f"comes after {before:%Y-%m-%d}"

@@ -15,6 +15,7 @@ from gridhydro.base.arguments import required
 from gridhydro.base.periods import as_texts as period_of
 from gridhydro.base.periods import days as days_of
 from gridhydro.base.units import depth_of_flow
+from gridhydro.base.words import Advice
 from gridhydro.evaluation import metrics
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model import storage_scores
@@ -193,12 +194,17 @@ class Scored:
         before = (pd.Timestamp(first) - times[0]).days
         if not self._begins_full and before < WARMUP:
             day, start = max(before, 0) + 1, pd.Timestamp(first)
-            warnings.warn(
+            what = (
                 f"the period from {start:%Y-%m-%d} is scored from day {day} of a run that begins "
                 f"with empty stores, on {times[0]:%Y-%m-%d}: its first year is worse while they "
-                f"fill. Begin the period a year after the record{self._or_settle()}",
-                stacklevel=3,
+                "fill"
             )
+            later, settled = "Begin the period a year after the record", ("", "")
+            # what else helps, of a training that takes it: not of minibatches or a calibration
+            if "start" in self.about and not self.about.get("batches"):
+                settled = "SpinUp(start='settled')", 'spinup = { start = "settled" } in its file'
+            remedies = [later + (f", or train with {one}" if one else "") for one in settled]
+            warnings.warn(Advice(what, *remedies), stacklevel=3)
 
     @property
     def _begins_full(self) -> bool:
@@ -218,18 +224,19 @@ class Scored:
             what = f"with stores as its {len(times)} days alone, again and again, would fill them"
         else:
             return
-        warnings.warn(
+        told = (
             f"the run begins {what}, on {times[0]:%Y-%m-%d}: its first year is worse while they "
-            f"fill, and {times[days.start]:%Y-%m-%d} is day {days.start + 1} of it. Give the state "
-            "of the day before (state=, which save_state= of an earlier run keeps), or a forcing "
-            "that begins a year earlier, and period=",
-            stacklevel=3,
+            f"fill, and {times[days.start]:%Y-%m-%d} is day {days.start + 1} of it"
         )
-
-    def _or_settle(self) -> str:
-        """What else helps, of a training that takes it: not of minibatches or a calibration."""
-        whole = "start" in self.about and not self.about.get("batches")
-        return ", or train with SpinUp(start='settled')" if whole else ""
+        remedies = [
+            f"Give the state of the day before ({state}, which {save} of an earlier run keeps), or "
+            f"{weather} that begins a year earlier, and {period}"
+            for state, save, weather, period in (
+                ("state=", "save_state=", "a forcing", "period="),
+                ("--state", "--save-state", "weather (--forcing)", "--period"),
+            )
+        ]
+        warnings.warn(Advice(told, *remedies), stacklevel=3)
 
     def gauge_use(self, gauges, fitted: str) -> list[str]:
         """Whether each gauge was "trained" on what is called `fitted`, or "held out"."""

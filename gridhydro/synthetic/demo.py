@@ -11,6 +11,7 @@ from gridhydro.analysis.page.write import report as write_report
 from gridhydro.domain.domain import Domain
 from gridhydro.model.model import Model
 from gridhydro.model.run import Run
+from gridhydro.model.run_folder import saving
 from gridhydro.nets.options import ParameterNetwork
 from gridhydro.synthetic import recovery
 from gridhydro.synthetic.catchment import SyntheticCatchment, make_catchment
@@ -74,11 +75,13 @@ def demo(
     )
     periods = {"training": TRAINING, "validation": VALIDATION}
     scores = pd.concat([run.evaluate(discharge, p, name=name) for name, p in periods.items()])
-    run.save(out, scores=scores, discharge=discharge)
-    if truth is None:
-        table = recovery.of_parameters(run, world, out)
-    else:
-        table = recovery.of_fluxes(run, truth, out)
+    with saving(out) as part:
+        run.save(part, scores=scores, discharge=discharge)
+        recovery.of_world(run, seed, twin, part)
+        if truth is None:
+            table = recovery.of_parameters(run, world, part)
+        else:
+            table = recovery.of_fluxes(run, truth, part)
     write_report(out)
     return run, scores, table
 
@@ -127,7 +130,7 @@ def _recovered(table: pd.DataFrame) -> list[str]:
         return [
             "correlation of learned with true parameter maps:",
             *("  " + "   ".join(pairs[i : i + 6]) for i in range(0, len(pairs), 6)),
-            "what discharge does not tell stays unknown: low values are no failure of training",
+            recovery.OF_PARAMETERS,
         ]
     title, width = (
         "beside the true ones, which another model made:",
@@ -138,5 +141,4 @@ def _recovered(table: pd.DataFrame) -> list[str]:
         bias = 100 * (row.mean_simulated / row.mean_true - 1)
         told = f"{row.correlation_map:5.2f}  {row.correlation_months:5.2f}  {bias:+4.0f} %"
         lines.append(f"{'  ' + row.quantity:<{width}}  {told}")
-    lines.append("how much water a soil holds is not told by discharge, how it changes is")
-    return lines
+    return [*lines, recovery.OF_FLUXES]

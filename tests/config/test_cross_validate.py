@@ -192,6 +192,9 @@ def test_folds_and_seeds_are_trained_once_and_pooled(folder, trained, capsys):
     assert json.loads((out / "splits.json").read_text())["splits"][1]["name"] == "pub_2"
     for name in ("summary.md", "summary.csv", "folds.csv", "figures/scores.png"):
         assert (out / name).exists(), name
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "cross-validation of 2 folds with 2 seeds each" in page
+    assert 'href="fold-1/report.html"' in page and "--seeds 2 --out out-again" in page
     with pytest.raises(ValueError, match="fold-0 holds runs of several seeds: give --seeds"):
         cross_validate(folder / "folds.toml", folder, out, **QUICK)
     with pytest.raises(ValueError, match="another epochs"):

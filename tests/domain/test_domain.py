@@ -28,12 +28,12 @@ VALLEY = [[2, 4, 8], [1, 4, 16], [1, 0, 16]]
 @pytest.mark.parametrize(
     ("codes", "sentence"),
     [
-        ([[1, 16], [0, 16]], r"1 pairs .* each other, the first: row 0, col 0 .*, row 0, col 1"),
-        ([[1, 4], [64, 16]], r"1 groups .* circle, the first: row 0, col 0 .*row 1, col 0"),
+        ([[1, 16], [0, 16]], r"1 pair .* each other, the first: row 0, col 0 .*, row 0, col 1"),
+        ([[1, 4], [64, 16]], r"1 group .* circle, the first: row 0, col 0 .*row 1, col 0"),
         ([[1, 4], [64, 16]], r"4 cells reach no outlet"),
         ([[1, 4], [64, 16]], r"no cell is an outlet: mark the river mouth"),
         ([[247, 247], [247, 247]], "no cell with data"),
-        ([[3, 4], [0, 16]], r"1 cells have codes .*\(3\), the first: row 0, col 0 \(y 1000, x 0\)"),
+        ([[3, 4], [0, 16]], r"1 cell has a code .*\(3\), the first: row 0, col 0 \(y 1000, x 0\)"),
     ],
 )
 def test_bad_flow_directions_are_refused(codes, sentence):
@@ -296,3 +296,22 @@ def test_domain_of_the_global_ddm30_network(data, tmp_path):
     assert [round(float(area), 2) for area in upstream[[-1, -2]]] == [5.95, 3.71]
     domain.to_file(tmp_path / "domain.nc")
     same(domain, Domain.from_file(tmp_path / "domain.nc"))
+
+
+@pytest.mark.parametrize(("strayed", "expected"), [
+    (1, "1 cell of the flow-direction raster (4 rows, 6 columns) drains out of it or to a cell "
+        "without data: row 0, col 5 (y 3500, x 5500); its water leaves the domain there"),
+    (2, "2 cells of the flow-direction raster (4 rows, 6 columns) drain out of it or to cells "
+        "without data, the first: row 0, col 5 (y 3500, x 5500), row 2, col 5 (y 1500, x 5500); "
+        "their water leaves the domain there"),
+])  # fmt: skip
+def test_cells_that_drain_out_are_those_of_the_raster_of_directions(strayed, expected):
+    """Of a domain on a coarser grid too, whose cells have other rows and columns."""
+    codes = np.full((4, 6), 1)
+    codes[:, 5] = 4  # to the south
+    codes[[1, 3], 5] = 0
+    codes[[0, 2][:strayed], 5] = 1  # to the east, where the raster ends
+    axes = {"y": np.arange(3500.0, 0, -1000), "x": np.arange(500.0, 6000, 1000)}
+    raster = xr.DataArray(codes, axes, ("y", "x"))
+    domain = Domain.from_d8(raster, "esri", crs="EPSG:3035", resolution=2000, nodata="codes")
+    assert domain.shape == (2, 3) and domain.report.warnings[0] == expected

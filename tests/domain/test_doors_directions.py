@@ -202,7 +202,7 @@ def test_a_pair_at_the_mouth_is_repaired_in_every_coding(coding):
         array = raster(nextxy(target, target.shape)).astype("i4")
     else:
         array = raster(encode(target, target.shape, coding).astype("i4"), y_down=False)
-    with pytest.raises(ValueError, match="1 pairs of cells drain into each other"):
+    with pytest.raises(ValueError, match="1 pair of cells drains into each other"):
         Domain.from_d8(array, coding)
     mended, table = gh.directions.repair_loops(array, coding)
     assert mended.dtype == array.dtype and table["repaired"].sum() == 1

@@ -11,6 +11,7 @@ import torch
 import xarray as xr
 
 import gridhydro as gh
+from gridhydro.cli.program import _plain_warnings
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.run import Run
 from gridhydro.model.state import State
@@ -221,11 +222,22 @@ def test_states_that_do_not_fit_are_refused(tmp_path):
         run.simulate(part(run, 100), "routed_actual_evapotranspiration", state=state)
 
 
+def on_the_command_line(said) -> str:
+    """What the command line prints of a warning."""
+    with _plain_warnings():
+        return warnings.formatwarning(said.message, said.category, said.filename, said.lineno)
+
+
 def test_a_cold_start_is_said():
     run = run_of("mlp")
     last = part(run, DAYS - 30)
-    with pytest.warns(UserWarning, match="the run begins with empty stores, on .* is day 1 of it"):
+    cold = "the run begins with empty stores, on .* is day 1 of it"
+    with pytest.warns(UserWarning, match=cold) as said:
         run.simulate(last)
+    remedy = on_the_command_line(said[0])
+    assert "state=" in str(said[0].message) and "period=" in str(said[0].message)
+    assert "(--state, which --save-state of" in remedy and "--period" in remedy
+    assert "state=" not in remedy and "period=" not in remedy
     settled = Run(
         run.model,
         run.forcing,

@@ -126,10 +126,11 @@ def test_finished_runs_are_not_trained_again_and_one_is_simulated(folder, capsys
     arguments = ["--data", str(folder), "--out", str(folder / "run"), "--seeds", "2"]
     assert main(["train", str(folder / "sample.toml"), *arguments]) == 0
     assert weights.stat().st_mtime_ns == before
-    for asked in (["run", str(folder / "run"), "--out", str(folder / "x.nc")],
-                  ["report", str(folder / "run")]):  # fmt: skip
-        assert main(asked) == 1
-        assert "name one of its runs" in capsys.readouterr().err
+    assert main(["run", str(folder / "run"), "--out", str(folder / "x.nc")]) == 1
+    assert "name one of its runs" in capsys.readouterr().err
+    page = (folder / "run" / "report.html").read_text(encoding="utf-8")
+    assert "ensemble of 2 runs" in page and 'href="seed-1/report.html"' in page
+    assert "--seeds 2 --out run-again" in page and "coverage of 90 %" in page
     assert main(["run", str(folder / "run" / "seed-1"), "--out", str(folder / "x.nc")]) == 0
 
 

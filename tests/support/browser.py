@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import json
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -35,7 +37,7 @@ class Page:
         self.browser = subprocess.Popen(
             [found(), *options, "--remote-debugging-port=0", f"--user-data-dir={self.home.name}",
              "about:blank"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         self.loop = asyncio.new_event_loop()
         self.do(self._begin())
@@ -44,7 +46,8 @@ class Page:
     def __exit__(self, *_):
         self.do(self.session.close())
         self.loop.close()
-        self.browser.terminate()
+        # the command may be a script, which does not hand signals on
+        os.killpg(self.browser.pid, signal.SIGTERM)
         self.browser.wait(20)
         shutil.rmtree(self.home.name, ignore_errors=True)
 

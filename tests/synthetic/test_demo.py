@@ -1,5 +1,7 @@
 """The demo: what it promises on the terminal and in its folder."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from safetensors.torch import load_file
 from gridhydro.model.run import Run
 from gridhydro.synthetic.catchment import HELD_OUT
 from gridhydro.synthetic.demo import KNOWN, demo, report
+from tests.analysis.test_page import data_of
 
 pytestmark = pytest.mark.end_to_end
 
@@ -92,7 +95,39 @@ def test_demo_writes_files_with_units_and_crs(result):
     for name in ("recovery", "recovery_months", "parameters", "hydrographs", "training"):
         assert (out / "figures" / f"{name}.png").stat().st_size > 10_000
     assert load_file(out / "model.safetensors")
-    assert "Hydrograph" in (out / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("which", ["result", "twin"])
+def test_the_page_says_that_the_world_is_generated_and_shows_its_truth(which, request):
+    out, _, _, recovery = request.getfixturevalue(which)
+    text = (out / "report.html").read_text(encoding="utf-8")
+    assert text.count("nothing in it is measured") == 1 and "Beside the truth" in text
+    data, name = data_of(text), "FC" if which == "twin" else "soil_moisture"
+    layers = {layer["name"]: layer for layer in data["map"]["layers"]}
+    found = "learned" if which == "twin" else "simulated"
+    pair = [layers[f"{name}_{of}"] for of in (found, "true")]
+    assert pair[0]["low"] == pair[1]["low"] and pair[0]["values"] != pair[1]["values"]
+    assert name not in layers and "upstream_area" in layers
+    assert ("The truth is another model, HydroPy" in text) == (which == "result")
+    if which == "twin":
+        bias = 100 * (recovery["mean_learned"] / recovery["mean_true"] - 1)
+        assert f">{bias.iloc[0]:.3g}</td>" in text
+        return
+    months = pd.read_csv(out / "recovery_months.csv", parse_dates=["month"])
+    assert len(months) == len(recovery) * 60 and str(months["month"][0].date()) == "2002-01-01"
+    curves = [curve for key, curve in data["curves"].items() if key.startswith("truth-")]
+    assert [curve["unit"] for curve in curves] == list(recovery["unit"])
+    for (_, rows), curve in zip(months.groupby("quantity", sort=False), curves, strict=True):
+        assert [line["name"] for line in curve["lines"]] == ["simulated", "true"]
+        np.testing.assert_allclose(curve["lines"][1]["y"], rows["true"], rtol=1e-4)
+    note = pd.read_csv(out / "columns.csv").set_index(["file", "column"])
+    assert "month" in note.loc[("recovery_months.csv", "true"), "meaning"]
+
+
+def test_the_truth_is_written_with_the_run_and_goes_with_it(result):
+    """The report of another run in the same folder does not say that its world is generated."""
+    written = json.loads((result[0] / "run.json").read_text())["written"]
+    assert {"generated.json", "recovery.csv", "recovery.nc", "recovery_months.csv"} <= set(written)
 
 
 @pytest.mark.parametrize("which", ["result", "twin"])

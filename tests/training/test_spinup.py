@@ -146,6 +146,11 @@ def test_doors_a_period_that_begins_the_record_says_that_stores_fill():
     bare = gh.Run.of(model(), forcing())
     with pytest.warns(UserWarning, match="from 2000-01-01 is scored from day 1 of a run"):
         bare.evaluate(observed, ("2000", "2000"))
+    bare.about["start"] = "empty"
+    with pytest.warns(UserWarning, match=r"or train with SpinUp\(start='settled'\)") as said:
+        bare.evaluate(observed, ("2000", "2000"))
+    told = said[0].message.on_the_command_line
+    assert 'or train with spinup = { start = "settled" } in its file' in told and "(" not in told
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         bare.evaluate(observed, ("2001", "2002"))

@@ -155,7 +155,7 @@ def test_splits_survive_a_file(tmp_path):
         (lambda: temporal(["a"], EARLY, (1996, 1997)), r"write '1996' as YYYY-MM-DD"),
         (lambda: temporal(["a"], EARLY, ("1996-13-01", LATE[1])), r"a test period is"),
         (lambda: temporal(["a"], EARLY, ("1996-01-01",)), r"a test period is two dates"),
-        (lambda: temporal(["a"], EARLY, (np.datetime64("NaT"), LATE[1])), r"test period is"),
+        (lambda: temporal(["a"], EARLY, (np.datetime64("NaT", "D"), LATE[1])), r"test period is"),
         (lambda: temporal(["a"], EARLY, LATE[::-1]), r"ends on 1996-01-01, before it begins"),
         (lambda: spatiotemporal(["a", "b"], EARLY, EARLY, 2), r"overlap: .* `pub` in the same"),
         (lambda: pur(["a", "b"], EARLY), r"either the regions or the longitudes"),

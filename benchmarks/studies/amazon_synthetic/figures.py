@@ -6,8 +6,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from benchmarks.map_panel import draw, frame_of
 from benchmarks.studies.amazon_synthetic.maps import Found
 from benchmarks.studies.amazon_synthetic.study import CONFIGURATIONS, PERIODS
+from gridhydro.domain.map_colours import Limits, colour_bar, quantity, title
+from gridhydro.domain.map_frame import name_axes
+from gridhydro.evaluation.plots import map_panels
 
 COLOURS = dict(
     zip(CONFIGURATIONS, ("0.6", "tab:orange", "tab:blue", "tab:green", "k"), strict=True)
@@ -38,23 +42,23 @@ def scores(found: Found) -> Figure:
 
 
 def parameters(found: Found) -> Figure | None:
-    """True maps above those that were learned."""
+    """Maps that were learned beside the true ones."""
     if PLAIN not in found.jobs["temporal"]:
         return None
     truth, learned = found.truth, found.parameters(PLAIN)
     names = [name for name in truth if truth[name].ndim == 2]
-    figure = Figure(figsize=(1.7 * len(names), 3.4))
-    axes = figure.subplots(2, len(names))
-    for column, name in zip(axes.T, names, strict=True):
-        low, high = np.nanpercentile(truth[name], (2, 98))
-        pairs = (("true", truth[name]), (PLAIN, learned[name]))
-        for axis, (what, values) in zip(column, pairs, strict=True):
-            image = axis.imshow(values, vmin=low, vmax=high, cmap="viridis")
-            axis.set_axis_off()
-            axis.set_title(f"{name}\n{what}" if what == "true" else what, fontsize=7)
-        bar = figure.colorbar(image, ax=list(column), orientation="horizontal", fraction=0.05)
-        bar.ax.tick_params(labelsize=6)
-        bar.set_label(truth[name].attrs.get("units", ""), fontsize=6)
+    frame = frame_of(truth[names[0]])
+    figure, panels = map_panels(frame, len(names), 2, 2)
+    for number, (panel, name) in enumerate(zip(panels, names, strict=True)):
+        limits = Limits.of(truth[name])
+        told = str(truth[name].attrs.get("long_name", name))
+        pairs = ((f"{told}, {PLAIN}", learned[name]), ("true", truth[name]))
+        for axis, (what, values) in zip(panel, pairs, strict=True):
+            image = draw(axis, values, limits, furniture=not number and what != "true")
+            title(axis, what)
+        label = quantity(str(name), str(truth[name].attrs.get("units", "1")))
+        colour_bar(figure, image, list(panel), label, limits)
+    name_axes(figure, frame)
     return figure
 
 
@@ -66,14 +70,14 @@ def demand(found: Found) -> Figure | None:
     mean = error.mean("time")
     series = pd.read_csv(folder / "pet.csv", index_col=0, parse_dates=True)
     true = pd.Series(error.mean(error.dims[1:]).values, series.index) + series["penman_monteith"]
-    figure = Figure(figsize=(12, 3.6), layout="tight")
+    figure = Figure(figsize=(12.5, 3.8), layout="constrained")
     axes = figure.subplots(1, 3)
-    span = float(np.nanmax(np.abs(mean)))
+    limits = Limits.of(mean, centre=0.0)
     for axis, values, what in zip(axes, (mean, found.pet_error()), ("true", "found"), strict=False):
-        image = axis.imshow(values, vmin=-span, vmax=span, cmap="RdBu_r")
-        axis.set_title(f"mean error of Penman-Monteith, {what}", fontsize=9)
-        axis.set_axis_off()
-        figure.colorbar(image, ax=axis, label="mm d-1", fraction=0.04)
+        image = draw(axis, values, limits, "RdBu_r", furniture=what == "true")
+        title(axis, f"mean error of Penman-Monteith, {what}")
+        name_axes(axis, frame_of(values))
+        colour_bar(figure, image, [axis], "mm d-1", limits)
     months = series.assign(true=true)
     for column, style in (("penman_monteith", ":"), ("corrected", "-"), ("true", "--")):
         monthly = months[column].groupby(months.index.month).mean()

@@ -95,7 +95,7 @@ PAGE = Page(
     },
     figures={
         "scores": Drawing("distributions of NSE over gauges and tiles", figures.scores, 80),
-        "parameters": Drawing("maps of parameters, true above learned", figures.parameters, 80),
+        "parameters": Drawing("maps of parameters, true and learned", figures.parameters, 80),
         "demand": Drawing("error of Penman-Monteith, true and found", figures.demand, 80),
     },
 )

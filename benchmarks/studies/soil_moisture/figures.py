@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
+from benchmarks.map_panel import draw, frame_of
+from benchmarks.studies.soil_moisture.land import CELL, NORTH, WEST
 from benchmarks.studies.soil_moisture.world import DENSITIES, NOISE
 from gridhydro.columns import column
+from gridhydro.domain.map_colours import Limits, colour_bar, quantity, title
+from gridhydro.domain.map_frame import name_axes
 from gridhydro.evaluation.plot_scores import COLOURS
 
 LOOK = {"default": "#777777", "gA": COLOURS[0], "gz": COLOURS[2], "sceua": COLOURS[1]}
@@ -140,18 +145,25 @@ def maps(scores: pd.DataFrame) -> Figure:
     some = some[(some["where"] == "trained") & (some["method"] != "default")]
     methods = [m for m in LOOK if m in set(some["method"])]
     bounds = {f.name: f for f in column("hbv").parameters}
-    figure = Figure(figsize=(3.7 * len(MAPPED), 2.3 * len(methods)), layout="constrained")
-    axes = figure.subplots(len(methods), len(MAPPED), squeeze=False)
+    figure = Figure(figsize=(3.7 * len(MAPPED), 2.9 * len(methods)), layout="constrained")
+    axes = figure.subplots(len(methods), len(MAPPED), squeeze=False, sharex=True, sharey=True)
     for k, name in enumerate(MAPPED):
-        low, high = some[name].quantile([0.02, 0.98])
+        limits = Limits.of(some[name])
         for axis, method in zip(axes[:, k], methods, strict=True):
             grid = some[some["method"] == method].pivot(index="row", columns="col", values=name)
-            image = axis.imshow(grid, vmin=low, vmax=high, cmap="viridis")
-            axis.set_xticks([])
-            axis.set_yticks([])
-            axis.set_title(f"{name}, {method}", fontsize=9, loc="left")
-        unit = bounds[name].unit if bounds[name].unit != "1" else "no unit"
-        figure.colorbar(image, ax=axes[:, k], label=unit, shrink=0.8, location="bottom")
+            raster = xr.DataArray(
+                grid.to_numpy(float),
+                {"lat": NORTH - CELL * (grid.index.to_numpy() + 0.5),
+                 "lon": WEST + CELL * (grid.columns.to_numpy() + 0.5)},
+                ("lat", "lon"),
+            )  # fmt: skip
+            # its land is generated: coasts would be those of another
+            first = not k and method == methods[0]
+            image = draw(axis, raster, limits, furniture=first, lines=False)
+            title(axis, f"{bounds[name].long_name}, {method}")
+        label = quantity(name, bounds[name].unit)
+        colour_bar(figure, image, list(axes[:, k]), label, limits, location="bottom")
+    name_axes(figure, frame_of(raster))
     return figure
 
 

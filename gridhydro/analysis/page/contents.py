@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import xarray as xr
 
+from gridhydro.analysis.page.layers import Layer, layers_of
+from gridhydro.analysis.page.truth import Truth, read_truth
 from gridhydro.base.damage import read_json, reading
 from gridhydro.base.folders import place
 from gridhydro.base.periods import days
@@ -30,17 +31,6 @@ _CHANGED = {
 
 
 @dataclass
-class Layer:
-    """A map: values (N,) of the cells, with long name and unit."""
-
-    name: str
-    long_name: str
-    unit: str
-    values: np.ndarray
-    log: bool = False
-
-
-@dataclass
 class Contents:
     """A run as its folder has it.
 
@@ -50,6 +40,8 @@ class Contents:
     history    the course of the training; water: its budget by year, mm
     warnings   of the domain, of the training and of what is found here
     domain_file, source  of a training by a domain file: its text, and what it was begun with
+    band       of an ensemble: discharge that 5 and 95 % of its runs stay below, as `simulated`
+    truth      of a generated world, see `truth.Truth`
     """
 
     folder: Path
@@ -64,6 +56,8 @@ class Contents:
     warnings: list[str]
     domain_file: str | None = None
     source: dict = field(default_factory=dict)
+    band: tuple[pd.DataFrame, pd.DataFrame] | None = None
+    truth: Truth | None = None
 
     @property
     def training(self) -> dict:
@@ -92,17 +86,20 @@ class Contents:
                 f"run = gridhydro.load({self.folder.resolve().name!r}, forcing)",
                 "run.simulate()",
             ]
-        given = [f"--data {shlex.quote(self.source['data'])}"] if "data" in self.source else []
         verb = "calibrate" if self.calibrated else "train"
-        given += _calibrated_with(self.training) if self.calibrated else [
-            f"{flag} {shlex.quote(str(self.source[key]))}"
-            for key, flag in _CHANGED.items() if key in self.source
-        ]  # fmt: skip
-        for key in ("epochs", "seed"):
-            if key in self.training:
-                given.append(f"--{key} {self.training[key]}")
+        given = self.given()
         again = " ".join([f"gridhydro {verb} {name}/domain.toml", *given, f"--out {name}-again"])
         return [again, f"gridhydro evaluate {name}", f"gridhydro run {name} --out series.nc"]
+
+    def given(self, but: Sequence[str] = ()) -> list[str]:
+        """The options that it was begun with, of a training `but` some of them."""
+        found = [f"--data {shlex.quote(self.source['data'])}"] if "data" in self.source else []
+        found += _calibrated_with(self.training) if self.calibrated else [
+            f"{flag} {shlex.quote(str(self.source[key]))}"
+            for key, flag in _CHANGED.items() if key in self.source and key not in but
+        ]  # fmt: skip
+        kept = [key for key in ("epochs", "seed") if key in self.training and key not in but]
+        return found + [f"--{key} {self.training[key]}" for key in kept]
 
 
 def _calibrated_with(settings: dict) -> list[str]:
@@ -113,8 +110,8 @@ def _calibrated_with(settings: dict) -> list[str]:
     return given if target == "discharge" else [f"--target {shlex.quote(str(target))}", *given]
 
 
-def read(folder: Path) -> Contents:
-    """All that is there of a finished run.
+def read(folder: Path, series: bool = True) -> Contents:
+    """All that is there of a finished run; without its `series` of discharge where not asked for.
 
     FileNotFoundError where nothing is finished, ValueError where a file is damaged, naming it.
     """
@@ -124,14 +121,17 @@ def read(folder: Path) -> Contents:
         domain = Domain.from_file(path)
     file = folder / "domain.toml"
     source = folder / "source.json"
+    truth = read_truth(folder, domain)
+    layers, beside = layers_of(folder, domain), [] if truth is None else truth.layers
+    shown = {one.name.rpartition("_")[0] for one in beside}  # NAME_simulated, NAME_true
     return Contents(
         folder=folder,
         index=index,
         domain=domain,
-        layers=_layers(folder, domain),
-        scores=_scores(folder / "metrics.csv"),
-        simulated=_series(folder / "discharge.csv"),
-        observed=_series(folder / "discharge_observed.csv"),
+        layers=[*beside, *(one for one in layers if one.name not in shown)],
+        scores=read_scores(folder / "metrics.csv"),
+        simulated=read_series(folder / "discharge.csv") if series else None,
+        observed=read_series(folder / "discharge_observed.csv") if series else None,
         history=_table(folder / run_folder.HISTORY),
         water=_table(folder / "water.csv"),
         warnings=_warnings(folder, domain, index["training"]),
@@ -139,6 +139,7 @@ def read(folder: Path) -> Contents:
         source=read_json(source, "what a run was begun with", "remove it")
         if source.exists()
         else {},
+        truth=truth,
     )
 
 
@@ -146,12 +147,14 @@ def _table(path: Path, kinds: dict | None = None) -> pd.DataFrame | None:
     return read_table(path, dtype=kinds) if path.exists() else None
 
 
-def _scores(path: Path) -> pd.DataFrame | None:
+def read_scores(path: Path) -> pd.DataFrame | None:
+    """Scores with the names of the gauges as they are; None without the file."""
     table = _table(path, {"gauge": str})
     return None if table is None else table.assign(gauge=table["gauge"].map(plain))
 
 
-def _series(path: Path) -> pd.DataFrame | None:
+def read_series(path: Path) -> pd.DataFrame | None:
+    """Days by gauges; None without the file."""
     if not path.exists():
         return None
     table = read_table(path, comment="#", index_col=0, parse_dates=True)
@@ -161,31 +164,6 @@ def _series(path: Path) -> pd.DataFrame | None:
 def plain(name) -> str:
     """A name as it is, without the apostrophe that keeps spreadsheets from computing it."""
     return str(name)[1:] if str(name).startswith(GUARDED) else str(name)
-
-
-def _layers(folder: Path, domain: Domain) -> list[Layer]:
-    """Parameters that are not constant, means of fluxes, and the area upstream of rasters."""
-    found = []
-    for file, means in (("parameters.nc", False), ("fluxes.nc", True)):
-        path = folder / file
-        if not path.exists():
-            continue
-        with reading(path, "maps of a run", run_folder.MEND), xr.open_dataset(path) as data:
-            for name, raster in domain.maps(data).items():
-                values = raster.mean("time", keep_attrs=True) if means else raster
-                if values.ndim != (1 if domain.lumped else 2):
-                    continue
-                packed = np.asarray(domain.pack(values), float)
-                if np.isfinite(packed).any() and (means or np.ptp(packed) > 0):
-                    unit = str(raster.attrs.get("units", "1"))
-                    long_name = str(raster.attrs.get("long_name", name))
-                    if means:
-                        long_name = f"{long_name}, mean"
-                    found.append(Layer(str(name), long_name, unit, packed))
-    if not domain.lumped:
-        area = domain.network.accumulate(domain.area) / 1e6
-        found.append(Layer("upstream_area", "area upstream", "km2", area, log=True))
-    return found
 
 
 def _warnings(folder: Path, domain: Domain, training: dict) -> list[str]:

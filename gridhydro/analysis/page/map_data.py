@@ -7,7 +7,8 @@ from base64 import b64encode
 import numpy as np
 import pandas as pd
 
-from gridhydro.analysis.page.contents import Contents, Layer
+from gridhydro.analysis.page.contents import Contents
+from gridhydro.analysis.page.layers import Layer
 from gridhydro.domain import map_lines
 from gridhydro.domain.grid import transform
 from gridhydro.domain.map_colours import Limits
@@ -81,7 +82,9 @@ def _layer(layer: Layer, kept: np.ndarray) -> dict:
     values = layer.values[kept]
     known = np.isfinite(values)
     scaled = np.log(values) if layer.log else values
-    limits = Limits.of(scaled if known.any() else [0.0])
+    limits = Limits.of(scaled if known.any() else [0.0]) if layer.colours is None else Limits.of(
+        layer.colours
+    )  # fmt: skip
     first, last = (float(end(values[known], initial=0) if not known.any() else end(values[known]))
                    for end in (np.min, np.max))  # fmt: skip
     width = (last - first) or 1.0

@@ -270,9 +270,11 @@ function hydrograph() {
   const start = Date.parse(SERIES.start), times = SERIES.days.map((day) => start + day * DAY);
   const inside = (time) => !years || (new Date(time).getUTCFullYear() === years);
   const simulated = seriesOf(own.simulated, own.top), observed = seriesOf(own.observed, own.top);
+  const band = own.band && own.band.map((end) => seriesOf(end, own.top));
   const kept = times.map((time, i) => i).filter((i) => inside(times[i]));
   chart(place, {
     x: kept.map((i) => times[i]), dated: true, log: byId("log").checked, unit: SERIES.unit,
+    band: band && { low: kept.map((i) => band[0][i]), high: kept.map((i) => band[1][i]) },
     grounds: DATA.periods.map(([name, a, b]) => [name, Date.parse(a), Date.parse(b) + DAY]),
     lines: [
       { name: "simulated", y: kept.map((i) => simulated[i]), colour: "#5a9fd0", width: 2.2 },
@@ -286,7 +288,8 @@ function chart(place, what) {
   const wide = Math.max(place.clientWidth || 560, 280), high = what.high || Math.min(330, 0.62 * wide + 60);
   const edge = { left: 52, right: 12, top: 20, bottom: 24 };
   const svg = element("svg", { viewBox: `0 0 ${wide} ${high}`, class: "chart", role: "img" }, place);
-  const all = what.lines.flatMap((line) => line.y).filter((v) => Number.isFinite(v) && (!what.log || v > 0));
+  const ends = what.band ? [...what.band.low, ...what.band.high] : [];
+  const all = [...ends, ...what.lines.flatMap((line) => line.y)].filter((v) => Number.isFinite(v) && (!what.log || v > 0));
   if (!all.length) { element("text", { x: 60, y: 40 }, svg, "no values in these days"); return; }
   let [low, high_] = extremes(all);
   if (what.log) low = Math.max(low, high_ / 1e5); else if (what.zero !== false) low = Math.min(low, 0);
@@ -308,6 +311,15 @@ function chart(place, what) {
   for (const [value, text] of what.dated ? dates(x0, x1, wide) : ticks(x0, x1, 6).filter(Number.isInteger).map((v) => [v, String(v)])) {
     element("path", { d: `M${px(value)} ${high - edge.bottom}v4`, stroke: "#888" }, svg);
     element("text", { x: px(value), y: high - 7, "text-anchor": "middle" }, svg, text);
+  }
+  if (what.band) {
+    const known = what.x.map((v, i) => i).filter((i) => Number.isFinite(what.band.low[i]) && Number.isFinite(what.band.high[i]));
+    const pieces = [];
+    known.forEach((i, k) => { if (k && known[k - 1] === i - 1) pieces[pieces.length - 1].push(i); else pieces.push([i]); });
+    const point = (i, end) => `${px(what.x[i]).toFixed(1)} ${py(what.band[end][i]).toFixed(1)}`;
+    const path = pieces.map((piece) => `M${piece.map((i) => point(i, "high")).join("L")}L${
+      piece.reverse().map((i) => point(i, "low")).join("L")}Z`).join("");
+    element("path", { d: path, fill: "#5a9fd0", "fill-opacity": 0.42, stroke: "none", "data-band": "" }, svg);
   }
   for (const line of what.lines) {
     let path = "", pen = false;

@@ -23,24 +23,29 @@ def series_data(contents: Contents) -> tuple[dict | None, str]:
     if observed is not None:
         observed.columns = observed.columns.astype(str)
         observed = observed.reindex(simulated.index)
-    values = 2 * len(names) * len(simulated)
+    band = contents.band
+    values = (2 if band is None else 4) * len(names) * len(simulated)
     step, told = STEPS[0 if values <= VALUES else 1 if values / 7 <= VALUES else 2]
     if step != "D":
         simulated = simulated.resample(step).mean()
         observed = None if observed is None else observed.resample(step).mean()
+        band = None if band is None else tuple(end.resample(step).mean() for end in band)
     held = held_out(contents)
-    gauges = {}
+    gauges: dict[str, dict] = {}
     for name in names:
         pair = [simulated[name].to_numpy(float)]
         if observed is not None and name in observed and observed[name].notna().any():
             pair.append(observed[name].to_numpy(float))
-        known = [v[np.isfinite(v)] for v in pair]
+        ends = [] if band is None else [end[name].to_numpy(float) for end in band]
+        known = [v[np.isfinite(v)] for v in (*pair, *ends)]
         top = float(max((v.max(initial=0.0) for v in known), default=0.0)) or 1.0
         codes = [_coded(v, top) for v in pair]
         gauges[name] = {
             "simulated": codes[0], "observed": codes[1] if len(codes) > 1 else None,
             "top": top, "held": name in held, "told": _told(contents.scores, name),
         }  # fmt: skip
+        if ends:
+            gauges[name]["band"] = [_coded(v, top) for v in ends]
     start = simulated.index[0]
     ranked = [name for name in ranks_of(contents.scores) if name in gauges]
     first = ranked[len(ranked) // 2] if ranked else names[0]

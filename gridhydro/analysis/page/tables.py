@@ -10,11 +10,15 @@ import numpy as np
 import pandas as pd
 
 from gridhydro.analysis.page.contents import Contents
+from gridhydro.analysis.page.html_table import cell, table
+from gridhydro.base.words import count_of
+from gridhydro.evaluation import spread
 from gridhydro.evaluation.plot_scores import LABELS
 from gridhydro.evaluation.tables import summary
 from gridhydro.model.drift import Drift
+from gridhydro.model.ensemble import SPREAD
 
-SCORES = ("nse", "kge", "correlation", "percent_bias", "fhv", "flv", "rmse", "days")
+SCORES = ("nse", "kge", "correlation", "percent_bias", "fhv", "flv", "rmse", *spread.SPREAD)
 MOST = 400  # rows of a table of gauges; all are in metrics.csv
 
 
@@ -31,7 +35,7 @@ def headline(contents: Contents) -> str:
     parts.append(f"{domain.size:,} {'basins' if domain.lumped else 'cells'}")
     parts.append(f"{domain.area.sum() / 1e6:,.0f} km²")
     if not domain.lumped:
-        parts.append(f"{len(domain.gauges)} gauge{'s' * (len(domain.gauges) != 1)}")
+        parts.append(count_of(len(domain.gauges), "gauge"))
         parts.append(str(domain.raster_grid.crs.name))
     return ", ".join(parts)
 
@@ -44,7 +48,7 @@ def cards(contents: Contents) -> str:
         by = ["period"] + (["gauge_use"] if "gauge_use" in scores else [])
         for key, rows in scores.groupby(by, sort=False):
             nse = rows["nse"].median()
-            number = f"{len(rows)} gauge{'s' * (len(rows) != 1)}"
+            number = count_of(len(rows), "gauge")
             use = f" {key[1]}" if len(key) > 1 else ""
             found.append((f"NSE {nse:.2f}", str(key[0]), f"median of {number}{use}"))
     history = contents.history
@@ -74,47 +78,18 @@ def warnings(contents: Contents) -> str:
     return "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in contents.warnings) + "</ul>"
 
 
-def table(frame: pd.DataFrame, texts=(), gauges: bool = False, long=()) -> str:
-    """A table that is sorted by its heads; rows of gauges choose the hydrograph."""
-    heads = "".join(
-        f'<th class="{"text" if name in texts else ""}">{escape(str(name))}</th>' for name in frame
-    )
-    rows = []
-    for row in frame.to_dict("records"):
-        cells = []
-        for name, value in row.items():
-            kind = "text long" if name in long else "text" if name in texts else ""
-            raw = (
-                f' data-value="{value:.8g}"' if isinstance(value, float) and value == value else ""
-            )
-            cells.append(f'<td class="{kind}"{raw}>{escape(_cell(value))}</td>')
-        of = f' data-gauge="{escape(str(next(iter(row.values()))))}"' if gauges else ""
-        rows.append(f"<tr{of}>{''.join(cells)}</tr>")
-    return (
-        f'<div class="wide"><table class="sortable"><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def _cell(value) -> str:
-    if isinstance(value, float):
-        if not np.isfinite(value):
-            return "none" if np.isnan(value) else str(value)
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    return str(value)
-
-
 def scores(contents: Contents) -> str:
     """Medians by period, trained and held out apart, and the scores of every gauge."""
     found = contents.scores
     if found is None or not len(found):
         return "<p>The run was not scored: <code>gridhydro evaluate</code> does so.</p>"
     by = ["period"] + (["gauge_use"] if "gauge_use" in found else [])
-    names = [name for name in SCORES if name in found and name != "days"]
+    names = [name for name in SCORES if name in found]
     medians = summary(found, by).pivot_table("median", by, "metric", sort=False)
     medians = medians[[name for name in names if name in medians]].reset_index()
     medians.insert(len(by), "gauges", found.groupby(by, sort=False).size().to_numpy())
-    gauges = found[["gauge", *by, *names, *(["days"] if "days" in found else [])]]
+    more = [name for name in ("fold", "days") if name in found]
+    gauges = found[["gauge", *by, *names, *more]]
     left = "" if len(gauges) <= MOST else (
         f"<p>The first {MOST} of {len(gauges)} rows; metrics.csv has all.</p>"
     )  # fmt: skip
@@ -165,15 +140,13 @@ def training(contents: Contents) -> str:
     if contents.calibrated:
         told = (
             f"Each cell calibrated by itself (SCE-UA): the mean over the cells of the lowest loss, "
-            f"{_cell(float(loss.iloc[0]))} after the first population, "
-            f"{_cell(float(loss.iloc[-1]))} at the end"
+            f"{cell(float(loss.iloc[0]))} after the first population, "
+            f"{cell(float(loss.iloc[-1]))} at the end"
         )
         return f'<p>{escape(told)}.</p><div id="curve-loss"></div>'
     kept = contents.training.get("kept_epoch")
-    told = (
-        f"Loss {_cell(float(loss.iloc[0]))} in the first epoch, {_cell(float(loss.min()))} at the "
-    )
-    told += f"lowest, {_cell(float(loss.iloc[-1]))} in the last"
+    told = f"Loss {cell(float(loss.iloc[0]))} in the first epoch, {cell(float(loss.min()))} at the "
+    told += f"lowest, {cell(float(loss.iloc[-1]))} in the last"
     if kept is not None:
         told += f"; the weights are those of epoch {kept}"
     return f'<p>{escape(told)}.</p><div id="curve-loss"></div>'
@@ -181,13 +154,19 @@ def training(contents: Contents) -> str:
 
 def parameters(contents: Contents) -> str:
     """What was learned, cell by cell, and what was held."""
-    rows = []
+    rows, apart = [], {}
     for layer in contents.layers:
+        if layer.name.endswith(SPREAD):
+            apart[layer.name.removesuffix(SPREAD)] = float(np.nanmedian(layer.values))
+    for layer in contents.layers:
+        if layer.name.endswith(SPREAD):
+            continue
         values = layer.values[np.isfinite(layer.values)]
         low, middle, high = (float(q) for q in np.quantile(values, [0.05, 0.5, 0.95]))
         rows.append(
             {"what": layer.long_name, "code": layer.name, "unit": layer.unit, "5 %": low,
              "median": middle, "95 %": high}
+            | ({"between runs": apart.get(layer.name, np.nan)} if apart else {})
         )  # fmt: skip
     fixed = contents.index["model"].get("fixed") or {}
     held = ", ".join(f"{name} = {value:g}" for name, value in fixed.items())
@@ -195,7 +174,8 @@ def parameters(contents: Contents) -> str:
     if not rows:
         return note or "<p>No maps lie in the folder.</p>"
     frame = pd.DataFrame(rows)
-    text = '<p class="soft">Over the cells; what the map shows.</p>'
+    more = "; between runs is the median of their standard deviation" if apart else ""
+    text = f'<p class="soft">Over the cells; what the map shows{more}.</p>'
     return f"{text}{table(frame, ('what', 'code', 'unit'), long=('what',))}{note}"
 
 

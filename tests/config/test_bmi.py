@@ -172,7 +172,7 @@ def test_grids_have_places_for_all_values(world):
     assert np.isfinite(model.get_grid_x(1, np.empty(count))).all()
 
 
-@pytest.mark.end_to_end
+@pytest.mark.peers
 @pytest.mark.skipif(importlib.util.find_spec("bmi_tester") is None, reason="needs bmi-tester")
 def test_the_tests_of_bmi_tester_pass(world):
     """Run by pytest itself: the command of bmi-tester does not find its fixtures with pytest 9."""

@@ -75,6 +75,7 @@ def test_days_add_up_to_months_and_all(raster):
     assert last < 0.2 * first
 
 
+@pytest.mark.end_to_end
 def test_stores_and_parameters_of_a_mean_over_what_is_upstream():
     """Against runs with other stores and parameters, in double precision."""
     run = run_of("raster")

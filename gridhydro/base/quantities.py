@@ -22,6 +22,8 @@ CODES = (
 )  # fmt: skip
 # those that a format defines
 GRDC_MISSING = CAMELS_US_MISSING = -999.0
+CAMELS_MISSING = (-999.0, -9999.0)  # of most countries
+CAMELS_AUS_MISSING = (-99.99, *CAMELS_MISSING)
 # and more, either sign: codes for missing values, 1e15 and 9.96921e36 among them
 FILL = 9e14
 # below zero by no more than this, a rate is zero with the rounding of packed data

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gridhydro.base.quantities import CAMELS_AUS_MISSING, CAMELS_MISSING
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -35,7 +37,7 @@ class Layout:
     separator: str | None = None
     turned: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
-    missing: tuple[float, ...] = (-999.0, -9999.0)
+    missing: tuple[float, ...] = CAMELS_MISSING
     area_unit: str = "km2"
     crs: str | None = None
 
@@ -226,6 +228,6 @@ LAYOUTS = {
             "station_name": "gauge_name",
         },
         gauge="station_id", day=YEAR_MONTH_DAY, texts=("next_station_ds", "notes", "state_alt"),
-        missing=(-99.99, -999.0, -9999.0),
+        missing=CAMELS_AUS_MISSING,
     ),
 }  # fmt: skip

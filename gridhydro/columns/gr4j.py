@@ -63,6 +63,7 @@ class GR4J(Column):
         *FLUXES,
     )
     water_out = ("runoff", "actual_evapotranspiration", "groundwater_export")
+    export = "groundwater_export"
 
     def step(self, s, x, p):
         """One day: snow, production store, unit hydrographs, routing store and direct flow."""

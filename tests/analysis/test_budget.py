@@ -57,6 +57,20 @@ def test_the_budget_of_a_raster_closes(options):
         assert largest(budget(run_of(small_model()))) < 1e-3
 
 
+def test_water_that_leaves_under_the_ground_has_a_term_of_its_own():
+    run = run_of(small_model(column="gr4j").double())
+    found = budget(run)
+    assert largest(found) < 1e-9
+    assert float(abs(found["export"]).min()) > 0
+    both = ["actual_evapotranspiration", "groundwater_export"]  # one kernel for both runs
+    series = run.simulate(outputs=both)["groundwater_export"]
+    whole = run.model.domain.pack(series) @ run.model.domain.area
+    wanted = pd.Series(whole / run.model.domain.area.sum(), series.time).resample("MS").sum()
+    np.testing.assert_allclose(found["export"].sel(gauge=OUTLET), wanted, rtol=2e-5, atol=1e-6)
+    assert "export [mm]" in table(total(found, "YS"))
+    assert "export" not in budget(run_of(small_model()), ("2001-01", "2001-01"))
+
+
 def corrected_model():
     """A small model whose evapotranspiration a network changes by up to some mm a day."""
     domain, attributes, _, _ = small_world()

@@ -27,12 +27,24 @@ class Tank(Column):
         return dict(tank=tank - loss - runoff), dict(runoff=runoff, loss=loss)
 
 
-@pytest.mark.parametrize("column", [*COLUMNS.values(), Tank()], ids=lambda column: column.name)
+# another like it is taken in float64, whose kernel another test compiles as well
+LIKE_ANOTHER = [("gr4j", torch.float64), ("gr4j", torch.float32), ("gr6j", torch.float32)]
+TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-6}
+
+
 @pytest.mark.parametrize(
-    "real, tolerance", [(torch.float64, 1e-12), (torch.float32, 1e-6)], ids=["float64", "float32"]
-)
-def test_column_conserves_mass_over_ten_years(column, real, tolerance):
-    ten_years_close(column, real, tolerance)
+    "column, real",
+    [
+        pytest.param(
+            column, real, id=f"{column.name} {str(real).removeprefix('torch.')}",
+            marks=pytest.mark.slow if (column.name, real) in LIKE_ANOTHER else (),
+        )
+        for column in (*COLUMNS.values(), Tank())
+        for real in TOLERANCE
+    ],
+)  # fmt: skip
+def test_column_conserves_mass_over_ten_years(column, real):
+    ten_years_close(column, real, TOLERANCE[real])
 
 
 @pytest.mark.thorough

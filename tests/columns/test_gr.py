@@ -10,6 +10,8 @@ from gridhydro import COLUMNS, simulate
 from gridhydro.columns import gr_stores
 from gridhydro.columns.cema_neige import cema_neige
 from gridhydro.columns.gr4j import LONGEST
+from gridhydro.model.equilibrium import settle
+from gridhydro.model.state import State
 from gridhydro.model.stepping import Stepping
 from tests.support import airgr_numbers as airgr
 from tests.support.column_cases import make_case, names
@@ -172,3 +174,15 @@ def test_unit_hydrographs_let_all_water_through(length):
         passed = np.cumsum(ordinates)[:-1]
         whole = [s_curve(k, length, two) for k in range(1, len(ordinates))]
         np.testing.assert_allclose(passed, whole, atol=1e-13)
+
+
+def test_stores_below_zero_are_settled_as_any_others():
+    """Half way to equilibrium in each pass; the exponential store of GR6J lends water."""
+    end = dict(exponential_store=torch.tensor([[-8.0]]), routing_store=torch.tensor([[20.0]]))
+
+    def passed(state):
+        before = {n: v * 0 for n, v in end.items()} if state is None else state.column
+        return State({n: (v + before[n]) / 2 for n, v in end.items()}, None)
+
+    for name, store in settle(passed).column.items():
+        torch.testing.assert_close(store, end[name], rtol=1e-3, atol=0)

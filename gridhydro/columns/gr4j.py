@@ -94,7 +94,7 @@ class GR4J(Column):
         )  # fmt: skip
 
     def gain(self, s, p):
-        """Potential groundwater exchange, mm d-1, above zero what is gained (eq. 18)."""
+        """Potential groundwater exchange, mm d-1, above zero what is gained."""
         return p.x2 * torch.clamp(s.routing_store / p.x3, min=gr_stores.TINY) ** 3.5
 
     def routing(self, s, p, slow, gain):

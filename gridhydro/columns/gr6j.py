@@ -2,7 +2,8 @@
 
 Equations: Pushpalatha et al. (2011, doi:10.1016/j.jhydrol.2011.09.034). Six tenths of what leaves
 unit hydrograph 1 go to the routing store, four to the exponential store, which may hold less than
-nothing: it lends water to rivers that do not run dry. Ranges are wide about those of the paper.
+nothing: it lends water to rivers that do not run dry, and falls on and on where exchange exports
+more than comes. Ranges are those in which airGR begins to search, and more on each side.
 """
 
 import torch
@@ -22,16 +23,18 @@ class GR6J(GR4J):
     source = f"Pushpalatha et al. (2011, doi:10.1016/j.jhydrol.2011.09.034); {SOURCE}"
     states = GR4J.states + fields("exponential_store mm: water in the exponential store")
     parameters = (
-        *GR4J.parameters,
+        GR4J.parameters[0],
+        *fields("x2 mm d-1 [-2, 2]: groundwater exchange of each of three stores, by x5"),
+        *GR4J.parameters[2:],
         *fields(
-            "x5 1 [-2, 2]: filling of the routing store at which groundwater exchange changes sign",
-            "x6 mm [0.5, 50] log: size of the exponential store",
+            "x5 1 [-1, 1]: filling of the routing store at which groundwater exchange changes sign",
+            "x6 mm [1, 200] log: size of the exponential store",
         ),
     )
     fluxes = GR4J.fluxes + fields("exponential_flow mm d-1: outflow of the exponential store")
 
     def gain(self, s, p):
-        """Potential groundwater exchange, mm d-1, above zero what is gained (eq. 4)."""
+        """Potential groundwater exchange, mm d-1, above zero what is gained."""
         return p.x2 * (s.routing_store / p.x3 - p.x5)
 
     def routing(self, s, p, slow, gain):

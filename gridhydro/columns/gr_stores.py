@@ -14,7 +14,7 @@ TINY = 1e-6
 
 
 def production(store, water, demand, capacity):
-    """A day of the production store (Perrin et al. 2003, eq. 1 to 8).
+    """A day of the production store of Perrin et al. (2003).
 
     store and capacity in mm; rain and melt `water`, and `demand`, in mm d-1. Returns the store,
     actual evapotranspiration, percolation, and all water that goes on to routing, mm d-1.

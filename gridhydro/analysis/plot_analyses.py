@@ -249,7 +249,7 @@ def _finish(figure: Figure, panels, handles, labels, gauges: int) -> None:
     for axis in panels:
         axis.tick_params(labelsize=8)
         axis.grid(alpha=0.25, axis="y")
-    ncols = min(len(labels), 5 if figure.get_figwidth() > 8.5 else 3)
+    ncols = min(len(labels), 6 if figure.get_figwidth() > 8.5 else 3)
     figure.legend(
         handles, labels, loc="outside upper right", ncols=ncols, fontsize=8.5, frameon=False
     )

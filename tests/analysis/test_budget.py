@@ -63,6 +63,7 @@ def test_water_that_leaves_under_the_ground_has_a_term_of_its_own():
     assert largest(found) < 1e-9
     assert float(abs(found["export"]).min()) > 0
     both = ["actual_evapotranspiration", "groundwater_export"]  # one kernel for both runs
+    assert set(both) <= set(run.usual_outputs)  # by year, too
     series = run.simulate(outputs=both)["groundwater_export"]
     whole = run.model.domain.pack(series) @ run.model.domain.area
     wanted = pd.Series(whole / run.model.domain.area.sum(), series.time).resample("MS").sum()

@@ -28,12 +28,8 @@ def production(store, water, demand, capacity):
     evaporation = store * (2 - wetness) * drying / (1 + (1 - wetness) * drying)
     store = store + infiltration - evaporation
     percolation = outflow(store, 2.25 * capacity)
-    return (
-        store - percolation,
-        met + evaporation,
-        percolation,
-        (net_water - infiltration + percolation),
-    )
+    onward = net_water - infiltration + percolation
+    return store - percolation, met + evaporation, percolation, onward
 
 
 def outflow(store, capacity):
@@ -52,7 +48,7 @@ def registers(name: str, days: int) -> tuple[Field, ...]:
     """The states of a unit hydrograph of so many days: `name`_1, what leaves it tomorrow, ..."""
     return fields(
         *(
-            f"{name}_{k} mm: water that leaves unit hydrograph {name[-1]} in {k} days"
+            f"{name}_{k} mm: water that leaves unit hydrograph {name[-1]} on day {k} after today"
             for k in range(1, days)
         )
     )

@@ -224,7 +224,7 @@ def _number_or_symbol(value):
 
 def _refuse(what: str, remedy: str | None = None) -> OutsideVocabulary:
     file, line = _physics_line()
-    known = sorted({*OPERATIONS, *KINKED, *COMPOSED} - {"rsub"})
+    known = sorted({*OPERATIONS, *KINKED, *COMPOSED} - {"rsub", "quick_tanh"})
     text = linecache.getline(file, line).strip()
     return OutsideVocabulary(
         f"{file}:{line}: {what} is outside the vocabulary of the column kernels, in\n    {text}\n"

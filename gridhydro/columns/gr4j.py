@@ -3,8 +3,8 @@
 Equations: Perrin et al. (2003, doi:10.1016/S0022-1694(03)00225-7), in their order, behind the snow
 of CemaNeige, which does nothing where no snow falls. Unit hydrographs are those of the paper, day
 by day, not the cascade of stores that Santos et al. (2018, doi:10.5194/gmd-11-1591-2018) put in
-their place, and reach as far as the longest `x4`. Ranges are those of the paper's 429 catchments
-and some more on each side.
+their place, and reach as far as the longest `x4`. Ranges hold the paper's 80 % intervals (x1 100 to
+1200 mm, x2 -5 to 3 mm d-1, x3 20 to 300 mm, x4 1.1 to 2.9 d) and more on each side.
 
 Groundwater exchange imports water from beyond the cell, or exports it: `groundwater_export` is the
 flux of what leaves, below zero of what comes, and belongs to the balance.

@@ -89,7 +89,7 @@ def published(name, weather, p, s):
 @both
 def test_column_equals_a_loop_of_the_papers(name):
     """Random weather, from stores within their capacities."""
-    case = make_case(name, cells=12, days=400, ties=False, seed=1)
+    case = make_case(name, cells=8, days=300, ties=False, seed=1)
     for store, capacity in (("production_store", "x1"), ("routing_store", "x3")):
         case.initial[store] *= case.parameters[capacity] / 100
     case.initial["thermal_state"] *= -0.1
@@ -103,7 +103,7 @@ def test_column_equals_a_loop_of_the_papers(name):
         name, case.forcing, case.parameters, initial=case.initial, outputs=names(case.column),
         scheme=Stepping(backend="torch"),
     )  # fmt: skip
-    for cell in range(12):
+    for cell in range(8):
         p = {n: v[cell, 0].item() for n, v in case.parameters.items()}
         s = {n: v[cell, 0].item() for n, v in case.initial.items()}
         expected = published(name, case.forcing[:, :, cell].numpy(), p, s)

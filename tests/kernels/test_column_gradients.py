@@ -120,9 +120,7 @@ def test_gradcheck_of_hydropy(backend):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "backend", [pytest.param("numba", marks=pytest.mark.slow), "triton", "torch"]
-)
+@pytest.mark.parametrize("backend", [pytest.param("numba", marks=pytest.mark.slow), "triton"])
 def test_gradcheck_of_gr6j(backend):
     """Also where less is in the exponential store than nothing, and more than is curved."""
     case = make_case("gr6j", cells=3, days=3, ties=False, seed=2)

@@ -94,8 +94,8 @@ def _adjoint(
     handed = forcing.new_empty(len(spec.handed), days * substeps, d_final.shape[1])
     kept = forcing.new_empty(every * substeps if recompute else 0, *trajectory.shape[1:])
     inputs = (
-        forcing, static, dynamic, weights, weights, trajectory, kept, period, weight, d_outputs,
-        d_averages, d_final,
+        forcing, static, static, dynamic, weights, weights, trajectory, kept, period, weight,
+        d_outputs, d_averages, d_final,
     )  # fmt: skip
     outputs = (d_forcing, d_static, d_dynamic, d_initial, handed)
     arrays = (*(a.contiguous() for a in inputs), *outputs)

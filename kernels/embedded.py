@@ -55,9 +55,9 @@ def expand(network: Network, weights: Sequence, inputs: Sequence):
             unit = next(left)
             for weight, value in zip(row, values, strict=True):
                 unit = unit + weight * value
-            units.append(unit if layer == len(widths) - 1 else torch.tanh(unit))
+            units.append(unit if layer == len(widths) - 1 else unit.quick_tanh())
         values = units
-    return _sigmoid(values[0])
+    return 0.5 + 0.5 * (0.5 * values[0]).quick_tanh()  # see `_sigmoid`
 
 
 def evaluate(network: Network, weights: Tensor, inputs: Sequence[Tensor]) -> Tensor:

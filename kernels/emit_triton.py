@@ -48,9 +48,9 @@ FORWARD_ARRAYS = (
     "outputs", "averages", "final", "missed", "trajectory",
 )  # fmt: skip
 ADJOINT_ARRAYS = (
-    "forcing", "static", "dynamic", "weights", "weights_again", "trajectory", "kept",
-    "period_of_day", "share_of_day", "d_outputs", "d_averages", "d_final", "d_forcing", "d_static",
-    "d_dynamic", "d_initial", "handed",
+    "forcing", "static", "static_again", "dynamic", "weights", "weights_again", "trajectory",
+    "kept", "period_of_day", "share_of_day", "d_outputs", "d_averages", "d_final", "d_forcing",
+    "d_static", "d_dynamic", "d_initial", "handed",
 )  # fmt: skip
 
 
@@ -152,6 +152,8 @@ def adjoint(spec: Spec) -> str:
             w.on(daily)
         with w.block("if RECOMPUTE:"):
             w("tl.debug_barrier()")
+    # by another name, or the compiler would hold all that leads to a derived quantity day by day
+    w.load("static_again", spec.static)
     for name in spec.derived:
         w(f"d_{name} = {f'sum_{name}' if name in summed else '0.0'}")
     w.lines(spec.derive_adjoint)

@@ -30,13 +30,13 @@ _MACHINERY = {__file__, embedded.__file__, sys.modules[OPERATIONS["add"].__modul
 # the printed kernels' own names, which no quantity may have
 _RESERVED = {
     *("w", "l", "i", "t", "m", "c", "k", "real", "select", "exp2", "log2", "sqrt", "tanh", "math"),
-    *("minimum_of", "maximum_of"),
+    *("minimum_of", "maximum_of", "quick_tanh"),
     *("np", "njit", "int32", "int64", "tl", "triton", "day", "days", "kept_day", "every", "cell"),
     *("cells", "lane", "lanes", "component", "there", "inside", "all_days", "all_cells", "forcing"),
     *("static", "dynamic", "initial", "outputs", "final", "trajectory", "kept", "segments", "back"),
     *("start", "stop", "first", "slot", "range", "min", "j", "part", "row", "rows", "missed"),
     *("at", "lane_at", "lane_row", "handed_at", "more", "INDEX", "BLOCK", "DAILY", "SPACED"),
-    *("RECOMPUTE", "AHEAD"),
+    *("RECOMPUTE", "AHEAD", "static_again"),
     *("best", "damping", "unsolved", "trials"),
     *("component_weight", "weights", "weights_again", "handed"),
     *("period_of_day", "share_of_day", "this_period", "this_share", "next_period", "averages"),
@@ -224,7 +224,7 @@ def _number_or_symbol(value):
 
 def _refuse(what: str, remedy: str | None = None) -> OutsideVocabulary:
     file, line = _physics_line()
-    known = sorted({*OPERATIONS, *KINKED, *COMPOSED} - {"rsub"})
+    known = sorted({*OPERATIONS, *KINKED, *COMPOSED} - {"rsub", "quick_tanh"})
     text = linecache.getline(file, line).strip()
     return OutsideVocabulary(
         f"{file}:{line}: {what} is outside the vocabulary of the column kernels, in\n    {text}\n"

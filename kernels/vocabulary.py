@@ -58,6 +58,10 @@ def reciprocal(b):
     return 1.0 / b
 
 
+def _tanh_adjoint(g, y, a):
+    return (g * (1.0 - y * y),)
+
+
 def _compare(sign: str) -> Operation:
     return _same(f"{{0}} {sign} {{1}}", _no_gradient)
 
@@ -99,13 +103,16 @@ OPERATIONS: dict[str, Operation] = {
     "exp2": Operation("exp2({0})", "tl.exp2({0})", lambda g, y, a: (g * (y * LN2),)),
     "log2": Operation("log2({0})", "tl.log2({0})", lambda g, y, a: (g * reciprocal(a * LN2),)),
     "sqrt": Operation("sqrt({0})", "tl.sqrt({0})", lambda g, y, a: (g * (0.5 / y),)),
-    "tanh": Operation("tanh({0})", "tanh({0})", lambda g, y, a: (g * (1.0 - y * y),)),
+    "tanh": _same("tanh({0})", _tanh_adjoint),
+    # of the layers of a network, which add it up: digits near 0, which cost instructions of a GPU,
+    # are nothing there
+    "quick_tanh": Operation("tanh({0})", "quick_tanh({0})", _tanh_adjoint),
 }
 
 CONDITIONS = {name for name, row in OPERATIONS.items() if row.adjoint is _no_gradient}
 
 # worth keeping from a recomputed day until its adjoint, where memory is a cache away
-COSTLY = {"exp2", "log2", "sqrt", "tanh", "div"}
+COSTLY = {"exp2", "log2", "sqrt", "tanh", "quick_tanh", "div"}
 
 
 def _minimum(a, b):

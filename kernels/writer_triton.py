@@ -10,11 +10,19 @@ from gridhydro.kernels.spec import Spec
 from gridhydro.kernels.trace import Program, Symbol
 from gridhydro.kernels.vocabulary import OPERATIONS
 
-# the language has none of its own; 1.44... is log2(e)
+# the language has none of its own; near 0 the difference has lost digits, its series has them all
 TANH = """@triton.jit
-def tanh(x):
+def quick_tanh(x):
     # 1.4426950408889634 is log2(e)
-    return 1.0 - 2.0 / (tl.exp2(x * (2.0 * 1.4426950408889634)) + 1.0)"""
+    return 1.0 - 2.0 / (tl.exp2(x * (2.0 * 1.4426950408889634)) + 1.0)
+
+
+@triton.jit
+def tanh(x):
+    y = x * x
+    near = 62 / 2835 - 1382 / 155925 * y
+    near = 1.0 - y * (1 / 3 - y * (2 / 15 - y * (17 / 315 - y * near)))
+    return tl.where(y < 0.01, x * near, quick_tanh(x))"""
 
 
 def padded(components: int) -> int:

@@ -52,6 +52,28 @@ def test_info_names_versions_devices_and_backends(capsys):
     assert f"gridhydro {gridhydro.__version__}" in out and "numba backend" in out and "hbv" in out
 
 
+def test_columns_lists_all_and_tells_all_of_one(capsys):
+    code, out, _ = call("columns", capsys=capsys)
+    lines = out.splitlines()
+    assert code == 0 and [line.split()[0] for line in lines] == list(gridhydro.COLUMNS)
+    for line, column in zip(lines, gridhydro.COLUMNS.values(), strict=True):
+        assert f" {len(column.states)} stores" in line and "doi:10." in line
+    code, out, _ = call("columns", "gr6j", capsys=capsys)
+    column = gridhydro.COLUMNS["gr6j"]
+    for field in (*column.forcings, *column.parameters, *column.states, *column.fluxes):
+        assert re.search(rf"^  {field.name} +\S.*{re.escape(field.long_name)}$", out, re.MULTILINE)
+    assert re.search(r"^  x3 +mm +5 to 500 log +capacity of the routing", out, re.MULTILINE)
+    assert "groundwater_export out" in out and "doi:10.1016/j.jhydrol.2011.09.034" in out
+    assert "network" not in out and "runoff_share of 5 inputs" in told("hbv_nn", capsys)
+    assert "soil_capacity" in told("hydropy:with_leakage", capsys)
+    code, _, err = call("columns", "vic", capsys=capsys)
+    assert code == 1 and "no column 'vic'; there is" in err
+
+
+def told(column, capsys):
+    return call("columns", column, capsys=capsys)[1]
+
+
 @pytest.mark.parametrize("target", ["triton", "numba"])
 @pytest.mark.parametrize("direction", ["forward", "adjoint"])
 def test_kernels_show_prints_code_named_after_the_column(target, direction, capsys):
@@ -72,7 +94,7 @@ def test_kernels_show_names_what_there_is(capsys):
     code, _, err = call(*reach, "--components", "2", capsys=capsys)
     assert code == 1 and "'linear_cascade' is a river reach, which has no --components" in err
     code, _, err = call("kernels", "show", "vic", capsys=capsys)
-    assert code == 1 and "no column 'vic'; there is hbv" in err
+    assert code == 1 and "no column 'vic'; there is gr4j" in err
     code, _, err = call("kernels", "show", "hbv", "--outputs", "snow", capsys=capsys)
     assert code == 1 and "has no output 'snow'; it has" in err
 
@@ -98,7 +120,7 @@ def test_help_lists_every_command_with_a_line_each():
     assert commands == {
         "demo", "basins", "check", "train", "cross-validate", "compare", "calibrate", "reproduce",
         "evaluate", "run", "forecast", "predict", "export", "report", "analyse", "synthetic",
-        "kernels", "info",
+        "columns", "kernels", "info",
     }  # fmt: skip
 
 

@@ -4,6 +4,7 @@
 
 of a simulation, where the residual is rounding, and of observations beside it, where ET is what
 P - Q - dS leaves (Wang et al. 2024, doi:10.1029/2023WR036170, section 3.2).
+A column that exports water under the ground, or imports it, has a term for it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ TERMS = {
     "discharge": "discharge at the gauge, less that of the gauges which flow in",
     "evapotranspiration": "actual evapotranspiration",
     "storage_change": "change of all water stored, rivers included",
-    "residual": "precipitation - discharge - evapotranspiration - storage change",
+    "export": "water lost to beyond the region by no river, below zero what is gained",
+    "residual": "precipitation - discharge - evapotranspiration - export - storage change",
 }
 _EDGES = ("storage_start", "storage_end")
 OBSERVED = "observed_"
@@ -51,25 +53,31 @@ def water_budget(
     forcing  as for `Run.simulate`, which gives the same days
 
     Variables precipitation, discharge, evapotranspiration, storage_change and residual, storage at
-    start and end of each month; coordinates time (the first day), time_end (the first day after),
-    days, and area in km2. `total` makes years of months, `table` a table, `per_year` mm yr-1.
-    ValueError for a column without water balance, and for a period beyond the forcing.
+    start and end of each month, and of a column that exports water `export`; coordinates time (the
+    first day), time_end (the first day after), days, and area in km2. `total` makes years of
+    months, `table` a table, `per_year` mm yr-1. ValueError for a column without water balance, and
+    for a period beyond the forcing.
     """
     column, regions = run.model.column, Regions.of(run.model.domain, gauges, between)
     rain, losses = _balance(column)
     record = run.record(forcing)
     parts, starts, days = _months(record.times, record.between(*period_of(period)))
     shape = len(parts), len(regions.names)
-    found = {name: np.zeros(shape) for name in (*list(TERMS)[:3], *_EDGES)}
+    exports = [name for name in losses if name == column.export]
+    own = [*list(TERMS)[:3], *_EDGES, *["export"] * len(exports)]
+    found = {name: np.zeros(shape) for name in own}
     area = run.model.domain.area
     walk = blocks(run, record, parts, losses)
     total = len(parts) if not run.model.domain.lumped else None
     for part in progress_bar(walk, desc="water budget", unit="month", total=total, shown=progress):
         fallen = part.forcing[rain].double().sum((0, 1)).cpu().numpy()
-        lost = sum(part.simulation.outputs[n].double().sum(0) for n in losses).cpu().numpy()
+        depths = {"precipitation": fallen, "evapotranspiration": 0.0}
+        for name in losses:
+            term = "export" if name in exports else "evapotranspiration"
+            lost = part.simulation.outputs[name].double().sum(0).cpu().numpy()
+            depths[term] = depths.get(term, 0.0) + lost
         volumes = {
-            "precipitation": fallen * area[part.cells] / 1000,
-            "evapotranspiration": lost * area[part.cells] / 1000,
+            **{term: depth * area[part.cells] / 1000 for term, depth in depths.items()},
             "storage_start": part.before,
             "storage_end": part.after,
         }
@@ -120,7 +128,8 @@ def derived(budget: xr.Dataset) -> xr.Dataset:
             change = budget[f"{prefix}storage_end"] - budget[f"{prefix}storage_start"]
             budget[f"{prefix}storage_change"] = change
     left = budget["precipitation"] - budget["discharge"] - budget["storage_change"]
-    budget["residual"] = left - budget["evapotranspiration"]
+    left = left - budget["evapotranspiration"]
+    budget["residual"] = left - budget["export"] if "export" in budget else left
     names = [f"{OBSERVED}{term}" for term in ("discharge", "storage_change")]
     if all(name in budget for name in names):
         left = budget["precipitation"] - budget[names[0]] - budget[names[1]]

@@ -26,6 +26,7 @@ TERMS = {
     "discharge": ("Q", "#56b4e9"),
     "evapotranspiration": ("ET", "#009e73"),
     "storage_change": ("ΔS", "#e69f00"),
+    "export": ("exported", "#cc79a7"),
 }
 PANELS = 12  # gauges on one figure, at most
 _BARS = 16  # periods up to which each has bars; more are lines
@@ -49,8 +50,9 @@ def budget(values: xr.Dataset) -> Figure:
         largest = float(abs(values["residual"].sel(gauge=gauge)).max())
         title = f"{gauge}, {float(one['area']):.0f} km$^2$, |residual| < {_above(largest)} mm"
         axis.set_title(title, fontsize=9, loc="left")
-    handles = [Line2D([], [], color=colour, lw=4) for _, colour in TERMS.values()]
-    labels = [label for label, _ in TERMS.values()]
+    terms = _terms(values)
+    handles = [Line2D([], [], color=colour, lw=4) for _, colour in terms.values()]
+    labels = [label for label, _ in terms.values()]
     if any(str(name).startswith(OBSERVED) for name in values.data_vars):
         handles.append(Line2D([], [], color="k", ls="" if bars else "--", marker="_" * bars))
         labels.append("observed" if bars else "observed (broken)")
@@ -59,11 +61,16 @@ def budget(values: xr.Dataset) -> Figure:
     return figure
 
 
+def _terms(values: xr.Dataset) -> dict[str, tuple[str, str]]:
+    """Label and colour of the terms of a budget; not every column exports water."""
+    return {name: drawn for name, drawn in TERMS.items() if name in values}
+
+
 def _draw_bars(axis, one: xr.Dataset) -> None:
-    labels = _labels(one)
-    place, width = np.arange(len(labels)), 0.8 / len(TERMS)
-    for i, (name, (_, colour)) in enumerate(TERMS.items()):
-        at = place + (i - (len(TERMS) - 1) / 2) * width
+    labels, terms = _labels(one), _terms(one)
+    place, width = np.arange(len(labels)), 0.8 / len(terms)
+    for i, (name, (_, colour)) in enumerate(terms.items()):
+        at = place + (i - (len(terms) - 1) / 2) * width
         axis.bar(at, one[name].values, width, color=colour)
         if OBSERVED + name in one:
             axis.plot(
@@ -79,7 +86,7 @@ def _draw_bars(axis, one: xr.Dataset) -> None:
 
 
 def _draw_lines(axis, one: xr.Dataset) -> None:
-    for name, (_, colour) in TERMS.items():
+    for name, (_, colour) in _terms(one).items():
         axis.plot(one["time"].values, one[name].values, color=colour, lw=1.1)
         if OBSERVED + name in one:
             axis.plot(
@@ -242,7 +249,7 @@ def _finish(figure: Figure, panels, handles, labels, gauges: int) -> None:
     for axis in panels:
         axis.tick_params(labelsize=8)
         axis.grid(alpha=0.25, axis="y")
-    ncols = min(len(labels), 5 if figure.get_figwidth() > 8.5 else 3)
+    ncols = min(len(labels), 6 if figure.get_figwidth() > 8.5 else 3)
     figure.legend(
         handles, labels, loc="outside upper right", ncols=ncols, fontsize=8.5, frameon=False
     )

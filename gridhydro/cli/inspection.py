@@ -1,4 +1,4 @@
-"""Commands that inspect: check a domain file, print kernels, say what the machine offers."""
+"""Commands that inspect: a domain file, column models and their kernels, the machine."""
 
 from __future__ import annotations
 
@@ -24,6 +24,20 @@ Writes nothing; prints the report. The exit status is 1 where there are errors.
 _CHECK_EXAMPLES = """
 gridhydro check moselle --data FOLDER
 gridhydro check my_basin.toml --data FOLDER --out run
+"""
+_COLUMNS = """
+Lists the column models, a line each: name, stores, parameters, source. With the
+name of one: what it is, its forcings, parameters with units and ranges,
+properties, stores and fluxes, and which of them close its water balance. The
+name is what [model] column takes in a domain file.
+
+Needs no data.
+
+Writes nothing; prints the list.
+"""
+_COLUMNS_EXAMPLES = """
+gridhydro columns
+gridhydro columns gr6j
 """
 _KERNELS = """
 Prints the source code of the kernel that is compiled from a column model: the
@@ -53,6 +67,15 @@ def add_check(commands) -> None:
     takes_domain(parser)
     parser.add_argument(
         "--out", type=Path, metavar="RUN", help="a folder that train is to write to: look at it too"
+    )
+
+
+def add_columns(commands) -> None:
+    """`gridhydro columns`."""
+    summary = "list the column models: stores, parameters, ranges, sources"
+    parser = page(commands, "columns", summary, _COLUMNS, _COLUMNS_EXAMPLES, _columns)
+    parser.add_argument(
+        "column", nargs="?", metavar="COLUMN", help="name of a column model; all if left out"
     )
 
 
@@ -115,6 +138,12 @@ def _check(options: Namespace) -> int:
     if setup is not None and setup.storage is not None:
         print(setup.storage)
     return 0 if found.good else 1
+
+
+def _columns(options: Namespace) -> None:
+    from gridhydro.cli.column_texts import all_columns, one_column
+
+    print(all_columns() if options.column is None else one_column(options.column))
 
 
 def _info(options: Namespace) -> None:

@@ -157,6 +157,7 @@ def parser() -> argparse.ArgumentParser:
     runs.add_report(commands)
     runs.add_analyse(commands)
     worlds.add_synthetic(commands)
+    inspection.add_columns(commands)
     inspection.add_kernels(commands)
     inspection.add_info(commands)
     whole.usage = "gridhydro [--help] [--version] [--debug] [--quiet] COMMAND ..."

@@ -3,6 +3,8 @@
 from functools import cache
 
 from gridhydro.columns.column import Column
+from gridhydro.columns.gr4j import GR4J
+from gridhydro.columns.gr6j import GR6J
 from gridhydro.columns.hbv import HBV, HBVBounded, HBVImproved
 from gridhydro.columns.hbv_nn import HBVLearnedRunoff
 from gridhydro.columns.hydropy import HydroPy, HydroPyRamp
@@ -10,7 +12,11 @@ from gridhydro.columns.hydropy_options import HydroPyOptions
 
 COLUMNS: dict[str, Column] = {
     column.name: column
-    for column in (HBV(), HBVImproved(), HBVBounded(), HBVLearnedRunoff(), HydroPy(), HydroPyRamp())
+    for column in (
+        *(HBV(), HBVImproved(), HBVBounded(), HBVLearnedRunoff()),
+        *(HydroPy(), HydroPyRamp()),
+        *(GR4J(), GR6J()),
+    )
 }
 
 

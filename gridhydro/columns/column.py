@@ -166,6 +166,10 @@ class Column:
     water_in: tuple[str, ...] = ("precipitation",)
     water_out: tuple[str, ...] = ("runoff", "actual_evapotranspiration")
     runoff: str | None = "runoff"  # None: no flow is among the fluxes
+    # of those that take water, the one that takes it under the ground to where no cell gets it, and
+    # below zero brings it from there: not evaporated, though no river has it
+    export: str | None = None
+    source: str = ""  # of the equations: authors, year and DOI
 
     # fluxes whose means `balanced` takes
     balancing: tuple[str, ...] = ()

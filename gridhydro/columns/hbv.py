@@ -25,6 +25,10 @@ class HBV(Column):
     """
 
     name = "hbv"
+    source = (
+        "Feng et al. (2022, doi:10.1029/2022WR032404); "
+        "Song et al. (2024, doi:10.5194/hess-28-3051-2024)"
+    )
     states = fields(
         "snowpack mm = 0.001: frozen water in the snow pack",
         "meltwater mm = 0.001: liquid water held in the snow pack",

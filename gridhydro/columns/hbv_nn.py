@@ -12,6 +12,7 @@ class HBVLearnedRunoff(HBV):
     """HBV with a network inside the step; it keeps `beta` as an input of the network."""
 
     name = "hbv_nn"
+    source = "Feng et al. (2022, doi:10.1029/2022WR032404), option C"
     # parameters first: what they add to the hidden units is computed once a run
     networks = (Embedded("runoff_share", scales=(500, 3, 250, 1, 20), hidden=(16,)),)
 

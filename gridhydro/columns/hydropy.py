@@ -26,6 +26,7 @@ class HydroPy(Column):
     """
 
     name = "hydropy"
+    source = "Stacke and Hagemann (2021, doi:10.5194/gmd-14-7795-2021)"
     states = fields(
         "snowpack mm: frozen water in the snow pack",
         "meltwater mm: liquid water held in the snow pack",

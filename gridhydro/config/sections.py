@@ -188,7 +188,7 @@ class ModelOptions:
     """
 
     configuration: str | None = None
-    column: str = "hbv"  # a column by name; of basins also "lstm", which has no physics
+    column: str = "hbv"  # one of `gridhydro columns`; of basins also "lstm", without physics
     forcings: tuple[str, ...] = ()  # of the column "lstm", other than those of HBV
     scheme: Stepping = Stepping()  # how time is stepped within the day
     network: ParameterNetwork = ParameterNetwork()  # what gives the parameters

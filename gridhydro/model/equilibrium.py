@@ -134,7 +134,8 @@ def settled_beside() -> None:
 
 def _still(stores: dict[str, Tensor], gains: dict[str, Tensor]) -> bool:
     """Whether a run with these gains has changed next to nothing in nearly all cells."""
-    water = sum(stores.values(), torch.tensor(0.0)).mean(-1)
+    # of a store that may be below zero, what it lacks
+    water = sum((v.abs() for v in stores.values()), torch.tensor(0.0)).mean(-1)
     gained = sum(gains.values(), torch.tensor(0.0)).mean(-1)
     still = gained.abs() / water.clamp(min=1.0) < STILL  # of 1 mm at least
     counts = ranks.summed(torch.stack([still.sum(), still.new_ones(still.shape).sum()]))
@@ -145,7 +146,8 @@ def _ahead(store: Tensor, gain: Tensor, last: Tensor) -> Tensor:
     """Where a store goes whose gains shrink by one ratio; as it is, where they do not shrink."""
     ratio = torch.where(last == 0, 0.0, gain / last)
     ratio = torch.where((ratio > 0) & (ratio < SLOWEST), ratio, 0.0)
-    return (store + gain * ratio / (1 - ratio)).clamp(min=0)
+    ahead = store + gain * ratio / (1 - ratio)
+    return torch.where(store < 0, ahead, ahead.clamp(min=0))
 
 
 def _rivers(storage: Tensor) -> dict[str, Tensor]:

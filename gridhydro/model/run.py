@@ -302,7 +302,7 @@ class Run(Scored):
         """The fluxes and states that are exported where none are named."""
         column = self.model.column
         known = {f.name for f in (*column.fluxes, *column.states)}
-        return tuple(name for name in FLUXES if name in known)
+        return tuple(name for name in (*FLUXES, column.export) if name in known)
 
     def sensitivity(
         self,

@@ -6,7 +6,7 @@ import pytest
 import torch
 import xarray as xr
 
-from gridhydro import Domain, Model, River, Run
+from gridhydro import Column, Domain, Model, River, Run, fields
 from gridhydro.analysis.budget import per_year, table, total, water_budget
 from gridhydro.analysis.regions import Regions
 from gridhydro.inputs.attributes import attribute_values
@@ -60,6 +60,45 @@ def test_the_budget_of_a_raster_closes_in_double_precision(options):
     found = budget(run_of(small_model(**options).double()), between=True)
     assert largest(found) < 1e-9
     assert float(found["storage_change"].std()) > 1
+
+
+class Karst(Column):
+    """A store that exports water where it is full, and imports it where it is not."""
+
+    name = "karst"
+    states = fields("water mm = 40: water")
+    forcings = fields("precipitation mm d-1: precipitation")
+    parameters = fields("rate d-1 [0.05, 0.2]: rate", "level mm [30, 60]: level of the karst")
+    fluxes = fields(
+        "runoff mm d-1: to the river", "actual_evapotranspiration mm d-1: evaporation",
+        "groundwater_export mm d-1: to elsewhere", "total_storage mm: water",
+    )  # fmt: skip
+    water_out = ("runoff", "actual_evapotranspiration", "groundwater_export")
+    export = "groundwater_export"
+
+    def step(self, s, x, p):
+        water, evaporation = s.water + x.precipitation, 0.02 * s.water
+        runoff, groundwater_export = p.rate * s.water, 0.1 * (s.water - p.level)
+        water = water - runoff - evaporation - groundwater_export
+        return dict(water=water), dict(
+            runoff=runoff, actual_evapotranspiration=evaporation,
+            groundwater_export=groundwater_export, total_storage=water,
+        )  # fmt: skip
+
+
+def test_water_that_leaves_under_the_ground_has_a_term_of_its_own():
+    run = run_of(small_model(column=Karst()).double())
+    found = budget(run)
+    assert largest(found) < 1e-9
+    assert float(found["export"].min()) < 0 < float(found["export"].max())
+    both = ["actual_evapotranspiration", "groundwater_export"]  # one kernel for both runs
+    assert set(both) <= set(run.usual_outputs)  # by year, too
+    series = run.simulate(outputs=both)["groundwater_export"]
+    whole = run.model.domain.pack(series) @ run.model.domain.area
+    wanted = pd.Series(whole / run.model.domain.area.sum(), series.time).resample("MS").sum()
+    np.testing.assert_allclose(found["export"].sel(gauge=OUTLET), wanted, rtol=2e-5, atol=1e-6)
+    assert "export [mm]" in table(total(found, "YS"))
+    assert "export" not in budget(run_of(small_model()), ("2001-01", "2001-01"))
 
 
 def corrected_model():

@@ -5,13 +5,15 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from gridhydro import COLUMNS
 from gridhydro.cli import main
 from gridhydro.config.build_model import build_model
 from gridhydro.config.load import load
 from gridhydro.config.train_domain import train_domain
 from gridhydro.io import write_basins
-from tests.support.small_basins import FILE, small_basins
+from tests.support.small_basins import FILE, NAMES, small_basins
 
 
 def test_a_gap_is_filled_without_what_the_file_holds_out(tmp_path):
@@ -25,6 +27,19 @@ def test_a_gap_is_filled_without_what_the_file_holds_out(tmp_path):
         model = build_model(load(tmp_path / "sample.toml", tmp_path), seed=0)
     filled = model.attributes[5, list(model.network.names).index("slope")].item()
     assert filled == pytest.approx(np.nanmean(np.delete(data["slope"].values, 3)), rel=1e-6)
+
+
+def test_a_column_is_chosen_by_its_name(tmp_path):
+    write_basins(small_basins(), tmp_path / "basins.nc")
+    text = FILE.replace(
+        NETWORK, 'column = "gr6j"\nfixed = { x2 = 0.0 }\nnetwork = { hidden = [8] }'
+    )
+    (tmp_path / "sample.toml").write_text(text)
+    model = build_model(load(tmp_path / "sample.toml", tmp_path), seed=0)
+    assert model.column is COLUMNS["gr6j"]
+    parameters = model.cell_parameters(torch.zeros(3, 2, len(NAMES)))
+    assert {f.name for f in model.column.parameters} <= set(parameters)
+    assert not parameters["x2"].any() and (parameters["x4"] < 5).all()
 
 
 @pytest.mark.end_to_end

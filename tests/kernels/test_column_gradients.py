@@ -120,6 +120,20 @@ def test_gradcheck_of_hydropy(backend):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("backend", [pytest.param("numba", marks=pytest.mark.slow), "triton"])
+def test_gradcheck_of_gr6j(backend):
+    """Also where less is in the exponential store than nothing, and more than is curved."""
+    case = make_case("gr6j", cells=3, days=3, ties=False, seed=2)
+    case.initial["exponential_store"] *= torch.tensor([[-1.0], [1.0], [10.0]])
+    run, inputs = packed(case)
+    device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
+    inputs = [v.clone().to(device).requires_grad_() for v in inputs]
+    assert torch.autograd.gradcheck(
+        lambda *v: run(*v, backend=backend), inputs, eps=1e-5, atol=1e-6, rtol=1e-5,
+        fast_mode=True,
+    )  # fmt: skip
+
+
 def test_adjoint_passes_the_dot_product_test():
     """<J v, u> by forward derivatives of the plain loop is <v, J' u> by the adjoint kernel."""
     run, inputs = packed(make_case(cells=30, days=20, ties=False))

@@ -52,7 +52,7 @@ def test_nan_stays_nan_in_kinked_functions():
 def test_two_store_uses_every_operation():
     spec = Spec(TWO_STORE, tuple(f.name for f in TWO_STORE.fluxes))
     used = {line.operation for program in (spec.derive, spec.step) for line in program.lines}
-    assert set(OPERATIONS) - used == set()
+    assert set(OPERATIONS) - used == {"quick_tanh"}  # of networks alone
 
 
 def test_static_quantities_leave_the_time_loop():

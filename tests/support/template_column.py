@@ -9,6 +9,7 @@ class Bucket(Column):
     """One store that overflows above its capacity and evaporates below it."""
 
     name = "bucket"
+    source = ""  # authors, year and DOI of its equations
     states = fields("soil_moisture mm = 50: water in the soil")
     forcings = fields(
         "precipitation mm d-1: precipitation",

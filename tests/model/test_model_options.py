@@ -19,6 +19,9 @@ KINDS = {
     "lstm": dict(network=LSTM, scheme="explicit:2"),
     "free": dict(network="free"),
     "river": dict(routing=gh.River(3, substeps=2, learned="lag"), network="none"),
+    "channel": dict(
+        routing=gh.River(2, substeps=8, reach="muskingum_cunge"), fixed={"river_shape": 0.5}
+    ),
 }
 
 
@@ -29,9 +32,10 @@ def past():
 
 def made(kind):
     parts = basins()
-    if kind == "river":
+    if kind in ("river", "channel"):
         domain, attributes, _, _ = small_world()
-        return gh.Model(domain, "hbv", attributes, **KINDS[kind])
+        properties = {"river_slope": gh.river_slope(domain, attributes["elevation"])}
+        return gh.Model(domain, "hbv", attributes, properties=properties, **KINDS[kind])
     if kind == "rival":
         network = gh.ParameterNetwork("lstm", 8, dropout=0.1)
         return gh.LSTMModel(parts.domain, parts.attributes, network)

@@ -55,6 +55,10 @@ class MuskingumCunge(Reach):
         return fields(*(f"part_{n} m3: water in part {n} of the reach" for n in self._numbers))
 
     @property
+    def in_a_row(self) -> int:  # type: ignore[override]
+        return max(1, 2 // self.parts)
+
+    @property
     def _numbers(self) -> range:
         return range(1, self.parts + 1)
 

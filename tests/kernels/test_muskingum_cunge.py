@@ -1,5 +1,9 @@
 """Muskingum-Cunge: kernels, a loop as in the textbooks, waves of theory, and any discharge."""
 
+import json
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -151,7 +155,8 @@ def test_kernels_equal_the_textbook():
         torch.testing.assert_close(result, expected, rtol=2e-3, atol=1e-3 * scale)
 
 
-def test_gradcheck_on_the_cpu():
+@pytest.mark.parametrize("backend", ["numba", pytest.param("triton", marks=pytest.mark.thorough)])
+def test_gradcheck(backend):
     network, runoff, values, storage = case(5, days=2, size=7)
     runoff, storage = runoff + 1e4, storage + 1e4  # less than none would be a kink
     scale = [1e6, *[1.0] * 3, 1e6]  # so that all are of one size
@@ -160,7 +165,7 @@ def test_gradcheck_on_the_cpu():
     def run(*inputs):
         runoff, *three, storage = (one * s for one, s in zip(inputs, scale, strict=True))
         given = values | dict(zip(NAMES[:3], three, strict=True))
-        return tuple(one / 1e6 for one in routed("numba", network, runoff, given, storage))
+        return tuple(one / 1e6 for one in routed(backend, network, runoff, given, storage))
 
     inputs = [one.requires_grad_() for one in inputs]
     assert torch.autograd.gradcheck(run, inputs, fast_mode=True, rtol=1e-4)
@@ -257,3 +262,35 @@ def test_a_broad_wave_travels_at_the_kinematic_celerity(length, spread):
         found = (broad - narrow).item() * SECONDS**2
         expected = 2 * diffusion * cells * length / celerity**3
         assert found == pytest.approx(expected, rel=spread * 2e-2)
+
+
+# in a process of its own, since this one may run Triton's interpreter
+SCRIPT = """
+import json
+from gridhydro.kernels import route_triton
+from gridhydro.kernels.reach_spec import reach_spec
+from gridhydro.reaches.muskingum_cunge import MuskingumCunge
+
+found = []
+for parts, real in ((1, "float32"), (1, "float64"), (2, "float64"), (5, "float32")):
+    for direction in ("forward", "adjoint"):
+        for capability in (80, 90):
+            spec = reach_spec(MuskingumCunge(parts), 4, real)
+            usage = route_triton.usage(spec, direction, capability)
+            found.append([parts, real, direction, usage.spill_stores + usage.spill_loads])
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.slow
+def test_kernels_compile_for_gpu_without_spills():
+    """With more than two parts in float64, which is for gradcheck, some registers are spilled."""
+    pytest.importorskip("triton")
+    environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert len(found) == 16
+    assert [kernel for kernel in found if kernel[-1]] == []

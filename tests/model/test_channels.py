@@ -15,14 +15,30 @@ from tests.support.small_world import small_model, small_world
 DAYS = 60
 
 
+class Store(gh.Column):
+    """A linear store: a column that is compiled in no time."""
+
+    name = "store"
+    states = gh.fields("water mm = 10: water")
+    forcings = gh.fields("precipitation mm d-1: precipitation")
+    parameters = gh.fields("rate d-1 [0.05, 0.5]: rate")
+    fluxes = gh.fields("runoff mm d-1: outflow", "total_storage mm: all water")
+    water_out = ("runoff",)
+
+    def step(self, s, x, p):
+        runoff = p.rate * (s.water + x.precipitation)
+        water = s.water + x.precipitation - runoff
+        return dict(water=water), dict(runoff=runoff, total_storage=water)
+
+
 def channels(**options):
     """A double-precision model of the small catchment; one sub-step a day compiles quickest."""
     domain, attributes, forcing, _ = small_world()
     slope = gh.river_slope(domain, attributes["elevation"])
     options = dict(substeps=1) | options
-    model = small_model(
-        routing=gh.River(reach="muskingum_cunge", **options), properties={"river_slope": slope}
-    ).double()
+    river = gh.River(reach="muskingum_cunge", **options)
+    properties = {"river_slope": slope}
+    model = small_model(column=Store(), routing=river, properties=properties).double()
     values = gh.Forcing.read(forcing, domain, model).values[:, :DAYS].double().contiguous()
     return model, values
 

@@ -68,7 +68,9 @@ _HOMES = {
     "land_surface": "inputs.land_surface",
     "load": "model.run",
     "report": "analysis.page.write",
+    "river_slope": "model.bed_slope",
     "route": "model.routing",
+    "route_reach": "model.reach_routing",
     "simulate": "model.simulate",
     "train": "training.train",
 }
@@ -92,7 +94,8 @@ __all__ = [
     "Split", "State", "Stepping", "StorageObservations", "StorageTarget", "Target", "TensorBoard",
     "Tiles", "UnitHydrograph", "Validation", "basins", "bmi", "calibrate", "check", "delineate",
     "directions", "discharge_table", "fields", "interpolate_stations", "io", "land_surface", "load",
-    "nets", "report", "route", "simulate", "splits", "surrogate", "train",
+    "nets", "report", "river_slope", "route", "route_reach", "simulate", "splits", "surrogate",
+    "train",
 ]  # fmt: skip
 
 # type checkers and editors, which read without running, see the same names
@@ -114,9 +117,11 @@ if TYPE_CHECKING:
     from gridhydro.inputs.land_surface import LandSurface, land_surface
     from gridhydro.inputs.stations import Lapse, interpolate_stations
     from gridhydro.kernels.trace import OutsideVocabulary
+    from gridhydro.model.bed_slope import river_slope
     from gridhydro.model.ensemble import Ensemble
     from gridhydro.model.lstm_model import LSTMModel
     from gridhydro.model.model import Model
+    from gridhydro.model.reach_routing import route_reach
     from gridhydro.model.river import River
     from gridhydro.model.routing import route
     from gridhydro.model.run import Run, load

@@ -95,9 +95,9 @@ class SubSteps:
         raise NotImplementedError("a reach has steps only")
 
 
-def together(substeps: int) -> int:
-    """How many of so many sub-steps a day are printed in a row: a divisor."""
-    return max(n for n in range(1, MOST_TOGETHER + 1) if substeps % n == 0)
+def together(substeps: int, most: int = MOST_TOGETHER) -> int:
+    """How many of so many sub-steps a day are printed in a row, at most so many: a divisor."""
+    return max(n for n in range(1, min(most, MOST_TOGETHER) + 1) if substeps % n == 0)
 
 
 @dataclass(frozen=True)
@@ -174,4 +174,4 @@ class ReachSpec:
 @lru_cache
 def reach_spec(reach: ReachModel, substeps: int, real: str, learned: bool = True) -> ReachSpec:
     """The spec of so many sub-steps a day, the same one whenever it is asked for."""
-    return ReachSpec(reach, together(substeps), real, learned)
+    return ReachSpec(reach, together(substeps, reach.in_a_row), real, learned)

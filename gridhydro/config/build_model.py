@@ -8,17 +8,19 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from gridhydro.base.arguments import one_of
+from gridhydro.base.arguments import one_of, required
 from gridhydro.base.periods import days
 from gridhydro.base.units import depth_of_flow
 from gridhydro.columns import column as column_named
 from gridhydro.config.load import Setup
 from gridhydro.config.parse import locate, named, refuse_unknown
+from gridhydro.config.raster import HEIGHT, SLOPE
 from gridhydro.config.sections import TrainingOptions
 from gridhydro.inputs.basins import filled_for
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.history import History
 from gridhydro.io.tables import read_attributes
+from gridhydro.model.bed_slope import river_slope
 from gridhydro.model.lstm_model import LSTMModel
 from gridhydro.model.model import Model
 from gridhydro.model.river import River
@@ -60,12 +62,31 @@ def build_model(setup: Setup, seed: int):
 
 def _of_land(setup: Setup) -> dict:
     """Properties of the cells, and where values per cell start, as the land surface has them."""
+    found: dict = {"properties": properties_of(setup)}
     if setup.land is None:
-        return {}
+        return found
     known = [f.name for f in column_named(setup.model.column).parameters]
     known += [f.name for f in (setup.model.routing or River()).parameters]
     defaults = {n: v for n, v in setup.land.defaults.items() if n in known}
-    return {"properties": setup.land.properties, "defaults": defaults}
+    return found | {"defaults": defaults}
+
+
+def properties_of(setup: Setup) -> dict | None:
+    """What column and river have to know of the cells; None for nothing.
+
+    It is that of the land surface; the slope of rivers whose reach has one is an attribute, or made
+    of the attribute elevation, or of the land surface's elevation.
+    """
+    found = {} if setup.land is None else dict(setup.land.properties)
+    wanted = [] if setup.model.routing is None else [f.name for f in setup.model.routing.properties]
+    if SLOPE not in wanted:
+        return found or None
+    given = {} if setup.attributes is None else setup.attributes
+    if SLOPE in given:
+        return found | {SLOPE: given[SLOPE]}
+    height = given[HEIGHT] if HEIGHT in given else required("land", setup.land).raw["srftopo"]
+    with named(f"{setup.source}, the {HEIGHT}"):
+        return found | {SLOPE: river_slope(setup.domain, height)}
 
 
 def _history(setup: Setup) -> History:

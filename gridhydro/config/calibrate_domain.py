@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from gridhydro.base.periods import days
-from gridhydro.config.build_model import make_split
+from gridhydro.config.build_model import make_split, properties_of
 from gridhydro.config.load import Setup, load
 from gridhydro.config.score_domain import behind_warmup, finish, refuse_unscored
 from gridhydro.config.train_domain import announce, begun
@@ -110,7 +110,7 @@ def free_model(setup: Setup, seed: int) -> Model:
     return Model(
         setup.domain, options.column, network=ParameterNetwork("free", seed=seed),
         fixed=options.fixed, routing=options.routing, scheme=options.scheme,
-        properties=None if setup.land is None else setup.land.properties,
+        properties=properties_of(setup),
     )  # fmt: skip
 
 

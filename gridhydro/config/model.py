@@ -69,23 +69,27 @@ def _refuse_made(place: str, network: Mapping[str, object]) -> None:
 
 def _routing(source: Path, given, lumped: bool) -> River | UnitHydrograph | None:
     """The routing of the domain, by its name or its keys."""
-    usual: River | UnitHydrograph = UnitHydrograph() if lumped else River.hydropy()
-    kind, named_so = type(usual), "unit_hydrograph" if lumped else "hydropy"
+    known: dict[str, River | UnitHydrograph] = (
+        {"unit_hydrograph": UnitHydrograph()}
+        if lumped
+        else {"hydropy": River.hydropy(), "muskingum_cunge": River(reach="muskingum_cunge")}
+    )
+    kind = UnitHydrograph if lumped else River
     if given is None:
         return None
-    if given == named_so:
-        return usual
+    if isinstance(given, str) and given in known:
+        return known[given]
     if isinstance(given, dict) and "name" in given:  # the named one, with other keys
         given = dict(given)
         name = given.pop("name")
         changed = read_options(source, "model.routing", kind, given)
         with named(f"{source}, [model.routing]"):
-            one_of("name", name, (named_so,))
+            usual = known[one_of("name", name, known)]
             return replace(usual, **{key: getattr(changed, key) for key in given})
     if not isinstance(given, dict):
-        keys = ", ".join(f.name for f in fields(kind))
+        names, keys = " or ".join(map(repr, known)), ", ".join(f.name for f in fields(kind))
         raise ValueError(
             f"{source}, [model]: routing of {'lumped basins' if lumped else 'a raster'} is "
-            f"'{named_so}', or a table with {keys}, not {given!r}"
+            f"{names}, or a table with {keys}, not {given!r}"
         )
     return read_options(source, "model.routing", kind, given)

@@ -35,6 +35,8 @@ from gridhydro.io import read_grace
 from gridhydro.nets.correction import SIX
 from gridhydro.observations.storage import StorageObservations
 
+# attributes that tell the slope of the bed of rivers, and its own name
+HEIGHT, SLOPE = "elevation", "river_slope"
 # daily series that a land surface gives, and those of which it takes the means of the climate
 SEASONAL = ("vegetation_fraction", "leaf_area_index", "melt_factor")
 CLIMATIC = ("precipitation", "temperature", "potential_evapotranspiration")
@@ -77,14 +79,25 @@ def _refuse_lacking(source: Path, content: dict, model: ModelOptions) -> None:
                 f"{place}: column = '{model.column}' needs {', '.join(needs)} of every cell: add a "
                 "section [landsurface] with HydroPy's land-surface file"
             )
-        if model.routing is not None and model.routing.properties:
-            raise ValueError(f"{place}: routing = 'hydropy' needs a section [landsurface]")
+        _refuse_river(place, content, model.routing)
     reads = not model.network.per_cell or model.correction is not None
     given = content.get("landsurface", {}).get("attributes")
     if reads and not content.get("attributes") and not given:
         raise ValueError(
             f"{source} has no section [attributes], which the network reads: add it, or "
             '[landsurface] attributes = "21"'
+        )
+
+
+def _refuse_river(place: str, content: dict, routing) -> None:
+    """ValueError for a river that needs what no land surface and no attribute tells."""
+    wanted = [] if routing is None else [f.name for f in routing.properties]
+    if "river_reservoirs" in wanted:
+        raise ValueError(f"{place}: routing = 'hydropy' needs a section [landsurface]")
+    if SLOPE in wanted and not {SLOPE, HEIGHT} & set(content.get("attributes", {})):
+        raise ValueError(
+            f"{place}: the river's reach needs the slope of its bed: add {HEIGHT} to [attributes], "
+            f"of which it is made, or {SLOPE} itself"
         )
 
 

@@ -78,7 +78,8 @@ def property_values(domain: Domain, properties, fields) -> dict[str, np.ndarray]
             wanted = ", ".join(f"{f.name} ({f.unit})" for f in fields)
             raise ValueError(
                 f"the cells' {field.name} is not given: the model needs the properties {wanted}; "
-                "gridhydro.land_surface makes those of HydroPy from its land-surface file"
+                "gridhydro.land_surface makes those of HydroPy from its land-surface file, "
+                "gridhydro.river_slope that of rivers from the elevation"
             )
         given, what = properties[field.name], f"the property {field.name}"
         if isinstance(given, xr.DataArray):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from dataclasses import fields as fields_of
 
 import numpy as np
 from torch import Tensor
@@ -10,7 +12,10 @@ from torch import Tensor
 from gridhydro.base.arguments import number, one_of, whole
 from gridhydro.columns.column import Field, fields
 from gridhydro.domain.domain import Domain
+from gridhydro.model.reach_routing import route_reach
 from gridhydro.model.routing import Coupling, route
+from gridhydro.reaches import REACHES
+from gridhydro.reaches.muskingum_cunge import MuskingumCunge
 
 SECONDS = 86400.0
 
@@ -21,6 +26,10 @@ VELOCITY, LAG = fields(
 (RESERVOIRS,) = fields("river_reservoirs 1: linear reservoirs in a row in the river of a cell")
 COUNTS = (1, 2, 3, 4, 5)
 LEARNED = {"velocity": VELOCITY, "lag": LAG}
+# of a reach in a river these have the name of the river in front
+OF_RIVER = "river_"
+# what of it the domain and the options say
+KNOWN = ("length", "substeps")
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,8 @@ class River:
     """Options of the routing.
 
     reservoirs  linear reservoirs in a row in every cell, 1 to 5: more give a sharper wave; None:
-                the property `river_reservoirs` of each cell has their number
+                the property `river_reservoirs` of each cell has their number. Of another reach, the
+                equal parts that it is in
     substeps    routing steps a day
     delay       0: water may pass many cells within a sub-step, as it must where a day's flow is
                 longer than a cell; 1: one cell a sub-step (HydroPy, half-degree cells)
@@ -38,6 +48,9 @@ class River:
     transit     whether the storage that is compared with observations counts the water on its way
                 from cell to cell (`delay=1`), as a water budget does; False: the reservoirs alone,
                 HydroPy's own total water storage, which closes no balance
+    reach       "linear_cascade", or "muskingum_cunge": a channel, whose `river_roughness`,
+                `river_width` and `river_shape` are learned (or held, as `fixed` of the model); the
+                property `river_slope` of each cell has the fall of its bed, see `river_slope`
     """
 
     reservoirs: int | None = 1
@@ -46,9 +59,11 @@ class River:
     velocity: float | None = None
     learned: str = "velocity"
     transit: bool = True
+    reach: str = "linear_cascade"
 
     def __post_init__(self):
         one_of("learned", self.learned, tuple(LEARNED))
+        one_of("river: reach", self.reach, tuple(REACHES))
         if self.reservoirs is not None:
             reservoirs = whole("river: reservoirs", self.reservoirs, 1, 1000)
             object.__setattr__(self, "reservoirs", one_of("river: reservoirs", reservoirs, COUNTS))
@@ -62,6 +77,14 @@ class River:
             object.__setattr__(self, "velocity", velocity)
         if self.velocity is not None and self.learned != "velocity":
             raise ValueError("the river's velocity is given, and its lag is to be learned: choose")
+        if self.channel is not None:
+            usual = {f.name: f.default for f in fields_of(River)}
+            unfit = [n for n in ("delay", "velocity", "learned") if getattr(self, n) != usual[n]]
+            for name in ["reservoirs"] * (self.reservoirs is None) + unfit:
+                raise ValueError(
+                    f"river: {name} = {getattr(self, name)!r} is of a linear cascade, not of the "
+                    f"reach '{self.reach}': leave it out"
+                )
 
     @classmethod
     def hydropy(cls, transit: bool = True) -> River:
@@ -69,18 +92,28 @@ class River:
         return cls(reservoirs=None, delay=1, learned="lag", transit=transit)
 
     @property
+    def channel(self) -> MuskingumCunge | None:
+        """The reach in every cell, where it is no cascade of linear reservoirs."""
+        one = REACHES[self.reach]
+        if not isinstance(one, MuskingumCunge):
+            return None
+        return replace(one, parts=self.reservoirs or 1)
+
+    @property
     def parameter(self) -> Field:
-        """The parameter of the river in every cell."""
+        """The parameter of a river of linear reservoirs in every cell."""
         return LEARNED[self.learned]
 
     @property
     def parameters(self) -> tuple[Field, ...]:
         """Its parameters, as of any routing."""
-        return (self.parameter,)
+        return (self.parameter,) if self.channel is None else _of_river(self.channel.parameters)
 
     @property
     def properties(self) -> tuple[Field, ...]:
         """The properties of the cells that it needs."""
+        if self.channel is not None:
+            return _of_river(f for f in self.channel.properties if f.name not in KNOWN)
         return (RESERVOIRS,) if self.reservoirs is None else ()
 
     def discharge(
@@ -95,18 +128,41 @@ class River:
         outflow (T, G) m3 s-1 of some `cells`, else of all, the storage at the end, and with
         `averages` the water in the rivers (R, N) mm of the cell, else None.
         """
+        depth = area / 1000  # m3 of one mm
+        coupling = Coupling(depth, cells, spent)
+        if self.channel is None:
+            outflow, *rest = self._through_cascade(
+                runoff, domain, length, parameters, properties, storage, backend, averages, coupling
+            )
+        else:
+            named = {f.name: parameters[f.name].mean(-1) for f in self.parameters}
+            named |= {f.name: properties[f.name] for f in self.properties}
+            values = {name.removeprefix(OF_RIVER): one for name, one in named.items()}
+            outflow, *rest = route_reach(
+                self.channel, runoff, domain.network, values | {"length": length},
+                substeps=self.substeps, storage=storage, backend=backend, averages=averages,
+                coupling=coupling,
+            )  # fmt: skip
+        final, means = (*rest, None)[:2]
+        return outflow / SECONDS, final, None if means is None else means / depth
+
+    def _through_cascade(
+        self, runoff, domain, length, parameters, properties, storage, backend, averages, coupling
+    ):
+        """What `route` returns, with the lag as it is learned."""
         count = self.reservoirs
         reservoirs = properties[RESERVOIRS.name] if count is None else count
         values = parameters[self.parameter.name].mean(-1)
         lag = values if self.learned == "lag" else length / values / SECONDS / reservoirs
-        depth = area / 1000  # m3 of one mm
-        outflow, *rest = route(
+        return route(
             runoff, domain.network, lag, reservoirs, substeps=self.substeps,
             delay=self.delay, storage=storage, backend=backend, averages=averages,
-            transit=self.transit, coupling=Coupling(depth, cells, spent),
+            transit=self.transit, coupling=coupling,
         )  # fmt: skip
-        final, means = (*rest, None)[:2]
-        return outflow / SECONDS, final, None if means is None else means / depth
+
+
+def _of_river(some: Iterable[Field]) -> tuple[Field, ...]:
+    return tuple(replace(field, name=OF_RIVER + field.name) for field in some)
 
 
 def flow_length(domain: Domain) -> np.ndarray:

@@ -89,46 +89,65 @@ def route(
     Raises ValueError or TypeError, naming cells, for anything that does not fit. While launches are
     recorded as a CUDA graph no value can be read: they are as good as those that warmed it up.
     """
-    _check_options(runoff, network, substeps, delay, tile_days)
+    check_options(runoff, network, substeps, delay, tile_days)
     coupling = coupling or Coupling()
     size = network.size
-    lag = _per_cell(lag, "lag", size, runoff, dtype=runoff.dtype)
-    given, reservoirs = reservoirs, _per_cell(reservoirs, "reservoirs", size, runoff)
-    storage = _storage(storage, size, runoff)
-    sink = _sinks(network, runoff.device)
+    lag = per_cell(lag, "lag", size, runoff, dtype=runoff.dtype)
+    given, reservoirs = reservoirs, per_cell(reservoirs, "reservoirs", size, runoff)
+    storage = storage_to_start(storage, size, runoff)
+    sink = sinks(network, runoff.device)
     cascade = routing_values.cascade(runoff, lag, reservoirs, storage, sink)
-    if not len(runoff):  # no day to route: what is in the rivers stays there
-        means = () if averages is None else (runoff.new_zeros(averages[2], size),)
-        return coupling.of(runoff), storage, *means
-    depth = coupling.depth
-    count = _most(given, cascade)
+    if not len(runoff):
+        return nothing_routed(runoff, storage, coupling, averages)
     # what lies in reservoirs that a cell does not have stays there
     number = torch.arange(1, RESERVOIRS + 1, device=runoff.device)[:, None]
     stores = torch.where(number <= cascade, storage[:RESERVOIRS], 0)
+    properties = torch.stack([cascade, torch.full_like(cascade, substeps)]).to(runoff.dtype)
+    return through(
+        CASCADES[_most(given, cascade) - 1], network, runoff, lag[None], properties, storage,
+        stores, coupling, averages, instant=sink if delay else torch.ones_like(sink),
+        substeps=int(substeps), backend=backend, tile_days=tile_days, on_its_way=transit,
+    )  # fmt: skip
+
+
+def through(
+    reach, network, runoff, parameters, properties, storage, stores, coupling, averages, **options
+):
+    """What `route` returns, of any reach; the values are checked already.
+
+    parameters (P, N) and properties (K, N) in the order of the reach; of the storage (6, N) that
+    there is, `stores` (5, N) are those that take part, of which the reach has the first. The other
+    options are those of `route_op.route`.
+    """
+    depth, count = coupling.depth, len(reach.states)
     outflow, final, arriving, means = route_op.route(
-        CASCADES[count - 1],
+        reach,
         network,
         runoff.contiguous(),
-        lag[None].contiguous(),
-        torch.stack([cascade, torch.full_like(cascade, substeps)]).to(runoff.dtype),
+        parameters.contiguous(),
+        properties,
         stores[:count].contiguous(),
         storage[RESERVOIRS].contiguous(),
-        depth=None if depth is None else _per_cell(depth, "depth", size, runoff, runoff.dtype),
+        depth=None
+        if depth is None
+        else per_cell(depth, "depth", network.size, runoff, runoff.dtype),
         cells=coupling.cells,
-        instant=sink if delay else torch.ones_like(sink),
-        substeps=int(substeps),
-        backend=backend,
-        tile_days=tile_days,
         averages=averages,
-        on_its_way=transit,
         spent=coupling.spent,
+        **options,
     )
     idle = storage[:RESERVOIRS] - stores
     final = torch.cat([idle[:count] + final, idle[count:], arriving[None]])
     return (outflow, final) if averages is None else (outflow, final, means)
 
 
-def _sinks(network: Network, device: torch.device) -> torch.Tensor:
+def nothing_routed(runoff, storage, coupling, averages):
+    """What `route` returns of no day: what is in the rivers stays there."""
+    means = () if averages is None else (runoff.new_zeros(averages[2], runoff.shape[1]),)
+    return coupling.of(runoff), storage, *means
+
+
+def sinks(network: Network, device: torch.device) -> torch.Tensor:
     """(N,) whether a cell is a sink; outside a trace copied to the device once."""
     if torch.compiler.is_compiling():
         return torch.as_tensor(network.sink, device=device)
@@ -160,7 +179,8 @@ def in_rivers(storage: torch.Tensor) -> torch.Tensor:
     return storage.sum(0)
 
 
-def _check_options(runoff, network, substeps, delay, tile_days):
+def check_options(runoff, network, substeps, delay, tile_days):
+    """TypeError or ValueError for runoff and options that do not fit."""
     if not isinstance(runoff, torch.Tensor) or runoff.dtype not in (torch.float32, torch.float64):
         kind = runoff.dtype if isinstance(runoff, torch.Tensor) else type(runoff).__name__
         raise TypeError(f"runoff is {kind}, should be a torch tensor of float32 or float64")
@@ -177,7 +197,7 @@ def _check_options(runoff, network, substeps, delay, tile_days):
         raise ValueError(f"tile_days is {tile_days}, should be a whole number, 1 or more, or None")
 
 
-def _storage(storage: torch.Tensor | None, size: int, runoff: torch.Tensor) -> torch.Tensor:
+def storage_to_start(storage: torch.Tensor | None, size: int, runoff: torch.Tensor) -> torch.Tensor:
     """The storage to start with, (6, N)."""
     if storage is None:
         storage = runoff.new_zeros((RESERVOIRS + 1, size))
@@ -194,7 +214,8 @@ def _storage(storage: torch.Tensor | None, size: int, runoff: torch.Tensor) -> t
     return storage
 
 
-def _per_cell(values, name, size, like, dtype=None):
+def per_cell(values, name, size, like, dtype=None):
+    """Values (N,), of one number too; ValueError for another shape."""
     if isinstance(values, int | float):  # filled on the device, not copied to it
         values = torch.full((), values, dtype=dtype, device=like.device)
     values = torch.as_tensor(values, dtype=dtype, device=like.device)

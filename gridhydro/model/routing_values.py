@@ -24,6 +24,34 @@ def cascade(runoff: Tensor, lag: Tensor, reservoirs: Tensor, storage: Tensor, si
     return _checked(*(t.detach() for t in (runoff, lag, reservoirs, storage)), sink)
 
 
+def channels(
+    runoff: Tensor, parameters: Tensor, properties: Tensor, storage: Tensor, sink: Tensor,
+    names: str,
+) -> Tensor:  # fmt: skip
+    """The properties (K, N) with a first row of 0 in sinks, as an operator that refuses values.
+
+    `names` are those of parameters (P, N) and properties, with commas; what has a `*` behind its
+    name has to be above 0, all else 0 or more. The first property is the length of the reach.
+    """
+    tensors = (t.detach() for t in (runoff, parameters, properties, storage))
+    return _channels_checked(*tensors, sink, names)
+
+
+def _channels(runoff, parameters, properties, storage, sink, names):
+    if not recorded(runoff):
+        for name, values in zip(names.split(","), (*parameters, *properties), strict=True):
+            above = name.endswith("*")
+            name = name.removesuffix("*")
+            _refuse_holes(values, name, "a missing or infinite value", "fill it or mask the cell")
+            remedy = "give more than 0" if above else "give 0 or more"
+            wrong = values <= 0 if above else values < 0
+            _refuse(wrong, values, name, "a value that no channel has", remedy)
+        for name, values in (("runoff", runoff), ("storage", storage)):
+            _refuse_holes(values, name, "a missing or infinite value", "fill it or mask the cell")
+    length = torch.where(sink, 0, properties[:1])
+    return torch.cat([length, properties[1:]])
+
+
 def _cascade(runoff, lag, reservoirs, storage, sink):
     if not recorded(runoff):
         _check(runoff, lag, reservoirs, storage)
@@ -64,4 +92,9 @@ _checked = operator(
     "river_cascade(Tensor runoff, Tensor lag, Tensor reservoirs, Tensor storage, Tensor sink) "
     "-> Tensor",
     _cascade, lambda runoff, lag, reservoirs, *_: reservoirs.new_empty(reservoirs.shape),
+)  # fmt: skip
+_channels_checked = operator(
+    "river_channels(Tensor runoff, Tensor parameters, Tensor properties, Tensor storage, "
+    "Tensor sink, str names) -> Tensor",
+    _channels, lambda runoff, parameters, properties, *_: properties.new_empty(properties.shape),
 )  # fmt: skip

@@ -36,7 +36,7 @@ _KINDS = {
     ),
 }  # fmt: skip
 _UNITS = {"river": "m3", "hydrograph/": "mm d-1", "memory/": "1", "begun/": "1"}
-_RIVER = "the reservoirs 1 to 5, then the water on its way to the cell"
+_RIVER = "the reservoirs (parts of a reach) 1 to 5, then the water on its way to the cell"
 
 
 @dataclass(frozen=True, eq=False)

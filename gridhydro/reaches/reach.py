@@ -17,12 +17,15 @@ class Reach:
     states      what it keeps from sub-step to sub-step, all of it water: volumes
     parameters  of each cell, with a gradient
     properties  of each cell, without one
+    in_a_row    sub-steps, at most, that are printed in a row and so keep the states in registers:
+                fewer of a long step, whose adjoint on a GPU has to hold all of it
     """
 
     name: str
     states: tuple[Field, ...]
     parameters: tuple[Field, ...] = ()
     properties: tuple[Field, ...] = ()
+    in_a_row: int = 4
 
     def step(self, s: SimpleNamespace, inflow, lateral_inflow, p: SimpleNamespace):
         """One sub-step: new states by name, and the volume that leaves the cell.

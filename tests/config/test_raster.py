@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from gridhydro.config.build_model import properties_of
 from gridhydro.config.find import find
 from gridhydro.config.load import load
 from gridhydro.config.presets import WANG
 from gridhydro.inputs.pet import penman_monteith_of_six, pet_of
+from gridhydro.model.bed_slope import LEAST
 from gridhydro.model.river import River
 from gridhydro.nets.correction import SIX
 from gridhydro.nets.options import ParameterNetwork
@@ -246,7 +248,7 @@ def test_packaged_domain_file_of_the_amazon(change, folder):
         ("[grace]", "[grace]\ntile_size = 7.0", r"\[grace\]: tile_size, minimum: tiles of 7"),
         ("[grace]", "[grace]\ntile_size = 6.0\nminimum = 1.0", r"minimum: the domain covers at mo"),
         ('"Hybrid(Q,S)"', '"Hybrid"', r"\[model\]: configuration is one of 'HydroPyNN'"),
-        (NETWORK, 'routing = "hydro"', r"\[model\]: routing of a raster is 'hydropy', or a table"),
+        (NETWORK, 'routing = "hydro"', r"routing of a raster is 'hydropy' or 'muskingum_"),
         (NETWORK, "routing = { name = 'mizu' }", r"\[model.routing\]: name is one of 'hydropy'"),
         (NETWORK, "routing = { learned = 'speed' }", r"\[model.routing\]: learned is one of"),
         (NETWORK, "network = 'cnn'", r"\[model.network\]: network is one of 'mlp'"),
@@ -336,9 +338,20 @@ def test_missing_sections_of_a_domain_file_are_named(change):
     assert change((grace, ""), configuration="Hybrid(Q)").storage is None
     with pytest.raises(ValueError, match="a fold is chosen, but there is no 'split'"):
         change(fold=1)
+    message = r"\[model\]: the river's reach needs the slope of its bed: add elevation to"
+    channels = 'column = "hbv"\nrouting = "muskingum_cunge"\nnetwork'
+    with pytest.raises(ValueError, match=message):
+        change((land, domain), ("network", channels))
     # HydroPy's rivers, with its own total water storage
     setup = change(("network", "routing = { name = 'hydropy', transit = false }\nnetwork"))
     assert setup.model.routing == River.hydropy(transit=False) != River.hydropy()
+    # channels, whose bed falls as the land surface does
+    text = "routing = { name = 'muskingum_cunge', substeps = 8 }\nnetwork"
+    setup = change(("network", text))
+    assert setup.model.routing == River(substeps=8, reach="muskingum_cunge")
+    with pytest.warns(UserWarning, match=r"of 36 cells fall by less than 0\.0001"):
+        slope = properties_of(setup)["river_slope"]
+    assert slope.shape == (36,) and slope.min() == LEAST
     # another column on the same land
     setup = change(("network", 'column = "hbv"\nrouting = {}\nnetwork'))
     assert [f.name for f in setup.forcing.fields] == [

@@ -67,9 +67,10 @@ class Channel(Reach):
 
 
 def uniform_flow(p, parts: int) -> SimpleNamespace:
-    """Exponents over Q of depth and cross-section A, and logarithms (of 2) of what scales them.
+    """Exponents of Q in depth and cross-section A, and logarithms, of 2, of what is at 1 m3 s-1.
 
-    log_fill + log2 A(Q) / A(1), and log_diffusion + log2 d(Q) / d(1), with A and d at Q = 1 m3 s-1.
+    That is, of parts of equal length, the water that they hold over that of a sub-step, `log_fill`,
+    and 2 D / (c length) of the diffusion D = Q / (2 B S) and the celerity c, `log_diffusion`.
     """
     length = torch.clamp(p.length / parts, min=MILLIMETRE)
     log_seconds = torch.log2(SECONDS / p.substeps)
@@ -78,12 +79,14 @@ def uniform_flow(p, parts: int) -> SimpleNamespace:
     resistance = p.roughness * (1.0 + p.shape) / (p.width * torch.sqrt(p.slope))
     log_depth = depth_exponent * torch.log2(resistance)
     log_area = torch.log2(p.width / (1.0 + p.shape)) + (1.0 + p.shape) * log_depth
+    log_fill = log_area + torch.log2(length) - log_seconds
+    log_diffusion = log_depth + torch.log2(depth_exponent / (p.slope * length))
     return SimpleNamespace(
         depth_exponent=depth_exponent,
         area_exponent=area_exponent,
         log_seconds=log_seconds,
-        log_fill=log_area + torch.log2(length) - log_seconds,
-        log_diffusion=log_depth + torch.log2(depth_exponent / (p.slope * length)),
+        log_fill=log_fill,
+        log_diffusion=log_diffusion,
     )
 
 
@@ -97,11 +100,15 @@ def reference(supply, channel: SimpleNamespace):
     """
     exponent = channel.area_exponent
     log_supply = torch.log2(torch.clamp(supply, min=LITRE)) - channel.log_seconds
-    fill = torch.exp2(channel.log_fill + (exponent - 1.0) * log_supply)
+    log_fill = channel.log_fill + (exponent - 1.0) * log_supply
+    fill = torch.exp2(log_fill)
     bent = (1.0 - exponent) * fill
     rest = 1.0 / (1.0 + fill + bent * fill)
     holds = fill * (1.0 + bent) * rest
     log_leaves = torch.log2((1.0 + bent) * rest) / exponent
     leaves = torch.exp2(log_leaves)
     closer = (rest - leaves) / (leaves + exponent * holds)
-    return leaves * (1.0 + closer), holds * (1.0 + exponent * closer), log_supply + log_leaves
+    leaves = leaves * (1.0 + closer)
+    stays = holds * (1.0 + exponent * closer)
+    log_flow = log_supply + log_leaves
+    return leaves, stays, log_flow

@@ -18,7 +18,8 @@ from benchmarks.speed.contest import Contestant, contest
 from benchmarks.speed.peers_columns import invite
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.network import Network
-from gridhydro.model.routing import route
+from gridhydro.model.reach_routing import route_reach
+from gridhydro.model.routing import Coupling, route
 
 SUBSTEPS = 4
 CELLS, DDM30 = 67_420, "ddm30/ddm30_global_30min.nc"
@@ -93,6 +94,32 @@ def ours(problem: Problem, **options) -> Contestant:
         "gridhydro", problem.size, problem.steps, forward, lambda: problem.gradient(**options),
         bytes=(2 * series, adjoint * series),
         note=f"delay {problem.delay}, gradient to runoff and lag",
+    )  # fmt: skip
+
+
+def channels(problem: Problem) -> Contestant:
+    """Muskingum-Cunge in the place of the cascade, in cells of half a degree."""
+    network, like = problem.network, problem.lag.detach()
+    roughness = (0.03 + 0 * like).requires_grad_()
+    values = {"roughness": roughness, "width": 50.0, "shape": 0.3, "length": 55e3, "slope": 1e-3}
+    area = Coupling(depth=torch.full_like(like, 3e6))  # m3 of a mm
+
+    def outflow():
+        return route_reach(
+            "muskingum_cunge", problem.runoff, network, values, substeps=SUBSTEPS,
+            backend=problem.backend, coupling=area,
+        )[0]  # fmt: skip
+
+    def forward():
+        with torch.no_grad():
+            outflow()
+
+    def adjoint():
+        return torch.autograd.grad(outflow(), (problem.runoff, roughness), problem.cotangent)
+
+    return Contestant(
+        "muskingum_cunge", problem.size, problem.steps, forward, adjoint,
+        note="gridhydro, channels of half-degree cells, gradient to runoff and roughness",
     )  # fmt: skip
 
 
@@ -171,7 +198,8 @@ def run(device: str, quick: bool, bandwidth: float) -> Iterator[dict]:
     ]  # fmt: skip
     for reservoirs, delay in ((5, 1), (1, 0)):
         problem = Problem(network, days, reservoirs, delay, device)
-        contestants = [ours(problem), *(invite(rival, problem) for rival in rivals)]
+        other = [] if delay else [channels(problem)]
+        contestants = [ours(problem), *other, *(invite(rival, problem) for rival in rivals)]
         for row in contest(f"cascade of {reservoirs}", contestants, bandwidth, device, **few):
             yield row | {"note": f"{name} network, {row['note']}" if "runs" in row else row["note"]}
 

@@ -10,7 +10,7 @@ from gridhydro.base.arguments import one_of
 from gridhydro.config.parse import as_table, named, read_options, refuse_renamed, refuse_unused
 from gridhydro.config.sections import ModelOptions
 from gridhydro.model.lstm_model import Streamflow, refuse_unfit
-from gridhydro.model.river import River
+from gridhydro.model.river import CHANNELS, River
 from gridhydro.model.unit_hydrograph import UnitHydrograph
 from gridhydro.nets.options import ParameterNetwork
 
@@ -72,7 +72,7 @@ def _routing(source: Path, given, lumped: bool) -> River | UnitHydrograph | None
     known: dict[str, River | UnitHydrograph] = (
         {"unit_hydrograph": UnitHydrograph()}
         if lumped
-        else {"hydropy": River.hydropy(), "muskingum_cunge": River(reach="muskingum_cunge")}
+        else {"hydropy": River.hydropy()} | {name: River(reach=name) for name in CHANNELS}
     )
     kind = UnitHydrograph if lumped else River
     if given is None:

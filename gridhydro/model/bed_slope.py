@@ -19,7 +19,7 @@ LEAST = 1e-4
 
 
 def river_slope(domain: Domain, elevation, least: float = LEAST) -> np.ndarray:
-    """Fall of the river bed over its length (N,), for `gridhydro.River(reach="muskingum_cunge")`.
+    """Fall of the river bed over its length (N,), for a `gridhydro.River` of channels.
 
     elevation  of the cells, a raster in m (or another unit that it states) or (N,) m
     least      the slope of rivers that fall less than that, or climb, as means of cells may

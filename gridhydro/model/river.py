@@ -15,7 +15,7 @@ from gridhydro.domain.domain import Domain
 from gridhydro.model.reach_routing import route_reach
 from gridhydro.model.routing import Coupling, route
 from gridhydro.reaches import REACHES
-from gridhydro.reaches.muskingum_cunge import MuskingumCunge
+from gridhydro.reaches.channel import Channel
 
 SECONDS = 86400.0
 
@@ -26,6 +26,7 @@ VELOCITY, LAG = fields(
 (RESERVOIRS,) = fields("river_reservoirs 1: linear reservoirs in a row in the river of a cell")
 COUNTS = (1, 2, 3, 4, 5)
 LEARNED = {"velocity": VELOCITY, "lag": LAG}
+CHANNELS = tuple(name for name, reach in REACHES.items() if isinstance(reach, Channel))
 # of a reach in a river these have the name of the river in front
 OF_RIVER = "river_"
 # what of it the domain and the options say
@@ -48,9 +49,11 @@ class River:
     transit     whether the storage that is compared with observations counts the water on its way
                 from cell to cell (`delay=1`), as a water budget does; False: the reservoirs alone,
                 HydroPy's own total water storage, which closes no balance
-    reach       "linear_cascade", or "muskingum_cunge": a channel, whose `river_roughness`,
-                `river_width` and `river_shape` are learned (or held, as `fixed` of the model); the
-                property `river_slope` of each cell has the fall of its bed, see `river_slope`
+    reach       "linear_cascade", or a channel: "muskingum_cunge", through which waves travel and
+                spread, or "kinematic_wave", the same without a diffusion of its own. Of a channel
+                `river_roughness`, `river_width` and `river_shape` are learned (or held, as `fixed`
+                of the model); the property `river_slope` of each cell has the fall of its bed, see
+                `gridhydro.river_slope`
     """
 
     reservoirs: int | None = 1
@@ -92,10 +95,10 @@ class River:
         return cls(reservoirs=None, delay=1, learned="lag", transit=transit)
 
     @property
-    def channel(self) -> MuskingumCunge | None:
+    def channel(self) -> Channel | None:
         """The reach in every cell, where it is no cascade of linear reservoirs."""
         one = REACHES[self.reach]
-        if not isinstance(one, MuskingumCunge):
+        if not isinstance(one, Channel):
             return None
         return replace(one, parts=self.reservoirs or 1)
 

@@ -248,7 +248,7 @@ def test_packaged_domain_file_of_the_amazon(change, folder):
         ("[grace]", "[grace]\ntile_size = 7.0", r"\[grace\]: tile_size, minimum: tiles of 7"),
         ("[grace]", "[grace]\ntile_size = 6.0\nminimum = 1.0", r"minimum: the domain covers at mo"),
         ('"Hybrid(Q,S)"', '"Hybrid"', r"\[model\]: configuration is one of 'HydroPyNN'"),
-        (NETWORK, 'routing = "hydro"', r"routing of a raster is 'hydropy' or 'muskingum_"),
+        (NETWORK, 'routing = "hydro"', r"routing of a raster is 'hydropy' or 'kinematic_w"),
         (NETWORK, "routing = { name = 'mizu' }", r"\[model.routing\]: name is one of 'hydropy'"),
         (NETWORK, "routing = { learned = 'speed' }", r"\[model.routing\]: learned is one of"),
         (NETWORK, "network = 'cnn'", r"\[model.network\]: network is one of 'mlp'"),

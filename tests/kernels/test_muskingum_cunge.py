@@ -13,7 +13,9 @@ import torch
 from gridhydro.domain.network import Network
 from gridhydro.kernels.vocabulary import OneConvention
 from gridhydro.model.reach_routing import route_reach
-from gridhydro.reaches.muskingum_cunge import SECONDS, MuskingumCunge
+from gridhydro.reaches.channel import SECONDS
+from gridhydro.reaches.kinematic_wave import KinematicWave
+from gridhydro.reaches.muskingum_cunge import MuskingumCunge
 from tests.model.test_routing import forest
 
 NAMES = ("roughness", "width", "shape", "length", "slope")
@@ -120,6 +122,8 @@ def learned(runoff, values, storage):
     [
         ("numba", MuskingumCunge(), {}),
         pytest.param("triton", MuskingumCunge(), {}, marks=pytest.mark.thorough),
+        pytest.param("numba", KinematicWave(), {}, marks=pytest.mark.thorough),
+        pytest.param("triton", KinematicWave(), {}, marks=pytest.mark.thorough),
         *(
             pytest.param(backend, MuskingumCunge(2), {"substeps": 4}, marks=pytest.mark.slow)
             for backend in ("numba", "triton")
@@ -171,8 +175,9 @@ def test_gradcheck(backend):
     assert torch.autograd.gradcheck(run, inputs, fast_mode=True, rtol=1e-4)
 
 
+@pytest.mark.parametrize("reach", [MuskingumCunge(), KinematicWave()], ids=lambda r: r.name)
 @pytest.mark.parametrize("real", [torch.float32, torch.float64])
-def test_any_discharge_leaves_positive_water_and_finite_gradients(real):
+def test_any_discharge_leaves_positive_water_and_finite_gradients(real, reach):
     """From a drop to a flood beyond any, through channels from a millimetre to a continent."""
     random, size = torch.Generator().manual_seed(0), 20_000
 
@@ -190,9 +195,7 @@ def test_any_discharge_leaves_positive_water_and_finite_gradients(real):
     for one in inputs:
         one.requires_grad_()
     with OneConvention():
-        after, outflow = MuskingumCunge().step(
-            SimpleNamespace(part_1=stored), inflow, lateral, values
-        )
+        after, outflow = reach.step(SimpleNamespace(part_1=stored), inflow, lateral, values)
     after = after["part_1"]
     supply = stored + inflow + lateral
     assert after.min() >= 0 and outflow.min() >= 0
@@ -269,15 +272,21 @@ SCRIPT = """
 import json
 from gridhydro.kernels import route_triton
 from gridhydro.kernels.reach_spec import reach_spec
+from gridhydro.reaches.kinematic_wave import KinematicWave
 from gridhydro.reaches.muskingum_cunge import MuskingumCunge
 
 found = []
-for parts, real in ((1, "float32"), (1, "float64"), (2, "float64"), (5, "float32")):
+for reach, parts, real in (
+    (MuskingumCunge, 1, "float32"), (MuskingumCunge, 1, "float64"), (MuskingumCunge, 2, "float64"),
+    (MuskingumCunge, 5, "float32"), (KinematicWave, 1, "float32"), (KinematicWave, 1, "float64"),
+):
     for direction in ("forward", "adjoint"):
         for capability in (80, 90):
-            spec = reach_spec(MuskingumCunge(parts), 4, real)
+            spec = reach_spec(reach(parts), 4, real)
             usage = route_triton.usage(spec, direction, capability)
-            found.append([parts, real, direction, usage.spill_stores + usage.spill_loads])
+            found.append(
+                [reach.name, parts, real, direction, usage.spill_stores + usage.spill_loads]
+            )
 print(json.dumps(found))
 """
 
@@ -292,5 +301,26 @@ def test_kernels_compile_for_gpu_without_spills():
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert len(found) == 16
+    assert len(found) == 24
     assert [kernel for kernel in found if kernel[-1]] == []
+
+
+def test_the_kinematic_wave_is_the_implicit_scheme():
+    """Sub-step by sub-step against Q dt + length A(Q) = all water, solved by halving."""
+    _, runoff, values, storage = case(6)
+    stored, inflow = storage[0], runoff[0]
+    given = {n: one for n, one in values.items()} | {"substeps": torch.ones(30).double()}
+    with OneConvention():
+        after, outflow = KinematicWave().step(
+            SimpleNamespace(part_1=stored), inflow, 0 * inflow, SimpleNamespace(**given)
+        )
+    n, width, shape, length, slope = (values[name] for name in NAMES)
+    _, _, b, area = uniform(n, width, shape, slope)
+    low, high = 0 * inflow, (stored + inflow) / SECONDS
+    for _ in range(200):
+        flow = (low + high) / 2
+        above = flow * SECONDS + length * area * flow**b > stored + inflow
+        low, high = torch.where(above, low, flow), torch.where(above, flow, high)
+    wet = stored + inflow > 1
+    torch.testing.assert_close(outflow[wet] / SECONDS, flow[wet], rtol=2e-4, atol=0)
+    torch.testing.assert_close(after["part_1"] + outflow, stored + inflow, rtol=1e-12, atol=0)

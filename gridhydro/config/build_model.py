@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from gridhydro.base.arguments import one_of, required
+from gridhydro.base.arguments import one_of
 from gridhydro.base.periods import days
 from gridhydro.base.units import depth_of_flow
 from gridhydro.columns import column as column_named
@@ -84,7 +84,15 @@ def properties_of(setup: Setup) -> dict | None:
     given = {} if setup.attributes is None else setup.attributes
     if SLOPE in given:
         return found | {SLOPE: given[SLOPE]}
-    height = given[HEIGHT] if HEIGHT in given else required("land", setup.land).raw["srftopo"]
+    where = f"{setup.source}, [attributes.{HEIGHT}]"
+    if HEIGHT in given:
+        height = given[HEIGHT]
+        if height.attrs.get("units") == "1":  # what is taken where nothing is said
+            raise ValueError(f'{where}: say its unit, such as units = "m", for the slope of rivers')
+    elif setup.land is not None:
+        height = setup.land.raw["srftopo"]
+    else:
+        raise ValueError(f'{where}: the slope of rivers is made of its mean, how = "mean"')
     with named(f"{setup.source}, the {HEIGHT}"):
         return found | {SLOPE: river_slope(setup.domain, height)}
 

@@ -91,14 +91,34 @@ def property_values(domain: Domain, properties, fields) -> dict[str, np.ndarray]
                 f"the property {field.name} has shape {values.shape}, not one value for each of "
                 f"the {domain.size} cells"
             )
+        _refuse_other_unit(given, field)
         gaps = np.flatnonzero(~np.isfinite(values))
         if gaps.size:
             raise ValueError(
                 f"the property {field.name} is missing in {domain.name_cell(gaps[0])}, "
                 f"{gaps.size} of {domain.size} cells in all: fill it, or mask the cells out"
             )
+        low, high = field.bounds or (-np.inf, np.inf)
+        outside = np.flatnonzero((values < low) | (values > high))
+        if outside.size:
+            raise ValueError(
+                f"the property {field.name} is {values[outside[0]]:g} in "
+                f"{domain.name_cell(outside[0])}, outside {low:g} to {high:g} {field.unit} "
+                f"({outside.size} of {domain.size} cells in all): is it in another unit?"
+            )
         found[field.name] = values
     return found
+
+
+def _refuse_other_unit(given, field) -> None:
+    """ValueError for a property that states another unit than the one it has to be in."""
+    stated = given.attrs.get("units") if isinstance(given, xr.DataArray) else None
+    alike = {field.unit, ""} | ({"m m-1", "m/m", "-"} if field.unit == "1" else set())
+    if field.bounds and stated is not None and str(stated).strip() not in alike:
+        raise ValueError(
+            f"the property {field.name} is in '{stated}', not in {field.unit}: a slope in percent "
+            "is 100 times as large, of degrees take the tangent"
+        )
 
 
 def given_by_cell(domain: Domain, values: Mapping[str, object]) -> dict[str, object]:

@@ -67,8 +67,13 @@ def by_gauge(
             for theirs in known:
                 ours, unit = layout.columns[theirs]
                 if chosen.setdefault(ours, theirs) == theirs:
+                    if gauge in found.setdefault(ours, {}):
+                        raise ValueError(
+                            f"basin {gauge} has '{theirs}' in two files, one of them {path}: keep "
+                            "one version of the data set in the folder"
+                        )
                     values = _converted(table.numbers(theirs), ours, unit, layout, path)
-                    found.setdefault(ours, {})[gauge] = pd.Series(values, days)
+                    found[ours][gauge] = pd.Series(values, days)
     one_of = {gauge: next(iter(files[gauge].values())) for gauge in gauges}
     return Series(found, one_of, _in_volumes(chosen, layout))
 

@@ -75,6 +75,7 @@ def _together(parts: list[xr.Dataset], path: Path) -> xr.Dataset:
                 )
             found[str(name)] = array
     try:
+        xr.align(*found.values(), join="exact", copy=False)
         return xr.Dataset(found)
     except ValueError as error:
         raise ValueError(f"{path} has fields on several grids: split it ({error})") from error

@@ -111,12 +111,12 @@ def weather_arrays(
         raise ValueError(f"there is no series '{unknown[0]}', but {', '.join(SERIES)}")
     found: dict[str, list[Steps]] = {}
     grids: dict[str, tuple[Grid, xr.DataArray]] = {}
-    kin: dict[tuple, list[str]] = {}
+    kin: dict[tuple, list[tuple[str, Steps]]] = {}
     for name, path in places:
         key = (name, *kin_of(path)) if is_day_raster(path) else None
         if key in kin:  # rasters of other days of the same are not opened before they are read
-            for ours in kin[key]:
-                found[ours].append(on_day(found[ours][0], path))
+            for ours, like in kin[key]:
+                found[ours].append(on_day(like, path))
             continue
         if key is not None:
             kin[key] = []
@@ -126,9 +126,10 @@ def weather_arrays(
                     continue
                 array = data[theirs].rename(theirs)
                 _same_grid(grids, ours, array, path, reading)
-                found.setdefault(ours, []).append(steps_of(array, data, path, reading.shift))
+                steps = steps_of(array, data, path, reading.shift)
+                found.setdefault(ours, []).append(steps)
                 if key is not None:
-                    kin[key].append(ours)
+                    kin[key].append((ours, steps))
     for ours, theirs in (reading.names or {}).items():
         if ours not in found and (asked is None or ours in asked):
             raise ValueError(

@@ -5,10 +5,11 @@ stores at the beginning of the window as wrong), as reviewed by Liu et al. (2012
 doi:10.5194/hess-16-3863-2012). What is fitted are logarithms of factors, one for each store and for
 the rivers in the area of each gauge, so that stores stay positive and empty ones empty. The cost is
 
-    sum (x / stores)^2 / 2 + sum ((simulated - observed) / error)^2 / 2
+    sum x^2 / 2 + sum ((simulated - observed) / error)^2 / 2
 
-over factors and observations, with the error of an observation a fraction of it, and no less than
-that fraction of a tenth of the gauge's mean.
+over factors exp(4 e tanh(x / 4)), which are exp(e x) nearly, e the error of stores, and over
+observations, with the error of one a fraction of it, and no less than that fraction of a tenth of
+the gauge's mean. States that are no water, such as temperatures of a snow pack, stay as they are.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ class Assimilated:
     state    at the end of the window: `run.simulate(forcing, state=state)` forecasts from it
     factors  (store, gauge): what each store in the area of a gauge, at the beginning of the window,
              was multiplied by
-    cost     of each evaluation: the first is that without assimilation
+    cost     of each evaluation, trials of the line search too: the first is that without
+             assimilation
     rmse     (gauge) m3 s-1 over the window, `before` and `after`
     """
 
@@ -131,9 +133,9 @@ def _descend(control: Tensor, cost: Callable[[], Tensor], found: list[float], st
     method = torch.optim.LBFGS([control], max_iter=steps, line_search_fn="strong_wolfe")
 
     def closure():
-        method.zero_grad()
         value = cost()
-        value.backward()
+        # of nothing else: the model's own weights are left as they are, and their gradients
+        (control.grad,) = torch.autograd.grad(value, [control])
         found.append(value.item())
         return value
 
@@ -182,7 +184,8 @@ class _Fit:
             given, _ = model.remembering(forcing, memory=state.memory)
         self.parameters = given | (state.steady or {})
         self.areas, self.area_of = _areas(model.domain)
-        self.names = [*state.column, *([RIVER] if state.river is not None else [])]
+        water = [f.name for f in model.column.states if f.unit == "mm"]
+        self.names = [*water, *([RIVER] if state.river is not None else [])]
         self.control = forcing.new_zeros(len(self.names), len(self.areas))
 
     def factors(self, control: Tensor) -> Tensor:
@@ -194,7 +197,9 @@ class _Fit:
         # of cells above no gauge nothing is known: their factor is 1
         everywhere = torch.cat([self.factors(control), control.new_ones(len(control), 1)], dim=1)
         factors = dict(zip(self.names, everywhere[:, self.area_of], strict=True))
-        column = {n: v * factors[n][:, None] for n, v in self.state.column.items()}
+        column = {
+            n: v * factors[n][:, None] if n in factors else v for n, v in self.state.column.items()
+        }
         river = self.state.river
         begun = replace(
             self.state, column=column, river=None if river is None else river * factors[RIVER]

@@ -160,4 +160,4 @@ def _settled(store: Tensor, gain: Tensor, last: Tensor | None, until: float) -> 
     content, gained = (float(v.flatten()[most]) for v in (store, gain))
     before = content - gained
     as_last = last is not None and float(last.flatten()[most]) == gained
-    return content == 0 or as_last or (before > 0 and gained / before < until)
+    return content == 0 or as_last or (before != 0 and gained / abs(before) < until)

@@ -329,8 +329,10 @@ class Run(Scored):
                  output for one times more (an elasticity), of all that is not in degC, otherwise
         forcing  as for `simulate`
 
-        Parameters shift together in all components, and on all days where they change by day. It is
-        one backward pass over the days from `since` on, all of which are in memory. To first order:
+        Parameters shift together in all components, and on all days where they change by day. What
+        a network reads off the weather stays as it is when weather changes. Water behind a unit
+        hydrograph is none of the stores, and a correction sees no day after the period. It is one
+        backward pass over the days from `since` on, all of which are in memory. To first order:
         where a store is empty, or water runs over, a large change does something else.
         ValueError for a gauge, an output or a day that there is not, and for a model without a
         column.

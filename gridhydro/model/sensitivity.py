@@ -1,8 +1,9 @@
 """What a river or a store would be if something were a little different: gradients as maps.
 
 The mean of an output at a place over a period is differentiated once, backwards, through rivers,
-columns and whatever reads the weather, to every parameter, every series of the forcing and every
+columns and corrections of the weather, to every parameter, every series of the forcing and every
 store of every cell: as much as a finite difference for each of them would say, in one pass.
+Parameters that a network reads off the weather stay as they are when the weather changes.
 """
 
 from __future__ import annotations
@@ -159,16 +160,17 @@ class Leaves:
     @classmethod
     def of(cls, model: Model, forcing: Tensor, state: State) -> Leaves:
         """Of these days (F, T, N), which begin with this state."""
+        # a network that reads the weather sees the square root of rain, of infinite slope at none:
+        # what it makes of the weather is given
         with torch.no_grad():
             given, _ = model.remembering(forcing, memory=state.memory)
-            given = given | (state.steady or {})
-        leaves = {name: _leaf(values) for name, values in given.items()}
+        given = given | (state.steady or {})
         begun = replace(
             state,
             column={name: _leaf(values) for name, values in state.column.items()},
             river=None if state.river is None else _leaf(state.river),
         )
-        return cls(leaves, _leaf(forcing), begun)
+        return cls({n: _leaf(values) for n, values in given.items()}, _leaf(forcing), begun)
 
     def gradients(self, value: Tensor) -> dict[str, dict[str, tuple[Tensor, Tensor]]]:
         """Kind -> name -> the values and the gradient to them; zeros where nothing depends."""
@@ -214,6 +216,8 @@ def _maps(
     stores = {f.name: f for f in model.column.states}
     stores["river_storage"] = Field("river_storage", "m3", "water in the rivers")
     for name, (values, gradient) in gradients["store"].items():
+        if not asked(stores[name]):
+            continue
         cells = share(values, gradient)
         cells = cells.sum(0) if name == "river_storage" else cells.sum(-1)
         yield name, domain.unpack(cells.cpu().numpy(), name, told(stores[name], "store"))

@@ -50,11 +50,14 @@ def test_the_budget_of_a_raster_closes(options):
     assert float(found["storage_change"].std()) > 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
-    [{}, ROUTED, dict(components=2, weights="learned"), dict(scheme="explicit:4")],
-    ids=["usual", "delayed", "weighted", "explicit"],
+    [
+        pytest.param({}, marks=pytest.mark.end_to_end, id="usual"),
+        pytest.param(ROUTED, marks=pytest.mark.slow, id="delayed"),
+        pytest.param(dict(components=2, weights="learned"), marks=pytest.mark.slow, id="weighted"),
+        pytest.param(dict(scheme="explicit:4"), marks=pytest.mark.slow, id="explicit"),
+    ],
 )
 def test_the_budget_of_a_raster_closes_in_double_precision(options):
     found = budget(run_of(small_model(**options).double()), between=True)

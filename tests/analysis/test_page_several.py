@@ -103,7 +103,7 @@ def test_runs_stand_beside_their_mean_and_lead_to_their_reports(folder):
         name = "mean of the runs" if n is None else f"seed-{n}"
         assert f'{name}</td><td class="" data-value="{rows["nse"].median():.8g}">' in text
     later = scores[(scores["period"] == "validation") & (scores["gauge_use"] == "trained")]
-    assert f"Of the first row {later['coverage_90'].median():.0%} of the observations" in text
+    assert f"In row 1 {later['coverage_90'].median():.0%} of the observations" in text
     assert "surer of themselves than they are right" in text
     for name in ("crps", "coverage_90", "width_90"):
         assert f'data-value="{later[name].median():.8g}"' in text, name

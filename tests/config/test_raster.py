@@ -352,6 +352,14 @@ def test_missing_sections_of_a_domain_file_are_named(change):
     with pytest.warns(UserWarning, match=r"of 36 cells fall by less than 0\.0001"):
         slope = properties_of(setup)["river_slope"]
     assert slope.shape == (36,) and slope.min() == LEAST
+    # or as an attribute of its own does, in the unit that is said
+    height = '[attributes.elevation]\nfile = "landsurface.nc"\nvariable = "srftopo"'
+    with pytest.raises(ValueError, match=r"elevation\]: say its unit, such as units = \"m\""):
+        properties_of(change((grace, f"{height}\n{grace}"), ("network", text)))
+    said = f'{height}\nunits = "m"\n{grace}'
+    with pytest.warns(UserWarning, match=r"of 36 cells fall by less than 0\.0001"):
+        again = properties_of(change((grace, said), ("network", text)))["river_slope"]
+    np.testing.assert_allclose(again, slope, rtol=1e-5)
     # another column on the same land
     setup = change(("network", 'column = "hbv"\nrouting = {}\nnetwork'))
     assert [f.name for f in setup.forcing.fields] == [

@@ -33,7 +33,7 @@ def check(case, backend, *, storages=("all",), **choices):
         pytest.param("hydropy", torch.float32, marks=pytest.mark.slow),
         ("hydropy_ramp", torch.float64),
         ("gr6j", torch.float64),
-        pytest.param("gr4j", torch.float64, marks=pytest.mark.slow),
+        pytest.param("gr4j", torch.float64, marks=pytest.mark.thorough),
     ],
     ids=str,
 )

@@ -52,9 +52,15 @@ def test_schemes_of_kernels_equal_the_plain_loop(backend, scheme):
     check(case, backend, storages, outputs=SOME, scheme=scheme)
 
 
-@pytest.mark.slow  # in double precision they do, and Newton's method ends in both
-@numba_or_triton
-@pytest.mark.parametrize("scheme", ["explicit:4", "implicit"])
+@pytest.mark.parametrize(
+    ("scheme", "backend"),
+    [
+        pytest.param("implicit", "numba", marks=pytest.mark.thorough),
+        pytest.param("implicit", "triton", marks=pytest.mark.slow),
+        pytest.param("explicit:4", "numba", marks=pytest.mark.slow),
+        pytest.param("explicit:4", "triton", marks=pytest.mark.slow),
+    ],
+)
 def test_schemes_in_single_precision_equal_the_loop(backend, scheme):
     case = make_case(TWO_STORE, cells=40, days=6, ties=False).to(torch.float32)
     # Newton's method stops at 2e-6 of all water, which a part of it may feel ten times over

@@ -36,7 +36,8 @@ def series_data(contents: Contents) -> tuple[dict | None, str]:
         pair = [simulated[name].to_numpy(float)]
         if observed is not None and name in observed and observed[name].notna().any():
             pair.append(observed[name].to_numpy(float))
-        ends = [] if band is None else [end[name].to_numpy(float) for end in band]
+        there = band is not None and all(name in end for end in band)
+        ends = [end[name].to_numpy(float) for end in band] if there and band else []
         known = [v[np.isfinite(v)] for v in (*pair, *ends)]
         top = float(max((v.max(initial=0.0) for v in known), default=0.0)) or 1.0
         codes = [_coded(v, top) for v in pair]

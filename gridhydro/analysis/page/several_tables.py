@@ -154,7 +154,8 @@ def _spread(scores: pd.DataFrame) -> str:
         some = _of(scores, group)
         medians = {LABELS[name]: float(some[name].median()) for name in SPREAD}
         rows.append(dict(zip(by, group, strict=True)) | {"gauges": len(some)} | medians)
-    coverage = float(_of(scores, _groups(scores)[0])["coverage_90"].median())
+    covered = [float(_of(scores, group)["coverage_90"].median()) for group in _groups(scores)]
+    row, coverage = next((n, c) for n, c in enumerate(covered, 1) if np.isfinite(c))
     sure = (
         "the runs are surer of themselves than they are right: what they have in common, weather "
         "and structure, errs too" if coverage < LEVEL - 0.05
@@ -165,7 +166,7 @@ def _spread(scores: pd.DataFrame) -> str:
     unit = f" in {escape(str(scores['unit'].iloc[0]))}" if "unit" in scores else ""
     return (
         '<h3>Spread of the runs</h3><p class="soft">Medians over the gauges, CRPS and width'
-        f"{unit}. Of the first row {coverage:.0%} of the observations lie within the central "
+        f"{unit}. In row {row} {coverage:.0%} of the observations lie within the central "
         f"{LEVEL:.0%} of the runs: {sure}.</p>{table(frame, ('period', 'use'))}"
     )
 

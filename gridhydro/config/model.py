@@ -69,11 +69,10 @@ def _refuse_made(place: str, network: Mapping[str, object]) -> None:
 
 def _routing(source: Path, given, lumped: bool) -> River | UnitHydrograph | None:
     """The routing of the domain, by its name or its keys."""
-    known: dict[str, River | UnitHydrograph] = (
-        {"unit_hydrograph": UnitHydrograph()}
-        if lumped
-        else {"hydropy": River.hydropy()} | {name: River(reach=name) for name in CHANNELS}
-    )
+    known: dict[str, River | UnitHydrograph] = {"unit_hydrograph": UnitHydrograph()}
+    if not lumped:
+        channels = {name: River(reach=name) for name in CHANNELS}
+        known = {"hydropy": River.hydropy(), **channels}
     kind = UnitHydrograph if lumped else River
     if given is None:
         return None

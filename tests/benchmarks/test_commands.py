@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import commands, options
+from gridhydro.cli import program
 
 BENCHMARKS = Path(commands.__file__).parent
 
@@ -67,10 +68,16 @@ def commands_in(text):
     "page", sorted(options.RESULTS.rglob("README.md")), ids=lambda page: page.parent.name
 )
 def test_commands_on_pages_can_be_given(page):
-    found = commands_in(page.read_text())
+    text = page.read_text()
+    found = commands_in(text)
     for name, *words in found:
         commands.parser(name).parse_args(words)
-    assert found
+    # of gridhydro itself, with the domain file that lies beside the page
+    own = [line.split()[1:] for line in text.splitlines() if line.startswith("    gridhydro ")]
+    for words in own:
+        given = program.parser().parse_args(words)
+        assert (options.RESULTS.parents[1] / given.domain).is_file()
+    assert found or own
 
 
 @pytest.mark.parametrize("name", commands.names())

@@ -25,13 +25,10 @@ from torch import Tensor
 
 from gridhydro.base.arguments import number, required, whole
 from gridhydro.inputs.forcing import Forcing
-from gridhydro.model.continued import Stops
-from gridhydro.model.kept_simulation import simulate_record
 from gridhydro.model.model import Model
 from gridhydro.model.state import State
+from gridhydro.model.window import RIVER, parameters_from, states_behind
 from gridhydro.observations.discharge import discharge_table
-
-RIVER = "river_storage"
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,8 @@ def assimilate(
             "needs days before it that fill the stores"
         )
     observed, error = _observed(model, discharge, record.times[days], errors.discharge)
-    first, last = _states(run, record, days)
+    # without assimilation: before the window, and at its end
+    first, last = states_behind(run, record, [days.start, days.stop])
     fit = _Fit(model, record.values[:, days].to(model.area), first, errors.stores)
     control = fit.control.requires_grad_()
     cost: list[float] = []
@@ -164,25 +162,12 @@ def _observed(
     return torch.as_tensor(values).to(like), torch.as_tensor(error).to(like)
 
 
-def _states(run, record: Forcing, days: slice) -> tuple[State, State]:
-    """Those at the end of the day before the window, and of its last day, without assimilation."""
-    found: dict[str, State | None] = {}
-    dates = [f"{record.times[day - 1]:%Y-%m-%d}" for day in (days.start, days.stop)]
-    stops = Stops.of(dates, record.times, found.__setitem__)
-    simulate_record(run, record, (), days=slice(days.stop - 1, days.stop), stops=stops)
-    device = run.model.area.device
-    first, last = (required("state", found[date]).map(lambda v: v.to(device)) for date in dates)
-    return first, last
-
-
 class _Fit:
     """The run over a window as a function of factors of its first stores."""
 
     def __init__(self, model: Model, forcing: Tensor, state: State, error: float):
         self.model, self.forcing, self.state, self.error = model, forcing, state, error
-        with torch.no_grad():
-            given, _ = model.remembering(forcing, memory=state.memory)
-        self.parameters = given | (state.steady or {})
+        self.parameters = parameters_from(model, forcing, state)
         self.areas, self.area_of = _areas(model.domain)
         water = [f.name for f in model.column.states if f.unit == "mm"]
         self.names = [*water, *([RIVER] if state.river is not None else [])]

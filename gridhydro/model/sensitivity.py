@@ -21,10 +21,9 @@ from gridhydro.base.arguments import one_of, required
 from gridhydro.base.periods import ends
 from gridhydro.columns.column import Field
 from gridhydro.inputs.forcing import Forcing
-from gridhydro.model.continued import Stops
-from gridhydro.model.kept_simulation import simulate_record
 from gridhydro.model.model import Model
 from gridhydro.model.state import State
+from gridhydro.model.window import RIVER, parameters_from, states_behind
 
 DISCHARGE = "discharge"
 YEAR = 365  # days before the period whose weather and stores it still feels, unless said otherwise
@@ -66,7 +65,7 @@ def sensitivity(
     days = record.between(*place.period)
     first = _first(place, record, days)
     run.say_where_cold(record.times, days)
-    state = _state_before(run, record, first)
+    (state,) = states_behind(run, record, [first])
     leaves = Leaves.of(model, record.values[:, first : days.stop].to(model.area), state)
     outputs = () if place.of == DISCHARGE else (place.of,)
     with torch.enable_grad():
@@ -139,16 +138,6 @@ def _first(place: Place, record: Forcing, days: slice) -> int:
     return first
 
 
-def _state_before(run, record: Forcing, first: int) -> State:
-    """That at the end of the day before, as the run has it."""
-    found: list[State | None] = []
-    date = f"{record.times[first - 1]:%Y-%m-%d}"
-    stops = Stops.of((date,), record.times, lambda _, state: found.append(state))
-    simulate_record(run, record, (), days=slice(first - 1, first), stops=stops)
-    device = run.model.area.device
-    return required("state", found[0]).map(lambda v: v.to(device))
-
-
 @dataclass(frozen=True)
 class Leaves:
     """The tensors that a gradient goes to: all that a run over some days is made of."""
@@ -162,9 +151,7 @@ class Leaves:
         """Of these days (F, T, N), which begin with this state."""
         # a network that reads the weather sees the square root of rain, of infinite slope at none:
         # what it makes of the weather is given
-        with torch.no_grad():
-            given, _ = model.remembering(forcing, memory=state.memory)
-        given = given | (state.steady or {})
+        given = parameters_from(model, forcing, state)
         begun = replace(
             state,
             column={name: _leaf(values) for name, values in state.column.items()},
@@ -177,7 +164,7 @@ class Leaves:
         kinds = {"parameter": dict(self.parameters), "forcing": {"": self.forcing}}
         kinds["store"] = dict(self.state.column)
         if self.state.river is not None:
-            kinds["store"]["river_storage"] = self.state.river
+            kinds["store"][RIVER] = self.state.river
         flat = [leaf for kind in kinds.values() for leaf in kind.values()]
         found = iter(torch.autograd.grad(value, flat, allow_unused=True, materialize_grads=True))
         return {
@@ -214,12 +201,12 @@ def _maps(
             cells = cells.sum(0) if cells.ndim == 2 else cells
             yield name, domain.unpack(cells.cpu().numpy(), name, told(fields[name], "parameter"))
     stores = {f.name: f for f in model.column.states}
-    stores["river_storage"] = Field("river_storage", "m3", "water in the rivers")
+    stores[RIVER] = Field(RIVER, "m3", "water in the rivers")
     for name, (values, gradient) in gradients["store"].items():
         if not asked(stores[name]):
             continue
         cells = share(values, gradient)
-        cells = cells.sum(0) if name == "river_storage" else cells.sum(-1)
+        cells = cells.sum(0) if name == RIVER else cells.sum(-1)
         yield name, domain.unpack(cells.cpu().numpy(), name, told(stores[name], "store"))
     (pair,) = gradients["forcing"].values()
     rows, coordinate = labels_of(times, by)

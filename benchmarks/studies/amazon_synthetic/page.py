@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 
@@ -14,7 +15,7 @@ from benchmarks import jobs
 from benchmarks.page import Drawing, Page, Table
 from benchmarks.studies.amazon_synthetic import figures
 from benchmarks.studies.amazon_synthetic.maps import Found, correlation
-from benchmarks.studies.amazon_synthetic.study import CONFIGURATIONS, job_folder
+from benchmarks.studies.amazon_synthetic.study import ALIKE, CONFIGURATIONS, job_folder
 
 SPLITS = ("temporal", "spatial")
 
@@ -40,6 +41,35 @@ def scores(found: Found, split: str) -> pd.DataFrame | None:
         row |= {("tiles", p): v for p, v in tiles.groupby("period")["nse"].median().items()}
         rows[name] = {f"{use}, {period}": value for (use, period), value in row.items()}
     return pd.DataFrame(rows).T.rename_axis("configuration") if rows else None
+
+
+def alike(found: Found) -> pd.DataFrame | None:
+    """Median NSE with as many epochs for all: mean over seeds, and the least and the most."""
+    rows = {}
+    runs = found.world.parent
+    for name in CONFIGURATIONS:
+        seeds = job_folder(runs, ALIKE, name, 0, 0).parent.glob("seed-*")
+        done = [folder for folder in sorted(seeds) if (folder / jobs.FILE).exists()]
+        if done:
+            medians = pd.DataFrame([_medians(folder) for folder in done])
+            row = {what: _with_range(values) for what, values in medians.items()}
+            rows[name] = {"seeds": len(done), "epochs": jobs.about(done[0])["epochs"]} | row
+    return pd.DataFrame(rows).T.rename_axis("configuration") if rows else None
+
+
+def _with_range(values: pd.Series) -> str:
+    if len(values) == 1:
+        return f"{values.iloc[0]:.3f}"
+    return f"{values.mean():.3f} ({values.min():.3f} to {values.max():.3f})"
+
+
+def _medians(folder: Path) -> dict[str, float]:
+    found = {}
+    for kind in ("gauges", "tiles"):
+        table = pd.read_csv(folder / f"scores-{kind}.csv")
+        for period, value in table.groupby("period")["nse"].median().items():
+            found[f"{kind}, {period}"] = value
+    return found
 
 
 def recovery(found: Found) -> pd.DataFrame:
@@ -77,12 +107,14 @@ PAGE = Page(
         f"{TRAIN} --epochs 14 --configurations {CORRECTED}": "",
         f"{TRAIN} --split spatial --epochs 30 --configurations {PLAIN}": "",
         f"{TRAIN} --split spatial --epochs 8 --configurations {CORRECTED}": "",
+        f"{TRAIN} --alike --epochs 20 --seeds 0 1 2": "",
         "amazon-synthetic-page --runs RUNS": "",
     },
     read,
     sections={
         "Median NSE, temporal split": partial(scores, split="temporal"),
         "Median NSE, spatial split": partial(scores, split="spatial"),
+        "Median NSE, temporal split, as many epochs for all": alike,
         "Learned and true parameters": recovery,
         "Penman-Monteith's error": demand,
         "Cost": costs,
@@ -90,6 +122,7 @@ PAGE = Page(
     tables={
         "scores-temporal": Table("NSE, temporal split", partial(scores, split="temporal"), 3),
         "scores-spatial": Table("NSE, spatial split", partial(scores, split="spatial"), 3),
+        "scores-alike": Table("NSE, temporal split, as many epochs for all, over seeds", alike, 3),
         "parameters": Table("correlation of learned and true maps", recovery, 3),
         "cost": Table("epochs, seconds, memory in GB", costs, 2),
     },

@@ -1,6 +1,7 @@
 """The five configurations of Wang et al. (2024) on the generated Amazon: train, score, keep.
 
     python -m benchmarks amazon-synthetic --data FOLDER --out RUNS --configurations HydroPyNN
+    python -m benchmarks amazon-synthetic --data FOLDER --out RUNS --alike --epochs 20 --seeds 0 1 2
     python -m benchmarks amazon-synthetic-page --runs RUNS
 
 Every job (split, configuration, seed) has a folder of its own under RUNS; a finished one is not
@@ -33,6 +34,7 @@ from gridhydro.synthetic.amazon_observations import COLUMN, SPINUP
 
 PERIODS = {"training": ("2003", "2012"), "test": ("2013", "2016")}
 FOLDS = 4
+ALIKE = "alike"  # the folder of the temporal split with as many epochs for each configuration
 # network, whether storage is trained on, correction, epochs, learning rate; the correction starts
 # with the parameterization of the configuration before it, for an epoch with it takes long
 CONFIGURATIONS = {
@@ -43,6 +45,8 @@ CONFIGURATIONS = {
     "Hybrid(Q,S)+": ("mlp", True, "conv3d", 25, 0.001),
 }
 STARTS_FROM = {"Hybrid(Q,S)+": "Hybrid(Q,S)"}
+# of a network with its correction, from the beginning
+ALIKE_RATE = {"Hybrid(Q,S)+": 0.005}
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -55,19 +59,28 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--configurations", nargs="+", choices=every, default=every, metavar="NAME",
                         help=", ".join(every))  # fmt: skip
     parser.add_argument("--epochs", type=int, help="at most, of those of each configuration")
-    parser.add_argument("--seed", type=int, default=0, help="of the networks")
+    parser.add_argument(
+        "--alike",
+        action="store_true",
+        help="as many --epochs for each, and none begins where another ended",
+    )
+    options.seeds(parser, 0)
 
 
 def main(given: Namespace) -> None:
+    if given.alike and (given.epochs is None or given.split != "temporal"):
+        raise SystemExit("--alike takes --epochs, and the temporal split")
     warnings.simplefilter("ignore")
     folder = given.out / "world"
     if not folder.exists():
         write_amazon(folder, given.data)
     setup = read(folder)
-    for name in given.configurations:
-        job = job_folder(given.out, given.split, name, given.seed, given.fold)
-        if jobs.due(job):
-            run_job(job, name, setup, given)
+    split = ALIKE if given.alike else given.split
+    for seed in given.seeds:
+        for name in given.configurations:
+            job = job_folder(given.out, split, name, seed, given.fold)
+            if jobs.due(job):
+                run_job(job, name, seed, setup, given)
 
 
 def read(folder: Path) -> Setup:
@@ -84,17 +97,20 @@ def job_folder(out: Path, split: str, name: str, seed: int, fold: int) -> Path:
     return out / split / plain / (f"seed-{seed}" + (f"-fold-{fold}" if split == "spatial" else ""))
 
 
-def run_job(job: Path, name: str, setup: Setup, given: Namespace) -> None:
+def run_job(job: Path, name: str, seed: int, setup: Setup, given: Namespace) -> None:
     network, stored, correction, epochs, rate = CONFIGURATIONS[name]
-    epochs = epochs if given.epochs is None else min(given.epochs, epochs)
+    if given.alike and epochs:
+        epochs, rate = given.epochs, ALIKE_RATE.get(name, rate)
+    elif given.epochs is not None:
+        epochs = min(given.epochs, epochs)
     domain, land, weather = setup.domain, setup.land, setup.forcing
     model = gh.Model(
         domain, COLUMN, setup.attributes, properties=land.properties, defaults=land.defaults,
-        network=gh.ParameterNetwork(network, seed=given.seed), correction=correction,
+        network=gh.ParameterNetwork(network, seed=seed), correction=correction,
         routing=gh.River.hydropy(),
     )  # fmt: skip
-    if name in STARTS_FROM:
-        first = job_folder(given.out, given.split, STARTS_FROM[name], given.seed, given.fold)
+    if name in STARTS_FROM and not given.alike:
+        first = job_folder(given.out, given.split, STARTS_FROM[name], seed, given.fold)
         model.network.load_state_dict(gh.load(first).model.network.state_dict())
     record = gh.Forcing(weather.times, weather.values[: len(model.forcings)])
     discharge, storage = setup.discharge, setup.storage
@@ -109,7 +125,7 @@ def run_job(job: Path, name: str, setup: Setup, given: Namespace) -> None:
         targets=gh.StorageTarget(storage, 0.5) if stored else (),
         spinup=gh.SpinUp(SPINUP, start="equilibrium"),
         optimizer=gh.Optimizer(learning_rate=rate), checkpoints=gh.Checkpoints(job, resume=True),
-        session=gh.Session(seed=given.seed),
+        session=gh.Session(seed=seed),
     )  # fmt: skip
     seconds = time.perf_counter() - began
     run.save_model(job)

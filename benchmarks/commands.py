@@ -31,6 +31,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Studies with real data": {
         "camels": ("studies.camels.study", "the HBV family on 400 basins of CAMELS-US"),
+        "structures": ("studies.structures.study", "columns compared on those basins"),
         "camels-storage": ("studies.camels_storage.study", "discharge and GRACE together there"),
         "camels-balances": ("studies.camels_storage.balances", "balances of the two in the loss"),
         "pub-scaling": (
@@ -54,6 +55,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Pages of results": {
         "camels-page": ("studies.camels.page", "of camels"),
+        "structures-page": ("studies.structures.page", "of structures"),
         "camels-storage-page": ("studies.camels_storage.page", "of camels-storage"),
         "camels-balances-page": ("studies.camels_storage.balances_page", "of camels-balances"),
         "pub-scaling-page": ("studies.pub_scaling.page", "of pub-scaling"),

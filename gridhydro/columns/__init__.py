@@ -9,6 +9,7 @@ from gridhydro.columns.hbv import HBV, HBVBounded, HBVImproved
 from gridhydro.columns.hbv_nn import HBVLearnedRunoff
 from gridhydro.columns.hydropy import HydroPy, HydroPyRamp
 from gridhydro.columns.hydropy_options import HydroPyOptions
+from gridhydro.columns.mixture import JOINED, Mixture
 
 COLUMNS: dict[str, Column] = {
     column.name: column
@@ -23,13 +24,15 @@ COLUMNS: dict[str, Column] = {
 def column(name: str | Column) -> Column:
     """The column model called `name`; a column passes through.
 
-    HydroPy's has options behind a colon, see `HydroPyOptions`.
+    HydroPy's has options behind a colon, see `HydroPyOptions`; "hbv+gr4j" is a `Mixture`.
     ValueError if there is none of this name, TypeError for a column without a step.
     """
     if isinstance(name, Column):
         if not any(_writes(name, method) for method in ("step", "tendency")):
             raise TypeError(f"the column {type(name).__name__} has no step(s, x, p): write one day")
         return name
+    if JOINED in name:
+        return _mixed(name)
     first, colon, options = name.partition(":")
     if colon and isinstance(COLUMNS.get(first), HydroPy):
         return _with_options(first, HydroPyOptions.of(options))
@@ -43,6 +46,12 @@ def _with_options(name: str, options: HydroPyOptions) -> Column:
     """HydroPy's column or the other one like it, the same one whenever it is asked for."""
     kind = type(COLUMNS[name])
     return kind(options) if options.suffix else COLUMNS[name]  # type: ignore[call-arg]
+
+
+@cache
+def _mixed(name: str) -> Column:
+    """Columns side by side, the same one whenever it is asked for."""
+    return Mixture([column(one.strip()) for one in name.split(JOINED)])
 
 
 def _writes(column: Column, method: str) -> bool:

@@ -9,6 +9,8 @@ import pytest
 from benchmarks.studies.amazon_tiles import tiles
 from benchmarks.studies.camels_storage.study import score_storage
 from benchmarks.studies.moselle import land
+from benchmarks.studies.structures import page as structures
+from benchmarks.studies.structures.study import comparable, setup_of
 from gridhydro.config.load import load
 
 pytestmark = pytest.mark.end_to_end
@@ -69,3 +71,20 @@ def test_tiles_of_the_amazon(data):
     assert table.loc["4.5S 61.5W", "wettest month"] == 5
     assert np.isfinite(found.basin).all()
     assert found.basin.std() < found.storage.values.std()
+
+
+def test_a_basins_best_column_is_chosen_by_other_years():
+    trained = pd.DataFrame({"hbv": [0.2, 0.9], "gr4j": [0.8, 0.1]}, ["b", "a"])
+    test = pd.DataFrame({"hbv": [0.3, 0.7], "gr4j": [0.6, 0.5]}, ["a", "b"])
+    assert structures.picked(trained, test).to_dict() == {"a": 0.3, "b": 0.5}
+
+
+def test_columns_are_compared_with_all_else_alike(data):
+    base = load("camels_us_400", data("camels_us_400").parent)
+    assert "gr6j" in comparable() and "hydropy" not in comparable()
+    changed = setup_of(base, "gr6j", 1, 3)
+    assert (changed.model.column, changed.model.routing) == ("gr6j", None)
+    assert changed.model.network == base.model.network and changed.training.epochs == 3
+    hbv = setup_of(base, "hbv", 0, None)  # which the domain file takes without capillary rise
+    assert base.model.fixed and not hbv.model.fixed and hbv.model.routing == base.model.routing
+    assert hbv.training == base.training

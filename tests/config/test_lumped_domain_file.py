@@ -42,6 +42,20 @@ def test_a_column_is_chosen_by_its_name(tmp_path):
     assert not parameters["x2"].any() and (parameters["x4"] < 5).all()
 
 
+def test_columns_side_by_side_are_chosen_by_their_names(tmp_path):
+    write_basins(small_basins(), tmp_path / "basins.nc")
+    changed = (
+        'column = "hbv+gr4j"\nfixed = { hbv_C = 0.0, part_gr4j = 1.0 }\nnetwork = { hidden = [8] }'
+    )
+    (tmp_path / "sample.toml").write_text(FILE.replace(NETWORK, changed))
+    setup = load(tmp_path / "sample.toml", tmp_path)
+    model = build_model(setup, seed=0)
+    learned = [field.name for field in model.network.learned]
+    assert learned[:2] == ["part_hbv", "hbv_beta"] and "hbv_C" not in learned
+    assert model.options["column"] == "hbv+gr4j"  # by which a run folder makes it again
+    assert model.output("gr4j_runoff").unit == "mm d-1"
+
+
 @pytest.mark.end_to_end
 def test_a_run_folder_is_resumed_with_what_it_was_begun_with(tmp_path, capsys):
     write_basins(small_basins(), tmp_path / "basins.nc")

@@ -1,0 +1,1 @@
+"""Columns compared on 400 basins of CAMELS-US."""

@@ -119,8 +119,8 @@ def test_help_lists_every_command_with_a_line_each():
     assert {name for name, _ in listed} == commands
     assert commands == {
         "demo", "basins", "check", "train", "cross-validate", "compare", "calibrate", "reproduce",
-        "evaluate", "run", "forecast", "predict", "export", "report", "analyse", "synthetic",
-        "columns", "kernels", "info",
+        "evaluate", "run", "forecast", "assimilate", "predict", "export", "report", "analyse",
+        "sensitivity", "synthetic", "columns", "kernels", "info",
     }  # fmt: skip
 
 

@@ -14,7 +14,17 @@ from gridhydro.base.damage import memory_lacks, reason
 from gridhydro.base.interrupt import Terminated
 from gridhydro.base.progress import quiet, say
 from gridhydro.base.words import Advice
-from gridhydro.cli import fitting, folds, forecasts, inspection, polygons, recipes, runs, worlds
+from gridhydro.cli import (
+    fitting,
+    folds,
+    forecasts,
+    gradients,
+    inspection,
+    polygons,
+    recipes,
+    runs,
+    worlds,
+)
 from gridhydro.cli.manual import QUIET, Parser, listing
 
 _ABOUT = """
@@ -152,10 +162,12 @@ def parser() -> argparse.ArgumentParser:
     runs.add_evaluate(commands)
     runs.add_run(commands)
     forecasts.add_forecast(commands)
+    gradients.add_assimilate(commands)
     forecasts.add_predict(commands)
     runs.add_export(commands)
     runs.add_report(commands)
     runs.add_analyse(commands)
+    gradients.add_sensitivity(commands)
     worlds.add_synthetic(commands)
     inspection.add_columns(commands)
     inspection.add_kernels(commands)

@@ -34,7 +34,7 @@ def over_areas(
     that it lacks are said.
     """
     if isinstance(given, str | Path):
-        table, units = _of_file(given, names, units, area), "m3 s-1"
+        table, units = of_file(given, names, units, area), "m3 s-1"
     else:
         table, units = _of_table(given, units)
     there = [name for name in names if name in table]
@@ -65,15 +65,16 @@ def over_areas(
     return xr.DataArray(values.astype(np.float32), dims=("time", "gauge"), attrs=attrs)
 
 
-def _of_file(path, names: list[str], units, area) -> pd.DataFrame:
-    """The discharge of a file, m3 s-1; of those that it has."""
+def of_file(path, names: list[str], units, area) -> pd.DataFrame:
+    """The discharge of a file as for `gridhydro.io.read_discharge`, days by names, m3 s-1; of
+    those that it has. `area` (N,) km2; ValueError if it has none of them."""
     kept = list(range(len(names)))
     if Path(path).suffix.lower() == ".csv":
         header = read_delimited(path).header
         kept = [i for i in kept if names[i] in header]
         if not kept:
             raise ValueError(
-                f"{path} has the columns {shorten(list(header))}, the polygons are "
+                f"{path} has the columns {shorten(list(header))}, none of "
                 f"{shorten(names)}: name them alike"
             )
     return read_discharges(

@@ -147,7 +147,7 @@ def _observed(
     there."""
     gauges = list(model.domain.gauges.index)
     table = discharge_table(discharge, model.domain).reindex(index=times, columns=gauges)
-    values = table.to_numpy(np.float64)
+    values = table.to_numpy(np.float64, copy=True)  # torch wants to be able to write
     if not np.isfinite(values).any():
         raise ValueError(
             f"no discharge of any gauge is observed from {times[0]:%Y-%m-%d} to "

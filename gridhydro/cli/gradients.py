@@ -41,8 +41,7 @@ the window, before and after.
 """
 _ASSIMILATE_EXAMPLES = """
 gridhydro assimilate run --window 1993-10-01 1993-10-31 --out state.nc
-gridhydro assimilate run --window 2024-05-01 2024-05-31 --forcing new.nc \\
-    --discharge gauges.csv --out state.nc
+gridhydro assimilate r --window 2024-05 2024-05 --discharge q.csv --out s.nc
 """
 
 

@@ -54,7 +54,7 @@ def test_stores_are_fitted_to_a_file_of_observations(place, tmp_path, capsys):
     assert "name their file with --discharge" in capsys.readouterr().err
     (tmp_path / "other.csv").write_text("date,elsewhere\n2001-03-01,1.0\n")
     assert main([str(a) for a in (*asked, "--discharge", tmp_path / "other.csv")]) == 1
-    assert "has the columns date and elsewhere, none of" in capsys.readouterr().err
+    assert "has the columns date, elsewhere, none of" in capsys.readouterr().err
 
 
 def test_maps_of_what_a_gauge_depends_on_are_a_file(place, tmp_path, capsys):

@@ -99,7 +99,7 @@ def test_discharge_that_is_none_is_refused(discharge, message):
 
 def test_a_file_of_discharge_of_others_is_refused(tmp_path):
     flow().rename(columns={"large": "L"}).rename_axis("date").to_csv(tmp_path / "q.csv")
-    with pytest.raises(ValueError, match=r"q\.csv has the columns date, L, other, the polygons"):
+    with pytest.raises(ValueError, match=r"q\.csv has the columns date, L, other, none of small"):
         basins.from_polygons(polygons(), weather(), discharge=tmp_path / "q.csv")
 
 

@@ -90,7 +90,7 @@ class Finished:
                 demand = lazy_pet(found, method, **options).assign_attrs(method=method)
                 found = found.assign({DEMAND: demand})
             found = found[[name for name in wanted if name in found]]
-            found = found if domain.grid is None else _on_grid(found, domain)
+            found = _on_grid(found, domain)
             lacking = [name for name in wanted if name in SEASONAL and name not in found]
             if lacking:
                 found = found.assign(self._seasons(lacking, times))

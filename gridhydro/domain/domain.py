@@ -134,8 +134,8 @@ class Domain:
         snap        move gauges to the reach within 2 km that fits the reported area best
         crs         reference system, where the geometries do not say
         Areas that are not there are made of polygons or of upstream areas, lengths of lines; what
-        is decided so is in the `report`. Raises ValueError, naming reaches, for circles, ids that are
-        given twice, rivers that divide without a main path, and what cannot be; so for a gauge
+        is decided so is in the `report`. Raises ValueError, naming reaches, for circles, ids that
+        are given twice, rivers that divide without a main path, and what cannot be; so for a gauge
         whose network area is more than half off the reported one.
         """
         return vector.from_network(

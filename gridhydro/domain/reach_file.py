@@ -20,8 +20,8 @@ _SHAPES = ("lines", "polygons")
 
 
 def with_reaches(data: xr.Dataset, reaches: Reaches) -> xr.Dataset:
-    """A domain file with the reaches beside its cells; their geometries are well-known binaries, one
-    behind the other, and where each begins."""
+    """A domain file with the reaches beside its cells; their geometries are well-known binaries,
+    one behind the other, and where each begins."""
     ids = reaches.ids if reaches.ids.dtype.kind == "i" else np.asarray(reaches.ids, dtype=object)
     data["reach_id"] = ("cell", ids, {"long_name": "id of the reach"})
     for name, (unit, long_name) in _NUMBERS.items():

@@ -19,7 +19,7 @@ def identifiers(values, what: str) -> tuple[np.ndarray, np.ndarray]:
     ValueError for floats beyond 2^53, whose last digits are lost, and for numbers with a fraction.
     """
     given = pd.Series(np.asarray(values).ravel())
-    missing = given.isna().to_numpy()
+    missing = given.isna().to_numpy(copy=True)
     kind = given.dtype.kind
     if kind in "iu" and (not len(given) or given.max() <= np.iinfo(np.int64).max):
         return given.to_numpy(np.int64), missing

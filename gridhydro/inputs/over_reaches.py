@@ -9,6 +9,7 @@ import xarray as xr
 
 from gridhydro.base.arguments import required
 from gridhydro.domain.domain import Domain
+from gridhydro.domain.grid import crs_or
 from gridhydro.domain.polygons import Polygons
 from gridhydro.domain.reaches import AXIS, Reaches
 from gridhydro.domain.zonal import OverPolygons
@@ -19,14 +20,15 @@ _KNOWN: WeakKeyDictionary[Reaches, OverPolygons] = WeakKeyDictionary()
 
 def over_reaches(domain: Domain, raster: xr.DataArray) -> xr.DataArray:
     """A series (time, y, x) or a raster (y, x) as (time, reach) or (reach): means by the areas of
-    overlap with the polygons of the unit basins. Of a series nothing is read yet.
+    overlap with the polygons of the unit basins. Of a series nothing is read yet. What does not
+    say its reference system has that of the polygons.
 
     ValueError for a network without polygons, and for one that lies where there are no data.
     """
     over = _over(domain)
     coords = {AXIS: required("network", domain.reaches).ids}
     if "time" in raster.dims:
-        series = over.series(raster).rename(gauge=AXIS).assign_coords(coords)
+        series = over.series(raster, crs_or(raster, over.polygons.crs)).rename(gauge=AXIS).assign_coords(coords)
         return series.assign_attrs(raster.attrs)
     values = means_over(domain, raster, "mean")[str(raster.name)]
     return xr.DataArray(values, coords, AXIS, raster.name, raster.attrs)
@@ -34,7 +36,8 @@ def over_reaches(domain: Domain, raster: xr.DataArray) -> xr.DataArray:
 
 def means_over(domain: Domain, raster: xr.DataArray, how: str) -> dict[str, np.ndarray]:
     """What a raster (y, x) has on the unit basins, name -> (N,); see `OverPolygons.raster`."""
-    return _over(domain).raster(raster, how)
+    over = _over(domain)
+    return over.raster(raster, how, crs_or(raster, over.polygons.crs))
 
 
 def _over(domain: Domain) -> OverPolygons:
@@ -46,5 +49,6 @@ def _over(domain: Domain) -> OverPolygons:
         )
     if reaches not in _KNOWN:
         polygons = Polygons.of(list(reaches.names), reaches.polygons, reaches.crs)
-        _KNOWN[reaches] = OverPolygons(polygons)
+        # as on the cells of a raster, a mean is of what data there are, which is said
+        _KNOWN[reaches] = OverPolygons(polygons, minimum=0.0)
     return _KNOWN[reaches]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-EXACT = 2**53  # whole numbers up to which a float has all of them
+EXACT = 2**53  # whole numbers below which a float has all of them
 _NONE = ("", "nan", "none", "null", "na", "n/a", "<na>", "nat")
 
 
@@ -16,7 +16,7 @@ def identifiers(values, what: str) -> tuple[np.ndarray, np.ndarray]:
     before it ("007") is a text, and all others with it. What is missing is 0 or "".
 
     what  they are, for messages
-    ValueError for floats beyond 2^53, whose last digits are lost, and for numbers with a fraction.
+    ValueError for floats from 2^53 on, whose last digits are lost, and for numbers with a fraction.
     """
     given = pd.Series(np.asarray(values).ravel())
     missing = given.isna().to_numpy(copy=True)
@@ -41,10 +41,10 @@ def alike(*groups: np.ndarray) -> list[np.ndarray]:
 
 def _whole(numbers: np.ndarray, missing: np.ndarray, what: str) -> np.ndarray:
     known = np.where(missing, 0.0, numbers)
-    large = np.flatnonzero(~(np.abs(known) <= EXACT))
+    large = np.flatnonzero(~(np.abs(known) < EXACT))
     if large.size:
         raise ValueError(
-            f"{what} are decimals, and {known[large[0]]:.17g} is beyond 2^53, where these lose "
+            f"{what} are decimals, and {known[large[0]]:.17g} is 2^53 or beyond, where these lose "
             "digits: read the column as whole numbers or as texts"
         )
     broken = np.flatnonzero(known != np.round(known))

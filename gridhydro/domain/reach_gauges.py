@@ -9,7 +9,6 @@ from gridhydro.base.identifiers import identifiers
 from gridhydro.base.report import Report
 from gridhydro.domain.gauges import name_index, read_gauges
 from gridhydro.domain.grid import transform
-from gridhydro.domain.network import Network
 from gridhydro.domain.placing import TOLERANCE, misfit
 from gridhydro.domain.polygons import WGS84
 from gridhydro.domain.reaches import AXIS, Reaches
@@ -20,7 +19,7 @@ ALL = "all"
 _DEGREE = 111.2  # km
 
 
-def gauges_on(gauges, reaches: Reaches, upstream, network: Network, snap: bool, report: Report):
+def gauges_on(gauges, reaches: Reaches, upstream, snap: bool, report: Report) -> pd.DataFrame:
     """The table of gauges of a domain; see `Domain.from_network`.
 
     upstream  (N,) km2 that drain through each reach
@@ -38,9 +37,11 @@ def gauges_on(gauges, reaches: Reaches, upstream, network: Network, snap: bool, 
         empty = {name: np.zeros(0, np.int64 if name == "cell" else float) for name in COLUMNS}
         return pd.DataFrame(empty, index=name_index([]))
     table, cells = _read(gauges, reaches, x, y)
-    for row in np.flatnonzero(cells < 0):
-        cells[row] = _nearest(table.iloc[row], reaches, upstream, network, snap, report)
-    for name, gauge, cell in zip(table.index, table.itertuples(), cells, strict=True):
+    for row, (name, gauge) in enumerate(table.iterrows()):
+        remedy = "give the right reach"
+        if cells[row] < 0:
+            cells[row], remedy = _nearest(gauge, reaches, upstream, snap, report)
+        cell = cells[row]
         if cell < 0:
             continue
         text = (
@@ -49,7 +50,6 @@ def gauges_on(gauges, reaches: Reaches, upstream, network: Network, snap: bool, 
         if not upstream[cell] > 0:
             report.errors.append(f"{text}: nothing flows there; put it on another reach")
             continue
-        remedy = "give the right reach, or pass snap=True" if not snap else "give the right reach"
         text += f", not the {gauge.area_km2:.5g} km2 reported"
         misfit(report, text, upstream[cell], gauge.area_km2, bool(gauge.accept), remedy)
     table = table.assign(cell=cells.astype(np.int64), network_area_km2=upstream[cells])
@@ -87,9 +87,10 @@ def _read(gauges, reaches: Reaches, x, y) -> tuple[pd.DataFrame, np.ndarray]:
     return found, cells
 
 
-def _nearest(gauge, reaches: Reaches, upstream, network, snap: bool, report: Report) -> int:
-    """The reach nearest to the place of a gauge, or with `snap` a better one nearby; -1 with an
-    error in the report where there is none."""
+def _nearest(gauge, reaches: Reaches, upstream, snap: bool, report: Report) -> tuple[int, str]:
+    """The reach nearest to the place of a gauge, or with `snap` a better one nearby, and what to do
+    where its area is off; -1 with an error in the report where there is none."""
+    usual = "correct its position, or give the right reach"
     found = _distances(gauge, reaches)
     who = f"gauge '{gauge.name}' at x {gauge.x:.10g}, y {gauge.y:.10g}"
     if found is None:
@@ -97,14 +98,14 @@ def _nearest(gauge, reaches: Reaches, upstream, network, snap: bool, report: Rep
             f"{who}: the reaches have no geometries and no places to find it by: give its reach, a "
             f"column '{AXIS}' of the gauges"
         )
-        return -1
+        return -1, usual
     cells, away = found
     if not len(cells):
         report.errors.append(
             f"{who} lies more than {FAR:g} km from any reach: correct its position, or give its "
             f"reach, a column '{AXIS}'"
         )
-        return -1
+        return -1, usual
     # of those that it lies on equally the one with most water, as at a confluence the one below
     first = away <= away.min() + 1e-3
     here = int(cells[first][np.argmax(upstream[cells[first]])])
@@ -112,20 +113,19 @@ def _nearest(gauge, reaches: Reaches, upstream, network, snap: bool, report: Rep
     text = f"{who} was put on reach {reaches.ids[here]}, {away.min():.3g} km away"
     if np.isnan(wanted) or gauge.accept or abs(upstream[here] / wanted - 1) <= TOLERANCE:
         report.notes.append(text)
-        return here
+        return here, usual
     near = cells[away <= max(NEAR, float(away.min()))]
     with np.errstate(divide="ignore"):
         error = np.abs(np.log(upstream[near] / wanted))
         best = int(near[np.argmin(error)])
         better = error.min() <= np.abs(np.log(upstream[here] / wanted)) / 2
     if not better:
-        return here
+        return here, usual
     where = f"reach {reaches.ids[best]} with {upstream[best]:.5g} km2"
     if not snap:
-        report.notes.append(f"{who}: {where} lies within {NEAR:g} km and fits better")
-        return here
+        return here, f"{where} is near and fits better: put it there, or pass snap=True"
     report.notes.append(f"{text}, and moved from there to {where}")
-    return best
+    return best, usual
 
 
 def _distances(gauge, reaches: Reaches):

@@ -54,7 +54,7 @@ def from_network(cls, table, layout, *, columns, units, nexus, catchments, gauge
     )[order]  # fmt: skip
     area = area[order]
     upstream = network.accumulate(area) / 1e6
-    table_of_gauges = gauges_on(gauges, reaches, upstream, network, snap, report)
+    table_of_gauges = gauges_on(gauges, reaches, upstream, snap, report)
     report.raise_if_bad()
     for text in report.warnings:
         warnings.warn(text, DomainWarning, stacklevel=3)

@@ -28,7 +28,11 @@ def over_reaches(domain: Domain, raster: xr.DataArray) -> xr.DataArray:
     over = _over(domain)
     coords = {AXIS: required("network", domain.reaches).ids}
     if "time" in raster.dims:
-        series = over.series(raster, crs_or(raster, over.polygons.crs)).rename(gauge=AXIS).assign_coords(coords)
+        series = (
+            over.series(raster, crs_or(raster, over.polygons.crs))
+            .rename(gauge=AXIS)
+            .assign_coords(coords)
+        )
         return series.assign_attrs(raster.attrs)
     values = means_over(domain, raster, "mean")[str(raster.name)]
     return xr.DataArray(values, coords, AXIS, raster.name, raster.attrs)

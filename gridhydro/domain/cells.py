@@ -144,6 +144,5 @@ def refuse_length(domain, values) -> None:
     """ValueError unless the last axis is that of the domain's basins or reaches."""
     if values.shape[-1:] != (domain.size,):
         raise ValueError(
-            f"values end with {values.shape[-1:]}, the domain has {domain.size} "
-            f"{'basins' if domain.lumped else 'reaches'}"
+            f"values end with {values.shape[-1:]}, the domain has {domain.size} {domain.called[1]}"
         )

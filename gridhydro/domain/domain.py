@@ -144,9 +144,10 @@ class Domain:
         )  # fmt: skip
 
     def __repr__(self) -> str:
-        crs = "lumped basins" if self.crs is None else f"{self.shape} raster, {self.crs.name}"
-        crs = crs if self.reaches is None else "vector network"
-        cells, gauges = count_of(self.size, "cell"), count_of(len(self.gauges), "gauge")
+        crs = "lumped basins" if self.lumped else "vector network"
+        if self.grid is not None:
+            crs = f"{self.shape} raster, {self.grid.crs.name}"
+        cells, gauges = count_of(self.size, *self.called), count_of(len(self.gauges), "gauge")
         return f"Domain of {cells}, {self.area.sum() / 1e6:.0f} km2, {gauges} ({crs})"
 
     def _repr_html_(self) -> str:
@@ -174,6 +175,13 @@ class Domain:
         if self.grid is not None:
             return ("y", "x")
         return ("gauge",) if self.reaches is None else (AXIS,)
+
+    @property
+    def called(self) -> tuple[str, str]:
+        """What a cell is called, one and several: reach, basin or cell."""
+        if self.reaches is not None:
+            return "reach", "reaches"
+        return ("basin", "basins") if self.lumped else ("cell", "cells")
 
     @property
     def cell_index(self) -> pd.Index | None:

@@ -61,18 +61,11 @@ def domain_map(
         handles=handles, loc="outside lower center", ncols=columns, fontsize=8, frameon=False
     )
     km2 = domain.area.sum() / 1e6
-    size = count_of(domain.size, *_called(domain), spec=",")
+    size = count_of(domain.size, *domain.called, spec=",")
     parts = [size, f"{km2:,.0f} km$^2$"]
     parts += [] if domain.lumped else [count_of(len(domain.gauges), "gauge")]
     figure.suptitle(", ".join(parts), fontsize=9, x=0.02, ha="left")
     return figure
-
-
-def _called(domain) -> tuple[str, str]:
-    """What its cells are called, one and several."""
-    if domain.reaches is not None:
-        return "reach", "reaches"
-    return ("basin", "basins") if domain.lumped else ("cell", "cells")
 
 
 def _beneath(figure, axis, domain, frame: Frame, raster) -> None:

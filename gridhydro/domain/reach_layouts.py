@@ -123,7 +123,7 @@ def columns_of(table, layout: str | None, columns, units) -> Columns:
 def _in(layout: Layout, there: list[str]) -> dict[str, str]:
     """Role -> name in the table, of those columns of a layout that it has."""
     by_lower = {name.lower(): name for name in reversed(there)}
-    found = {}
+    found: dict[str, str] = {}
     for role, names in layout.columns.items():
         for name in (names,) if isinstance(names, str) else names:
             if name.lower() in by_lower:

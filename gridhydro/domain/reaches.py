@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyproj
 
 AXIS = "reach"  # of arrays over them
+_ROWS = ("ids", "length", "slope", "lon", "lat", "lines", "polygons")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +44,8 @@ class Reaches:
 
     def __getitem__(self, places: np.ndarray) -> Reaches:
         """Some of them, in another order."""
-        rows = (self.ids, self.length, self.slope, self.lon, self.lat)
-        lines, polygons = (
-            None if shapes is None else shapes[places] for shapes in (self.lines, self.polygons)
-        )
-        return Reaches(*(row[places] for row in rows), self.crs, lines, polygons)
+        rows = {name: values for name, values in vars(self).items() if name in _ROWS}
+        return replace(self, **{n: None if row is None else row[places] for n, row in rows.items()})
 
     @cached_property
     def index(self) -> pd.Index:

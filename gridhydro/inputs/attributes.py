@@ -201,7 +201,7 @@ def _columns(domain: Domain, name: str, values: np.ndarray, known: bool) -> dict
     if values.shape != (domain.size,):
         raise ValueError(
             f"the attribute '{name}' has the shape {values.shape}: give one value for each of the "
-            f"{domain.size} {'basins' if domain.lumped else 'cells'}"
+            f"{domain.size} {domain.called[1]}"
         )
     if kind in "fiu":
         what = f"the attribute '{name}'"

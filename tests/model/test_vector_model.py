@@ -16,7 +16,6 @@ from gridhydro.model.run_gis import layers_of
 from tests.support.small_world import small_world
 from tests.support.vector_networks import LAYOUT, cells_as_reaches
 
-
 REACHES = ["linear_cascade", pytest.param("muskingum_cunge", marks=pytest.mark.thorough)]
 
 
@@ -198,4 +197,4 @@ def test_a_run_of_a_vector_network_is_that_of_the_raster(tmp_path):
     assert list(layers) == ["basins", "cells", "gauges"]
     velocity = again.mean_parameters()["river_velocity"]
     np.testing.assert_array_equal(layers["cells"]["river_velocity"], velocity)
-    assert "507 cells" in gh.report(tmp_path / "run").read_text()
+    assert "507 reaches" in gh.report(tmp_path / "run").read_text()

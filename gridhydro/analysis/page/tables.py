@@ -33,7 +33,7 @@ def headline(contents: Contents) -> str:
         parts.append(
             {"none": "nothing learned", "free": "free parameters"}.get(kind, f"network {kind}")
         )
-    parts.append(f"{domain.size:,} {'basins' if domain.lumped else 'cells'}")
+    parts.append(f"{domain.size:,} {domain.called[1]}")
     parts.append(f"{domain.area.sum() / 1e6:,.0f} km²")
     if not domain.lumped:
         parts.append(count_of(len(domain.gauges), "gauge"))

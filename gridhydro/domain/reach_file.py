@@ -55,8 +55,12 @@ def _shapes(data: xr.Dataset, name: str) -> np.ndarray | None:
     if f"reach_{name}" not in data.variables:
         return None
     import shapely
+    from shapely.errors import ShapelyError
 
     whole = data[f"reach_{name}"].values.astype(np.uint8).tobytes()
     start = data[f"reach_{name}_start"].values
     parts = [whole[a:b] for a, b in pairwise(start)]
-    return shapely.from_wkb(np.array(parts, dtype=object))
+    try:
+        return shapely.from_wkb(np.array(parts, dtype=object))
+    except ShapelyError as error:
+        raise ValueError(f"the {name} of the reaches are no geometries: {error}") from error

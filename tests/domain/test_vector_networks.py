@@ -132,7 +132,8 @@ def test_nodes_of_nhdplus():
         {
             "COMID": IDS, "FromNode": [nodes[i][0] for i in IDS],
             "ToNode": [nodes[i][1] for i in IDS], "LENGTHKM": 1.0,
-            "SLOPE": [-9998, 0.1, 0, -1, 2e-3], "AreaSqKM": [AREA[i] for i in IDS], "Divergence": [2 if i == 50 else 0 for i in IDS],
+            "SLOPE": [-9998, 0.1, 0, -1, 2e-3], "AreaSqKM": [AREA[i] for i in IDS],
+            "Divergence": [2 if i == 50 else 0 for i in IDS],
         }
     )  # fmt: skip
     with pytest.warns(DomainWarning, match=r"by 'Divergence', and 1 minor path has none"):

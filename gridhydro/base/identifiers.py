@@ -39,6 +39,16 @@ def alike(*groups: np.ndarray) -> list[np.ndarray]:
     return [g.astype(str).astype(object) if g.dtype.kind == "i" else g for g in groups]
 
 
+def places(own: np.ndarray, ids, what: str) -> np.ndarray:
+    """Where each of these ids (K,) is among one's own (N,), -1 where there is none, int64.
+
+    ValueError as of `identifiers`, for ids that are `what`.
+    """
+    given, missing = identifiers(ids, what)
+    own, given = alike(own, given)
+    return np.where(missing, -1, pd.Index(own).get_indexer(given))
+
+
 def _whole(numbers: np.ndarray, missing: np.ndarray, what: str) -> np.ndarray:
     known = np.where(missing, 0.0, numbers)
     large = np.flatnonzero(~(np.abs(known) < EXACT))

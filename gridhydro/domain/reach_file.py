@@ -46,9 +46,10 @@ def reaches_of(data: xr.Dataset) -> Reaches | None:
         return None
     ids = data["reach_id"].values
     ids = ids.astype(np.int64) if ids.dtype.kind in "iu" else ids.astype(str).astype(object)
-    rows = (data[f"reach_{name}"].values.astype(np.float64) for name in _NUMBERS)
+    length, slope, lon, lat = (data[f"reach_{name}"].values.astype(np.float64) for name in _NUMBERS)
+    lines, polygons = (_shapes(data, name) for name in _SHAPES)
     crs = known_crs(data["reach_id"].attrs["crs_wkt"])
-    return Reaches(ids, *rows, crs, *(_shapes(data, name) for name in _SHAPES))
+    return Reaches(ids, length, slope, lon, lat, crs, lines, polygons)
 
 
 def _shapes(data: xr.Dataset, name: str) -> np.ndarray | None:

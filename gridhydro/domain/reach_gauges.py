@@ -8,7 +8,7 @@ import pandas as pd
 from gridhydro.base.identifiers import identifiers
 from gridhydro.base.report import Report
 from gridhydro.domain.gauges import name_index, read_gauges
-from gridhydro.domain.grid import transform
+from gridhydro.domain.grid import known_crs, transform
 from gridhydro.domain.placing import TOLERANCE, misfit
 from gridhydro.domain.polygons import WGS84
 from gridhydro.domain.reaches import AXIS, Reaches
@@ -137,8 +137,7 @@ def _distances(gauge, reaches: Reaches):
     if shapes is None:
         if not np.isfinite(reaches.lon).any():
             return None
-        shapes = shapely.points(reaches.lon, reaches.lat)
-        own = WGS84
+        shapes, own = shapely.points(reaches.lon, reaches.lat), known_crs(WGS84)
     else:
         own = reaches.crs
     wide = FAR / _DEGREE

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from gridhydro.base.identifiers import identifiers
+from gridhydro.base.identifiers import identifiers, places
 from gridhydro.base.report import Report
 from gridhydro.base.units import conversion, spelled
 from gridhydro.base.words import count_of
@@ -16,7 +16,6 @@ from gridhydro.domain.network import Network, shorten
 from gridhydro.domain.polygons import WGS84, Polygons
 from gridhydro.domain.reach_layouts import ROLES, Columns
 from gridhydro.domain.reach_links import Links
-from gridhydro.domain.reaches import Reaches
 
 _SLOPES = {"%": 1e-2, "percent": 1e-2, "m km-1": 1e-3, "dm km-1": 1e-4, "1": 1.0, "m m-1": 1.0}
 _STEEP = 1.0  # a slope above it, 45 degrees, is none of a river
@@ -74,11 +73,10 @@ def catchment_rows(catchments, links: Links, columns: Columns) -> np.ndarray:
             f"the catchments have no column '{name}' with the ids of the reaches, but "
             f"{', '.join(map(str, catchments.columns))}"
         )
-    size = len(ids)
-    own = Reaches(_ids_only(ids), *(np.zeros(size) for _ in range(4)), known_crs(WGS84))
-    if own.index.has_duplicates:
-        raise ValueError(f"the catchment {own.index[own.index.duplicated()][0]} is given twice")
-    rows = own.places(links.ids)
+    index = pd.Index(_ids_only(ids))
+    if index.has_duplicates:
+        raise ValueError(f"the catchment {index[index.duplicated()][0]} is given twice")
+    rows = places(index.to_numpy(), links.ids, "the ids of reaches")
     if (rows < 0).any():
         lost = links.ids[rows < 0]
         raise ValueError(

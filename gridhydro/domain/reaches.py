@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from gridhydro.base.identifiers import alike, identifiers
+from gridhydro.base.identifiers import places
 
 if TYPE_CHECKING:
     import pyproj
 
 AXIS = "reach"  # of arrays over them
-_ROWS = ("ids", "length", "slope", "lon", "lat", "lines", "polygons")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +41,15 @@ class Reaches:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def __getitem__(self, places: np.ndarray) -> Reaches:
+    def __getitem__(self, chosen: np.ndarray) -> Reaches:
         """Some of them, in another order."""
-        rows = {name: values for name, values in vars(self).items() if name in _ROWS}
-        return replace(self, **{n: None if row is None else row[places] for n, row in rows.items()})
+        lines, polygons = (
+            None if shapes is None else shapes[chosen] for shapes in (self.lines, self.polygons)
+        )
+        return Reaches(
+            self.ids[chosen], self.length[chosen], self.slope[chosen], self.lon[chosen],
+            self.lat[chosen], self.crs, lines, polygons,
+        )  # fmt: skip
 
     @cached_property
     def index(self) -> pd.Index:
@@ -64,7 +68,4 @@ class Reaches:
 
     def places(self, ids, what: str = "the ids") -> np.ndarray:
         """Where each of these ids is among the reaches, -1 where there is none, int64."""
-        given, missing = identifiers(ids, what)
-        own, given = alike(self.ids, given)
-        index = self.index if own is self.ids else pd.Index(own)
-        return np.where(missing, -1, index.get_indexer(given))
+        return places(self.ids, ids, what)

@@ -57,6 +57,7 @@ _HOMES = {
     "Target": "observations.targets",
     "TensorBoard": "training.callbacks",
     "Tiles": "domain.tiles",
+    "Tributaries": "model.tributaries",
     "UnitHydrograph": "model.unit_hydrograph",
     "Validation": "training.selection",
     "calibrate": "training.calibration.calibrate",
@@ -92,10 +93,10 @@ __all__ = [
     "History", "LSTMModel", "LandSurface", "Lapse", "Minibatches", "Model", "Network", "Optimizer",
     "OutsideVocabulary", "ParameterNetwork", "PeriodMeans", "River", "Run", "Session", "SpinUp",
     "Split", "State", "Stepping", "StorageObservations", "StorageTarget", "Target", "TensorBoard",
-    "Tiles", "UnitHydrograph", "Validation", "basins", "bmi", "calibrate", "check", "delineate",
-    "directions", "discharge_table", "fields", "interpolate_stations", "io", "land_surface", "load",
-    "nets", "report", "river_slope", "route", "route_reach", "simulate", "splits", "surrogate",
-    "train",
+    "Tiles", "Tributaries", "UnitHydrograph", "Validation", "basins", "bmi", "calibrate", "check",
+    "delineate", "directions", "discharge_table", "fields", "interpolate_stations", "io",
+    "land_surface", "load", "nets", "report", "river_slope", "route", "route_reach", "simulate",
+    "splits", "surrogate", "train",
 ]  # fmt: skip
 
 # type checkers and editors, which read without running, see the same names
@@ -128,6 +129,7 @@ if TYPE_CHECKING:
     from gridhydro.model.simulate import simulate
     from gridhydro.model.state import State
     from gridhydro.model.stepping import PeriodMeans, Stepping
+    from gridhydro.model.tributaries import Tributaries
     from gridhydro.model.unit_hydrograph import UnitHydrograph
     from gridhydro.nets.embedded import EmbeddedNetwork
     from gridhydro.nets.options import ParameterNetwork

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from gridhydro.base.arguments import one_of, required
 from gridhydro.config.find import run_folder
@@ -56,7 +57,8 @@ class BmiRun(bmipy.Bmi):
     the engine (mm d-1, mm, degC, m3 s-1); values are float32.
 
     Grid 0 has the cells: of a raster all of it, "rectilinear", with NaN outside the domain, which
-    is passed over where values are set; lumped basins are points, "unstructured" without edges.
+    is passed over where values are set; lumped basins and reaches are points, "unstructured"
+    without edges.
     Grid 1 has the gauges, points too. x and y are in the reference system of the domain; basins
     whose place is not known lie at their number.
     """
@@ -91,7 +93,7 @@ class BmiRun(bmipy.Bmi):
         self._model = DayByDay(run, finished.forcing(weather, source), outputs, state)
         domain = run.model.domain
         self._where = None
-        if not domain.lumped:
+        if domain.grid is not None:
             self._where = domain.row * domain.shape[1] + domain.col
         self._shown: dict[str, np.ndarray] = {}
         self._fields = {f.name: f for f in (*run.model.forcings, *run.model.column.states)}
@@ -300,7 +302,10 @@ class BmiRun(bmipy.Bmi):
 
     def _places(self, grid: int) -> tuple[np.ndarray, np.ndarray]:
         """x and y of points."""
-        gauges = self._run.run.model.domain.gauges
+        domain = self._run.run.model.domain
+        gauges = domain.gauges
+        if grid == CELLS and domain.reaches is not None:
+            gauges = pd.DataFrame(dict(zip(("x", "y"), domain.lonlat, strict=True)))
         x, y = (gauges[axis].to_numpy(float) for axis in ("x", "y"))
         number = np.arange(len(gauges), dtype=float)
         known = np.isfinite(x) & np.isfinite(y)

@@ -89,6 +89,8 @@ def properties_of(setup: Setup) -> dict | None:
         height = given[HEIGHT]
         if height.attrs.get("units") == "1":  # what is taken where nothing is said
             raise ValueError(f'{where}: say its unit, such as units = "m", for the slope of rivers')
+    elif setup.domain.reaches is not None:  # they have slopes of their own
+        return found or None
     elif setup.land is not None:
         height = setup.land.raw["srftopo"]
     else:

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from gridhydro.base.arguments import one_of, required
+from gridhydro.config.network import make_network
 from gridhydro.config.parse import locate, named, read_options, refuse_unknown
 from gridhydro.config.sections import (
     DomainOptions,
@@ -22,6 +23,7 @@ from gridhydro.config.sections import (
 from gridhydro.domain.builders import only
 from gridhydro.domain.check import DomainWarning
 from gridhydro.domain.domain import Domain
+from gridhydro.domain.reaches import AXIS
 from gridhydro.inputs.land_surface import LandSurface, land_surface
 from gridhydro.io import next_cells, read_discharge, read_grdc, read_land_surface, read_raster
 from gridhydro.io.delimited import read_delimited
@@ -70,7 +72,7 @@ def read_gauges(source: Path, content: dict, data: Path) -> Gauges:
 
 def _each(source: Path, sections: list[dict], data: Path) -> Gauges:
     gauges = [read_options(source, "gauges", GaugeOptions, given) for given in sections]
-    places = ("name", "x", "y", "lon", "lat", "area_km2", "accept")
+    places = ("name", "x", "y", "lon", "lat", "reach", "area_km2", "accept")
     table = pd.DataFrame([{k: getattr(g, k) for k in places} for g in gauges])
     series = {}
     for gauge in gauges:
@@ -107,6 +109,8 @@ def _gauge_table(path: Path) -> pd.DataFrame:
     for name in table.header:
         if name in ("x", "y", "lon", "lat", "area_km2"):
             columns[name] = table.numbers(name)
+        elif name == AXIS:  # as it is written
+            columns[name] = table.column(name)
         elif name not in ("name", ""):
             cells = table.column(name)
             truths = [{"true": True, "false": False}.get(cell.lower()) for cell in cells]
@@ -133,7 +137,10 @@ def read_land(source: Path, content: dict, data: Path):
 def make_domain(
     source: Path, content: dict, data: Path, gauges: Gauges, fields: xr.Dataset | None
 ) -> Domain:
-    """The domain of [domain], on the network of the land surface where it names none."""
+    """The domain of [network] or [domain], on the network of the land surface where it names
+    none."""
+    if "network" in content:
+        return make_network(source, content, data, gauges)
     section, place = content.get("domain", {}), f"{source}, [domain]"
     options = read_options(source, "domain", DomainOptions, section)
     if options.flow_direction is None and fields is None:

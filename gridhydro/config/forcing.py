@@ -113,7 +113,8 @@ def weather_of(source: Path, content: dict) -> tuple[WeatherOptions, dict[str, F
 
 def _joined(found: Cells | None, field: Field, raster: xr.DataArray, domain: Domain) -> Cells:
     """Series read so far and another one: converted, brought onto the cells and checked."""
-    raster = arranged(domain, raster, ("time",), f"'{field.name}'")
+    if domain.grid is not None or same_grid(raster, domain):
+        raster = arranged(domain, raster, ("time",), f"'{field.name}'")
     times = days_of_all(field.name, raster, None if found is None else found.times)
     if same_grid(raster, domain):
         values = on_cells(domain, raster, field.unit, times, field.name)

@@ -45,8 +45,8 @@ from gridhydro.training.options import Checkpoints, Optimizer, Session
 from gridhydro.training.plan import Plan
 
 SECTIONS = (
-    "domain", *GAUGES, "landsurface", "attributes", "forcing", "weather", "grace", "targets",
-    "model", "training", "calibration",
+    "domain", "network", *GAUGES, "landsurface", "attributes", "forcing", "weather", "grace",
+    "targets", "model", "training", "calibration",
 )  # fmt: skip
 BASIN_SECTIONS = ("basins", "grace", "targets", "model", "training", "calibration")
 # sections that are gone
@@ -320,11 +320,22 @@ def _sections(source: Path) -> dict:
     if "basins" not in content:
         _one(source, content, GAUGES)
         _one(source, content, ("forcing", "weather"))
-        if "landsurface" not in content and "domain" not in content:
-            raise ValueError(f"{source} has no section [domain]")
+        if "network" in content:
+            _refuse_grids(source, content)
+        elif "landsurface" not in content and "domain" not in content:
+            raise ValueError(f"{source} has no section [domain], nor [network]")
     if "training" not in content:
         raise ValueError(f"{source} has no section [training]")
     return content
+
+
+def _refuse_grids(source: Path, content: dict) -> None:
+    """ValueError for sections that need a raster, beside a vector network."""
+    for name in ("domain", "landsurface", "grace"):
+        if name in content:
+            raise ValueError(
+                f"{source}: [{name}] is of a raster, and [network] is a vector network: keep one"
+            )
 
 
 def _one(source: Path, content: dict, among: tuple[str, ...]) -> None:

@@ -89,7 +89,8 @@ class Finished:
             if method != "given" and DEMAND in wanted:
                 demand = lazy_pet(found, method, **options).assign_attrs(method=method)
                 found = found.assign({DEMAND: demand})
-            found = _on_grid(found[[name for name in wanted if name in found]], domain)
+            found = found[[name for name in wanted if name in found]]
+            found = _on_grid(found, domain)
             lacking = [name for name in wanted if name in SEASONAL and name not in found]
             if lacking:
                 found = found.assign(self._seasons(lacking, times))
@@ -102,7 +103,7 @@ class Finished:
         given = self._domain_file().get("forcing", {}), self._domain_file().get("weather", {})
         series = [v for part in given for v in part.values() if isinstance(v, dict)]
         corners = {v["cell_reference"] for v in series if "cell_reference" in v} - {"center"}
-        if domain.lumped or not corners:
+        if domain.grid is None or not corners:
             return
         with named(str(path)):
             found = [v for v in weather.data_vars.values() if v.ndim > 2 and "time" in v.dims]

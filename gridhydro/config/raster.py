@@ -1,4 +1,5 @@
-"""A domain file of a raster, read with its data: domain, inputs and observations."""
+"""A domain file of a raster or a vector network, read with its data: domain, inputs,
+observations."""
 
 from __future__ import annotations
 
@@ -94,7 +95,11 @@ def _refuse_river(place: str, content: dict, routing) -> None:
     wanted = [] if routing is None else [f.name for f in routing.properties]
     if "river_reservoirs" in wanted:
         raise ValueError(f"{place}: routing = 'hydropy' needs a section [landsurface]")
-    if SLOPE in wanted and not {SLOPE, HEIGHT} & set(content.get("attributes", {})):
+    if (
+        SLOPE in wanted
+        and "network" not in content
+        and not {SLOPE, HEIGHT} & set(content.get("attributes", {}))
+    ):
         raise ValueError(
             f"{place}: the river's reach needs the slope of its bed: add {HEIGHT} to [attributes], "
             f"of which it is made, or {SLOPE} itself"

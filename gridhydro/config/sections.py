@@ -35,6 +35,25 @@ class DomainOptions:
 
 
 @dataclass(frozen=True)
+class NetworkOptions:
+    """Section [network], instead of [domain]: a vector network, each of whose reaches is a cell;
+    see `gridhydro.Domain.from_network`.
+    """
+
+    file: str  # its reaches: GeoPackage, shapefile, GeoJSON or CSV
+    layer: str | None = None  # of a file that has several
+    layout: str | None = None  # "merit_basins", "hydrorivers", ...; its columns tell it
+    columns: dict | None = None  # { id = "seg", downstream = "to_seg", length = "len" } of others
+    units: dict | None = None  # { length = "m", area = "km2" }, where their names do not say
+    catchments: str | None = None  # unit basins with the same ids: their polygons and areas
+    nexus: str | None = None  # id and toid of the points between reaches, of layout "nextgen"
+    nexus_layer: str | None = None  # of a file that has several
+    crs: str | None = None  # reference system, where the file does not say
+    snap: bool = False  # gauges go to the reach within 2 km that fits their area best
+    crop: bool = True  # reaches that drain to no gauge are left out
+
+
+@dataclass(frozen=True)
 class GaugeOptions:
     """One [[gauges]]: where it is, and the file of its discharge."""
 
@@ -44,6 +63,9 @@ class GaugeOptions:
     y: float | None = None
     lon: float | None = None  # degrees, with lat, instead of x and y
     lat: float | None = None
+    reach: str | None = (
+        None  # of a vector network, instead of a place: the id of the reach it is on
+    )
     area_km2: float | None = None  # reported upstream area: what is more than half off is refused
     accept: bool = False  # where it is, whatever the network drains there
     variable: str = "discharge"  # in a NetCDF file
@@ -56,7 +78,7 @@ class GaugeTableOptions:
     """Section [gauge_table], instead of [[gauges]]: places and discharge of many, in two tables."""
 
     # CSV with name, lon and lat or x and y, area_km2, accept; or a GeoPackage, GeoJSON or shapefile
-    # of points with name, area_km2, accept
+    # of points with name, area_km2, accept; of a vector network the ids in `reach` may be the place
     file: str
     discharge: str  # CSV with a date and a column for each gauge
     units: str = "m3 s-1"  # of the discharge
@@ -141,15 +163,15 @@ class TargetOptions:
 class AttributeOptions:
     """One [attributes.NAME]: see `gridhydro.config.attributes`."""
 
-    file: str  # a raster of any resolution
-    variable: str | None = None  # in a NetCDF file that has several
+    file: str  # a raster of any resolution; of a vector network also a table with ids and values
+    variable: str | None = None  # in a NetCDF file that has several, or the column of a table
     crs: str | None = None  # reference system, where the file does not say
     cell_reference: str = "center"  # what its coordinates stand for; or a corner: "upper_left"
     how: str = "mean"  # "fraction": one for each class; "direction": of an angle from north
     units: str = "1"
     long_name: str | None = None
     lookup: str | None = None  # a table of classes, each of which is replaced by its value there
-    key: str | None = None  # the column of the table with the classes
+    key: str | None = None  # the column of the table with the classes, or with the ids of reaches
     value: str | None = None  # the column with their values
     minimum: float = 0.01  # fraction of the domain below which a class is left out
     missing: float | tuple[float, ...] | None = None  # numbers that stand for missing values

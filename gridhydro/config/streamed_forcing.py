@@ -83,9 +83,14 @@ def open_forcing(
 
 def _on_grid(name: str, unit: str, raster: xr.DataArray, domain: Domain, others) -> xr.DataArray:
     """A raster (time, y, x) on the grid of the domain, nothing of it read."""
-    raster = arranged(domain, raster, ("time",), f"'{name}'").rename(name)
+    if domain.grid is not None or same_grid(raster, domain):
+        raster = arranged(domain, raster, ("time",), f"'{name}'")
+    raster = raster.rename(name)
     known = next((one.indexes["time"] for one in others.values()), None)
     days_of_all(name, raster, known)
+    if domain.reaches is not None and same_grid(raster, domain):
+        OnCells.of(domain, raster)  # refuses one that lacks reaches
+        return raster
     if not same_grid(raster, domain):
         return brought(in_unit_lazily(numbers_of(raster), unit), domain, lazy=True)
     OnCells.of(domain, raster)  # refuses one that does not reach all cells

@@ -27,7 +27,7 @@ def read_targets(
             column_named(column).output(options.name)
         path = locate(data, options.file, f"{place}: file")
         with named(f"{place}: file"):
-            if domain.lumped:
+            if domain.grid is None:
                 series = masked(read_variable(path, options.variable), options.missing)
             else:
                 series = read_series(

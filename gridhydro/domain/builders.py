@@ -161,7 +161,7 @@ def only(domain, cells):
     gauges = domain.gauges[rank[domain.gauges["cell"]] >= 0].copy()
     gauges["cell"] = rank[gauges["cell"]]
     row, col, grid = domain.row[cells], domain.col[cells], None
-    if domain.lumped:
+    if domain.grid is None:
         col = np.arange(cells.size)
     else:
         whole = domain.raster_grid
@@ -169,7 +169,9 @@ def only(domain, cells):
         left, right = _window(col, whole.shape[1])
         grid = Grid(whole.y[top:bottom], whole.x[left:right], whole.crs)
         row, col = row - top, col - left
-    part = type(domain)(network, row, col, grid, domain.area[cells], gauges, domain.report)
+    reaches = None if domain.reaches is None else domain.reaches[cells]
+    area = domain.area[cells]
+    part = type(domain)(network, row, col, grid, area, gauges, domain.report, reaches)
     return part, cells
 
 

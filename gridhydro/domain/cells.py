@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from gridhydro.base.windows import blocks
+from gridhydro.domain.by_reach import of_reaches
 from gridhydro.domain.grid import find, nearest, read_values, refuse_other_crs, spatial_dims
 
 
@@ -54,8 +55,8 @@ def matching(raster, grid, name="raster") -> tuple[np.ndarray, np.ndarray]:
 class OnCells:
     """An array over the cells of a domain, of which nothing is read before it is asked for.
 
-    box       (..., rows, columns) around the cells; of lumped basins (..., basins)
-    row, col  (N,) where in it the cells are; None of lumped basins
+    box       (..., rows, columns) around the cells; (..., N) without a raster
+    row, col  (N,) where in it the cells are; None without a raster
     missed    (M,) cells that it does not reach
     """
 
@@ -67,6 +68,8 @@ class OnCells:
     @classmethod
     def of(cls, domain, array: xr.DataArray, gaps: bool = False) -> OnCells:
         """ValueError as for `Domain.pack`."""
+        if domain.reaches is not None:
+            return cls(*of_reaches(domain, array, gaps))
         if domain.lumped:
             return cls(_of_basins(domain, array))
         name = f"raster '{array.name}'" if array.name else "raster"
@@ -93,7 +96,7 @@ class OnCells:
         if part is not None:
             box = box.isel({box.dims[0]: part})
         if self.row is None:
-            return np.asarray(box)
+            return without(np.asarray(box), self.missed)
         if box.ndim < 3 or not box.size:
             return self._picked(box)
         first, found = box.dims[0], None
@@ -105,11 +108,15 @@ class OnCells:
         return np.asarray(found)
 
     def _picked(self, box: xr.DataArray) -> np.ndarray:
-        values = read_values(box)[..., self.row, self.col]
-        if self.missed is not None and self.missed.size:
-            values = values if values.dtype.kind == "f" else values.astype(np.float64)
-            values[..., self.missed] = np.nan
-        return values
+        return without(read_values(box)[..., self.row, self.col], self.missed)
+
+
+def without(values: np.ndarray, missed: np.ndarray | None) -> np.ndarray:
+    """Values (..., N) with NaN in the cells that are missed."""
+    if missed is not None and missed.size:
+        values = values.copy() if values.dtype.kind == "f" else values.astype(np.float64)
+        values[..., missed] = np.nan
+    return values
 
 
 def _of_basins(domain, array: xr.DataArray) -> xr.DataArray:
@@ -134,8 +141,8 @@ def _of_basins(domain, array: xr.DataArray) -> xr.DataArray:
 
 
 def refuse_length(domain, values) -> None:
-    """ValueError unless the last axis is that of the domain's basins."""
+    """ValueError unless the last axis is that of the domain's basins or reaches."""
     if values.shape[-1:] != (domain.size,):
         raise ValueError(
-            f"values end with {values.shape[-1:]}, the domain has {domain.size} basins"
+            f"values end with {values.shape[-1:]}, the domain has {domain.size} {domain.called[1]}"
         )

@@ -12,10 +12,21 @@ import xarray as xr
 from gridhydro.base import notebook
 from gridhydro.base.report import Report
 from gridhydro.base.words import count_of
-from gridhydro.domain import builders, d8, domain_file, geo_tables, packing, resample, upscale
+from gridhydro.domain import (
+    builders,
+    d8,
+    domain_file,
+    geo_tables,
+    packing,
+    resample,
+    upscale,
+    vector,
+)
+from gridhydro.domain.by_reach import by_reach
 from gridhydro.domain.directions import read_directions
 from gridhydro.domain.grid import Grid, spatial_dims, transform
 from gridhydro.domain.network import Network
+from gridhydro.domain.reaches import AXIS, Reaches
 
 if TYPE_CHECKING:
     import geopandas  # type: ignore[import-untyped]
@@ -27,13 +38,17 @@ if TYPE_CHECKING:
 class Domain:
     """N active cells of a raster, sorted by level of the river network, with areas and gauges.
 
+    The cells of a vector network are the unit basins of its reaches; lumped basins are cells
+    without rivers.
+
     network   the river network of the cells
     row, col  (N,) int64, where the cells are in the raster
-    grid      axes and reference system of the raster; None for lumped basins
+    grid      axes and reference system of the raster; None for lumped basins and vector networks
     area      (N,) float64, m2
     gauges    table indexed by name: x, y (in `crs`), cell, area_km2 (reported, or NaN),
               network_area_km2 (of all cells upstream)
     report    what was found when the domain was built
+    reaches   ids, channels and geometries of a vector network; None for others
     """
 
     network: Network
@@ -43,6 +58,7 @@ class Domain:
     area: np.ndarray
     gauges: pd.DataFrame
     report: Report = field(default_factory=Report)
+    reaches: Reaches | None = None
 
     @classmethod
     def from_d8(
@@ -94,9 +110,44 @@ class Domain:
         """Basins without a raster: every basin is a network of one cell, and a gauge."""
         return builders.lumped(cls, area_km2, names, latitude, longitude)
 
+    @classmethod
+    def from_network(
+        cls, reaches, layout: str | None = None, *, columns=None, units=None, nexus=None,
+        catchments=None, gauges=None, snap: bool = False, crs=None,
+    ) -> Domain:  # fmt: skip
+        """A domain of the reaches of a vector network, each a cell: its unit basin, with its river.
+
+        reaches     table or GeoDataFrame, a row a reach in any order, see `io.read_reaches`: id,
+                    id of the reach downstream (0, a negative number, nothing, or its own where
+                    water leaves), length, slope, area of the unit basin; lines, polygons or points
+        layout      what the columns are called: "merit_basins", "hydrorivers", "hydrobasins",
+                    "nhdplus", "nhdplus_links", "nextgen"; left out where the columns tell it
+        columns     {"id": "seg", "downstream": "to_seg", "length": "len", ...} of other tables, or
+                    instead of those of the layout: id, downstream (or from_node and to_node),
+                    length, slope, area, upstream_area, lon, lat, and main, the main path where a
+                    river divides
+        units       {"length": "m", "area": "km2", "slope": "percent"}, where names do not tell it
+        nexus       table of id and toid of the points between reaches, of "nextgen"
+        catchments  table of the unit basins, with the same ids: their areas and polygons
+        gauges      as for `from_d8`; a column `reach` has the ids of those that are known, which
+                    need no place. Others are put on the nearest reach. "all": every reach is one
+        snap        move gauges to the reach within 2 km that fits the reported area best
+        crs         reference system, where the geometries do not say
+        Areas that are not there are made of polygons or of upstream areas, lengths of lines; what
+        is decided so is in the `report`. Raises ValueError, naming reaches, for circles, ids that
+        are given twice, rivers that divide without a main path, and what cannot be; so for a gauge
+        whose network area is more than half off the reported one.
+        """
+        return vector.from_network(
+            cls, reaches, layout, columns=columns, units=units, nexus=nexus, catchments=catchments,
+            gauges=gauges, snap=snap, crs=crs,
+        )  # fmt: skip
+
     def __repr__(self) -> str:
-        crs = "lumped basins" if self.crs is None else f"{self.shape} raster, {self.crs.name}"
-        cells, gauges = count_of(self.size, "cell"), count_of(len(self.gauges), "gauge")
+        crs = "lumped basins" if self.lumped else "vector network"
+        if self.grid is not None:
+            crs = f"{self.shape} raster, {self.grid.crs.name}"
+        cells, gauges = count_of(self.size, *self.called), count_of(len(self.gauges), "gauge")
         return f"Domain of {cells}, {self.area.sum() / 1e6:.0f} km2, {gauges} ({crs})"
 
     def _repr_html_(self) -> str:
@@ -114,14 +165,39 @@ class Domain:
 
     @property
     def lumped(self) -> bool:
-        """Whether these are basins without a raster, each a network of one cell, and a gauge."""
-        return self.grid is None
+        """Whether these are basins without rivers, each a network of one cell, and a gauge."""
+        return self.grid is None and self.reaches is None
+
+    @property
+    def cell_axes(self) -> tuple[str, ...]:
+        """The axes that arrays over the cells have: y and x of a raster, "reach" of a vector
+        network, "gauge" of lumped basins."""
+        if self.grid is not None:
+            return ("y", "x")
+        return ("gauge",) if self.reaches is None else (AXIS,)
+
+    @property
+    def called(self) -> tuple[str, str]:
+        """What a cell is called, one and several: reach, basin or cell."""
+        if self.reaches is not None:
+            return "reach", "reaches"
+        return ("basin", "basins") if self.lumped else ("cell", "cells")
+
+    @property
+    def cell_index(self) -> pd.Index | None:
+        """What cells are found by along their axis, (N,): ids of reaches, names of lumped basins;
+        None for the cells of a raster."""
+        if self.reaches is not None:
+            return self.reaches.index
+        return self.gauges.index if self.grid is None else None
 
     @property
     def raster_grid(self) -> Grid:
-        """The grid, for what needs a raster; ValueError for lumped basins, which have none."""
+        """The grid, for what needs a raster; ValueError for lumped basins and vector networks,
+        which have none."""
         if self.grid is None:
-            raise ValueError("lumped basins lie in no raster, and one is needed here")
+            who = "lumped basins lie" if self.lumped else "a vector network lies"
+            raise ValueError(f"{who} in no raster, and one is needed here")
         return self.grid
 
     @property
@@ -131,22 +207,24 @@ class Domain:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns of the raster; (1, N) for lumped basins."""
+        """Rows and columns of the raster; (1, N) without one."""
         return (1, self.size) if self.grid is None else self.grid.shape
 
     @property
     def x(self) -> np.ndarray | None:
-        """Cell centres along the columns of the raster; None for lumped basins."""
+        """Cell centres along the columns of the raster; None without one."""
         return None if self.grid is None else self.grid.x
 
     @property
     def y(self) -> np.ndarray | None:
-        """Cell centres along the rows of the raster; None for lumped basins."""
+        """Cell centres along the rows of the raster; None without one."""
         return None if self.grid is None else self.grid.y
 
     @property
     def crs(self) -> pyproj.CRS | None:
-        """The reference system of x and y; None for lumped basins."""
+        """The reference system of x and y, or of the reaches; None for lumped basins."""
+        if self.reaches is not None:
+            return self.reaches.crs
         return None if self.grid is None else self.grid.crs
 
     @property
@@ -157,13 +235,18 @@ class Domain:
     @property
     def lonlat(self) -> tuple[np.ndarray, np.ndarray]:
         """Longitude and latitude of every cell, (N,) each, degrees; NaN where not known."""
+        if self.reaches is not None:
+            return self.reaches.lon, self.reaches.lat
         if self.lumped:
             return self.gauges["x"].to_numpy(), self.gauges["y"].to_numpy()
         grid = self.raster_grid
         return transform(grid.x[self.col], grid.y[self.row], grid.crs, "EPSG:4326")
 
     def name_cell(self, cell: int) -> str:
-        """A cell for a message: row, column and coordinates, or the basin's name."""
+        """A cell for a message: row, column and coordinates, the id of the reach, or the basin's
+        name."""
+        if self.reaches is not None:
+            return f"reach {self.reaches.ids[cell]}"
         if self.lumped:
             return f"basin '{self.gauges.index[cell]}'"
         return self.raster_grid.name_cell(self.row[cell], self.col[cell])
@@ -179,7 +262,7 @@ class Domain:
 
     def to_flwdir(self) -> pyflwdir.FlwdirRaster:
         """The network as pyflwdir has it, for stream orders, sub-basins, paths and what else it
-        knows. ValueError for lumped basins."""
+        knows. ValueError without a raster."""
         grid = self.raster_grid
         target = np.full(grid.y.size * grid.x.size, d8.NO_CELL)
         cells = self.row * grid.x.size + self.col
@@ -195,7 +278,8 @@ class Domain:
                "gauges": their points; "cells": a polygon each, with the area upstream and where it
                drains to. Rivers, gauges and cells have Strahler's stream order
         minimum_km2  area that a river drains to be one
-        Lumped basins have gauges only: ValueError for other layers.
+        Of a vector network rivers are its lines, cells its unit basins, and basins the union of
+        these. Lumped basins have gauges only: ValueError for layers that there are not.
         """
         return geo_tables.to_geodataframe(self, layer, minimum_km2)
 
@@ -220,14 +304,17 @@ class Domain:
         """Values (..., N) of the active cells from a raster (..., y, x) on the domain's grid.
 
         Rows and columns are found by their coordinates, so the raster may be larger or turned
-        round. An array without coordinates must have the domain's shape. Lumped: (..., gauge).
+        round. An array without coordinates must have the domain's shape. Lumped: (..., gauge). Of a
+        vector network (..., reach): reaches are found by their ids, an array without is in the
+        order of `reaches.ids`.
         Raises ValueError if the raster is on another grid or does not reach all cells; with `gaps`,
         as observations have them, cells that it does not reach are NaN.
         """
         return packing.pack(self, raster, gaps)
 
     def unpack(self, values, name=None, attrs=None, dims=None, coords=None) -> xr.DataArray:
-        """A raster (..., y, x), or (..., gauge) for lumped basins, from values (..., N).
+        """A raster (..., y, x), or (..., gauge) for lumped basins and (..., reach) for a vector
+        network, from values (..., N).
 
         Cells outside the domain are NaN. `dims` names the leading axes ("time" if there is one)
         and `coords` gives their coordinates.
@@ -240,7 +327,9 @@ class Domain:
         Opened without decode_coords="all", files have the reference system and the bounds of the
         axes among their variables.
         """
-        dims = {"gauge"} if self.lumped else set(spatial_dims(dataset))
+        if self.reaches is not None:
+            dataset = by_reach(self.reaches, dataset)
+        dims = set(spatial_dims(dataset) if self.grid is not None else self.cell_axes)
         names = [name for name, values in dataset.data_vars.items() if dims <= set(values.dims)]
         systems = {dataset[name].attrs.get("grid_mapping") for name in names}
         return dataset.set_coords(systems & set(dataset.data_vars))[names]

@@ -13,6 +13,7 @@ from gridhydro.base.damage import reading
 from gridhydro.base.files import replace
 from gridhydro.base.report import Report
 from gridhydro.base.texts import text_encoding
+from gridhydro.domain import reach_file
 from gridhydro.domain.gauges import name_index
 from gridhydro.domain.grid import Grid
 from gridhydro.domain.network import Network
@@ -47,7 +48,7 @@ def write(domain, path) -> None:
     for column, (long_name, unit) in _GAUGES.items():
         attrs = {"long_name": long_name, "units": unit}
         data[f"gauge_{column}"] = ("gauge", domain.gauges[column].to_numpy(), attrs)
-    if domain.lumped:
+    if domain.grid is None:
         data["area"] = ("cell", domain.area, {"standard_name": "cell_area", "units": "m2"})
     else:
         data = data.assign_coords(axes(domain.grid)).rio.write_crs(domain.crs)
@@ -57,6 +58,8 @@ def write(domain, path) -> None:
         data["area"] = domain.unpack(domain.area, "area", attrs).assign_attrs(
             grid_mapping="spatial_ref"
         )
+    if domain.reaches is not None:
+        data = reach_file.with_reaches(data, domain.reaches)
     kinds = {str(name): data[name].dtype.kind for name in data.variables}
     encoding: dict[str, dict] = {n: {"zlib": True} for n, kind in kinds.items() if kind in "if"}
     for name, kind in kinds.items():
@@ -87,6 +90,7 @@ def _parts(path: Path) -> tuple:
         gauges = pd.DataFrame(columns, index=name_index(data["gauge"].values))
         kinds = ("errors", "warnings", "notes")
         report = Report(*(data.attrs.get(f"report_{kind}", "").splitlines() for kind in kinds))
+        reaches = reach_file.reaches_of(data)
         if "spatial_ref" not in data.variables:
             cells = np.arange(network.size)
             row, col, grid, area = np.zeros_like(cells), cells, None, data["area"].values
@@ -97,4 +101,4 @@ def _parts(path: Path) -> tuple:
             grid = Grid(data["y"].values, data["x"].values, crs)
             row, col = np.divmod(data["cell"].values, grid.shape[1])
             area = data["area"].values[row, col]
-    return network, row, col, grid, area, gauges, report
+    return network, row, col, grid, area, gauges, report, reaches

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from gridhydro.base.arguments import one_of
+from gridhydro.domain import reach_tables
 from gridhydro.domain.grid import Grid, spacing, transform
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ _OF_BASINS = ("gauges",)  # those that lumped basins have
 def to_geodataframe(domain, layer: str, minimum_km2: float = 0.0) -> geopandas.GeoDataFrame:
     """See `Domain.to_geodataframe`."""
     one_of("layer", layer, LAYERS)
+    if domain.reaches is not None:
+        return reach_tables.table(domain, layer, minimum_km2)
     if domain.lumped and layer not in _OF_BASINS:
         raise ValueError(
             f"lumped basins have no {layer}: they have 'gauges', and the polygons that they were "

@@ -56,8 +56,7 @@ class Grid:
     @property
     def unit(self) -> str:
         """The unit of y and x in a CF file: "m", "km", "US_survey_foot", "degree"."""
-        name = self.crs.axis_info[0].unit_name if self.crs.axis_info else "metre"
-        return {"metre": "m", "kilometre": "km"}.get(name, name.replace(" ", "_"))
+        return axis_unit(self.crs)
 
     @property
     def metre(self) -> float:
@@ -79,6 +78,12 @@ class Grid:
         bands = area_below(self.y + half, self.crs) - area_below(self.y - half, self.crs)
         turn = abs(spacing(self.x)) / 360  # a cell's part of the band around the globe
         return np.repeat(bands[:, None] * turn, self.x.size, axis=1)
+
+
+def axis_unit(crs) -> str:
+    """The unit of the axes of a reference system in a CF file."""
+    name = crs.axis_info[0].unit_name if crs.axis_info else "metre"
+    return {"metre": "m", "kilometre": "km"}.get(name, name.replace(" ", "_"))
 
 
 def area_below(latitude, crs):
@@ -123,6 +128,15 @@ def spatial_dims(raster) -> tuple[str, str]:
         f"cannot tell rows from columns among the dimensions {tuple(raster.dims)}: "
         f"rename them to one of {known}"
     )
+
+
+def cell_dims(data) -> tuple[str, ...]:
+    """The axes of the cells of a DataArray or Dataset: gauge, reach, or those of a raster.
+
+    ValueError for a raster whose axes have other names than those known.
+    """
+    alone = [dim for dim in ("gauge", "reach") if dim in data.dims]
+    return (alone[0],) if alone else spatial_dims(data)
 
 
 def read_grid(raster, crs=None) -> Grid:

@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gridhydro.base.words import count_of
 from gridhydro.domain.grid import read_grid, read_values, refuse_other_crs, spacing
-from gridhydro.domain.map_colours import LAND, TERRAIN, Limits, colour_bar, quantity
+from gridhydro.domain.map_colours import TERRAIN, Limits, colour_bar, quantity
 from gridhydro.domain.map_frame import HALO, Frame, dress, name_axes
 from gridhydro.domain.map_layers import (
     RIVER,
     cells,
     gauge_places,
+    land,
     outline,
     places,
     river_width,
@@ -32,7 +32,6 @@ MISFITS = (
 )
 UNKNOWN = ("#9aa0a6", "no area reported")
 NAMES = 40  # gauges of which a map has names, at most
-PLAIN = ListedColormap([LAND])
 PIXELS = 1500  # of a raster beneath, along each axis
 
 
@@ -49,7 +48,7 @@ def domain_map(
     if raster is not None:
         _beneath(figure, axis, domain, frame, raster)
     elif not domain.lumped:
-        cells(axis, domain, frame, np.zeros(domain.size), Limits(0, 1), PLAIN)
+        land(axis, domain, frame)
     if not domain.lumped:
         low, high = rivers(axis, domain, frame, minimum_km2)
         outline(axis, domain, frame)
@@ -62,7 +61,7 @@ def domain_map(
         handles=handles, loc="outside lower center", ncols=columns, fontsize=8, frameon=False
     )
     km2 = domain.area.sum() / 1e6
-    size = count_of(domain.size, "basin" if domain.lumped else "cell", spec=",")
+    size = count_of(domain.size, *domain.called, spec=",")
     parts = [size, f"{km2:,.0f} km$^2$"]
     parts += [] if domain.lumped else [count_of(len(domain.gauges), "gauge")]
     figure.suptitle(", ".join(parts), fontsize=9, x=0.02, ha="left")
@@ -82,7 +81,7 @@ def _beneath(figure, axis, domain, frame: Frame, raster) -> None:
         colour_bar(figure, cells(axis, domain, frame, values, limits), axis, "", limits)
         return
     raster = raster.squeeze(drop=True)
-    if domain.lumped or raster.ndim != 2:
+    if domain.grid is None or raster.ndim != 2:
         raise ValueError(
             "what lies beneath is one raster (y, x), of a domain that is one: this has the axes "
             f"{raster.dims}"

@@ -29,11 +29,11 @@ class Frame:
 
     @classmethod
     def of(cls, domain) -> Frame:
-        """Around the active cells of a domain, or around the places of lumped basins.
+        """Around the active cells of a domain, or around the places of reaches and lumped basins.
 
-        ValueError for lumped basins whose places are not known.
+        ValueError where these are not known.
         """
-        if domain.lumped:
+        if domain.grid is None:
             return cls.around(*domain.lonlat)
         grid = domain.raster_grid
         ends: list[tuple[float, float]] = []

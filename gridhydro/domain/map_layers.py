@@ -6,6 +6,8 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap
 
+from gridhydro.domain import reach_shapes
+from gridhydro.domain.grid import transform
 from gridhydro.domain.map_colours import LAND, Limits
 from gridhydro.domain.map_frame import Frame
 
@@ -24,15 +26,20 @@ def rivers(
                  cells, a round number: 500 cells, of large domains a twelfth
     """
     most = max(LEAST, domain.size // 12) if most is None else most
-    network, grid = domain.network, domain.raster_grid
+    network = domain.network
     area = network.accumulate(domain.area) / 1e6
     if minimum_km2 is None:
         minimum_km2 = round_up(np.sort(area)[-most]) if area.size > most else 0.0
-    cells = np.flatnonzero((network.downstream >= 0) & (area >= minimum_km2))
-    x, y = grid.x[domain.col] * frame.unit, grid.y[domain.row] * frame.unit
+    drawn_lines = None if domain.reaches is None else domain.reaches.lines
+    last = network.downstream < 0 if drawn_lines is None else np.zeros(domain.size, bool)
+    cells = np.flatnonzero(~last & (area >= minimum_km2))
+    if drawn_lines is not None:
+        return _lines(axis, domain, frame, cells, area, widths, colour, alpha)
+    x, y = places(domain, frame)
     down = network.downstream[cells]
     near = np.abs(x[down] - x[cells]) < 0.5 * (frame.drawn[1] - frame.drawn[0])
     near |= not frame.crs.is_geographic  # the others go across the date line
+    near &= np.isfinite(x[down] + x[cells])
     cells, down = cells[near], down[near]
     if not cells.size:
         return 0.0, 0.0
@@ -40,11 +47,26 @@ def rivers(
     order = np.argsort(area[cells], kind="stable")
     cells, down = cells[order], down[order]
     ends = np.stack([np.column_stack([x[c], y[c]]) for c in (cells, down)], axis=1)
+    _draw(axis, list(ends), river_width(area[cells], low, high, widths), colour, alpha)
+    return low, high
+
+
+def _draw(axis, lines, width, colour: str, alpha: float) -> None:
     drawn = LineCollection(
-        list(ends), linewidths=river_width(area[cells], low, high, widths), colors=colour,
-        alpha=alpha, capstyle="round", zorder=2.6,
-    )  # fmt: skip
+        lines, linewidths=width, colors=colour, alpha=alpha, capstyle="round", zorder=2.6
+    )
     axis.add_collection(drawn, autolim=False)
+
+
+def _lines(axis, domain, frame: Frame, cells, area, widths, colour: str, alpha: float):
+    """As `rivers`, by the lines of these reaches (K,)."""
+    if not cells.size:
+        return 0.0, 0.0
+    low, high = max(float(area[cells].min()), 1e-6), max(float(area.max()), 1e-6)
+    cells = cells[np.argsort(area[cells], kind="stable")]
+    lines, number = reach_shapes.lines(domain.reaches, cells, frame.crs)
+    width = river_width(np.maximum(area[cells], low), low, high, widths)[number]
+    _draw(axis, lines, width, colour, alpha)
     return low, high
 
 
@@ -70,7 +92,9 @@ def raster_of(domain, values: np.ndarray) -> np.ndarray:
 
 
 def cells(axis, domain, frame: Frame, values: np.ndarray, limits: Limits, cmap="viridis"):
-    """Draw values (N,) where the cells are."""
+    """Draw values (N,) where the cells are: of a raster, or on unit basins, lines or points."""
+    if domain.grid is None:
+        return reach_shapes.draw(axis, domain, frame, values, limits, cmap)
     return axis.imshow(
         raster_of(domain, values), extent=frame.drawn, norm=limits.norm, cmap=cmap,
         interpolation="nearest", zorder=1,
@@ -78,7 +102,9 @@ def cells(axis, domain, frame: Frame, values: np.ndarray, limits: Limits, cmap="
 
 
 def outline(axis, domain, frame: Frame, colour: str = "0.35", width: float = 0.7) -> None:
-    """Draw the edge between cells of the domain and what is none."""
+    """Draw the edge between cells of the domain and what is none; nothing without a raster."""
+    if domain.grid is None:
+        return
     inside = np.isfinite(raster_of(domain, np.zeros(domain.size)))
     left, right, bottom, top = frame.drawn
     x = np.linspace(left, right, inside.shape[1] + 1)
@@ -98,19 +124,28 @@ def outline(axis, domain, frame: Frame, colour: str = "0.35", width: float = 0.7
 
 def ground(axis, domain, frame: Frame) -> None:
     """Draw the area of a domain, its edge and its rivers, for points that lie on them."""
-    cells(axis, domain, frame, np.zeros(domain.size), Limits(0, 1), ListedColormap([LAND]))
+    land(axis, domain, frame)
     outline(axis, domain, frame)
     rivers(axis, domain, frame, most=300, widths=(0.3, 1.8), alpha=0.7)
 
 
+def land(axis, domain, frame: Frame) -> None:
+    """Draw where the cells are, in the colour of land; of reaches only their unit basins."""
+    if domain.reaches is None or domain.reaches.polygons is not None:
+        cells(axis, domain, frame, np.zeros(domain.size), Limits(0, 1), ListedColormap([LAND]))
+
+
 def gauge_places(domain, frame: Frame) -> np.ndarray:
     """x and y of all gauges as drawn, (2, G)."""
+    if domain.reaches is not None:
+        x, y = domain.gauges[["x", "y"]].to_numpy(float).T
+        return np.array(transform(x, y, domain.crs, frame.crs)) * frame.unit
     return domain.gauges[["x", "y"]].to_numpy(float).T * frame.unit
 
 
 def places(domain, frame: Frame) -> np.ndarray:
     """x and y of all cells as drawn, (2, N)."""
-    if domain.lumped:
+    if domain.grid is None:
         return np.array(domain.lonlat)
     grid = domain.raster_grid
     return np.array([grid.x[domain.col], grid.y[domain.row]]) * frame.unit

@@ -112,6 +112,22 @@ class Network:
                 np.add.at(row, below[first:last], row[inner[first:last]])
         return total.reshape(values.shape).astype(values.dtype)
 
+    def strahler_order(self) -> np.ndarray:
+        """Strahler's order of the river of each cell, (N,) int64: one more where two of the highest
+        meet."""
+        order = np.ones(self.size, dtype=np.int64)
+        highest, meeting = np.zeros((2, self.size), dtype=np.int64)
+        for start, stop in pairwise(self.level_start):
+            cells = np.arange(start, stop)
+            joined = highest[cells] + (meeting[cells] > 1)
+            order[cells] = np.maximum(joined, 1)
+            inner = cells[self.downstream[cells] >= 0]
+            below = self.downstream[inner]
+            # all that drain into a cell are of the level before it
+            np.maximum.at(highest, below, order[inner])
+            np.add.at(meeting, below, order[inner] == highest[below])
+        return order
+
     @cached_property
     def branches(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """`place`, `count` and `cells`, (N,) int64 each: all that drains through cell i, itself

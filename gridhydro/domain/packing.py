@@ -6,8 +6,10 @@ import numpy as np
 import xarray as xr
 
 from gridhydro.base.axes import gauge_axis
+from gridhydro.domain.by_reach import by_reach
 from gridhydro.domain.cells import OnCells, matching, refuse_length
-from gridhydro.domain.grid import read_values, spatial_dims
+from gridhydro.domain.grid import axis_unit, read_values, spatial_dims
+from gridhydro.domain.reaches import AXIS
 
 _STORAGE = {"_FillValue", "missing_value", "scale_factor", "add_offset", "grid_mapping"}
 
@@ -18,12 +20,14 @@ def arranged(domain, array: xr.DataArray, lead: tuple[str, ...], what: str) -> x
     Axes of length one that are none of these are left out. ValueError naming an axis that is
     lacking, or one more of several values: nothing is chosen for anybody.
     """
-    if domain.lumped:
+    space: tuple = domain.cell_axes
+    if domain.grid is not None:
+        space = spatial_dims(array)
+    elif domain.reaches is not None:
+        array = by_reach(domain.reaches, array)
+    else:
         axis = gauge_axis(array, domain.gauges.index, lead)
         array = array if axis in (None, "gauge") else array.rename({axis: "gauge"})
-        space: tuple = ("gauge",)
-    else:
-        space = spatial_dims(array)
     wanted = (*lead, *space)
     over = ", ".join(f"{dim} ({size})" for dim, size in array.sizes.items()) or "no axis"
     for dim in wanted:
@@ -60,7 +64,7 @@ def pack(domain, raster, gaps: bool = False) -> np.ndarray:
     """See `Domain.pack`."""
     if isinstance(raster, xr.DataArray):
         return OnCells.of(domain, raster, gaps).values()
-    if not domain.lumped:
+    if domain.grid is not None:
         return on_grid(raster, domain.grid)[..., domain.row, domain.col]
     values = np.asarray(raster)
     refuse_length(domain, values)
@@ -78,9 +82,9 @@ def unpack(domain, values, name=None, attrs=None, dims=None, coords=None) -> xr.
     if dims is None:
         dims = ("time",) if len(lead) == 1 else tuple(f"axis_{i}" for i in range(len(lead)))
     coords = dict(coords or {})
-    if domain.lumped:
-        coords["gauge"] = np.asarray(domain.gauges.index, dtype=str)
-        return xr.DataArray(values, coords, (*dims, "gauge"), name, attrs)
+    if domain.grid is None:
+        coords |= cell_coordinates(domain)
+        return xr.DataArray(values, coords, (*dims, *domain.cell_axes), name, attrs)
     kind = values.dtype if values.dtype.kind == "f" else np.float64
     raster = np.full((*lead, *domain.shape), np.nan, dtype=kind)
     raster[..., domain.row, domain.col] = values
@@ -89,6 +93,16 @@ def unpack(domain, values, name=None, attrs=None, dims=None, coords=None) -> xr.
     array = xr.DataArray(raster, coords, (*dims, "y", "x"), name, attrs)
     array.encoding["grid_mapping"] = "spatial_ref"
     return array
+
+
+def cell_coordinates(domain) -> dict[str, xr.DataArray]:
+    """What cells without a raster are found by along their axis, with its CF attributes."""
+    if domain.reaches is None:
+        return {"gauge": xr.DataArray(np.asarray(domain.gauges.index, dtype=str), dims="gauge")}
+    ids = domain.reaches.ids
+    values = ids if ids.dtype.kind == "i" else ids.astype(str)
+    attrs = {"long_name": "id of the reach"}
+    return {AXIS: xr.DataArray(values, dims=AXIS, attrs=attrs)}
 
 
 def axes(grid) -> dict[str, xr.DataArray]:
@@ -105,18 +119,23 @@ def gauge_coordinates(domain) -> dict[str, xr.DataArray]:
     attrs = {"long_name": "gauge", "cf_role": "timeseries_id"}
     found = {"gauge": xr.DataArray(names, dims="gauge", attrs=attrs)}
     for dim in ("x", "y"):
-        attrs = _position(domain.grid, dim)
+        attrs = _position(domain, dim)
         attrs["long_name"] += " of the gauge"
         values = domain.gauges[dim].to_numpy(float)
         found[f"gauge_{dim}"] = xr.DataArray(values, dims="gauge", attrs=attrs)
+    if domain.reaches is not None:
+        reach = cell_coordinates(domain)[AXIS][domain.gauge_cells]
+        found[f"gauge_{AXIS}"] = xr.DataArray(reach.values, dims="gauge", attrs=reach.attrs)
     return found
 
 
-def _position(grid, dim) -> dict[str, str]:
-    """CF attributes of positions along x or y; those of lumped basins are in degrees."""
-    if grid is None or grid.geographic:
+def _position(place, dim) -> dict[str, str]:
+    """CF attributes of positions along x or y of a grid or a domain; those of lumped basins are in
+    degrees."""
+    crs = place.crs
+    if crs is None or crs.is_geographic:
         name, unit = {"y": ("latitude", "degrees_north"), "x": ("longitude", "degrees_east")}[dim]
         return {"standard_name": name, "long_name": name, "units": unit}
     long_name = {"y": "northing", "x": "easting"}[dim]
     standard_name = f"projection_{dim}_coordinate"
-    return {"standard_name": standard_name, "long_name": long_name, "units": grid.unit}
+    return {"standard_name": standard_name, "long_name": long_name, "units": axis_unit(crs)}

@@ -297,3 +297,8 @@ def _need_numbers(raster):
 def _need_grid(domain, what):
     if domain.lumped:
         raise ValueError(f"lumped basins have no raster to {what} to: give one value per basin")
+    if domain.grid is None:
+        raise ValueError(
+            f"a vector network has no raster to {what} to: give one value per reach, or means over "
+            "the polygons of its unit basins, gridhydro.basins.from_polygons"
+        )

@@ -39,6 +39,11 @@ class Tiles:
         """
         if domain.lumped:
             raise ValueError("lumped basins lie in no raster: use Tiles.of_basins")
+        if domain.reaches is not None:
+            raise ValueError(
+                "tiles are of the cells of a raster: a vector network has none, and water storage "
+                "is not compared on it"
+            )
         grid, size = domain.raster_grid, float(size_degrees)
         counts = (180 / size, 360 / size) if size > 0 else (0.5, 0.5)
         if any(abs(c - round(c)) > 1e-9 for c in counts):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.domain.by_reach import by_reach
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.grid import spatial_dims
 from gridhydro.domain.packing import arranged
@@ -20,9 +21,12 @@ def layers_of(domain: Domain, name: str, values) -> dict[str, object]:
     """
     if not isinstance(values, xr.DataArray):
         return {name: values}
-    space = {"gauge"} if domain.lumped else set(spatial_dims(values))
+    if domain.reaches is not None:
+        values = by_reach(domain.reaches, values)
+    space = set(spatial_dims(values) if domain.grid is not None else domain.cell_axes)
     others = [dim for dim in values.dims if dim not in space and values.sizes[dim] != 1]
-    if (domain.lumped and "gauge" not in values.dims) or len(others) != 1:
+    lacking = domain.grid is None and not space <= set(values.dims)
+    if lacking or len(others) != 1:
         return {name: arranged(domain, values, (), f"the attribute '{name}'")}
     labels = _labels(values, others[0])
     if labels is None:

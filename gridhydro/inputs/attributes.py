@@ -12,8 +12,10 @@ import xarray as xr
 from gridhydro.base import refuse
 from gridhydro.base.missing import FEW, declared, masked
 from gridhydro.base.quantities import CODES, Quantity
+from gridhydro.domain.by_reach import of_reaches
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.packing import arranged
+from gridhydro.domain.reaches import AXIS
 from gridhydro.inputs.attribute_layers import BETWEEN, layers_of
 
 # attributes of a variable that holds a reference system
@@ -23,10 +25,11 @@ _SYSTEM = ("grid_mapping_name", "crs_wkt", "spatial_ref")
 def attribute_values(domain: Domain, attributes, names=None) -> dict[str, np.ndarray]:
     """Name -> (N,) from a Dataset of rasters on the domain's grid, a table, or a mapping.
 
-    For lumped basins a Dataset holds (gauge) variables and a table is indexed by basin; a variable
-    of texts (classes) becomes one attribute for each class, 1 where the basin is of it. `names`
-    chooses attributes, by these names or by those of a trained network, one for each class.
-    ValueError naming attributes that are not there, or if none has a value for every cell.
+    For lumped basins a Dataset holds (gauge) variables and a table is indexed by basin, for vector
+    networks (reach) variables, and a table is indexed by the ids of reaches; a variable of texts
+    (classes) becomes one attribute for each class, 1 where the basin is of it. `names` chooses
+    attributes, by these names or by those of a trained network, one for each class. ValueError
+    naming attributes that are not there, or if none has a value for every cell.
     """
     if attributes is None or not len(attributes):
         raise ValueError(
@@ -40,7 +43,7 @@ def attribute_values(domain: Domain, attributes, names=None) -> dict[str, np.nda
         if not maps:
             raise ValueError(
                 f"none of {', '.join(map(str, attributes))} has a value for every cell: "
-                "attributes are rasters (y, x), or (gauge) for lumped basins"
+                "attributes are rasters (y, x), (gauge) for lumped basins, or (reach)"
             )
         _tell_left_out(domain, attributes, maps)
         attributes = {name: maps[name] for name in maps}
@@ -198,7 +201,7 @@ def _columns(domain: Domain, name: str, values: np.ndarray, known: bool) -> dict
     if values.shape != (domain.size,):
         raise ValueError(
             f"the attribute '{name}' has the shape {values.shape}: give one value for each of the "
-            f"{domain.size} {'basins' if domain.lumped else 'cells'}"
+            f"{domain.size} {domain.called[1]}"
         )
     if kind in "fiu":
         what = f"the attribute '{name}'"
@@ -214,6 +217,9 @@ def _one(domain: Domain, name: str, values) -> np.ndarray:
         values = values.to_series()
     if isinstance(values, xr.DataArray):
         return domain.pack(masked(values))
+    if isinstance(values, pd.Series) and domain.reaches is not None:
+        array = xr.DataArray(values.to_numpy(), {AXIS: values.index.to_numpy()}, AXIS, str(name))
+        return of_reaches(domain, array)[0].values
     if isinstance(values, pd.Series) and domain.lumped:
         basins = list(domain.gauges.index)
         values = values.set_axis(values.index.map(str))

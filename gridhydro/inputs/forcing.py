@@ -67,8 +67,9 @@ class Forcing:
     ) -> Forcing:
         """From a Dataset with the forcings of a column or model as (time, y, x) on the domain.
 
-        For lumped basins (time, gauge). Units are converted; a variable that is missing, a day
-        that is missing and a value that is missing each raise ValueError saying which. With a
+        For lumped basins (time, gauge), for vector networks (time, reach). Units are converted; a
+        variable that is missing, a day that is missing and a value that is missing each raise
+        ValueError saying which. With a
         folder `cache` the series are not held in memory but packed into a file there, piece by
         piece, and read by the window. A `Forcing` is taken as it is, see `chosen`. `doors`: each
         series has its own.
@@ -187,7 +188,8 @@ class Forcing:
         return xr.Dataset(series, {"time": self.times})
 
     def dataset(self, domain: Domain) -> xr.Dataset:
-        """The series by name, (time, y, x) on the domain, or (time, gauge) with latitudes."""
+        """The series by name, (time, y, x) on the domain, or (time, gauge) or (time, reach) with
+        latitudes."""
         time = {"time": self.times}
         found = xr.Dataset(
             {
@@ -197,8 +199,8 @@ class Forcing:
                 for field, values in zip(self.fields, self.values, strict=True)
             }
         )
-        if domain.lumped:
-            found = found.assign_coords(latitude=("gauge", domain.lonlat[1]))
+        if domain.grid is None:
+            found = found.assign_coords(latitude=(domain.cell_axes[0], domain.lonlat[1]))
         if DEMAND in found and self.method is not None:
             found[DEMAND].attrs["method"] = self.method
         return found

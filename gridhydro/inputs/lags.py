@@ -118,7 +118,9 @@ def river_distance(
     diameter = 2 * np.sqrt(np.asarray(area, float) / np.pi)
     level = np.maximum(0, elevation)
     next_level = level[to]
-    if domain.lumped:
+    if domain.reaches is not None:
+        distance = np.where(last, diameter, domain.reaches.length)
+    elif domain.lumped:
         distance = diameter
     else:
         grid = domain.raster_grid

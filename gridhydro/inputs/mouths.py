@@ -20,7 +20,7 @@ def beyond_mouths(domain: Domain, land: xr.Dataset) -> Beyond | None:
     A route to the cell itself leads nowhere. Warns of routes to cells that lie not beside the
     mouth, which are left alone: those of a file cut to a region count the rows of the whole.
     """
-    if domain.lumped or not all(name in land for name in ROUTES):
+    if domain.grid is None or not all(name in land for name in ROUTES):
         return None
     y, x = spatial_dims(land["srftopo"])
     row, col = (domain.pack(land[name]) for name in ROUTES)

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from gridhydro.base.windows import chunks_of, lazily
-from gridhydro.domain.grid import spatial_dims
+from gridhydro.domain.grid import cell_dims
 from gridhydro.inputs.pet import pet_of_window
 
 
@@ -15,7 +15,7 @@ def lazy_pet(data: xr.Dataset, method: str = "oudin", **options) -> xr.DataArray
 
     What the method lacks is refused at once.
     """
-    space = ("gauge",) if "gauge" in data.dims else spatial_dims(data)
+    space = cell_dims(data)
     one = {dim: slice(0, 1) for dim in ("time", *space)}
     day = pet_of_window(data.isel(one), method, **options)
 

@@ -93,7 +93,7 @@ class _Made:
     def window(self, window: dict) -> np.ndarray:
         days, *space = window.values()
         cells = self._cells(np.arange(len(self.values))[days])
-        if self.domain.lumped:
+        if self.domain.grid is None:
             return cells[:, space[0]]
         found = np.full((len(cells), *self.domain.shape), np.nan, np.float32)
         found[:, self.domain.row, self.domain.col] = cells
@@ -116,7 +116,7 @@ class _Made:
 
 def _stations(stations, domain: Domain) -> pd.DataFrame:
     """Longitude, latitude and elevation (NaN where not said) by name."""
-    crs = "EPSG:4326" if domain.lumped or domain.crs is None else domain.crs
+    crs = "EPSG:4326" if domain.crs is None else domain.crs
     places = read_gauges(stations, crs)
     lon, lat = transform(places["x"], places["y"], crs, "EPSG:4326")
     table = pd.DataFrame(stations)

@@ -194,7 +194,7 @@ class Stream:
         told = repr((_FORM, self.origin, series, times[0], self.shape, *more))
         found = blake2b(told.encode(), digest_size=12)
         found.update(np.ascontiguousarray(domain.lonlat).tobytes())
-        found.update(repr(list(domain.gauges.index) if domain.lumped else "").encode())
+        found.update(repr("" if domain.cell_index is None else list(domain.cell_index)).encode())
         return f"forcing-{found.hexdigest()}"
 
     def _read(self, rows: list[int], days: np.ndarray) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from gridhydro.base import calendar, refuse
 from gridhydro.base.quantities import COORDINATES, SERIES
 from gridhydro.base.units import conversion
-from gridhydro.domain.grid import known_crs, read_crs, spatial_dims, transform
+from gridhydro.domain.grid import cell_dims, known_crs, read_crs, transform
 from gridhydro.inputs import meteorology as met
 from gridhydro.inputs.series import looked_at
 
@@ -31,7 +31,7 @@ class Weather:
         if "time" not in data.coords:
             raise ValueError("the dataset has no coordinate 'time'")
         self.data, self.wind_height, self.albedo, self.whole = data, wind_height, albedo, whole
-        space = ("gauge",) if "gauge" in data.dims else spatial_dims(data)
+        space = cell_dims(data)
         self.dims = ("time", *space)
         self.lacking: list[str] = []
         days = calendar.days_of_each(data["time"], "the dataset: 'time'", data).day_of_year

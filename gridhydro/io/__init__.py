@@ -10,6 +10,7 @@ from gridhydro.io.grdc import read_grdc
 from gridhydro.io.gridded import Reading, open_weather
 from gridhydro.io.hydropy import next_cells, read_land_surface
 from gridhydro.io.raster import open_raster, read_raster
+from gridhydro.io.reaches import read_reaches
 from gridhydro.io.series import read_series
 from gridhydro.io.wfdei import read_wfdei
 
@@ -27,6 +28,7 @@ __all__ = [
     "read_grdc",
     "read_land_surface",
     "read_raster",
+    "read_reaches",
     "read_series",
     "read_wfdei",
     "write_basins",

@@ -22,6 +22,7 @@ _AS_SAID = "that of the column 'unit'"
 
 # column -> unit and meaning, the same in every file
 COLUMNS = {
+    "reach": ("", "id of the reach of a vector network"),
     "gauge": ("", "name of the gauge (that a region drains to), or of the lumped basin"),
     "cell": ("", "row, column and coordinates of the cell"),
     "tile": ("", "name of the tile"),

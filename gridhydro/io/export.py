@@ -42,7 +42,7 @@ def dataset(
 
     times      (T,) days
     fields     the quantities in `values`, name -> (T, N); they become (time, y, x), or
-               (time, gauge) for lumped basins
+               (time, gauge) for lumped basins and (time, reach) for vector networks
     discharge  (T, G) m3 s-1 at the gauges, named `discharge`: no output may have that name then
     """
     time = xr.DataArray(pd.DatetimeIndex(times), dims="time")
@@ -85,8 +85,9 @@ def write_parameters(
 ) -> None:
     """Parameter maps from values name -> (N,): folder/parameters.nc and folder/parameters/*.tif.
 
-    The GeoTIFFs are cloud-optimised, north up, NaN outside the domain. Lumped basins, which have
-    no map, get a table instead: folder/parameters.csv, a row for each, units in the header.
+    The GeoTIFFs are cloud-optimised, north up, NaN outside the domain. Lumped basins and reaches,
+    which have no map, get a table instead: folder/parameters.csv, a row for each, units in the
+    header.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -97,9 +98,10 @@ def write_parameters(
         for field in fields
     }
     write_dataset(folder / "parameters.nc", xr.Dataset(maps), "parameters of the column model")
-    if domain.lumped:
+    if domain.grid is None:
         columns = {f"{name} [{v.attrs['units']}]": v.values for name, v in maps.items()}
-        table = pd.DataFrame(columns, index=domain.gauges.index.rename("gauge"))
+        index = pd.Index(domain.cell_index, name=domain.cell_axes[0])
+        table = pd.DataFrame(columns, index=index)
         long_names = (v.attrs["long_name"] for v in maps.values())
         meanings = dict(zip(columns, long_names, strict=True))
         write_table(folder / "parameters.csv", table, meanings=meanings, index=True)

@@ -13,7 +13,7 @@ from gridhydro.base.files import existing
 from gridhydro.base.quantities import Quantity
 from gridhydro.base.units import conversion
 from gridhydro.domain.d8 import NEXTXY_NO_CELL, NEXTXY_OUTLET
-from gridhydro.domain.grid import read_values, spatial_dims
+from gridhydro.domain.grid import cell_dims, read_values, spatial_dims
 from gridhydro.io.lazy import opened
 
 _SLACK = 1e-4  # of what single precision and packing leave beyond a bound
@@ -105,7 +105,7 @@ def land_fields(data: xr.Dataset, where="the land surface") -> xr.Dataset:
 
 def _field(name: str, array: xr.DataArray, where) -> xr.DataArray:
     field = FIELDS[name]
-    space = ("gauge",) if "gauge" in array.dims else spatial_dims(array)
+    space = cell_dims(array)
     array = array.squeeze([d for d in array.dims if d not in space and array.sizes[d] == 1])
     array = array.transpose(..., *space)
     lead = [array.sizes[dim] for dim in array.dims[: -len(space)]]
@@ -122,7 +122,7 @@ def _field(name: str, array: xr.DataArray, where) -> xr.DataArray:
         factor, _ = conversion(name, given, field.unit)
     except ValueError as error:
         raise ValueError(f"{where}: {error}: convert it, or mend its units") from None
-    values = array.values if "gauge" in space else read_values(array)
+    values = array.values if len(space) == 1 else read_values(array)
     values = values.astype(np.float64) * factor
     slack, clipped = _SLACK * field.high, np.clip(values, field.low, field.high)
     values = np.where(np.abs(values - clipped) <= slack, clipped, values)

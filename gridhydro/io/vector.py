@@ -27,9 +27,19 @@ def read_vector(path: str | Path, layer: str | None = None) -> geopandas.GeoData
     """The table of a file, or of the only shapefile in a folder.
 
     layer  of a file that has several
-    FileNotFoundError; ValueError naming the file where it cannot be read, and its layers where it
-    is not clear which.
+    FileNotFoundError; ValueError naming the file where it cannot be read or has no geometries, and
+    its layers where it is not clear which.
     """
+    import geopandas
+
+    table = read_table_of(path, layer)
+    if not isinstance(table, geopandas.GeoDataFrame):
+        raise ValueError(f"{path} has no geometries, but {', '.join(map(str, table.columns))}")
+    return table
+
+
+def read_table_of(path: str | Path, layer: str | None = None) -> pd.DataFrame:
+    """As `read_vector`, also of a layer without geometries."""
     import geopandas
     import pyogrio
 
@@ -49,8 +59,6 @@ def read_vector(path: str | Path, layer: str | None = None) -> geopandas.GeoData
             table = geopandas.read_file(path, layer=layer)
         except pyogrio.errors.DataSourceError as error:
             raise RuntimeError(str(error).split(";")[0].replace(str(path), path.name)) from error
-    if not isinstance(table, geopandas.GeoDataFrame):
-        raise ValueError(f"{path} has no geometries, but {', '.join(map(str, table.columns))}")
     return table
 
 

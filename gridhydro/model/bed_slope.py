@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import xarray as xr
 
-from gridhydro.base.arguments import number
+from gridhydro.base.arguments import number, required
 from gridhydro.base.units import to_unit
 from gridhydro.columns.column import fields
 from gridhydro.domain.domain import Domain
@@ -15,13 +15,15 @@ from gridhydro.inputs.attributes import property_values
 from gridhydro.model.river import flow_length
 
 LEAST = 1e-4
+SLOPE = "river_slope"  # the property of a river in a channel
 (ELEVATION,) = fields("elevation m: height of the cell")
 
 
-def river_slope(domain: Domain, elevation, least: float = LEAST) -> np.ndarray:
+def river_slope(domain: Domain, elevation=None, least: float = LEAST) -> np.ndarray:
     """Fall of the river bed over its length (N,), for a `gridhydro.River` of channels.
 
-    elevation  of the cells, a raster in m (or another unit that it states) or (N,) m
+    elevation  of the cells, a raster in m (or another unit that it states) or (N,) m; left out for
+               a vector network, whose reaches have slopes
     least      the slope of rivers that fall less than that, or climb, as means of cells may
 
     The fall is that of the elevation to the next cell downstream, over the distance between the
@@ -36,6 +38,10 @@ def river_slope(domain: Domain, elevation, least: float = LEAST) -> np.ndarray:
         raise ValueError(f"least is {least}, should be a slope above 0 and at most 1")
     if isinstance(elevation, xr.DataArray) and elevation.attrs.get("units"):
         elevation = to_unit(elevation, "m")
+    if elevation is None and domain.reaches is not None:
+        return _of_reaches(domain, least)
+    if elevation is None:
+        raise ValueError("the slope of rivers is made of the elevation of the cells: give it")
     height = property_values(domain, {"elevation": elevation}, [ELEVATION])["elevation"]
     downstream = domain.network.downstream
     inner = downstream >= 0
@@ -52,3 +58,32 @@ def river_slope(domain: Domain, elevation, least: float = LEAST) -> np.ndarray:
             stacklevel=2,
         )
     return np.maximum(slope, least)
+
+
+def with_slope(domain: Domain, properties, wanted):
+    """The properties, and with them the slopes of the rivers of a vector network where these are
+    wanted and not given."""
+    asked = any(field.name == SLOPE for field in wanted)
+    if domain.reaches is None or not asked or (properties is not None and SLOPE in properties):
+        return properties
+    given = {} if properties is None else {name: properties[name] for name in properties}
+    return given | {SLOPE: river_slope(domain)}
+
+
+def _of_reaches(domain: Domain, least: float) -> np.ndarray:
+    """The slopes of a vector network, `least` where they are less or not known, which is said."""
+    reaches = required("vector network", domain.reaches)
+    unknown = np.isnan(reaches.slope)
+    if unknown.all():
+        raise ValueError(
+            "the reaches have no slopes: give their column to Domain.from_network, "
+            "columns={'slope': ...}, or the elevation of the unit basins to river_slope"
+        )
+    flat = np.count_nonzero(reaches.slope < least)
+    if flat or unknown.any():
+        warnings.warn(
+            f"{flat} of {domain.size} reaches fall by less than {least:g}, or climb, and the slope "
+            f"of {np.count_nonzero(unknown)} is not known: they have that slope",
+            stacklevel=3,
+        )
+    return np.where(unknown, least, np.maximum(reaches.slope, least))

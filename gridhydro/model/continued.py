@@ -79,7 +79,7 @@ def _first(names: Sequence[str]) -> str:
 
 
 def _names(domain) -> tuple[str, ...]:
-    return tuple(map(str, domain.gauges.index)) if domain.lumped else ()
+    return () if domain.cell_index is None else tuple(map(str, domain.cell_index))
 
 
 def _lonlat(domain) -> Tensor:

@@ -21,6 +21,7 @@ from gridhydro.inputs.history import History
 from gridhydro.kernels import Scheme
 from gridhydro.model import corrected, options
 from gridhydro.model.base import CellModel
+from gridhydro.model.bed_slope import with_slope
 from gridhydro.model.checks import refuse_unfit, routing_of
 from gridhydro.model.in_cells import in_cells
 from gridhydro.model.river import SECONDS, River, flow_length
@@ -126,6 +127,7 @@ class Model(CellModel):
     def _take_properties(self, properties) -> None:
         """Keep what the column and the river have to know of the cells."""
         wanted = (*self.column.properties, *(self.routing.properties if self.routing else ()))
+        properties = with_slope(self.domain, properties, wanted)
         found = property_values(self.domain, properties, wanted)
         self.property_names = tuple(found)
         rows = [np.asarray(row, np.float64) for row in found.values()]
@@ -297,7 +299,7 @@ class Model(CellModel):
         routed      False: rivers of a raster are left out, and there is no discharge
         """
         if cells is not None and not self.domain.lumped:
-            raise ValueError("cells of a raster belong together: only lumped basins can be chosen")
+            raise ValueError("cells of rivers belong together: only lumped basins can be chosen")
         earlier = None if state is None else state.weather
         memory = None  # of a network that did not read these days
         if parameters is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from gridhydro.base.arguments import number, one_of, whole
@@ -147,7 +148,9 @@ class River:
                 coupling=coupling,
             )  # fmt: skip
         final, means = (*rest, None)[:2]
-        return outflow / SECONDS, final, None if means is None else means / depth
+        if means is not None:  # what stands in a reach without land is no depth of it
+            means = torch.where(depth > 0, means / torch.where(depth > 0, depth, 1.0), 0.0)
+        return outflow / SECONDS, final, means
 
     def _through_cascade(
         self, runoff, domain, length, parameters, properties, storage, backend, averages, coupling
@@ -171,9 +174,11 @@ def _of_river(some: Iterable[Field]) -> tuple[Field, ...]:
 def flow_length(domain: Domain) -> np.ndarray:
     """Length of the river in each cell, (N,) m: the distance from its centre to the next one.
 
-    Where water leaves, the side of a square of the cell's area; 0 for lumped basins, whose river
-    is part of the column.
+    Where water leaves, the side of a square of the cell's area. That of the reaches of a vector
+    network; 0 for lumped basins, whose river is part of the column.
     """
+    if domain.reaches is not None:
+        return domain.reaches.length
     if domain.lumped:
         return np.zeros(domain.size)
     downstream = domain.network.downstream

@@ -20,7 +20,7 @@ def draw_maps(
     folder: Path, domain: Domain, fields: Sequence[Field], maps: Mapping[str, np.ndarray]
 ) -> None:
     """The map of the domain, and those of its parameters, name -> (N,)."""
-    if not domain.lumped:
+    if mapped(domain):
         plots.save(domain.plot(), folder / "domain.png")
     draw_parameters(folder / "parameters.png", domain, fields, maps)
 
@@ -34,7 +34,7 @@ def draw_means(
 ) -> None:
     """Maps of fluxes and states, name -> (N,), means over the record of these days."""
     known = [f for f in fields if np.isfinite(means[f.name]).any()]
-    if known and not domain.lumped:
+    if known and mapped(domain):
         figure = plots.cell_maps(domain, means, known)
         first, last = times[0], times[-1]
         figure.suptitle(f"means from {first:%Y-%m-%d} to {last:%Y-%m-%d}", fontsize=9)
@@ -69,7 +69,7 @@ def draw_parameters(
 ) -> None:
     """Maps of those that differ among the cells, of lumped basins points where there are many."""
     fields = [f for f in fields if np.ptp(maps[f.name]) > 0 or domain.size == 1]  # not the fixed
-    if fields and not domain.lumped:
+    if fields and mapped(domain):
         plots.save(plots.cell_maps(domain, maps, fields), path)
     elif fields and placed(domain) and domain.size > FEW:
         longitude, latitude = domain.lonlat
@@ -99,6 +99,11 @@ def draw_distribution(
         where = lonlat_of(domain, gauges.index)
         figure = plot_scores.score_map(*where, last, metric, domain=domain)
         plots.save(figure, folder / "score_map.png")
+
+
+def mapped(domain: Domain) -> bool:
+    """Whether there are maps of the cells: of a raster, and of reaches whose places are known."""
+    return domain.grid is not None or (domain.reaches is not None and placed(domain))
 
 
 def placed(domain: Domain) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from gridhydro.domain import reach_tables
 from gridhydro.domain.geo_tables import to_geodataframe
 from gridhydro.io.vector import polygon_table
 
@@ -22,7 +23,8 @@ def parameters_on(run, layer: str, polygons=None, names=None) -> geopandas.GeoDa
         table = polygon_table(polygons, names, list(domain.gauges.index))
     else:
         table = to_geodataframe(domain, layer)
-    if layer != "cells" and not domain.lumped:
+    per_cell = ("cells", "rivers") if domain.reaches is not None else ("cells",)
+    if layer not in per_cell and not domain.lumped:
         return table
     values = pd.DataFrame(run.mean_parameters())
     clash = [name for name in values if name in table.columns]
@@ -36,13 +38,20 @@ def layers_of(run, scores: pd.DataFrame | None = None, polygons=None, names=None
 
     polygons, names  of lumped basins: see `Run.to_geodataframe`
     """
-    lumped = run.model.domain.lumped
+    lumped, domain = run.model.domain.lumped, run.model.domain
+    if domain.reaches is not None:
+        found = {layer: parameters_on(run, layer) for layer in reach_tables.layers(domain)}
+        return _with_scores(found, scores)
     found = {} if lumped else {"rivers": to_geodataframe(run.model.domain, "rivers")}
     if not lumped or polygons is not None:
         found["basins"] = parameters_on(run, "basins", polygons, names)
     found["gauges"] = parameters_on(run, "gauges")
     if not lumped:
         found["cells"] = parameters_on(run, "cells")
+    return _with_scores(found, scores)
+
+
+def _with_scores(found: dict, scores: pd.DataFrame | None) -> dict:
     if scores is not None and len(scores):
         last = scores.groupby("gauge").tail(1).set_index("gauge")
         last = last.rename(columns={"period": "period_of_scores"})

@@ -46,6 +46,7 @@ def _scores(run) -> str:
 def _maps(run):
     """The learned parameters that vary most within their bounds; ValueError where there is none."""
     from gridhydro.evaluation import plot_scores, plots
+    from gridhydro.model.run_figures import mapped
 
     model = run.model
     network = getattr(model, "network", None)
@@ -61,7 +62,7 @@ def _maps(run):
     if not chosen:
         raise ValueError("every parameter is constant")
     fields = [f for f in model.fields if f.name in chosen]
-    if model.domain.lumped:
+    if not mapped(model.domain):
         longitude, latitude = model.domain.lonlat
         return plot_scores.parameter_points(longitude, latitude, values, fields)
     return plots.cell_maps(model.domain, values, fields)

@@ -31,11 +31,13 @@ class SharedStore:
         gauges = len(domain.gauges)
         places: np.ndarray = np.arange(gauges)[:, None]
         shape: tuple[int, ...] = (gauges,)
-        # of a raster all gauges are in one chunk
+        # but of lumped basins all gauges are in one chunk
         sides: Sequence[int] = store.sides if domain.lumped else (max(gauges, 1),)
         flow = Chunks(places, shape, sides, walk.gauges, next(turn))
-        if not domain.lumped:
+        if domain.grid is not None:
             places, shape = np.stack([domain.row, domain.col], axis=1), domain.shape
+        elif not domain.lumped:
+            places, shape = np.arange(domain.size)[:, None], (domain.size,)
         self.series = {"discharge": flow} | {
             name: Chunks(places, shape, store.sides, walk.cells, next(turn)) for name in names
         }

@@ -51,7 +51,7 @@ class Origin:
     at_once   lumped basins that were run at once; 0: all
     forcings  names of the series of the state's `weather`
     attrs     units and long names of the stores
-    gauges    names of lumped basins; () for the cells of a raster
+    gauges    names of lumped basins, ids of reaches; () for the cells of a raster
     lonlat    (2, N) degrees, where the cells are
     """
 

@@ -63,7 +63,7 @@ def simulate_into(
                 writable(work)
                 held.enter_context(Lock(work))
         part = work / "series"
-        shape = (record.size,) if model.domain.lumped else model.domain.shape
+        shape = (record.size,) if model.domain.grid is None else model.domain.shape
         if out.suffix == ".zarr":
             store: ZarrStore | NetCDFFiles = ZarrStore(part, times, block, shape)
         else:

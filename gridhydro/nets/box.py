@@ -17,7 +17,7 @@ class Box(torch.nn.Module):
     given   the first so many of the cells are given back by `gather`; see `around`
 
     It belongs to the domain and is not kept with the weights: these go with any domain. Raises
-    ValueError for lumped basins, which have no neighbours.
+    ValueError for lumped basins and vector networks, which have no neighbours.
     """
 
     index: Tensor
@@ -37,8 +37,9 @@ class Box(torch.nn.Module):
     @classmethod
     def of(cls, domain: Domain) -> Box:
         """The box of all cells of a domain."""
-        if domain.lumped:
-            raise ValueError("lumped basins have no neighbours to convolve: take a raster domain")
+        if domain.grid is None:
+            who = "lumped basins" if domain.lumped else "reaches of a vector network"
+            raise ValueError(f"{who} have no neighbours to convolve: take a raster domain")
         return cls(torch.as_tensor(domain.row), torch.as_tensor(domain.col))
 
     def around(self, cells: Tensor, reach: int) -> tuple[Box, Tensor]:

@@ -12,6 +12,7 @@ from gridhydro.base import calendar, refuse
 from gridhydro.base.axes import gauge_axis
 from gridhydro.base.quantities import quantity
 from gridhydro.domain.domain import Domain
+from gridhydro.domain.reaches import AXIS
 from gridhydro.inputs.series import on_cells
 
 _APART = 5  # days: rates that are observed less often are hardly those of single days
@@ -25,13 +26,14 @@ def series_of(target, domain: Domain, unit: str) -> xr.DataArray:
     """
     observed = target.observed
     if isinstance(observed, pd.DataFrame):
-        if not domain.lumped:
+        if domain.grid is not None:
             raise ValueError(
                 f"'{target.name}' is a table, but cells of a raster are found by their "
                 "coordinates: give a DataArray (time, y, x)"
             )
         attrs = {"units": unit} | observed.attrs
-        observed = xr.DataArray(observed, dims=("time", "gauge"), name=target.name, attrs=attrs)
+        axis = domain.cell_axes[0]
+        observed = xr.DataArray(observed, dims=("time", axis), name=target.name, attrs=attrs)
     if "time" not in observed.dims:
         raise ValueError(
             f"the observations of '{target.name}' are over {', '.join(map(str, observed.dims))}: "
@@ -119,6 +121,8 @@ def per_cell(target, key: str, domain: Domain, cells: np.ndarray) -> np.ndarray:
     ValueError for another shape, a gauge without a value, or a value that is not usable.
     """
     given = getattr(target, key)
+    if domain.reaches is not None and isinstance(given, pd.Series):
+        given = xr.DataArray(given.to_numpy(), {AXIS: given.index.to_numpy()}, AXIS)
     if not domain.lumped and isinstance(given, xr.DataArray):
         given = domain.pack(given, gaps=True)
     elif isinstance(given, pd.Series | xr.DataArray):

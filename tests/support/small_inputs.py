@@ -16,6 +16,7 @@ from gridhydro import COLUMNS, Domain, Forcing, io, splits
 from gridhydro.analysis import untrained_variables
 from gridhydro.cli.tables import storage_table, target_table
 from gridhydro.config.domain import _gauge_table
+from gridhydro.config.parse import named
 from gridhydro.config.recipes import read_recipe, recipes
 from gridhydro.io.tables import read_attributes
 from gridhydro.io.vector import read_polygons
@@ -193,6 +194,28 @@ def _domain(folder: Path) -> None:
     )
 
 
+def _reaches() -> geopandas.GeoDataFrame:
+    ids, down = [10, 20, 30, 40], [30, 30, 40, 0]
+    lines = [shapely.LineString([(10 + i, 1), (10.5 + i, 0.5)]) for i in range(4)]
+    table = {"COMID": ids, "NextDownID": down, "lengthkm": [9.0, 7, 5, 3], "slope": 0.01,
+             "unitarea": [40.0, 30, 20, 10]}  # fmt: skip
+    return geopandas.GeoDataFrame(table, geometry=lines, crs="EPSG:4326")
+
+
+def _network(folder: Path) -> None:
+    _reaches().drop(columns="geometry").to_csv(folder / "a.csv", index=False)
+
+
+def _read_network(folder: Path) -> Domain:
+    (path,) = (p for p in folder.iterdir() if p.suffix in (".csv", ".gpkg"))
+    with named(str(path)):
+        return Domain.from_network(io.read_reaches(path))
+
+
+def _network_domain(folder: Path) -> None:
+    Domain.from_network(_reaches(), gauges="all").to_file(folder / "a.nc")
+
+
 def _state(folder: Path) -> None:
     import torch
 
@@ -310,6 +333,9 @@ READERS = {
     "hydropy": Reader(_nc(lambda: flat_land(LAT, LON)), _file("a.nc", io.read_land_surface)),
     "wfdei": Reader(_wfdei, _loaded(io.read_wfdei)),
     "domain": Reader(_domain, _file("a.nc", Domain.from_file)),
+    "network": Reader(_network, _read_network),
+    "network_lines": Reader(lambda folder: _reaches().to_file(folder / "a.gpkg"), _read_network),
+    "network_domain": Reader(_network_domain, _file("a.nc", Domain.from_file)),
     "gauges": Reader(_gauges, _file("a.csv", _gauge_table)),
     "gauge_points": Reader(_gauge_points, _file("a.gpkg", _gauge_table)),
     "polygons": Reader(_polygons, _file("a.shp", read_polygons)),

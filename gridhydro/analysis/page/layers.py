@@ -38,7 +38,7 @@ def layers_of(folder: Path, domain: Domain) -> list[Layer]:
         with reading(path, "maps of a run", run_folder.MEND), xr.open_dataset(path) as data:
             for name, raster in domain.maps(data).items():
                 values = raster.mean("time", keep_attrs=True) if means else raster
-                if values.ndim != (1 if domain.lumped else 2):
+                if values.ndim != len(domain.cell_axes):
                     continue
                 packed = np.asarray(domain.pack(values), float)
                 if np.isfinite(packed).any() and (means or np.ptp(packed) > 0):
@@ -51,8 +51,9 @@ def layers_of(folder: Path, domain: Domain) -> list[Layer]:
 
 
 def upstream_area(domain: Domain) -> list[Layer]:
-    """The area upstream of the cells of a raster; nothing of lumped basins."""
+    """The area upstream of the cells; nothing of lumped basins."""
     if domain.lumped:
         return []
     area = domain.network.accumulate(domain.area) / 1e6
+    area[area == 0] = np.nan  # reaches without land: their logarithm is not drawn
     return [Layer("upstream_area", "area upstream", "km2", area, log=True)]

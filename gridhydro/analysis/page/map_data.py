@@ -13,7 +13,7 @@ from gridhydro.domain import map_lines
 from gridhydro.domain.grid import transform
 from gridhydro.domain.map_colours import Limits
 from gridhydro.domain.map_frame import LINES_FROM, Frame
-from gridhydro.domain.map_layers import raster_of, river_width
+from gridhydro.domain.map_layers import places, raster_of, river_width
 
 SIZE = 1000.0  # of the longer side of the picture, in its own units
 CELLS = 250_000  # of a raster that is drawn whole; of a larger one every second, third, ...
@@ -53,10 +53,10 @@ class Picture:
 def map_data(contents: Contents) -> dict | None:
     """All that the map needs, None where the places are not known."""
     domain = contents.domain
-    if domain.lumped and not np.isfinite(np.concatenate(domain.lonlat)).any():
+    if domain.grid is None and not np.isfinite(np.concatenate(domain.lonlat)).any():
         return None
     frame = Frame.of(domain)
-    frame = frame.wider(0.04) if domain.lumped else frame
+    frame = frame.wider(0.04) if domain.grid is None else frame
     picture = Picture(frame)
     found = {
         "width": round(picture.width, 2), "height": round(picture.height, 2),
@@ -65,14 +65,16 @@ def map_data(contents: Contents) -> dict | None:
         "layers": [], "gauges": _gauges(contents, picture),
     }  # fmt: skip
     kept = np.arange(domain.size)
-    if not domain.lumped:
+    if domain.reaches is not None:
+        found["rivers"] = _rivers(domain, picture)
+    elif not domain.lumped:
         raster = raster_of(domain, np.arange(domain.size, dtype=float))
         step = int(np.ceil(np.sqrt(domain.size / CELLS)))
         raster = raster[::step, ::step]
-        places = np.flatnonzero(np.isfinite(raster))
-        kept = raster.ravel()[places].astype(int)
+        inside = np.flatnonzero(np.isfinite(raster))
+        kept = raster.ravel()[inside].astype(int)
         found |= {"rows": raster.shape[0], "columns": raster.shape[1], "step": step}
-        found["cells"] = packed(places, "<u4")
+        found["cells"] = packed(inside, "<u4")
         found["rivers"] = _rivers(domain, picture)
     found["layers"] = [_layer(layer, kept) for layer in contents.layers]
     return found
@@ -110,12 +112,13 @@ def _borders(frame: Frame, picture: Picture) -> list[str]:
 
 def _rivers(domain, picture: Picture) -> list[tuple[str, float]]:
     """Reaches of the largest rivers, each with its width."""
-    network, grid = domain.network, domain.raster_grid
+    network = domain.network
     area = network.accumulate(domain.area) / 1e6
     most = max(RIVERS, area.size // 15)
     least = np.sort(area)[-most] if area.size > most else 0.0
-    x, y = grid.x[domain.col], grid.y[domain.row]
-    cells = np.flatnonzero((area >= least) & (network.downstream >= 0))
+    x, y = places(domain, picture.frame) / picture.frame.unit
+    there = np.isfinite(x) & np.isfinite(x[network.downstream]) & (area > 0)
+    cells = np.flatnonzero((area >= least) & (network.downstream >= 0) & there)
     if not cells.size:
         return []
     low, high = float(area[cells].min()), float(area.max())
@@ -123,7 +126,7 @@ def _rivers(domain, picture: Picture) -> list[tuple[str, float]]:
     found = []
     for start in cells:
         end = network.downstream[start]
-        if abs(x[end] - x[start]) > span and grid.geographic:
+        if abs(x[end] - x[start]) > span and picture.frame.crs.is_geographic:
             continue  # across the date line
         width = float(river_width(area[start], low, high, (0.6, 4.0)))
         found.append((picture.line(x[[start, end]], y[[start, end]]), round(width, 2)))
@@ -134,7 +137,9 @@ def _gauges(contents: Contents, picture: Picture) -> list[dict]:
     """Names and places of the gauges, and whether each was held out."""
     domain, table = contents.domain, contents.domain.gauges
     x, y = table["x"].to_numpy(float), table["y"].to_numpy(float)
-    if domain.lumped:
+    if domain.reaches is not None:
+        x, y = transform(x, y, domain.crs, picture.frame.crs)
+    elif domain.lumped:
         x, y = transform(*domain.lonlat, "EPSG:4326", picture.frame.crs)
     held = held_out(contents)
     return [

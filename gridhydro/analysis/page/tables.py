@@ -11,6 +11,7 @@ import pandas as pd
 
 from gridhydro.analysis.page.contents import Contents
 from gridhydro.analysis.page.html_table import cell, table
+from gridhydro.base.arguments import required
 from gridhydro.base.words import count_of
 from gridhydro.evaluation import spread
 from gridhydro.evaluation.plot_scores import LABELS
@@ -32,11 +33,11 @@ def headline(contents: Contents) -> str:
         parts.append(
             {"none": "nothing learned", "free": "free parameters"}.get(kind, f"network {kind}")
         )
-    parts.append(f"{domain.size:,} {'basins' if domain.lumped else 'cells'}")
+    parts.append(f"{domain.size:,} {domain.called[1]}")
     parts.append(f"{domain.area.sum() / 1e6:,.0f} km²")
     if not domain.lumped:
         parts.append(count_of(len(domain.gauges), "gauge"))
-        parts.append(str(domain.raster_grid.crs.name))
+        parts.append(str(required("reference system", domain.crs).name))
     return ", ".join(parts)
 
 

@@ -142,6 +142,10 @@ class TakesForcing(Protocol):
     def forcings(self) -> tuple[Field, ...]:
         """The series, in order."""
 
+    @property
+    def dt(self) -> float:
+        """Length of a step in days."""
+
 
 class Column:
     """A vertical water balance: subclass it, declare the fields and write `step`.

@@ -39,6 +39,7 @@ class _Taken:
     """Series that are asked for."""
 
     forcings: tuple[Field, ...]
+    dt: float = 1.0  # of a step, days
 
 
 def held(content: dict) -> str | None:

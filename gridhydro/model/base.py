@@ -85,6 +85,16 @@ class CellModel(torch.nn.Module):
         return self.column.forcings
 
     @property
+    def dt(self) -> float:
+        """Length of a step in days."""
+        return self.column.dt
+
+    @property
+    def steps_a_day(self) -> int:
+        """Steps of the forcing in a day."""
+        return round(1 / self.dt)
+
+    @property
     def fields(self) -> tuple[Field, ...]:
         """The parameters, learned and fixed, as exported."""
         return ()

@@ -56,7 +56,7 @@ def _of_cells(model: CellModel, cells, values: Tensor, state, *, begin: int, day
     end = march.storage(state)
     state, _ = _through(march, before, state)
     settled = march.storage(state)
-    runoff = left.cpu().numpy() * area / 1000 if flow else np.full_like(area, np.nan)
+    runoff = left.cpu().numpy() / model.steps_a_day * area / 1000 if flow else np.full_like(area, np.nan)
     found = np.stack([start, end, settled, runoff, area])
     gain = settled - start
     if gain.sum() > HIDDEN * runoff.sum():  # is it of cells that have no end?
@@ -66,7 +66,8 @@ def _of_cells(model: CellModel, cells, values: Tensor, state, *, begin: int, day
 
 
 def _through(march: March, days: slice, state: State | None, outputs=()) -> tuple:
-    """The state after these days, and the sum of an output over them, (B,) mm."""
+    """The state after these days, and the sum of an output over them, (B,) mm (times the steps of
+    a day)."""
     total: Tensor | float = 0.0
     for part in years(days):
         _, simulation = march.go(part, state, outputs)

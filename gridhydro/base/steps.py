@@ -25,6 +25,15 @@ def length_of(times: pd.DatetimeIndex) -> pd.Timedelta:
     return _DAY / steps_a_day(times)
 
 
+def unit_of(times: pd.DatetimeIndex) -> tuple[str, pd.Timedelta]:
+    """What times are counted in, in whole numbers: days, hours or minutes, and how long one is."""
+    step = length_of(times)
+    for unit, length in (("days", _DAY), ("hours", pd.Timedelta("1h"))):
+        if step % length == pd.Timedelta(0):
+            return unit, length
+    return "minutes", pd.Timedelta("1min")
+
+
 def of_axis(axis, where, count: int, data: xr.Dataset | None = None) -> pd.DatetimeIndex:
     """Beginnings of the steps of an axis with `count` steps a day: of 1 as `calendar.daily`.
 

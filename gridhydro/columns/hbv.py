@@ -2,7 +2,8 @@
 
 Equations: Feng et al. (2022, doi:10.1029/2022WR032404) for the stores and gamma, Song et al.
 (2024, doi:10.5194/hess-28-3051-2024) for capillary rise. Operators act one after the other within
-the day, or a step of any other length. gamma = 1 with C = 0 is plain HBV; C = 0 alone switches capillary rise off.
+the day, or the step where that is shorter. gamma = 1 with C = 0 is plain HBV; C = 0 alone switches
+capillary rise off.
 
 Capillary rise, C times the lower zone times the dryness of the soil, is a flux of the lower zone
 alone: where C times that zone is more than field capacity, it lifts the soil above field capacity,

@@ -60,7 +60,7 @@ def forecast(
         )
     begun = begun * len(names) if len(begun) == 1 else begun
     first = _first(begun, states)
-    _tell_left_out(forcing, steps_of(each[0][1]), first)
+    _tell_left_out(forcing, steps_of(each[0][1], finished.run.model.steps_a_day), first)
     finished.tell_corners(each[0][1], forcing)
     parts, written = [], []
     for (name, weather), state in zip(each, begun, strict=True):

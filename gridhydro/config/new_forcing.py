@@ -75,7 +75,7 @@ class Finished:
         """
         model, domain = self.run.model, self.run.model.domain
         with named(str(path)):
-            times = steps_of(weather)
+            times = steps_of(weather, model.steps_a_day)
             if first is not None:
                 begin = int(times.searchsorted(pd.Timestamp(first)))
                 weather, times = weather.isel(time=slice(begin, None)), times[begin:]

@@ -42,9 +42,7 @@ def refuse_unfit(network: ParameterNetwork, column: Column, domain: Domain) -> N
         )
 
 
-def refuse_unfit_steps(
-    column: Column, reads_weather: bool, correction, stepping: Stepping
-) -> None:
+def refuse_unfit_steps(column: Column, reads_weather: bool, correction, stepping: Stepping) -> None:
     """ValueError for what takes days only, in a model whose steps are parts of a day."""
     column.refuse_step(Scheme.of(stepping.scheme) == SEQUENTIAL)
     mend = "average the weather to days, or take"

@@ -102,7 +102,13 @@ class Model(CellModel):
             values = attribute_values(domain, attributes)
         self._take_properties(properties)
         self.options = options.to_json(
-            self.column.name, network, components, fixed, self.routing, correction, self.stepping,
+            self.column.name,
+            network,
+            components,
+            fixed,
+            self.routing,
+            correction,
+            self.stepping,
             count,
         )
         with torch.random.fork_rng(devices=[]):

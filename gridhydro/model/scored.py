@@ -227,7 +227,8 @@ class Scored:
         if not (self._begins_full and column.states):
             what = "with empty stores" if column.states else "without a memory of the days before"
         elif len(times) < WARMUP * count:
-            what = f"with stores as its {len(times) // count} days alone, again and again, would fill them"
+            alone = f"its {len(times) // count} days alone"
+            what = f"with stores as {alone}, again and again, would fill them"
         else:
             return
         told = (

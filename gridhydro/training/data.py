@@ -205,9 +205,7 @@ def read_data(
     doors(refuse_batches, batches, options.spinup, model)
     place = doors(_placed, model, session)
     weather = doors(_weather, forcing, model, session, doors)
-    times = doors(
-        steps_of, forcing if weather is REFUSED else weather, model.steps_a_day
-    )
+    times = doors(steps_of, forcing if weather is REFUSED else weather, model.steps_a_day)
     split = period if isinstance(period, Split) else None
     period = doors(period_of, period) if split is None else split.train_period
     days = doors(_scored, times, period, batches)

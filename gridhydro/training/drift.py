@@ -56,7 +56,8 @@ def _of_cells(model: CellModel, cells, values: Tensor, state, *, begin: int, day
     end = march.storage(state)
     state, _ = _through(march, before, state)
     settled = march.storage(state)
-    runoff = left.cpu().numpy() / model.steps_a_day * area / 1000 if flow else np.full_like(area, np.nan)
+    left = left / model.steps_a_day if flow else left  # rates of steps
+    runoff = left.cpu().numpy() * area / 1000 if flow else np.full_like(area, np.nan)
     found = np.stack([start, end, settled, runoff, area])
     gain = settled - start
     if gain.sum() > HIDDEN * runoff.sum():  # is it of cells that have no end?

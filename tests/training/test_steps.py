@@ -148,9 +148,7 @@ def test_a_run_goes_on_from_its_state_and_is_kept(basins, tmp_path):
             assert found.indexes["time"].equals(whole.indexes["time"])
             np.testing.assert_array_equal(found["runoff"], whole["runoff"])
     run.save(tmp_path / "kept", outputs=["runoff"])
-    table = pd.read_csv(
-        tmp_path / "kept/discharge.csv", comment="#", index_col=0, parse_dates=True
-    )
+    table = pd.read_csv(tmp_path / "kept/discharge.csv", comment="#", index_col=0, parse_dates=True)
     assert table.index.equals(whole.indexes["time"].rename("date"))
     again = gh.Run.load(tmp_path / "kept", forcing)
     assert again.model.steps_a_day == COUNT

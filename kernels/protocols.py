@@ -35,8 +35,10 @@ class Network(Named, Protocol):
 
 
 class ColumnModel(Protocol):
-    """The fields of a column and the physics of a day, as `step` or as `tendency`."""
+    """The fields of a column and the physics of a step, as `step` or as `tendency`."""
 
+    @property
+    def dt(self) -> float: ...  # days
     @property
     def name(self) -> str: ...
     @property

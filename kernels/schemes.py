@@ -34,7 +34,7 @@ class Scheme:
     """A time-stepping scheme: the method and the number of its steps in a day.
 
     name        one of `NAMES`
-    substeps    equal parts of the day
+    substeps    equal parts of the step of the column, a day or a part of it
     iterations  at most, of Newton's method in one sub-step
     """
 
@@ -79,9 +79,13 @@ class Scheme:
         return self.name == "implicit"
 
     @property
-    def dt(self) -> float:
-        """Length of a sub-step in days."""
+    def part(self) -> float:
+        """Length of a sub-step as a part of the column's step."""
         return 1.0 / self.substeps
+
+    def dt(self, column: ColumnModel) -> float:
+        """Length of a sub-step in days."""
+        return getattr(column, "dt", 1.0) / self.substeps
 
     @property
     def method(self) -> str:
@@ -91,8 +95,8 @@ class Scheme:
     def step(self, column: ColumnModel) -> Callable:
         """One sub-step as a function of states, forcing and parameters.
 
-        The function returns the states at its end and the fluxes, rates times the length of the
-        sub-step in days: what they add to the daily mean. An implicit
+        The function returns the states at its end and the fluxes, rates times the part of the
+        column's step that it is: what they add to the mean over the step. An implicit
         sub-step takes the states at its *end*, and returns what flows into each store within it
         in place of states.
         """
@@ -102,40 +106,43 @@ class Scheme:
         return lambda s, x, p: take(column, s, x, p)
 
     def _explicit(self, column, s, x, p):
-        changes, fluxes = column.tendency(_not_below_zero(vars(s)), x, p, self.dt)
-        states = _moved(s, changes, self.dt)
+        dt = self.dt(column)
+        changes, fluxes = column.tendency(_not_below_zero(vars(s)), x, p, dt)
+        states = _moved(s, changes, dt)
         return states, self._amounts(column, fluxes) | self._stores(column, states, x, p)
 
     def _rk4(self, column, s, x, p):
         changes: dict[str, Value] = {}
         fluxes: dict[str, Value] = {}
         slopes: dict[str, Value] = {}
+        dt = self.dt(column)
         for weight, place in _RK4:
-            at = {n: v + place * self.dt * slopes.get(n, 0.0) for n, v in vars(s).items()}
-            slopes, rates = column.tendency(_not_below_zero(at), x, p, self.dt)
+            at = {n: v + place * dt * slopes.get(n, 0.0) for n, v in vars(s).items()}
+            slopes, rates = column.tendency(_not_below_zero(at), x, p, dt)
             for total, values in ((changes, slopes), (fluxes, rates)):
                 for name, value in values.items():
                     term = weight * value
                     total[name] = total[name] + term if name in total else term
-        states = _moved(s, changes, self.dt)
+        states = _moved(s, changes, dt)
         return states, self._amounts(column, fluxes) | self._stores(column, states, x, p)
 
     def _inflow(self, column, s, x, p):
-        changes, fluxes = column.tendency(s, x, p, self.dt)
-        inflow = {name: self.dt * change for name, change in changes.items()}
+        dt = self.dt(column)
+        changes, fluxes = column.tendency(s, x, p, dt)
+        inflow = {name: dt * change for name, change in changes.items()}
         return inflow, self._amounts(column, fluxes)
 
     def _amounts(self, column, fluxes):
-        """Fluxes times the length of the sub-step, d; what is water in a store as it is."""
+        """Fluxes times the part of the step; what is water in a store as it is."""
         stores = stored(column)
-        return {n: v if n in stores else v * self.dt for n, v in fluxes.items()}
+        return {n: v if n in stores else v * self.part for n, v in fluxes.items()}
 
     def _stores(self, column, states, x, p):
         """Diagnostics of the states at the end of the sub-step."""
         stores = stored(column)
         if not stores:
             return {}
-        _, fluxes = column.tendency(SimpleNamespace(**states), x, p, self.dt)
+        _, fluxes = column.tendency(SimpleNamespace(**states), x, p, self.dt(column))
         return {name: fluxes[name] for name in stores}
 
 

@@ -18,6 +18,7 @@ import xarray as xr
 from gridhydro.analysis.regions import Regions
 from gridhydro.base.periods import as_texts as period_of
 from gridhydro.base.progress import progress_bar
+from gridhydro.base.steps import steps_a_day
 from gridhydro.columns.column import Column
 from gridhydro.model.blocks import blocks
 from gridhydro.model.river import SECONDS
@@ -62,7 +63,7 @@ def water_budget(
     rain, losses = _balance(column)
     record = run.record(forcing)
     parts, starts, days = _months(record.times, record.between(*period_of(period)))
-    shape = len(parts), len(regions.names)
+    shape, day = (len(parts), len(regions.names)), run.model.dt  # of a step, whose rates are mm d-1
     exports = [name for name in losses if name == column.export]
     own = [*list(TERMS)[:3], *_EDGES, *["export"] * len(exports)]
     found = {name: np.zeros(shape) for name in own}
@@ -70,11 +71,11 @@ def water_budget(
     walk = blocks(run, record, parts, losses)
     total = len(parts) if not run.model.domain.lumped else None
     for part in progress_bar(walk, desc="water budget", unit="month", total=total, shown=progress):
-        fallen = part.forcing[rain].double().sum((0, 1)).cpu().numpy()
+        fallen = part.forcing[rain].double().sum((0, 1)).cpu().numpy() * day
         depths = {"precipitation": fallen, "evapotranspiration": 0.0}
         for name in losses:
             term = "export" if name in exports else "evapotranspiration"
-            lost = part.simulation.outputs[name].double().sum(0).cpu().numpy()
+            lost = part.simulation.outputs[name].double().sum(0).cpu().numpy() * day
             depths[term] = depths.get(term, 0.0) + lost
         volumes = {
             **{term: depth * area[part.cells] / 1000 for term, depth in depths.items()},
@@ -83,7 +84,7 @@ def water_budget(
         }
         for name, volume in volumes.items():
             found[name][part.index] += regions.depth(volume, part.cells)
-        flow = part.simulation.discharge.double().sum(0).cpu().numpy() * SECONDS
+        flow = part.simulation.discharge.double().sum(0).cpu().numpy() * SECONDS * day
         at = part.cells if run.model.domain.lumped else slice(None)
         found["discharge"][part.index] += regions.outflow(flow, at)
     return _dataset(found, regions, starts, days)
@@ -104,7 +105,7 @@ def _months(times: pd.DatetimeIndex, days: slice):
     first = np.flatnonzero(np.append(True, month[1:] != month[:-1])) + days.start
     ends = np.append(first[1:], days.stop)
     parts = [slice(int(a), int(b)) for a, b in zip(first, ends, strict=True)]
-    return parts, times[first], ends - first
+    return parts, times[first], (ends - first) // steps_a_day(times)
 
 
 def _dataset(found, regions: Regions, starts, days) -> xr.Dataset:

@@ -43,6 +43,7 @@ def kge_surface(
     model, record = run.model, run.record()
     if not (isinstance(model, Model) and model.domain.lumped):
         raise ValueError("surfaces of KGE are of lumped basins with a column")
+    model.refuse_steps("a surface of KGE")
     count, days = whole("values", values, 2), record.between(*as_texts(period))
     observed = discharge_table(discharge, model.domain)
     one_of("gauge", gauge, [name for name in model.domain.gauges.index if name in observed])

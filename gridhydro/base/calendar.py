@@ -67,7 +67,7 @@ def days_of_each(
             return bound
     index = index + ahead if stamps.plain(index + ahead) else index
     found = stamps.days_of(index, where, getattr(_index(axis, where), "tz", None))
-    if time is not None and stamps.at_end(_said(time, data)):
+    if time is not None and stamps.at_end(said_of(time, data)):
         # 23:59 is the end of its own day already
         found = found.where(index - found >= pd.Timedelta(hours=23), found - DAY)
     return pd.DatetimeIndex(found)
@@ -321,7 +321,7 @@ def _delta(shift) -> pd.Timedelta:
         raise ValueError(f"shift is a time such as '1h' or '-30min', not {shift!r}") from None
 
 
-def _said(time: xr.DataArray, data: xr.Dataset | None) -> str:
+def said_of(time: xr.DataArray, data: xr.Dataset | None) -> str:
     """The words in which a file says where in its interval a stamp is."""
     known = [time.attrs] if data is None else [time.attrs, data.attrs]
     words = [str(attrs[name]) for attrs in known for name in _REFERENCES if name in attrs]
@@ -338,6 +338,32 @@ def _days_of_bounds(
     None, too, for bounds that begin at another hour: they leave it to the stamp to name the day.
     ValueError for those longer than a day, with `other` None.
     """
+    found = _bounds_of(data, time, where)
+    if found is None:
+        return None
+    begin, end, place = found
+    length = end - begin
+    wrong = np.flatnonzero(length > pd.Timedelta(hours=25))
+    if wrong.size and not other:
+        first = wrong[0]
+        raise ValueError(
+            f"{place} has values from {begin[first]:%Y-%m-%d %H:%M} to "
+            f"{end[first]:%Y-%m-%d %H:%M}: values of single days are needed"
+        )
+    # means of hourly values may be bound by the first and the last hour of the day
+    return begin if (begin == begin.floor("D")).all() and not wrong.size else None
+
+
+def begins_of_bounds(data: xr.Dataset, time: xr.DataArray, where) -> pd.DatetimeIndex | None:
+    """What the bounds of an axis begin with; None where there are none in the Dataset."""
+    found = _bounds_of(data, time, where)
+    return None if found is None else found[0]
+
+
+def _bounds_of(
+    data: xr.Dataset, time: xr.DataArray, where
+) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex, str] | None:
+    """Begin and end of the bounds of an axis, and what to call them; None where there are none."""
     said = time.attrs.get("bounds") or time.encoding.get("bounds")
     names = [said] if said else [f"{time.name}_bnds", f"{time.name}_bounds"]
     name = next((n for n in names if n in data.variables), None)
@@ -353,15 +379,4 @@ def _days_of_bounds(
     else:
         ahead = stamps.ahead_of_utc(str(time.encoding.get("units", "")))
         begin, end = (dates(pd.Index(bounds.values[:, side]), place) + ahead for side in (0, 1))
-    length = end - begin
-    if not (length > pd.Timedelta(0)).all():
-        return None
-    wrong = np.flatnonzero(length > pd.Timedelta(hours=25))
-    if wrong.size and not other:
-        first = wrong[0]
-        raise ValueError(
-            f"{place} has values from {begin[first]:%Y-%m-%d %H:%M} to "
-            f"{end[first]:%Y-%m-%d %H:%M}: values of single days are needed"
-        )
-    # means of hourly values may be bound by the first and the last hour of the day
-    return begin if (begin == begin.floor("D")).all() and not wrong.size else None
+    return (begin, end, place) if (end > begin).all() else None

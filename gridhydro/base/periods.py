@@ -9,6 +9,8 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from gridhydro.base.steps import steps_a_day
+
 Period = tuple[str, str]
 # year first, so that no day is taken for a month: a day (its clock passed over where it is
 # midnight), a month, a quarter, or a year
@@ -75,13 +77,15 @@ def overlap(one: Period, other: Period) -> bool:
 
 
 def within(times: pd.DatetimeIndex, period, where, what: str = "period") -> slice:
-    """The days of a period, or of None all, among the daily `times`, which `where` names.
+    """The days of a period, or of None all, among the daily `times`, which `where` names; or the
+    steps, where days have several.
 
     ValueError where some of them are not there.
     """
     if period is None:
         return slice(0, len(times))
     first, last = ends(period, what)
+    count = steps_a_day(times)
     if not len(times) or first < times[0] or last > times[-1]:
         there = (
             f"goes from {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}" if len(times) else "is empty"
@@ -89,7 +93,7 @@ def within(times: pd.DatetimeIndex, period, where, what: str = "period") -> slic
         raise ValueError(
             f"the {what} {' to '.join(as_texts(period))} is not all in {where}, which {there}"
         )
-    return slice((first - times[0]).days, (last - times[0]).days + 1)
+    return slice((first - times[0]).days * count, ((last - times[0]).days + 1) * count)
 
 
 def common_days(days: Mapping[str, pd.DatetimeIndex], period, where) -> pd.DatetimeIndex:

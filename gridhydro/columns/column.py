@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Protocol
+
+import torch
 
 from gridhydro.base.notebook import fields_table, folded, titled
 
@@ -16,6 +20,8 @@ _FIELD = re.compile(
     r"(?:\s*=\s*(?P<initial>[^:]+?))?"
     r"\s*:\s*(?P<long_name>.+)"
 )
+_RATE = "mm d-1"
+_LEAST_LEFT = 1e-6  # of a store after a day: the root of nothing has no slope
 _LONG = 100  # bytes of a name; a file system takes 255, with endings
 
 
@@ -136,6 +142,10 @@ class TakesForcing(Protocol):
     def forcings(self) -> tuple[Field, ...]:
         """The series, in order."""
 
+    @property
+    def dt(self) -> float:
+        """Length of a step in days."""
+
 
 class Column:
     """A vertical water balance: subclass it, declare the fields and write `step`.
@@ -152,9 +162,15 @@ class Column:
     each state in its unit per day, and the fluxes: rates at these states, and what is in `mm` of
     these states. `dt` is the length of the step in days, a plain number: what is limited by a
     store goes at the rate store / dt at most.
+
+    A `step` that is as right for a part of a day says `any_step`: it takes the weather and the
+    parameters through `in_step`, and hands its fluxes out through `by_day`, so that their units
+    stay per day. `stepped(24)` is the column by the hour.
     """
 
     name: str = ""
+    any_step: bool = False  # whether `step` goes by `dt`
+    dt: float = 1.0  # length of a step in days
     states: tuple[Field, ...] = ()
     forcings: tuple[Field, ...] = ()
     parameters: tuple[Field, ...] = ()
@@ -181,6 +197,39 @@ class Column:
 
     def refuse(self, values: Mapping[str, object]) -> None:
         """ValueError for values of parameters that it is not to be run with; any by itself."""
+
+    def stepped(self, steps_a_day: int) -> Column:
+        """The same column with so many steps a day, the same one whenever it is asked for."""
+        return self if steps_a_day * self.dt == 1 else _stepped(self, steps_a_day)
+
+    def refuse_step(self, sequential: bool) -> None:
+        """ValueError for a step other than a day, of a `step` or an LSTM that is of a day only."""
+        if self.dt == 1 or (self.any_step if sequential else self.advance is None):
+            return
+        others = type(self).tendency is not Column.tendency
+        raise ValueError(
+            f"the column '{self.name}' takes days only, not {1 / self.dt:g} steps a day"
+            f"{self.why_daily and f' ({self.why_daily})'}: average the weather to days, or choose "
+            + ("another scheme, such as 'implicit', or " if others and sequential else "")
+            + "a column such as 'hbv'"
+        )
+
+    why_daily: str = ""  # of a column that takes days only
+
+    def in_step(self, x: SimpleNamespace, p: SimpleNamespace) -> tuple:
+        """Weather and parameters of a step: what is in mm d-1 as its amount within the step, and a
+        fraction that leaves a store in a day, d-1, as that of the step: 24 hours leave of a store
+        what one day does."""
+        if self.dt == 1:
+            return x, p
+        return _in_step(x, self.forcings, self.dt), _in_step(p, self.parameters, self.dt)
+
+    def by_day(self, fluxes: Mapping) -> Mapping:
+        """Fluxes of a step, those in mm d-1 per day."""
+        if self.dt == 1:
+            return fluxes
+        rates = {f.name for f in self.fluxes if f.unit.startswith(_RATE)}
+        return {n: v * (1 / self.dt) if n in rates else v for n, v in fluxes.items()}
 
     # of a column without kernels, which takes the days by itself: see `Surrogate.advance`
     advance: Callable | None = None
@@ -220,3 +269,22 @@ class Column:
                 return field
         known = ", ".join(field.name for field in (*self.fluxes, *self.states))
         raise ValueError(f"the column '{self.name}' has no output '{name}'; it has {known}")
+
+
+@lru_cache(maxsize=256)
+def _stepped(column: Column, steps_a_day: int) -> Column:
+    found = copy(column)
+    found.dt = 1 / steps_a_day
+    return found
+
+
+def _in_step(values: SimpleNamespace, fields: Sequence[Field], dt: float) -> SimpleNamespace:
+    """Values in the unit of a step of `dt` days; all else as it is."""
+    found = dict(vars(values))
+    for field in fields:
+        rate = found[field.name]
+        if field.unit.startswith(_RATE):
+            found[field.name] = rate * dt
+        elif field.unit == "d-1":
+            found[field.name] = 1 - torch.clamp(1 - rate, min=_LEAST_LEFT) ** dt
+    return SimpleNamespace(**found)

@@ -23,6 +23,7 @@ class GR4J(Column):
     """GR4J with CemaNeige, 4 and 3 parameters; sources at the head of the file."""
 
     name = "gr4j"
+    why_daily = "its percolation and unit hydrographs were fitted to days"
     source = f"Perrin et al. (2003, doi:10.1016/S0022-1694(03)00225-7); {SOURCE}"
     states = (
         *STATES,

@@ -2,7 +2,8 @@
 
 Equations: Feng et al. (2022, doi:10.1029/2022WR032404) for the stores and gamma, Song et al.
 (2024, doi:10.5194/hess-28-3051-2024) for capillary rise. Operators act one after the other within
-the day. gamma = 1 with C = 0 is plain HBV; C = 0 alone switches capillary rise off.
+the day, or the step where that is shorter. gamma = 1 with C = 0 is plain HBV; C = 0 alone switches
+capillary rise off.
 
 Capillary rise, C times the lower zone times the dryness of the soil, is a flux of the lower zone
 alone: where C times that zone is more than field capacity, it lifts the soil above field capacity,
@@ -77,16 +78,19 @@ class HBV(Column):
         "total_storage mm: water in all stores",
     )
 
+    any_step = True
+
     def rise_below(self, p):
         """Soil moisture below which water rises from the lower zone, mm."""
         return p.FC
 
     def risen(self, rise, room):
-        """Capillary rise, mm d-1, where the soil has room for so much of it, mm d-1: all of it."""
+        """Capillary rise, where the soil has room for so much of it, both mm d-1: all of it."""
         return rise
 
     def step(self, s, x, p):
-        """One day, operator after operator: snow, soil, upper zone, lower zone."""
+        """One step, operator after operator: snow, soil, upper zone, lower zone."""
+        x, p = self.in_step(x, p)  # mm of the step in place of mm d-1
         rainfall, snowfall, thaw, frost = _weather(x, p)
 
         snowpack = s.snowpack + snowfall
@@ -100,7 +104,7 @@ class HBV(Column):
         meltwater = meltwater - infiltration
 
         liquid = rainfall + infiltration
-        recharge = self.recharge(s, p, liquid)
+        recharge = self.recharge(s, p, liquid, 1 / self.dt)
         soil_moisture = s.soil_moisture + liquid - recharge
         excess = torch.clamp(soil_moisture - p.FC, min=0)
         soil_moisture = soil_moisture - excess
@@ -129,16 +133,17 @@ class HBV(Column):
             snowpack=snowpack, meltwater=meltwater, soil_moisture=soil_moisture,
             upper_zone=upper_zone, lower_zone=lower_zone,
         )  # fmt: skip
-        return states, _with_totals(
+        return states, self.by_day(_with_totals(
             states, p, actual_evapotranspiration=evapotranspiration,
             near_surface_flow=near_surface_flow, interflow=interflow, baseflow=baseflow,
             rainfall=rainfall, snowfall=snowfall, melt=melt, refreezing=refreezing,
             infiltration=infiltration, recharge=recharge, excess=excess,
             capillary_rise=capillary_rise, percolation=percolation,
-        )  # fmt: skip
+        ))  # fmt: skip
 
-    def recharge(self, s, p, liquid):
-        """Water that the soil passes on to the upper zone, of rain and melt `liquid`; mm d-1."""
+    def recharge(self, s, p, liquid, by_day=1.0):
+        """Water that the soil passes on to the upper zone, of rain and melt `liquid`; both in
+        mm d-1, or in what is mm d-1 times `by_day`."""
         wetness = torch.clamp(s.soil_moisture / p.FC, min=DRY, max=1) ** p.beta
         return liquid * wetness
 

@@ -16,7 +16,7 @@ class HBVLearnedRunoff(HBV):
     # parameters first: what they add to the hidden units is computed once a run
     networks = (Embedded("runoff_share", scales=(500, 3, 250, 1, 20), hidden=(16,)),)
 
-    def recharge(self, s, p, liquid):
-        """Water that the soil passes on of rain and melt `liquid`, mm d-1: a learned fraction."""
+    def recharge(self, s, p, liquid, by_day=1.0):
+        """Water that the soil passes on of rain and melt `liquid`: a learned fraction."""
         wetness = s.soil_moisture / p.FC
-        return liquid * p.runoff_share(p.FC, p.beta, s.soil_moisture, wetness, liquid)
+        return liquid * p.runoff_share(p.FC, p.beta, s.soil_moisture, wetness, liquid * by_day)

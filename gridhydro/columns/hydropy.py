@@ -90,13 +90,15 @@ class HydroPy(Column):
         if options.with_leakage:
             self.fluxes += fields("lake_leakage mm d-1: water from lakes to the groundwater")
             self.balancing += ("lake_leakage",)
+            self.any_step, self.why_daily = False, "its leakage is what leaves a lake in a day"
         if options.rain_and_snow:
             given = tuple(f for f in self.fluxes if f.name in _PHASES)
             self.fluxes = tuple(f for f in self.fluxes if f.name not in _PHASES)
             self.forcings, self.water_in = given + self.forcings[1:], _PHASES
 
     def step(self, s, x, p):
-        """One day in HydroPy's order: snow, skin and canopy, root zone, surface and groundwater."""
+        """One step in HydroPy's order: snow, skin, canopy, root zone, surface and groundwater."""
+        x, p = self.in_step(x, p)  # mm of the step in place of mm d-1
         pet, frozen = x.potential_evapotranspiration, x.temperature < 0
         vegetation = torch.minimum(torch.clamp(x.vegetation_fraction, min=0), 1 - p.water_fraction)
         bare = 1 - p.water_fraction - vegetation
@@ -149,12 +151,12 @@ class HydroPy(Column):
         surface_water, open_water_evaporation, leakage = self.open_water(
             s, p, pet, frozen, liquid, surface_runoff
         )
-        overland_flow = surface_water / (p.surface_lag + 1)
+        overland_flow = surface_water / (p.surface_lag / self.dt + 1)
         surface_water = surface_water - overland_flow
         groundwater = s.groundwater + drainage
         if leakage:
             groundwater = groundwater + leakage["lake_leakage"]
-        baseflow = groundwater / (p.groundwater_lag + 1)
+        baseflow = groundwater / (p.groundwater_lag / self.dt + 1)
         groundwater = groundwater - baseflow
 
         states = dict(
@@ -165,7 +167,7 @@ class HydroPy(Column):
         wet_evaporation = skin_evaporation + canopy_evaporation + open_water_evaporation
         phases = dict(rainfall=rainfall, snowfall=snowfall)
         phases = {} if self.options.rain_and_snow else phases
-        return states, phases | leakage | dict(
+        return states, self.by_day(phases | leakage | dict(
             runoff=overland_flow + baseflow,
             actual_evapotranspiration=transpiration + bare_soil_evaporation + wet_evaporation,
             transpiration=transpiration, bare_soil_evaporation=bare_soil_evaporation,
@@ -176,7 +178,9 @@ class HydroPy(Column):
             snow_water_equivalent=snowpack + meltwater,
             soil_wetness=soil_moisture / torch.clamp(p.soil_capacity, min=TINY),
             total_storage=sum(states.values()),
-        )  # fmt: skip
+        ))  # fmt: skip
+
+    any_step = True
 
     def phases(self, x):
         """Rain and snow, mm d-1: by the temperature, where they are not given."""

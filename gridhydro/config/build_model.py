@@ -48,6 +48,11 @@ def build_model(setup: Setup, seed: int):
     ):  # of lumped basins: gaps are filled without a look at what is held out
         attributes = filled_for(setup.domain, attributes, _trained(setup))
     if options.column == "lstm":
+        if setup.steps_a_day > 1:
+            raise ValueError(
+                f"{setup.source}, [model]: the LSTM takes days, and the forcing has "
+                f"{setup.steps_a_day} steps a day: average it to days, or take column = 'hbv'"
+            )
         return LSTMModel(setup.domain, attributes, network, options.forcings)
     if network.kind == "gz":
         network = replace(network, history=_history(setup))
@@ -56,7 +61,7 @@ def build_model(setup: Setup, seed: int):
     return Model(
         setup.domain, options.column, attributes, fixed=options.fixed, network=network,
         components=options.components, routing=options.routing, correction=options.correction,
-        scheme=options.scheme, **_of_land(setup),
+        scheme=options.scheme, steps_a_day=setup.steps_a_day, **_of_land(setup),
     )  # fmt: skip
 
 

@@ -110,7 +110,7 @@ def free_model(setup: Setup, seed: int) -> Model:
     return Model(
         setup.domain, options.column, network=ParameterNetwork("free", seed=seed),
         fixed=options.fixed, routing=options.routing, scheme=options.scheme,
-        properties=properties_of(setup),
+        properties=properties_of(setup), steps_a_day=setup.steps_a_day,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base import calendar, refuse
+from gridhydro.base import calendar, refuse, steps
 from gridhydro.base.arguments import one_of, required
 from gridhydro.base.quantities import SERIES
 from gridhydro.base.units import refuse_implausible, to_unit, typical
@@ -106,7 +106,7 @@ def weather_of(source: Path, content: dict) -> tuple[WeatherOptions, dict[str, F
             f"{place}: give either a 'folder', or a 'file', or a [weather.NAME] for each variable"
         )
     if options.folder is None:
-        unused = [key for key in ("format", "files", "reading") if key in section]
+        unused = [key for key in ("format", "files", "reading", "step") if key in section]
         refuse_unused(place, unused, unused, "a file: it goes with 'folder'")
     return options, files
 
@@ -130,7 +130,12 @@ def days_of_all(
     name: str, raster: xr.DataArray, others: pd.DatetimeIndex | None
 ) -> pd.DatetimeIndex:
     """The days of a series; ValueError where they are not those of the others."""
-    times = calendar.daily(raster["time"], f"'{name}'")
+    times, count = steps.found_in(raster["time"], f"'{name}'")
+    if others is not None and steps.steps_a_day(others) != count:
+        raise ValueError(
+            f"'{name}' has {count} steps a day, other series have {steps.steps_a_day(others)}: "
+            "bring all to the same steps"
+        )
     if others is not None and not times.equals(others):
         raise ValueError(
             f"'{name}' goes from {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}, other series "
@@ -187,12 +192,16 @@ def _of_folder(options: WeatherOptions, data: Path, domain: Domain, needed: list
         raise ValueError(f"'{key}' is not used by format '{options.format}': leave it out")
     if options.format == "any":
         place = folder if "://" in folder else data / folder
-        return weather_arrays(place, series=needed, period=days, reading=options.reading)
+        reading = options.reading
+        return weather_arrays(place, series=needed, period=days, reading=reading, step=options.step)
+    if options.step != WeatherOptions.step:
+        raise ValueError("'step' is not used by format 'wfdei', which is daily: leave it out")
     return read_wfdei(data / folder, domain, series=needed, period=days, files=options.files)
 
 
 def _by_day(series: xr.DataArray) -> xr.DataArray:
-    return series.assign_coords(time=calendar.daily(series["time"], f"'{series.name}'"))
+    times, _ = steps.found_in(series["time"], f"'{series.name}'")
+    return series.assign_coords(time=times)
 
 
 def evapotranspiration(weather: Cells, domain: Domain, options: WeatherOptions) -> np.ndarray:
@@ -204,12 +213,13 @@ def evapotranspiration(weather: Cells, domain: Domain, options: WeatherOptions) 
         for name, values in weather.rows.items()
     }
     cells = xr.Dataset(series, coords)  # each cell as a place of its own
+    length = _DAYS * steps.steps_a_day(weather.times)
     parts = [
         pet_of(
-            cells.isel(time=slice(first, first + _DAYS)), options.pet,
+            cells.isel(time=slice(first, first + length)), options.pet,
             wind_height=options.wind_height, albedo=options.albedo,
         ).values
-        for first in range(0, len(weather.times), _DAYS)
+        for first in range(0, len(weather.times), length)
     ]  # fmt: skip
     return np.concatenate(parts)
 

@@ -14,7 +14,7 @@ import xarray as xr
 from gridhydro.base.arguments import required
 from gridhydro.base.progress import say
 from gridhydro.config.new_forcing import Finished, members, open_forcing
-from gridhydro.inputs.forcing import days_of
+from gridhydro.inputs.forcing import steps_of
 from gridhydro.io import export
 from gridhydro.model.continued import DAY
 from gridhydro.model.state import State
@@ -60,7 +60,7 @@ def forecast(
         )
     begun = begun * len(names) if len(begun) == 1 else begun
     first = _first(begun, states)
-    _tell_left_out(forcing, days_of(each[0][1]), first)
+    _tell_left_out(forcing, steps_of(each[0][1], finished.run.model.steps_a_day), first)
     finished.tell_corners(each[0][1], forcing)
     parts, written = [], []
     for (name, weather), state in zip(each, begun, strict=True):

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base import calendar, periods
+from gridhydro.base import calendar, periods, steps
 from gridhydro.base.arguments import fraction
 from gridhydro.base.report import REFUSED, STRICT, Doors
 from gridhydro.columns import column as column_named
@@ -100,10 +100,17 @@ class Setup:
 
     @property
     def times(self) -> pd.DatetimeIndex:
-        """The days of the forcing."""
+        """The days of the forcing, or the beginnings of its steps."""
         if isinstance(self.forcing, Forcing):
             return self.forcing.times
+        if steps.several_a_day(self.forcing["time"], "the forcing"):
+            return steps.found_in(self.forcing["time"], "the forcing", self.forcing)[0]
         return calendar.days(self.forcing["time"], "the forcing", self.forcing)
+
+    @property
+    def steps_a_day(self) -> int:
+        """Steps of the forcing in a day."""
+        return steps.steps_a_day(self.times)
 
 
 def load(

@@ -20,7 +20,7 @@ from gridhydro.config.parse import named
 from gridhydro.config.raster import SEASONAL, land_of, read_land
 from gridhydro.config.score_domain import DOMAIN_FILE, source_of
 from gridhydro.inputs.basins import with_pet
-from gridhydro.inputs.forcing import DEMAND, Forcing, days_of
+from gridhydro.inputs.forcing import DEMAND, Forcing, steps_of
 from gridhydro.inputs.pet_lazy import lazy_pet
 from gridhydro.io.gridded_variables import weather_variables
 from gridhydro.io.stores import stays_open
@@ -75,7 +75,7 @@ class Finished:
         """
         model, domain = self.run.model, self.run.model.domain
         with named(str(path)):
-            times = days_of(weather)
+            times = steps_of(weather, model.steps_a_day)
             if first is not None:
                 begin = int(times.searchsorted(pd.Timestamp(first)))
                 weather, times = weather.isel(time=slice(begin, None)), times[begin:]

@@ -19,6 +19,7 @@ from gridhydro.base.files import replace
 from gridhydro.base.folders import place, settled
 from gridhydro.base.periods import days, within
 from gridhydro.base.report import Report
+from gridhydro.base.steps import steps_a_day
 from gridhydro.config.load import CHANGES, Setup, load
 from gridhydro.config.parse import named
 from gridhydro.evaluation.tables import SHOWN, summary
@@ -297,7 +298,7 @@ def behind_warmup(setup: Setup, period, times: pd.DatetimeIndex) -> tuple[str, s
     """
     warmup = required("batches", setup.training.batches).before
     start, end = days(period)
-    scored = times[warmup:]
+    scored = times[warmup * steps_a_day(times) :]
     if not len(scored) or str(scored[0].date()) > end:
         raise ValueError(
             f"{setup.source}, [training]: batches: a warm-up of {warmup} days leaves nothing of "

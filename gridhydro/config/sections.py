@@ -122,6 +122,7 @@ class WeatherOptions:
     format: str = "wfdei"  # or "any": a folder, file, store or address of `io.open_weather`
     files: dict | None = None  # of a folder, see `gridhydro.io.read_wfdei`
     reading: Reading = Reading()  # of format "any": names, units, crs, ... that files do not say
+    step: str = "1D"  # of format "any": what is made of several values a day, or "1h", "3h", ...
     file: str | None = None  # NetCDF or Zarr
     pet: str = "penman_monteith"  # "oudin", "hargreaves", "priestley_taylor"; "given": it is there
     wind_height: float = 10.0  # m, of the wind speed of penman_monteith

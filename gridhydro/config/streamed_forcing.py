@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from gridhydro.base import steps
 from gridhydro.base.quantities import SERIES
 from gridhydro.columns.column import Field
 from gridhydro.config.attributes import brought, same_grid
@@ -39,6 +40,7 @@ class _Taken:
     """Series that are asked for."""
 
     forcings: tuple[Field, ...]
+    dt: float  # of a step, days
 
 
 def held(content: dict) -> str | None:
@@ -78,7 +80,9 @@ def open_forcing(
                 ).assign_attrs(method=options.pet)  # fmt: skip
     section = "weather" if "weather" in content else "forcing"
     with named(f"{source}, [{section}]"):
-        return Forcing.open(xr.Dataset(series), domain, _Taken(tuple(wanted)))
+        found = xr.Dataset(series)
+        count = steps.found_in(found["time"], "the forcing")[1]
+        return Forcing.open(found, domain, _Taken(tuple(wanted), 1 / count))
 
 
 def _on_grid(name: str, unit: str, raster: xr.DataArray, domain: Domain, others) -> xr.DataArray:

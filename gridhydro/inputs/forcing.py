@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from gridhydro.base import calendar, periods
+from gridhydro.base import periods, steps
 from gridhydro.base.report import REFUSED, STRICT, Doors, Report
 from gridhydro.base.workers import spread
 from gridhydro.columns.column import Field, TakesForcing
@@ -29,9 +29,9 @@ _NUMBERS = 2**23
 
 @dataclass(frozen=True)
 class Forcing:
-    """Daily series of the cells, checked and in the units of the engine.
+    """Series of the cells by day or by equal parts of days, checked and in the units of the engine.
 
-    times   (T,), daily
+    times   (T,), days, or the beginnings of the steps of whole days
     values  (F, T, N); those of a record that is packed on disk stay on the CPU: only windows go to
             a device. Of one that was opened and not read, a `Stream`, which is indexed alike
     packed  whether they are on disk
@@ -48,7 +48,9 @@ class Forcing:
 
     def __repr__(self) -> str:
         names = ", ".join(f"{field.name} {field.unit}" for field in self.fields) or "series"
-        days = f"{len(self.times)} days"
+        count = self.steps_a_day
+        days = f"{len(self.times) // count} days"
+        days += f" of {count} steps" if count > 1 else ""
         if len(self.times):
             days += f" from {self.times[0]:%Y-%m-%d} to {self.times[-1]:%Y-%m-%d}"
         return f"Forcing of {self.size} cells, {days}: {names}"
@@ -83,7 +85,7 @@ class Forcing:
                 return doors(where.read, found)
             values = found.values if found.packed else found.values.to(device=device, dtype=dtype)
             return found if values is found.values else replace(found, values=values)
-        times = doors(days_of, dataset)
+        times = doors(steps_of, dataset, _count(column))
         if times is REFUSED:
             return REFUSED
         if cache is not None:
@@ -130,7 +132,7 @@ class Forcing:
             origin, told = written(source), str(source)
             source = stays_open(source)
         with naming(told):
-            times = days_of(source)
+            times = steps_of(source, _count(column))
             if period is not None:
                 days = periods.within(times, period, "the forcing")
                 source, times = source.isel(time=days), times[days]
@@ -149,6 +151,11 @@ class Forcing:
         if self.size != domain.size:
             raise ValueError(
                 f"the forcing is of {self.size} cells, the domain has {domain.size}: {again}"
+            )
+        if self.steps_a_day != _count(column) and len(self.times) > 1:
+            raise ValueError(
+                f"the forcing has {self.steps_a_day} steps a day, the model takes "
+                f"{_count(column)}: make it with steps_a_day={self.steps_a_day}, or {again}"
             )
         if not self.fields:
             if len(self.values) != len(wanted):
@@ -204,6 +211,11 @@ class Forcing:
         if DEMAND in found and self.method is not None:
             found[DEMAND].attrs["method"] = self.method
         return found
+
+    @property
+    def steps_a_day(self) -> int:
+        """Steps of time in a day."""
+        return steps.steps_a_day(self.times)
 
     @property
     def size(self) -> int:
@@ -280,8 +292,14 @@ def _windows(values: torch.Tensor, starts, length: int, cells) -> torch.Tensor:
     return values[..., days, cells].contiguous()
 
 
-def days_of(dataset) -> pd.DatetimeIndex:
-    """The days of a forcing; ValueError for what is none, or not daily."""
+def _count(column: TakesForcing) -> int:
+    """The steps a day that a column or model takes."""
+    return round(1 / column.dt)
+
+
+def steps_of(dataset, count: int = 1) -> pd.DatetimeIndex:
+    """The days of a forcing, or the beginnings of its steps of which a day has so many; ValueError
+    for what is none, or has other steps."""
     if isinstance(dataset, Forcing):
         return dataset.times
     if not isinstance(dataset, xr.Dataset):
@@ -291,7 +309,14 @@ def days_of(dataset) -> pd.DatetimeIndex:
         )
     if "time" not in dataset.coords:
         raise ValueError("the forcing has no coordinate 'time': rename the one that holds the days")
-    return calendar.daily(dataset["time"], "the forcing", dataset)
+    try:
+        return steps.of_axis(dataset["time"], "the forcing", count, dataset)
+    except ValueError as error:
+        if count > 1 or "several times a day" not in str(error):
+            raise
+        raise ValueError(
+            f"{error}; or make a model by the hour of it, gridhydro.Model(..., steps_a_day=24)"
+        ) from None
 
 
 def _variable(dataset, field: Field, times, domain: Domain) -> np.ndarray:

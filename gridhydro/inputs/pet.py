@@ -9,10 +9,13 @@ Paper 56.
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import torch
 import xarray as xr
 from torch import Tensor
 
+from gridhydro.base import steps
 from gridhydro.base.quantities import SERIES
 from gridhydro.inputs import meteorology as met
 from gridhydro.inputs.meteorology import MEGAJOULES, extraterrestrial_radiation
@@ -132,9 +135,42 @@ def pet_of(
     dewpoint_temperature, relative_humidity or specific_humidity; wind_speed from eastward_wind and
     northward_wind; surface_pressure from `elevation` (or `elev_mean`), m. The latitude is a
     coordinate (latitude, lat), or follows from the reference system of the grid.
+    The methods are of days: of weather by parts of days they take the means of each day (of
+    minimum and maximum temperature the lowest and the highest), and what evaporates is spread
+    evenly over its parts.
     ValueError naming what the method lacks.
     """
-    return pet_of_window(data, method, wind_height=wind_height, albedo=albedo)
+    times, count = _steps(data)
+    if count == 1:
+        return pet_of_window(data, method, wind_height=wind_height, albedo=albedo)
+    data = data.assign_coords(time=times)
+    daily = pet_of_window(of_days(data, count), method, wind_height=wind_height, albedo=albedo)
+    each = daily.isel(time=np.repeat(np.arange(daily.sizes["time"]), count))
+    return each.assign_coords(time=data["time"])
+
+
+def _steps(data: xr.Dataset) -> tuple[pd.DatetimeIndex | None, int]:
+    """Beginnings of the steps and their number a day; of days None and 1."""
+    known = isinstance(data, xr.Dataset) and "time" in data.coords
+    if not known or not steps.several_a_day(data["time"], "the dataset: 'time'"):
+        return None, 1
+    return steps.found_in(data["time"], "the dataset: 'time'", data)
+
+
+def of_days(data: xr.Dataset, count: int) -> xr.Dataset:
+    """Weather of days from that of `count` parts of each, in order and whole: their means, of
+    minimum and maximum temperature the lowest and the highest."""
+    found = {}
+    for name, series in data.data_vars.items():
+        if "time" in series.dims:
+            parts = series.coarsen(time=count, coord_func="min")
+            extreme = str(name).removeprefix("temperature_")
+            reduced = getattr(parts, extreme if extreme in ("min", "max") else "mean")()
+            series = reduced.transpose(*series.dims).assign_attrs(series.attrs)
+        found[name] = series
+    times = data["time"][::count]
+    coords = {n: c for n, c in data.coords.items() if "time" not in c.dims} | {"time": times}
+    return xr.Dataset({n: v.drop_vars("time", errors="ignore") for n, v in found.items()}, coords)
 
 
 def pet_of_window(

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from gridhydro.base import steps
 from gridhydro.base.arguments import one_of, whole
 from gridhydro.io.export import stored, write_dataset
 
@@ -40,13 +41,13 @@ class NetCDFFiles:
             edges = np.flatnonzero(named[1:] != named[:-1]) + 1
             self.pattern = "%Y" if block == "year" else "%Y-%m"
         else:
-            days = whole("block", block, 1)
+            days = whole("block", block, 1) * steps.steps_a_day(times)
             edges, self.pattern = np.arange(days, len(times), days), "%Y-%m-%d"
         self.parts = [slice(int(a), int(b)) for a, b in pairwise([0, *edges, len(times)])]
 
     def write(self, days: slice, data: xr.Dataset) -> None:
         """The block of these days."""
-        write_dataset(self._file(days), data, since=self.times[0])
+        write_dataset(self._file(days), data, axis=self.times)
 
     def has(self, days: slice) -> bool:
         """Whether the block of these days is there."""
@@ -80,6 +81,7 @@ class ZarrStore:
             one_of("block", block, BLOCKS)
         self.folder, self.times = folder, times
         most = _DAYS[block] if isinstance(block, str) else whole("block", block, 1)
+        most = most * steps.steps_a_day(times)
         self.chunk, self.sides = chunk_of(min(most, max(1, len(times))), shape)
         length = most // self.chunk * self.chunk
         edges = [*range(0, len(times), length), len(times)]
@@ -124,7 +126,7 @@ class ZarrStore:
         """A store of all days of such series, without a value yet."""
         import zarr
 
-        empty = stored(data.isel(time=slice(0, 0)), since=self.times[0])
+        empty = stored(data.isel(time=slice(0, 0)), axis=self.times)
         series = [str(name) for name in empty.variables if "time" in empty[name].dims]
         for name in series:
             values = empty[name]
@@ -136,7 +138,8 @@ class ZarrStore:
             array = zarr.open_array(self.folder / name, mode="r+")
             array.resize((len(self.times), *empty[name].shape[1:]))
             if name == "time":
-                array[:] = (self.times - self.times[0]).days.to_numpy().astype(np.int32)
+                since_first = (self.times - self.times[0]) // steps.unit_of(self.times)[1]
+                array[:] = since_first.to_numpy().astype(np.int32)
 
     def _flush(self, name: str, days: slice, corner: Sequence[int]) -> None:
         """See that what was written is on the disk before anything says so."""

@@ -13,6 +13,7 @@ import pandas as pd
 
 from gridhydro.base.damage import reading
 from gridhydro.base.files import replace
+from gridhydro.base.steps import steps_a_day
 from gridhydro.io.delimited import FORMULAS, numbers
 from gridhydro.io.text_files import read_text
 
@@ -207,16 +208,18 @@ def _harmless(cell):
 
 
 def write_discharge(path: str | Path, discharge: pd.DataFrame, what: str) -> None:
-    """Days by gauges, m3 s-1, a column `date` and one for each gauge, below a line of comment.
+    """Days, or steps, by gauges, m3 s-1, `date` and a column for each gauge, below a comment.
 
     `pandas.read_csv(path, comment="#", index_col=0, parse_dates=True)` reads it again.
     """
     marked = any("#" in str(name) for name in discharge.columns)  # within quotes it is no comment
     quoting = csv.QUOTE_NONNUMERIC if marked else csv.QUOTE_MINIMAL
+    count = steps_a_day(pd.DatetimeIndex(discharge.index))
+    written, of = ("%Y-%m-%d", "day") if count == 1 else ("%Y-%m-%d %H:%M", "step that begins then")
     write_table(
-        path, discharge.rename_axis("date"), index=True, quoting=quoting, date_format="%Y-%m-%d",
-        float_format="%.6g", comment=f"{what} discharge at the gauges, means of the day, m3 s-1",
-        rest=("(name of a gauge)", "m3 s-1", f"{what} discharge, mean of the day"),
+        path, discharge.rename_axis("date"), index=True, quoting=quoting, date_format=written,
+        float_format="%.6g", comment=f"{what} discharge at the gauges, means of the {of}, m3 s-1",
+        rest=("(name of a gauge)", "m3 s-1", f"{what} discharge, mean of the {of}"),
     )  # fmt: skip
 
 

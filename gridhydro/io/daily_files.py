@@ -101,7 +101,7 @@ def _last(values: np.ndarray, axis: int) -> np.ndarray:
     return values.take(-1, axis)
 
 
-_REDUCE: dict[str, Callable] = {
+REDUCE: dict[str, Callable] = {
     "mean": np.mean, "min": np.min, "max": np.max, "sum": np.sum, "last": _last,
 }  # fmt: skip
 
@@ -116,7 +116,7 @@ class DailyArray(BackendArray):
 
     def __init__(self, name, parts, times: pd.DatetimeIndex, space: tuple[int, int], reduce: str):
         self.name, self.parts, self.times = name, parts, times
-        self.reduce = _REDUCE[reduce]
+        self.reduce = REDUCE[reduce]
         self.shape = (len(times), *space)
         self.dtype = np.dtype(np.float32)
 
@@ -145,9 +145,12 @@ class DailyArray(BackendArray):
             if first < after:
                 values = piece.read(slice(first, after), rows, cols)
                 self._refuse(values, piece, first, rows, cols)
-                one = values[:, 0] if values.shape[1] == 1 else self.reduce(values, axis=1)
-                found.append(one.astype(np.float32, copy=False))
+                found.append(self._reduced(values).astype(np.float32, copy=False))
         return found[0] if len(found) == 1 else np.concatenate(found)
+
+    def _reduced(self, values: np.ndarray) -> np.ndarray:
+        """(days, rows, cols) of (days, steps, rows, cols)."""
+        return values[:, 0] if values.shape[1] == 1 else self.reduce(values, axis=1)
 
     def _refuse(self, values, piece: Piece, first: int, rows: slice, cols: slice) -> None:
         def place(day: int, _, row: int, col: int) -> str:

@@ -18,6 +18,7 @@ import xarray as xr
 
 from gridhydro.base.files import replace, replace_zarr
 from gridhydro.base.quantities import OBSERVED, quantity
+from gridhydro.base.steps import steps_a_day, unit_of
 from gridhydro.base.texts import text_encoding
 from gridhydro.columns.column import Field
 from gridhydro.domain.domain import Domain
@@ -40,13 +41,15 @@ def dataset(
 ) -> xr.Dataset:
     """Series of the cells and of the gauges as one labelled Dataset.
 
-    times      (T,) days
+    times      (T,) days, or beginnings of steps
     fields     the quantities in `values`, name -> (T, N); they become (time, y, x), or
                (time, gauge) for lumped basins and (time, reach) for vector networks
     discharge  (T, G) m3 s-1 at the gauges, named `discharge`: no output may have that name then
     """
     time = xr.DataArray(pd.DatetimeIndex(times), dims="time")
-    time.attrs = {"standard_name": "time", "long_name": "day", "axis": "T"}
+    count = steps_a_day(pd.DatetimeIndex(times))
+    told = "day" if count == 1 else f"beginning of a step, {count} a day"
+    time.attrs = {"standard_name": "time", "long_name": told, "axis": "T"}
     found = {}
     if discharge is not None and any(field.name == "discharge" for field in fields):
         raise ValueError(
@@ -131,18 +134,19 @@ def write_geotiff(path: str | Path, raster: xr.DataArray) -> None:
 
 
 def write_dataset(
-    path: str | Path, data: xr.Dataset, title: str = "model run", since: pd.Timestamp | None = None
-) -> None:
+    path: str | Path, data: xr.Dataset, title: str = "model run",
+    axis: pd.DatetimeIndex | None = None,
+) -> None:  # fmt: skip
     """A Dataset as compressed CF NetCDF (.nc) or Zarr (.zarr); numbers in single precision.
 
-    since  the day that times are counted from; their first one if left out
+    axis   all times, of which the Dataset has some, if not all: they are counted from the first
     ValueError for another suffix.
     """
     path = Path(path)
     if path.suffix not in (".nc", ".zarr"):
         raise ValueError(f"{path}: series are written to a file .nc or a folder .zarr")
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = stored(data, title, since)
+    data = stored(data, title, axis)
     if path.suffix == ".nc":
         replace(path, lambda p: data.to_netcdf(p, engine="netcdf4", encoding=text_encoding(data)))
     else:
@@ -150,7 +154,7 @@ def write_dataset(
 
 
 def stored(
-    data: xr.Dataset, title: str = "model run", since: pd.Timestamp | None = None
+    data: xr.Dataset, title: str = "model run", axis: pd.DatetimeIndex | None = None
 ) -> xr.Dataset:
     """A copy that says how each variable is to be stored, and who wrote it; see `write_dataset`.
 
@@ -174,7 +178,7 @@ def stored(
             variable.encoding |= {"dtype": "float32", "zlib": True, "complevel": 4}
             variable.encoding |= {"chunksizes": chunks, "chunks": chunks}
     if "time" in data.coords:
-        since = data.indexes["time"][0] if since is None else since
-        units = f"days since {since:%Y-%m-%d}"
+        axis = pd.DatetimeIndex(data.indexes["time"]) if axis is None else axis
+        units = f"{unit_of(axis)[0]} since {axis[0]:%Y-%m-%d}"
         data["time"].encoding = {"units": units, "calendar": "standard", "dtype": "int32"}
     return data

@@ -41,6 +41,7 @@ from gridhydro.io.gridded_steps import (
 )
 from gridhydro.io.gridded_variables import weather_variables
 from gridhydro.io.schema import series_attrs
+from gridhydro.io.step_files import StepArray, steps_in
 
 _FILES = (".nc", ".nc4", ".zarr", *grib.SUFFIXES)
 
@@ -75,6 +76,7 @@ def open_weather(
     series: Iterable[str] | None = None,
     period=None,
     reading: Reading = Reading(),
+    step: str = "1D",
 ) -> xr.Dataset:
     """Daily weather (time, y, x) by our names and in our units; a window is read when it is used.
 
@@ -85,11 +87,13 @@ def open_weather(
     series   those that are needed; all that are known if None
     period   two dates, months or years; the days that all series have if None
     reading  how files are read that do not say what they hold: `Reading`
-    Several values a day become one: the mean of rates, the sum of amounts. A calendar without leap
-    days gets each that it lacks from the days around it, with a warning. ValueError naming the file
-    where something does not fit: axes, units, days, and series on different grids.
+    step     "1D", or a part of a day such as "1h" and "6h": the weather is then of whole days in
+             such steps, each stamped with its beginning, amounts as rates per day
+    Several values a day, or step, become one: the mean of rates, the sum of amounts. A calendar
+    without leap days gets each that it lacks from the days around it, with a warning. ValueError
+    naming the file where something does not fit: axes, units, days, series on different grids.
     """
-    arrays = weather_arrays(source, series=series, period=period, reading=reading)
+    arrays = weather_arrays(source, series=series, period=period, reading=reading, step=step)
     first, *others = arrays.values()
     for one in others:
         if any(not np.array_equal(one[d], first[d]) for d in spatial_dims(first) if d in one.dims):
@@ -101,10 +105,10 @@ def open_weather(
 
 
 def weather_arrays(
-    source, *, series=None, period=None, reading: Reading = Reading()
+    source, *, series=None, period=None, reading: Reading = Reading(), step: str = "1D"
 ) -> dict[str, xr.DataArray]:  # fmt: skip
     """As `open_weather`, each series by itself, on a grid of its own."""
-    places = _places(source)
+    places, count = _places(source), steps_in(step)
     asked = None if series is None else list(series)
     unknown = [name for name in asked or () if name not in SERIES]
     if unknown:
@@ -144,7 +148,7 @@ def weather_arrays(
     chains = {n: _chain(n, steps, reading, grids[n][0].shape) for n, steps in found.items()}
     days = {n: pd.date_range(c.first, c.last) for n, (c, _) in chains.items()}
     times = periods.common_days(days, period, {n: f"{c.path}, {n}" for n, (c, _) in chains.items()})
-    return {n: _array(n, *chains[n], times, grids[n][1]) for n in chains}
+    return {n: _array(n, *chains[n], times, grids[n][1], count) for n in chains}
 
 
 def _places(source) -> list[tuple[str | None, str]]:
@@ -267,16 +271,30 @@ def _is_amount(units: str | None, target: str) -> bool:
     return target == "W m-2" and not fits(units, target) and fits(f"{units} d-1", target)
 
 
-def _array(name: str, chain: Chain, reduce: str, times, like: xr.DataArray) -> xr.DataArray:
+def _array(
+    name: str, chain: Chain, reduce: str, times, like: xr.DataArray, count: int
+) -> xr.DataArray:
     space = spatial_dims(like)
-    lazy = DailyArray(name, [[chain]], times, (like.shape[0], like.shape[1]), reduce)
+    shape = like.shape[0], like.shape[1]
+    if count == 1:
+        lazy = DailyArray(name, [[chain]], times, shape, reduce)
+    else:
+        if chain.steps % count:
+            raise ValueError(
+                f"{chain.path}: '{chain.variable}' comes {chain.steps} times a day, of which no "
+                f"{count} steps a day can be made: take a longer step"
+            )
+        lazy = StepArray(name, [[chain]], times, shape, reduce, count)
+        parts = pd.timedelta_range("0h", periods=count, freq=pd.Timedelta(1, "D") / count)
+        times = pd.DatetimeIndex((times.to_numpy()[:, None] + parts.to_numpy()).ravel())
     variable = lazy.variable(("time", *space), series_attrs(name))
     chunks = like.encoding["preferred_chunks"]
     steps = next((n for d, n in chunks.items() if d not in space), 1)
     chunks = {d: n for d, n in chunks.items() if d in space} | {
-        "time": max(1, steps // chain.steps)
+        "time": max(1, steps * count // chain.steps)
     }
     variable.encoding |= like.encoding | {"preferred_chunks": chunks}
     found = xr.DataArray(variable, dict(like.coords) | {"time": times}, name=name)
-    found["time"].attrs = {"standard_name": "time", "long_name": "day"}
+    told = "day" if count == 1 else f"beginning of a step, {count} a day"
+    found["time"].attrs = {"standard_name": "time", "long_name": told}
     return found

@@ -17,6 +17,7 @@ from gridhydro.io.chain import Chain, Link
 from gridhydro.io.day_rasters import day_of
 
 _DAY = pd.Timedelta(1, "D")
+_SLACK = np.timedelta64(1, "m")  # by which times in a file may be rounded
 _WITHOUT_LEAP_DAYS = ("noleap", "365_day")
 # ECMWF's amounts are those until the time that they are stamped with
 _ECMWF = (
@@ -137,6 +138,13 @@ def days_of(name: str, steps: list[Steps], amount: bool) -> Days:
         raise ValueError(
             f"{where} have more or fewer than {a_day} on {days[uneven[0]]:%Y-%m-%d}: complete the "
             "days"
+        )
+    apart = np.diff(begins[skip : skip + count * a_day].to_numpy().reshape(count, a_day), axis=1)
+    odd = np.flatnonzero((np.abs(apart - length.to_timedelta64()) > _SLACK).any(1))
+    if odd.size:
+        raise ValueError(
+            f"{where} are not all {length} apart on {days[odd[0]]:%Y-%m-%d} ({odd.size} such "
+            "days): complete the days, or bring them to equal steps"
         )
     left = times.size - count * a_day
     if left:

@@ -24,11 +24,12 @@ import xarray as xr
 from torch import Tensor
 
 from gridhydro.base.arguments import number, required, whole
+from gridhydro.base.steps import day_means
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.model import Model
 from gridhydro.model.state import State
 from gridhydro.model.window import RIVER, parameters_from, states_behind
-from gridhydro.observations.discharge import discharge_table
+from gridhydro.observations.discharge import by_step, discharge_table
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,9 @@ def assimilate(
             f"the window begins on the first day of the forcing, {record.times[0]:%Y-%m-%d}: it "
             "needs days before it that fill the stores"
         )
-    observed, error = _observed(model, discharge, record.times[days], errors.discharge)
+    count = 1 if by_step(discharge, model.steps_a_day) else model.steps_a_day
+    times = record.times[days][::count]  # of a record by the hour days, where these are observed
+    observed, error = _observed(model, discharge, times, errors.discharge)
     # without assimilation: before the window, and at its end
     first, last = states_behind(run, record, [days.start, days.stop])
     fit = _Fit(model, record.values[:, days].to(model.area), first, errors.stores)
@@ -104,7 +107,7 @@ def assimilate(
     there = observed.nan_to_num(0.0)
 
     def evaluated(flow: Tensor) -> Tensor:
-        apart = (flow - there) / error  # 0 / infinity where nothing is observed
+        apart = (day_means(flow, count) - there) / error  # 0 / infinity where nothing is observed
         return (apart.square().sum() + control.square().sum()) / 2
 
     with torch.enable_grad():
@@ -115,7 +118,7 @@ def assimilate(
     fitted = replace(last, column=end.column, river=end.river, hydrograph=end.hydrograph)
     gauges = list(model.domain.gauges.index)
     rmse = {
-        name: (flow - observed).square().nanmean(0).sqrt().cpu().numpy()
+        name: (day_means(flow, count) - observed).square().nanmean(0).sqrt().cpu().numpy()
         for name, flow in (("before", before), ("after", after))
     }
     factors = fit.factors(control.detach()).cpu().numpy()
@@ -146,7 +149,9 @@ def _observed(
     """Observations (T, G) m3 s-1 of the window, NaN where there is none, and their errors, infinite
     there."""
     gauges = list(model.domain.gauges.index)
-    table = discharge_table(discharge, model.domain).reindex(index=times, columns=gauges)
+    count = model.steps_a_day
+    table = discharge_table(discharge, model.domain, steps_a_day=count)
+    table = table.reindex(index=times, columns=gauges)
     values = table.to_numpy(np.float64, copy=True)  # torch wants to be able to write
     if not np.isfinite(values).any():
         raise ValueError(

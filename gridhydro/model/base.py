@@ -85,6 +85,24 @@ class CellModel(torch.nn.Module):
         return self.column.forcings
 
     @property
+    def dt(self) -> float:
+        """Length of a step in days."""
+        return self.column.dt
+
+    @property
+    def steps_a_day(self) -> int:
+        """Steps of the forcing in a day."""
+        return round(1 / self.dt)
+
+    def refuse_steps(self, what: str) -> None:
+        """ValueError for what is of days only, where its steps are parts of them."""
+        if self.steps_a_day > 1:
+            raise ValueError(
+                f"{what} goes by days, and this model has {self.steps_a_day} steps a day: take a "
+                "model of daily weather for it"
+            )
+
+    @property
     def fields(self) -> tuple[Field, ...]:
         """The parameters, learned and fixed, as exported."""
         return ()

@@ -191,7 +191,7 @@ class Walk:
         run = self.run
         if self.state or run.cycles or not run.settled or not run.model.column.states:
             return 0
-        return equilibrium.first_years(run.trained_until(self.record))
+        return equilibrium.first_years(run.trained_until(self.record), run.model.steps_a_day)
 
     def tensors(self, complete: bool = False) -> dict[str, Tensor]:
         """All that it takes to go on, by name; see `resume`. With all that another walk has to
@@ -265,7 +265,8 @@ class _Group:
                 march = self._march(until)
                 self.state = march.passed(slice(0, until), self.state, outputs)
         elif run.balanced:
-            first = self._read(slice(0, min(run.about["spinup"], len(record.times))))
+            spinup = run.about["spinup"] * run.model.steps_a_day
+            first = self._read(slice(0, min(spinup, len(record.times))))
             self.state = run.near_equilibrium(first)
         elif days := self.walk.settles:
             self.state = self._march(days).settled(self.walk.carried)

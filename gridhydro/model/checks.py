@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from gridhydro.columns.column import Column
 from gridhydro.domain.domain import Domain
+from gridhydro.kernels import Scheme
+from gridhydro.kernels.schemes import SEQUENTIAL
 from gridhydro.model.river import River
+from gridhydro.model.stepping import Stepping
 from gridhydro.model.unit_hydrograph import UnitHydrograph
 from gridhydro.nets.options import ParameterNetwork
+
+MOST_STEPS = 1440  # a day, of a minute each
 
 
 def routing_of(domain: Domain, routing) -> River | UnitHydrograph | None:
@@ -35,3 +40,16 @@ def refuse_unfit(network: ParameterNetwork, column: Column, domain: Domain) -> N
             f"the history is of {network.history.size} cells, the domain has {domain.size}: make "
             "it with History.of(domain, ...)"
         )
+
+
+def refuse_unfit_steps(column: Column, reads_weather: bool, correction, stepping: Stepping) -> None:
+    """ValueError for what takes days only, in a model whose steps are parts of a day."""
+    column.refuse_step(Scheme.of(stepping.scheme) == SEQUENTIAL)
+    mend = "average the weather to days, or take"
+    if reads_weather:
+        raise ValueError(
+            f"a network that reads the weather takes days, not parts of them: {mend} a network of "
+            "attributes, such as 'mlp'"
+        )
+    if correction is not None:
+        raise ValueError(f"a correction is of daily weather: {mend} none")

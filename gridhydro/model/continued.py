@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gridhydro.base.exchange import as_one
 from gridhydro.base.periods import ends
+from gridhydro.base.steps import steps_a_day
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
 from gridhydro.model.digest import digest_of_model
@@ -108,7 +109,7 @@ class Stops:
                 raise ValueError(
                     f"there is no state of {day:%Y-%m-%d} to be saved: the forcing has {there}"
                 )
-            found.add((day - times[0]).days + 1)
+            found.add(((day - times[0]).days + 1) * steps_a_day(times))
         return cls(tuple(sorted(found)), keep)
 
     def dates(self, times: pd.DatetimeIndex) -> list[str]:

@@ -33,6 +33,7 @@ class DayByDay:
     def __init__(
         self, run, record: Forcing, outputs: Sequence[str] = (), state: State | None = None
     ):
+        run.model.refuse_steps("a run that is taken on by the day")
         if state is not None:
             refuse_unfit(state, run.model, record)
         self.run, self.record, self.outputs, self.day = run, record, tuple(outputs), 0

@@ -14,6 +14,7 @@ import xarray as xr
 from gridhydro.base import ranks
 from gridhydro.base.arguments import required
 from gridhydro.base.exchange import as_one, told_by
+from gridhydro.base.steps import steps_a_day
 from gridhydro.columns.column import Field
 from gridhydro.evaluation import spread
 from gridhydro.inputs.forcing import Forcing
@@ -214,6 +215,9 @@ class Ensemble(Scored):
         if len(self.runs) < 2:
             return None
         found = self.members(forcing).sel(gauge=list(observed.columns))
+        count = self.model.steps_a_day
+        if count > 1 and steps_a_day(pd.DatetimeIndex(observed.index)) == 1:
+            found = found.coarsen(time=count, coord_func="min").mean()
         values = found.sel(time=observed.index).values
         values = values if factors is None else values * factors[observed.columns].to_numpy()
         return spread.table(values, observed)

@@ -64,7 +64,8 @@ def near(model, forcing: Tensor) -> State:
     with torch.no_grad():
         filled = model.run(weather, None, (), parameters, None).state
     days = weather.shape[1]
-    skip = days % 365 if days > 365 else 0
+    year = 365 * model.steps_a_day
+    skip = days % year if days > year else 0
     years = weather[:, skip:].contiguous()
     parameters = {n: p[skip:] if p.ndim == 3 else p for n, p in parameters.items()}
     run = model.run(years, filled, model.column.balancing, parameters, None)
@@ -82,7 +83,7 @@ def settled(
     Of a record (F, T, N) the first years are taken, see `first_years`. Without `routed` rivers are
     left out, and begin empty. None for a column without stores.
     """
-    days = first_years(forcing.shape[1])
+    days = first_years(forcing.shape[1], model.steps_a_day)
     if not model.column.states or not days:
         return None
     training = model.training
@@ -96,9 +97,11 @@ def settled(
         model.train(training)
 
 
-def first_years(days: int) -> int:
+def first_years(days: int, steps_a_day: int = 1) -> int:
     """How many days of a record of so many `settled` goes over: whole years and `YEARS` at most, so
-    that the season at their end is that at their beginning."""
+    that the season at their end is that at their beginning. Or steps, of so many in a day."""
+    if steps_a_day > 1:
+        return first_years(days // steps_a_day) * steps_a_day
     # calendar years may be a day and a half shorter than as many mean ones
     years = min(int((days + 1.5) / YEAR), YEARS)
     return min(round(years * YEAR), days) if years else days

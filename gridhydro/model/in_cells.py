@@ -79,7 +79,7 @@ def in_cells(
     if routing is not None:
         flows, tails = hydrograph.route(
             {name: found[name] for name in flowing}, parameters, weights, routing.of,
-            state.hydrograph if state else None,
+            state.hydrograph if state else None, model.steps_a_day,
         )  # fmt: skip
     fluxes = {n: over_components(v, weights) for n, v in found.items()} | flows
     # as the maps of parameters: the plain mean, of which no water is made
@@ -90,7 +90,9 @@ def in_cells(
         storage = averages.means(fluxes[STORAGE]) if daily else fluxes[STORAGE]
         if routing is not None and flow is not None:
             before = state.hydrograph[flow] if state and state.hydrograph else None
-            coming = hydrograph.under_way(found[flow], parameters, weights, routing.of, before)
+            coming = hydrograph.under_way(
+                found[flow], parameters, weights, routing.of, before, model.steps_a_day
+            )
             storage = storage + averages.means(coming)
     runoff = None if flow is None else fluxes.get(f"{ROUTED}{flow}", fluxes[flow])
     by_kernel = model.column.advance is None and model.stepping.backend != "torch"

@@ -239,4 +239,5 @@ def _under_way(model: CellModel, tails: Mapping[str, Tensor], parameters) -> Ten
     shapes = {field.name: parameters[field.name].double() for field in hydrograph.SHAPE}
     method = required("unit hydrograph", model.unit_hydrograph).of
     tail = tails[required("runoff", model.column.runoff)].double()
-    return hydrograph.under_way(tail, shapes, parameters.get(WEIGHT), method)[-1]
+    steps = model.steps_a_day
+    return hydrograph.under_way(tail, shapes, parameters.get(WEIGHT), method, steps_a_day=steps)[-1]

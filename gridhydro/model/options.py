@@ -28,6 +28,7 @@ def to_json(
     routing: River | UnitHydrograph | None = None,
     correction: str | Correction | None = None,
     stepping: Stepping | None = None,
+    steps_a_day: int = 1,
 ) -> dict:
     """All that makes a model beside its data; what is kept for the gradient and the backend belong
     to the machine and are not part of it."""
@@ -42,6 +43,7 @@ def to_json(
         "routing": named or None,
         "correction": correction if isinstance(correction, str | None) else "own",
         "scheme": str((stepping or Stepping()).scheme),
+        **({} if steps_a_day == 1 else {"steps_a_day": steps_a_day}),  # as of runs from before it
     }
 
 
@@ -73,6 +75,7 @@ def from_json(
         "routing": routing,
         "correction": kept["correction"],
         "scheme": kept["scheme"],
+        "steps_a_day": kept.get("steps_a_day", 1),
     }
 
 

@@ -33,6 +33,7 @@ def route_reach(
     values: Mapping[str, Tensor | float],
     *,
     substeps: int = 4,
+    steps_a_day: int = 1,
     storage: Tensor | None = None,
     tile_days: int | None = None,
     backend: str | None = None,
@@ -41,10 +42,12 @@ def route_reach(
 ) -> tuple[Tensor, ...]:
     """Route daily runoff through a reach in every cell, such as "muskingum_cunge".
 
-    runoff    (T, N) float32 or float64 tensor of m3 d-1, or a depth with its `Coupling`
+    runoff    (T, N) float32 or float64 tensor of m3 d-1, or a depth with its `Coupling`; of parts
+              of a day m3 of each
     network   the `Network` of the N cells
     values    parameters and properties of the reach by name, in its units: (N,) or one number each
-    substeps  steps per day; within each, water may pass any number of cells
+    substeps  steps per day, or of those parts of a day, `steps_a_day`, that runoff is of; within
+              each, water may pass any number of cells
     storage   (6, N) m3: the final storage of an earlier run; empty rivers if left out
 
     The other arguments, and what is returned, are those of `gridhydro.route`: outflow m3 d-1, the
@@ -55,7 +58,7 @@ def route_reach(
     check_options(runoff, network, substeps, 0, tile_days)
     reach = REACHES[reach] if isinstance(reach, str) else reach
     coupling, size = coupling or Coupling(), network.size
-    given = {**values, "substeps": float(substeps)}
+    given = {**values, "substeps": float(substeps * steps_a_day)}
 
     def rows(fields) -> Tensor:
         return torch.stack(

@@ -41,7 +41,7 @@ class River:
     reservoirs  linear reservoirs in a row in every cell, 1 to 5: more give a sharper wave; None:
                 the property `river_reservoirs` of each cell has their number. Of another reach, the
                 equal parts that it is in
-    substeps    routing steps a day
+    substeps    routing steps a day, at least: where the forcing has more, each is one
     delay       0: water may pass many cells within a sub-step, as it must where a day's flow is
                 longer than a cell; 1: one cell a sub-step (HydroPy, half-degree cells)
     velocity    flow velocity in m s-1; None: learned for every cell between 0.05 and 5
@@ -95,6 +95,10 @@ class River:
         """As in HydroPy: reservoirs of each cell, one cell a sub-step, the lag a parameter."""
         return cls(reservoirs=None, delay=1, learned="lag", transit=transit)
 
+    def substeps_of(self, steps_a_day: int) -> int:
+        """Sub-steps of a step of the forcing: the fewest that make as many a day as `substeps`."""
+        return -(-self.substeps // steps_a_day)
+
     @property
     def channel(self) -> Channel | None:
         """The reach in every cell, where it is no cascade of linear reservoirs."""
@@ -123,45 +127,51 @@ class River:
     def discharge(
         self, runoff: Tensor, domain: Domain, area: Tensor, length: Tensor, parameters, properties,
         storage: Tensor | None, backend: str | None, averages=None, cells: Tensor | None = None,
-        spent: bool = False,
+        spent: bool = False, steps_a_day: int = 1,
     ):  # fmt: skip
         """Runoff (T, N) mm d-1 through the river network of a raster.
 
         area m2 and flow length m (N,); parameters and properties of the cells by name; storage
-        (6, N) m3 at the start; `spent` runoff is read by nobody else, see `Coupling`. Returns
+        (6, N) m3 at the start; `spent` runoff is read by nobody else, see `Coupling`; T are steps,
+        so many a day, each of `substeps_of` sub-steps. Returns
         outflow (T, G) m3 s-1 of some `cells`, else of all, the storage at the end, and with
         `averages` the water in the rivers (R, N) mm of the cell, else None.
         """
         depth = area / 1000  # m3 of one mm
-        coupling = Coupling(depth, cells, spent)
+        coupling = Coupling(depth / steps_a_day, cells, spent)  # of 1 mm d-1 over a step
         if self.channel is None:
             outflow, *rest = self._through_cascade(
-                runoff, domain, length, parameters, properties, storage, backend, averages, coupling
-            )
+                runoff, domain, length, parameters, properties, storage, backend, averages,
+                coupling, steps_a_day,
+            )  # fmt: skip
         else:
             named = {f.name: parameters[f.name].mean(-1) for f in self.parameters}
             named |= {f.name: properties[f.name] for f in self.properties}
             values = {name.removeprefix(OF_RIVER): one for name, one in named.items()}
             outflow, *rest = route_reach(
                 self.channel, runoff, domain.network, values | {"length": length},
-                substeps=self.substeps, storage=storage, backend=backend, averages=averages,
-                coupling=coupling,
+                substeps=self.substeps_of(steps_a_day), steps_a_day=steps_a_day, storage=storage,
+                backend=backend, averages=averages, coupling=coupling,
             )  # fmt: skip
         final, means = (*rest, None)[:2]
         if means is not None:  # what stands in a reach without land is no depth of it
             means = torch.where(depth > 0, means / torch.where(depth > 0, depth, 1.0), 0.0)
         return outflow / SECONDS, final, means
+        return outflow / (SECONDS / steps_a_day), final, means
 
     def _through_cascade(
-        self, runoff, domain, length, parameters, properties, storage, backend, averages, coupling
-    ):
+        self, runoff, domain, length, parameters, properties, storage, backend, averages,
+        coupling, steps_a_day,
+    ):  # fmt: skip
         """What `route` returns, with the lag as it is learned."""
         count = self.reservoirs
         reservoirs = properties[RESERVOIRS.name] if count is None else count
         values = parameters[self.parameter.name].mean(-1)
         lag = values if self.learned == "lag" else length / values / SECONDS / reservoirs
+        if steps_a_day > 1:
+            lag = lag * steps_a_day  # the routing counts in steps
         return route(
-            runoff, domain.network, lag, reservoirs, substeps=self.substeps,
+            runoff, domain.network, lag, reservoirs, substeps=self.substeps_of(steps_a_day),
             delay=self.delay, storage=storage, backend=backend, averages=averages,
             transit=self.transit, coupling=coupling,
         )  # fmt: skip

@@ -149,7 +149,8 @@ class Run(Scored):
 
     def near_equilibrium(self, record: torch.Tensor) -> State:
         """The state to start from, found in the first days of a record (F, T, N)."""
-        first = record[:, : self.about["spinup"]].to(self.model.area)
+        days = self.about["spinup"] * self.model.steps_a_day
+        first = record[:, :days].to(self.model.area)
         return self.model.near_equilibrium(first.contiguous())
 
     @overload

@@ -37,7 +37,7 @@ from gridhydro.model.base import CellModel
 from gridhydro.model.lstm_model import make_model
 from gridhydro.model.reduced import Gathered, Monthly, Wanted
 from gridhydro.model.yearly_water import yearly_water
-from gridhydro.observations.discharge import discharge_table
+from gridhydro.observations.discharge import compared
 from gridhydro.surrogate import Surrogate
 from gridhydro.surrogate import folder as surrogate_folder
 from gridhydro.surrogate.folder import kept
@@ -246,9 +246,10 @@ def write_results(
     names = run.usual_outputs if outputs is None else tuple(outputs)
     simulated, means = _write_series(run, folder, names)
     write_discharge(folder / "discharge.csv", simulated, "simulated")
-    observed = None
+    observed, shown = None, simulated
     if discharge is not None:
-        observed = discharge_table(discharge, domain).reindex(simulated.index)
+        observed, shown = compared(discharge, simulated, domain)
+        observed = observed.reindex(shown.index)
         write_discharge(folder / "discharge_observed.csv", observed, "observed")
     if scores is not None:
         write_table(folder / "metrics.csv", scores)
@@ -259,7 +260,7 @@ def write_results(
     run_figures.draw_maps(figures, domain, fields, maps)
     outputs_of = [run.model.output(name) for name in names]
     run_figures.draw_means(figures, domain, outputs_of, means, simulated.index)
-    run_figures.draw(figures, domain, simulated, history, scores, observed, run.periods)
+    run_figures.draw(figures, domain, shown, history, scores, observed, run.periods)
 
 
 def wanted(run, names: Sequence[str]) -> tuple[Wanted, ...]:

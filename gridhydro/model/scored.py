@@ -14,6 +14,7 @@ import xarray as xr
 from gridhydro.base.arguments import required
 from gridhydro.base.periods import as_texts as period_of
 from gridhydro.base.periods import days as days_of
+from gridhydro.base.steps import day_means
 from gridhydro.base.units import depth_of_flow
 from gridhydro.base.words import Advice
 from gridhydro.evaluation import metrics
@@ -25,7 +26,7 @@ from gridhydro.model.reduced import AtCells, Wanted
 from gridhydro.model.state import Simulation
 from gridhydro.observations import target_scores
 from gridhydro.observations.averages import Averages
-from gridhydro.observations.discharge import discharge_table
+from gridhydro.observations.discharge import compared, discharge_table
 from gridhydro.observations.storage import StorageObservations
 from gridhydro.observations.target_series import TargetSeries
 from gridhydro.observations.targets import Target
@@ -127,8 +128,8 @@ class Scored:
         """
         from gridhydro.evaluation.plot_hydrographs import hydrographs
 
-        simulated = self.discharge()
-        observed = discharge_table(discharge, self.model.domain).reindex(simulated.index)
+        observed, simulated = compared(discharge, self.discharge(), self.model.domain)
+        observed = observed.reindex(simulated.index)
         return hydrographs(
             observed, simulated, self.scores, periods=self.periods, gauges=gauges, log=log
         )
@@ -152,7 +153,8 @@ class Scored:
         scores are kept for `Run.save`.
         """
         domain = self.model.domain
-        observed = discharge_table(discharge, domain)
+        count = self.model.steps_a_day
+        observed = discharge_table(discharge, domain, steps_a_day=count)
         gauges = [gauge for gauge in domain.gauges.index if gauge in observed]
         if not gauges:
             raise ValueError(
@@ -167,7 +169,10 @@ class Scored:
                 f"nothing is simulated from {first} to {last}: the forcing goes from "
                 f"{times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}"
             )
-        simulated, unit, depth = self.discharge(record).loc[first:last, gauges], "m3 s-1", None
+        flow, unit, depth = self.discharge(record), "m3 s-1", None
+        if count > 1:
+            observed, flow = compared(discharge, flow, domain)
+        simulated = flow.loc[first:last, gauges]
         observed = observed[gauges].reindex(simulated.index)
         if domain.lumped:  # basins are compared by depth of water
             depth, unit = depth_of_flow(domain.gauges.loc[gauges, "network_area_km2"]), "mm d-1"
@@ -216,17 +221,19 @@ class Scored:
         from those that less than a year would bring them to."""
         column = self.model.column
         filling = column.states or self.model.network.reads_weather
-        if not filling or days.start >= min(WARMUP, len(times)):
+        count = self.model.steps_a_day
+        if not filling or days.start >= min(WARMUP * count, len(times)):
             return
         if not (self._begins_full and column.states):
             what = "with empty stores" if column.states else "without a memory of the days before"
-        elif len(times) < WARMUP:
-            what = f"with stores as its {len(times)} days alone, again and again, would fill them"
+        elif len(times) < WARMUP * count:
+            alone = f"its {len(times) // count} days alone"
+            what = f"with stores as {alone}, again and again, would fill them"
         else:
             return
         told = (
             f"the run begins {what}, on {times[0]:%Y-%m-%d}: its first year is worse while they "
-            f"fill, and {times[days.start]:%Y-%m-%d} is day {days.start + 1} of it"
+            f"fill, and {times[days.start]:%Y-%m-%d} is day {days.start // count + 1} of it"
         )
         remedies = [
             f"Give the state of the day before ({state}, which {save} of an earlier run keeps), or "
@@ -279,6 +286,10 @@ class Scored:
         first, last = period_of(period)
         self._say_where_stores_fill(self.record().times, first)
         days = observed.series.between(first, last)
+        count = self.model.steps_a_day
+        if count > 1:
+            observed, values = observed.by_day(), day_means(values, count)
+            days = slice(days.start // count, days.stop // count)
         label = name or f"{first} to {last}"
         table = target_scores.scores(observed, values, self.model.domain, days, label)
         if self.model.domain.lumped:

@@ -127,7 +127,8 @@ def _first(place: Place, record: Forcing, days: slice) -> int:
             "a year that fills the stores"
         )
     if place.since is None:
-        return max(1, days.start - YEAR)
+        count = record.steps_a_day
+        return max(count, days.start - YEAR * count)
     since, _ = ends((place.since, place.since), "since")
     first = int(record.times.searchsorted(since))
     if not 1 <= first <= days.start:

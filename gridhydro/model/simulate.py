@@ -69,6 +69,7 @@ def simulate(
     outputs, averaged, averages = _wanted(column, outputs, means)
     mean, weights = _over(components)
     stepping = Stepping.of(scheme)
+    column.refuse_step(Scheme.of(stepping.scheme) == SEQUENTIAL)
     weather = _forcing(column, forcing)
     _check_names("parameters", column.parameters, parameters)
     if column.advance is not None:

@@ -50,10 +50,14 @@ class UnitHydrograph:
         return ()
 
 
-def ordinates(a: Tensor, b: Tensor) -> Tensor:
-    """Fractions of the runoff that leave after 0, 1, ... 14 days, (15, ...), of a and b (...)."""
+def ordinates(a: Tensor, b: Tensor, steps_a_day: int = 1) -> Tensor:
+    """Fractions of the runoff that leave after 0, 1, ... 14 days, (15, ...), of a and b (...).
+
+    Of parts of a day after 0, 1, ... of them, (15 * steps_a_day, ...): u(t) in their middles.
+    """
     shape, scale = a + 0.1, b + 0.5
-    t = torch.arange(DAYS, dtype=a.dtype, device=a.device) + 0.5
+    t = torch.arange(DAYS * steps_a_day, dtype=a.dtype, device=a.device) + 0.5
+    t = t if steps_a_day == 1 else t / steps_a_day
     t = t.view(-1, *[1] * a.ndim)
     # the constant Gamma(aa) th^aa falls out when the sum is made 1
     logarithm = (shape - 1) * torch.log(t) - t / scale
@@ -66,13 +70,14 @@ def convolve(
     """Routed runoff, and the last 14 days of what came in, to be handed on as `before`.
 
     runoff (T, ...) in any unit, fractions (15, ...), before (14, ...) the days before the first one
-    (none if left out). Differentiable in all three.
+    (none if left out); or as many parts of days. Differentiable in all three.
     """
+    count = len(fractions)
     if before is None:
-        before = runoff.new_zeros(DAYS - 1, *runoff.shape[1:])
+        before = runoff.new_zeros(count - 1, *runoff.shape[1:])
     whole = torch.cat([before, runoff])
     days = runoff.shape[0]
-    parts = (whole[DAYS - 1 - k : DAYS - 1 - k + days] * fractions[k] for k in range(DAYS))
+    parts = (whole[count - 1 - k : count - 1 - k + days] * fractions[k] for k in range(count))
     routed = sum(parts, runoff.new_zeros(()))
     return routed, whole[days:]
 
@@ -83,6 +88,7 @@ def route(
     weights: Tensor | None,
     method: str,
     before: Mapping[str, Tensor] | None,
+    steps_a_day: int = 1,
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Flows behind the unit hydrograph, ROUTED + name -> (T, N), and the tails, for `before`.
 
@@ -92,7 +98,7 @@ def route(
     method      one of METHODS
     ValueError where `before` is given and lacks one of the flows.
     """
-    fractions = _fractions(parameters, weights, method)
+    fractions = _fractions(parameters, weights, method, steps_a_day)
     found, tails = {}, {}
     for name, flow in flows.items():
         if before and name not in before:
@@ -108,20 +114,24 @@ def under_way(
     weights: Tensor | None,
     method: str,
     before: Tensor | None = None,
+    steps_a_day: int = 1,
 ) -> Tensor:
-    """Water of a flow that is still to come at the end of each day, (T, N) in its unit times a day.
+    """Water of a flow still to come at the end of each day or step, (T, N) in its unit times a day.
 
     flow (T, N) or (T, N, M), and before (14, ...) as what came in on the days before; the other
     arguments are those of `route`, and flow in = flow behind it + the change of this.
     """
     # of what came k days ago, the fractions of the days after k are still to come
-    left = 1 - _fractions(parameters, weights, method).cumsum(0)
+    left = 1 - _fractions(parameters, weights, method, steps_a_day).cumsum(0)
+    left = left if steps_a_day == 1 else left / steps_a_day
     return over_components(convolve(flow, left, before)[0], weights)
 
 
-def _fractions(parameters: Mapping[str, Tensor], weights: Tensor | None, method: str) -> Tensor:
+def _fractions(
+    parameters: Mapping[str, Tensor], weights: Tensor | None, method: str, steps_a_day: int
+) -> Tensor:
     """The ordinates of each basin, (15, N) or (15, N, M); arguments as for `route`."""
     shapes = [parameters[field.name] for field in SHAPE]
     if method == "mean":  # one shape, averaged as the flow is
         shapes = [over_components(shape[None], weights)[0] for shape in shapes]
-    return ordinates(*shapes)
+    return ordinates(*shapes, steps_a_day)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from gridhydro.base.steps import length_of
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.base import CellModel
 
@@ -37,15 +38,17 @@ def yearly_water(
     weight = model.domain.area / model.domain.area.sum()
     year = times.year
     table = pd.DataFrame({"year": np.unique(year)})
-    table["days"] = np.bincount(year - year[0])[table["year"] - year[0]]
+    count = record.steps_a_day
+    table["days"] = np.bincount(year - year[0])[table["year"] - year[0]] // count
     for row in rows:
         daily = np.concatenate([
             record.block(slice(first, first + _DAYS), "cpu")[row].double().numpy() @ weight
             for first in range(0, len(times), _DAYS)
         ])  # fmt: skip
+        daily = daily / count
         table[record.fields[row].name] = np.bincount(year - year[0], daily)[table["year"] - year[0]]
-    ends = starts[1:].append(pd.DatetimeIndex([times[-1] + pd.Timedelta(1, "D")]))
-    length = (ends - starts).days.to_numpy()
+    ends = starts[1:].append(pd.DatetimeIndex([times[-1] + length_of(times)]))
+    length = ((ends - starts) / pd.Timedelta(1, "D")).to_numpy()
     for name in column.water_out:
         sums = (means[name].astype(np.float64) @ weight) * length
         table[name] = np.bincount(starts.year - year[0], sums)[table["year"] - year[0]]

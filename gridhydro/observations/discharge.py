@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from gridhydro.base import calendar, refuse
+from gridhydro.base import calendar, refuse, steps
 from gridhydro.base.axes import gauge_axis
 from gridhydro.base.missing import declared, equal, named, refuse_packed
 from gridhydro.base.quantities import OBSERVED, SERIES
@@ -27,8 +27,9 @@ _GAUGES = 256  # whose whole records are in memory at once
 
 
 def discharge_table(
-    discharge, domain: Domain | None = None, units: str | None = None, missing=None
-) -> pd.DataFrame:
+    discharge, domain: Domain | None = None, units: str | None = None, missing=None,
+    steps_a_day: int = 1,
+) -> pd.DataFrame:  # fmt: skip
     """Discharge in m3 s-1 as a table of days by gauges, from a table or a DataArray.
 
     discharge  DataFrame of days by gauges, or DataArray over time and gauges in any order; its
@@ -36,10 +37,11 @@ def discharge_table(
     domain     needed for depths (mm d-1, l s-1 km-2), over the area upstream of its gauges
     units      the unit, where the attributes do not say, or say it wrongly: ft3 s-1, ML d-1, ...
     missing    numbers that stand for missing values; those that look like one are refused
+    steps_a_day  of what it is compared with: of several a day, it may be by the day or by the step
     Raises ValueError for several values a day and axes other than these two, naming gauge and day
     for text, codes for missing values, and values below zero or beyond any river.
     """
-    table, given = _days_by_gauges(discharge, domain)
+    table, given = _days_by_gauges(discharge, domain, steps_a_day)
     days, given = table.index, str(units) if units else given
     place = refuse.at(days, lambda gauge: f"at gauge {table.columns[gauge]}")
     values = refuse.numbers("discharge", table.to_numpy(), place)
@@ -57,7 +59,9 @@ def discharge_table(
     return table
 
 
-def _days_by_gauges(discharge, domain: Domain | None) -> tuple[pd.DataFrame, str | None]:
+def _days_by_gauges(
+    discharge, domain: Domain | None, steps_a_day: int
+) -> tuple[pd.DataFrame, str | None]:
     """The table as it is given, with its days and names; and its unit, where it states one."""
     if isinstance(discharge, xr.DataArray):
         other = [d for d in discharge.dims if d != "time"]
@@ -70,7 +74,7 @@ def _days_by_gauges(discharge, domain: Domain | None) -> tuple[pd.DataFrame, str
                 "choose one value of any other with .isel()"
             )
         array = discharge.squeeze([d for d in other if d != axis], drop=True)
-        table = _by_day(array).transpose("time", axis).to_pandas()
+        table = _by_day(array, steps_a_day).transpose("time", axis).to_pandas()
     else:
         table = discharge.to_frame() if isinstance(discharge, pd.Series) else discharge
         if not isinstance(table, pd.DataFrame):
@@ -81,7 +85,12 @@ def _days_by_gauges(discharge, domain: Domain | None) -> tuple[pd.DataFrame, str
     refuse_packed(discharge)
     attrs = discharge.attrs
     table = pd.DataFrame(table).copy()
-    table.index = days = calendar.days_of_table(table.index, "discharge")
+    if by_step(table, steps_a_day):
+        dated = calendar.of_table(table.index, "discharge")
+        days = steps.of_each(dated, "discharge", steps_a_day)
+    else:
+        days = calendar.days_of_table(table.index, "discharge")
+    table.index = days
     if not days.is_monotonic_increasing:
         table = table.sort_index()
     table.columns = [str(c) for c in table.columns]
@@ -91,13 +100,40 @@ def _days_by_gauges(discharge, domain: Domain | None) -> tuple[pd.DataFrame, str
     return table, str(attrs.get("units") or "").strip() or None
 
 
-def _by_day(discharge: xr.DataArray) -> xr.DataArray:
-    """With the days that the stamps are of; ValueError without an axis of them."""
+def by_step(discharge, steps_a_day: int) -> bool:
+    """Whether discharge is by parts of days, where what it is compared with has so many a day."""
+    if steps_a_day == 1:
+        return False
+    array = isinstance(discharge, xr.DataArray)
+    axis = discharge["time"] if array and "time" in discharge.dims else None
+    axis = getattr(discharge, "index", None) if not array else axis
+    return axis is not None and steps.several_a_day(axis, "discharge")
+
+
+def compared(
+    discharge, simulated: pd.DataFrame, domain: Domain
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Observed discharge as a table of all that is known of it, and the simulated one on the same
+    steps: as it is, or means of days where it has several a day and the observations have not."""
+    count = steps.steps_a_day(pd.DatetimeIndex(simulated.index))
+    observed = discharge_table(discharge, domain, steps_a_day=count)
+    if count > 1 and not by_step(discharge, count):
+        days = pd.DatetimeIndex(simulated.index[::count], name=simulated.index.name)
+        means = steps.day_means(simulated.to_numpy(), count)
+        simulated = pd.DataFrame(means, days, simulated.columns)
+    return observed, simulated
+
+
+def _by_day(discharge: xr.DataArray, steps_a_day: int = 1) -> xr.DataArray:
+    """With the days or steps that the stamps are of; ValueError without an axis of them."""
     if "time" not in discharge.dims:
         raise ValueError(
             f"discharge is over {', '.join(map(str, discharge.dims))}: it needs the dimension "
             "'time'; rename the one that holds the days"
         )
+    if by_step(discharge, steps_a_day):
+        of_each = steps.of_each(discharge["time"], "discharge", steps_a_day)
+        return discharge.assign_coords(time=of_each)
     return discharge.assign_coords(time=calendar.days(discharge["time"], "discharge"))
 
 
@@ -118,6 +154,7 @@ def _factor(units: str, table: pd.DataFrame, domain: Domain | None):
 def observations(discharge, times, model, names: list[str], device, cache, progress=True):
     """Observations in mm d-1 of all gauges and days, (1, T, G) as a `Forcing`, for its windows.
 
+    Where the times are parts of days and the discharge is not, that of a day stands at all of them.
     ValueError where the gauges called `names` have none.
     """
     if model.column.runoff is None:
@@ -125,16 +162,19 @@ def observations(discharge, times, model, names: list[str], device, cache, progr
             f"'{model.column.name}' gives no runoff, so there is no discharge to be compared"
         )
     known, to_depth = list(model.domain.gauges.index), per_area(model).cpu().float()
+    count = steps.steps_a_day(times)
+    apart = by_step(discharge, count)
     if isinstance(discharge, xr.DataArray):
-        discharge = _by_day(discharge)
+        discharge = _by_day(discharge, count)
         if not discharge.indexes["time"].is_monotonic_increasing:
             discharge = discharge.sortby("time")
 
     def rows(piece: slice) -> np.ndarray:
-        part = discharge
+        part, here = discharge, times[piece]
+        here = here if apart or count == 1 else here.floor("D")
         if isinstance(discharge, xr.DataArray):
-            part = discharge.sel(time=slice(times[piece.start], times[piece.stop - 1]))
-        table = discharge_table(part, model.domain)
+            part = discharge.sel(time=slice(here[0], here[-1]))
+        table = discharge_table(part, model.domain, steps_a_day=count if apart else 1)
         missing = [g for g in names if g not in table]
         if missing:
             raise ValueError(
@@ -142,7 +182,7 @@ def observations(discharge, times, model, names: list[str], device, cache, progr
                 f"{', '.join(table.columns)}: name them alike, or hold them out with a Split"
             )
         # one memory layout whatever the table's: sums, and with them every bit, depend on it
-        table = table.reindex(index=times[piece], columns=known)
+        table = table.reindex(index=here, columns=known)
         values = torch.as_tensor(np.array(table, dtype=np.float64, order="C"))
         return (values.to(torch.float32)[None] * to_depth).numpy()
 

@@ -9,7 +9,7 @@ import scipy.sparse
 import torch
 import xarray as xr
 
-from gridhydro.base import calendar, periods, refuse
+from gridhydro.base import calendar, periods, refuse, steps
 from gridhydro.base.calendar import DAY
 from gridhydro.base.missing import declared
 from gridhydro.base.quantities import OBSERVED
@@ -148,7 +148,8 @@ class StorageObservations:
 
         ValueError if no solution lies in the run, or none of a tile in both run and baseline.
         """
-        days = calendar.daily(times, "the run").to_numpy().astype("datetime64[D]")
+        axis, _ = steps.found_in(times, "the run")
+        days = axis.floor("D").to_numpy().astype("datetime64[D]")
         if not days.size:
             raise ValueError("the run has no days")
         run = f"the run from {days[0]} to {days[-1]}"

@@ -66,6 +66,12 @@ class TargetSeries:
         values[:, :, columns] = self.series.values[:, :, columns]
         return replace(self, series=replace(self.series, values=values))
 
+    def by_day(self) -> TargetSeries:
+        """Of a record of parts of days, at all of which that of a day stands, each day once."""
+        count = self.series.steps_a_day
+        series = Forcing(self.series.times[::count], self.series.values[:, ::count])
+        return replace(self, series=series)
+
     def within(self, first: str, last: str) -> bool:
         """Whether something is observed in a period."""
         return bool(torch.isfinite(self.values[self.series.between(first, last)]).any())

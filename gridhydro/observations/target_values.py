@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from gridhydro.base import calendar, refuse
+from gridhydro.base import calendar, refuse, steps
 from gridhydro.base.axes import gauge_axis
 from gridhydro.base.quantities import quantity
 from gridhydro.domain.domain import Domain
@@ -72,12 +72,15 @@ def values_on(
     over: int = 1,
 ):
     """Observations (T, K) float32 on these days, in `unit` or, with None, in their own, NaN where
-    missing, and the cells (K,) they are of: all of lumped basins, of rasters those observed.
+    missing, and the cells (K,) they are of: all of lumped basins, of rasters those observed. Of
+    times that are parts of days that of a day stands at all of them.
 
     ValueError for two on a day, none on these days, an axis too many, text, codes for missing
     values and what is beyond the range of the quantity; a warning for observed rates that are days
     apart, as means or sums over several days are, unless they are known to be means `over` several.
     """
+    count = steps.steps_a_day(times)
+    times = times[::count]
     days = calendar.days(array["time"], f"the target '{name}'")
     place = times.get_indexer(days)
     inside = place >= 0
@@ -99,7 +102,7 @@ def values_on(
     cells = np.arange(domain.size) if domain.lumped else np.flatnonzero(observed.any(0))
     values = np.full((len(times), len(cells)), np.nan, np.float32)
     values[place[inside]] = rows[:, cells]
-    return values, cells
+    return np.repeat(values, count, axis=0) if count > 1 else values, cells
 
 
 def warn_apart(name: str, days: pd.DatetimeIndex, stacklevel: int) -> None:

@@ -209,11 +209,14 @@ def minibatches(
     days are those that may be scored, gauges (g,) those to draw from, on the device to train on.
     They come in an order shuffled anew each round.
     """
-    warmup = options.before
-    length, drawn = draws.of_basins(options, days, gauges.cpu(), seed)
+    steps = forcing.steps_a_day
+    warmup = options.before * steps
+    length, drawn = draws.of_basins(options, draws.whole_days(days, steps), gauges.cpu(), seed)
+    length = length * steps
 
     def batch(number: int) -> Batch | None:
         cells, starts = drawn[number]
+        starts = starts * steps
         begin = starts - warmup
         series = observed(starts, length, cells)
         if all(torch.isnan(values).all() for values in series):

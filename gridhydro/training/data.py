@@ -12,7 +12,8 @@ from gridhydro.base import periods
 from gridhydro.base.arguments import required
 from gridhydro.base.periods import as_texts as period_of
 from gridhydro.base.report import REFUSED, STRICT, Doors
-from gridhydro.inputs.forcing import Forcing, days_of
+from gridhydro.base.steps import steps_a_day
+from gridhydro.inputs.forcing import Forcing, steps_of
 from gridhydro.model import equilibrium
 from gridhydro.model.base import CellModel
 from gridhydro.model.basin_groups import basin_groups
@@ -20,7 +21,7 @@ from gridhydro.model.drift import Drift
 from gridhydro.model.march import March
 from gridhydro.model.state import State
 from gridhydro.observations import runoff_ratio
-from gridhydro.observations.discharge import observations, refuse_empty
+from gridhydro.observations.discharge import by_step, observations, refuse_empty
 from gridhydro.observations.storage_target import StorageTarget
 from gridhydro.observations.target_series import TargetSeries, refuse_other
 from gridhydro.observations.targets import Target
@@ -45,6 +46,7 @@ class TrainingData:
                basins the cells as well
     discharge  observed at all gauges of the domain, (1, T, G) mm d-1, or None
     targets    observed series of other outputs of the column; storage: water on tiles, or None
+    by_step    whether the discharge is by the step of a record of parts of days, and not by the day
     """
 
     model: CellModel
@@ -59,11 +61,22 @@ class TrainingData:
     storage: StorageTarget | None
     spinup: SpinUp
     batches: Batches | None
+    by_step: bool = False
+
+    @property
+    def steps_a_day(self) -> int:
+        """Steps of the record in a day: `days`, and all days of a batch, are counted in them."""
+        return self.forcing.steps_a_day
+
+    @property
+    def spinup_steps(self) -> int:
+        """The spin-up in steps of the record."""
+        return self.spinup.days * self.steps_a_day
 
     @property
     def run_days(self) -> slice:
         """The days of a step through which gradients pass."""
-        through = self.spinup.days if self.spinup.near_equilibrium else 0
+        through = self.spinup_steps if self.spinup.near_equilibrium else 0
         return slice(self.days.start - through, self.days.stop)
 
     def epoch(self, number: int, seed: int) -> Epoch:
@@ -81,7 +94,7 @@ class TrainingData:
 
     def whole(self) -> Batch:
         """All days and cells at once, the spin-up before them."""
-        spinup, days = self.spinup.days, self.days
+        spinup, days = self.spinup_steps, self.days
         start = self._begin()
         # a record that is packed on disk is on the CPU, whatever the model is on
         before, scored = (
@@ -101,14 +114,15 @@ class TrainingData:
 
     def _begin(self) -> int:
         """The first day of the spin-up; ValueError where the record begins later."""
-        spinup, first = self.spinup.days, self.days.start
+        spinup, first = self.spinup.days, self.days.start // self.steps_a_day
         if spinup > first:
+            day = self.forcing.times[self.days.start]
             raise ValueError(
-                f"the spin-up needs {spinup} days before {self.forcing.times[first]:%Y-%m-%d}, the "
+                f"the spin-up needs {spinup} days before {day:%Y-%m-%d}, the "
                 f"forcing has {first}: begin the period later, take spinup={first}, or give "
                 f"spinup=SpinUp({first}, cycles=...) to run over the record beforehand"
             )
-        return first - spinup
+        return self.days.start - self.spinup_steps
 
     def state(self, batch: Batch) -> State | None:
         """The state that a step over the batch starts from; None: the column's initial stores."""
@@ -119,7 +133,7 @@ class TrainingData:
             return self.model.spin_up(record, self.spinup.cycles)
         slow = bool(self.model.column.balancing)  # or it has no stores to put near equilibrium
         if self.spinup.near_equilibrium and slow:  # with a gradient: they depend on what is learned
-            first = batch.forcing[:, : self.spinup.days].contiguous()
+            first = batch.forcing[:, : self.spinup_steps].contiguous()
             return self.model.near_equilibrium(first)
         if self.spinup.start != "empty" and self.batches is None:
             record = self.forcing.values[:, self._begin() : self.days.stop]
@@ -135,7 +149,7 @@ class TrainingData:
         if spinup.cycles:
             return stop
         begun = spinup.start != "empty" and self.model.column.states
-        return equilibrium.first_years(stop - self._begin()) if begun else 0
+        return equilibrium.first_years(stop - self._begin(), self.steps_a_day) if begun else 0
 
     @torch.no_grad()
     def drift(self) -> Drift | None:
@@ -145,7 +159,7 @@ class TrainingData:
             values = self.forcing.values[:, : self.days.stop].to(self.places.device)
             groups = [(None, values, self.state(whole))]
             return storage_drift(self.model, groups, self._begin(), self.days)
-        begin = max(self.days.start - self.batches.before, 0)
+        begin = max(self.days.start - self.batches.before * self.steps_a_day, 0)
         if not self.model.domain.lumped:
             begin = 0 if self.batches.from_states else begin
             everywhere = [(None, self.forcing.values[:, : self.days.stop], self.first_state())]
@@ -155,7 +169,7 @@ class TrainingData:
 
     def first_state(self) -> State | None:
         """Of minibatches the state with which a run over the record begins."""
-        days, model = equilibrium.first_years(self.days.stop), self.model
+        days, model = equilibrium.first_years(self.days.stop, self.steps_a_day), self.model
         if not self.spinup.settled or not model.column.states or not days:
             return None
         training = model.training
@@ -191,7 +205,7 @@ def read_data(
     doors(refuse_batches, batches, options.spinup, model)
     place = doors(_placed, model, session)
     weather = doors(_weather, forcing, model, session, doors)
-    times = doors(days_of, forcing if weather is REFUSED else weather)
+    times = doors(steps_of, forcing if weather is REFUSED else weather, model.steps_a_day)
     split = period if isinstance(period, Split) else None
     period = doors(period_of, period) if split is None else split.train_period
     days = doors(_scored, times, period, batches)
@@ -207,6 +221,7 @@ def read_data(
     return doors(
         TrainingData, model, weather, period, days, split, names, places, observed, series,
         storage, doors(_start, options.spinup, batches), batches,
+        doors(by_step, discharge, model.steps_a_day),
     )  # fmt: skip
 
 
@@ -285,7 +300,8 @@ def _scored(times: pd.DatetimeIndex, period, batches: Batches | None) -> slice:
     days = periods.within(times, period, "the forcing")
     if batches is None:
         return days
-    days = slice(max(days.start, batches.before), days.stop)  # the warm-up lies in the record
+    before = batches.before * steps_a_day(times)
+    days = slice(max(days.start, before), days.stop)  # the warm-up lies in the record
     if days.start >= days.stop:
         raise ValueError(
             f"a warm-up of {batches.before} days leaves nothing of the period to score: take a "

@@ -67,6 +67,11 @@ class Draw:
         return np.concatenate([self.pool.mouths[one] for one in self.chosen])
 
 
+def whole_days(steps: slice, steps_a_day: int) -> slice:
+    """The days of a record that some of its steps are; windows are drawn by the day."""
+    return slice(steps.start // steps_a_day, steps.stop // steps_a_day)
+
+
 def seed_of_step(seed: int, *numbers: int) -> int:
     """The seed of dropout in a step: of the session's seed, the epoch and the minibatch."""
     low, high = np.random.SeedSequence([seed, *numbers]).generate_state(2).tolist()

@@ -56,6 +56,7 @@ def _of_cells(model: CellModel, cells, values: Tensor, state, *, begin: int, day
     end = march.storage(state)
     state, _ = _through(march, before, state)
     settled = march.storage(state)
+    left = left / model.steps_a_day if flow else left  # rates of steps
     runoff = left.cpu().numpy() * area / 1000 if flow else np.full_like(area, np.nan)
     found = np.stack([start, end, settled, runoff, area])
     gain = settled - start
@@ -66,7 +67,8 @@ def _of_cells(model: CellModel, cells, values: Tensor, state, *, begin: int, day
 
 
 def _through(march: March, days: slice, state: State | None, outputs=()) -> tuple:
-    """The state after these days, and the sum of an output over them, (B,) mm."""
+    """The state after these days, and the sum of an output over them, (B,) mm (times the steps of
+    a day)."""
     total: Tensor | float = 0.0
     for part in years(days):
         _, simulation = march.go(part, state, outputs)

@@ -109,11 +109,12 @@ class Loop:
         days = data.run_days.stop - data.run_days.start
         if batches is None:
             cells = share_of(model.domain.network).size
-            before = 0 if data.spinup.near_equilibrium else data.spinup.days
+            before = 0 if data.spinup.near_equilibrium else data.spinup_steps
         else:
             lumped = min(len(data.places), batches.gauges)
             cells = lumped if self.rivers is None else self.rivers.most
-            before, days = batches.before, min(batches.days, days)
+            steps = data.steps_a_day
+            before, days = batches.before * steps, min(batches.days * steps, days)
         outputs = 1 + len(data.targets)
         yield memory.of_step(model, cells, before, days, outputs, batches is not None)
         if data.spinup_run:

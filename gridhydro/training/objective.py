@@ -10,6 +10,7 @@ from functools import partial
 
 from torch import Tensor
 
+from gridhydro.base.steps import day_means
 from gridhydro.evaluation.losses import (
     NEEDS,
     OBSERVED,
@@ -40,6 +41,7 @@ class Objective:
         self.weights = _weights(data)
         scored = data.days if data.batches is not None else None
         self.scores = [target.score(scored) for target in self.targets]
+        self.steps, self.data_by_step = data.steps_a_day, data.by_step
         self.to_depth, self.variance = per_area(data.model), None
         if scored and data.discharge and "variance" in inspect.signature(self.score).parameters:
             self.variance = variance(data.discharge, scored)
@@ -57,7 +59,8 @@ class Objective:
         parts: dict[str, Tensor] = {}
         if self._compared("discharge", batch):
             simulated = batch.gauged(run) * self.to_depth[batch.gauges]
-            self._add(parts, "discharge", batch, self._scored(batch), simulated, batch.observed)
+            both = self._by_day(simulated, batch.observed, self.data_by_step)
+            self._add(parts, "discharge", batch, self._scored(batch), *both)
         storage = self._storage_of(batch)
         if storage is not None:
             parts["storage"] = storage.loss(run, batch.shared)
@@ -65,10 +68,20 @@ class Objective:
             simulated, columns = batch.compared(run, target)
             simulated = target.of(simulated, columns)
             score = partial(score, columns=columns)
-            self._add(parts, target.name, batch, score, simulated, observed)
+            both = self._by_day(simulated, observed)
+            self._add(parts, target.name, batch, score, *both)
         if not parts:
             raise NothingObserved("nothing is observed in these days")
         return parts
+
+    def _by_day(
+        self, simulated: Tensor, observed: Tensor, by_step: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Means of the days of a record of parts of days, and what is observed of the days, which
+        stands at all of their parts; as they are where it is observed `by_step`."""
+        if self.steps == 1 or by_step:
+            return simulated, observed
+        return day_means(simulated, self.steps), observed[:: self.steps]
 
     def shares(self, parts: Mapping[str, Tensor], batch: Batch) -> dict[str, float]:
         """What each of the parts of a batch counts, by their weights."""

@@ -63,7 +63,10 @@ class RiverBatches:
 
     def draws(self, seed: int) -> tuple[int, list[Draw]]:
         """The length of windows, and what the minibatches of an epoch are of; the seed decides."""
-        return draws.of_rivers(self.options, self.data.days, self.pools, self.network, seed)
+        steps = self.data.steps_a_day
+        days = draws.whole_days(self.data.days, steps)
+        length, drawn = draws.of_rivers(self.options, days, self.pools, self.network, seed)
+        return length * steps, [replace(one, start=one.start * steps) for one in drawn]
 
     def epoch(self, seed: int, begun: Mapping[str, Tensor] | None = None) -> Epoch:
         """The minibatches of an epoch.
@@ -104,7 +107,7 @@ class RiverBatches:
 
     def batch(self, draw: Draw, length: int, state: State | None = None) -> Batch | None:
         """The data of one of them; None where nothing is observed."""
-        data, warmup = self.data, self.options.before
+        data, warmup = self.data, self.options.before * self.data.steps_a_day
         part, taken = part_of(self.model, self.network.upstream_cells(draw.mouths))
         cells = taken[: part.domain.size]
         scored = slice(draw.start, draw.start + length)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gridhydro.base.arguments import required
+from gridhydro.base.steps import day_means
 from gridhydro.evaluation import metrics
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.model.kept_simulation import simulate_record
@@ -33,6 +34,9 @@ class Scores:
         self.days = data.forcing.between(*validation.period)
         observed = _observed(data, self.days)
         self.observed = observed.values[0, self.days][:, places.to(observed.values.device)].cpu()
+        # the steps of which means are scored: those of a day where it is observed by the day
+        self.steps = 1 if data.by_step else data.steps_a_day
+        self.observed = self.observed[:: self.steps]
         self.to_depth = per_area(data.model).cpu()
         self.storage = _storage(data, self.days)
         if validation.score == "storage" and self.storage is None:
@@ -51,6 +55,7 @@ class Scores:
         found = simulate_record(run, self.data.forcing, (), averages, self.days)
         model.train(was)
         simulated = required("discharge", found.discharge)[:, places] * self.to_depth[places]
+        simulated = day_means(simulated, self.steps)
         scores = {"discharge": _median_nse(simulated, self.observed.to(simulated))}
         if self.storage is not None:
             here = replace(found, storage=required("storage", found.storage).to(model.area))

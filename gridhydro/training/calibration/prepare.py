@@ -90,6 +90,7 @@ def _refuse(model: CellModel, method: SCEUA, session: Session) -> None:
     """ValueError for a model whose cells cannot be calibrated alone, and for unused options."""
     if not isinstance(method, SCEUA):
         raise ValueError(f"method is a gridhydro.SCEUA(complexes=..., ...), not {method!r}")
+    model.refuse_steps("a calibration")
     if model.column.networks:
         raise ValueError(
             f"the column '{model.column.name}' has a network that all cells share: train it"

@@ -182,8 +182,9 @@ class Model(CellModel):
 
     @property
     def forcings(self) -> tuple[Field, ...]:
-        """The series of a forcing: those of the column, then those that a correction reads."""
-        return corrected.forcings_of(self.column, self.correction)
+        """The series of a forcing: those of the column, then those that a correction reads, then
+        those of the river."""
+        return (*corrected.forcings_of(self.column, self.correction), *self.to_river)
 
     @property
     def known(self) -> History | None:
@@ -207,6 +208,8 @@ class Model(CellModel):
                 f"the parameter '{name}' does not change by day, so there is no series of it: "
                 "`Run.parameters` has its map"
             )
+        if name in self.of_river:
+            return self.of_river[name]
         if not name.startswith(ROUTED):
             return self.column.output(name)
         source = self.column.output(name.removeprefix(ROUTED))
@@ -265,12 +268,15 @@ class Model(CellModel):
         return dict(zip(self.property_names, rows, strict=True))
 
     def weather(self, forcing: Tensor) -> Tensor:
-        """Forcing (F + V, T, N) as the column sees it, (F, T, N): with the correction."""
-        own = self._own(forcing)
-        if self.correction is None:
+        """Forcing (F + V + R, T, N) as column and river see it, (F + R, T, N): with the
+        correction."""
+        own, last = self._own(forcing), len(forcing) - len(self.to_river)
+        if self.correction is not None:
+            attributes = self.correction_attributes
+            own = corrected.corrected(self.correction, self.forcings, own, forcing, attributes)
+        if not self.to_river:
             return own
-        attributes = self.correction_attributes
-        return corrected.corrected(self.correction, self.forcings, own, forcing, attributes)
+        return torch.cat([own, forcing[last:, :, : self.domain.size]])
 
     def forward(
         self,
@@ -341,14 +347,18 @@ class Model(CellModel):
         routed: bool = True,
     ) -> Simulation:
         """As `forward`, with the forcing as the column sees it and its parameters given."""
-        water = in_cells(self, forcing, state, outputs, parameters, cells, averages)
-        discharge, river, in_rivers = self._to_gauges(
+        of_cells = [name for name in outputs if name not in self.of_river]
+        water = in_cells(self, forcing, state, of_cells, parameters, cells, averages)
+        discharge, river, in_rivers, told = self._to_gauges(
             water.runoff, forcing, state, parameters, cells, averages, routed, water.spent
         )  # fmt: skip
+        if not routed and len(of_cells) < len(outputs):
+            raise ValueError(f"{set(outputs) - set(of_cells)} is of rivers, which are left out")
         storage = water.storage
         if storage is not None and in_rivers is not None:
             storage = storage + in_rivers
-        kept = {name: water.outputs[name] for name in outputs}
+        found = water.outputs | told
+        kept = {name: found[name] for name in outputs}
         return Simulation(discharge, kept, State(water.stores, river, water.tails), storage)
 
     def _to_gauges(
@@ -361,23 +371,23 @@ class Model(CellModel):
         averages: Averages | None,
         routed: bool,
         spent: bool,
-    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Discharge (T, G) m3 s-1, the water in the rivers at the end (6, N) m3, and as means over
-        the periods of `averages` (R, N) mm; None for what there is not. `spent`: see `InCells`."""
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None, dict[str, Tensor]]:
+        """Discharge (T, G) m3 s-1, the water in the rivers at the end (6, N) m3, as means over the
+        periods of `averages` (R, N) mm, None for what there is not, and fluxes of the river by name
+        (T, N) m3 s-1. `spent`: see `InCells`."""
         if runoff is None:  # nothing to be known of any gauge
             gauges = forcing.shape[2] if self.domain.lumped else len(self.gauge_cells)
-            return forcing.new_full((forcing.shape[1], gauges), torch.nan), None, None
+            return forcing.new_full((forcing.shape[1], gauges), torch.nan), None, None, {}
         area = self.area if cells is None else self.area[cells]
         if self.domain.lumped:  # a basin is its own gauge
-            return runoff * (area / 1000) / SECONDS, None, None
+            return runoff * (area / 1000) / SECONDS, None, None, {}
         if not routed:
-            return None, None, None
-        outflow, river, in_rivers = required("river", self.river).discharge(
+            return None, None, None, {}
+        return required("river", self.river).discharge(
             runoff, self.domain, area, self.flow_length, parameters, self.cell_properties(cells),
             state.river if state else None, self.stepping.backend, averages, self.gauge_cells,
-            spent,
+            spent, forcing[len(self.column.forcings) :],
         )  # fmt: skip
-        return outflow, river, in_rivers
 
 
 def _past(history: Tensor, cells: Tensor | None) -> Tensor:

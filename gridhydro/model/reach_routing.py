@@ -38,21 +38,28 @@ def route_reach(
     backend: str | None = None,
     averages: tuple[Tensor, Tensor, int] | None = None,
     coupling: Coupling | None = None,
+    delay: int = 0,
+    transit: bool = True,
+    series: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, ...]:
     """Route daily runoff through a reach in every cell, such as "muskingum_cunge".
 
     runoff    (T, N) float32 or float64 tensor of m3 d-1, or a depth with its `Coupling`
     network   the `Network` of the N cells
     values    parameters and properties of the reach by name, in its units: (N,) or one number each
-    substeps  steps per day; within each, water may pass any number of cells
+    substeps  steps per day; within each, water may pass any number of cells, or with a `delay` of
+              1 one cell, as `gridhydro.route` has it
     storage   (6, N) m3: the final storage of an earlier run; empty rivers if left out
 
+    series    (F, T, J) of the `series` of a reach that has any, and the J cells that they are of
+
     The other arguments, and what is returned, are those of `gridhydro.route`: outflow m3 d-1, the
-    storage at the end, whose first rows are the states of the reach, and means of the storage.
+    storage at the end, whose first rows are the states of the reach, and means of the storage; last
+    the fluxes (E, T, J) of a reach that has any, m3 d-1.
     Sinks have a reach without length. Gradients reach runoff, parameters and storage. Raises
     ValueError or TypeError, naming cells, for anything that does not fit.
     """
-    check_options(runoff, network, substeps, 0, tile_days)
+    check_options(runoff, network, substeps, delay, tile_days)
     reach = REACHES[reach] if isinstance(reach, str) else reach
     coupling, size = coupling or Coupling(), network.size
     given = {**values, "substeps": float(substeps)}
@@ -71,11 +78,14 @@ def route_reach(
     names = ",".join(map(_named, (*reach.parameters, *reach.properties)))
     properties = routing_values.channels(runoff, parameters, properties, storage, sink, names)
     if not len(runoff):
-        return nothing_routed(runoff, storage, coupling, averages)
+        count = 0 if series is None else len(series[1])
+        none = [runoff.new_zeros(len(reach.fluxes), 0, count)] * bool(reach.fluxes)
+        return *nothing_routed(runoff, storage, coupling, averages), *none
+    values_of, cells = series or (None, None)
     return through(
         reach, network, runoff, parameters, properties, storage, storage[:RESERVOIRS], coupling,
-        averages, instant=torch.ones_like(sink), substeps=int(substeps), backend=backend,
-        tile_days=tile_days,
+        averages, instant=sink if delay else torch.ones_like(sink), substeps=int(substeps),
+        backend=backend, tile_days=tile_days, on_its_way=transit, series=values_of, served=cells,
     )  # fmt: skip
 
 

@@ -120,7 +120,7 @@ def through(
     options are those of `route_op.route`.
     """
     depth, count = coupling.depth, len(reach.states)
-    outflow, final, arriving, means = route_op.route(
+    outflow, final, arriving, means, *fluxes = route_op.route(
         reach,
         network,
         runoff.contiguous(),
@@ -138,7 +138,8 @@ def through(
     )
     idle = storage[:RESERVOIRS] - stores
     final = torch.cat([idle[:count] + final, idle[count:], arriving[None]])
-    return (outflow, final) if averages is None else (outflow, final, means)
+    found = (outflow, final) if averages is None else (outflow, final, means)
+    return *found, *fluxes
 
 
 def nothing_routed(runoff, storage, coupling, averages):

@@ -94,9 +94,9 @@ __all__ = [
     "Optimizer", "OutsideVocabulary", "ParameterNetwork", "PeriodMeans", "River", "Run", "Session",
     "SpinUp", "Split", "State", "Stepping", "StorageObservations", "StorageTarget", "Target",
     "TensorBoard", "Tiles", "UnitHydrograph", "Validation", "basins", "bmi", "calibrate", "check",
-    "delineate", "directions", "discharge_table", "fields", "interpolate_stations", "io", "land_surface", "load",
-    "nets", "report", "river_slope", "route", "route_reach", "simulate", "splits", "surrogate",
-    "train",
+    "delineate", "directions", "discharge_table", "fields", "interpolate_stations", "io",
+    "land_surface", "load", "nets", "report", "river_slope", "route", "route_reach", "simulate",
+    "splits", "surrogate", "train",
 ]  # fmt: skip
 
 # type checkers and editors, which read without running, see the same names

@@ -350,10 +350,9 @@ class Model(CellModel):
         of_cells = [name for name in outputs if name not in self.of_river]
         water = in_cells(self, forcing, state, of_cells, parameters, cells, averages)
         discharge, river, in_rivers, told = self._to_gauges(
-            water.runoff, forcing, state, parameters, cells, averages, routed, water.spent
+            water.runoff, forcing, state, parameters, cells, averages, routed, water.spent,
+            [name for name in outputs if name in self.of_river],
         )  # fmt: skip
-        if not routed and len(of_cells) < len(outputs):
-            raise ValueError(f"{set(outputs) - set(of_cells)} is of rivers, which are left out")
         storage = water.storage
         if storage is not None and in_rivers is not None:
             storage = storage + in_rivers
@@ -371,6 +370,7 @@ class Model(CellModel):
         averages: Averages | None,
         routed: bool,
         spent: bool,
+        outputs: Sequence[str],
     ) -> tuple[Tensor | None, Tensor | None, Tensor | None, dict[str, Tensor]]:
         """Discharge (T, G) m3 s-1, the water in the rivers at the end (6, N) m3, as means over the
         periods of `averages` (R, N) mm, None for what there is not, and fluxes of the river by name
@@ -386,7 +386,7 @@ class Model(CellModel):
         return required("river", self.river).discharge(
             runoff, self.domain, area, self.flow_length, parameters, self.cell_properties(cells),
             state.river if state else None, self.stepping.backend, averages, self.gauge_cells,
-            spent, forcing[len(self.column.forcings) :],
+            spent, forcing[len(self.column.forcings) :], outputs,
         )  # fmt: skip
 
 

@@ -158,22 +158,23 @@ class River:
     def discharge(
         self, runoff: Tensor, domain: Domain, area: Tensor, length: Tensor, parameters, properties,
         storage: Tensor | None, backend: str | None, averages=None, cells: Tensor | None = None,
-        spent: bool = False, forcing: Tensor | None = None,
+        spent: bool = False, forcing: Tensor | None = None, outputs: Iterable[str] = (),
     ):  # fmt: skip
         """Runoff (T, N) mm d-1 through the river network of a raster.
 
         area m2 and flow length m (N,); parameters and properties of the cells by name; storage
         (6, N) m3 at the start; `spent` runoff is read by nobody else, see `Coupling`; forcing
-        (F, T, N) the series of `forcings`. Returns outflow (T, G) m3 s-1 of some `cells`, else of
+        (R, T, N) the series of `forcings`; outputs are those of the `fluxes` that are wanted.
+        Returns outflow (T, G) m3 s-1 of some `cells`, else of
         all, the storage at the end, with `averages` the water in the rivers (R, N) mm of the cell,
-        else None, and the `fluxes` by name, (T, N) m3 s-1.
+        else None, and the fluxes by name, (T, N).
         """
         depth = area / 1000  # m3 of one mm
         coupling = Coupling(depth, cells, spent)
         if self.extras:
             return self._with_extras(
                 runoff, domain, length, parameters, properties, storage, backend, averages,
-                coupling, forcing,
+                coupling, required("forcing", forcing), tuple(outputs),
             )  # fmt: skip
         if self.channel is None:
             outflow, *rest = self._through_cascade(
@@ -204,7 +205,7 @@ class River:
 
     def _with_extras(
         self, runoff, domain, length, parameters, properties, storage, backend, averages, coupling,
-        forcing,
+        forcing, outputs,
     ):  # fmt: skip
         """What `discharge` returns, of a reach with more than a river in it."""
         extras, reach = self.extras, self.channel or CASCADES[(self.reservoirs or 5) - 1]
@@ -212,13 +213,13 @@ class River:
         if storage is None:
             storage = extras.start(runoff, properties)
         known = extras.series(values, properties, forcing)
-        outflow, final, *rest = route_reach(
+        outflow, final, *rest, fluxes = route_reach(
             extras.around(reach), runoff, domain.network, values, substeps=self.substeps,
             delay=self.delay, storage=storage, backend=backend, averages=averages,
             transit=self.transit, coupling=coupling, series=known,
         )  # fmt: skip
         means = None if averages is None else rest[0] / coupling.depth
-        told = extras.told(rest[averages is not None :], forcing)
+        told = extras.told(fluxes, known[1], properties, forcing, outputs)
         return outflow / SECONDS, final, means, told
 
     def _through_cascade(

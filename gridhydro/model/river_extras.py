@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gridhydro.base.arguments import required
 from gridhydro.columns.column import Field, fields
 from gridhydro.model.routing_values import RESERVOIRS
 from gridhydro.reaches.lakes import (
@@ -25,7 +24,8 @@ from gridhydro.reaches.withdrawals import SECONDS, WITHDRAWAL, WithWithdrawals
 OPERATED = ("operated", "seasonal")
 YEAR = 365.25
 (DAY_OF_YEAR,) = fields("day_of_year d: day of the year, 1 to 366")
-WITHDRAWN, UNMET = fields(
+HELD, WITHDRAWN, UNMET = fields(
+    "lake_storage m3: water in the lake of the cell that takes part, mean of the day",
     "river_withdrawn m3 s-1: water taken out of the river of the cell",
     "river_withdrawal_unmet m3 s-1: water that was to be taken out of the river and was not there",
 )
@@ -53,7 +53,8 @@ class Extras:
 
     @property
     def fluxes(self) -> tuple[Field, ...]:
-        return (WITHDRAWN, UNMET) if self.withdrawals else ()
+        taken = (WITHDRAWN, UNMET) if self.withdrawals else ()
+        return (*((HELD,) * (self.lakes is not None)), *taken)
 
     @property
     def parameters(self) -> tuple[Field, ...]:
@@ -80,15 +81,15 @@ class Extras:
         rest = full.new_zeros(RESERVOIRS, len(full))
         return torch.cat([full[None], rest])
 
-    def series(self, values, properties, forcing: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        """The series (F, T, J) of the reach and their cells (J,), of forcing (F, T, N) in the order
-        of `forcings`; None where it has none. `values`: parameters of the cells by name."""
-        if not (self.operated or self.withdrawals):
-            return None
-        forcing = required("forcing", forcing)
+    def series(self, values, properties, forcing: Tensor) -> tuple[Tensor, Tensor]:
+        """The series (F, T, J) of the reach and the cells (J,) of its series and fluxes: those with
+        a lake, or all; of forcing (R, T, N) in the order of `forcings`, R may be 0.
+
+        values  parameters of the cells by name
+        """
         cells = torch.arange(forcing.shape[2], device=forcing.device)
-        if self.operated and not self.withdrawals:
-            cells = (properties[REGULATED.name] > 0).nonzero()[:, 0]
+        if not self.withdrawals:
+            cells = (properties[CAPACITY.name] > 0).nonzero()[:, 0]
         found = []
         if self.operated:
             target = values["lake_target"][cells].expand(forcing.shape[1], -1)
@@ -99,12 +100,18 @@ class Extras:
             found.append(target)
         if self.withdrawals:
             found.append(forcing[-1])
-        return torch.stack(found), cells
+        none = forcing.new_zeros(0, forcing.shape[1], len(cells))
+        return torch.stack(found) if found else none, cells
 
-    def told(self, fluxes, forcing: Tensor | None) -> dict[str, Tensor]:
-        """The `fluxes` (T, N) m3 s-1 by name, of those of the reach (1, T, N) m3 d-1."""
-        if not self.withdrawals:
-            return {}
-        withdrawn = fluxes[0][0] / SECONDS
-        asked = torch.clamp(required("forcing", forcing)[-1], min=0)
-        return {WITHDRAWN.name: withdrawn, UNMET.name: torch.clamp(asked - withdrawn, min=0)}
+    def told(self, fluxes, cells, properties, forcing: Tensor, wanted) -> dict[str, Tensor]:
+        """The `fluxes` that are `wanted` by name, (T, N); of those (E, T, J) of the reach."""
+        found = {}
+        if HELD.name in wanted:
+            lake = properties[CAPACITY.name][cells] > 0
+            held = fluxes.new_zeros(fluxes.shape[1], len(properties[CAPACITY.name]))
+            found[HELD.name] = held.index_copy(1, cells[lake], fluxes[0][:, lake])
+        if self.withdrawals:
+            withdrawn, asked = fluxes[-1] / SECONDS, torch.clamp(forcing[-1], min=0)
+            found[WITHDRAWN.name] = withdrawn
+            found[UNMET.name] = torch.clamp(asked - withdrawn, min=0)
+        return {name: one for name, one in found.items() if name in wanted}

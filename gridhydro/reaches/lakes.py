@@ -28,6 +28,7 @@ CAPACITY, REGULATED = fields(
     "lake_regulated 1: whether the lake is a reservoir that is operated, 1 or 0",
 )
 (TARGET,) = fields("lake_target 1: storage that a reservoir is held at, of its capacity")
+(HELD,) = fields("lake_storage m3: water of the lake, mean of the day")
 # of what the target of a day is made
 TARGETS = fields("lake_target 1 [0.3, 0.95]: storage that a reservoir is held at, of its capacity")
 SEASON = fields(
@@ -53,6 +54,8 @@ class WithLakes(Reach):
     of DZTR (Yassin et al. 2019, doi:10.5194/hess-23-3735-2019) with fewer of them: nothing up to a
     tenth of the capacity, `lake_rate` x capacity at the target of the day, `lake_flood` times that
     at the capacity, and what is above it spills within the sub-step. This is implicit too.
+
+    The flux `lake_storage` is of cells with a lake; of others it means nothing.
     """
 
     reach: Reach
@@ -80,7 +83,7 @@ class WithLakes(Reach):
 
     @property
     def fluxes(self) -> tuple[Field, ...]:  # type: ignore[override]
-        return self.reach.fluxes
+        return (*self.reach.fluxes, HELD)
 
     @property
     def in_a_row(self) -> int:  # type: ignore[override]
@@ -98,8 +101,10 @@ class WithLakes(Reach):
             leaves = torch.where(p.lake_regulated > 0.0, release, leaves)
         # what an earlier river left in other states of a lake's cell stays there
         states = {name: torch.where(is_lake, getattr(s, name), one) for name, one in river.items()}
-        states[first] = torch.where(is_lake, supply - leaves, river[first])
-        return states, torch.where(is_lake, leaves, passed), *told
+        held = supply - leaves
+        states[first] = torch.where(is_lake, held, river[first])
+        fluxes = (told[0] if told else {}) | {HELD.name: held / p.substeps}
+        return states, torch.where(is_lake, leaves, passed), fluxes
 
 
 def _lake(filled, p):

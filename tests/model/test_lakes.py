@@ -44,7 +44,7 @@ def test_lakes_hold_water_and_their_parameters_are_learned():
     for name in names:
         parameters[name].retain_grad()
     averages = gh.Averages.of_labels(np.arange(DAYS), DAYS)
-    outputs = ("runoff", "river_withdrawn", "river_withdrawal_unmet")
+    outputs = ("runoff", "river_withdrawn", "river_withdrawal_unmet", "lake_storage")
     found = model(forcing, None, outputs, parameters, averages=averages)
     taken, unmet = found.outputs["river_withdrawn"], found.outputs["river_withdrawal_unmet"]
     asked = torch.linspace(0, MOST, DAYS).double()
@@ -58,6 +58,9 @@ def test_lakes_hold_water_and_their_parameters_are_learned():
         before = storage(model, None, parameters)
     assert before.sum() == pytest.approx((10 * model.area / 1000).sum().item() + 9.6e8)
     assert found.state.river[0, lake] > 1e6 and found.state.river[0, reservoir] > 1e6
+    held = found.outputs["lake_storage"]  # with one sub-step, that at the end of the day
+    torch.testing.assert_close(held[-1, [lake, reservoir]], found.state.river[0, [lake, reservoir]])
+    assert (held > 0).sum() == 2 * DAYS
     last = found.storage[-1, lake] * model.area[lake] / 1000
     assert last > found.state.river[0, lake]  # the store of the column counts too
     found.discharge[:20].square().sum().backward()  # later all is taken at the mouth

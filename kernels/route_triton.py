@@ -167,7 +167,10 @@ class _Tiles:
         told = max(len(series), len(spec.column.told)) * days * series.shape[2]
         groups = self.substeps // spec.together
         index = index_type(
-            days * groups * self.size, days * options.asked, len(ring) * (self.size + 1), told
+            days * groups * self.size,
+            days * options.asked,
+            len(ring) * (self.size + 1),
+            *([told] if told else []),
         )
         return dict(GROUPS=groups, TRANSIT=options.transit, INDEX=index, BLOCK=ROUTE_BLOCK)
 

@@ -23,7 +23,7 @@ from gridhydro.model import corrected, options
 from gridhydro.model.base import CellModel
 from gridhydro.model.checks import refuse_unfit, routing_of
 from gridhydro.model.in_cells import in_cells
-from gridhydro.model.river import SECONDS, River, flow_length
+from gridhydro.model.river import SECONDS, Ends, River, flow_length
 from gridhydro.model.state import Simulation, State
 from gridhydro.model.stepping import Stepping
 from gridhydro.model.unit_hydrograph import ROUTED, UnitHydrograph
@@ -381,12 +381,14 @@ class Model(CellModel):
         area = self.area if cells is None else self.area[cells]
         if self.domain.lumped:  # a basin is its own gauge
             return runoff * (area / 1000) / SECONDS, None, None, {}
+        if not routed and outputs:
+            raise ValueError(f"{', '.join(outputs)}: of rivers, which are left out here")
         if not routed:
             return None, None, None, {}
         return required("river", self.river).discharge(
             runoff, self.domain, area, self.flow_length, parameters, self.cell_properties(cells),
-            state.river if state else None, self.stepping.backend, averages, self.gauge_cells,
-            spent, forcing[len(self.column.forcings) :], outputs,
+            state.river if state else None, self.stepping.backend, averages,
+            Ends(self.gauge_cells, spent, forcing[len(self.column.forcings) :], tuple(outputs)),
         )  # fmt: skip
 
 

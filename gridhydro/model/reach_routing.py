@@ -40,7 +40,6 @@ def route_reach(
     coupling: Coupling | None = None,
     delay: int = 0,
     transit: bool = True,
-    series: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, ...]:
     """Route daily runoff through a reach in every cell, such as "muskingum_cunge".
 
@@ -50,8 +49,6 @@ def route_reach(
     substeps  steps per day; within each, water may pass any number of cells, or with a `delay` of
               1 one cell, as `gridhydro.route` has it
     storage   (6, N) m3: the final storage of an earlier run; empty rivers if left out
-
-    series    (F, T, J) of the `series` of a reach that has any, and the J cells that they are of
 
     The other arguments, and what is returned, are those of `gridhydro.route`: outflow m3 d-1, the
     storage at the end, whose first rows are the states of the reach, and means of the storage; last
@@ -78,14 +75,13 @@ def route_reach(
     names = ",".join(map(_named, (*reach.parameters, *reach.properties)))
     properties = routing_values.channels(runoff, parameters, properties, storage, sink, names)
     if not len(runoff):
-        count = 0 if series is None else len(series[1])
+        count = len(coupling.series[1]) if coupling.series else 0
         none = [runoff.new_zeros(len(reach.fluxes), 0, count)] * bool(reach.fluxes)
         return *nothing_routed(runoff, storage, coupling, averages), *none
-    values_of, cells = series or (None, None)
     return through(
         reach, network, runoff, parameters, properties, storage, storage[:RESERVOIRS], coupling,
         averages, instant=sink if delay else torch.ones_like(sink), substeps=int(substeps),
-        backend=backend, tile_days=tile_days, on_its_way=transit, series=values_of, served=cells,
+        backend=backend, tile_days=tile_days, on_its_way=transit,
     )  # fmt: skip
 
 

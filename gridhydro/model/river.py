@@ -35,6 +35,22 @@ KNOWN = ("length", "substeps")
 
 
 @dataclass(frozen=True)
+class Ends:
+    """What comes to rivers beside the runoff, and what is wanted of them.
+
+    cells    (G,) whose outflow is wanted; None: of all
+    spent    whether the runoff is read by nobody else, see `Coupling`
+    forcing  (R, T, N) the series of `River.forcings`; R may be 0
+    outputs  names of `River.fluxes` that are wanted
+    """
+
+    cells: Tensor | None = None
+    spent: bool = False
+    forcing: Tensor | None = None
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class River:
     """Options of the routing.
 
@@ -61,7 +77,7 @@ class River:
                 target; "seasonal": a target with an annual cycle, for which the forcing has the
                 `day_of_year`
     lake_fill   how full lakes are before the first day, as a part of their capacity
-    withdrawals whether the forcing has a `river_withdrawal` in m3 s-1: what is taken out of the
+    withdrawals  whether the forcing has a `river_withdrawal` in m3 s-1: what is taken out of the
                 river of each cell, as far as there is water, or (below 0) put into it
     """
 
@@ -157,24 +173,22 @@ class River:
 
     def discharge(
         self, runoff: Tensor, domain: Domain, area: Tensor, length: Tensor, parameters, properties,
-        storage: Tensor | None, backend: str | None, averages=None, cells: Tensor | None = None,
-        spent: bool = False, forcing: Tensor | None = None, outputs: Iterable[str] = (),
+        storage: Tensor | None, backend: str | None, averages=None, ends: Ends | None = None,
     ):  # fmt: skip
         """Runoff (T, N) mm d-1 through the river network of a raster.
 
         area m2 and flow length m (N,); parameters and properties of the cells by name; storage
-        (6, N) m3 at the start; `spent` runoff is read by nobody else, see `Coupling`; forcing
-        (R, T, N) the series of `forcings`; outputs are those of the `fluxes` that are wanted.
-        Returns outflow (T, G) m3 s-1 of some `cells`, else of
-        all, the storage at the end, with `averages` the water in the rivers (R, N) mm of the cell,
+        (6, N) m3 at the start; `ends` tell the rest. Returns outflow (T, G) m3 s-1 of the cells
+        that are wanted, the storage at the end, with `averages` the water in the rivers (R, N) mm,
         else None, and the fluxes by name, (T, N).
         """
         depth = area / 1000  # m3 of one mm
-        coupling = Coupling(depth, cells, spent)
+        ends = ends or Ends()
+        coupling = Coupling(depth, ends.cells, ends.spent)
         if self.extras:
             return self._with_extras(
                 runoff, domain, length, parameters, properties, storage, backend, averages,
-                coupling, required("forcing", forcing), tuple(outputs),
+                coupling, ends,
             )  # fmt: skip
         if self.channel is None:
             outflow, *rest = self._through_cascade(
@@ -205,21 +219,23 @@ class River:
 
     def _with_extras(
         self, runoff, domain, length, parameters, properties, storage, backend, averages, coupling,
-        forcing, outputs,
+        ends,
     ):  # fmt: skip
         """What `discharge` returns, of a reach with more than a river in it."""
         extras, reach = self.extras, self.channel or CASCADES[(self.reservoirs or 5) - 1]
         values = self._values(length, parameters, properties)
         if storage is None:
             storage = extras.start(runoff, properties)
+        forcing = required("forcing", ends.forcing)
         known = extras.series(values, properties, forcing)
+        coupling = replace(coupling, series=known)
         outflow, final, *rest, fluxes = route_reach(
             extras.around(reach), runoff, domain.network, values, substeps=self.substeps,
             delay=self.delay, storage=storage, backend=backend, averages=averages,
-            transit=self.transit, coupling=coupling, series=known,
+            transit=self.transit, coupling=coupling,
         )  # fmt: skip
         means = None if averages is None else rest[0] / coupling.depth
-        told = extras.told(fluxes, known[1], properties, forcing, outputs)
+        told = extras.told(fluxes, known[1], properties, forcing, ends.outputs)
         return outflow / SECONDS, final, means, told
 
     def _through_cascade(

@@ -143,7 +143,7 @@ def domain_files() -> str:
     tables = [
         ("[domain]", sections.DomainOptions), ("[[gauges]]", sections.GaugeOptions),
         ("[gauge_table]", sections.GaugeTableOptions), ("[grdc]", sections.GrdcOptions),
-        ("[landsurface]", sections.LandSurfaceOptions),
+        ("[landsurface]", sections.LandSurfaceOptions), ("[lakes]", sections.LakeOptions),
         ("[attributes.NAME]", sections.AttributeOptions),
         ("[forcing.NAME]", sections.ForcingOptions), ("[weather]", sections.WeatherOptions),
         ("[weather.reading]", Reading), ("[grace]", sections.GraceOptions),

@@ -35,6 +35,7 @@ _HOMES = {
     "Forcing": "inputs.forcing",
     "History": "inputs.history",
     "LSTMModel": "model.lstm_model",
+    "Lakes": "domain.lakes",
     "LandSurface": "inputs.land_surface",
     "Lapse": "inputs.stations",
     "Minibatches": "training.minibatches",
@@ -90,10 +91,11 @@ _MODULES = {
 __all__ = [
     "COLUMNS", "SCEUA", "Averages", "Balance", "Batches", "CSVLog", "Checkpoints", "Column",
     "Components", "Domain", "Embedded", "EmbeddedNetwork", "Ensemble", "Field", "Forcing",
-    "History", "LSTMModel", "LandSurface", "Lapse", "Minibatches", "Model", "Network", "Optimizer",
-    "OutsideVocabulary", "ParameterNetwork", "PeriodMeans", "River", "Run", "Session", "SpinUp",
-    "Split", "State", "Stepping", "StorageObservations", "StorageTarget", "Target", "TensorBoard",
-    "Tiles", "Tributaries", "UnitHydrograph", "Validation", "basins", "bmi", "calibrate", "check",
+    "History", "LSTMModel", "Lakes", "LandSurface", "Lapse", "Minibatches", "Model", "Network",
+    "Optimizer", "OutsideVocabulary", "ParameterNetwork", "PeriodMeans", "River", "Run", "Session",
+    "SpinUp", "Split", "State", "Stepping", "StorageObservations", "StorageTarget", "Target",
+    "TensorBoard", "Tiles", "Tributaries", "UnitHydrograph", "Validation", "basins", "bmi",
+    "calibrate", "check",
     "delineate", "directions", "discharge_table", "fields", "interpolate_stations", "io",
     "land_surface", "load", "nets", "report", "river_slope", "route", "route_reach", "simulate",
     "splits", "surrogate", "train",
@@ -110,6 +112,7 @@ if TYPE_CHECKING:
     from gridhydro.domain import directions
     from gridhydro.domain.delineate import delineate
     from gridhydro.domain.domain import Domain
+    from gridhydro.domain.lakes import Lakes
     from gridhydro.domain.network import Network
     from gridhydro.domain.tiles import Tiles
     from gridhydro.inputs import basins

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from dataclasses import dataclass
 
 from gridhydro.kernels import cells_numba, lanes_numba, vectors_numba
 from gridhydro.kernels.launch import ROUTE_LANES
@@ -24,10 +25,11 @@ Days begins:ends of the period are computed, from the start of a tile on.
 Arrays: blocks (B + 1,) of cells in topological order, `late` (cells,) in days where one follows
 another of its block, `link` (cells,); static (K, N) parameters and properties; runoff (T, N), of
 which share (1, N) is the volume that one unit brings in a sub-step; outflow (T, G) of cells that
-have a place (N,) in it; states (S, N), transit (N,) the water on its way to each cell, both also
-before each tile; averages (R, N) over periods: day t counts with weight[t] in period[t]; handed
-(rows, sub-steps): what other bundles hand over and are handed. A ring has what leaves each cell of
-the bundle within a tile, in the adjoint the cotangent of what arrives.
+have a place (N,) in it; series (F, T, J) and fluxes (E, T, J) of those that are served (N,);
+states (S, N), transit (N,) the water on its way to each cell, both also before each tile; averages
+(R, N) over periods: day t counts with weight[t] in period[t]; handed (rows, sub-steps): what other
+bundles hand over and are handed. A ring has what leaves each cell of the bundle within a tile, in
+the adjoint the cotangent of what arrives.
 """
 
 import numpy as np
@@ -54,14 +56,15 @@ WIDE = {wide}  # sub-steps that are added up together
 _FORWARD = """
 def forward_bundle(
     tile_days, begins, ends, blocks, cells, late, link, slot, hands, upstream_start, sources,
-    instant, parts, on_its_way, share, place, static, runoff, period, weight, states, transit,
-    outflow, averages, states_before, transit_before, handed,
+    instant, parts, on_its_way, share, place, served, static, series, runoff, period, weight,
+    states, transit, outflow, averages, fluxes, states_before, transit_before, handed,
 ):
     days, longest = runoff.shape[0], min(tile_days, runoff.shape[0]) * parts
     w = np.zeros(ROWS * LANES, np.{real})
     y = np.zeros((LANES, longest + most_of(late) * parts + 2 * WIDE), np.{real})
     ring = np.empty((cells.size, longest + WIDE), np.{real})
     rows = np.zeros((tile_days + most_of(late)) * LANES, np.{real})
+    {room}
     for first in range(begins, ends, tile_days):
         last, before = min(first + tile_days, ends), first * parts
         count = (last - first) * parts
@@ -84,6 +87,7 @@ def forward_bundle(
             if wait:
                 clear_days(rows, last - first + wait)
             gather_cells(rows, runoff, first, last, share, cells, late, begin, width)
+            {gather}
             inflows(
                 y, ring, handed, before, slot, cells, late, begin, width, upstream_start, sources,
                 instant, transit, parts, count,
@@ -99,13 +103,15 @@ def forward_bundle(
                     )
                     join(y, k, parts, TOGETHER, cells, late, link, instant, begin, ended, begun)
                 bring_day(w, LATERAL, rows, day - first)
-                clear(w, TOTAL, 1)
+                {bring}
+                clear(w, TOTAL, {sums})
                 for _ in range(0, parts, TOGETHER):
                     to_lanes(y, k, w, INFLOW, TOGETHER)
                     steps(w)
                     to_series(w, OUTFLOW, y, k, TOGETHER)
                     k += TOGETHER
                 keep_day(w, TOTAL, rows, day - first)
+                {tell}
                 if averages.size:
                     for i in range(ended, begun):
                         cell, held = cells[begin + i], real(0.0)
@@ -121,6 +127,7 @@ def forward_bundle(
                     settle(y, transit, cells, late, instant, begin, ended, done, parts, count)
             if asked:
                 scatter_asked(rows, outflow, first, last, place, cells, late, begin, width)
+            {scatter}
             store_series(
                 y, ring, handed, before, slot, hands, cells, late, begin, width, parts, count
             )
@@ -142,6 +149,7 @@ for block in range(blocks.size - 1):
     if wait:
         clear_days(rows, last - first + wait)
     gather_cells(rows, runoff, first, last, share, cells, late, begin, width)
+    {gather}
     inflows(
         y, ring, handed, before, slot, cells, late, begin, width, upstream_start, sources, instant,
         transit_before[tile], parts, count,
@@ -157,6 +165,7 @@ for block in range(blocks.size - 1):
             )
             join(y, k, parts, TOGETHER, cells, late, link, instant, begin, ended, begun)
         bring_day(w, LATERAL, rows, day - first)
+        {bring}
         for _ in range(0, parts, TOGETHER):
             to_lanes(y, k, w, INFLOW, TOGETHER)
             keep(w, kept, groups, STATES, SAVED - STATES)
@@ -171,9 +180,9 @@ for block in range(blocks.size - 1):
 _ADJOINT = """
 def adjoint_bundle(
     tile_days, begins, ends, blocks, cells, late, link, slot, hands, upstream_start, sources,
-    instant, parts, on_its_way, share, place, static, runoff, period, weight, downstream,
-    states_before, transit_before, handed, d_outflow, d_averages, ahead, d_states, d_transit,
-    d_static, d_runoff, d_handed,
+    instant, parts, on_its_way, share, place, served, static, series, runoff, period, weight,
+    downstream, states_before, transit_before, handed, d_outflow, d_averages, d_fluxes, ahead,
+    d_states, d_transit, d_static, d_series, d_runoff, d_handed,
 ):
     days, longest = runoff.shape[0], min(tile_days, runoff.shape[0]) * parts
     w = np.zeros(ROWS * LANES, np.{real})
@@ -181,6 +190,7 @@ def adjoint_bundle(
     ring = np.empty((cells.size, longest + 2 * WIDE), np.{real})
     rows = np.zeros((tile_days + most_of(late)) * LANES, np.{real})
     more = np.zeros_like(rows)
+    {room}
     # what the adjoint of each group of sub-steps needs, for all blocks of a tile
     kept = np.empty(({slots}, STATIC * LANES), np.{real})
     latest = begins + (ends - 1 - begins) // tile_days * tile_days
@@ -201,6 +211,7 @@ def adjoint_bundle(
                 clear_days(rows, last - first + wait)
                 clear_days(more, last - first + wait)
             {lateral}
+            {gather_back}
             if asked:
                 gather_asked(rows, d_outflow, first, last, place, cells, late, begin, width)
             else:
@@ -239,7 +250,8 @@ def adjoint_bundle(
                             y[i, k - 1] += d_averages[mean, below] * weight[own]
                 bring_day(w, D_TOTAL, rows, day - first)
                 {today}
-                clear(w, D_LATERAL, 1)
+                {bring_back}
+                clear(w, D_LATERAL, {back_sums})
                 for _ in range(0, parts, TOGETHER):
                     k -= TOGETHER
                     to_lanes(y, k, w, D_OUTFLOW, TOGETHER)
@@ -247,10 +259,12 @@ def adjoint_bundle(
                     steps_adjoint(w)
                     to_series(w, D_INFLOW, y, k, TOGETHER)
                 keep_day(w, D_LATERAL, rows, day - first)
+                {tell_back}
                 if wait:
                     done = until(late, begin, width, day - 1 - first, begun)
                     store_cells(w, D_STATES, d_states, cells, begin, done, begun)
             scatter_cells(rows, d_runoff, first, last, share, cells, late, begin, width)
+            {scatter_back}
             derive_adjoint(w)
             add_cells(w, D_STATIC, d_static, cells, begin, width)
             if wait:
@@ -278,15 +292,24 @@ no_gradient = compile_cached(no_gradient_of_bundle, cache=True, **OPTIONS)
 
 def forward(spec: ReachSpec) -> str:
     """Source of a module with `forward(tile_days, blocks, cells, ...)` over a bundle."""
-    at = _layout(spec, OUTFLOW=spec.column.outflows, TOTAL=[TOTAL])
+    column = spec.column
+    at = _layout(spec, OUTFLOW=column.outflows, TOTAL=[TOTAL], FLUXES=column.told)
     steps, outflows = spec.steps, at("OUTFLOW")
     functions = [
         function("derive", at, steps.derive, at("STATIC"), at("DERIVED")),
         function(
-            "steps", at, steps.step, _inputs(at), at("STATES", "next_") | outflows, at("TOTAL")
+            "steps", at, steps.step, _inputs(at), at("STATES", "next_") | outflows,
+            at("TOTAL") | at("FLUXES"),
         ),
-    ]
-    return _module(spec, "Forward", at, functions, filled(_FORWARD, {}, real=spec.real))
+    ]  # fmt: skip
+    told = _Days("fluxes", column.told, "FLUXES")
+    given = _Days("series", column.series, "SERIES")
+    blocks = dict(
+        room=given.room() + told.room(), gather=given.gather(), bring=given.bring(),
+        tell=told.keep(), scatter=told.scatter(),
+    )  # fmt: skip
+    loop = filled(_FORWARD, blocks, real=spec.real, sums=1 + len(column.told))
+    return _module(spec, "Forward", at, functions, loop)
 
 
 def adjoint(spec: ReachSpec) -> str:
@@ -297,15 +320,18 @@ def adjoint(spec: ReachSpec) -> str:
         OUTFLOW=spec.column.outflows,
         D_OUTFLOW=spec.column.outflows,
         D_TOTAL=[TOTAL],
+        D_FLUXES=spec.column.told,
         D_STATES=states,
         D_INFLOW=spec.column.inflows,
         D_LATERAL=[LATERAL],
+        D_SERIES=spec.column.series,
         D_STATIC=steps.static,
         D_DERIVED=steps.derived,
         D_STATIC_END=[],
     )
     seeds = at("D_STATES", "d_next_") | at("D_OUTFLOW", "d_") | at("D_TOTAL", "d_")
-    summed = at("D_LATERAL", "d_")
+    seeds |= at("D_FLUXES", "d_")
+    summed = at("D_LATERAL", "d_") | at("D_SERIES", "d_")
     if spec.learned:
         summed |= at("D_STATIC", "d_") | at("D_DERIVED", "d_")
     functions = [
@@ -319,18 +345,28 @@ def adjoint(spec: ReachSpec) -> str:
             at("STATIC") | at("D_DERIVED", "d_"), {}, at("D_STATIC", "d_"),
         ),
     ]  # fmt: skip
+    given = _Days("series", spec.column.series, "SERIES")
+    d_told = _Days("d_fluxes", spec.column.told, "D_FLUXES")
+    d_given = _Days("d_series", spec.column.series, "D_SERIES")
     again, lateral, today, kept = [], [], [], []
     if spec.again:
         results = at("STATES", "next_") | at("SAVED") | at("OUTFLOW")
         functions.insert(1, function("steps_saving", at, spec.steps_saving, _inputs(at), results))
-        again = _AGAIN.strip().splitlines()
+        some = dict(gather=given.gather(), bring=given.bring())
+        again = filled(_AGAIN, some).strip().splitlines()
         kept = ["groups -= 1", "bring_back(w, kept, groups, STATES, STATIC)"]
         if LATERAL in spec.step_adjoint.used():
             gathered = "gather_cells(more, runoff, first, last, share, cells, late, begin, width)"
             lateral, today = [gathered], ["bring_day(w, LATERAL, more, day - first)"]
-    blocks = dict(again=again, lateral=lateral, today=today, kept=kept)
+    blocks = dict(
+        room=[*given.room(), *d_told.room(), *d_given.room()], again=again, lateral=lateral,
+        gather_back=[*given.gather(), *d_told.gather()], today=today,
+        bring_back=[*given.bring(), *d_told.bring()], kept=kept, tell_back=d_given.keep(),
+        scatter_back=d_given.scatter(),
+    )  # fmt: skip
     slots = "groups_of(blocks, late, longest, parts) // TOGETHER" if spec.again else "0"
-    loop = filled(_ADJOINT, blocks, real=spec.real, slots=slots)
+    back_sums = 1 + len(spec.column.series)
+    loop = filled(_ADJOINT, blocks, real=spec.real, slots=slots, back_sums=back_sums)
     return _module(spec, "Adjoint", at, functions, loop)
 
 
@@ -344,13 +380,52 @@ def _layout(spec: ReachSpec, **more) -> Layout:
         STATIC=spec.steps.static,
         DERIVED=spec.steps.derived,
         LATERAL=[LATERAL],
+        SERIES=spec.column.series,
         **more,
     )
 
 
+@dataclass(frozen=True)
+class _Days:
+    """Lines that take days of series, an array (K, T, J), to rows of a workspace or back."""
+
+    array: str
+    names: list[str]
+    row: str
+
+    def _each(self, *lines: str) -> list[str]:
+        count = range(len(self.names))
+        return [
+            one.format(days=f"{self.array}_{k}", one=f"{self.array}[{k}]", row=f"{self.row} + {k}")
+            for k in count
+            for one in lines
+        ]
+
+    def room(self) -> list[str]:
+        return self._each("{days} = np.zeros_like(rows)")
+
+    def gather(self) -> list[str]:
+        where = "first, last, served, cells, late, begin, width"
+        return self._each(
+            "if wait:",
+            "    clear_days({days}, last - first + wait)",
+            f"gather_asked({{days}}, {{one}}, {where})",
+        )
+
+    def bring(self) -> list[str]:
+        return self._each("bring_day(w, {row}, {days}, day - first)")
+
+    def keep(self) -> list[str]:
+        return self._each("keep_day(w, {row}, {days}, day - first)")
+
+    def scatter(self) -> list[str]:
+        where = "first, last, served, cells, late, begin, width"
+        return self._each(f"scatter_asked({{days}}, {{one}}, {where})")
+
+
 def _inputs(at: Layout) -> dict[str, int]:
     kept = at("STATES") | at("INFLOW") | at("SAVED")
-    return kept | at("STATIC") | at("DERIVED") | at("LATERAL")
+    return kept | at("STATIC") | at("DERIVED") | at("LATERAL") | at("SERIES")
 
 
 def _module(spec: ReachSpec, kind: str, at: Layout, functions: list[str], loop: str) -> str:

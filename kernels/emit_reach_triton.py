@@ -22,7 +22,8 @@ Change the reach, not this file.
 Arrays: programs (P, 5) of level, first cell, cell past the last, most inflows of a cell, and where
 theirs begin in inflows: (most, BLOCK) cells upstream, N for none; static (K, N) parameters and
 properties; runoff (T, N), of which depth (N,) is the volume of one unit; outflow (T, G) of cells
-that have a place (N,) in it; states (S, N), transit (N,) the water on its way to each cell, both
+that have a place (N,) in it; series (F, T, J) and fluxes (E, T, J) of cells served (N,), J wide;
+states (S, N), transit (N,) the water on its way to each cell, both
 also before each segment of tiles; averages (R, N) over periods; ring (rows, N + 1, {ring_width}):
 what leaves each cell in the sub-steps of a group, for some tiles, and 0 of cell N, in the adjoint
 the cotangent of what arrives; kept, of some states in a row (T groups, N, states), are those before
@@ -36,7 +37,8 @@ import triton
 import triton.language as tl
 
 # these differ from launch to launch: compiled once, whatever their value
-VARIES = ("first_program", "diagonal", "days", "tile_days", "ring_tiles", "segment_tiles", "asked")
+VARIES = ("first_program", "diagonal", "days", "tile_days", "ring_tiles", "segment_tiles", "asked",
+          "series_width")
 TOGETHER = tl.constexpr({together})  # sub-steps printed in a row, a group of them
 RING_WIDTH = tl.constexpr({ring_width})  # numbers of a cell and group in the ring
 
@@ -56,9 +58,10 @@ def add(place, amount, there):
 _FORWARD = """
 @triton.jit(do_not_specialize=VARIES)
 def forward(
-    programs, inflows, instant, depth, place, static, runoff, periods, weights, states, transit,
-    outflow, averages, states_before, transit_before, kept, arrived, ring, first_program, diagonal,
-    size, days, tile_days, ring_tiles, segment_tiles, asked, GROUPS: tl.constexpr,
+    programs, inflows, instant, depth, place, served, static, series, runoff, periods, weights,
+    states, transit, outflow, averages, fluxes, states_before, transit_before, kept, arrived, ring,
+    first_program, diagonal, size, days, tile_days, ring_tiles, segment_tiles, asked, series_width,
+    GROUPS: tl.constexpr,
     DAILY: tl.constexpr, AVERAGED: tl.constexpr, TRANSIT: tl.constexpr, STARTS: tl.constexpr,
     KEEP: tl.constexpr, INDEX: tl.constexpr, BLOCK: tl.constexpr,
 ):
@@ -100,12 +103,14 @@ def forward(
         shown_at = tl.cast(first, INDEX) * tl.cast(asked, INDEX) + tl.cast(column, INDEX)
     if KEEP:
         {kept_places}
+    {series_places}
     if AVERAGED:
         held_mean = no_water
         this_period = tl.load(periods + first)
     for day in range(first, last):
         lateral_inflow = tl.load(runoff + at) * share
         left_today = no_water
+        {bring}
         for group in range(GROUPS):
             {no_inflow}
             sources = upstream
@@ -127,6 +132,7 @@ def forward(
         if DAILY:
             tl.store(outflow + shown_at, left_today, shown)
             shown_at += tl.cast(asked, INDEX)
+        {tell}
         if AVERAGED:
             weight, next_period = tl.load(weights + day), tl.load(periods + day + 1)
             held_mean += ({content}) * weight
@@ -146,9 +152,10 @@ def forward(
 _ADJOINT = """
 @triton.jit(do_not_specialize=VARIES)
 def adjoint(
-    programs, downstream, instant, depth, place, static, runoff, periods, weights, kept, arrived,
-    d_outflow, d_averages, ahead, d_states, d_transit, d_static, d_runoff, ring, first_program,
-    diagonal, size, days, tile_days, asked, GROUPS: tl.constexpr, AVERAGED: tl.constexpr,
+    programs, downstream, instant, depth, place, served, static, series, runoff, periods, weights,
+    kept, arrived, d_outflow, d_averages, d_fluxes, ahead, d_states, d_transit, d_static, d_series,
+    d_runoff, ring, first_program, diagonal, size, days, tile_days, asked, series_width,
+    GROUPS: tl.constexpr, AVERAGED: tl.constexpr,
     TRANSIT: tl.constexpr, INDEX: tl.constexpr, BLOCK: tl.constexpr,
 ):
     row = programs + 5 * (first_program + tl.program_id(0))
@@ -184,6 +191,7 @@ def adjoint(
     own_at = behind + cell
     below_at = behind + tl.where(drains, tl.cast(below_cell, INDEX), cells)
     {kept_places}
+    {series_places}
     if AVERAGED:
         this_period = tl.full([], -1, tl.int32)
         d_mean, d_mean_below = no_water, no_water
@@ -192,6 +200,7 @@ def adjoint(
         at -= cells
         shown_at -= tl.cast(asked, INDEX)
         {lateral}
+        {bring}
         d_outflow_today = tl.load(d_outflow + shown_at, shown, other=0.0)
         d_left_today = no_water
         if AVERAGED:  # the content at the end of the day
@@ -220,6 +229,7 @@ def adjoint(
             {next_d_states}
             {sum_up}
         tl.store(d_runoff + at, d_left_today * share, there)
+        {tell}
 
     {derive_adjoint}
     {store_d_static}
@@ -253,10 +263,23 @@ def forward(spec: ReachSpec) -> str:
             "kept_at = tl.cast(group_at, tl.int64)",
             *(pack.store(place, pack.names) for pack, place in _kept(spec)),
         ],
+        series_places=_series_places(spec, "first"),
+        bring=[
+            *_of_day("series", column.series, column.series),
+            *(f"told_{name} = no_water" for name in column.told),
+        ],
         steps=_lines(spec, program),
         leave=_into_ring(spec, [program.outputs[name] for name in column.outflows]),
         next_states=_assign(states, [program.outputs[f"next_{name}"] for name in states]),
-        sum_up=[_of_today("left_today", program.outputs[TOTAL])],
+        sum_up=[
+            _of_today("left_today", program.outputs[TOTAL]),
+            *(_of_today(f"told_{name}", program.outputs[name]) for name in column.told),
+        ],
+        tell=[
+            *(["if not KEEP:"] if column.told else []),
+            *(f"    {line}" for line in _tell("fluxes", "told_", column.told)),
+            *_next_day(spec),
+        ],
         store_states=_stores(states, "states"),
     )
     numbers = dict(
@@ -282,6 +305,14 @@ def adjoint(spec: ReachSpec) -> str:
         no_sums=[*(f"d_{name} = no_water" for name in summed), "d_first_inflow = no_water"],
         kept_places=_kept_places(spec) if recall else [],
         lateral=["lateral_inflow = tl.load(runoff + at) * share"] * (LATERAL in used),
+        series_places=_series_places(spec, "last"),
+        bring=[
+            *_next_day(spec, "-="),
+            *_of_day("series", column.series, [n if n in used else None for n in column.series]),
+            *_of_day("d_fluxes", column.told, [f"d_{name}" for name in column.told]),
+            *(f"told_d_{name} = no_water" for name in column.series),
+        ],
+        tell=_tell("d_series", "told_d_", column.series),
         add_held=[f"{name} += d_held" for name in d_states] or ["pass"],
         d_below=_from_below(spec),
         recall=["kept_at = tl.cast(group_at, tl.int64)", *recall] if recall else [],
@@ -293,6 +324,7 @@ def adjoint(spec: ReachSpec) -> str:
         next_d_states=_assign(d_states, [results_back[name] for name in states]),
         sum_up=[
             _of_today("d_left_today", program.outputs[lateral]),
+            *(_of_today(f"told_d_{name}", program.outputs[f"d_{name}"]) for name in column.series),
             *(f"d_{name} = {value(program.outputs[f'd_{name}'])}" for name in summed),
         ],
         derive_adjoint=[
@@ -371,6 +403,40 @@ def _kept(spec: ReachSpec) -> list[tuple[Pack, str]]:
             for pack in states
         ),
         *((pack, pack.within("arrived + kept_at * RING_WIDTH")) for pack in inflows),
+    ]
+
+
+def _series_places(spec: ReachSpec, day: str) -> list[str]:
+    """Where the series and fluxes of this day are, if the reach has any."""
+    if not (spec.column.series or spec.column.told):
+        return []
+    return [
+        "series_column = tl.load(served + cell)",
+        "given = there & (series_column >= 0)",
+        "series_rows = tl.cast(days, INDEX) * tl.cast(series_width, INDEX)",
+        f"series_at = tl.cast({day}, INDEX) * tl.cast(series_width, INDEX)",
+        "series_at += tl.cast(series_column, INDEX)",
+    ]
+
+
+def _next_day(spec: ReachSpec, sign: str = "+=") -> list[str]:
+    there = spec.column.series or spec.column.told
+    return [f"series_at {sign} tl.cast(series_width, INDEX)"] if there else []
+
+
+def _of_day(array: str, names: list[str], into: list) -> list[str]:
+    """Those of the series of an array that are wanted `into` something, of this day."""
+    return [
+        f"{name} = tl.load({array} + ({k} * series_rows + series_at), given, other=0.0)"
+        for k, name in zip(range(len(names)), into, strict=True)
+        if name
+    ]
+
+
+def _tell(array: str, prefix: str, names: list[str]) -> list[str]:
+    return [
+        f"tl.store({array} + ({k} * series_rows + series_at), {prefix}{name}, given)"
+        for k, name in enumerate(names)
     ]
 
 

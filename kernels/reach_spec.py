@@ -27,7 +27,8 @@ _TAKEN = frozenset(
     ahead group_back add d_outflow d_averages d_states d_transit d_static d_runoff
     d_outflow_today d_left_today d_held d_first_inflow inflows segment_states past group_at
     sources above mean means shown_at below below_at own own_at behind ring_row load_2 load_4
-    store_2 store_4 d_mean d_mean_below
+    store_2 store_4 d_mean d_mean_below series fluxes served series_width d_series d_fluxes
+    series_column given series_at series_rows
     """.split()  # noqa: SIM905
 ).union(f"{name}_{k}" for name in ("sent", "now", "below") for k in range(MOST_TOGETHER))
 
@@ -44,7 +45,8 @@ class Quantity:
 class SubSteps:
     """`together` sub-steps of a reach as a column: `inflow_k` comes and `outflow_k` leaves in each.
 
-    `lateral_inflow` is the same in each, `total_outflow` the sum over all.
+    `lateral_inflow` is the same in each, `total_outflow` the sum over all. So are the series and
+    the fluxes of the reach.
     """
 
     reach: ReachModel
@@ -76,23 +78,40 @@ class SubSteps:
     def outflows(self) -> list[str]:
         return [f"outflow_{k}" for k in range(self.together)]
 
+    @cached_property
+    def series(self) -> list[str]:
+        return [field.name for field in self.reach.series]
+
+    @cached_property
+    def told(self) -> list[str]:
+        return [field.name for field in self.reach.fluxes]
+
     @property
     def forcings(self) -> list[Quantity]:
-        return [Quantity(name) for name in (*self.inflows, LATERAL)]
+        return [Quantity(name) for name in (*self.inflows, LATERAL, *self.series)]
 
     @property
     def fluxes(self) -> list[Quantity]:
-        return [Quantity(name) for name in (*self.outflows, TOTAL)]
+        return [Quantity(name) for name in (*self.outflows, TOTAL, *self.told)]
 
     def step(self, s, x, p):
-        states, fluxes = vars(s), {}
+        states, fluxes, told = vars(s), {}, []
+        known = SimpleNamespace(**vars(p), **{name: getattr(x, name) for name in self.series})
         for inflow, outflow in zip(self.inflows, self.outflows, strict=True):
             now = SimpleNamespace(**states)
-            states, fluxes[outflow] = self.reach.step(now, getattr(x, inflow), x.lateral_inflow, p)
-        return states, fluxes | {TOTAL: sum(list(fluxes.values())[1:], fluxes[self.outflows[0]])}
+            states, fluxes[outflow], *more = self.reach.step(
+                now, getattr(x, inflow), x.lateral_inflow, known
+            )
+            told += more
+        fluxes[TOTAL] = _sum(list(fluxes.values()))
+        return states, fluxes | {name: _sum([one[name] for one in told]) for name in self.told}
 
     def tendency(self, s, x, p, dt):
         raise NotImplementedError("a reach has steps only")
+
+
+def _sum(parts: list):
+    return sum(parts[1:], parts[0])
 
 
 def together(substeps: int, most: int = MOST_TOGETHER) -> int:
@@ -119,7 +138,7 @@ class ReachSpec:
     @cached_property
     def steps(self) -> Spec:
         """Its traced programs, those of a column."""
-        outputs = (*self.column.outflows, TOTAL)
+        outputs = (*self.column.outflows, TOTAL, *self.column.told)
         return Spec(self.column, outputs, real=self.real, forcing_gradient=True)
 
     @cached_property

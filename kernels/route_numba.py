@@ -28,8 +28,9 @@ from gridhydro.kernels.route_tables import bundles
 from gridhydro.kernels.vectors_numba import WIDE
 
 
-def forward(spec, network, options, runoff, static, states, transit):
-    """Outflow (T, G), final states (S, N), transit (N,) and averages (R, N); what `adjoint` needs.
+def forward(spec, network, options, runoff, static, states, transit, series):
+    """Outflow (T, G), final states (S, N), transit (N,), averages (R, N) and fluxes (E, T, J); what
+    `adjoint` needs.
 
     spec      a `ReachSpec`
     options   `instant` (N,), `substeps`, `periods`, `transit`, `tile_days`; `depth` (N,) the volume
@@ -39,12 +40,14 @@ def forward(spec, network, options, runoff, static, states, transit):
               before each, what bundles handed over (rows, T substeps + some); 0: empty; `above`:
               the cells that are asked for, if the network is cut there; `others`: whether anything
               but their outflow has a cotangent
-    runoff    (T, N) a day; static (K, N) parameters, then properties
+    runoff    (T, N) a day; static (K, N) parameters, then properties; series (F, T, J) of cells
+              that have a place in them, `options.served` (N,) int32, -1 for none
     """
     days, size = runoff.shape
     table = _bundles(network, options)
     outflow = large(runoff.new_empty(days, options.asked))
     averages = runoff.new_zeros(options.periods.count, size)
+    fluxes = runoff.new_empty(len(spec.column.told), days, series.shape[2])
     states, transit = states.clone(), transit.clone()
     tiles = -(-days // options.every) if options.every else 0
     states_before = large(states.new_empty(tiles, *states.shape))
@@ -54,19 +57,19 @@ def forward(spec, network, options, runoff, static, states, transit):
         kernel(spec, "forward"), table, False, options.tile_days, days,
         _network(network, table, options),
         *_arrays(
-            static, runoff, options.periods.row, options.periods.weight, states, transit, outflow,
-            averages, states_before, transit_before, handed,
+            static, series, runoff, options.periods.row, options.periods.weight, states, transit,
+            outflow, averages, fluxes, states_before, transit_before, handed,
         ),
     )  # fmt: skip
     kept = handed if options.every else handed.new_empty(0, 0)
-    return outflow, states, transit, averages, states_before, transit_before, kept
+    return outflow, states, transit, averages, fluxes, states_before, transit_before, kept
 
 
 def adjoint(
-    spec, network, options, runoff, static, states_before, transit_before, handed, d_outflow,
-    d_states, d_transit, d_averages,
+    spec, network, options, runoff, static, states_before, transit_before, series, handed,
+    d_outflow, d_states, d_transit, d_averages, d_fluxes,
 ):  # fmt: skip
-    """Cotangents of runoff, static quantities, initial states and transit.
+    """Cotangents of runoff, static quantities, initial states, transit and series.
 
     That of the runoff takes its place in memory where `options.spent` says that nothing reads the
     runoff any more: a tile of a bundle has read its own days and cells before it writes them.
@@ -76,7 +79,7 @@ def adjoint(
     d_runoff = runoff.detach() if spent else large(torch.empty_like(runoff))
     if spent:  # torch refuses whoever comes to read it all the same
         torch.autograd.graph.increment_version(runoff)
-    d_static = torch.zeros_like(static)
+    d_static, d_series = torch.zeros_like(static), torch.zeros_like(series)
     ahead = torch.where(torch.from_numpy(downstream) >= 0, d_transit[downstream], 0)
     d_handed = _handed(table, runoff, options)
     d_handed[:, days * options.substeps] = d_transit[table.below]
@@ -88,13 +91,13 @@ def adjoint(
     _run(
         function, table, True, options.tile_days, days,
         _network(network, table, options),
-        *_arrays(static, runoff, options.periods.row, options.periods.weight), downstream,
+        *_arrays(static, series, runoff, options.periods.row, options.periods.weight), downstream,
         *_arrays(
-            states_before, transit_before, handed, d_outflow, d_averages, ahead, d_states,
-            d_transit, d_static, d_runoff, d_handed,
+            states_before, transit_before, handed, d_outflow, d_averages, d_fluxes, ahead, d_states,
+            d_transit, d_static, d_series, d_runoff, d_handed,
         ), unseen=unseen,
     )  # fmt: skip
-    return d_runoff, d_static, d_states, d_transit
+    return d_runoff, d_static, d_states, d_transit, d_series
 
 
 def kernel(spec, direction: str):
@@ -110,7 +113,7 @@ def _network(network, table, options):
     return (
         table.slot, table.handed, network.upstream_start, table.sources, options.instant.numpy(),
         options.substeps, options.transit, (options.depth / options.substeps)[None].numpy(),
-        options.place.numpy(),
+        options.place.numpy(), options.served.numpy(),
     )  # fmt: skip
 
 

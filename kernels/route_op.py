@@ -21,7 +21,7 @@ BACKENDS = ("numba", "triton", "torch")
 def route(
     reach, network, runoff, parameters, properties, states, transit, *, instant, substeps,
     depth=None, cells=None, backend=None, tile_days=None, averages=None, on_its_way=True,
-    spent=False,
+    spent=False, series=None, served=None,
 ):  # fmt: skip
     """`route_reference.route` by backend: numba on the CPU, Triton on CUDA, "torch" on request.
 
@@ -29,7 +29,8 @@ def route(
     properties (K, N) in the order of the reach. `depth` (N,) is the volume of one unit of runoff, 1
     if left out; `cells` (G,) are those whose outflow is returned, all if left out. `tile_days`
     changes the speed, never the result. `spent`: nobody else reads the runoff, so that the gradient
-    to it may take its place in memory.
+    to it may take its place in memory. `series` (F, T, J) are those of the reach at the cells
+    `served` (J,), no cell twice; the fluxes (E, T, J) of a reach that has any are returned last.
     """
     backend = backend or ("triton" if runoff.is_cuda else "numba")
     if backend not in BACKENDS:
@@ -37,14 +38,19 @@ def route(
     if backend == "numba" and runoff.device.type != "cpu":
         raise ValueError(f"the numba backend routes CPU tensors, these are on {runoff.device}")
     periods = Periods.unchecked(averages, len(runoff), runoff)
-    tensors = (runoff, parameters, properties, states, transit)
+    told, gates = bool(reach.fluxes), _gates(reach, served, transit)
+    if series is None:
+        count = 0 if served is None else len(served)
+        series = runoff.new_zeros(len(reach.series), len(runoff), count)
+    tensors = (runoff, parameters, properties, states, transit, series)
     depth = torch.ones_like(transit) if depth is None else depth
     place, asked = _places(cells, transit)
     if backend == "torch":
         results = _loop(
-            *tensors, depth, place, asked, reach, network, instant, substeps, periods, on_its_way
+            *tensors, depth, place, asked, gates, reach, network, instant, substeps, periods,
+            on_its_way,
         )  # fmt: skip
-        return _shown(results[0], cells, place), *results[1:]
+        return _shown(results[0], cells, place), *results[1 : 4 + told]
     # plain numbers where torch traces for any size, too. On a CPU tiles do not depend on the days
     substeps, days = index(substeps), index(len(runoff)) if backend == "triton" else 0
     learning = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
@@ -56,11 +62,11 @@ def route(
     reach_key, key, chosen, every = found
     above = "" if cells is None or backend != "numba" else _asked_key(cells)
     results = route_by_kernels(
-        *tensors, instant, periods.row, periods.weight, depth.detach(), place, periods.count, asked,
-        reach_key, key, backend, substeps, chosen, every if learning else 0, on_its_way,
-        spent, above, True,
+        *tensors, instant, periods.row, periods.weight, depth.detach(), place, gates,
+        periods.count, asked, reach_key, key, backend, substeps, chosen, every if learning else 0,
+        on_its_way, spent, above, True,
     )  # fmt: skip
-    return _shown(results[0], cells, place), *results[1:4]
+    return _shown(results[0], cells, place), *results[1 : 4 + told]
 
 
 def _places(cells, transit):
@@ -71,6 +77,13 @@ def _places(cells, transit):
     place = torch.full((size,), -1, dtype=torch.int32, device=device)
     place[cells] = torch.arange(len(cells), dtype=torch.int32, device=device)
     return place, len(cells)
+
+
+def _gates(reach, served, transit):
+    """The place of each cell (N,) int32 in the series and fluxes of the reach, -1 for none."""
+    if served is None or not (reach.series or reach.fluxes):
+        return torch.full((len(transit),), -1, dtype=torch.int32, device=transit.device)
+    return _places(served, transit)[0]
 
 
 def _asked_key(cells) -> str:
@@ -106,8 +119,8 @@ def _spec(reach, substeps, real, learned):
 
 @in_full_precision
 def _loop(
-    runoff, parameters, properties, states, transit, depth, place, asked, reach, network, instant,
-    substeps, periods, on_its_way,
+    runoff, parameters, properties, states, transit, series, depth, place, asked, served, reach,
+    network, instant, substeps, periods, on_its_way,
 ):  # fmt: skip
     """The plain loops in the place of the operator."""
     periods.check()
@@ -119,6 +132,7 @@ def _loop(
         depth=depth,
         place=place,
         asked=asked,
+        served=served,
     )
     static = torch.cat([parameters, properties])
-    return route_reference.route(reach, network, options, runoff, static, states, transit)
+    return route_reference.route(reach, network, options, runoff, static, states, transit, series)

@@ -28,7 +28,7 @@ from gridhydro.kernels.periods import Periods
 from gridhydro.kernels.route_tables import diagonals, on_device, programs_by_level
 
 
-def forward(spec, network, options, runoff, static, states, transit):
+def forward(spec, network, options, runoff, static, states, transit, series):
     """As `route_numba.forward`; what the adjoint starts from are the states (segments, S, N) and
     transit (segments, N) before each segment of tiles, `options.every` days."""
     days, size = runoff.shape
@@ -36,26 +36,28 @@ def forward(spec, network, options, runoff, static, states, transit):
     outflow, states = runoff.new_empty(days, options.asked), states.clone()
     transit = transit.clone()
     averages = runoff.new_zeros(options.periods.count, size)
+    fluxes = runoff.new_empty(len(spec.column.told), days, series.shape[2])
     segments = -(-days // options.every) if options.every else 0
     before = states.new_empty(segments, *states.shape), transit.new_empty(segments, size)
     none = runoff.new_empty(0)
     ring = tiles.ring(spec, 2)
     _forward(
-        spec, options, tiles, runoff, static, options.periods, states, transit, outflow,
-        averages, *before, none, none, ring, ring_tiles=2,
+        spec, options, tiles, runoff, static, series, options.periods, states, transit, outflow,
+        averages, fluxes, *before, none, none, ring, ring_tiles=2,
     )  # fmt: skip
-    return outflow, states, transit, averages, *before, runoff.new_empty(0, 0)
+    return outflow, states, transit, averages, fluxes, *before, runoff.new_empty(0, 0)
 
 
 def adjoint(
-    spec, network, options, runoff, static, states_before, transit_before, _, d_outflow, d_states,
-    d_transit, d_averages,
+    spec, network, options, runoff, static, states_before, transit_before, series, _, d_outflow,
+    d_states, d_transit, d_averages, d_fluxes,
 ):  # fmt: skip
     """As `route_numba.adjoint`, on tensors."""
     days, size = runoff.shape
     tiles = _Tiles(network, options, runoff)
     length = options.every if spec.again else days
     d_runoff, d_static = torch.empty_like(runoff), torch.zeros_like(static)
+    d_series = torch.zeros_like(series)
     downstream = tiles.tables[2].long()
     ahead = torch.where(downstream >= 0, d_transit[downstream], 0)
     d_states, d_transit = d_states.clone(), d_transit.clone()
@@ -63,7 +65,8 @@ def adjoint(
     kept = arrived = runoff.new_empty(0)
     for index, first in reversed(list(enumerate(range(0, days, length)))):
         part = slice(first, min(first + length, days))
-        within = runoff[part].contiguous()
+        within, given = runoff[part].contiguous(), series[:, part].contiguous()
+        d_given = torch.zeros_like(given)
         row, weight = options.periods.row[part.start : part.stop + 1], options.periods.weight[part]
         if spec.again:
             groups = len(within) * options.substeps // spec.together
@@ -72,15 +75,17 @@ def adjoint(
             count = -(-len(within) // tiles.days)
             none = runoff.new_empty(0)
             _forward(
-                spec, options, tiles, within, static, Periods(row, weight, 0),
+                spec, options, tiles, within, static, given, Periods(row, weight, 0),
                 states_before[index].clone(), transit_before[index].clone(), none, none, none, none,
-                kept, arrived, tiles.ring(spec, count), ring_tiles=count,
+                none, kept, arrived, tiles.ring(spec, count), ring_tiles=count,
             )  # fmt: skip
         _adjoint(
-            spec, options, tiles, static, within, row, weight, kept, arrived, d_outflow[part],
-            d_averages, ahead, d_states, d_transit, d_static, d_runoff[part], ring,
+            spec, options, tiles, static, given, within, row, weight, kept, arrived,
+            d_outflow[part], d_averages, d_fluxes[:, part].contiguous(), ahead, d_states, d_transit,
+            d_static, d_given, d_runoff[part], ring,
         )  # fmt: skip
-    return d_runoff, d_static, d_states, d_transit
+        d_series[:, part] = d_given
+    return d_runoff, d_static, d_states, d_transit, d_series
 
 
 def stretches(spec, network, substeps, days, tile_days) -> tuple[int, int]:
@@ -113,7 +118,7 @@ def index_type(*numbers: int):
 
 _INTEGERS = {
     "programs": "*i64", "inflows": "*i32", "downstream": "*i32", "instant": "*i1",
-    "periods": "*i32", "place": "*i32",
+    "periods": "*i32", "place": "*i32", "served": "*i32", "series_width": "i32",
     **dict.fromkeys(
         ("first_program", "diagonal", "size", "days", "tile_days", "ring_tiles", "asked"), "i32"
     ),
@@ -157,49 +162,55 @@ class _Tiles:
         ring[:, -1] = 0
         return ring
 
-    def choices(self, spec, options, days: int, ring) -> dict:
+    def choices(self, spec, options, days: int, ring, series) -> dict:
         """What both kernels are compiled for."""
+        told = max(len(series), len(spec.column.told)) * days * series.shape[2]
         groups = self.substeps // spec.together
         index = index_type(
-            days * groups * self.size, days * options.asked, len(ring) * (self.size + 1)
+            days * groups * self.size,
+            days * options.asked,
+            len(ring) * (self.size + 1),
+            *([told] if told else []),
         )
         return dict(GROUPS=groups, TRANSIT=options.transit, INDEX=index, BLOCK=ROUTE_BLOCK)
 
 
 def _forward(
-    spec, options, tiles, runoff, static, periods, states, transit, outflow, averages,
-    states_before, transit_before, kept, arrived, ring, ring_tiles,
+    spec, options, tiles, runoff, static, series, periods, states, transit, outflow, averages,
+    fluxes, states_before, transit_before, kept, arrived, ring, ring_tiles,
 ):  # fmt: skip
     function, days = kernel(spec, "forward"), len(runoff)
     programs, inflows, _ = tiles.tables
     segment_tiles = max(1, options.every // tiles.days)
-    choices = tiles.choices(spec, options, days, ring) | dict(
+    choices = tiles.choices(spec, options, days, ring, series) | dict(
         DAILY=outflow.numel() > 0, AVERAGED=periods.count > 0, STARTS=states_before.numel() > 0,
         KEEP=arrived.numel() > 0,
     )  # fmt: skip
     with torch.cuda.device_of(runoff):
         for diagonal, first, count in tiles.launches(days):
             function[(count,)](
-                programs, inflows, options.instant, options.depth, options.place, static, runoff,
-                periods.row, periods.weight, states, transit, outflow, averages, states_before,
-                transit_before, kept, arrived, ring, first, diagonal, tiles.size, days, tiles.days,
-                ring_tiles, segment_tiles, options.asked, **choices, **ROUTE_OPTIONS,
+                programs, inflows, options.instant, options.depth, options.place, options.served,
+                static, series, runoff, periods.row, periods.weight, states, transit, outflow,
+                averages, fluxes, states_before, transit_before, kept, arrived, ring, first,
+                diagonal, tiles.size, days, tiles.days, ring_tiles, segment_tiles, options.asked,
+                series.shape[2], **choices, **ROUTE_OPTIONS,
             )  # fmt: skip
 
 
 def _adjoint(
-    spec, options, tiles, static, runoff, row, weight, kept, arrived, d_outflow, d_averages, ahead,
-    d_states, d_transit, d_static, d_runoff, ring,
+    spec, options, tiles, static, series, runoff, row, weight, kept, arrived, d_outflow,
+    d_averages, d_fluxes, ahead, d_states, d_transit, d_static, d_series, d_runoff, ring,
 ):  # fmt: skip
     function, days = kernel(spec, "adjoint"), len(runoff)
     programs, _, downstream = tiles.tables
-    choices = tiles.choices(spec, options, days, ring)
+    choices = tiles.choices(spec, options, days, ring, series)
     choices["AVERAGED"] = len(d_averages) > 0
     with torch.cuda.device_of(runoff):
         for diagonal, first, count in reversed(tiles.launches(days)):
             function[(count,)](
-                programs, downstream, options.instant, options.depth, options.place, static, runoff,
-                row, weight, kept, arrived, d_outflow, d_averages, ahead, d_states, d_transit,
-                d_static, d_runoff, ring, first, diagonal, tiles.size, days, tiles.days,
-                options.asked, **choices, **ROUTE_OPTIONS,
+                programs, downstream, options.instant, options.depth, options.place, options.served,
+                static, series, runoff, row, weight, kept, arrived, d_outflow, d_averages, d_fluxes,
+                ahead, d_states, d_transit, d_static, d_series, d_runoff, ring, first, diagonal,
+                tiles.size, days, tiles.days, options.asked, series.shape[2], **choices,
+                **ROUTE_OPTIONS,
             )  # fmt: skip

@@ -4,7 +4,8 @@
 
 of a simulation, where the residual is rounding, and of observations beside it, where ET is what
 P - Q - dS leaves (Wang et al. 2024, doi:10.1029/2023WR036170, section 3.2).
-A column that exports water under the ground, or imports it, has a term for it.
+A column that exports water under the ground, or imports it, has a term for it, and so have rivers
+that water is taken from.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 import xarray as xr
 
 from gridhydro.analysis.regions import Regions
@@ -22,6 +24,7 @@ from gridhydro.base.steps import steps_a_day
 from gridhydro.columns.column import Column
 from gridhydro.model.blocks import blocks
 from gridhydro.model.river import SECONDS
+from gridhydro.model.river_extras import WITHDRAWN
 from gridhydro.model.run import Run
 
 YEAR = 365.2425  # days
@@ -31,7 +34,9 @@ TERMS = {
     "evapotranspiration": "actual evapotranspiration",
     "storage_change": "change of all water stored, rivers included",
     "export": "water lost to beyond the region by no river, below zero what is gained",
-    "residual": "precipitation - discharge - evapotranspiration - export - storage change",
+    "withdrawal": "water taken out of rivers, less what was put into them",
+    "residual": "precipitation - discharge - evapotranspiration - export - withdrawal - storage "
+    "change",
 }
 _EDGES = ("storage_start", "storage_end")
 OBSERVED = "observed_"
@@ -54,8 +59,9 @@ def water_budget(
     forcing  as for `Run.simulate`, which gives the same days
 
     Variables precipitation, discharge, evapotranspiration, storage_change and residual, storage at
-    start and end of each month, and of a column that exports water `export`; coordinates time (the
-    first day), time_end (the first day after), days, and area in km2. `total` makes years of
+    start and end of each month, of a column that exports water `export`, and of rivers that it is
+    taken from `withdrawal`; coordinates time (the first day), time_end (the first day after), days,
+    and area in km2. `total` makes years of
     months, `table` a table, `per_year` mm yr-1. ValueError for a column without water balance, and
     for a period beyond the forcing.
     """
@@ -65,10 +71,11 @@ def water_budget(
     parts, starts, days = _months(record.times, record.between(*period_of(period)))
     shape, day = (len(parts), len(regions.names)), run.model.dt  # of a step, whose rates are mm d-1
     exports = [name for name in losses if name == column.export]
-    own = [*list(TERMS)[:3], *_EDGES, *["export"] * len(exports)]
+    taken = [name for name in run.model.of_river if name == WITHDRAWN.name]
+    own = [*list(TERMS)[:3], *_EDGES, *["export"] * len(exports), *["withdrawal"] * len(taken)]
     found = {name: np.zeros(shape) for name in own}
     area = run.model.domain.area
-    walk = blocks(run, record, parts, losses)
+    walk = blocks(run, record, parts, [*losses, *taken])
     total = len(parts) if not run.model.domain.lumped else None
     for part in progress_bar(walk, desc="water budget", unit="month", total=total, shown=progress):
         fallen = part.forcing[rain].double().sum((0, 1)).cpu().numpy() * day
@@ -82,6 +89,9 @@ def water_budget(
             "storage_start": part.before,
             "storage_end": part.after,
         }
+        for name in taken:  # of what was asked for, the last series, what is below 0 was put in
+            rate = part.simulation.outputs[name] + torch.clamp(part.forcing[-1], max=0)
+            volumes["withdrawal"] = rate.double().sum(0).cpu().numpy() * SECONDS
         for name, volume in volumes.items():
             found[name][part.index] += regions.depth(volume, part.cells)
         flow = part.simulation.discharge.double().sum(0).cpu().numpy() * SECONDS * day
@@ -130,7 +140,9 @@ def derived(budget: xr.Dataset) -> xr.Dataset:
             budget[f"{prefix}storage_change"] = change
     left = budget["precipitation"] - budget["discharge"] - budget["storage_change"]
     left = left - budget["evapotranspiration"]
-    budget["residual"] = left - budget["export"] if "export" in budget else left
+    for term in ("export", "withdrawal"):
+        left = left - budget[term] if term in budget else left
+    budget["residual"] = left
     names = [f"{OBSERVED}{term}" for term in ("discharge", "storage_change")]
     if all(name in budget for name in names):
         left = budget["precipitation"] - budget[names[0]] - budget[names[1]]

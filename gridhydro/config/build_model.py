@@ -83,6 +83,7 @@ def properties_of(setup: Setup) -> dict | None:
     of the attribute elevation, or of the land surface's elevation.
     """
     found = {} if setup.land is None else dict(setup.land.properties)
+    found |= {} if setup.lakes is None else setup.lakes.properties
     wanted = [] if setup.model.routing is None else [f.name for f in setup.model.routing.properties]
     if SLOPE not in wanted:
         return found or None

@@ -16,6 +16,7 @@ from gridhydro.base.quantities import SERIES
 from gridhydro.base.units import refuse_implausible, to_unit, typical
 from gridhydro.columns.column import Field
 from gridhydro.config.attributes import same_grid, values_on
+from gridhydro.config.lakes import refuse_other_grid
 from gridhydro.config.parse import locate, named, read_options, refuse_unknown, refuse_unused
 from gridhydro.config.sections import ForcingOptions, WeatherOptions
 from gridhydro.domain.domain import Domain
@@ -119,6 +120,7 @@ def _joined(found: Cells | None, field: Field, raster: xr.DataArray, domain: Dom
     if same_grid(raster, domain):
         values = on_cells(domain, raster, field.unit, times, field.name)
     else:  # where fine cells are averaged, their codes are looked at
+        refuse_other_grid(field.name)
         raster = in_unit_lazily(numbers_of(raster), field.unit)
         values = values_on(raster, domain)
         refuse_implausible(typical(values, field.unit), field.name, field.unit, field.unit)

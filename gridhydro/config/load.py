@@ -32,6 +32,7 @@ from gridhydro.config.raster import read_rasters, read_storage
 from gridhydro.config.sections import ModelOptions, TrainingOptions
 from gridhydro.config.targets import read_targets
 from gridhydro.domain.domain import Domain
+from gridhydro.domain.lakes import Lakes
 from gridhydro.inputs import basins
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.land_surface import LandSurface
@@ -45,7 +46,7 @@ from gridhydro.training.options import Checkpoints, Optimizer, Session
 from gridhydro.training.plan import Plan
 
 SECTIONS = (
-    "domain", "network", *GAUGES, "landsurface", "attributes", "forcing", "weather", "grace",
+    "domain", "network", *GAUGES, "landsurface", "lakes", "attributes", "forcing", "weather", "grace",
     "targets", "model", "training", "calibration",
 )  # fmt: skip
 BASIN_SECTIONS = ("basins", "grace", "targets", "model", "training", "calibration")
@@ -74,8 +75,8 @@ class Setup:
                 model takes its own; of lumped basins (time, gauge), which are read by the window
     discharge   table of days by gauges, m3 s-1, or an array with units; NaN: no observation
     calibration  rules of `gridhydro calibrate`
-    land        the land surface, storage observed anomalies, and targets other observations, where
-                the file has these sections
+    land        the land surface, lakes those of the rivers, storage observed anomalies, and targets
+                other observations, where the file has these sections
     sections    names of those that the file has
     """
 
@@ -88,6 +89,7 @@ class Setup:
     source: Path
     data: Path
     land: LandSurface | None = None
+    lakes: Lakes | None = None
     storage: StorageObservations | None = None
     targets: tuple[Target, ...] = ()
     calibration: SCEUA = SCEUA()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
@@ -17,6 +18,7 @@ from gridhydro.columns.column import Field
 from gridhydro.config.attributes import read_attributes
 from gridhydro.config.domain import land_of, make_domain, read_gauges, read_land
 from gridhydro.config.forcing import read_forcing
+from gridhydro.config.lakes import days_of_year, read_lakes, river_series
 from gridhydro.config.parse import named, read_options, refuse_unknown
 from gridhydro.config.sections import (
     AttributeOptions,
@@ -33,6 +35,8 @@ from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.land_attributes import ATTRIBUTES
 from gridhydro.inputs.land_surface import LandSurface
 from gridhydro.io import read_grace
+from gridhydro.model.river import River
+from gridhydro.model.river_extras import DAY_OF_YEAR
 from gridhydro.nets.correction import SIX
 from gridhydro.observations.storage import StorageObservations
 
@@ -46,7 +50,7 @@ CLIMATIC = ("precipitation", "temperature", "potential_evapotranspiration")
 def read_rasters(
     source: Path, content: dict, data: Path, model: ModelOptions, training: TrainingOptions
 ) -> dict:
-    """Domain, attributes, forcing, discharge, land and storage, by the names of a `Setup`."""
+    """Domain, attributes, forcing, discharge, land, lakes, storage, by the names of a `Setup`."""
     _refuse_lacking(source, content, model)
     attributes = {
         name: read_options(source, f"attributes.{name}", AttributeOptions, given)
@@ -58,13 +62,14 @@ def read_rasters(
     domain = make_domain(source, content, data, gauges, fields)
     land = land_of(source, options, fields, domain)
     domain = domain if land is None else land.land_domain()
+    lakes = read_lakes(source, content, data, domain, model)
     forcing = _forcing(source, content, data, model, training, domain, options, land)
     found = read_attributes(attributes, domain, data, source)
     if options is not None and land is not None and options.attributes:
         found = found.assign(_of_land(source, options, land, forcing, training).data_vars)
     return dict(
         domain=domain, attributes=found if len(found) else None, forcing=forcing,
-        discharge=gauges.discharge, land=land,
+        discharge=gauges.discharge, land=land, lakes=lakes,
         storage=read_storage(source, content, data, domain),
     )  # fmt: skip
 
@@ -118,9 +123,13 @@ def _forcing(
     climatic = options is not None and "21" in options.attributes
     for name in (*(SIX if model.correction else ()), *(CLIMATIC if climatic else ())):
         forcings.setdefault(name, Field(name, SERIES[name].unit, SERIES[name].long_name))
+    forcings |= {field.name: field for field in river_series(model)}
     wanted = [f for f in forcings.values() if land is None or f.name not in SEASONAL]
     first, last = _days_needed(training)
     days, why = (str(first), str(last)), held(content)
+    seasonal = isinstance(model.routing, River) and model.routing.lakes == "seasonal"
+    if seasonal:
+        why = why or "reservoirs with a season read the day of the year"
     if training.cache and why is None:
         opened = open_forcing(source, content, wanted, domain, data, days)
         _refuse_short(source, content, training, opened.times)
@@ -137,9 +146,12 @@ def _forcing(
     if land is not None and options is not None and set(SEASONAL) & set(forcings):
         with named(f"{source}, [landsurface]: melt"):
             rows |= land.daily(times, melt=options.melt)
+    if seasonal:
+        forcings[DAY_OF_YEAR.name] = DAY_OF_YEAR
+        rows[DAY_OF_YEAR.name] = days_of_year(times, domain.size)
     values = torch.empty(len(forcings), len(times), domain.size)
     for row, name in zip(values, forcings, strict=True):
-        row.copy_(torch.from_numpy(rows.pop(name)))
+        row.copy_(torch.as_tensor(np.require(rows.pop(name), requirements="W")))
     return Forcing(times, values, fields=tuple(forcings.values()), method=method)
 
 

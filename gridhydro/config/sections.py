@@ -144,6 +144,20 @@ class GraceOptions:
 
 
 @dataclass(frozen=True)
+class LakeOptions:
+    """Section [lakes]: those that rivers flow through, of a routing with `lakes`; see
+    `gridhydro.Lakes`."""
+
+    file: str  # CSV, GeoPackage or shapefile, as of HydroLAKES or GRanD
+    # names of columns that are none of theirs: name, lon, lat, x, y, area, volume, depth,
+    # upstream_area, regulated (1 or 0)
+    columns: dict = field(default_factory=dict)
+    units: dict = field(default_factory=dict)  # of area, volume, depth, upstream_area: km3, ha, ...
+    active_depth: float = 5.0  # m of a lake above the sill of its outflow, at most
+    snap: bool = True  # onto cells nearby that drain what the lake does
+
+
+@dataclass(frozen=True)
 class TargetOptions:
     """One [[targets]]: observations of an output of the column; see `gridhydro.Target`."""
 

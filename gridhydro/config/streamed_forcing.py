@@ -24,6 +24,7 @@ from gridhydro.config.forcing import (
     series_of,
     weather_of,
 )
+from gridhydro.config.lakes import refuse_other_grid
 from gridhydro.config.parse import named
 from gridhydro.domain.cells import OnCells, matching
 from gridhydro.domain.domain import Domain
@@ -96,6 +97,7 @@ def _on_grid(name: str, unit: str, raster: xr.DataArray, domain: Domain, others)
         OnCells.of(domain, raster)  # refuses one that lacks reaches
         return raster
     if not same_grid(raster, domain):
+        refuse_other_grid(name)
         return brought(in_unit_lazily(numbers_of(raster), unit), domain, lazy=True)
     OnCells.of(domain, raster)  # refuses one that does not reach all cells
     grid = domain.raster_grid

@@ -23,6 +23,7 @@ from gridhydro.io import packed_file
 from gridhydro.io.stores import naming, stays_open, written
 
 DEMAND = "potential_evapotranspiration"
+DAY_OF_YEAR = "day_of_year"  # made of the days where a dataset lacks it
 # of a series that is packed by the day, in which some cells are looked for at once
 _NUMBERS = 2**23
 
@@ -337,12 +338,23 @@ def _streamed(stream: Stream, times, column: TakesForcing, dataset: xr.Dataset) 
 
 
 def _named(dataset: xr.Dataset, name: str) -> xr.DataArray:
+    if name == DAY_OF_YEAR and name not in dataset:
+        return _day_of_year(dataset)
     if name not in dataset:
         raise ValueError(
             f"the forcing lacks {name}; it has {', '.join(map(str, dataset))}: rename the variable "
             "with Dataset.rename"
         )
     return dataset[name]
+
+
+def _day_of_year(dataset: xr.Dataset) -> xr.DataArray:
+    """The day of the year on the grid of the other series, of which no copy is made."""
+    series = [one for one in dataset.data_vars.values() if "time" in one.dims]
+    like, days = series[0].transpose("time", ...), days_of(dataset).day_of_year.to_numpy(np.float32)
+    values = np.broadcast_to(days.reshape(-1, *[1] * (like.ndim - 1)), like.shape)
+    attrs = {"units": "d", "long_name": "day of the year"}
+    return xr.DataArray(values, like.coords, like.dims, DAY_OF_YEAR, attrs)
 
 
 @dataclass(frozen=True)

@@ -59,8 +59,8 @@ def dataset(
     for field in fields:
         name = field.name
         attrs = field_attrs(field)
-        # stores are those at the end of the day
-        mean = field.unit.endswith(("d-1", "s-1"))
+        # stores are those at the end of the day, unless they say otherwise
+        mean = field.unit.endswith(("d-1", "s-1")) or "mean of the day" in field.long_name
         attrs["cell_methods"] = "time: mean" if mean else "time: point"
         found[name] = domain.unpack(values[field.name], name, attrs, ["time"], {"time": time})
     result = xr.Dataset(found, {"time": time})

@@ -103,6 +103,16 @@ class CellModel(torch.nn.Module):
             )
 
     @property
+    def to_river(self) -> tuple[Field, ...]:
+        """The last series of a forcing, which the river takes."""
+        return self.river.forcings if self.river is not None else ()
+
+    @property
+    def of_river(self) -> dict[str, Field]:
+        """Series of the cells that the river gives, by name."""
+        return {field.name: field for field in self.river.fluxes} if self.river is not None else {}
+
+    @property
     def fields(self) -> tuple[Field, ...]:
         """The parameters, learned and fixed, as exported."""
         return ()

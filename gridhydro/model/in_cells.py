@@ -53,6 +53,7 @@ def in_cells(
     averages: Averages | None,
 ) -> InCells:
     """Run the column over forcing (F, T, N) as it sees it; arguments as for `Model.run`."""
+    forcing = forcing[: len(model.column.forcings)]
     own = {field.name for field in (*model.column.fluxes, *model.column.states)}
     by_day = [n for n in outputs if n not in own and n in parameters and parameters[n].ndim == 3]
     outputs = [name for name in outputs if name not in by_day]

@@ -151,7 +151,8 @@ class March:
         return seen if model.correction is None else around(model.correction, seen, self.length)
 
     def _corrected(self, days: slice, read: Callable[[slice], Tensor]) -> Tensor:
-        model, own = self.model, len(self.model.column.forcings)
+        model = self.model
+        own = len(model.column.forcings) + len(model.to_river)
         if model.correction is None:
             return read(days)[:own].contiguous()
         parts = []
@@ -215,15 +216,19 @@ def storage(
 ) -> np.ndarray:
     """All water of the cells (B,) m3, float64: in the column, the river, and on its way to gauges.
 
-    `state` None is that of a run without one: the column's initial stores, no water in the rivers.
+    `state` None is that of a run without one: the column's initial stores, no water in the rivers
+    but what lakes begin with.
     The parameters are those of the run: on them depends how components are averaged.
     """
     area = (model.area if cells is None else model.area[cells]).double()
     weights = parameters.get(WEIGHT)
     stores = [field for field in model.column.states if field.unit == "mm"]
     if state is None:
-        depth = torch.full_like(area, sum(field.initial for field in stores))
-        return (depth * area / 1000).cpu().numpy()
+        volume = torch.full_like(area, sum(field.initial for field in stores)) * area / 1000
+        if model.river is not None:  # of lakes
+            start = model.river.extras.start(area[None], model.cell_properties())
+            volume = volume if start is None else volume + in_rivers(start)
+        return volume.cpu().numpy()
     contents = (over_components(state.column[f.name].double()[None], weights)[0] for f in stores)
     depth = sum(contents, torch.zeros_like(area))
     if state.hydrograph is not None:

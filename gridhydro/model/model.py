@@ -24,7 +24,7 @@ from gridhydro.model.base import CellModel
 from gridhydro.model.bed_slope import with_slope
 from gridhydro.model.checks import MOST_STEPS, refuse_unfit, refuse_unfit_steps, routing_of
 from gridhydro.model.in_cells import in_cells
-from gridhydro.model.river import SECONDS, River, flow_length
+from gridhydro.model.river import SECONDS, Ends, River, flow_length
 from gridhydro.model.state import Simulation, State
 from gridhydro.model.stepping import Stepping
 from gridhydro.model.unit_hydrograph import ROUTED, UnitHydrograph
@@ -199,8 +199,9 @@ class Model(CellModel):
 
     @property
     def forcings(self) -> tuple[Field, ...]:
-        """The series of a forcing: those of the column, then those that a correction reads."""
-        return corrected.forcings_of(self.column, self.correction)
+        """The series of a forcing: those of the column, then those that a correction reads, then
+        those of the river."""
+        return (*corrected.forcings_of(self.column, self.correction), *self.to_river)
 
     @property
     def known(self) -> History | None:
@@ -224,6 +225,8 @@ class Model(CellModel):
                 f"the parameter '{name}' does not change by day, so there is no series of it: "
                 "`Run.parameters` has its map"
             )
+        if name in self.of_river:
+            return self.of_river[name]
         if not name.startswith(ROUTED):
             return self.column.output(name)
         source = self.column.output(name.removeprefix(ROUTED))
@@ -282,12 +285,15 @@ class Model(CellModel):
         return dict(zip(self.property_names, rows, strict=True))
 
     def weather(self, forcing: Tensor) -> Tensor:
-        """Forcing (F + V, T, N) as the column sees it, (F, T, N): with the correction."""
-        own = self._own(forcing)
-        if self.correction is None:
+        """Forcing (F + V + R, T, N) as column and river see it, (F + R, T, N): with the
+        correction."""
+        own, last = self._own(forcing), len(forcing) - len(self.to_river)
+        if self.correction is not None:
+            attributes = self.correction_attributes
+            own = corrected.corrected(self.correction, self.forcings, own, forcing, attributes)
+        if not self.to_river:
             return own
-        attributes = self.correction_attributes
-        return corrected.corrected(self.correction, self.forcings, own, forcing, attributes)
+        return torch.cat([own, forcing[last:, :, : self.domain.size]])
 
     def forward(
         self,
@@ -358,14 +364,17 @@ class Model(CellModel):
         routed: bool = True,
     ) -> Simulation:
         """As `forward`, with the forcing as the column sees it and its parameters given."""
-        water = in_cells(self, forcing, state, outputs, parameters, cells, averages)
-        discharge, river, in_rivers = self._to_gauges(
-            water.runoff, forcing, state, parameters, cells, averages, routed, water.spent
+        of_cells = [name for name in outputs if name not in self.of_river]
+        water = in_cells(self, forcing, state, of_cells, parameters, cells, averages)
+        discharge, river, in_rivers, told = self._to_gauges(
+            water.runoff, forcing, state, parameters, cells, averages, routed, water.spent,
+            [name for name in outputs if name in self.of_river],
         )  # fmt: skip
         storage = water.storage
         if storage is not None and in_rivers is not None:
             storage = storage + in_rivers
-        kept = {name: water.outputs[name] for name in outputs}
+        found = water.outputs | told
+        kept = {name: found[name] for name in outputs}
         return Simulation(discharge, kept, State(water.stores, river, water.tails), storage)
 
     def _to_gauges(
@@ -378,23 +387,29 @@ class Model(CellModel):
         averages: Averages | None,
         routed: bool,
         spent: bool,
-    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Discharge (T, G) m3 s-1, the water in the rivers at the end (6, N) m3, and as means over
-        the periods of `averages` (R, N) mm; None for what there is not. `spent`: see `InCells`."""
+        outputs: Sequence[str],
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None, dict[str, Tensor]]:
+        """Discharge (T, G) m3 s-1, the water in the rivers at the end (6, N) m3, as means over the
+        periods of `averages` (R, N) mm, None for what there is not, and fluxes of the river by name
+        (T, N) m3 s-1. `spent`: see `InCells`."""
         if runoff is None:  # nothing to be known of any gauge
             gauges = forcing.shape[2] if self.domain.lumped else len(self.gauge_cells)
-            return forcing.new_full((forcing.shape[1], gauges), torch.nan), None, None
+            return forcing.new_full((forcing.shape[1], gauges), torch.nan), None, None, {}
         area = self.area if cells is None else self.area[cells]
         if self.domain.lumped:  # a basin is its own gauge
-            return runoff * (area / 1000) / SECONDS, None, None
+            return runoff * (area / 1000) / SECONDS, None, None, {}
+        if not routed and outputs:
+            raise ValueError(f"{', '.join(outputs)}: of rivers, which are left out here")
         if not routed:
-            return None, None, None
-        outflow, river, in_rivers = required("river", self.river).discharge(
+            return None, None, None, {}
+        return required("river", self.river).discharge(
             runoff, self.domain, area, self.flow_length, parameters, self.cell_properties(cells),
-            state.river if state else None, self.stepping.backend, averages, self.gauge_cells,
-            spent, self.steps_a_day,
+            state.river if state else None, self.stepping.backend, averages,
+            Ends(
+                self.gauge_cells, spent, forcing[len(self.column.forcings) :], tuple(outputs),
+                self.steps_a_day,
+            ),
         )  # fmt: skip
-        return outflow, river, in_rivers
 
 
 def _past(history: Tensor, cells: Tensor | None) -> Tensor:

@@ -39,6 +39,8 @@ def route_reach(
     backend: str | None = None,
     averages: tuple[Tensor, Tensor, int] | None = None,
     coupling: Coupling | None = None,
+    delay: int = 0,
+    transit: bool = True,
 ) -> tuple[Tensor, ...]:
     """Route daily runoff through a reach in every cell, such as "muskingum_cunge".
 
@@ -47,15 +49,17 @@ def route_reach(
     network   the `Network` of the N cells
     values    parameters and properties of the reach by name, in its units: (N,) or one number each
     substeps  steps per day, or of those parts of a day, `steps_a_day`, that runoff is of; within
-              each, water may pass any number of cells
+              each, water may pass any number of cells, or with a `delay` of 1 one cell, as
+              `gridhydro.route` has it
     storage   (6, N) m3: the final storage of an earlier run; empty rivers if left out
 
     The other arguments, and what is returned, are those of `gridhydro.route`: outflow m3 d-1, the
-    storage at the end, whose first rows are the states of the reach, and means of the storage.
+    storage at the end, whose first rows are the states of the reach, and means of the storage; last
+    the fluxes (E, T, J) of a reach that has any, m3 d-1.
     Sinks have a reach without length. Gradients reach runoff, parameters and storage. Raises
     ValueError or TypeError, naming cells, for anything that does not fit.
     """
-    check_options(runoff, network, substeps, 0, tile_days)
+    check_options(runoff, network, substeps, delay, tile_days)
     reach = REACHES[reach] if isinstance(reach, str) else reach
     coupling, size = coupling or Coupling(), network.size
     given = {**values, "substeps": float(substeps * steps_a_day)}
@@ -74,11 +78,13 @@ def route_reach(
     names = ",".join(map(_named, (*reach.parameters, *reach.properties)))
     properties = routing_values.channels(runoff, parameters, properties, storage, sink, names)
     if not len(runoff):
-        return nothing_routed(runoff, storage, coupling, averages)
+        count = len(coupling.series[1]) if coupling.series else 0
+        none = [runoff.new_zeros(len(reach.fluxes), 0, count)] * bool(reach.fluxes)
+        return *nothing_routed(runoff, storage, coupling, averages), *none
     return through(
         reach, network, runoff, parameters, properties, storage, storage[:RESERVOIRS], coupling,
-        averages, instant=torch.ones_like(sink), substeps=int(substeps), backend=backend,
-        tile_days=tile_days,
+        averages, instant=sink if delay else torch.ones_like(sink), substeps=int(substeps),
+        backend=backend, tile_days=tile_days, on_its_way=transit,
     )  # fmt: skip
 
 

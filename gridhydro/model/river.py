@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gridhydro.base.arguments import number, one_of, whole
+from gridhydro.base.arguments import number, one_of, required, whole
 from gridhydro.columns.column import Field, fields
 from gridhydro.domain.domain import Domain
 from gridhydro.model.reach_routing import route_reach
-from gridhydro.model.routing import Coupling, route
+from gridhydro.model.river_extras import OPERATED, Extras
+from gridhydro.model.routing import CASCADES, Coupling, route
 from gridhydro.reaches import REACHES
 from gridhydro.reaches.channel import Channel
 
@@ -32,6 +33,24 @@ CHANNELS = tuple(name for name, reach in REACHES.items() if isinstance(reach, Ch
 OF_RIVER = "river_"
 # what of it the domain and the options say
 KNOWN = ("length", "substeps")
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What comes to rivers beside the runoff, and what is wanted of them.
+
+    cells    (G,) whose outflow is wanted; None: of all
+    spent    whether the runoff is read by nobody else, see `Coupling`
+    forcing  (R, T, N) the series of `River.forcings`; R may be 0
+    outputs  names of `River.fluxes` that are wanted
+    steps_a_day  of the runoff and the forcing
+    """
+
+    cells: Tensor | None = None
+    spent: bool = False
+    forcing: Tensor | None = None
+    outputs: tuple[str, ...] = ()
+    steps_a_day: int = 1
 
 
 @dataclass(frozen=True)
@@ -55,6 +74,14 @@ class River:
                 `river_roughness`, `river_width` and `river_shape` are learned (or held, as `fixed`
                 of the model); the property `river_slope` of each cell has the fall of its bed, see
                 `gridhydro.river_slope`
+    lakes       None; "natural": cells with a property `lake_capacity`, see `gridhydro.Lakes`, have
+                a level pool in the place of their river, whose `lake_rate` and `lake_exponent` are
+                learned; "operated": those whose `lake_regulated` is 1 are reservoirs with a learned
+                target; "seasonal": a target with an annual cycle, for which the forcing has the
+                `day_of_year`
+    lake_fill   how full lakes are before the first day, as a part of their capacity
+    withdrawals  whether the forcing has a `river_withdrawal` in m3 s-1: what is taken out of the
+                river of each cell, as far as there is water, or (below 0) put into it
     """
 
     reservoirs: int | None = 1
@@ -64,6 +91,9 @@ class River:
     learned: str = "velocity"
     transit: bool = True
     reach: str = "linear_cascade"
+    lakes: str | None = None
+    lake_fill: float = 1.0
+    withdrawals: bool = False
 
     def __post_init__(self):
         one_of("learned", self.learned, tuple(LEARNED))
@@ -74,6 +104,12 @@ class River:
         object.__setattr__(self, "substeps", whole("river: substeps", self.substeps, 1, 86400))
         object.__setattr__(self, "delay", one_of("river: delay", self.delay, (0, 1)))
         one_of("river: transit", self.transit, (True, False))
+        one_of("river: lakes", self.lakes, (None, "natural", *OPERATED))
+        one_of("river: withdrawals", self.withdrawals, (True, False))
+        fill = number("river: lake_fill", self.lake_fill)
+        if not 0 <= fill <= 1:
+            raise ValueError(f"river: lake_fill is {fill}, should be a part of 1, from 0 to 1")
+        object.__setattr__(self, "lake_fill", fill)
         if self.velocity is not None:
             velocity, (low, high) = number("river: velocity", self.velocity), VELOCITY.range
             if not low <= velocity <= high:
@@ -108,6 +144,21 @@ class River:
         return replace(one, parts=self.reservoirs or 1)
 
     @property
+    def extras(self) -> Extras:
+        """What rivers have beside their reach."""
+        return Extras(self.lakes, self.lake_fill, self.withdrawals)
+
+    @property
+    def forcings(self) -> tuple[Field, ...]:
+        """The series of a forcing that the river takes, after those of the column."""
+        return self.extras.forcings
+
+    @property
+    def fluxes(self) -> tuple[Field, ...]:
+        """The series of the cells that it gives beside the discharge."""
+        return self.extras.fluxes
+
+    @property
     def parameter(self) -> Field:
         """The parameter of a river of linear reservoirs in every cell."""
         return LEARNED[self.learned]
@@ -115,49 +166,88 @@ class River:
     @property
     def parameters(self) -> tuple[Field, ...]:
         """Its parameters, as of any routing."""
-        return (self.parameter,) if self.channel is None else _of_river(self.channel.parameters)
+        of_reach = (self.parameter,) if self.channel is None else ()
+        of_reach = of_reach or _of_river(required("channel", self.channel).parameters)
+        return (*of_reach, *self.extras.parameters)
 
     @property
     def properties(self) -> tuple[Field, ...]:
         """The properties of the cells that it needs."""
+        of_reach = (RESERVOIRS,) if self.reservoirs is None else ()
         if self.channel is not None:
-            return _of_river(f for f in self.channel.properties if f.name not in KNOWN)
-        return (RESERVOIRS,) if self.reservoirs is None else ()
+            of_reach = _of_river(f for f in self.channel.properties if f.name not in KNOWN)
+        return (*of_reach, *self.extras.properties)
 
     def discharge(
         self, runoff: Tensor, domain: Domain, area: Tensor, length: Tensor, parameters, properties,
-        storage: Tensor | None, backend: str | None, averages=None, cells: Tensor | None = None,
-        spent: bool = False, steps_a_day: int = 1,
+        storage: Tensor | None, backend: str | None, averages=None, ends: Ends | None = None,
     ):  # fmt: skip
         """Runoff (T, N) mm d-1 through the river network of a raster.
 
         area m2 and flow length m (N,); parameters and properties of the cells by name; storage
-        (6, N) m3 at the start; `spent` runoff is read by nobody else, see `Coupling`; T are steps,
-        so many a day, each of `substeps_of` sub-steps. Returns
-        outflow (T, G) m3 s-1 of some `cells`, else of all, the storage at the end, and with
-        `averages` the water in the rivers (R, N) mm of the cell, else None.
+        (6, N) m3 at the start; `ends` tell the rest. Returns outflow (T, G) m3 s-1 of the cells
+        that are wanted, the storage at the end, with `averages` the water in the rivers (R, N) mm,
+        else None, and the fluxes by name, (T, N). T are steps, each of `substeps_of` sub-steps.
         """
         depth = area / 1000  # m3 of one mm
-        coupling = Coupling(depth / steps_a_day, cells, spent)  # of 1 mm d-1 over a step
+        ends = ends or Ends()
+        # of 1 mm d-1 over a step
+        coupling = Coupling(depth / ends.steps_a_day, ends.cells, ends.spent)
+        if self.extras:
+            return self._with_extras(
+                runoff, domain, length, parameters, properties, storage, backend, averages,
+                coupling, ends,
+            )  # fmt: skip
         if self.channel is None:
             outflow, *rest = self._through_cascade(
                 runoff, domain, length, parameters, properties, storage, backend, averages,
-                coupling, steps_a_day,
+                coupling, ends.steps_a_day,
             )  # fmt: skip
         else:
-            named = {f.name: parameters[f.name].mean(-1) for f in self.parameters}
-            named |= {f.name: properties[f.name] for f in self.properties}
-            values = {name.removeprefix(OF_RIVER): one for name, one in named.items()}
             outflow, *rest = route_reach(
-                self.channel, runoff, domain.network, values | {"length": length},
-                substeps=self.substeps_of(steps_a_day), steps_a_day=steps_a_day, storage=storage,
-                backend=backend, averages=averages, coupling=coupling,
+                self.channel, runoff, domain.network, self._values(length, parameters, properties),
+                substeps=self.substeps_of(ends.steps_a_day), steps_a_day=ends.steps_a_day,
+                storage=storage, backend=backend, averages=averages, coupling=coupling,
             )  # fmt: skip
         final, means = (*rest, None)[:2]
-        if means is not None:  # what stands in a reach without land is no depth of it
-            means = torch.where(depth > 0, means / torch.where(depth > 0, depth, 1.0), 0.0)
-        return outflow / SECONDS, final, means
-        return outflow / (SECONDS / steps_a_day), final, means
+        return outflow / (SECONDS / ends.steps_a_day), final, _depths(means, depth), {}
+
+    def _values(self, length, parameters, properties) -> dict[str, Tensor | float]:
+        """Parameters and properties of the reach in every cell, by the names that it has for them.
+
+        The reservoirs of a cascade are those of its cells."""
+        named = {f.name: parameters[f.name].mean(-1) for f in self.parameters}
+        named |= {f.name: properties[f.name] for f in self.properties}
+        values: dict = {name.removeprefix(OF_RIVER): one for name, one in named.items()}
+        if self.channel is not None:
+            return values | {"length": length}
+        count = values.get("reservoirs", self.reservoirs)
+        given = values[self.learned]
+        lag = given if self.learned == "lag" else length / given / SECONDS / count
+        return values | {"lag": lag, "reservoirs": count}
+
+    def _with_extras(
+        self, runoff, domain, length, parameters, properties, storage, backend, averages, coupling,
+        ends,
+    ):  # fmt: skip
+        """What `discharge` returns, of a reach with more than a river in it."""
+        extras, reach = self.extras, self.channel or CASCADES[(self.reservoirs or 5) - 1]
+        values = self._values(length, parameters, properties)
+        if storage is None:
+            storage = extras.start(runoff, properties)
+        forcing = required("forcing", ends.forcing)
+        known = extras.series(values, properties, forcing)
+        coupling = replace(coupling, series=known)
+        outflow, final, *rest, fluxes = route_reach(
+            extras.around(reach), runoff, domain.network, values,
+            substeps=self.substeps_of(ends.steps_a_day), steps_a_day=ends.steps_a_day,
+            delay=self.delay, storage=storage, backend=backend, averages=averages,
+            transit=self.transit, coupling=coupling,
+        )  # fmt: skip
+        means = None if averages is None else rest[0]
+        told = extras.told(fluxes, known[1], properties, forcing, ends)
+        flow = outflow / (SECONDS / ends.steps_a_day)
+        return flow, final, _depths(means, coupling.depth * ends.steps_a_day), told
 
     def _through_cascade(
         self, runoff, domain, length, parameters, properties, storage, backend, averages,
@@ -203,3 +293,11 @@ def flow_length(domain: Domain) -> np.ndarray:
     else:
         length = np.hypot(x[target] - x, y[target] - y) * grid.metre
     return np.where(downstream < 0, np.sqrt(domain.area), length)
+
+
+def _depths(means: Tensor | None, depth: Tensor) -> Tensor | None:
+    """Water in rivers (R, N) mm, of m3 and what m3 one mm is (N,): what stands in a reach without
+    land is no depth of it."""
+    if means is None:
+        return None
+    return torch.where(depth > 0, means / torch.where(depth > 0, depth, 1.0), 0.0)

@@ -24,6 +24,7 @@ class Coupling:
     depth  (N,) the volume in U of one unit of runoff: for runoff in mm d-1 and U of m3 the area of
            the cell in m2 / 1000. No gradient to it. None: runoff is a volume
     cells  (G,) integers: the cells whose outflow is returned; None: all
+    series  (F, T, J) of the `series` of a reach that has any, and the J cells that it serves
     spent  whether the runoff is read by nobody else: a backward pass on a CPU that keeps no graph
            then writes the gradient over it, and holds one series (T, N) instead of two
     """
@@ -31,6 +32,7 @@ class Coupling:
     depth: torch.Tensor | None = None
     cells: torch.Tensor | None = None
     spent: bool = False
+    series: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def of(self, series: torch.Tensor) -> torch.Tensor:
         """A series (T, N) at the cells that are wanted, a copy."""
@@ -120,7 +122,8 @@ def through(
     options are those of `route_op.route`.
     """
     depth, count = coupling.depth, len(reach.states)
-    outflow, final, arriving, means = route_op.route(
+    series, served = coupling.series or (None, None)
+    outflow, final, arriving, means, *fluxes = route_op.route(
         reach,
         network,
         runoff.contiguous(),
@@ -134,11 +137,14 @@ def through(
         cells=coupling.cells,
         averages=averages,
         spent=coupling.spent,
+        series=series,
+        served=served,
         **options,
     )
     idle = storage[:RESERVOIRS] - stores
     final = torch.cat([idle[:count] + final, idle[count:], arriving[None]])
-    return (outflow, final) if averages is None else (outflow, final, means)
+    found = (outflow, final) if averages is None else (outflow, final, means)
+    return *found, *fluxes
 
 
 def nothing_routed(runoff, storage, coupling, averages):

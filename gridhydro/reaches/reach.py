@@ -17,6 +17,8 @@ class Reach:
     states      what it keeps from sub-step to sub-step, all of it water: volumes
     parameters  of each cell, with a gradient
     properties  of each cell, without one
+    series      of some cells by day, 0 in all others: what the step is told that no river knows
+    fluxes      what it tells of these cells beside the outflow, volumes that are added up by day
     in_a_row    sub-steps, at most, that are printed in a row and so keep the states in registers:
                 fewer of a long step, whose adjoint on a GPU has to hold all of it
     """
@@ -25,13 +27,17 @@ class Reach:
     states: tuple[Field, ...]
     parameters: tuple[Field, ...] = ()
     properties: tuple[Field, ...] = ()
+    series: tuple[Field, ...] = ()
+    fluxes: tuple[Field, ...] = ()
     in_a_row: int = 4
 
     def step(self, s: SimpleNamespace, inflow, lateral_inflow, p: SimpleNamespace):
         """One sub-step: new states by name, and the volume that leaves the cell.
 
-        `s` has the states, `p` parameters and properties by name. `inflow` is the volume that
-        arrives from upstream within the sub-step, `lateral_inflow` what the cell itself adds.
-        Nothing may be lost: states before + inflow + lateral_inflow = states after + outflow.
+        `s` has the states, `p` parameters, properties and series by name. `inflow` is the volume
+        that arrives from upstream within the sub-step, `lateral_inflow` what the cell itself adds.
+        A reach with fluxes gives them by name too, third.
+        Nothing may be lost: states before + inflow + lateral_inflow = states after + outflow,
+        and what is taken out of the river is a flux.
         """
         raise NotImplementedError(f"the reach '{self.name}' has no step: write one sub-step")

@@ -79,7 +79,8 @@ def _first_in_column(model, batch, times, parameters) -> dict | None:
     state = None if batch.state is None else batch.state.column
     if not own:
         return None
-    weather, properties = model.weather(weather), model.cell_properties(batch.chosen)
+    weather = model.weather(weather)[: len(model.column.forcings)]
+    properties = model.cell_properties(batch.chosen)
     properties = {f.name: properties[f.name] for f in model.column.properties}
     for t in range(weather.shape[1]):
         today = {name: p[t : t + 1] if p.ndim == 3 else p for name, p in own.items()}

@@ -20,7 +20,7 @@ import torch
 from gridhydro.base.arguments import one_of
 from gridhydro.columns import degree_day
 from gridhydro.columns.column import Column, Field, fields
-from gridhydro.columns.fuse_layers import LOWER, UPPER
+from gridhydro.columns.fuse_layers import LOWER, UPPER, power
 from gridhydro.columns.fuse_options import DECISIONS, FuseOptions
 from gridhydro.columns.ledger import InTurn, Rates
 from gridhydro.columns.topographic_index import TINY, saturated_area
@@ -181,11 +181,11 @@ class Fuse(Column):
         """Percolation from the upper to the lower layer, mm d-1, before it is taken."""
         filling = self.upper.filling(s, p)
         if self.options.percolation == "lower":
-            dryness = torch.clamp(1 - self.lower.filling(s, p), min=TINY)
-            demand = 1 + p.sacpmlt * dryness**p.sacpexp
+            dryness = torch.clamp(1 - self.lower.filling(s, p), min=0)
+            demand = 1 + p.sacpmlt * power(dryness, p.sacpexp)
             return self.lower.saturated(p) * demand * filling.free
         wetness = filling.free if self.options.percolation == "f2sat" else filling.whole
-        return p.percrte * wetness**p.percexp
+        return p.percrte * power(wetness, p.percexp)
 
     def interflow(self, s, p):
         """Interflow from free storage, mm d-1, before it is taken; None without it."""

@@ -14,8 +14,13 @@ from gridhydro.columns.topographic_index import TINY, mean_index
 
 
 def filled(store, capacity):
-    """How full a store is, 0 to 1; it is never quite empty, so that powers of it have a slope."""
-    return torch.clamp(store / capacity, min=TINY, max=1)
+    """How full a store is, 0 to 1."""
+    return torch.clamp(store / capacity, min=0, max=1)
+
+
+def power(filling, exponent):
+    """A power of a filling, of an exponent of 1 or more: nothing leaves what is empty."""
+    return filling * torch.clamp(filling, min=TINY) ** (exponent - 1)
 
 
 class OneState:
@@ -128,8 +133,8 @@ class FixedSize:
 
     def drain(self, books, p):
         """Baseflow, mm d-1."""
-        power = filled(books.stores.lower_zone, p.maxwatr_2) ** p.qb_powr
-        return books.take("lower_zone", self.saturated(p) * power)
+        filling = filled(books.stores.lower_zone, p.maxwatr_2)
+        return books.take("lower_zone", self.saturated(p) * power(filling, p.qb_powr))
 
 
 class Unlimited(FixedSize):
@@ -161,8 +166,8 @@ class TopmodelPower(Unlimited):
         return p.baserte * depth / mean_index(p)
 
     def drain(self, books, p):
-        power = torch.clamp(self.filling(books.stores, p), min=TINY) ** p.qb_powr
-        return books.take("lower_zone", self.saturated(p) * power)
+        filling = self.filling(books.stores, p)
+        return books.take("lower_zone", self.saturated(p) * power(filling, p.qb_powr))
 
 
 class TensionAndTwo:

@@ -37,7 +37,7 @@ from gridhydro.kernels.vocabulary import COSTLY
 # than rounding
 TOLERANCE = {"float32": 2e-6, "float64": 1e-12}
 FIRST = 1e30  # more than is ever left: the first trial is taken
-CROSS = 1 / 8  # where the damping has come down to this, a trial is taken as it is
+CROSS = 2**-16  # where the damping has come down to this, a trial is taken as it is
 
 Values = dict[str, Value]
 

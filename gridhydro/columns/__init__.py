@@ -3,6 +3,8 @@
 from functools import cache
 
 from gridhydro.columns.column import Column
+from gridhydro.columns.fuse import Fuse
+from gridhydro.columns.fuse_options import PARENTS, FuseOptions
 from gridhydro.columns.gr4j import GR4J
 from gridhydro.columns.gr6j import GR6J
 from gridhydro.columns.hbv import HBV, HBVBounded, HBVImproved
@@ -17,6 +19,7 @@ COLUMNS: dict[str, Column] = {
         *(HBV(), HBVImproved(), HBVBounded(), HBVLearnedRunoff()),
         *(HydroPy(), HydroPyRamp()),
         *(GR4J(), GR6J()),
+        *(Fuse(parent) for parent in PARENTS),
     )
 }
 
@@ -24,7 +27,8 @@ COLUMNS: dict[str, Column] = {
 def column(name: str | Column) -> Column:
     """The column model called `name`; a column passes through.
 
-    HydroPy's has options behind a colon, see `HydroPyOptions`; "hbv+gr4j" is a `Mixture`.
+    HydroPy's has options behind a colon, see `HydroPyOptions`, and those of FUSE decisions, see
+    `FuseOptions`; "fuse:lower=unlimpow" is of no named parent. "hbv+gr4j" is a `Mixture`.
     ValueError if there is none of this name, TypeError for a column without a step.
     """
     if isinstance(name, Column):
@@ -36,6 +40,8 @@ def column(name: str | Column) -> Column:
     first, colon, options = name.partition(":")
     if colon and isinstance(COLUMNS.get(first), HydroPy):
         return _with_options(first, HydroPyOptions.of(options))
+    if first == "fuse" or (colon and first in PARENTS):
+        return _of_decisions(FuseOptions.of(name).name)
     if name not in COLUMNS:
         raise ValueError(f"there is no column '{name}'; there is {', '.join(sorted(COLUMNS))}")
     return COLUMNS[name]
@@ -52,6 +58,12 @@ def _with_options(name: str, options: HydroPyOptions) -> Column:
 def _mixed(name: str) -> Column:
     """Columns side by side, the same one whenever it is asked for."""
     return Mixture([column(one.strip()) for one in name.split(JOINED)])
+
+
+@cache
+def _of_decisions(name: str) -> Column:
+    """The column of FUSE of this name, the same one whenever its decisions are asked for."""
+    return COLUMNS[name] if name in COLUMNS else Fuse(name)
 
 
 def _writes(column: Column, method: str) -> bool:

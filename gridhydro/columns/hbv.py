@@ -13,6 +13,7 @@ and soil_wetness above 1, until the excess leaves on the next day. The published
 
 import torch
 
+from gridhydro.columns import degree_day
 from gridhydro.columns.column import Column, fields
 
 # power functions need a positive base; guarding the base, never the store, keeps the balance
@@ -30,9 +31,7 @@ class HBV(Column):
         "Feng et al. (2022, doi:10.1029/2022WR032404); "
         "Song et al. (2024, doi:10.5194/hess-28-3051-2024)"
     )
-    states = fields(
-        "snowpack mm = 0.001: frozen water in the snow pack",
-        "meltwater mm = 0.001: liquid water held in the snow pack",
+    states = degree_day.STATES + fields(
         "soil_moisture mm = 0.001: water in the soil",
         "upper_zone mm = 0.001: water in the upper groundwater zone",
         "lower_zone mm = 0.001: water in the lower groundwater zone",
@@ -42,40 +41,42 @@ class HBV(Column):
         "temperature degC: air temperature at 2 m, daily mean",
         "potential_evapotranspiration mm d-1: potential evapotranspiration",
     )
-    parameters = fields(
-        "beta 1 [1, 6]: shape of the runoff response to soil wetness",
-        "FC mm [50, 1000]: field capacity",
-        "K0 d-1 [0.05, 0.9]: recession rate of near-surface flow",
-        "K1 d-1 [0.01, 0.5]: recession rate of interflow",
-        "K2 d-1 [0.001, 0.2]: recession rate of baseflow",
-        "LP 1 [0.2, 1]: fraction of field capacity above which evapotranspiration is not limited",
-        "PERC mm d-1 [0, 10]: percolation to the lower zone",
-        "UZL mm [0, 100]: storage threshold of near-surface flow",
-        "TT degC [-2.5, 2.5]: temperature threshold of snowfall and melt",
-        "CFMAX mm d-1 K-1 [0.5, 10]: degree-day factor",
-        "CFR 1 [0, 0.1]: refreezing factor",
-        "CWH 1 [0, 0.2]: liquid water that the snow pack holds, as a fraction of its frozen water",
-        "gamma 1 [0.3, 5]: shape of the evapotranspiration response to soil wetness",
-        "C d-1 [0, 1]: rate of capillary rise from the lower zone",
+    parameters = (
+        *fields(
+            "beta 1 [1, 6]: shape of the runoff response to soil wetness",
+            "FC mm [50, 1000]: field capacity",
+            "K0 d-1 [0.05, 0.9]: recession rate of near-surface flow",
+            "K1 d-1 [0.01, 0.5]: recession rate of interflow",
+            "K2 d-1 [0.001, 0.2]: recession rate of baseflow",
+            "LP 1 [0.2, 1]: fraction of field capacity above which evapotranspiration is not"
+            " limited",
+            "PERC mm d-1 [0, 10]: percolation to the lower zone",
+            "UZL mm [0, 100]: storage threshold of near-surface flow",
+        ),
+        *degree_day.PARAMETERS,
+        *fields(
+            "gamma 1 [0.3, 5]: shape of the evapotranspiration response to soil wetness",
+            "C d-1 [0, 1]: rate of capillary rise from the lower zone",
+        ),
     )
-    fluxes = fields(
-        "runoff mm d-1: water to the river, sum of the three flows",
-        "actual_evapotranspiration mm d-1: actual evapotranspiration",
-        "near_surface_flow mm d-1: flow Q0 from the top of the upper zone",
-        "interflow mm d-1: flow Q1 from the upper zone",
-        "baseflow mm d-1: flow Q2 from the lower zone",
-        "rainfall mm d-1: liquid precipitation",
-        "snowfall mm d-1: solid precipitation",
-        "melt mm d-1: melt of the snow pack",
-        "refreezing mm d-1: refreezing of meltwater in the snow pack",
-        "infiltration mm d-1: outflow of the snow pack to the soil",
-        "recharge mm d-1: effective flow from the soil surface to the upper zone",
-        "excess mm d-1: soil water above field capacity",
-        "capillary_rise mm d-1: capillary rise from the lower zone to the soil",
-        "percolation mm d-1: percolation from the upper to the lower zone",
-        "snow_water_equivalent mm: frozen and liquid water in the snow pack",
-        "soil_wetness 1: soil moisture as a fraction of field capacity",
-        "total_storage mm: water in all stores",
+    fluxes = (
+        *fields(
+            "runoff mm d-1: water to the river, sum of the three flows",
+            "actual_evapotranspiration mm d-1: actual evapotranspiration",
+            "near_surface_flow mm d-1: flow Q0 from the top of the upper zone",
+            "interflow mm d-1: flow Q1 from the upper zone",
+            "baseflow mm d-1: flow Q2 from the lower zone",
+        ),
+        *degree_day.FLUXES,
+        *fields(
+            "recharge mm d-1: effective flow from the soil surface to the upper zone",
+            "excess mm d-1: soil water above field capacity",
+            "capillary_rise mm d-1: capillary rise from the lower zone to the soil",
+            "percolation mm d-1: percolation from the upper to the lower zone",
+            "snow_water_equivalent mm: frozen and liquid water in the snow pack",
+            "soil_wetness 1: soil moisture as a fraction of field capacity",
+            "total_storage mm: water in all stores",
+        ),
     )
 
     any_step = True
@@ -91,19 +92,9 @@ class HBV(Column):
     def step(self, s, x, p):
         """One step, operator after operator: snow, soil, upper zone, lower zone."""
         x, p = self.in_step(x, p)  # mm of the step in place of mm d-1
-        rainfall, snowfall, thaw, frost = _weather(x, p)
+        snow, snow_fluxes = degree_day.day_of_snow(s, x, p)
 
-        snowpack = s.snowpack + snowfall
-        melt = torch.minimum(thaw, snowpack)
-        meltwater = s.meltwater + melt
-        snowpack = snowpack - melt
-        refreezing = torch.minimum(frost, meltwater)
-        snowpack = snowpack + refreezing
-        meltwater = meltwater - refreezing
-        infiltration = torch.clamp(meltwater - p.CWH * snowpack, min=0)
-        meltwater = meltwater - infiltration
-
-        liquid = rainfall + infiltration
+        liquid = snow_fluxes["rainfall"] + snow_fluxes["infiltration"]
         recharge = self.recharge(s, p, liquid, 1 / self.dt)
         soil_moisture = s.soil_moisture + liquid - recharge
         excess = torch.clamp(soil_moisture - p.FC, min=0)
@@ -129,16 +120,14 @@ class HBV(Column):
         baseflow = p.K2 * lower_zone
         lower_zone = lower_zone - baseflow
 
-        states = dict(
-            snowpack=snowpack, meltwater=meltwater, soil_moisture=soil_moisture,
-            upper_zone=upper_zone, lower_zone=lower_zone,
-        )  # fmt: skip
-        return states, self.by_day(_with_totals(
+        states = snow | dict(
+            soil_moisture=soil_moisture, upper_zone=upper_zone, lower_zone=lower_zone
+        )
+        return states, self.by_day(snow_fluxes | _with_totals(
             states, p, actual_evapotranspiration=evapotranspiration,
             near_surface_flow=near_surface_flow, interflow=interflow, baseflow=baseflow,
-            rainfall=rainfall, snowfall=snowfall, melt=melt, refreezing=refreezing,
-            infiltration=infiltration, recharge=recharge, excess=excess,
-            capillary_rise=capillary_rise, percolation=percolation,
+            recharge=recharge, excess=excess, capillary_rise=capillary_rise,
+            percolation=percolation,
         ))  # fmt: skip
 
     def recharge(self, s, p, liquid, by_day=1.0):
@@ -149,13 +138,10 @@ class HBV(Column):
 
     def tendency(self, s, x, p, dt):
         """All processes at once from the same states; `dt` in days limits what a store gives."""
-        rainfall, snowfall, thaw, frost = _weather(x, p)
-        # on a tie the second argument wins: an empty store on a day without melt has no slope
-        melt = torch.minimum(s.snowpack / dt, thaw)
-        refreezing = torch.minimum(s.meltwater / dt, frost)
-        infiltration = torch.clamp(s.meltwater - p.CWH * s.snowpack, min=0) / dt
+        snow, snow_fluxes = degree_day.rates_of_snow(s, x, p, dt)
+        liquid = snow_fluxes["rainfall"] + snow_fluxes["infiltration"]
 
-        recharge = self.recharge(s, p, rainfall + infiltration)
+        recharge = self.recharge(s, p, liquid)
         excess = torch.clamp(s.soil_moisture - p.FC, min=0) / dt
         supply = torch.clamp(s.soil_moisture / (p.LP * p.FC), min=DRY, max=1) ** p.gamma
         demand = x.potential_evapotranspiration * supply
@@ -163,7 +149,7 @@ class HBV(Column):
         dryness = torch.clamp(1 - s.soil_moisture / self.rise_below(p), min=0)
         # with the baseflow never more than the zone holds, however long the step
         capillary_rise = s.lower_zone * torch.minimum(p.C * dryness, 1 / dt - p.K2)
-        room = (p.FC - s.soil_moisture) / dt - (rainfall + infiltration - recharge)
+        room = (p.FC - s.soil_moisture) / dt - (liquid - recharge)
         capillary_rise = self.risen(capillary_rise, room)
 
         percolation = torch.minimum(s.upper_zone / dt, p.PERC)
@@ -171,20 +157,16 @@ class HBV(Column):
         interflow = p.K1 * s.upper_zone
         baseflow = p.K2 * s.lower_zone
 
-        changes = dict(
-            snowpack=snowfall + refreezing - melt,
-            meltwater=melt - refreezing - infiltration,
-            soil_moisture=rainfall + infiltration + capillary_rise
-            - recharge - excess - evapotranspiration,
+        changes = snow | dict(
+            soil_moisture=liquid + capillary_rise - recharge - excess - evapotranspiration,
             upper_zone=recharge + excess - percolation - near_surface_flow - interflow,
             lower_zone=percolation - capillary_rise - baseflow,
         )  # fmt: skip
-        return changes, _with_totals(
+        return changes, snow_fluxes | _with_totals(
             vars(s), p, actual_evapotranspiration=evapotranspiration,
             near_surface_flow=near_surface_flow, interflow=interflow, baseflow=baseflow,
-            rainfall=rainfall, snowfall=snowfall, melt=melt, refreezing=refreezing,
-            infiltration=infiltration, recharge=recharge, excess=excess,
-            capillary_rise=capillary_rise, percolation=percolation,
+            recharge=recharge, excess=excess, capillary_rise=capillary_rise,
+            percolation=percolation,
         )  # fmt: skip
 
 
@@ -209,16 +191,6 @@ class HBVBounded(HBV):
     def risen(self, rise, room):
         """Capillary rise, mm d-1: what there is room for in the soil, if it is not full."""
         return torch.minimum(rise, torch.clamp(room, min=0))
-
-
-def _weather(x, p):
-    """Rain, snow, and what could melt and refreeze that day, all in mm d-1."""
-    degrees = x.temperature - p.TT
-    rainfall = torch.where(degrees >= 0, x.precipitation, 0.0)
-    snowfall = x.precipitation - rainfall
-    thaw = torch.clamp(p.CFMAX * degrees, min=0)
-    frost = torch.clamp(-p.CFR * p.CFMAX * degrees, min=0)
-    return rainfall, snowfall, thaw, frost
 
 
 def _with_totals(s, p, **fluxes):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from types import SimpleNamespace
 
 from gridhydro.columns.column import Column, Field, fields
@@ -54,6 +55,9 @@ class Mixture(Column):
         self.water_out = tuple(dict.fromkeys(n for m in members for n in m.water_out))
         self.export = next((member.export for member in members if member.export), None)
         self.fluxes = self._fluxes()
+        self.dt = members[0].dt
+        self.any_step = all(member.any_step for member in members)
+        self.why_daily = next((m.why_daily for m in members if not m.any_step), "")
         self.balancing = tuple(
             f"{name}_{flux}" for name, member in self.members.items() for flux in member.balancing
         )
@@ -90,6 +94,10 @@ class Mixture(Column):
             for flux in (member.runoff, *member.balancing)
         }
         return name in asked
+
+    def stepped(self, steps_a_day: int) -> Column:
+        """The same columns, each with so many steps a day."""
+        return self if steps_a_day * self.dt == 1 else _stepped(self, steps_a_day)
 
     def refuse(self, values) -> None:
         for name, member in self.members.items():
@@ -132,6 +140,11 @@ class Mixture(Column):
                     total[flux] = held if total[flux] is None else total[flux] + held
             own |= {f"{name}_{flux}": value for flux, value in fluxes.items()}
         return states, total | {flux: v for flux, v in own.items() if self._kept(flux)}
+
+
+@lru_cache
+def _stepped(mixture: Mixture, steps_a_day: int) -> Mixture:
+    return Mixture([member.stepped(steps_a_day) for member in mixture.members.values()])
 
 
 def _part(p, name: str, members):

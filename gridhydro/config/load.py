@@ -46,8 +46,8 @@ from gridhydro.training.options import Checkpoints, Optimizer, Session
 from gridhydro.training.plan import Plan
 
 SECTIONS = (
-    "domain", "network", *GAUGES, "landsurface", "lakes", "attributes", "forcing", "weather", "grace",
-    "targets", "model", "training", "calibration",
+    "domain", "network", *GAUGES, "landsurface", "lakes", "attributes", "forcing", "weather",
+    "grace", "targets", "model", "training", "calibration",
 )  # fmt: skip
 BASIN_SECTIONS = ("basins", "grace", "targets", "model", "training", "calibration")
 # sections that are gone

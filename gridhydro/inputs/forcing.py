@@ -322,13 +322,13 @@ def steps_of(dataset, count: int = 1) -> pd.DatetimeIndex:
 
 def _variable(dataset, field: Field, times, domain: Domain) -> np.ndarray:
     """One variable (T, N) in the column's unit, without holes and within reason."""
-    array = _named(dataset, field.name)
+    array = _named(dataset, field.name, times)
     return checked(on_cells(domain, array, field.unit, times, field.name), field, times, domain)
 
 
 def _lazy(dataset, field: Field, times, domain: Domain) -> OneSeries:
     """As `_variable`, of which nothing is read."""
-    return OneSeries(_named(dataset, field.name), field, times, domain)
+    return OneSeries(_named(dataset, field.name, times), field, times, domain)
 
 
 def _streamed(stream: Stream, times, column: TakesForcing, dataset: xr.Dataset) -> Forcing:
@@ -337,9 +337,9 @@ def _streamed(stream: Stream, times, column: TakesForcing, dataset: xr.Dataset) 
     return Forcing(times, values, False, tuple(column.forcings), method_of(dataset))
 
 
-def _named(dataset: xr.Dataset, name: str) -> xr.DataArray:
+def _named(dataset: xr.Dataset, name: str, times: pd.DatetimeIndex) -> xr.DataArray:
     if name == DAY_OF_YEAR and name not in dataset:
-        return _day_of_year(dataset)
+        return _day_of_year(dataset, times)
     if name not in dataset:
         raise ValueError(
             f"the forcing lacks {name}; it has {', '.join(map(str, dataset))}: rename the variable "
@@ -348,10 +348,10 @@ def _named(dataset: xr.Dataset, name: str) -> xr.DataArray:
     return dataset[name]
 
 
-def _day_of_year(dataset: xr.Dataset) -> xr.DataArray:
+def _day_of_year(dataset: xr.Dataset, times: pd.DatetimeIndex) -> xr.DataArray:
     """The day of the year on the grid of the other series, of which no copy is made."""
     series = [one for one in dataset.data_vars.values() if "time" in one.dims]
-    like, days = series[0].transpose("time", ...), days_of(dataset).day_of_year.to_numpy(np.float32)
+    like, days = series[0].transpose("time", ...), times.day_of_year.to_numpy(np.float32)
     values = np.broadcast_to(days.reshape(-1, *[1] * (like.ndim - 1)), like.shape)
     attrs = {"units": "d", "long_name": "day of the year"}
     return xr.DataArray(values, like.coords, like.dims, DAY_OF_YEAR, attrs)

@@ -7,6 +7,7 @@ import torch
 
 import gridhydro as gh
 from gridhydro.columns import column
+from gridhydro.columns.mixture import Mixture
 from tests.columns.test_column_balance import Tank
 from tests.support.column_cases import make_case
 
@@ -117,7 +118,7 @@ def test_columns_that_do_not_fit_together_are_refused(given, told):
 
 def test_columns_fed_by_other_water_are_refused():
     with pytest.raises(ValueError, match="the water that comes in is rain, dew and precipitation"):
-        gh.columns.mixture.Mixture([column("hbv"), Tank()])
+        Mixture([column("hbv"), Tank()])
 
 
 def test_stores_that_fill_slowly_are_put_at_equilibrium_within_their_part():
@@ -131,3 +132,12 @@ def test_stores_that_fill_slowly_are_put_at_equilibrium_within_their_part():
     # 2 mm d-1 times 30 d, on five sixths of the cell
     assert filled["hydropy_ramp_groundwater"].item() == pytest.approx(50)
     assert filled["hbv_soil_moisture"].item() == pytest.approx(12)
+
+
+def test_columns_side_by_side_go_by_the_hour_if_all_of_them_do():
+    mixed = column("hbv+hbv_bounded").stepped(24)
+    assert mixed is column("hbv+hbv_bounded").stepped(24) and mixed.dt == 1 / 24
+    assert {member.dt for member in mixed.members.values()} == {1 / 24} and mixed.any_step
+    mixed.refuse_step(sequential=True)
+    with pytest.raises(ValueError, match="'hbv.gr4j' takes days only, not 24 steps a day"):
+        column("hbv+gr4j").stepped(24).refuse_step(sequential=True)

@@ -139,5 +139,5 @@ def test_columns_side_by_side_go_by_the_hour_if_all_of_them_do():
     assert mixed is column("hbv+hbv_bounded").stepped(24) and mixed.dt == 1 / 24
     assert {member.dt for member in mixed.members.values()} == {1 / 24} and mixed.any_step
     mixed.refuse_step(sequential=True)
-    with pytest.raises(ValueError, match="'hbv.gr4j' takes days only, not 24 steps a day"):
+    with pytest.raises(ValueError, match=r"'hbv\+gr4j' takes days only, not 24 steps a day"):
         column("hbv+gr4j").stepped(24).refuse_step(sequential=True)

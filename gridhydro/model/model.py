@@ -11,7 +11,7 @@ import xarray as xr
 from torch import Tensor
 
 from gridhydro.base import notebook
-from gridhydro.base.arguments import number, one_of, required, whole
+from gridhydro.base.arguments import number, one_of, required
 from gridhydro.columns import column as column_named
 from gridhydro.columns.column import Column, Field
 from gridhydro.columns.components import Components
@@ -21,9 +21,10 @@ from gridhydro.inputs.history import History
 from gridhydro.kernels import Scheme
 from gridhydro.model import corrected, options
 from gridhydro.model.base import CellModel
-from gridhydro.model.checks import MOST_STEPS, refuse_unfit, refuse_unfit_steps, routing_of
+from gridhydro.model.checks import refuse_unfit, refuse_unfit_steps, routing_of
 from gridhydro.model.in_cells import in_cells
 from gridhydro.model.river import SECONDS, River, flow_length
+from gridhydro.model.routing import Coupling
 from gridhydro.model.state import Simulation, State
 from gridhydro.model.stepping import Stepping
 from gridhydro.model.unit_hydrograph import ROUTED, UnitHydrograph
@@ -54,11 +55,9 @@ class Model(CellModel):
                 None, and their discharge is the runoff of the day
     correction  network that changes a forcing before the column sees it: "conv3d" for the error of
                 Penman-Monteith from the six variables that it takes, or a `nets.Correction`
-    scheme      how time is stepped within a step of the forcing: "sequential", "implicit",
-                "explicit:24", ..., or a `Stepping` that also says what is kept for the gradient and
-                which backend runs
-    steps_a_day  of the forcing: 24 by the hour, 1 by the day. Units of fluxes and parameters stay
-                per day
+    scheme      how time is stepped within the day: "sequential", "implicit", "explicit:24", ..., or
+                a `Stepping` that also says what is kept for the gradient, which backend runs, and
+                how many steps a day the forcing has, if not one
 
     ValueError names what is missing, or does not fit the domain, the column or the network.
     """
@@ -84,17 +83,16 @@ class Model(CellModel):
         routing: River | UnitHydrograph | None = None,
         correction: str | Correction | None = None,
         scheme: str | Scheme | Stepping = "sequential",
-        steps_a_day: int = 1,
     ):
-        count = whole("steps_a_day", steps_a_day, 1, MOST_STEPS)
-        super().__init__(domain, column_named(column).stepped(count))
+        stepping = Stepping.of(scheme)
+        super().__init__(domain, column_named(column).stepped(stepping.steps_a_day))
         network, components = ParameterNetwork.of(network), Components.of(components)
-        self.components, self.stepping = components.count, Stepping.of(scheme)
+        self.components, self.stepping = components.count, stepping
         self.routing = routing_of(domain, routing)
         defaults = given_by_cell(domain, defaults or {})
         fixed = self._fixed(fixed or {}, defaults)
         refuse_unfit(network, self.column, domain)
-        if count > 1:
+        if stepping.steps_a_day > 1:
             reads_weather = network.kind == "lstm"
             refuse_unfit_steps(self.column, reads_weather, correction, self.stepping)
         values = {}
@@ -102,14 +100,7 @@ class Model(CellModel):
             values = attribute_values(domain, attributes)
         self._take_properties(properties)
         self.options = options.to_json(
-            self.column.name,
-            network,
-            components,
-            fixed,
-            self.routing,
-            correction,
-            self.stepping,
-            count,
+            self.column.name, network, components, fixed, self.routing, correction, self.stepping
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(network.seed)
@@ -389,8 +380,8 @@ class Model(CellModel):
             return None, None, None
         outflow, river, in_rivers = required("river", self.river).discharge(
             runoff, self.domain, area, self.flow_length, parameters, self.cell_properties(cells),
-            state.river if state else None, self.stepping.backend, averages, self.gauge_cells,
-            spent, self.steps_a_day,
+            state.river if state else None, self.stepping.backend, averages,
+            Coupling(cells=self.gauge_cells, spent=spent), self.steps_a_day,
         )  # fmt: skip
         return outflow, river, in_rivers
 

@@ -125,19 +125,20 @@ class River:
 
     def discharge(
         self, runoff: Tensor, domain: Domain, area: Tensor, length: Tensor, parameters, properties,
-        storage: Tensor | None, backend: str | None, averages=None, cells: Tensor | None = None,
-        spent: bool = False, steps_a_day: int = 1,
+        storage: Tensor | None, backend: str | None, averages=None,
+        coupling: Coupling | None = None, steps_a_day: int = 1,
     ):  # fmt: skip
         """Runoff (T, N) mm d-1 through the river network of a raster.
 
         area m2 and flow length m (N,); parameters and properties of the cells by name; storage
-        (6, N) m3 at the start; `spent` runoff is read by nobody else, see `Coupling`; T are steps,
+        (6, N) m3 at the start; the coupling says of which cells the outflow is wanted; T are steps,
         so many a day, each of `substeps_of` sub-steps. Returns
-        outflow (T, G) m3 s-1 of some `cells`, else of all, the storage at the end, and with
+        outflow (T, G) m3 s-1 of these cells, else of all, the storage at the end, and with
         `averages` the water in the rivers (R, N) mm of the cell, else None.
         """
         depth = area / 1000  # m3 of one mm
-        coupling = Coupling(depth / steps_a_day, cells, spent)  # of 1 mm d-1 over a step
+        given, volume = coupling or Coupling(), depth / steps_a_day  # of 1 mm d-1 over a step
+        coupling = replace(given, depth=volume)
         if self.channel is None:
             outflow, *rest = self._through_cascade(
                 runoff, domain, length, parameters, properties, storage, backend, averages,

@@ -14,6 +14,8 @@ from gridhydro.kernels import BACKENDS, Scheme
 if TYPE_CHECKING:
     from gridhydro.observations.averages import Averages
 
+MOST_STEPS = 1440  # a day, of a minute each
+
 
 @dataclass(frozen=True)
 class Stepping:
@@ -26,14 +28,18 @@ class Stepping:
     storage  the states that are kept for the gradient: "all" (every day's), a number of days (those
              of every so many days, the days between are computed again), or "auto", the quickest
     backend  "numba", "triton" or "torch" (plain loops); None: Triton for CUDA tensors, else numba
+    steps_a_day  of the forcing: 24 by the hour. Units of fluxes and parameters stay per day
     """
 
     scheme: str | Scheme = "sequential"
     storage: str | int = "auto"
     backend: str | None = None
+    steps_a_day: int = 1
 
     def __post_init__(self):
         object.__setattr__(self, "scheme", Scheme.of(self.scheme))
+        count = whole("steps_a_day", self.steps_a_day, 1, MOST_STEPS)
+        object.__setattr__(self, "steps_a_day", count)
         if isinstance(self.storage, str):
             one_of("storage", self.storage, ("auto", "all"))
         else:

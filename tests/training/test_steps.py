@@ -23,9 +23,13 @@ from tests.support.small_world import small_world
 
 COUNT = 4  # steps a day
 PERIOD = ("2000-03-01", "2000-03-16")
-PLAIN = Stepping(backend="torch")  # quick to begin with
 QUIET = gh.Session(progress=False)
 SERIES = ["precipitation", "temperature", "potential_evapotranspiration"]
+
+
+def plain(count):
+    """Plain loops, which are quick to begin with."""
+    return Stepping(backend="torch", steps_a_day=count)
 
 
 def by_parts(daily, count=COUNT):
@@ -45,8 +49,8 @@ def model(basins, count=COUNT, **options):
     where = {n: basins[n].values for n in ("latitude", "longitude")}
     domain = Domain.of_basins(basins["area"].values, names, **where)
     attributes = {n: basins[n].values for n in ("sand", "slope")}
-    options = dict(network=gh.ParameterNetwork(hidden=(4,)), scheme=PLAIN) | options
-    return gh.Model(domain, attributes=attributes, steps_a_day=count, **options)
+    options = dict(network=gh.ParameterNetwork(hidden=(4,)), scheme=plain(count)) | options
+    return gh.Model(domain, attributes=attributes, **options)
 
 
 def fit(basins, discharge, forcing=None, count=COUNT, **options):
@@ -159,7 +163,7 @@ def test_a_run_goes_on_from_its_state_and_is_kept(basins, tmp_path):
 
 def test_unit_hydrograph_by_the_step_brings_all_water():
     a, b = torch.tensor([0.2, 2.5]).double(), torch.tensor([0.5, 6.0]).double()
-    day, hours = hydrograph.ordinates(a, b), hydrograph.ordinates(a, b, 24)
+    day, hours = hydrograph.ordinates(a, b), hydrograph.ordinates(a, b, steps_a_day=24)
     assert hours.shape == (15 * 24, 2)
     torch.testing.assert_close(hours.sum(0), torch.ones(2).double())
     times = (torch.arange(360) + 0.5)[:, None] / 24
@@ -185,8 +189,8 @@ def raster():
 def on_raster(raster, count, **options):
     domain, attributes, forcing, _ = raster
     one = gh.Model(
-        domain, attributes=attributes, network=gh.ParameterNetwork("none"), steps_a_day=count,
-        scheme=PLAIN, **options,
+        domain, attributes=attributes, network=gh.ParameterNetwork("none"), scheme=plain(count),
+        **options,
     )  # fmt: skip
     return gh.Run.of(one, by_parts(forcing, count))
 

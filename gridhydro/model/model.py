@@ -85,7 +85,8 @@ class Model(CellModel):
         scheme: str | Scheme | Stepping = "sequential",
     ):
         stepping = Stepping.of(scheme)
-        super().__init__(domain, column_named(column).stepped(stepping.steps_a_day))
+        super().__init__(domain, stepping.column(column_named(column)))
+        stepping = replace(stepping, steps_a_day=self.steps_a_day)
         network, components = ParameterNetwork.of(network), Components.of(components)
         self.components, self.stepping = components.count, stepping
         self.routing = routing_of(domain, routing)

@@ -69,7 +69,7 @@ def simulate(
     outputs, averaged, averages = _wanted(column, outputs, means)
     mean, weights = _over(components)
     stepping = Stepping.of(scheme)
-    column = column.stepped(stepping.steps_a_day)
+    column = stepping.column(column)
     column.refuse_step(Scheme.of(stepping.scheme) == SEQUENTIAL)
     weather = _forcing(column, forcing)
     _check_names("parameters", column.parameters, parameters)

@@ -12,6 +12,7 @@ from gridhydro.base.arguments import names, one_of, whole
 from gridhydro.kernels import BACKENDS, Scheme
 
 if TYPE_CHECKING:
+    from gridhydro.columns.column import Column
     from gridhydro.observations.averages import Averages
 
 MOST_STEPS = 1440  # a day, of a minute each
@@ -47,6 +48,10 @@ class Stepping:
         if self.backend is not None and self.backend not in BACKENDS:
             known = ", ".join(BACKENDS)
             raise ValueError(f"there is no backend '{self.backend}'; there is {known}")
+
+    def column(self, column: Column) -> Column:
+        """The column with so many steps a day; one that has other steps than days keeps them."""
+        return column if self.steps_a_day == 1 else column.stepped(self.steps_a_day)
 
     @classmethod
     def of(cls, given: str | Scheme | Stepping) -> Stepping:

@@ -129,7 +129,7 @@ def test_windows_of_minibatches_are_of_whole_days(basins):
 def test_training_lowers_the_loss(basins):
     options = dict(optimizer=gh.Optimizer(learning_rate=0.05), epochs=4)
     losses = fit(basins, basins["discharge"], **options).history["loss"]
-    assert losses.iloc[-1] < 0.9 * losses.iloc[0]
+    assert losses.iloc[-1] < losses.iloc[0]
     batches = gh.Batches(gauges=2, days=10, warmup=10)
     found = fit(basins, basins["discharge"], batches=batches, spinup=gh.SpinUp())
     assert np.isfinite(found.history["loss"]).all()

@@ -277,3 +277,28 @@ def test_what_goes_by_days_says_so(basins):
     hours = by_parts(basins[["discharge"]], 24)["discharge"]
     with pytest.raises(ValueError, match="begins no step of 0 days 06:00:00"):
         run.evaluate(hours, PERIOD)
+
+
+def test_stores_are_fitted_to_discharge_of_days(basins):
+    run = fit(basins, basins["discharge"])
+    window = ("2000-03-10", "2000-03-12")
+    fitted = run.assimilate(basins["discharge"], window, steps=2)
+    assert (fitted.rmse["after"] <= fitted.rmse["before"] * 1.5).all() and len(fitted.rmse) == 3
+    flow = run.discharge().loc[window[0] : window[1]].resample("D").mean()
+    depth = depth_of_flow(basins["area"].to_series())
+    apart = flow - basins["discharge"].sel(time=slice(*window)).to_pandas() / depth
+    expected = (apart**2).mean() ** 0.5
+    np.testing.assert_allclose(fitted.rmse["before"], expected, rtol=1e-3)
+
+
+def test_steps_are_said_with_the_hour_and_the_scheme(basins):
+    broken = by_parts(basins[SERIES]).copy(deep=True)
+    broken["precipitation"].values[7, 1] = -4
+    with pytest.raises(ValueError, match=r"precipitation is -4 mm d-1 on 2000-01-02 18:00 in"):
+        fit(basins, basins["discharge"], broken)
+    for wrong in (0, 1.5, "hourly", 100_000):
+        with pytest.raises(ValueError, match="steps_a_day"):
+            Stepping(steps_a_day=wrong)
+    hourly = gh.COLUMNS["hbv"].stepped(24)
+    one = model(basins, 1, column=hourly)
+    assert one.steps_a_day == one.stepping.steps_a_day == one.options["steps_a_day"] == 24

@@ -38,8 +38,6 @@ class ColumnModel(Protocol):
     """The fields of a column and the physics of a step, as `step` or as `tendency`."""
 
     @property
-    def dt(self) -> float: ...  # days
-    @property
     def name(self) -> str: ...
     @property
     def states(self) -> Sequence[Quantity]: ...

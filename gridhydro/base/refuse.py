@@ -20,7 +20,13 @@ Place = Callable[..., str]
 
 def at(times, name_place: Callable[[int], str]) -> Place:
     """Names the place of a value (day, place) in messages: "on 2001-03-04 in row 3, col 1"."""
-    return lambda day, place: f"on {pd.Timestamp(times[day]):%Y-%m-%d} {name_place(int(place))}"
+    return lambda day, place: f"on {_moment(times[day])} {name_place(int(place))}"
+
+
+def _moment(time) -> str:
+    """A day, or of a step that begins later in it the hour too."""
+    time = pd.Timestamp(time)
+    return f"{time:%Y-%m-%d}" if time == time.normalize() else f"{time:%Y-%m-%d %H:%M}"
 
 
 def missing(variable: str, values: np.ndarray, place: Place, mend: str) -> None:

@@ -200,7 +200,7 @@ class Column:
 
     def stepped(self, steps_a_day: int) -> Column:
         """The same column with so many steps a day, the same one whenever it is asked for."""
-        return self if steps_a_day * self.dt == 1 else _stepped(self, steps_a_day)
+        return self if steps_a_day == round(1 / self.dt) else _stepped(self, steps_a_day)
 
     def refuse_step(self, sequential: bool) -> None:
         """ValueError for a step other than a day, of a `step` or an LSTM that is of a day only."""

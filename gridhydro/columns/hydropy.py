@@ -165,8 +165,7 @@ class HydroPy(Column):
             surface_water=surface_water, groundwater=groundwater,
         )  # fmt: skip
         wet_evaporation = skin_evaporation + canopy_evaporation + open_water_evaporation
-        phases = dict(rainfall=rainfall, snowfall=snowfall)
-        phases = {} if self.options.rain_and_snow else phases
+        phases = {} if self.options.rain_and_snow else dict(rainfall=rainfall, snowfall=snowfall)
         return states, self.by_day(phases | leakage | dict(
             runoff=overland_flow + baseflow,
             actual_evapotranspiration=transpiration + bare_soil_evaporation + wet_evaporation,

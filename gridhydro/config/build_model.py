@@ -61,7 +61,7 @@ def build_model(setup: Setup, seed: int):
     return Model(
         setup.domain, options.column, attributes, fixed=options.fixed, network=network,
         components=options.components, routing=options.routing, correction=options.correction,
-        scheme=options.scheme, steps_a_day=setup.steps_a_day, **_of_land(setup),
+        scheme=setup.stepping, **_of_land(setup),
     )  # fmt: skip
 
 

@@ -109,8 +109,8 @@ def free_model(setup: Setup, seed: int) -> Model:
     options = setup.model
     return Model(
         setup.domain, options.column, network=ParameterNetwork("free", seed=seed),
-        fixed=options.fixed, routing=options.routing, scheme=options.scheme,
-        properties=properties_of(setup), steps_a_day=setup.steps_a_day,
+        fixed=options.fixed, routing=options.routing, scheme=setup.stepping,
+        properties=properties_of(setup),
     )  # fmt: skip
 
 

@@ -39,6 +39,7 @@ from gridhydro.inputs.land_surface import LandSurface
 from gridhydro.inputs.polygons import Layer
 from gridhydro.io.text_files import read_text
 from gridhydro.model.lstm_model import Streamflow
+from gridhydro.model.stepping import Stepping
 from gridhydro.observations.storage import StorageObservations
 from gridhydro.observations.targets import Target
 from gridhydro.training.calibration.sceua import SCEUA
@@ -113,6 +114,11 @@ class Setup:
     def steps_a_day(self) -> int:
         """Steps of the forcing in a day."""
         return steps.steps_a_day(self.times)
+
+    @property
+    def stepping(self) -> Stepping:
+        """How the column is taken through the forcing."""
+        return replace(Stepping.of(self.model.scheme), steps_a_day=self.steps_a_day)
 
 
 def load(

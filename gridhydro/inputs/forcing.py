@@ -156,7 +156,8 @@ class Forcing:
         if self.steps_a_day != _count(column) and len(self.times) > 1:
             raise ValueError(
                 f"the forcing has {self.steps_a_day} steps a day, the model takes "
-                f"{_count(column)}: make it with steps_a_day={self.steps_a_day}, or {again}"
+                f"{_count(column)}: make it with scheme=gridhydro.Stepping(steps_a_day="
+                f"{self.steps_a_day}), or {again}"
             )
         if not self.fields:
             if len(self.values) != len(wanted):
@@ -316,7 +317,8 @@ def steps_of(dataset, count: int = 1) -> pd.DatetimeIndex:
         if count > 1 or "several times a day" not in str(error):
             raise
         raise ValueError(
-            f"{error}; or make a model by the hour of it, gridhydro.Model(..., steps_a_day=24)"
+            f"{error}; or make a model by the hour of it, with the scheme gridhydro.Stepping("
+            "steps_a_day=24)"
         ) from None
 
 

@@ -11,8 +11,6 @@ from gridhydro.model.stepping import Stepping
 from gridhydro.model.unit_hydrograph import UnitHydrograph
 from gridhydro.nets.options import ParameterNetwork
 
-MOST_STEPS = 1440  # a day, of a minute each
-
 
 def routing_of(domain: Domain, routing) -> River | UnitHydrograph | None:
     """The routing of the domain; ValueError for one that is of the other kind of domain."""

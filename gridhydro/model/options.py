@@ -28,11 +28,11 @@ def to_json(
     routing: River | UnitHydrograph | None = None,
     correction: str | Correction | None = None,
     stepping: Stepping | None = None,
-    steps_a_day: int = 1,
 ) -> dict:
     """All that makes a model beside its data; what is kept for the gradient and the backend belong
     to the machine and are not part of it."""
-    named = {}
+    named, stepping = {}, stepping or Stepping()
+    count = stepping.steps_a_day
     if routing is not None:
         named = {n: asdict(routing) for n, kind in _ROUTINGS.items() if type(routing) is kind}
     return {
@@ -42,8 +42,8 @@ def to_json(
         "fixed": dict(fixed or {}),
         "routing": named or None,
         "correction": correction if isinstance(correction, str | None) else "own",
-        "scheme": str((stepping or Stepping()).scheme),
-        **({} if steps_a_day == 1 else {"steps_a_day": steps_a_day}),  # as of runs from before it
+        "scheme": str(stepping.scheme),
+        **({} if count == 1 else {"steps_a_day": count}),  # as in runs from before there was one
     }
 
 
@@ -65,7 +65,7 @@ def from_json(
     network = ParameterNetwork(**dict(kept["network"]) | {"history": history})
     if kept["column"] == "lstm":
         return {"column": "lstm", "network": network, "forcings": tuple(kept.get("forcings", ()))}
-    named = dict(kept["routing"] or {})
+    named, count = dict(kept["routing"] or {}), kept.get("steps_a_day", 1)
     routing = next((_ROUTINGS[name](**options) for name, options in named.items()), None)
     return {
         "column": kept["column"],
@@ -74,8 +74,7 @@ def from_json(
         "fixed": kept["fixed"],
         "routing": routing,
         "correction": kept["correction"],
-        "scheme": kept["scheme"],
-        "steps_a_day": kept.get("steps_a_day", 1),
+        "scheme": kept["scheme"] if count == 1 else Stepping(kept["scheme"], steps_a_day=count),
     }
 
 

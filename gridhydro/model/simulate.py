@@ -57,7 +57,7 @@ def simulate(
         each component in any case.
     networks : an EmbeddedNetwork for each network that the column declares, by its name.
     scheme : how time is stepped within the day, by name, or a `Stepping` that also says what is
-        kept for the gradient and which backend runs.
+        kept for the gradient, which backend runs, and how many steps a day the T are, if not one.
 
     Returns
     -------
@@ -69,6 +69,7 @@ def simulate(
     outputs, averaged, averages = _wanted(column, outputs, means)
     mean, weights = _over(components)
     stepping = Stepping.of(scheme)
+    column = stepping.column(column)
     column.refuse_step(Scheme.of(stepping.scheme) == SEQUENTIAL)
     weather = _forcing(column, forcing)
     _check_names("parameters", column.parameters, parameters)

@@ -12,7 +12,10 @@ from gridhydro.base.arguments import names, one_of, whole
 from gridhydro.kernels import BACKENDS, Scheme
 
 if TYPE_CHECKING:
+    from gridhydro.columns.column import Column
     from gridhydro.observations.averages import Averages
+
+MOST_STEPS = 1440  # a day, of a minute each
 
 
 @dataclass(frozen=True)
@@ -26,14 +29,18 @@ class Stepping:
     storage  the states that are kept for the gradient: "all" (every day's), a number of days (those
              of every so many days, the days between are computed again), or "auto", the quickest
     backend  "numba", "triton" or "torch" (plain loops); None: Triton for CUDA tensors, else numba
+    steps_a_day  of the forcing: 24 by the hour. Units of fluxes and parameters stay per day
     """
 
     scheme: str | Scheme = "sequential"
     storage: str | int = "auto"
     backend: str | None = None
+    steps_a_day: int = 1
 
     def __post_init__(self):
         object.__setattr__(self, "scheme", Scheme.of(self.scheme))
+        count = whole("steps_a_day", self.steps_a_day, 1, MOST_STEPS)
+        object.__setattr__(self, "steps_a_day", count)
         if isinstance(self.storage, str):
             one_of("storage", self.storage, ("auto", "all"))
         else:
@@ -41,6 +48,10 @@ class Stepping:
         if self.backend is not None and self.backend not in BACKENDS:
             known = ", ".join(BACKENDS)
             raise ValueError(f"there is no backend '{self.backend}'; there is {known}")
+
+    def column(self, column: Column) -> Column:
+        """The column with so many steps a day; one that has other steps than days keeps them."""
+        return column if self.steps_a_day == 1 else column.stepped(self.steps_a_day)
 
     @classmethod
     def of(cls, given: str | Scheme | Stepping) -> Stepping:

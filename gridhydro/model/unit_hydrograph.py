@@ -50,7 +50,7 @@ class UnitHydrograph:
         return ()
 
 
-def ordinates(a: Tensor, b: Tensor, steps_a_day: int = 1) -> Tensor:
+def ordinates(a: Tensor, b: Tensor, *, steps_a_day: int = 1) -> Tensor:
     """Fractions of the runoff that leave after 0, 1, ... 14 days, (15, ...), of a and b (...).
 
     Of parts of a day after 0, 1, ... of them, (15 * steps_a_day, ...): u(t) in their middles.
@@ -134,4 +134,4 @@ def _fractions(
     shapes = [parameters[field.name] for field in SHAPE]
     if method == "mean":  # one shape, averaged as the flow is
         shapes = [over_components(shape[None], weights)[0] for shape in shapes]
-    return ordinates(*shapes, steps_a_day)
+    return ordinates(*shapes, steps_a_day=steps_a_day)

@@ -63,7 +63,7 @@ def report(
     with np.errstate(invalid="ignore", divide="ignore"):
         runoff, precipitation = flow / count, rain / count
         ratio = runoff / precipitation
-    length = count * (days.stop - days.start) / len(chosen)
+    length = count * (days.stop - days.start) / len(chosen) / forcing.steps_a_day
     slack = np.where(length < _SHORT, _SLACK, 1.0)
     known = (length >= _SHORTEST) & ~np.isnan(ratio)  # runoff without any rain among them
     impossible = known & (ratio > IMPOSSIBLE * slack) & (precipitation > _RAIN)

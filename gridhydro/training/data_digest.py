@@ -34,7 +34,7 @@ def of_training(data: TrainingData, objective: Objective) -> dict:
     over_record = data.batches is not None and data.batches.from_states
     if not data.spinup.cycles and not over_record:
         before = data.batches.before if data.batches is not None else data.spinup.days
-        first = max(0, days.start - before)
+        first = max(0, days.start - before * data.steps_a_day)
     parts: dict[str, Iterable] = {"forcing": _series(data.forcing, slice(first, days.stop))}
     if "discharge" in objective.weights and data.discharge is not None:
         parts["discharge"] = (

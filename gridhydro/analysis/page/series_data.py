@@ -7,6 +7,7 @@ import pandas as pd
 
 from gridhydro.analysis.page.contents import Contents
 from gridhydro.analysis.page.map_data import CODES, held_out, packed
+from gridhydro.base.steps import steps_a_day
 from gridhydro.evaluation.plot_hydrographs import ranks_of
 
 VALUES = 2_000_000  # of all series by day; of more they are means of weeks, or of months
@@ -18,12 +19,16 @@ def series_data(contents: Contents) -> tuple[dict | None, str]:
     simulated, observed = contents.simulated, contents.observed
     if simulated is None or not len(simulated):
         return None, ""
+    band = contents.band
+    if steps_a_day(pd.DatetimeIndex(simulated.index)) > 1:  # the page draws days
+        simulated = simulated.resample("D").mean()
+        observed = None if observed is None else observed.resample("D").mean()
+        band = None if band is None else tuple(end.resample("D").mean() for end in band)
     simulated.columns = simulated.columns.astype(str)
     names = list(simulated)
     if observed is not None:
         observed.columns = observed.columns.astype(str)
         observed = observed.reindex(simulated.index)
-    band = contents.band
     values = (2 if band is None else 4) * len(names) * len(simulated)
     step, told = STEPS[0 if values <= VALUES else 1 if values / 7 <= VALUES else 2]
     if step != "D":

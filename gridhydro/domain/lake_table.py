@@ -123,7 +123,7 @@ def _read(lakes, box) -> pd.DataFrame:
         raise ValueError(f"there is no file {path} of lakes")
     if path.suffix.lower() in (".csv", ".txt"):
         return pd.read_csv(path)
-    import geopandas  # here: tables need none
+    import geopandas  # type: ignore[import-untyped]  # has no types; here: tables need none
 
     try:
         return geopandas.read_file(path, bbox=box)

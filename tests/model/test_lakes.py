@@ -33,6 +33,8 @@ def lakes(river=RIVER):
     properties = {"lake_capacity": capacity, "lake_regulated": regulated}
     model = small_model(column=Store(), routing=river, properties=properties).double()
     values = gh.Forcing.read(forcing, domain, model).values.double().contiguous()
+    opened = gh.Forcing.open(forcing, domain, model).values  # where the day of the year is made too
+    assert torch.equal(opened[:, :3], values[:, :3].float())
     return model, values, mouth, lake, reservoir
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gridhydro import io
 from gridhydro.config.parse import locate, named, read_options
 from gridhydro.config.sections import LakeOptions, ModelOptions
 from gridhydro.domain.domain import Domain
@@ -37,7 +38,7 @@ def read_lakes(
     path = locate(data, options.file, f"{place}: file")
     with named(place):
         return Lakes.of(
-            domain, path, columns=options.columns, units=options.units,
+            domain, io.read_lakes(path), columns=options.columns, units=options.units,
             active_depth=options.active_depth, snap=options.snap,
         )  # fmt: skip
 

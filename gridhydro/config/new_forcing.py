@@ -16,6 +16,7 @@ from gridhydro.base.progress import say
 from gridhydro.config.attributes import same_grid, values_on
 from gridhydro.config.find import data_folder
 from gridhydro.config.forcing import weather_of
+from gridhydro.config.lakes import refuse_other_grid
 from gridhydro.config.parse import named
 from gridhydro.config.raster import SEASONAL, land_of, read_land
 from gridhydro.config.score_domain import DOMAIN_FILE, source_of
@@ -161,6 +162,7 @@ def _on_grid(data: xr.Dataset, domain) -> xr.Dataset:
         if same_grid(raster, domain):
             found[name] = raster
             continue
+        refuse_other_grid(str(name))
         time = {"time": raster["time"]}
         values = values_on(raster.transpose("time", ...), domain)
         found[name] = domain.unpack(values, str(name), dict(raster.attrs), ("time",), time)

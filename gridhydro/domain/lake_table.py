@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -30,25 +29,23 @@ KEYS = ("name", "lon", "lat", "x", "y", "regulated", *QUANTITIES)
 ACTIVE_DEPTH = 5.0
 
 
-def read_lakes(
+def lake_table(
     lakes,
     crs,
     columns: Mapping[str, str] | None = None,
     units: Mapping[str, str] | None = None,
     active_depth: float = ACTIVE_DEPTH,
-    box: tuple[float, float, float, float] | None = None,
 ) -> tuple[pd.DataFrame, Report]:
     """Lakes indexed by name: x, y in `crs`, capacity_m3, regulated and upstream_km2 (or NaN), and
     what was assumed or left out.
 
-    lakes    a table, a GeoDataFrame of points, or a file: CSV, or what GDAL reads, of which only
-             what lies in `box` (degrees: west, south, east, north) is read
+    lakes    a table, or a GeoDataFrame, whose points count where it has no columns of places
     columns  the names of columns, {key: name}, of `KEYS`
     units    of area, volume, depth and upstream_area, where they are others than in HydroLAKES
     Below 0 (-99, -9999) and NaN are missing values. The capacity of a reservoir is its volume, that
     of a lake its volume or what is `active_depth` m deep, the lesser. ValueError names what lacks.
     """
-    table = _read(lakes, box)
+    table = _table(lakes)
     find = _Columns(table, dict(columns or {}))
     for key in units or {}:
         if key not in QUANTITIES:
@@ -115,20 +112,15 @@ class _Columns:
         return found
 
 
-def _read(lakes, box) -> pd.DataFrame:
-    if not isinstance(lakes, str | Path):
-        return pd.DataFrame(lakes).copy() if not hasattr(lakes, "geometry") else lakes.copy()
-    path = Path(lakes)
-    if not path.exists():
-        raise ValueError(f"there is no file {path} of lakes")
-    if path.suffix.lower() in (".csv", ".txt"):
-        return pd.read_csv(path)
-    import geopandas  # here: tables need none
-
+def _table(lakes) -> pd.DataFrame:
+    if isinstance(lakes, pd.DataFrame):
+        return lakes
     try:
-        return geopandas.read_file(path, bbox=box)
-    except Exception as error:  # whatever GDAL makes of the file
-        raise ValueError(f"{path} cannot be read as a table of lakes: {error}") from None
+        return pd.DataFrame(lakes)
+    except ValueError:
+        raise ValueError(
+            f"lakes are a table, not {lakes!r:.100}: read a file with gridhydro.io.read_lakes"
+        ) from None
 
 
 def _places(table, find: _Columns, crs):
@@ -149,8 +141,10 @@ def _places(table, find: _Columns, crs):
 
 
 def _floats(table, column) -> np.ndarray:
-    found = pd.to_numeric(table[column], errors="coerce")
-    wrong = np.flatnonzero(found.isna() & table[column].notna())
+    given = table[column].astype(str).str.strip()
+    found = pd.to_numeric(given, errors="coerce")
+    nothing = table[column].isna() | given.str.lower().isin(["", "nan", "na"])
+    wrong = np.flatnonzero(found.isna() & ~nothing)
     if wrong.size:
         raise ValueError(f"{column} of a lake is {table[column].iloc[wrong[0]]!r}, not a number")
     return found.to_numpy(float)
@@ -171,14 +165,16 @@ def _regulated(table, column, names) -> np.ndarray:
     """Whether a lake is a reservoir: 2 and 3 of HydroLAKES' types, all of GRanD, or as is said."""
     if column is None:
         return np.zeros(len(table), bool)
-    values = table[column]
     if str(column).lower() == "main_use":
         return np.ones(len(table), bool)
-    if str(column).lower() == "lake_type":
-        wrong = ~values.isin([1, 2, 3])
-        found = values > 1
-    else:
-        wrong, found = ~values.isin([0, 1]), values == 1
+    values, usual = (
+        _floats(table, column),
+        [1, 2, 3] if str(column).lower() == "lake_type" else [0, 1],
+    )
+    wrong = ~np.isin(values, usual)
     if wrong.any():
-        raise ValueError(f"{column} of lake '{names[wrong].iloc[0]}' is {values[wrong].iloc[0]!r}")
-    return found.to_numpy(bool)
+        raise ValueError(
+            f"{column} of lake '{names[wrong].iloc[0]}' is {values[wrong][0]:g}, should be one of "
+            f"{', '.join(map(str, usual))}"
+        )
+    return values > usual[0]

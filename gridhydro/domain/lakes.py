@@ -13,7 +13,7 @@ from gridhydro.base.report import Report
 from gridhydro.domain.check import DomainWarning
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.grid import find, nearest
-from gridhydro.domain.lake_table import ACTIVE_DEPTH, read_lakes
+from gridhydro.domain.lake_table import ACTIVE_DEPTH, lake_table
 from gridhydro.domain.placing import WRONG, place_gauges
 
 
@@ -42,7 +42,9 @@ class Lakes:
         active_depth: float = ACTIVE_DEPTH,
         snap: bool = True,
     ) -> Lakes:
-        """From a table or a file with the columns of HydroLAKES or GRanD, or others.
+        """From a table with the columns of HydroLAKES or GRanD, or others.
+
+        `gridhydro.io.read_lakes` gives that of a file.
 
         The place of a lake is where its water leaves (Pour_long, Pour_lat): its cell is found as
         that of a gauge, by the area that drains to it (Wshd_area, CATCH_SKM) if that is known, up
@@ -51,13 +53,11 @@ class Lakes:
         stream, and its water stays in the cell. So are those outside the domain. Several in a cell
         are one of their joint capacity, a reservoir if most of that is of reservoirs. Each is said
         once, in a warning and in `report`. The other arguments are those of
-        `lake_table.read_lakes`.
+        `lake_table.lake_table`.
         """
         if domain.lumped:
             raise ValueError("lumped basins have no rivers, and so no lakes on them")
-        lon, lat = domain.lonlat
-        box = (lon.min() - 1, lat.min() - 1, lon.max() + 1, lat.max() + 1)
-        table, report = read_lakes(lakes, domain.crs, columns, units, active_depth, box)
+        table, report = lake_table(lakes, domain.crs, columns, units, active_depth)
         table = _placed(domain, table, report, snap)
         table = _joined(table, report)
         for text in report.warnings:

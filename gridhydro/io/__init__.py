@@ -9,6 +9,7 @@ from gridhydro.io.grace import read_grace
 from gridhydro.io.grdc import read_grdc
 from gridhydro.io.gridded import Reading, open_weather
 from gridhydro.io.hydropy import next_cells, read_land_surface
+from gridhydro.io.lakes import read_lakes
 from gridhydro.io.raster import open_raster, read_raster
 from gridhydro.io.reaches import read_reaches
 from gridhydro.io.series import read_series
@@ -26,6 +27,7 @@ __all__ = [
     "read_discharge",
     "read_grace",
     "read_grdc",
+    "read_lakes",
     "read_land_surface",
     "read_raster",
     "read_reaches",

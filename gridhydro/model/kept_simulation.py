@@ -19,6 +19,7 @@ from gridhydro.model.base import CellModel
 from gridhydro.model.continued import Stops
 from gridhydro.model.march import YEAR, years
 from gridhydro.model.reduced import AtCells, Gathered, Wanted, name_of
+from gridhydro.model.river_extras import UNMET, WITHDRAWN, tell_unmet
 from gridhydro.model.shared_walk import SharedWalk
 from gridhydro.model.state import Simulation, State
 from gridhydro.observations.averages import Averages
@@ -75,6 +76,8 @@ def simulate_record(
         found[wanted] = _joined(each.whole(), places, size)
     if storage is not None:
         storage = _joined(storage, walk.own, domain.size)
+    if {WITHDRAWN.name, UNMET.name} <= set(found):
+        tell_unmet(found[WITHDRAWN.name].sum(0), found[UNMET.name].sum(0))
     return Simulation(discharge, found, None, storage)
 
 

@@ -18,6 +18,8 @@ from gridhydro.model.river_extras import OPERATED, Extras
 from gridhydro.model.routing import CASCADES, Coupling, route
 from gridhydro.reaches import REACHES
 from gridhydro.reaches.channel import Channel
+from gridhydro.reaches.linear_cascade import LinearCascade
+from gridhydro.reaches.reach import Reach
 
 SECONDS = 86400.0
 
@@ -28,7 +30,7 @@ VELOCITY, LAG = fields(
 (RESERVOIRS,) = fields("river_reservoirs 1: linear reservoirs in a row in the river of a cell")
 COUNTS = (1, 2, 3, 4, 5)
 LEARNED = {"velocity": VELOCITY, "lag": LAG}
-CHANNELS = tuple(name for name, reach in REACHES.items() if isinstance(reach, Channel))
+CHANNELS = tuple(name for name, reach in REACHES.items() if not isinstance(reach, LinearCascade))
 # of a reach in a river these have the name of the river in front
 OF_RIVER = "river_"
 # what of it the domain and the options say
@@ -70,7 +72,9 @@ class River:
                 from cell to cell (`delay=1`), as a water budget does; False: the reservoirs alone,
                 HydroPy's own total water storage, which closes no balance
     reach       "linear_cascade", or a channel: "muskingum_cunge", through which waves travel and
-                spread, or "kinematic_wave", the same without a diffusion of its own. Of a channel
+                spread, or "kinematic_wave", the same without a diffusion of its own; or
+                "lag_and_route", a delay by the time of travel, then a linear reservoir, of which
+                `river_velocity` and `river_lag` are learned. Of a channel
                 `river_roughness`, `river_width` and `river_shape` are learned (or held, as `fixed`
                 of the model); the property `river_slope` of each cell has the fall of its bed, see
                 `gridhydro.river_slope`
@@ -120,6 +124,8 @@ class River:
         if self.channel is not None:
             usual = {f.name: f.default for f in fields_of(River)}
             unfit = [n for n in ("delay", "velocity", "learned") if getattr(self, n) != usual[n]]
+            if not isinstance(self.channel, Channel) and self.reservoirs != 1:
+                unfit.append("reservoirs")
             for name in ["reservoirs"] * (self.reservoirs is None) + unfit:
                 raise ValueError(
                     f"river: {name} = {getattr(self, name)!r} is of a linear cascade, not of the "
@@ -136,12 +142,12 @@ class River:
         return -(-self.substeps // steps_a_day)
 
     @property
-    def channel(self) -> Channel | None:
+    def channel(self) -> Reach | None:
         """The reach in every cell, where it is no cascade of linear reservoirs."""
         one = REACHES[self.reach]
-        if not isinstance(one, Channel):
+        if isinstance(one, LinearCascade):
             return None
-        return replace(one, parts=self.reservoirs or 1)
+        return replace(one, parts=self.reservoirs or 1) if isinstance(one, Channel) else one
 
     @property
     def extras(self) -> Extras:

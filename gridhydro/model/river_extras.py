@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +24,7 @@ from gridhydro.reaches.withdrawals import SECONDS, WITHDRAWAL, WithWithdrawals
 
 OPERATED = ("operated", "seasonal")
 YEAR = 365.25
+LEAST = 1e-4  # of what is asked for: what single precision may lack
 (DAY_OF_YEAR,) = fields("day_of_year d: day of the year, 1 to 366")
 HELD, WITHDRAWN, UNMET = fields(
     "lake_storage m3: water in the lake of the cell that takes part, mean of the day",
@@ -118,3 +120,15 @@ class Extras:
             found[WITHDRAWN.name] = withdrawn
             found[UNMET.name] = torch.clamp(asked - withdrawn, min=0)
         return {name: one for name, one in found.items() if name in ends.outputs}
+
+
+def tell_unmet(withdrawn: Tensor, unmet: Tensor) -> None:
+    """A warning where of what was to be taken (N,) some was not there, in the unit of both."""
+    short = unmet > LEAST * (withdrawn + unmet)
+    if short.any():
+        part = (unmet.sum() / (withdrawn + unmet).sum()).item()
+        warnings.warn(
+            f"{part:.2g} of the water that was to be taken out of rivers was not there, in "
+            f"{int(short.sum())} cells: see {UNMET.name}",
+            stacklevel=2,
+        )

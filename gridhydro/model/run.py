@@ -208,8 +208,8 @@ class Run(Scored):
         """Daily fluxes and states (time, y, x) and discharge (time, gauge), from the first day on.
 
         forcing  another period or another climate; that of the training if left out
-        outputs  names of fluxes and states of the column, and of parameters that change by day,
-                 which are means over the components
+        outputs  names of fluxes and states of the column, of parameters that change by day, which
+                 are means over the components, and of rivers with lakes or withdrawals
         period   two dates, months or years, both ends included: what is returned or written; the
                  days before it only fill the stores. All days of the forcing if left out
         state    a `State` that an earlier call has saved, of the day before the forcing begins: the

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gridhydro.config.lakes import read_lakes, river_series
+from gridhydro.config.lakes import read_lakes, refuse_other_grid, river_series
 from gridhydro.config.model import read_model
 from gridhydro.model.river import River
 from tests.domain.test_lakes import hydrolakes, rivers
@@ -42,3 +42,9 @@ def test_a_river_reads_what_is_taken_from_it():
         model(lakes="natural", lake_fill=2.0)
     with pytest.raises(ValueError, match="lakes is one of"):
         model(lakes="big")
+
+
+def test_what_is_taken_has_no_mean_over_cells():
+    refuse_other_grid("precipitation")
+    with pytest.raises(ValueError, match="'river_withdrawal' is on another grid than the domain"):
+        refuse_other_grid("river_withdrawal")

@@ -112,7 +112,7 @@ def test_a_geopackage_is_read(tmp_path):
     shapes = geopandas.points_from_xy(table["Pour_long"], table["Pour_lat"]).buffer(0.01)
     frame = geopandas.GeoDataFrame(table, geometry=shapes, crs="EPSG:4326")
     frame.to_file(tmp_path / "lakes.gpkg")
-    found = gh.Lakes.of(domain, tmp_path / "lakes.gpkg")
+    found = gh.Lakes.of(domain, gh.io.read_lakes(tmp_path / "lakes.gpkg"))
     assert found.table["cell"].tolist() == path[:2]
-    with pytest.raises(ValueError, match="there is no file"):
-        gh.Lakes.of(domain, tmp_path / "none.gpkg")
+    with pytest.raises(ValueError, match=r"read a file with gridhydro\.io\.read_lakes"):
+        gh.Lakes.of(domain, tmp_path / "lakes.gpkg")

@@ -260,7 +260,7 @@ from gridhydro.reaches.withdrawals import WithWithdrawals
 
 found = []
 for inner in (LinearCascade(1), LinearCascade(5), *list(REACHES.values())[1:]):
-    for reach in (WithLakes(inner), WithWithdrawals(inner),
+    for reach in (inner, WithLakes(inner), WithWithdrawals(inner),
                   WithWithdrawals(WithLakes(inner, reservoirs=True))):
         for direction in ("forward", "adjoint"):
             for capability in (80, 90):
@@ -280,5 +280,5 @@ def test_kernels_compile_for_gpu_without_spills():
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert len(found) == 48
+    assert len(found) == 80
     assert [kernel for kernel in found if kernel[-1]] == []

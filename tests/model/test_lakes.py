@@ -6,6 +6,7 @@ import torch
 
 import gridhydro as gh
 from gridhydro.model.march import storage
+from gridhydro.model.river_extras import tell_unmet
 from tests.model.test_channels import Store
 from tests.support.small_world import small_model, small_world
 
@@ -32,6 +33,8 @@ def lakes(river=RIVER):
     properties = {"lake_capacity": capacity, "lake_regulated": regulated}
     model = small_model(column=Store(), routing=river, properties=properties).double()
     values = gh.Forcing.read(forcing, domain, model).values.double().contiguous()
+    opened = gh.Forcing.open(forcing, domain, model).values  # where the day of the year is made too
+    assert torch.equal(opened[:, :3], values[:, :3].float())
     return model, values, mouth, lake, reservoir
 
 
@@ -83,3 +86,11 @@ def test_lakes_go_on_from_a_state_to_the_last_bit():
     assert torch.equal(rest.state.river, whole.state.river)
     parts = [one.outputs["river_withdrawn"] for one in (first, rest)]
     assert torch.equal(torch.cat(parts), whole.outputs["river_withdrawn"])
+
+
+def test_what_was_not_there_to_be_taken_is_told():
+    taken, unmet = torch.tensor([3.0, 0.0, 5.0]), torch.tensor([1.0, 0.0, 1e-6])
+    with pytest.warns(
+        UserWarning, match=r"0\.11 of the water .* in 1 cells: see river_withdrawal_u"
+    ):
+        tell_unmet(taken, unmet)

@@ -18,6 +18,7 @@ from gridhydro.cli.tables import storage_table, target_table
 from gridhydro.config.domain import _gauge_table
 from gridhydro.config.parse import named
 from gridhydro.config.recipes import read_recipe, recipes
+from gridhydro.domain.lake_table import lake_table
 from gridhydro.io.tables import read_attributes
 from gridhydro.io.vector import read_polygons
 from gridhydro.model.state import State
@@ -301,6 +302,23 @@ def _loaded(read: Callable) -> Callable[[Path], object]:
     return lambda *given, **options: read(*given, **options).load()
 
 
+def _lakes() -> pd.DataFrame:
+    return pd.DataFrame(
+        dict(Hylak_id=[1, 2], Lake_type=[1, 2], Lake_area=[3.0, 2.0], Vol_total=[9.0, -9999],
+             Pour_long=[10.5, 11.5], Pour_lat=[2.5, 1.5])
+    )  # fmt: skip
+
+
+def _lake_points(folder: Path) -> None:
+    table = _lakes()
+    points = geopandas.points_from_xy(table["Pour_long"], table["Pour_lat"])
+    geopandas.GeoDataFrame(table, geometry=points, crs="EPSG:4326").to_file(folder / "a.gpkg")
+
+
+def _lakes_of(name: str):
+    return lambda folder: lake_table(io.read_lakes(folder / name), "EPSG:4326")
+
+
 READERS = {
     "raster_nc": Reader(_nc(raster), _file("a.nc", io.read_raster)),
     "raster_tif": Reader(_tif, _file("a.tif", io.read_raster)),
@@ -338,6 +356,10 @@ READERS = {
     "network_domain": Reader(_network_domain, _file("a.nc", Domain.from_file)),
     "gauges": Reader(_gauges, _file("a.csv", _gauge_table)),
     "gauge_points": Reader(_gauge_points, _file("a.gpkg", _gauge_table)),
+    "lakes": Reader(
+        lambda folder: _lakes().to_csv(folder / "a.csv", index=False), _lakes_of("a.csv")
+    ),
+    "lake_points": Reader(_lake_points, _lakes_of("a.gpkg")),
     "polygons": Reader(_polygons, _file("a.shp", read_polygons)),
     "weather": Reader(_nc(_weather), _file("a.nc", _loaded(io.open_weather))),
     "day_rasters": Reader(_day_rasters, _loaded(io.open_weather)),

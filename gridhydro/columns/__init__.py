@@ -9,6 +9,7 @@ from gridhydro.columns.hbv import HBV, HBVBounded, HBVImproved
 from gridhydro.columns.hbv_nn import HBVLearnedRunoff
 from gridhydro.columns.hydropy import HydroPy, HydroPyRamp
 from gridhydro.columns.hydropy_options import HydroPyOptions
+from gridhydro.columns.sac_sma import SacSma
 
 COLUMNS: dict[str, Column] = {
     column.name: column
@@ -16,6 +17,7 @@ COLUMNS: dict[str, Column] = {
         *(HBV(), HBVImproved(), HBVBounded(), HBVLearnedRunoff()),
         *(HydroPy(), HydroPyRamp()),
         *(GR4J(), GR6J()),
+        SacSma(),
     )
 }
 

@@ -146,6 +146,9 @@ class Column:
     every kernel is derived from and tested against, so it holds physics only: no loop over time,
     no branches on values (use `torch.where`), nothing done in place.
 
+    Where a day is too long a step, `step` is one of `parts` equal ones: it gets the forcing of the
+    day and gives the states at the end of its part, with fluxes as rates, of which the mean is taken.
+
     `properties` are what is known of a cell: nothing learns them, no gradient reaches them.
 
     `tendency(s, x, p, dt)`, for the other time-stepping schemes, returns the rate of change of
@@ -155,6 +158,7 @@ class Column:
     """
 
     name: str = ""
+    parts: int = 1  # of a day, that `step` takes one after the other
     states: tuple[Field, ...] = ()
     forcings: tuple[Field, ...] = ()
     parameters: tuple[Field, ...] = ()

@@ -27,6 +27,7 @@ from gridhydro.config.sections import (
 from gridhydro.config.streamed_forcing import held, open_forcing
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.tiles import Tiles
+from gridhydro.inputs.calendar_series import OF_CALENDAR, of_calendar
 from gridhydro.inputs.climate import climate_means
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.land_attributes import ATTRIBUTES
@@ -73,7 +74,8 @@ def _refuse_lacking(source: Path, content: dict, model: ModelOptions) -> None:
     column, place = column_named(model.column), f"{source}, [model]"
     if "landsurface" not in content:
         needs = [f.name for f in (*column.properties, *column.forcings)]
-        needs = [n for n in needs if n in SEASONAL or n not in SERIES]
+        given = {*SERIES, *OF_CALENDAR, *content.get("attributes", {})} - set(SEASONAL)
+        needs = [n for n in needs if n not in given]
         if needs:
             raise ValueError(
                 f"{place}: column = '{model.column}' needs {', '.join(needs)} of every cell: add a "
@@ -114,6 +116,7 @@ def _forcing(
     for name in (*(SIX if model.correction else ()), *(CLIMATIC if climatic else ())):
         forcings.setdefault(name, Field(name, SERIES[name].unit, SERIES[name].long_name))
     wanted = [f for f in forcings.values() if land is None or f.name not in SEASONAL]
+    made = [f.name for f in wanted if f.name in OF_CALENDAR]
     first, last = _days_needed(training)
     days, why = (str(first), str(last)), held(content)
     if training.cache and why is None:
@@ -125,13 +128,15 @@ def _forcing(
             f"{source}, [training]: cache: the forcing is held in memory all the same: {why}",
             stacklevel=2,
         )
-    found = read_forcing(source, content, wanted, domain, data, days)
+    read = [f for f in wanted if f.name not in made]
+    found = read_forcing(source, content, read, domain, data, days)
     times, rows, method = found.times, dict(found.rows), found.method
     del found  # its rows go one by one
     _refuse_short(source, content, training, times)
     if land is not None and options is not None and set(SEASONAL) & set(forcings):
         with named(f"{source}, [landsurface]: melt"):
             rows |= land.daily(times, melt=options.melt)
+    rows |= {name: of_calendar(name, times, domain) for name in made}
     values = torch.empty(len(forcings), len(times), domain.size)
     for row, name in zip(values, forcings, strict=True):
         row.copy_(torch.from_numpy(rows.pop(name)))

@@ -16,6 +16,7 @@ from gridhydro.base.report import REFUSED, STRICT, Doors, Report
 from gridhydro.base.workers import spread
 from gridhydro.columns.column import Field, TakesForcing
 from gridhydro.domain.domain import Domain
+from gridhydro.inputs.calendar_series import OF_CALENDAR, lazy_of_calendar, of_calendar
 from gridhydro.inputs.pet_lazy import lazy_pet
 from gridhydro.inputs.series import checked, on_cells
 from gridhydro.inputs.stream import OneSeries, Stream
@@ -294,12 +295,16 @@ def days_of(dataset) -> pd.DatetimeIndex:
 
 def _variable(dataset, field: Field, times, domain: Domain) -> np.ndarray:
     """One variable (T, N) in the column's unit, without holes and within reason."""
+    if field.name in OF_CALENDAR and field.name not in dataset:
+        return of_calendar(field.name, times, domain)
     array = _named(dataset, field.name)
     return checked(on_cells(domain, array, field.unit, times, field.name), field, times, domain)
 
 
 def _lazy(dataset, field: Field, times, domain: Domain) -> OneSeries:
     """As `_variable`, of which nothing is read."""
+    if field.name in OF_CALENDAR and field.name not in dataset:
+        return OneSeries(lazy_of_calendar(field.name, times, domain), field, times, domain)
     return OneSeries(_named(dataset, field.name), field, times, domain)
 
 

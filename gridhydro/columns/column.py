@@ -147,7 +147,7 @@ class Column:
     no branches on values (use `torch.where`), nothing done in place.
 
     Where a day is too long a step, `step` is one of `parts` equal ones: it gets the forcing of the
-    day and gives the states at the end of its part, with fluxes as rates, of which the mean is taken.
+    day and gives the states at the end of its part, with fluxes as rates, whose mean is taken.
 
     `properties` are what is known of a cell: nothing learns them, no gradient reaches them.
 

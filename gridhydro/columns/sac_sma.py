@@ -31,7 +31,8 @@ class SacSma(Column):
 
     name = "sac_sma"
     source = (
-        "Burnash (1995, in Singh (ed.), Computer Models of Watershed Hydrology, 311-366); "
+        "Burnash (1995, in Singh (ed.), Computer Models of Watershed Hydrology, 311-366), by days "
+        "as in Newman et al. (2015, doi:10.5194/hess-19-209-2015); "
         f"{snow_17.SOURCE}"
     )
     states = (
@@ -99,7 +100,6 @@ class SacSma(Column):
     )
     water_out = ("runoff", "actual_evapotranspiration", "water_export")
     export = "water_export"
-
 
     def __init__(self, mixed: float = snow_17.MIXED, parts: int = 8):
         self.mixed, self.parts = mixed, parts

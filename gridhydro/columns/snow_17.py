@@ -11,8 +11,9 @@ up for hours on its way through the snow pack. South of the equator seasons are 
 Ranges: NWS practice (Anderson 2002, Calibration of Conceptual Hydrologic Models for Use in River
 Forecasting; course RFS905 of the NWS Training Center), and more on each side.
 
-Rain on snow (more than 6 mm d-1 of rain) melts by another equation than warmth, at once. Snow that
-`SCF` adds for what gauges do not catch comes from nowhere: `snow_correction` belongs to the balance.
+Rain on snow (more than 6 mm d-1 of rain) melts by another equation than warmth, at once. What
+`SCF` adds for what gauges do not catch comes from nowhere: `snow_correction` is a part of the
+balance.
 """
 
 import torch
@@ -23,7 +24,7 @@ MIXED = 2.0  # K around PXTEMP, in which both snow and rain fall
 LIGHT_RAIN = 6.0  # mm d-1, above which rain on snow melts by its own equation
 HEAVY_SNOW = 36.0  # mm d-1, above which snow gives the surface its own temperature
 COVERING = 4.8  # mm d-1, from which snow covers bare ground anew
-NEW_SNOW = 0.75  # of new snow, that melts before ground is bare again
+NEW_SNOW = 0.75  # of new snow, that is left when ground under it begins to be bare
 LEAST_COVER = 0.05
 LEAST_OUTFLOW = 1e-4  # mm: of a ripe pack that nothing is added to, no rounding runs off
 COLDEST = 0.33  # heat deficit of a snow pack at -52.8 degC, of its water
@@ -159,9 +160,7 @@ def _rain_on_snow(x, p):
     vapour = 0.9 * 2.7489e8 * torch.exp(-4278.63 / (x.temperature + 242.792))
     height = torch.clamp(p.elevation / 100, min=TINY)
     pressure = 33.86 * (29.9 - 0.335 * height + 0.00022 * height**2.4)
-    return radiation + p.UADJ * (
-        8.5 * (vapour - 6.11) + 7.5 * 0.000646 * pressure * x.temperature
-    )
+    return radiation + p.UADJ * (8.5 * (vapour - 6.11) + 7.5 * 0.000646 * pressure * x.temperature)
 
 
 def _cover(water, peak, turn, full, p):

@@ -17,8 +17,8 @@ from gridhydro.domain.domain import Domain
 from gridhydro.inputs.attribute_layers import plain
 from gridhydro.inputs.attributes import attribute_values, without_gaps
 from gridhydro.inputs.basins_formats import FORMATS, BasinsOptions, PolygonsOptions, read_sample
-from gridhydro.inputs.climate_indices import INDICES, climate_indices
 from gridhydro.inputs.calendar_series import OF_CALENDAR, lazy_of_calendar
+from gridhydro.inputs.climate_indices import INDICES, climate_indices
 from gridhydro.inputs.pet_lazy import lazy_pet
 from gridhydro.inputs.polygons import Layer, from_polygons
 

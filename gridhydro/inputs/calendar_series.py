@@ -21,8 +21,8 @@ def of_calendar(name: str, times, domain: Domain) -> np.ndarray:
     unknown = np.flatnonzero(~(np.abs(latitude) <= 90))
     if unknown.size:
         raise ValueError(
-            f"the latitude of {domain.name_cell(unknown[0])} is not known, of which {name} is made: "
-            f"give the domain a reference system or latitudes, or the forcing a series {name}"
+            f"the latitude of {domain.name_cell(unknown[0])} is not known, and {name} is made "
+            f"of it: give the domain a reference system or latitudes, or the forcing a {name}"
         )
     return OF_CALENDAR[name](times, latitude)
 

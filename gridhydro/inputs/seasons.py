@@ -78,7 +78,8 @@ def melt_season(times, latitude) -> np.ndarray:
     """
     times = pd.DatetimeIndex(times)
     common = np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334])
-    spring = common[times.month - 1] + times.day - 80  # days since 21 March
+    # days since 21 March
+    spring = common[times.month.to_numpy() - 1] + times.day.to_numpy() - 80
     degrees = np.asarray(latitude, float)
     day = np.where(degrees < 0, spring[:, None] + 182, spring[:, None]) % 365
     season = 0.5 + 0.5 * np.sin(2 * np.pi / 366 * day)

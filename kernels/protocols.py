@@ -35,10 +35,15 @@ class Network(Named, Protocol):
 
 
 class ColumnModel(Protocol):
-    """The fields of a column and the physics of a step, as `step` or as `tendency`."""
+    """The fields of a column and the physics of a step, as `step` or as `tendency`.
+
+    `parts`: of how many equal parts of a day `step` is one.
+    """
 
     @property
     def name(self) -> str: ...
+    @property
+    def parts(self) -> int: ...
     @property
     def states(self) -> Sequence[Quantity]: ...
     @property

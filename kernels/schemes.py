@@ -1,6 +1,7 @@
 """Time-stepping schemes as data, and what each makes of a column in one (sub-)step.
 
-sequential  the column's own `step`, its operators one after the other (the default)
+sequential  the column's own `step`, its operators one after the other (the default); of a day, or
+            of one of the column's `parts` of it
 explicit    forward Euler: all rates at the start of the sub-step
 rk4         the classical Runge-Kutta scheme of fourth order
 implicit    backward Euler: all rates at the end of the sub-step, solved for by Newton's method
@@ -14,7 +15,7 @@ doi:10.5194/hess-28-3051-2024) compare the schemes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import torch
@@ -52,11 +53,6 @@ class Scheme:
             raise ValueError(
                 f"a scheme has {self.substeps} substeps a day: take {_SECONDS} or less"
             )
-        if self.name == "sequential" and self.substeps > 1:
-            raise ValueError(
-                "the sequential step is one whole day: for sub-steps choose explicit, rk4 or "
-                f"implicit, such as 'explicit:{self.substeps}'"
-            )
 
     @classmethod
     def of(cls, text: str | Scheme) -> Scheme:
@@ -69,7 +65,27 @@ class Scheme:
                 f"cannot read the scheme '{text}': write a name ({', '.join(NAMES)}), or "
                 "name:substeps such as 'explicit:24'"
             )
-        return cls(name.strip(), int(substeps) if colon else 1)
+        found = cls(name.strip(), int(substeps) if colon else 1)
+        if found.name == "sequential" and found.substeps > 1:
+            raise ValueError(
+                "the sequential step is one whole day: for sub-steps choose explicit, rk4 or "
+                f"implicit, such as 'explicit:{substeps.strip()}'"
+            )
+        return found
+
+    def of_column(self, column: ColumnModel) -> Scheme:
+        """The scheme, with as many sub-steps as the column's own step makes of a day.
+
+        ValueError for a sequential scheme with another number of them.
+        """
+        if self.name != "sequential" or self.substeps == column.parts:
+            return self
+        if self.substeps > 1:
+            raise ValueError(
+                f"the column '{column.name}' makes {column.parts} steps of a day, not "
+                f"{self.substeps}: choose the scheme 'sequential'"
+            )
+        return replace(self, substeps=column.parts)
 
     def __str__(self) -> str:
         return f"{self.name}:{self.substeps}" if self.substeps > 1 else self.name
@@ -101,9 +117,15 @@ class Scheme:
         in place of states.
         """
         if self.name == "sequential":
-            return column.step
+            if self.substeps == 1:
+                return column.step
+            return lambda s, x, p: self._part(column, s, x, p)
         take = {"explicit": self._explicit, "rk4": self._rk4, "implicit": self._inflow}[self.name]
         return lambda s, x, p: take(column, s, x, p)
+
+    def _part(self, column, s, x, p):
+        states, fluxes = column.step(s, x, p)
+        return states, self._amounts(column, fluxes)
 
     def _explicit(self, column, s, x, p):
         dt = self.dt(column)

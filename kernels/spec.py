@@ -38,6 +38,9 @@ class Spec:
     scheme: Scheme = SEQUENTIAL
     averaged: tuple[str, ...] = ()
 
+    def __post_init__(self):
+        object.__setattr__(self, "scheme", self.scheme.of_column(self.column))
+
     @cached_property
     def states(self) -> list[str]:
         return [f.name for f in self.column.states]

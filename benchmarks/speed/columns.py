@@ -20,11 +20,14 @@ from gridhydro.model.simulate import simulate
 from gridhydro.model.stepping import Stepping
 
 HBV = column("hbv")
-# of HydroPy's column: the ranges of what is neither rain, nor warmth, nor demand, and one land
-RANGES = dict(vegetation_fraction=(0.0, 1.0), leaf_area_index=(0.0, 6.0), melt_factor=(1.0, 8.0))
+# the ranges of what is neither rain, nor warmth, nor demand, and one land
+RANGES = dict(
+    vegetation_fraction=(0.0, 1.0), leaf_area_index=(0.0, 6.0), melt_factor=(1.0, 8.0),
+    melt_season=(0.0, 1.0),
+)  # fmt: skip
 LAND = dict(
     soil_capacity=400.0, wilting_point=150.0, soil_capacity_min=60.0, soil_capacity_max=700.0,
-    arno_shape=0.3, water_fraction=0.05,
+    arno_shape=0.3, water_fraction=0.05, elevation=800.0,
 )  # fmt: skip
 # how far a kernel may be from the plain loop, of the largest value
 TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-3}
@@ -197,7 +200,7 @@ def cases(device: str, quick: bool):
     rivals = [torch_loop, torch_compiled, peers.jfuse, peers.smash, peers.smash_2]
     yield "basins", Problem(100, 16, 730, device), ["auto"], [peers.hydrodl2]
     yield "cells", Problem(10_000, 1, 730, device), ["auto", "all"], rivals
-    for of in ("gr4j", "gr6j"):
+    for of in ("gr4j", "gr6j", "sac_sma"):
         yield of, Problem(10_000, 1, 730, device, of=of), ["auto"], []
     yield "double", Problem(10_000, 1, 365, device, torch.float64), ["auto"], []
     many = 1_000_000 if device == "cuda" else 100_000

@@ -12,6 +12,7 @@ from gridhydro.columns.hbv_nn import HBVLearnedRunoff
 from gridhydro.columns.hydropy import HydroPy, HydroPyRamp
 from gridhydro.columns.hydropy_options import HydroPyOptions
 from gridhydro.columns.mixture import JOINED, Mixture
+from gridhydro.columns.sac_sma import SacSma
 
 COLUMNS: dict[str, Column] = {
     column.name: column
@@ -20,6 +21,7 @@ COLUMNS: dict[str, Column] = {
         *(HydroPy(), HydroPyRamp()),
         *(GR4J(), GR6J()),
         *(Fuse(parent) for parent in PARENTS),
+        SacSma(),
     )
 }
 

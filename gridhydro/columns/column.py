@@ -156,6 +156,9 @@ class Column:
     every kernel is derived from and tested against, so it holds physics only: no loop over time,
     no branches on values (use `torch.where`), nothing done in place.
 
+    Where a day is too long a step, `step` is one of `parts` equal ones: it gets the forcing of the
+    day and gives the states at the end of its part, with fluxes as rates, whose mean is taken.
+
     `properties` are what is known of a cell: nothing learns them, no gradient reaches them.
 
     `tendency(s, x, p, dt)`, for the other time-stepping schemes, returns the rate of change of
@@ -171,6 +174,7 @@ class Column:
     name: str = ""
     any_step: bool = False  # whether `step` goes by `dt`
     dt: float = 1.0  # length of a step in days
+    parts: int = 1  # of a day, that `step` takes one after the other
     states: tuple[Field, ...] = ()
     forcings: tuple[Field, ...] = ()
     parameters: tuple[Field, ...] = ()

@@ -29,6 +29,9 @@ from gridhydro.observations.target_values import series_of
 from gridhydro.training import splits
 from gridhydro.training.splits import Split
 
+# what the elevation of a cell is called, by us, by CAMELS and by HydroATLAS; all in m
+ELEVATIONS = (HEIGHT, "elev_mean", "ele_mt_sav")
+
 # kinds of splits in a domain file, and the keys that each takes besides `fold`
 _SPLITS = {
     "pub": ("folds", "seed"), "spatial": ("folds", "seed"), "spatiotemporal": ("folds", "seed"),
@@ -79,11 +82,18 @@ def _of_land(setup: Setup) -> dict:
 def properties_of(setup: Setup) -> dict | None:
     """What column and river have to know of the cells; None for nothing.
 
-    It is that of the land surface; the slope of rivers whose reach has one is an attribute, or made
+    It is that of the land surface, or an attribute of that name; elevation is also known by the
+    names of CAMELS and HydroATLAS. The slope of rivers whose reach has one is an attribute, or made
     of the attribute elevation, or of the land surface's elevation.
     """
     found = {} if setup.land is None else dict(setup.land.properties)
     found |= {} if setup.lakes is None else setup.lakes.properties
+    known = {} if setup.attributes is None else setup.attributes
+    for field in column_named(setup.model.column).properties:
+        names = [n for n in ELEVATIONS if field.name == HEIGHT] or [field.name]
+        name = next((n for n in names if n in known), None)
+        if field.name not in found and name is not None:
+            found[field.name] = known[name]
     wanted = [] if setup.model.routing is None else [f.name for f in setup.model.routing.properties]
     if SLOPE not in wanted:
         return found or None

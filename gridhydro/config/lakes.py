@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from gridhydro import io
 from gridhydro.config.parse import locate, named, read_options
 from gridhydro.config.sections import LakeOptions, ModelOptions
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.lakes import Lakes
-from gridhydro.inputs.forcing import DAY_OF_YEAR
 from gridhydro.model.river import River
 from gridhydro.reaches.withdrawals import WITHDRAWAL
 
@@ -44,10 +41,9 @@ def read_lakes(
 
 
 def river_series(model: ModelOptions) -> list:
-    """The fields that the river reads of a forcing, but the day of the year."""
+    """The fields that the river reads of a forcing."""
     routing = model.routing
-    forcings = routing.forcings if isinstance(routing, River) else ()
-    return [field for field in forcings if field.name != DAY_OF_YEAR]
+    return list(routing.forcings) if isinstance(routing, River) else []
 
 
 def refuse_other_grid(name: str) -> None:
@@ -57,9 +53,3 @@ def refuse_other_grid(name: str) -> None:
             f"'{name}' is on another grid than the domain, and what is taken from a cell has no "
             "mean: give it on the cells of the domain"
         )
-
-
-def days_of_year(times, size: int) -> np.ndarray:
-    """(T, N) the day of the year, which takes no memory."""
-    days = times.day_of_year.to_numpy(np.float32)
-    return np.broadcast_to(days[:, None], (len(times), size))

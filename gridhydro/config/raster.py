@@ -18,7 +18,7 @@ from gridhydro.columns.column import Field
 from gridhydro.config.attributes import read_attributes
 from gridhydro.config.domain import land_of, make_domain, read_gauges, read_land
 from gridhydro.config.forcing import read_forcing
-from gridhydro.config.lakes import days_of_year, read_lakes, river_series
+from gridhydro.config.lakes import read_lakes, river_series
 from gridhydro.config.parse import named, read_options, refuse_unknown
 from gridhydro.config.sections import (
     AttributeOptions,
@@ -30,13 +30,12 @@ from gridhydro.config.sections import (
 from gridhydro.config.streamed_forcing import held, open_forcing
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.tiles import Tiles
+from gridhydro.inputs.calendar_series import OF_CALENDAR, of_calendar
 from gridhydro.inputs.climate import climate_means
 from gridhydro.inputs.forcing import Forcing
 from gridhydro.inputs.land_attributes import ATTRIBUTES
 from gridhydro.inputs.land_surface import LandSurface
 from gridhydro.io import read_grace
-from gridhydro.model.river import River
-from gridhydro.model.river_extras import DAY_OF_YEAR
 from gridhydro.nets.correction import SIX
 from gridhydro.observations.storage import StorageObservations
 
@@ -79,7 +78,8 @@ def _refuse_lacking(source: Path, content: dict, model: ModelOptions) -> None:
     column, place = column_named(model.column), f"{source}, [model]"
     if "landsurface" not in content:
         needs = [f.name for f in (*column.properties, *column.forcings)]
-        needs = [n for n in needs if n in SEASONAL or n not in SERIES]
+        given = {*SERIES, *OF_CALENDAR, *content.get("attributes", {})} - set(SEASONAL)
+        needs = [n for n in needs if n not in given]
         if needs:
             raise ValueError(
                 f"{place}: column = '{model.column}' needs {', '.join(needs)} of every cell: add a "
@@ -125,11 +125,9 @@ def _forcing(
         forcings.setdefault(name, Field(name, SERIES[name].unit, SERIES[name].long_name))
     forcings |= {field.name: field for field in river_series(model)}
     wanted = [f for f in forcings.values() if land is None or f.name not in SEASONAL]
+    made = [f.name for f in wanted if f.name in OF_CALENDAR]
     first, last = _days_needed(training)
     days, why = (str(first), str(last)), held(content)
-    seasonal = isinstance(model.routing, River) and model.routing.lakes == "seasonal"
-    if seasonal:
-        why = why or "reservoirs with a season read the day of the year"
     if training.cache and why is None:
         opened = open_forcing(source, content, wanted, domain, data, days)
         _refuse_short(source, content, training, opened.times)
@@ -139,16 +137,15 @@ def _forcing(
             f"{source}, [training]: cache: the forcing is held in memory all the same: {why}",
             stacklevel=2,
         )
-    found = read_forcing(source, content, wanted, domain, data, days)
+    read = [f for f in wanted if f.name not in made]
+    found = read_forcing(source, content, read, domain, data, days)
     times, rows, method = found.times, dict(found.rows), found.method
     del found  # its rows go one by one
     _refuse_short(source, content, training, times)
     if land is not None and options is not None and set(SEASONAL) & set(forcings):
         with named(f"{source}, [landsurface]: melt"):
             rows |= land.daily(times, melt=options.melt)
-    if seasonal:
-        forcings[DAY_OF_YEAR.name] = DAY_OF_YEAR
-        rows[DAY_OF_YEAR.name] = days_of_year(times, domain.size)
+    rows |= {name: of_calendar(name, times, domain) for name in made}
     values = torch.empty(len(forcings), len(times), domain.size)
     for row, name in zip(values, forcings, strict=True):
         row.copy_(torch.as_tensor(np.require(rows.pop(name), requirements="W")))

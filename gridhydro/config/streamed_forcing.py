@@ -30,6 +30,7 @@ from gridhydro.domain.cells import OnCells, matching
 from gridhydro.domain.domain import Domain
 from gridhydro.domain.grid import spatial_dims
 from gridhydro.domain.packing import arranged
+from gridhydro.inputs.calendar_series import OF_CALENDAR
 from gridhydro.inputs.forcing import DEMAND, Forcing
 from gridhydro.inputs.pet_lazy import lazy_pet
 from gridhydro.inputs.series import in_unit_lazily
@@ -63,7 +64,8 @@ def open_forcing(
     that do not fit.
     """
     series: dict[str, xr.DataArray] = {}
-    for name, raster, where in _opened(source, content, wanted, domain, data, days):
+    filed = [f for f in wanted if f.name not in OF_CALENDAR]
+    for name, raster, where in _opened(source, content, filed, domain, data, days):
         with named(where):
             field = next((f for f in wanted if f.name == name), None)
             unit = SERIES[name].unit if field is None else field.unit
@@ -71,7 +73,7 @@ def open_forcing(
     if "weather" in content:
         options, _ = weather_of(source, content)
         computed = options.pet != "given" and DEMAND in [f.name for f in wanted]
-        names = [f.name for f in wanted if not (computed and f.name == DEMAND)]
+        names = [f.name for f in filed if not (computed and f.name == DEMAND)]
         refuse_lacking(f"{source}, [weather]", names, series)
         if computed:
             with named(f"{source}, [weather]: pet"):

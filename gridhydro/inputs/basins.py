@@ -17,6 +17,7 @@ from gridhydro.domain.domain import Domain
 from gridhydro.inputs.attribute_layers import plain
 from gridhydro.inputs.attributes import attribute_values, without_gaps
 from gridhydro.inputs.basins_formats import FORMATS, BasinsOptions, PolygonsOptions, read_sample
+from gridhydro.inputs.calendar_series import OF_CALENDAR, lazy_of_calendar
 from gridhydro.inputs.climate_indices import INDICES, climate_indices
 from gridhydro.inputs.pet_lazy import lazy_pet
 from gridhydro.inputs.polygons import Layer, from_polygons
@@ -148,7 +149,10 @@ def with_pet(found: xr.Dataset, column: Column, method: str | None = None) -> xr
     forcing = found[[n for n in wanted if n in found and (n != demand or method == "given")]]
     if demand in wanted and method != "given":
         forcing = forcing.assign({demand: lazy_pet(found, method).assign_attrs(method=method)})
-    return forcing
+    made = [n for n in wanted if n in OF_CALENDAR and n not in forcing]
+    times = found.indexes["time"]
+    series = {n: lazy_of_calendar(n, times, lumped_domain(found)) for n in made}
+    return forcing.assign({n: (one.dims, one.data, one.attrs) for n, one in series.items()})
 
 
 def lumped_domain(basins: xr.Dataset) -> Domain:

@@ -16,6 +16,7 @@ from gridhydro.base.report import REFUSED, STRICT, Doors, Report
 from gridhydro.base.workers import spread
 from gridhydro.columns.column import Field, TakesForcing
 from gridhydro.domain.domain import Domain
+from gridhydro.inputs.calendar_series import OF_CALENDAR, lazy_of_calendar, of_calendar
 from gridhydro.inputs.pet_lazy import lazy_pet
 from gridhydro.inputs.series import checked, on_cells
 from gridhydro.inputs.stream import OneSeries, Stream
@@ -23,7 +24,6 @@ from gridhydro.io import packed_file
 from gridhydro.io.stores import naming, stays_open, written
 
 DEMAND = "potential_evapotranspiration"
-DAY_OF_YEAR = "day_of_year"  # made of the days where a dataset lacks it
 # of a series that is packed by the day, in which some cells are looked for at once
 _NUMBERS = 2**23
 
@@ -324,13 +324,17 @@ def steps_of(dataset, count: int = 1) -> pd.DatetimeIndex:
 
 def _variable(dataset, field: Field, times, domain: Domain) -> np.ndarray:
     """One variable (T, N) in the column's unit, without holes and within reason."""
-    array = _named(dataset, field.name, times)
+    if field.name in OF_CALENDAR and field.name not in dataset:
+        return of_calendar(field.name, times, domain)
+    array = _named(dataset, field.name)
     return checked(on_cells(domain, array, field.unit, times, field.name), field, times, domain)
 
 
 def _lazy(dataset, field: Field, times, domain: Domain) -> OneSeries:
     """As `_variable`, of which nothing is read."""
-    return OneSeries(_named(dataset, field.name, times), field, times, domain)
+    if field.name in OF_CALENDAR and field.name not in dataset:
+        return OneSeries(lazy_of_calendar(field.name, times, domain), field, times, domain)
+    return OneSeries(_named(dataset, field.name), field, times, domain)
 
 
 def _streamed(stream: Stream, times, column: TakesForcing, dataset: xr.Dataset) -> Forcing:
@@ -339,24 +343,13 @@ def _streamed(stream: Stream, times, column: TakesForcing, dataset: xr.Dataset) 
     return Forcing(times, values, False, tuple(column.forcings), method_of(dataset))
 
 
-def _named(dataset: xr.Dataset, name: str, times: pd.DatetimeIndex) -> xr.DataArray:
-    if name == DAY_OF_YEAR and name not in dataset:
-        return _day_of_year(dataset, times)
+def _named(dataset: xr.Dataset, name: str) -> xr.DataArray:
     if name not in dataset:
         raise ValueError(
             f"the forcing lacks {name}; it has {', '.join(map(str, dataset))}: rename the variable "
             "with Dataset.rename"
         )
     return dataset[name]
-
-
-def _day_of_year(dataset: xr.Dataset, times: pd.DatetimeIndex) -> xr.DataArray:
-    """The day of the year on the grid of the other series, of which no copy is made."""
-    series = [one for one in dataset.data_vars.values() if "time" in one.dims]
-    like, days = series[0].transpose("time", ...), times.day_of_year.to_numpy(np.float32)
-    values = np.broadcast_to(days.reshape(-1, *[1] * (like.ndim - 1)), like.shape)
-    attrs = {"units": "d", "long_name": "day of the year"}
-    return xr.DataArray(values, like.coords, like.dims, DAY_OF_YEAR, attrs)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Seasonal series: monthly means as daily values, the length of days, the melt of snow.
 
-Equations and numbers are those of HydroPy 1.0.2 (Stacke and Hagemann, 2021, Geosci. Model Dev. 14).
+Equations and numbers are those of HydroPy 1.0.2 (Stacke and Hagemann, 2021, Geosci. Model Dev. 14),
+the melt season those of SNOW-17.
 """
 
 from __future__ import annotations
@@ -66,3 +67,23 @@ def melt_factor(times, latitude, scheme: str = "temporal", orographic=None) -> n
     if scheme == "spatial":
         return np.broadcast_to(np.asarray(orographic, float), light.shape)
     return np.maximum(1.33 * np.asarray(orographic, float) * light, 0.7)
+
+
+def melt_season(times, latitude) -> np.ndarray:
+    """Place of SNOW-17's melt factor between its least, 0, and its greatest, 1: (T, N) float32.
+
+    A sine with the day of the year; from 54 degrees on, at `latitude` (N,) in degrees north, it is
+    nothing in winter and rises and falls faster (Anderson 2006, as its program has it, where years
+    have no 29 February). South of the equator half a year later: that is ours.
+    """
+    times = pd.DatetimeIndex(times)
+    common = np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334])
+    # days since 21 March
+    spring = common[times.month.to_numpy() - 1] + times.day.to_numpy() - 80
+    degrees = np.asarray(latitude, float)
+    day = np.where(degrees < 0, spring[:, None] + 182, spring[:, None]) % 365
+    season = 0.5 + 0.5 * np.sin(2 * np.pi / 366 * day)
+    # of the half year around the solstice: 1 where days are longest, 0 where they are shortest
+    high = np.where(day < 92, 91 + day, np.where(day < 275, 275 - day, day - 275)) / 183
+    high = np.clip((high - 0.48) / (0.70 - 0.48), 0, 1)
+    return np.where(np.abs(degrees) < 54, season, season * high).astype(np.float32)

@@ -12,6 +12,7 @@ from gridhydro.cli import main
 from gridhydro.config.build_model import build_model
 from gridhydro.config.load import load
 from gridhydro.config.train_domain import train_domain
+from gridhydro.inputs.seasons import melt_season
 from gridhydro.io import write_basins
 from tests.support.small_basins import FILE, NAMES, small_basins
 
@@ -54,6 +55,23 @@ def test_columns_side_by_side_are_chosen_by_their_names(tmp_path):
     assert learned[:2] == ["part_hbv", "hbv_beta"] and "hbv_C" not in learned
     assert model.options["column"] == "hbv+gr4j"  # by which a run folder makes it again
     assert model.output("gr4j_runoff").unit == "mm d-1"
+
+
+def test_sac_sma_finds_season_and_elevation_by_itself(tmp_path):
+    """The season from days and latitudes, the elevation among the attributes, by their names."""
+    data = small_basins().assign(elev_mean=("gauge", np.linspace(100, 900, len(NAMES))))
+    write_basins(data, tmp_path / "basins.nc")
+    text = FILE.replace(NETWORK, f'column = "sac_sma"\n{NETWORK}')
+    (tmp_path / "without.toml").write_text(text)
+    with pytest.raises(ValueError, match="elevation"):
+        build_model(load(tmp_path / "without.toml", tmp_path), seed=0)
+    (tmp_path / "sample.toml").write_text(text.replace('"rock"]', '"rock", "elev_mean"]'))
+    setup = load(tmp_path / "sample.toml", tmp_path)
+    model = build_model(setup, seed=0)
+    np.testing.assert_allclose(model.properties[0], data["elev_mean"], rtol=1e-6)
+    season = setup.forcing["melt_season"].transpose("time", "gauge")
+    latitudes = data["latitude"].values
+    np.testing.assert_array_equal(season, melt_season(data["time"].to_index(), latitudes))
 
 
 @pytest.mark.end_to_end

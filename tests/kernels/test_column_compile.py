@@ -25,26 +25,28 @@ scheme, every, found = Scheme.of(sys.argv[1]), sys.argv[2] == "every", []
 for real in ("float32", "float64"):
     for name, components in (
         ("hbv", 1), ("hbv", 16), ("hbv_nn", 1), ("hbv_nn", 16), ("hydropy", 1), ("hydropy", 16),
-        ("gr6j", 1), ("gr6j", 16),
+        ("gr6j", 1), ("gr6j", 16), ("sac_sma", 1), ("sac_sma", 16),
     ):
         if name != "hbv" and scheme.name != "sequential":
             continue
         if real == "float32" and scheme.name != "sequential" and not every:  # holds less
             continue
-        if name in ("hydropy", "gr6j") and real == "float64" and components > 1:
+        if name in ("hydropy", "gr6j", "sac_sma") and real == "float64" and components > 1:
             continue
-        if name == "gr6j" and not every:
+        if name in ("gr6j", "sac_sma") and not every:
             continue
         if name == "hbv_nn" and real == "float64" and not every:  # slow, and as full in float32
             continue
         more = dict(dynamic=("beta",))
-        if name in ("hydropy", "gr6j"):  # as much as it is trained with
+        if name in ("hydropy", "gr6j", "sac_sma"):  # as much as it is trained with
             more = dict(averaged=("total_storage",), forcing_gradient=True)
         spec = Spec(
             column(name), ("runoff",), components=components, real=real,
             weighted=name == "hbv_nn" and components > 1, scheme=scheme, **more,
         )
         for direction, recompute in (("forward", False), ("adjoint", False), ("adjoint", True)):
+            if name == "sac_sma" and direction == "adjoint" and not recompute:
+                continue  # of parts of a day states are always computed again
             # unless all are asked for, those that hold most: the adjoint of several components
             # that computes states again is far above its kin, the forward kernels differ by little
             most = recompute if components > 1 else direction == "forward"
@@ -90,7 +92,7 @@ def test_gpu_kernels_fit_their_registers(capsys, scheme, capabilities):
     """Those that hold most, for sm_80 or sm_90 in turn; slowly, every one for both."""
     found = compiled(scheme, capabilities)
     every = capabilities == "every"
-    kernels = (42 if every else 13) if scheme == "sequential" else (12 if every else 2)
+    kernels = (48 if every else 13) if scheme == "sequential" else (12 if every else 2)
     assert len(found) == kernels * (1 + every)
     with capsys.disabled():
         print()
@@ -101,10 +103,11 @@ def test_gpu_kernels_fit_their_registers(capsys, scheme, capabilities):
                 f"its loops: {instructions}"
             )
     # four evaluations and their adjoints in double precision are more than 255 registers hold, and
-    # so are the ordinates of unit hydrographs with their gradients
-    too_much = "adjoint" if "rk4" in scheme else "gr6j adjoint"
-    assert not [n for n, _, spill, _ in found if spill and not (too_much in n and "float64" in n)]
-    assert max(spill for _, _, spill, _ in found) < 700
+    # so are the ordinates of unit hydrographs with their gradients, and SAC-SMA with SNOW-17
+    too_much = ("adjoint",) if "rk4" in scheme else ("gr6j adjoint", "sac_sma adjoint")
+    spilled = {n: spill for n, _, spill, _ in found if spill}
+    assert all("float64" in n and any(much in n for much in too_much) for n in spilled), spilled
+    assert all(spill < (2500 if "sac_sma" in n else 700) for n, spill in spilled.items()), spilled
 
 
 # registers, and instructions of a cell and day, of kernels for sm_90 as this Triton compiles them:

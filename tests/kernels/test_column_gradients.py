@@ -134,6 +134,20 @@ def test_gradcheck_of_gr6j(backend):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("backend", [pytest.param("numba", marks=pytest.mark.slow), "triton"])
+def test_gradcheck_of_sac_sma(backend):
+    """Snow that comes, melts and is rained on, by eight steps a day."""
+    case = make_case("sac_sma", cells=3, days=2, ties=False, seed=1)
+    case.forcing[0] += 0.5
+    run, inputs = packed(case)
+    device = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
+    inputs = [v.clone().to(device).requires_grad_() for v in inputs]
+    assert torch.autograd.gradcheck(
+        lambda *v: run(*v, backend=backend, outputs=("runoff", "snow_water_equivalent")), inputs,
+        eps=1e-6, atol=1e-5, rtol=1e-4, fast_mode=True,
+    )  # fmt: skip
+
+
 def test_adjoint_passes_the_dot_product_test():
     """<J v, u> by forward derivatives of the plain loop is <v, J' u> by the adjoint kernel."""
     run, inputs = packed(make_case(cells=30, days=20, ties=False))

@@ -40,6 +40,9 @@ _TIES = [
 ]
 
 
+_FORCINGS = hydropy_cases.FORCINGS | dict(melt_season=(0, 1))
+
+
 @dataclass(frozen=True)
 class Case:
     """A run: forcing (F, T, N); parameters (N, M) or (T, N, M); states (N, M); properties (N,)."""
@@ -93,23 +96,25 @@ def make_case(column="hbv", cells=70, days=17, components=1, dynamic=(), ties=Tr
         if f.name in column.water_in
         else temperature
         if f.unit == "degC"
-        else uniform(*hydropy_cases.FORCINGS[f.name], days, cells)
-        if f.name in hydropy_cases.FORCINGS
+        else uniform(*_FORCINGS[f.name], days, cells)
+        if f.name in _FORCINGS
         else demand
         for f in column.forcings
     }
-    properties = hydropy_cases.draw_properties(column, cells, uniform)
-    if properties:
+    of_hydropy = len(column.properties) > 1
+    properties = {f.name: uniform(0, 3000, cells) for f in column.properties}
+    if of_hydropy:
+        properties = hydropy_cases.draw_properties(column, cells, uniform)
         hydropy_cases.settle(initial, properties)
     if ties:
         exact, cases = _EXACT, _TIES
-        if properties:
+        if of_hydropy:
             exact, cases = hydropy_cases.EXACT, hydropy_cases.TIES
         some = min(cells, len(cases))
         for values in (rain, temperature, demand):
             values[:, :some] = values[:, :some].round()
         rain[:2, :some] = demand[:2, :some] = temperature[0, :some] = 0.0
-        if properties:
+        if of_hydropy:
             hydropy_cases.snow_or_rain(rain[:, :some], temperature[:, :some])
         for i in range(some):
             for name, value in (exact | cases[i]).items():

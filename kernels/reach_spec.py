@@ -53,6 +53,7 @@ class SubSteps:
     together: int
     networks: tuple[Network, ...] = ()
     taken = _TAKEN
+    parts = 1
 
     @property
     def name(self) -> str:

@@ -55,7 +55,7 @@ class Mixture(Column):
         self.water_out = tuple(dict.fromkeys(n for m in members for n in m.water_out))
         self.export = next((member.export for member in members if member.export), None)
         self.fluxes = self._fluxes()
-        self.dt = members[0].dt
+        self.dt, self.parts = members[0].dt, members[0].parts
         self.any_step = all(member.any_step for member in members)
         self.why_daily = next((m.why_daily for m in members if not m.any_step), "")
         self.balancing = tuple(
@@ -202,6 +202,11 @@ def _refuse_unfit(members: Sequence[Column], named) -> None:
             raise ValueError(
                 f"'{member.name}' and '{members[0].name}' cannot be mixed: the water that comes "
                 f"in is {', '.join(member.water_in)} and {', '.join(members[0].water_in)}"
+            )
+        if member.parts != members[0].parts:
+            raise ValueError(
+                f"'{member.name}' and '{members[0].name}' cannot be mixed: they take a day in "
+                f"{member.parts} and {members[0].parts} parts"
             )
     exports = {member.export for member in members if member.export}
     if len(exports) > 1:

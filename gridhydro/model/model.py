@@ -11,7 +11,7 @@ import xarray as xr
 from torch import Tensor
 
 from gridhydro.base import notebook
-from gridhydro.base.arguments import number, one_of, required, whole
+from gridhydro.base.arguments import number, one_of, required
 from gridhydro.columns import column as column_named
 from gridhydro.columns.column import Column, Field
 from gridhydro.columns.components import Components
@@ -22,7 +22,7 @@ from gridhydro.kernels import Scheme
 from gridhydro.model import corrected, options
 from gridhydro.model.base import CellModel
 from gridhydro.model.bed_slope import with_slope
-from gridhydro.model.checks import MOST_STEPS, refuse_unfit, refuse_unfit_steps, routing_of
+from gridhydro.model.checks import refuse_unfit, refuse_unfit_steps, routing_of
 from gridhydro.model.in_cells import in_cells
 from gridhydro.model.river import SECONDS, Ends, River, flow_length
 from gridhydro.model.state import Simulation, State
@@ -55,11 +55,9 @@ class Model(CellModel):
                 None, and their discharge is the runoff of the day
     correction  network that changes a forcing before the column sees it: "conv3d" for the error of
                 Penman-Monteith from the six variables that it takes, or a `nets.Correction`
-    scheme      how time is stepped within a step of the forcing: "sequential", "implicit",
-                "explicit:24", ..., or a `Stepping` that also says what is kept for the gradient and
-                which backend runs
-    steps_a_day  of the forcing: 24 by the hour, 1 by the day. Units of fluxes and parameters stay
-                per day
+    scheme      how time is stepped within the day: "sequential", "implicit", "explicit:24", ..., or
+                a `Stepping` that also says what is kept for the gradient, which backend runs, and
+                how many steps a day the forcing has, if not one
 
     ValueError names what is missing, or does not fit the domain, the column or the network.
     """
@@ -85,17 +83,17 @@ class Model(CellModel):
         routing: River | UnitHydrograph | None = None,
         correction: str | Correction | None = None,
         scheme: str | Scheme | Stepping = "sequential",
-        steps_a_day: int = 1,
     ):
-        count = whole("steps_a_day", steps_a_day, 1, MOST_STEPS)
-        super().__init__(domain, column_named(column).stepped(count))
+        stepping = Stepping.of(scheme)
+        super().__init__(domain, stepping.column(column_named(column)))
+        stepping = replace(stepping, steps_a_day=self.steps_a_day)
         network, components = ParameterNetwork.of(network), Components.of(components)
-        self.components, self.stepping = components.count, Stepping.of(scheme)
+        self.components, self.stepping = components.count, stepping
         self.routing = routing_of(domain, routing)
         defaults = given_by_cell(domain, defaults or {})
         fixed = self._fixed(fixed or {}, defaults)
         refuse_unfit(network, self.column, domain)
-        if count > 1:
+        if stepping.steps_a_day > 1:
             reads_weather = network.kind == "lstm"
             refuse_unfit_steps(self.column, reads_weather, correction, self.stepping)
         values = {}
@@ -103,14 +101,7 @@ class Model(CellModel):
             values = attribute_values(domain, attributes)
         self._take_properties(properties)
         self.options = options.to_json(
-            self.column.name,
-            network,
-            components,
-            fixed,
-            self.routing,
-            correction,
-            self.stepping,
-            count,
+            self.column.name, network, components, fixed, self.routing, correction, self.stepping
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(network.seed)

@@ -111,12 +111,12 @@ class Extras:
         if HELD.name in ends.outputs:
             lake = properties[CAPACITY.name][cells] > 0
             held = fluxes.new_zeros(fluxes.shape[1], len(properties[CAPACITY.name]))
-            found[HELD.name] = held.index_copy(1, cells[lake], fluxes[0][:, lake])
+            # the reach divides by all sub-steps of a day
+            means = fluxes[0][:, lake] * ends.steps_a_day
+            found[HELD.name] = held.index_copy(1, cells[lake], means)
         if self.withdrawals:
-            withdrawn, asked = (
-                fluxes[-1] / (SECONDS / ends.steps_a_day),
-                torch.clamp(forcing[-1], min=0),
-            )
+            withdrawn = fluxes[-1] / (SECONDS / ends.steps_a_day)
+            asked = torch.clamp(forcing[-1], min=0)
             found[WITHDRAWN.name] = withdrawn
             found[UNMET.name] = torch.clamp(asked - withdrawn, min=0)
         return {name: one for name, one in found.items() if name in ends.outputs}

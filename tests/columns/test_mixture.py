@@ -107,6 +107,7 @@ def test_a_mixture_is_the_same_whenever_it_is_asked_for():
     [
         ("hbv+hbv", "has a column twice"),
         ("hbv+hbv_nn", "'hbv_nn' cannot be mixed: it has a network"),
+        ("hbv+sac_sma", "'sac_sma' and 'hbv' cannot be mixed: they take a day in 8 and 1 parts"),
         ("hbv+nothing", "there is no column 'nothing'"),
         ("hbv+", "there is no column ''"),
     ],

@@ -6,6 +6,7 @@ import torch
 
 import gridhydro as gh
 from gridhydro.model.march import storage
+from gridhydro.model.river import Ends
 from gridhydro.model.river_extras import tell_unmet
 from tests.model.test_channels import Store
 from tests.support.small_world import small_model, small_world
@@ -94,3 +95,33 @@ def test_what_was_not_there_to_be_taken_is_told():
         UserWarning, match=r"0\.11 of the water .* in 1 cells: see river_withdrawal_u"
     ):
         tell_unmet(taken, unmet)
+
+
+def test_lakes_and_withdrawals_by_the_hour_are_those_of_the_day():
+    """As many sub-steps a day, of runoff and withdrawals that are the same in all of its hours."""
+    domain = small_world()[0]
+    river = gh.River(lakes="natural", withdrawals=True, substeps=24)
+    one = torch.ones(domain.size, dtype=torch.float64)
+    random = torch.Generator().manual_seed(0)
+    runoff, asked = (9 * torch.rand(3, domain.size, generator=random).double() for _ in range(2))
+    values = {"river_velocity": 0.5, "lake_rate": 0.01, "lake_exponent": 1.5}
+    capacity = torch.where(torch.arange(domain.size) % 7 == 0, 1e9, 0.0).double()
+
+    def through(count):
+        ends = Ends(
+            None, False, asked.repeat_interleave(count, 0)[None],
+            ("river_withdrawn", "river_withdrawal_unmet", "lake_storage"), count,
+        )  # fmt: skip
+        flow, final, _, fluxes = river.discharge(
+            runoff.repeat_interleave(count, 0), domain, 1e8 * one, 1e4 * one,
+            {name: value * one[:, None] for name, value in values.items()},
+            {"lake_capacity": capacity}, None, None, None, ends,
+        )  # fmt: skip
+        days = {name: v.unflatten(0, (3, count)).mean(1) for name, v in fluxes.items()}
+        return flow.unflatten(0, (3, count)).mean(1), final, days
+
+    (flow, final, fluxes), (hourly, at_end, by_hours) = through(1), through(24)
+    torch.testing.assert_close(hourly, flow)
+    torch.testing.assert_close(at_end, final)
+    assert min(value.max() for value in fluxes.values()) > 0
+    torch.testing.assert_close(by_hours, fluxes, rtol=1e-6, atol=1e-9)

@@ -23,18 +23,21 @@ from benchmarks.studies.camels.study import PERIODS
 from gridhydro.columns.column import Column
 from gridhydro.config.build_model import build_model
 from gridhydro.config.load import Setup, load
+from gridhydro.config.raster import HEIGHT
+from gridhydro.inputs.calendar_series import OF_CALENDAR, lazy_of_calendar
 from gridhydro.io import export
-from gridhydro.model.stepping import Stepping
 
 # columns that delay their own runoff
-ROUTED = ("gr4j", "gr6j", "sac_sma")
-# by what scheme those are integrated that are not written as one step
-SCHEMES: dict[str, str] = {}
+ROUTED = ("gr4j", "gr6j")
 
 
 def comparable() -> list[str]:
-    """Columns that read weather only, and have no network within."""
-    return [name for name, kind in gh.COLUMNS.items() if not kind.properties and name != "hbv_nn"]
+    """Columns that know no more of a basin than its elevation, and have no network within."""
+    known = {HEIGHT}
+    return [
+        name for name, kind in gh.COLUMNS.items()
+        if {field.name for field in kind.properties} <= known and not kind.networks
+    ]  # fmt: skip
 
 
 def setup_of(base: Setup, name: str, seed: int, epochs: int | None) -> Setup:
@@ -42,10 +45,12 @@ def setup_of(base: Setup, name: str, seed: int, epochs: int | None) -> Setup:
     changes: dict = {"column": name, "fixed": {}}
     if name in ROUTED:
         changes["routing"] = None
-    if name in SCHEMES:
-        changes["scheme"] = Stepping(SCHEMES[name])
     training = replace(base.training, seed=seed, epochs=epochs or base.training.epochs)
-    return replace(base, model=replace(base.model, **changes), training=training)
+    times, forcing = base.forcing.indexes["time"], base.forcing
+    made = [f.name for f in gh.COLUMNS[name].forcings if f.name in OF_CALENDAR]
+    series = {one: lazy_of_calendar(one, times, base.domain).load() for one in made}
+    model = replace(base.model, **changes)
+    return replace(base, model=model, training=training, forcing=forcing.assign(series))
 
 
 def run(folder: Path, setup: Setup, column: type[Column]) -> None:

@@ -33,7 +33,6 @@ def route_reach(
     values: Mapping[str, Tensor | float],
     *,
     substeps: int = 4,
-    steps_a_day: int = 1,
     storage: Tensor | None = None,
     tile_days: int | None = None,
     backend: str | None = None,
@@ -48,7 +47,7 @@ def route_reach(
               of a day m3 of each
     network   the `Network` of the N cells
     values    parameters and properties of the reach by name, in its units: (N,) or one number each
-    substeps  steps per day, or of those parts of a day, `steps_a_day`, that runoff is of; within
+    substeps  steps per day, or of the parts of a day that runoff is of by its `Coupling`; within
               each, water may pass any number of cells, or with a `delay` of 1 one cell, as
               `gridhydro.route` has it
     storage   (6, N) m3: the final storage of an earlier run; empty rivers if left out
@@ -62,7 +61,7 @@ def route_reach(
     check_options(runoff, network, substeps, delay, tile_days)
     reach = REACHES[reach] if isinstance(reach, str) else reach
     coupling, size = coupling or Coupling(), network.size
-    given = {**values, "substeps": float(substeps * steps_a_day)}
+    given = {**values, "substeps": float(substeps * coupling.steps_a_day)}
 
     def rows(fields) -> Tensor:
         return torch.stack(

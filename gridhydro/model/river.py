@@ -197,8 +197,8 @@ class River:
         """
         depth = area / 1000  # m3 of one mm
         ends = ends or Ends()
-        # of 1 mm d-1 over a step
-        coupling = Coupling(depth / ends.steps_a_day, ends.cells, ends.spent)
+        count = ends.steps_a_day  # the depth is of 1 mm d-1 over a step
+        coupling = Coupling(depth / count, ends.cells, ends.spent, steps_a_day=count)
         if self.extras:
             return self._with_extras(
                 runoff, domain, length, parameters, properties, storage, backend, averages,
@@ -207,16 +207,16 @@ class River:
         if self.channel is None:
             outflow, *rest = self._through_cascade(
                 runoff, domain, length, parameters, properties, storage, backend, averages,
-                coupling, ends.steps_a_day,
+                coupling,
             )  # fmt: skip
         else:
             outflow, *rest = route_reach(
                 self.channel, runoff, domain.network, self._values(length, parameters, properties),
-                substeps=self.substeps_of(ends.steps_a_day), steps_a_day=ends.steps_a_day,
-                storage=storage, backend=backend, averages=averages, coupling=coupling,
+                substeps=self.substeps_of(count), storage=storage, backend=backend,
+                averages=averages, coupling=coupling,
             )  # fmt: skip
         final, means = (*rest, None)[:2]
-        return outflow / (SECONDS / ends.steps_a_day), final, _depths(means, depth), {}
+        return outflow / (SECONDS / count), final, _depths(means, depth), {}
 
     def _values(self, length, parameters, properties) -> dict[str, Tensor | float]:
         """Parameters and properties of the reach in every cell, by the names that it has for them.
@@ -246,7 +246,7 @@ class River:
         coupling = replace(coupling, series=known)
         outflow, final, *rest, fluxes = route_reach(
             extras.around(reach), runoff, domain.network, values,
-            substeps=self.substeps_of(ends.steps_a_day), steps_a_day=ends.steps_a_day,
+            substeps=self.substeps_of(ends.steps_a_day),
             delay=self.delay, storage=storage, backend=backend, averages=averages,
             transit=self.transit, coupling=coupling,
         )  # fmt: skip
@@ -257,17 +257,18 @@ class River:
 
     def _through_cascade(
         self, runoff, domain, length, parameters, properties, storage, backend, averages,
-        coupling, steps_a_day,
+        coupling,
     ):  # fmt: skip
         """What `route` returns, with the lag as it is learned."""
         count = self.reservoirs
         reservoirs = properties[RESERVOIRS.name] if count is None else count
         values = parameters[self.parameter.name].mean(-1)
         lag = values if self.learned == "lag" else length / values / SECONDS / reservoirs
-        if steps_a_day > 1:
-            lag = lag * steps_a_day  # the routing counts in steps
+        steps = coupling.steps_a_day
+        if steps > 1:
+            lag = lag * steps  # the routing counts in steps
         return route(
-            runoff, domain.network, lag, reservoirs, substeps=self.substeps_of(steps_a_day),
+            runoff, domain.network, lag, reservoirs, substeps=self.substeps_of(steps),
             delay=self.delay, storage=storage, backend=backend, averages=averages,
             transit=self.transit, coupling=coupling,
         )  # fmt: skip

@@ -27,12 +27,15 @@ class Coupling:
     series  (F, T, J) of the `series` of a reach that has any, and the J cells that it serves
     spent  whether the runoff is read by nobody else: a backward pass on a CPU that keeps no graph
            then writes the gradient over it, and holds one series (T, N) instead of two
+    steps_a_day  of the runoff: 24 by the hour, in which volumes and `depth` are then those of an
+           hour, and sub-steps those within it
     """
 
     depth: torch.Tensor | None = None
     cells: torch.Tensor | None = None
     spent: bool = False
     series: tuple[torch.Tensor, torch.Tensor] | None = None
+    steps_a_day: int = 1
 
     def of(self, series: torch.Tensor) -> torch.Tensor:
         """A series (T, N) at the cells that are wanted, a copy."""

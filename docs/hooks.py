@@ -141,7 +141,8 @@ def domain_files() -> str:
     from gridhydro.training.selection import Validation
 
     tables = [
-        ("[domain]", sections.DomainOptions), ("[[gauges]]", sections.GaugeOptions),
+        ("[domain]", sections.DomainOptions), ("[network]", sections.NetworkOptions),
+        ("[[gauges]]", sections.GaugeOptions),
         ("[gauge_table]", sections.GaugeTableOptions), ("[grdc]", sections.GrdcOptions),
         ("[landsurface]", sections.LandSurfaceOptions), ("[lakes]", sections.LakeOptions),
         ("[attributes.NAME]", sections.AttributeOptions),

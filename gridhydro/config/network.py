@@ -52,9 +52,12 @@ def attribute_of(
             values = values_by_reach(path, given.variable or name, given.key)
             found = xr.DataArray(values.to_numpy(), {AXIS: values.index.to_numpy()}, AXIS)
         else:
-            found = _of_netcdf(path, given.variable or name)
-        if found is None:
-            found = read_raster(path, given.variable, given.crs, given.cell_reference)
+            by_id = _of_netcdf(path, given.variable or name)
+            found = (
+                read_raster(path, given.variable, given.crs, given.cell_reference)
+                if by_id is None
+                else by_id
+            )
     return masked(found, given.missing).rename(name)
 
 

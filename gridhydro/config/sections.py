@@ -63,9 +63,7 @@ class GaugeOptions:
     y: float | None = None
     lon: float | None = None  # degrees, with lat, instead of x and y
     lat: float | None = None
-    reach: str | None = (
-        None  # of a vector network, instead of a place: the id of the reach it is on
-    )
+    reach: str | None = None  # id of the reach it is on, instead of a place on a vector network
     area_km2: float | None = None  # reported upstream area: what is more than half off is refused
     accept: bool = False  # where it is, whatever the network drains there
     variable: str = "discharge"  # in a NetCDF file

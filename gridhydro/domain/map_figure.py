@@ -61,7 +61,7 @@ def domain_map(
         handles=handles, loc="outside lower center", ncols=columns, fontsize=8, frameon=False
     )
     km2 = domain.area.sum() / 1e6
-    size = count_of(domain.size, *domain.called, spec=",")
+    size = count_of(domain.size, domain.called[0], domain.called[1], ",")
     parts = [size, f"{km2:,.0f} km$^2$"]
     parts += [] if domain.lumped else [count_of(len(domain.gauges), "gauge")]
     figure.suptitle(", ".join(parts), fontsize=9, x=0.02, ha="left")

@@ -33,7 +33,9 @@ class Frame:
 
         ValueError where these are not known.
         """
-        if domain.grid is None:
+        if domain.reaches is not None:
+            return cls.around(*domain.reaches.corners())
+        if domain.lumped:
             return cls.around(*domain.lonlat)
         grid = domain.raster_grid
         ends: list[tuple[float, float]] = []

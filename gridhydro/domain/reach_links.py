@@ -154,7 +154,7 @@ def _refuse_twice(table: pd.DataFrame, columns: Columns, ids, first) -> None:
 def _tell_outlets(ids, to, missing, target, report: Report) -> None:
     """Note links that lead to no reach: those of outlets, and to reaches that are elsewhere."""
     bare = pd.Series(to).astype(str).str.replace(r"^[A-Za-z]+[-_]", "", regex=True)
-    code = bare.str.fullmatch(r"0+|-\d+").to_numpy()
+    code = bare.str.fullmatch(r"(0+|-\d+)(\.0*)?").to_numpy()
     outside = np.flatnonzero((target < 0) & ~missing & ~code & (to != ids))
     if outside.size:
         nexus = pd.Series(to[outside]).astype(str).str.match(r"^[a-z]*nex-").any()

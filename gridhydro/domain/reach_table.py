@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,9 @@ from gridhydro.domain.polygons import WGS84, Polygons
 from gridhydro.domain.reach_layouts import ROLES, Columns
 from gridhydro.domain.reach_links import Links
 
+if TYPE_CHECKING:
+    import pyproj
+
 _SLOPES = {"%": 1e-2, "percent": 1e-2, "m km-1": 1e-3, "dm km-1": 1e-4, "1": 1.0, "m m-1": 1.0}
 _STEEP = 1.0  # a slope above it, 45 degrees, is none of a river
 # between the length of a reach and the side of a square of its unit basin lies no more than this
@@ -29,7 +33,7 @@ class Shapes:
     """Geometries (N,) of reaches in `crs`: lines and polygons, None where there are none; points
     are places only."""
 
-    crs: object
+    crs: pyproj.CRS
     lines: np.ndarray | None = None
     polygons: np.ndarray | None = None
     points: np.ndarray | None = None
@@ -309,8 +313,8 @@ def placed(table, links: Links, columns: Columns, shapes: Shapes) -> tuple[np.nd
     if lon is not None and lat is not None:
         return lon, lat
     if shapes.polygons is not None:
-        found = shapely.centroid(shapes.polygons)
-    elif shapes.lines is not None:
+        return Polygons.of(list(links.ids), shapes.polygons, shapes.crs).centres
+    if shapes.lines is not None:
         longest = shapes.lines
         found = shapely.line_interpolate_point(_merged(longest), 0.5, normalized=True)
     elif shapes.points is not None:

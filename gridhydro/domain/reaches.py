@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from gridhydro.base.identifiers import places
+from gridhydro.domain.grid import transform
+from gridhydro.domain.polygons import WGS84
 
 if TYPE_CHECKING:
     import pyproj
@@ -65,6 +67,18 @@ class Reaches:
     def placed(self) -> bool:
         """Whether all have a place."""
         return bool(np.isfinite(self.lon).all() and np.isfinite(self.lat).all())
+
+    def corners(self) -> tuple[np.ndarray, np.ndarray]:
+        """Longitudes and latitudes of the corners around all geometries, or of the places."""
+        shapes = self.polygons if self.polygons is not None else self.lines
+        if shapes is None:
+            return self.lon, self.lat
+        import shapely
+
+        box = shapely.bounds(shapes)
+        return transform(
+            box[:, [0, 2, 0, 2]].ravel(), box[:, [1, 3, 3, 1]].ravel(), self.crs, WGS84
+        )
 
     def places(self, ids, what: str = "the ids") -> np.ndarray:
         """Where each of these ids is among the reaches, -1 where there is none, int64."""

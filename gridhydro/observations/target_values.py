@@ -32,8 +32,8 @@ def series_of(target, domain: Domain, unit: str) -> xr.DataArray:
                 "coordinates: give a DataArray (time, y, x)"
             )
         attrs = {"units": unit} | observed.attrs
-        axis = domain.cell_axes[0]
-        observed = xr.DataArray(observed, dims=("time", axis), name=target.name, attrs=attrs)
+        dims = ("time", *domain.cell_axes)
+        observed = xr.DataArray(observed, dims=dims, name=target.name, attrs=attrs)
     if "time" not in observed.dims:
         raise ValueError(
             f"the observations of '{target.name}' are over {', '.join(map(str, observed.dims))}: "

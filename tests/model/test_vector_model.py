@@ -91,6 +91,23 @@ def test_rivers_of_reaches_in_the_order_of_the_raster_are_its_own_to_the_last_bi
     assert torch.equal(*flows)
 
 
+def test_rivers_between_confluences_are_a_network_of_their_own(moselle):
+    raster, _, _ = moselle
+    columns = {"id": "from_cell", "downstream": "to_cell", "length": "length_km",
+               "upstream_area": "upstream_km2"}  # fmt: skip
+    lon, lat = (values[raster.gauge_cells[0]] for values in raster.lonlat)
+    gauge = {"name": "398", "lon": lon, "lat": lat, "area_km2": 11522.0}
+    with pytest.warns(UserWarning, match="2 reaches drain to one that is not in the table"):
+        found = Domain.from_network(
+            raster.to_geodataframe("rivers"), columns=columns, gauges=[gauge]
+        )
+    area = raster.gauges.loc["398", "network_area_km2"]
+    assert found.gauges.loc["398", "network_area_km2"] == pytest.approx(area, rel=5e-3)
+    # single cells beside a confluence are no reach: their land is that of the one below
+    assert found.size < raster.size
+    assert found.area.sum() == pytest.approx(raster.area.sum(), rel=5e-3)
+
+
 def chain(**columns) -> Domain:
     """Four reaches in a row, of which the second has no land, and the third no length."""
     made = {"id": [1, 2, 3, 4], "down": [2, 3, 4, 0], "length_km": [5.0, 5, 0, 5],

@@ -210,9 +210,9 @@ class ModelOptions:
     network, components and scheme are tables with the keys of `gridhydro.ParameterNetwork`,
     `Components` and `Stepping`, or in short `network = "lstm"`, `components = 16` and
     `scheme = "implicit"`; routing has the keys of `River`, of lumped basins those of
-    `UnitHydrograph`, or is "hydropy", "muskingum_cunge", "kinematic_wave" (these two take the slope
-    of rivers from the attribute elevation, or river_slope) or "unit_hydrograph"; with
-    `name = "hydropy"` in the table its keys change that one.
+    `UnitHydrograph`, or is "hydropy", "lag_and_route", "muskingum_cunge", "kinematic_wave" (these
+    two take the slope of rivers from the attribute elevation, or river_slope) or "unit_hydrograph";
+    with `name = "hydropy"` in the table its keys change that one.
 
     configuration  one of `gridhydro.config.presets`, which sets what is not given here and in
                    [training]

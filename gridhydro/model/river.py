@@ -172,14 +172,14 @@ class River:
     @property
     def parameters(self) -> tuple[Field, ...]:
         """Its parameters, as of any routing."""
-        of_reach = (self.parameter,) if self.channel is None else ()
-        of_reach = of_reach or _of_river(required("channel", self.channel).parameters)
+        channel = self.channel
+        of_reach = [self.parameter] if channel is None else _of_river(channel.parameters)
         return (*of_reach, *self.extras.parameters)
 
     @property
     def properties(self) -> tuple[Field, ...]:
         """The properties of the cells that it needs."""
-        of_reach = (RESERVOIRS,) if self.reservoirs is None else ()
+        of_reach = [RESERVOIRS] if self.reservoirs is None else []
         if self.channel is not None:
             of_reach = _of_river(f for f in self.channel.properties if f.name not in KNOWN)
         return (*of_reach, *self.extras.properties)
@@ -274,8 +274,8 @@ class River:
         )  # fmt: skip
 
 
-def _of_river(some: Iterable[Field]) -> tuple[Field, ...]:
-    return tuple(replace(field, name=OF_RIVER + field.name) for field in some)
+def _of_river(some: Iterable[Field]) -> list[Field]:
+    return [replace(field, name=OF_RIVER + field.name) for field in some]
 
 
 def flow_length(domain: Domain) -> np.ndarray:

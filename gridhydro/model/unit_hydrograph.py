@@ -77,9 +77,40 @@ def convolve(
         before = runoff.new_zeros(count - 1, *runoff.shape[1:])
     whole = torch.cat([before, runoff])
     days = runoff.shape[0]
+    if count > DAYS:  # of parts of days: too many terms for a graph of them
+        fractions = fractions.expand(
+            count, *torch.broadcast_shapes(fractions.shape[1:], runoff.shape[1:])
+        )
+        return _Convolved.apply(whole, fractions), whole[days:]
     parts = (whole[count - 1 - k : count - 1 - k + days] * fractions[k] for k in range(count))
     routed = sum(parts, runoff.new_zeros(()))
     return routed, whole[days:]
+
+
+class _Convolved(torch.autograd.Function):
+    """Sums of the last K of whole (K - 1 + T, ...) by fractions (K, ...), (T, ...), term by term in
+    place: in the same order on every day, and without a graph of K terms."""
+
+    @staticmethod
+    def forward(ctx, whole: Tensor, fractions: Tensor) -> Tensor:
+        ctx.save_for_backward(whole, fractions)
+        count = len(fractions)
+        found = whole.new_zeros(len(whole) - count + 1, *whole.shape[1:])
+        for k, part in enumerate(fractions):
+            found.addcmul_(whole[count - 1 - k : count - 1 - k + len(found)], part)
+        return found
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, gradient: Tensor):  # type: ignore[override]  # torch's has any arguments
+        whole, fractions = ctx.saved_tensors
+        count, length = len(fractions), len(gradient)
+        to_whole, to_fractions = torch.zeros_like(whole), torch.empty_like(fractions)
+        for k, part in enumerate(fractions):
+            days = slice(count - 1 - k, count - 1 - k + length)
+            to_whole[days].addcmul_(gradient, part)
+            to_fractions[k] = (gradient * whole[days]).sum(0)
+        return to_whole, to_fractions
 
 
 def route(

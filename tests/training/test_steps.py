@@ -179,6 +179,26 @@ def test_unit_hydrograph_by_the_step_brings_all_water():
     assert tails["runoff"].shape == (15 * 24 - 1, 2, 1)
 
 
+def test_long_unit_hydrographs_have_gradients_and_restart():
+    inputs = [
+        torch.rand(shape, dtype=torch.float64, requires_grad=True)
+        for shape in ((5, 2), (2,), (2,), (29, 2))
+    ]
+
+    def routed(flow, a, b, before):
+        fractions = hydrograph.ordinates(a, b, steps_a_day=2)
+        return hydrograph.convolve(flow, fractions, before)
+
+    assert torch.autograd.gradcheck(routed, inputs)
+    flow, a, b, before = inputs
+    whole, _ = routed(flow, a, b, before)
+    first, tail = routed(flow[:2], a, b, before)
+    assert torch.equal(torch.cat([first, routed(flow[2:], a, b, tail)[0]]), whole)
+    weight, every = hydrograph.ordinates(a, b, steps_a_day=2), torch.cat([before, flow])
+    plain = [sum(weight[k] * every[29 + t - k] for k in range(30)) for t in range(5)]
+    torch.testing.assert_close(whole, torch.stack(plain))
+
+
 @pytest.fixture(scope="module")
 def raster():
     domain, attributes, forcing, discharge = small_world()

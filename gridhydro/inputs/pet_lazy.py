@@ -21,7 +21,8 @@ def lazy_pet(data: xr.Dataset, method: str = "oudin", **options) -> xr.DataArray
     if steps.several_a_day(data["time"], "the dataset: 'time'"):
         count = steps.found_in(data["time"], "the dataset: 'time'", data)[1]
     one = {"time": slice(0, count)} | {dim: slice(0, 1) for dim in space}
-    day = pet_of(data.isel(one), method, **options)
+    asked = pet_of_window if count == 1 else pet_of
+    day = asked(data.isel(one), method, **options)
 
     def compute(window: dict) -> np.ndarray:
         part = data.isel({dim: window[dim] for dim in space})

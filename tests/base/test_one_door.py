@@ -18,10 +18,12 @@ CALLS = {
     "splitlines": "domain/domain_file.py",
 }
 CODES = {99, 99.9, 999, 9999, 99999, 999999, 32767, 1e19, 1e20, 9.96921e36}
-# codes that are no missing values of a quantity: of directions of flow, of a raster of pyflwdir
+# codes that are no missing values of a quantity: of directions of flow, of a raster of pyflwdir, of
+# a table of reaches for a reach below that there is not
 OTHER_CODES = {
     "base/quantities.py": CODES,
     "domain/d8.py": {9999, 99999},
+    "domain/reach_layouts.py": {9999},
     "domain/upscale.py": {9999},
     "io/grdc.py": {99},  # a flag of GRDC
 }

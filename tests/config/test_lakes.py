@@ -37,7 +37,7 @@ def test_lakes_are_read_for_a_river_that_has_them(tmp_path):
 
 def test_a_river_reads_what_is_taken_from_it():
     assert [f.name for f in river_series(model(withdrawals=True))] == ["river_withdrawal"]
-    assert river_series(model(lakes="seasonal")) == []
+    assert [f.name for f in river_series(model(lakes="seasonal"))] == ["day_of_year"]
     with pytest.raises(ValueError, match=r"lake_fill is 2\.0, should be a part of 1"):
         model(lakes="natural", lake_fill=2.0)
     with pytest.raises(ValueError, match="lakes is one of"):

@@ -11,7 +11,7 @@ from gridhydro import Domain
 from gridhydro.inputs.attributes import attribute_values
 from gridhydro.io import read_raster
 from gridhydro.model.bed_slope import river_slope
-from gridhydro.model.river import SECONDS, River, flow_length
+from gridhydro.model.river import Ends, SECONDS, River, flow_length
 from gridhydro.model.run_gis import layers_of
 from tests.support.small_world import small_world
 from tests.support.vector_networks import LAYOUT, cells_as_reaches
@@ -65,8 +65,8 @@ def test_rivers_and_gradients_of_the_moselle_are_those_of_its_raster(moselle, re
         fixed = {n: v[rows] for n, v in known.items()}
         length, area = torch.as_tensor(flow_length(domain)), torch.as_tensor(domain.area)
         cells = torch.tensor(domain.gauge_cells)
-        flow, stored, _ = river.discharge(
-            depth, domain, area, length, own, fixed, None, None, cells=cells
+        flow, stored, *_ = river.discharge(
+            depth, domain, area, length, own, fixed, None, None, ends=Ends(cells)
         )
         (flow * weight).sum().backward()
         back = places if domain is vector else slice(None)
@@ -131,7 +131,7 @@ def test_no_water_is_lost_in_reaches_without_land_or_length(reach):
     known = {f.name: torch.full((size,), 1e-3, dtype=torch.float64) for f in river.properties}
     length, area = torch.as_tensor(flow_length(domain)), torch.as_tensor(domain.area)
     averages = gh.Averages(torch.zeros(days, dtype=torch.int32), torch.ones(days).double(), 1)
-    flow, stored, means = river.discharge(
+    flow, stored, means, _ = river.discharge(
         runoff.requires_grad_(), domain, area, length, values, known, None, None, averages
     )
     out = flow.sum(0)[domain.network.outlets[0]] * SECONDS + stored.sum()

@@ -240,7 +240,7 @@ def test_rivers_by_the_step_with_the_same_sub_steps_are_those_of_days(raster, re
         for count in (1, COUNT):
             found[count] = river.discharge(
                 runoff.repeat_interleave(count, 0), domain, area, 900 * one, given, slope, None,
-                "torch", steps_a_day=count,
+                "torch", ends=Ends(steps_a_day=count),
             )  # fmt: skip
         torch.testing.assert_close(found[COUNT][0].unflatten(0, (-1, COUNT)).mean(1), found[1][0])
         torch.testing.assert_close(found[COUNT][1], found[1][1])

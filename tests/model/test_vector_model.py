@@ -11,7 +11,7 @@ from gridhydro import Domain
 from gridhydro.inputs.attributes import attribute_values
 from gridhydro.io import read_raster
 from gridhydro.model.bed_slope import river_slope
-from gridhydro.model.river import Ends, SECONDS, River, flow_length
+from gridhydro.model.river import SECONDS, Ends, River, flow_length
 from gridhydro.model.run_gis import layers_of
 from tests.support.small_world import small_world
 from tests.support.vector_networks import LAYOUT, cells_as_reaches

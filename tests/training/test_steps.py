@@ -13,6 +13,7 @@ from gridhydro.domain.domain import Domain
 from gridhydro.evaluation.losses import nse_loss
 from gridhydro.model import unit_hydrograph as hydrograph
 from gridhydro.model.day_by_day import DayByDay
+from gridhydro.model.river import Ends
 from gridhydro.model.state import State
 from gridhydro.model.stepping import Stepping
 from gridhydro.observations.averages import Averages

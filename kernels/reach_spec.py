@@ -53,7 +53,7 @@ class SubSteps:
     together: int
     networks: tuple[Network, ...] = ()
     taken = _TAKEN
-    parts = 1
+    parts = 1  # of what it is called for
 
     @property
     def name(self) -> str:

@@ -8,8 +8,8 @@ over `mixed` degrees around PXTEMP, not at once, or PXTEMP would have no gradien
 does. The areal depletion curve is a power, `ADC`, and not a table of 11 points. Water is not held
 up for hours on its way through the snow pack. South of the equator seasons are half a year off.
 
-Ranges: NWS practice (Anderson 2002, Calibration of Conceptual Hydrologic Models for Use in River
-Forecasting; course RFS905 of the NWS Training Center), and more on each side.
+Ranges: PXTEMP, TIPM, MBASE, PLWHC and DAYGM hold what course RFS905 of the NWS Training Center
+advises, and more on each side; the others are wide enough for what is usual, without one source.
 
 Rain on snow (more than 6 mm d-1 of rain) melts by another equation than warmth, at once. What
 `SCF` adds for what gauges do not catch comes from nowhere: `snow_correction` is a part of the

@@ -56,7 +56,8 @@ SINGLE = ("hbv", "hbv_nn", "hydropy")
     ],
 )
 def test_column_conserves_mass_over_ten_years_in_single_precision(column):
-    ten_years_close(column, torch.float32, 1e-6)
+    # sac_sma takes 29 thousand steps, and a store of the variable area is rounded in each
+    ten_years_close(column, torch.float32, 3e-5 if column.name == "sac_sma" else 1e-6)
 
 
 @pytest.mark.thorough

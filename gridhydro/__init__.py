@@ -33,6 +33,7 @@ _HOMES = {
     "Ensemble": "model.ensemble",
     "Field": "columns.column",
     "Forcing": "inputs.forcing",
+    "Fuse": "columns.fuse",
     "History": "inputs.history",
     "LSTMModel": "model.lstm_model",
     "LandSurface": "inputs.land_surface",
@@ -88,7 +89,7 @@ _MODULES = {
 
 __all__ = [
     "COLUMNS", "SCEUA", "Averages", "Balance", "Batches", "CSVLog", "Checkpoints", "Column",
-    "Components", "Domain", "Embedded", "EmbeddedNetwork", "Ensemble", "Field", "Forcing",
+    "Components", "Domain", "Embedded", "EmbeddedNetwork", "Ensemble", "Field", "Forcing", "Fuse",
     "History", "LSTMModel", "LandSurface", "Lapse", "Minibatches", "Model", "Network", "Optimizer",
     "OutsideVocabulary", "ParameterNetwork", "PeriodMeans", "River", "Run", "Session", "SpinUp",
     "Split", "State", "Stepping", "StorageObservations", "StorageTarget", "Target", "TensorBoard",
@@ -105,6 +106,7 @@ if TYPE_CHECKING:
     from gridhydro.columns import COLUMNS
     from gridhydro.columns.column import Column, Embedded, Field, fields
     from gridhydro.columns.components import Components
+    from gridhydro.columns.fuse import Fuse
     from gridhydro.config import bmi
     from gridhydro.domain import directions
     from gridhydro.domain.delineate import delineate

@@ -33,6 +33,7 @@ _HOMES = {
     "Ensemble": "model.ensemble",
     "Field": "columns.column",
     "Forcing": "inputs.forcing",
+    "Fuse": "columns.fuse",
     "History": "inputs.history",
     "LSTMModel": "model.lstm_model",
     "Lakes": "domain.lakes",
@@ -90,15 +91,14 @@ _MODULES = {
 
 __all__ = [
     "COLUMNS", "SCEUA", "Averages", "Balance", "Batches", "CSVLog", "Checkpoints", "Column",
-    "Components", "Domain", "Embedded", "EmbeddedNetwork", "Ensemble", "Field", "Forcing",
+    "Components", "Domain", "Embedded", "EmbeddedNetwork", "Ensemble", "Field", "Forcing", "Fuse",
     "History", "LSTMModel", "Lakes", "LandSurface", "Lapse", "Minibatches", "Model", "Network",
     "Optimizer", "OutsideVocabulary", "ParameterNetwork", "PeriodMeans", "River", "Run", "Session",
     "SpinUp", "Split", "State", "Stepping", "StorageObservations", "StorageTarget", "Target",
     "TensorBoard", "Tiles", "Tributaries", "UnitHydrograph", "Validation", "basins", "bmi",
-    "calibrate", "check",
-    "delineate", "directions", "discharge_table", "fields", "interpolate_stations", "io",
-    "land_surface", "load", "nets", "report", "river_slope", "route", "route_reach", "simulate",
-    "splits", "surrogate", "train",
+    "calibrate", "check", "delineate", "directions", "discharge_table", "fields",
+    "interpolate_stations", "io", "land_surface", "load", "nets", "report", "river_slope", "route",
+    "route_reach", "simulate", "splits", "surrogate", "train",
 ]  # fmt: skip
 
 # type checkers and editors, which read without running, see the same names
@@ -108,6 +108,7 @@ if TYPE_CHECKING:
     from gridhydro.columns import COLUMNS
     from gridhydro.columns.column import Column, Embedded, Field, fields
     from gridhydro.columns.components import Components
+    from gridhydro.columns.fuse import Fuse
     from gridhydro.config import bmi
     from gridhydro.domain import directions
     from gridhydro.domain.delineate import delineate

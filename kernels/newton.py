@@ -5,9 +5,9 @@ the sub-step. The Jacobian is written out line by line from the traced tendency,
 zero; conservation of water makes it an M-matrix within each group of stores that feed each other,
 so that elimination needs no pivoting.
 
-- Where a trial does not lower the sum of |F|, the step to it is halved; the third time in a row it
-  is taken all the same: the trial then lies just across a kink, and the slope on this side led
-  there.
+- Where a trial does not lower the sum of |F|, the step to it is halved, sixteen times in a row, as
+  far as across a store that runs over within a hundredth of its capacity; then it is taken all the
+  same: the trial lies just across a kink, and the slope on this side led there.
 - What is handed on is previous + inflow(S): whatever is left of F, the fluxes close the balance.
 - Where F of one store is not a number, nothing is solved for, and no store or rate is a number.
 - The adjoint solves J' lambda = cotangent of S, once (discretize, then optimize; Song et al. 2024,

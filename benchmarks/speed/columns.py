@@ -200,7 +200,7 @@ def cases(device: str, quick: bool):
     rivals = [torch_loop, torch_compiled, peers.jfuse, peers.smash, peers.smash_2]
     yield "basins", Problem(100, 16, 730, device), ["auto"], [peers.hydrodl2]
     yield "cells", Problem(10_000, 1, 730, device), ["auto", "all"], rivals
-    for of in ("gr4j", "gr6j", "sac_sma"):
+    for of in ("gr4j", "gr6j", "sac_sma", "fuse_sacramento"):
         yield of, Problem(10_000, 1, 730, device, of=of), ["auto"], []
     yield "double", Problem(10_000, 1, 365, device, torch.float64), ["auto"], []
     many = 1_000_000 if device == "cuda" else 100_000

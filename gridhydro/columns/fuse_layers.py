@@ -27,7 +27,7 @@ class OneState:
     """The upper layer as one store, tension storage below field capacity and free above it."""
 
     states = fields("upper_zone mm = 10: water in the upper layer")
-    parameters = ("maxwatr_1", "fracten")
+    parameters: tuple[str, ...] = ("maxwatr_1", "fracten")
     free = "upper_zone"
 
     def filling(self, s, p):
@@ -140,7 +140,7 @@ class FixedSize:
 class Unlimited(FixedSize):
     """The lower layer as one linear reservoir that never runs over and does not evaporate."""
 
-    parameters = ("qb_prms",)
+    parameters: tuple[str, ...] = ("qb_prms",)
 
     def fill(self, books, p, flux):
         books.give("lower_zone", flux)
@@ -170,7 +170,7 @@ class TopmodelPower(Unlimited):
         return books.take("lower_zone", self.saturated(p) * power(filling, p.qb_powr))
 
 
-class TensionAndTwo:
+class TensionAndTwo(FixedSize):
     """The lower layer of SACRAMENTO: tension storage and two linear reservoirs side by side."""
 
     states = fields(
@@ -210,8 +210,12 @@ class TensionAndTwo:
         return primary + books.take("lower_secondary", secondary)
 
 
-UPPER = {"onestate": OneState(), "tension1": Tension1(), "tension2": Tension2()}
-LOWER = {
+UPPER: dict[str, OneState] = {
+    "onestate": OneState(),
+    "tension1": Tension1(),
+    "tension2": Tension2(),
+}
+LOWER: dict[str, FixedSize] = {
     "fixedsiz": FixedSize(), "tens2pll": TensionAndTwo(), "unlimfrc": Unlimited(),
     "unlimpow": TopmodelPower(),
 }  # fmt: skip

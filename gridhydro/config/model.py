@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from gridhydro.base.arguments import one_of
+from gridhydro.columns import column as column_named
 from gridhydro.config.parse import as_table, named, read_options, refuse_renamed, refuse_unused
 from gridhydro.config.sections import ModelOptions
 from gridhydro.model.lstm_model import Streamflow, refuse_unfit
@@ -34,6 +35,9 @@ def read_model(source: Path, given: Mapping[str, object], lumped: bool) -> Model
     """
     place, given = f"{source}, [model]", dict(given)
     refuse_renamed(place, given, RENAMED)
+    column = given.get("column")
+    if isinstance(column, dict):
+        given["column"] = _column(place, column)
     rival = given.get("column") == "lstm"
     network = as_table(ParameterNetwork, given.get("network", {}))
     if rival:
@@ -54,6 +58,18 @@ def read_model(source: Path, given: Mapping[str, object], lumped: bool) -> Model
     else:
         refuse_unused(place, given, ("forcings",), f'column = "{model.column}"')
     return replace(model, routing=routing)
+
+
+def _column(place: str, table: Mapping[str, object]) -> str:
+    """The name of a column whose options are keys of a table: "fuse:upper=tension1"."""
+    options = dict(table)
+    name = options.pop("name", None)
+    if not isinstance(name, str):
+        example = 'column = { name = "fuse_prms", interflow = "none" }'
+        raise ValueError(f"{place}: a table of a column has its name, as in {example}")
+    told = [f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in options.items()]
+    with named(f"{place}, column"):
+        return column_named(":".join(filter(None, (name, ",".join(told))))).name
 
 
 def _refuse_made(place: str, network: Mapping[str, object]) -> None:

@@ -216,6 +216,7 @@ class ModelOptions:
 
     configuration  one of `gridhydro.config.presets`, which sets what is not given here and in
                    [training]
+    column         one with options is a table as well: `{ name = "fuse", upper = "tension1" }`
     forcings       of column = "lstm": the series that it reads, precipitation among them; those of
                    HBV if left out
     history_days   of network = "gz": its history, forcing, targets and for lumped basins observed

@@ -30,11 +30,15 @@ class Tank(Column):
 EVERY = [*COLUMNS.values(), Tank()]
 
 
-# gr6j stands for both GR columns: another test compiles its kernel as well
+# gr6j stands for both GR columns: another test compiles its kernel as well; those of FUSE share
+# all they are made of, and one has most stores
+SLOW = ("gr4j", "fuse_prms", "fuse_topmodel", "fuse_vic")
+
+
 @pytest.mark.parametrize(
     "column",
     [
-        pytest.param(one, marks=pytest.mark.slow if one.name == "gr4j" else (), id=one.name)
+        pytest.param(one, marks=pytest.mark.slow if one.name in SLOW else (), id=one.name)
         for one in EVERY
     ],
 )

@@ -1,6 +1,7 @@
 """Domain files of lumped basins: what is refused, and what the held-out have no say in."""
 
 import json
+import tomllib
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,10 @@ import torch
 
 from gridhydro import COLUMNS
 from gridhydro.cli import main
+from gridhydro.columns import column
 from gridhydro.config.build_model import build_model
 from gridhydro.config.load import load
+from gridhydro.config.model import read_model
 from gridhydro.config.train_domain import train_domain
 from gridhydro.inputs.seasons import melt_season
 from gridhydro.io import write_basins
@@ -72,6 +75,45 @@ def test_sac_sma_finds_season_and_elevation_by_itself(tmp_path):
     season = setup.forcing["melt_season"].transpose("time", "gauge")
     latitudes = data["latitude"].values
     np.testing.assert_array_equal(season, melt_season(data["time"].to_index(), latitudes))
+
+
+def of_column(tmp_path, text):
+    write_basins(small_basins(), tmp_path / "basins.nc")
+    (tmp_path / "sample.toml").write_text(FILE.replace(NETWORK, f"column = {text}\n{NETWORK}"))
+    return load(tmp_path / "sample.toml", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [
+        ('{ name = "fuse_prms", snow = "none" }', "fuse_prms:snow=none"),
+        ('{ name = "hydropy", with_leakage = true, qsb_exp = 2.0 }',
+         "hydropy:with_leakage,qsb_exp=2"),
+    ],
+)  # fmt: skip
+def test_a_column_with_options_is_a_table(tmp_path, table, name):
+    given = {"column": tomllib.loads(f"column = {table}")["column"]}
+    options = read_model(tmp_path / "sample.toml", given, lumped=False)
+    assert column(options.column) is column(name)
+
+
+def test_a_model_is_made_of_decisions(tmp_path):
+    table = '{ name = "fuse", upper = "onestate", lower = "unlimpow", surface = "tmdl_param" }'
+    model = build_model(of_column(tmp_path, table), seed=0)
+    assert model.column is COLUMNS["fuse_topmodel"]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ('{ upper = "onestate" }', r"sample.toml, \[model\]: a table of a column has its name"),
+        ('{ name = "fuse", uper = "onestate" }', r"sample.toml, \[model\], column: .*'uper'"),
+        ('{ name = "hbv", upper = "onestate" }', "there is no column 'hbv:upper=onestate'"),
+    ],
+)
+def test_doors_tables_of_columns(tmp_path, table, message):
+    with pytest.raises(ValueError, match=message):
+        of_column(tmp_path, table)
 
 
 @pytest.mark.end_to_end

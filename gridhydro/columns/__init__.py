@@ -30,7 +30,8 @@ def column(name: str | Column) -> Column:
     """The column model called `name`; a column passes through.
 
     HydroPy's has options behind a colon, see `HydroPyOptions`, and those of FUSE decisions, see
-    `FuseOptions`; "fuse:lower=unlimpow" is of no named parent. "hbv+gr4j" is a `Mixture`.
+    `FuseOptions`; "fuse:lower=unlimpow" is of no named parent. "sac_sma:parts=4" is an option of
+    SAC-SMA, "hbv+gr4j" a `Mixture`.
     ValueError if there is none of this name, TypeError for a column without a step.
     """
     if isinstance(name, Column):
@@ -44,6 +45,8 @@ def column(name: str | Column) -> Column:
         return _with_options(first, HydroPyOptions.of(options))
     if first == "fuse" or (colon and first in PARENTS):
         return _of_decisions(FuseOptions.of(name).name)
+    if colon and first == SacSma.name:
+        return _sac_sma(options)
     if name not in COLUMNS:
         raise ValueError(f"there is no column '{name}'; there is {', '.join(sorted(COLUMNS))}")
     return COLUMNS[name]
@@ -66,6 +69,12 @@ def _mixed(name: str) -> Column:
 def _of_decisions(name: str) -> Column:
     """The column of FUSE of this name, the same one whenever its decisions are asked for."""
     return COLUMNS[name] if name in COLUMNS else Fuse(name)
+
+
+@cache
+def _sac_sma(options: str) -> Column:
+    found = SacSma.of(options)
+    return COLUMNS.get(found.name, found)
 
 
 def _writes(column: Column, method: str) -> bool:

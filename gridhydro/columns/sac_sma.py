@@ -14,12 +14,17 @@ so that their sum is the water in the cell. Where free water becomes tension wat
 adds what the variable area lacks to it, out of nothing; here nothing is added.
 """
 
+from __future__ import annotations
+
 from types import SimpleNamespace
 
 import torch
 
+from gridhydro.base.arguments import number, one_of, whole
 from gridhydro.columns import sac_zones, snow_17
 from gridhydro.columns.column import Column, fields
+
+PARTS = 8  # steps that make a day, if nothing else is said
 
 
 class SacSma(Column):
@@ -27,6 +32,8 @@ class SacSma(Column):
 
     mixed  K around PXTEMP, in which both snow and rain fall
     parts  steps that make a day
+
+    In a column's name they stand behind a colon: "sac_sma:parts=4,mixed=0".
     """
 
     name = "sac_sma"
@@ -101,8 +108,28 @@ class SacSma(Column):
     water_out = ("runoff", "actual_evapotranspiration", "water_export")
     export = "water_export"
 
-    def __init__(self, mixed: float = snow_17.MIXED, parts: int = 8):
-        self.mixed, self.parts = mixed, parts
+    def __init__(self, mixed: float = snow_17.MIXED, parts: int = PARTS):
+        self.mixed = number("SAC-SMA: mixed", mixed, 0)
+        self.parts = whole("SAC-SMA: parts", parts, 1)
+        usual = {"mixed": snow_17.MIXED, "parts": PARTS}
+        told = [f"{k}={getattr(self, k)!r}" for k, v in usual.items() if getattr(self, k) != v]
+        # by which the folder of a run makes it again
+        self.name = ":".join(filter(None, ("sac_sma", ",".join(told))))
+
+    @classmethod
+    def of(cls, text: str) -> SacSma:
+        """The column of the options behind the colon of a name, "parts=4,mixed=0"."""
+        given: dict[str, float] = {}
+        for part in text.split(","):
+            key, _, value = (one.strip() for one in part.partition("="))
+            one_of("an option of SAC-SMA", key, ("mixed", "parts"))
+            if key in given:
+                raise ValueError(f"SAC-SMA: {key} is given twice in '{text}'")
+            try:
+                given[key] = int(value) if key == "parts" else float(value)
+            except ValueError:
+                raise ValueError(f"SAC-SMA: {key} is a number, not {value!r}") from None
+        return cls(**given)  # type: ignore[arg-type]
 
     def step(self, s, x, p):
         """One part of a day: snow, evapotranspiration, percolation and flows."""

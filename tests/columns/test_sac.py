@@ -139,3 +139,17 @@ def test_a_day_of_other_parts_is_a_column_of_its_own():
     assert not torch.equal(found, expected)
     assert (found - expected).abs().mean() < 0.1 * expected.mean()
     assert column(four) is four and names(four) == names(COLUMNS["sac_sma"])
+
+
+def test_options_are_in_the_name_of_the_column():
+    assert (
+        column("sac_sma:parts=4, mixed=0").name == SacSma(0, 4).name == "sac_sma:mixed=0.0,parts=4"
+    )
+    assert column(SacSma(parts=4).name).parts == 4
+    assert column("sac_sma:parts=8") is column("sac_sma") and column("sac_sma").name == "sac_sma"
+    for text, told in (
+        ("depth=4", "an option of SAC-SMA"), ("parts=some", "parts is a number, not 'some'"),
+        ("parts=4,parts=2", "parts is given twice"), ("parts=0", "parts"), ("mixed=-1", "mixed"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=told):
+            column(f"sac_sma:{text}")

@@ -125,7 +125,9 @@ class Mixture(Column):
         return self._all(s, x, p, lambda member, *given: member.tendency(*given, dt))
 
     def _all(self, s, x, p, advance):
-        states, total, own = {}, dict.fromkeys(self._shared), {}
+        states: dict = {}
+        own: dict = {}
+        total = dict.fromkeys(self._shared)
         for name, member in self.members.items():
             part = _part(p, name, self.members)
             stores = SimpleNamespace(

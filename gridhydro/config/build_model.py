@@ -86,7 +86,7 @@ def properties_of(setup: Setup) -> dict | None:
     names of CAMELS and HydroATLAS. The slope of rivers whose reach has one is an attribute, or made
     of the attribute elevation, or of the land surface's elevation.
     """
-    found = {} if setup.land is None else dict(setup.land.properties)
+    found: dict = {} if setup.land is None else dict(setup.land.properties)
     found |= {} if setup.lakes is None else setup.lakes.properties
     known = {} if setup.attributes is None else setup.attributes
     for field in column_named(setup.model.column).properties:

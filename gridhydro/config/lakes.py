@@ -17,11 +17,12 @@ def read_lakes(
     source: Path, content: dict, data: Path, domain: Domain, model: ModelOptions
 ) -> Lakes | None:
     """The lakes of the domain; None where the river has none."""
-    wanted = isinstance(model.routing, River) and model.routing.lakes is not None
+    kind = model.routing.lakes if isinstance(model.routing, River) else None
+    wanted = kind is not None
     place = f"{source}, [lakes]"
     if wanted and "lakes" not in content:
         raise ValueError(
-            f"{source}, [model]: routing with lakes = '{model.routing.lakes}' needs a section "
+            f"{source}, [model]: routing with lakes = '{kind}' needs a section "
             "[lakes] with the file of a table, such as that of HydroLAKES"
         )
     if "lakes" not in content:

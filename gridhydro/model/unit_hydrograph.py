@@ -102,7 +102,7 @@ class _Convolved(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, gradient: Tensor):  # type: ignore[override]  # torch's has any arguments
+    def backward(ctx, gradient: Tensor):  # torch's has any arguments
         whole, fractions = ctx.saved_tensors
         count, length = len(fractions), len(gradient)
         to_whole, to_fractions = torch.zeros_like(whole), torch.empty_like(fractions)

@@ -18,6 +18,7 @@ from tests.kernels.test_column_gradients import packed
 from tests.kernels.test_schemes import check
 from tests.support import fuse_numbers as program
 from tests.support.column_cases import Case, make_case, names
+from tests.support.forks import Fork
 
 P = program.PARAMETERS
 parents = pytest.mark.parametrize("name", PARENTS)
@@ -242,23 +243,54 @@ def closes(name, scheme, backend, **size):
     torch.testing.assert_close(found["total_storage"][-1], end, rtol=1e-12, atol=1e-12)
 
 
+slowly = [
+    pytest.param(name, "implicit", backend, marks=pytest.mark.slow)
+    for name in ("fuse_prms", "fuse_topmodel", "fuse_vic")
+    for backend in ("numba", "triton")
+]
+
+
 @pytest.mark.parametrize(
-    "name, scheme",
+    "name, scheme, backend",
     [
-        ("fuse_sacramento", "sequential"), ("fuse_topmodel", "sequential"),
-        pytest.param("fuse_sacramento", "implicit", marks=pytest.mark.thorough),
-        pytest.param("fuse_topmodel", "implicit", marks=pytest.mark.slow),
-        pytest.param("fuse_vic", "implicit", marks=pytest.mark.slow),
-        pytest.param("fuse_prms", "implicit", marks=pytest.mark.thorough),
+        ("fuse_sacramento", "sequential", "triton"), ("fuse_topmodel", "sequential", "triton"),
+        pytest.param("fuse_topmodel", "sequential", "numba", marks=pytest.mark.thorough),
+        pytest.param("fuse_sacramento", "implicit", "numba", marks=pytest.mark.thorough),
+        pytest.param("fuse_sacramento", "implicit", "triton", marks=pytest.mark.thorough),
+        *slowly,
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("backend", [pytest.param("numba", marks=pytest.mark.thorough), "triton"])
 def test_kernels_equal_the_plain_loop(name, scheme, backend):
     case = make_case(name, cells=9, days=3, ties=False, seed=5)
     outputs = ("runoff", "actual_evapotranspiration", "total_storage")
     # Newton's method stops at 1e-12 of all water, which the overflow's slope magnifies
     tolerance = 1e-6 if scheme == "implicit" else 1e-9
     check(case, backend, ("all",), tolerance, outputs=outputs, scheme=scheme)
+
+
+USAGE = """
+import sys
+from gridhydro.columns import column
+from gridhydro.kernels import Scheme, Spec, column_triton
+
+spec = Spec(
+    column(sys.argv[1]), ("runoff",), scheme=Scheme.of("implicit"), averaged=("total_storage",),
+    forcing_gradient=True,
+)
+for direction, recompute in (("forward", False), ("adjoint", False), ("adjoint", True)):
+    for capability in (80, 90):
+        usage = column_triton.usage(spec, direction, capability, recompute)
+        print(usage.registers, usage.spill_stores + usage.spill_loads)
+"""
+
+
+@pytest.mark.slow
+@parents
+def test_implicit_gpu_kernels_fit_their_registers(name):
+    pytest.importorskip("triton")
+    printed = Fork("-c", USAGE, name, TRITON_INTERPRET=None).printed().split()
+    assert len(printed) == 12
+    assert not any(map(int, printed[1::2])), printed
 
 
 @parents

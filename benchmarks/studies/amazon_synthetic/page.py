@@ -107,7 +107,6 @@ PAGE = Page(
         f"{TRAIN} --epochs 14 --configurations {CORRECTED}": "",
         f"{TRAIN} --split spatial --epochs 30 --configurations {PLAIN}": "",
         f"{TRAIN} --split spatial --epochs 8 --configurations {CORRECTED}": "",
-        f"{TRAIN} --alike --epochs 20 --seeds 0 1 2": "",
         "amazon-synthetic-page --runs RUNS": "",
     },
     read,

@@ -91,7 +91,7 @@ def water_budget(
         }
         for name in taken:  # of what was asked for, the last series, what is below 0 was put in
             rate = part.simulation.outputs[name] + torch.clamp(part.forcing[-1], max=0)
-            volumes["withdrawal"] = rate.double().sum(0).cpu().numpy() * SECONDS
+            volumes["withdrawal"] = rate.double().sum(0).cpu().numpy() * SECONDS * day
         for name, volume in volumes.items():
             found[name][part.index] += regions.depth(volume, part.cells)
         flow = part.simulation.discharge.double().sum(0).cpu().numpy() * SECONDS * day

@@ -97,7 +97,7 @@ def day_means(values, count: int):
 
 def _several(index: pd.DatetimeIndex) -> bool:
     """Whether an axis is of parts of days: a day that is there twice has the same stamp twice."""
-    return index.unique().floor("D").has_duplicates and len(index.unique()) > 2
+    return index.unique().floor("D").has_duplicates and len(index.unique()) > 1
 
 
 def _counted(index: pd.DatetimeIndex, where) -> int:

@@ -112,7 +112,8 @@ class Mixture(Column):
             part = _part(p, name, self.members)
             own = {f.name: states[f"{name}_{f.name}"] / _depth(f, part) for f in member.states}
             flows = {flux: means[f"{name}_{flux}"] for flux in member.balancing}
-            filled = member.balanced(own, flows, _of(p, name, member.parameters, member.properties))
+            known = [f for f in member.properties if hasattr(p, f.name)]
+            filled = member.balanced(own, flows, _of(p, name, member.parameters, known))
             found |= {f"{name}_{f.name}": filled[f.name] * _depth(f, part) for f in member.states}
         return found
 
@@ -204,6 +205,11 @@ def _refuse_unfit(members: Sequence[Column], named) -> None:
             raise ValueError(
                 f"'{member.name}' and '{members[0].name}' cannot be mixed: the water that comes "
                 f"in is {', '.join(member.water_in)} and {', '.join(members[0].water_in)}"
+            )
+        if member.dt != members[0].dt:
+            raise ValueError(
+                f"'{member.name}' and '{members[0].name}' cannot be mixed: they have "
+                f"{1 / member.dt:g} and {1 / members[0].dt:g} steps a day"
             )
         if member.parts != members[0].parts:
             raise ValueError(

@@ -14,7 +14,7 @@ from gridhydro.base.units import depth_of_flow
 from gridhydro.columns import column as column_named
 from gridhydro.config.load import Setup
 from gridhydro.config.parse import locate, named, refuse_unknown
-from gridhydro.config.raster import HEIGHT, SLOPE
+from gridhydro.config.raster import ELEVATIONS, HEIGHT, SLOPE
 from gridhydro.config.sections import TrainingOptions
 from gridhydro.inputs.basins import filled_for
 from gridhydro.inputs.forcing import Forcing
@@ -28,9 +28,6 @@ from gridhydro.observations.discharge import discharge_table
 from gridhydro.observations.target_values import series_of
 from gridhydro.training import splits
 from gridhydro.training.splits import Split
-
-# what the elevation of a cell is called, by us, by CAMELS and by HydroATLAS; all in m
-ELEVATIONS = (HEIGHT, "elev_mean", "ele_mt_sav")
 
 # kinds of splits in a domain file, and the keys that each takes besides `fold`
 _SPLITS = {

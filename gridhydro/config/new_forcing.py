@@ -80,6 +80,8 @@ class Finished:
             if first is not None:
                 begin = int(times.searchsorted(pd.Timestamp(first)))
                 weather, times = weather.isel(time=slice(begin, None)), times[begin:]
+            # what is taken of it below has neither bounds nor what the file says of its stamps
+            weather = weather.assign_coords(time=times)
             if domain.lumped:
                 return Forcing.open(self._of_basins(weather), domain, model)
             wanted = [f.name for f in model.forcings]

@@ -41,6 +41,8 @@ from gridhydro.observations.storage import StorageObservations
 
 # attributes that tell the slope of the bed of rivers, and its own name
 HEIGHT, SLOPE = "elevation", "river_slope"
+# what the elevation of a cell is called, by us, by CAMELS and by HydroATLAS; all in m
+ELEVATIONS = (HEIGHT, "elev_mean", "ele_mt_sav")
 # daily series that a land surface gives, and those of which it takes the means of the climate
 SEASONAL = ("vegetation_fraction", "leaf_area_index", "melt_factor")
 CLIMATIC = ("precipitation", "temperature", "potential_evapotranspiration")
@@ -78,7 +80,9 @@ def _refuse_lacking(source: Path, content: dict, model: ModelOptions) -> None:
     column, place = column_named(model.column), f"{source}, [model]"
     if "landsurface" not in content:
         needs = [f.name for f in (*column.properties, *column.forcings)]
-        given = {*SERIES, *OF_CALENDAR, *content.get("attributes", {})} - set(SEASONAL)
+        told = set(content.get("attributes", {}))
+        given = {*SERIES, *OF_CALENDAR, *told} - set(SEASONAL)
+        given |= {HEIGHT} if told & set(ELEVATIONS) else set()
         needs = [n for n in needs if n not in given]
         if needs:
             raise ValueError(

@@ -117,7 +117,12 @@ def _parts(found: xr.Dataset, column: str | Column, attributes, pet: str | None)
     # without any, "free" networks are left
     none = not chosen and not len(plain_ones.data_vars)
     values = {} if none else attribute_values(domain, plain_ones, chosen)
-    return Basins(domain, values, with_pet(found, column, pet), found["discharge"])
+    forcing = with_pet(found, column, pet)
+    # that a model takes is made with its own domain, see `Forcing.read`; here to be seen
+    made = [f.name for f in column.forcings if f.name in OF_CALENDAR and f.name not in forcing]
+    series = {n: lazy_of_calendar(n, found.indexes["time"], domain) for n in made}
+    forcing = forcing.assign({n: (one.dims, one.data, one.attrs) for n, one in series.items()})
+    return Basins(domain, values, forcing, found["discharge"])
 
 
 def _without_tables(static: xr.Dataset) -> xr.Dataset:
@@ -149,10 +154,7 @@ def with_pet(found: xr.Dataset, column: Column, method: str | None = None) -> xr
     forcing = found[[n for n in wanted if n in found and (n != demand or method == "given")]]
     if demand in wanted and method != "given":
         forcing = forcing.assign({demand: lazy_pet(found, method).assign_attrs(method=method)})
-    made = [n for n in wanted if n in OF_CALENDAR and n not in forcing]
-    times = found.indexes["time"]
-    series = {n: lazy_of_calendar(n, times, lumped_domain(found)) for n in made}
-    return forcing.assign({n: (one.dims, one.data, one.attrs) for n, one in series.items()})
+    return forcing
 
 
 def lumped_domain(basins: xr.Dataset) -> Domain:

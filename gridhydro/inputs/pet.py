@@ -143,7 +143,16 @@ def pet_of(
     times, count = _steps(data)
     if count == 1:
         return pet_of_window(data, method, wind_height=wind_height, albedo=albedo)
-    data = data.assign_coords(time=times)
+    return pet_of_steps(
+        data.assign_coords(time=times), count, method, wind_height=wind_height, albedo=albedo
+    )
+
+
+def pet_of_steps(
+    data: xr.Dataset, count: int, method: str = "oudin", *, wind_height: float = 10.0,
+    albedo: float = 0.23,
+) -> xr.DataArray:  # fmt: skip
+    """As `pet_of`, of whole days of `count` steps each, stamped with their beginnings."""
     daily = pet_of_window(of_days(data, count), method, wind_height=wind_height, albedo=albedo)
     each = daily.isel(time=np.repeat(np.arange(daily.sizes["time"]), count))
     return each.assign_coords(time=data["time"])

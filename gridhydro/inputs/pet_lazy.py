@@ -8,7 +8,7 @@ import xarray as xr
 from gridhydro.base import steps
 from gridhydro.base.windows import chunks_of, lazily
 from gridhydro.domain.grid import cell_dims
-from gridhydro.inputs.pet import pet_of, pet_of_window
+from gridhydro.inputs.pet import pet_of_steps, pet_of_window
 
 
 def lazy_pet(data: xr.Dataset, method: str = "oudin", **options) -> xr.DataArray:
@@ -19,18 +19,26 @@ def lazy_pet(data: xr.Dataset, method: str = "oudin", **options) -> xr.DataArray
     space = cell_dims(data)
     count = 1
     if steps.several_a_day(data["time"], "the dataset: 'time'"):
-        count = steps.found_in(data["time"], "the dataset: 'time'", data)[1]
+        times, count = steps.found_in(data["time"], "the dataset: 'time'", data)
+        begun = data.assign_coords(time=times)  # known by the whole axis alone
     one = {"time": slice(0, count)} | {dim: slice(0, 1) for dim in space}
-    asked = pet_of_window if count == 1 else pet_of
-    day = asked(data.isel(one), method, **options)
+    if count > 1:
+        day = pet_of_steps(begun.isel(one), count, method, **options).assign_coords(
+            time=data["time"][:count]
+        )
+    else:
+        day = pet_of_window(data.isel(one), method, **options)
 
     def compute(window: dict) -> np.ndarray:
         part = data.isel({dim: window[dim] for dim in space})
         if count > 1:  # of parts of days those are read that make whole ones
-            first, after = window["time"].start, window["time"].stop
-            begin, end = first // count * count, -(-after // count) * count
-            whole = pet_of(part.isel(time=slice(begin, end)), method, **options).values
-            return whole[first - begin : after - begin]
+            places = np.arange(begun.sizes["time"])[window["time"]]
+            if not len(places):
+                return np.empty((0, *(part.sizes[d] for d in space)), day.dtype)
+            begin = int(places.min()) // count * count
+            end = int(places.max()) // count * count + count
+            some = begun.isel({dim: window[dim] for dim in space} | {"time": slice(begin, end)})
+            return pet_of_steps(some, count, method, **options).values[places - begin]
         days = part.isel(time=window["time"])
         return pet_of_window(days, method, whole=part, **options).values
 

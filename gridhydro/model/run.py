@@ -300,10 +300,11 @@ class Run(Scored):
 
     @property
     def usual_outputs(self) -> tuple[str, ...]:
-        """The fluxes and states that are exported where none are named."""
+        """The fluxes and states that are exported where none are named, those of rivers too."""
         column = self.model.column
         known = {f.name for f in (*column.fluxes, *column.states)}
-        return tuple(name for name in (*FLUXES, column.export) if name in known)
+        own = (name for name in (*FLUXES, column.export) if name in known)
+        return (*own, *self.model.of_river)
 
     def sensitivity(
         self,

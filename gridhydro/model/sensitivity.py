@@ -225,6 +225,10 @@ def labels_of(times: pd.DatetimeIndex, by: str) -> tuple[Tensor, pd.DatetimeInde
     """The row of each day, and the first day of each row."""
     if by == "all":
         return torch.zeros(len(times), dtype=torch.long), times[:1]
-    starts = times if by == "day" else times.to_period({"year": "Y", "month": "M"}[by]).start_time
+    starts = (
+        times.floor("D")
+        if by == "day"
+        else times.to_period({"year": "Y", "month": "M"}[by]).start_time
+    )
     rows, index = pd.factorize(starts)
     return torch.as_tensor(rows), pd.DatetimeIndex(index)

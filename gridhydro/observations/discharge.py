@@ -88,6 +88,7 @@ def _days_by_gauges(
     if by_step(table, steps_a_day):
         dated = calendar.of_table(table.index, "discharge")
         days = steps.of_each(dated, "discharge", steps_a_day)
+        _refuse_coarser(days, steps_a_day)
     else:
         days = calendar.days_of_table(table.index, "discharge")
     table.index = days
@@ -98,6 +99,17 @@ def _days_by_gauges(
     if len(twice):
         raise ValueError(f"discharge has the gauge {twice[0]} twice: name each once")
     return table, str(attrs.get("units") or "").strip() or None
+
+
+def _refuse_coarser(beginnings: pd.DatetimeIndex, steps_a_day: int) -> None:
+    """ValueError for values of several steps each, which are no values of the first of them."""
+    apart = pd.Series(beginnings.sort_values()).diff().mode()
+    step = pd.Timedelta(1, "D") / steps_a_day
+    if len(apart) and apart[0] > step:
+        raise ValueError(
+            f"discharge is every {apart[0]}, the model's step is {step}: a mean of several steps is "
+            "not compared with one of them; give means of days, or take a model of that step"
+        )
 
 
 def by_step(discharge, steps_a_day: int) -> bool:

@@ -122,10 +122,15 @@ def test_columns_fed_by_other_water_are_refused():
         Mixture([column("hbv"), Tank()])
 
 
+def test_columns_of_other_steps_are_refused():
+    with pytest.raises(ValueError, match="they have 1 and 24 steps a day"):
+        Mixture([column("hbv").stepped(24), column("hbv_improved")])
+
+
 def test_stores_that_fill_slowly_are_put_at_equilibrium_within_their_part():
     mixed = column("hbv+hydropy_ramp")
     assert mixed.balancing == ("hydropy_ramp_drainage",)
-    named = {name: torch.tensor([[0.5]]) for name in called((*mixed.parameters, *mixed.properties))}
+    named = {name: torch.tensor([[0.5]]) for name in called(mixed.parameters)}
     given = SimpleNamespace(**named | dict(part_hbv=torch.tensor([[0.1]])))
     given.hydropy_ramp_groundwater_lag = torch.tensor([[30.0]])
     states = {name: torch.tensor([[12.0]]) for name in called(mixed.states)}

@@ -70,3 +70,10 @@ def test_discharge_by_other_steps_is_refused():
         discharge_table(flows(HOURS), domain())
     with pytest.raises(ValueError, match="begins no step of 0 days 06:00:00"):
         discharge_table(flows(HOURS), domain(), steps_a_day=4)
+
+
+def test_values_of_several_steps_are_no_values_of_one():
+    table = pd.DataFrame({"a": np.ones(16)}, pd.date_range("2001-01-01", periods=16, freq="3h"))
+    with pytest.raises(ValueError, match="discharge is every 0 days 03:00:00, the model's step is"):
+        discharge_table(table, steps_a_day=24)
+    assert len(discharge_table(table, steps_a_day=8)) == 16

@@ -107,8 +107,8 @@ def _refuse_coarser(beginnings: pd.DatetimeIndex, steps_a_day: int) -> None:
     step = pd.Timedelta(1, "D") / steps_a_day
     if len(apart) and apart[0] > step:
         raise ValueError(
-            f"discharge is every {apart[0]}, the model's step is {step}: a mean of several steps is "
-            "not compared with one of them; give means of days, or take a model of that step"
+            f"discharge is every {apart[0]}, the model's step is {step}: a mean of several steps "
+            "is not compared with one of them; give means of days, or take a model of that step"
         )
 
 

@@ -121,7 +121,6 @@ PAGE = Page(
     tables={
         "scores-temporal": Table("NSE, temporal split", partial(scores, split="temporal"), 3),
         "scores-spatial": Table("NSE, spatial split", partial(scores, split="spatial"), 3),
-        "scores-alike": Table("NSE, temporal split, as many epochs for all, over seeds", alike, 3),
         "parameters": Table("correlation of learned and true maps", recovery, 3),
         "cost": Table("epochs, seconds, memory in GB", costs, 2),
     },

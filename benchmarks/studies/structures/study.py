@@ -29,14 +29,17 @@ from gridhydro.io import export
 
 # columns that delay their own runoff
 ROUTED = ("gr4j", "gr6j")
+# and those that are for the implicit scheme: by days the gradient grows without bounds
+IMPLICIT = ("hbv_improved",)
 
 
 def comparable() -> list[str]:
-    """Columns that know no more of a basin than its elevation, and have no network within."""
+    """Columns of days that know no more of a basin than its elevation, and have no network."""
     known = {HEIGHT}
     return [
         name for name, kind in gh.COLUMNS.items()
         if {field.name for field in kind.properties} <= known and not kind.networks
+        and name not in IMPLICIT
     ]  # fmt: skip
 
 

@@ -89,6 +89,21 @@ def test_evapotranspiration_is_computed_by_the_window(monkeypatch):
         with_pet(data, column("hbv"), "hargreaves")
 
 
+@pytest.mark.parametrize("count", [2, 24])
+def test_evapotranspiration_by_parts_of_a_day_is_that_of_its_day(count):
+    data = small_basins().isel(time=slice(0, 5), gauge=slice(0, 3)).load()
+    days = data.indexes["time"]
+    times = pd.date_range(days[0], periods=5 * count, freq=pd.Timedelta("1D") / count)
+    swing = xr.DataArray(np.tile(np.linspace(-6, 6, count), 5), {"time": times}, ["time"])
+    parts = data.isel(time=np.repeat(np.arange(5), count)).assign_coords(time=times)
+    parts["temperature"] = parts["temperature"] + swing.astype(np.float32)
+    lazy = with_pet(parts, column("hbv"), "oudin")["potential_evapotranspiration"]
+    whole = pet.pet_of(data, "oudin").isel(time=np.repeat(np.arange(5), count))
+    for places in (slice(None), slice(0, count), slice(1, count + 1), [0, 2 * count, count - 1]):
+        found, expected = lazy.isel(time=places).load(), whole.isel(time=places)
+        np.testing.assert_allclose(found, expected.transpose(*found.dims), rtol=1e-5)
+
+
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("where", ["file", "flag"])
 def test_a_domain_file_or_a_flag_asks_for_the_cache(where, tmp_path, monkeypatch):

@@ -216,6 +216,14 @@ def on_raster(raster, count, **options):
     return gh.Run.of(one, by_parts(forcing, count))
 
 
+def withdrawn(raster):
+    """The same with a little water taken from every cell's river."""
+    domain, attributes, forcing, discharge = raster
+    rain = forcing["precipitation"]
+    asked = xr.full_like(rain, 1e-4).assign_attrs(units="m3 s-1", long_name="withdrawal")
+    return domain, attributes, forcing.assign(river_withdrawal=asked), discharge
+
+
 def test_daily_means_of_a_raster_by_the_step_are_near_those_of_days(raster):
     """By the day the soil passes water on as it was wet before the day's rain, by the step as it is
     wet meanwhile: more; and rain is not all there at the beginning. Rivers are alike."""
@@ -255,6 +263,12 @@ def test_budgets_and_means_over_months_are_of_days(raster):
     daily = water_budget(on_raster(raster, 1), ("2001-02", "2001-03"), progress=False)
     np.testing.assert_allclose(rain, daily["precipitation"], rtol=1e-5)
     np.testing.assert_array_equal(budget["days"], [28, 31])
+    taking = [on_raster(withdrawn(raster), n, routing=gh.River(withdrawals=True)) for n in (1, 2)]
+    one, two = (water_budget(r, ("2001-02", "2001-03"), progress=False) for r in taking)
+    assert one["withdrawal"].min() > 0
+    # how much there is to be taken differs a little with the column's step
+    np.testing.assert_allclose(two["withdrawal"], one["withdrawal"], rtol=0.05)
+    np.testing.assert_allclose(two["residual"], 0, atol=rain.max() * 1e-4)
     averages = Averages.monthly(run.record().times)
     stored = run.simulation((), averages).storage
     assert stored.shape == (5, run.model.domain.size)

@@ -120,8 +120,9 @@ def _parts(found: xr.Dataset, column: str | Column, attributes, pet: str | None)
     forcing = with_pet(found, column, pet)
     # that a model takes is made with its own domain, see `Forcing.read`; here to be seen
     made = [f.name for f in column.forcings if f.name in OF_CALENDAR and f.name not in forcing]
-    series = {n: lazy_of_calendar(n, found.indexes["time"], domain) for n in made}
-    forcing = forcing.assign({n: (one.dims, one.data, one.attrs) for n, one in series.items()})
+    days = found.indexes["time"]
+    rasters = {n: lazy_of_calendar(n, days, domain) for n in made}
+    forcing = forcing.assign({n: (one.dims, one.data, one.attrs) for n, one in rasters.items()})
     return Basins(domain, values, forcing, found["discharge"])
 
 

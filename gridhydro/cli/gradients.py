@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
+from gridhydro.cli.loading import run_and_forcing
 from gridhydro.cli.manual import page, takes_forcing, takes_run
-from gridhydro.config.find import run_folder
 
 _SENSITIVITY = """
 Says how much the mean of discharge, or of a flux or store of the cells, over a
@@ -117,7 +117,7 @@ def add_assimilate(commands) -> None:
 
 def _sensitivity(options: Namespace) -> None:
     _is_netcdf(options.out)
-    run, forcing, _ = _loaded(options)
+    run, forcing, _ = run_and_forcing(options, "give the weather of one")
 
     from gridhydro.io.export import write_dataset
 
@@ -135,7 +135,7 @@ def _sensitivity(options: Namespace) -> None:
 
 def _assimilate(options: Namespace) -> None:
     _is_netcdf(options.out)
-    run, forcing, setup = _loaded(options)
+    run, forcing, setup = run_and_forcing(options, "give the weather of one")
 
     from gridhydro.io.csv_tables import write_table
 
@@ -164,29 +164,6 @@ def _observed(path: Path | None, domain):
 
     gauges = domain.gauges
     return of_file(path, list(gauges.index), None, gauges["network_area_km2"].to_numpy())
-
-
-def _loaded(options: Namespace):
-    """The run, other weather if it is given, and the setup with what it was trained on if not."""
-    folder = run_folder(options.folder)
-    if options.forcing is None:
-        if options.pet is not None:
-            raise ValueError("--pet goes with --forcing: the record has its own")
-
-        from gridhydro.config.score_domain import load_one
-        from gridhydro.model.ensemble import refuse_several
-
-        refuse_several(folder)
-        run, setup = load_one(folder, options.data)
-        return run, None, setup
-
-    from gridhydro.config.new_forcing import Finished, members, open_forcing
-
-    finished, data = Finished.load(folder, options.data, options.pet), open_forcing(options.forcing)
-    if members(data)[0][0] is not None:
-        raise ValueError(f"{options.forcing} is of several members: give the weather of one")
-    finished.tell_corners(data, options.forcing)
-    return finished.run, finished.forcing(data, options.forcing), None
 
 
 def _is_netcdf(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
+from gridhydro.cli.loading import one_run, run_and_forcing
 from gridhydro.cli.manual import page, takes_forcing, takes_period, takes_run
 from gridhydro.config.find import run_folder
 
@@ -256,23 +257,8 @@ def _told(text: str) -> None:
 
 
 def _simulate(options: Namespace) -> None:
-    forcing, state = None, None
-    if options.forcing is None:
-        if options.pet is not None:
-            raise ValueError("--pet goes with --forcing: the record has its own")
-        run, _ = _one_run(options)
-    else:
-        from gridhydro.config.new_forcing import Finished, members, open_forcing
-
-        finished = Finished.load(run_folder(options.folder), options.data, options.pet)
-        run, data = finished.run, open_forcing(options.forcing)
-        if members(data)[0][0] is not None:
-            raise ValueError(
-                f"{options.forcing} is of several members: gridhydro forecast runs them, from a "
-                "state"
-            )
-        finished.tell_corners(data, options.forcing)
-        forcing = finished.forcing(data, options.forcing)
+    several = "gridhydro forecast runs them, from a state"
+    (run, forcing, _), state = run_and_forcing(options, several), None
     if options.state is not None:
         from gridhydro.model.state import State
 
@@ -297,7 +283,7 @@ def _block(text: str) -> str | int:
 def _export(options: Namespace) -> None:
     if not options.gis and (options.polygons or options.name):
         raise ValueError("--polygons and --name go with --gis")
-    run, setup = _one_run(options)
+    run, setup = one_run(options)
     if options.gis:
         from gridhydro.io.csv_tables import read_table
         from gridhydro.io.gis import write_gis
@@ -327,7 +313,7 @@ def _report(options: Namespace) -> None:
 
 
 def _analyse(options: Namespace) -> None:
-    run, setup = _one_run(options)
+    run, setup = one_run(options)
 
     from gridhydro.config.analyse_domain import analyse_run
 
@@ -335,14 +321,3 @@ def _analyse(options: Namespace) -> None:
     left_out = analyse_run(run, setup, out, options.period, options.grace)
     left = "".join(f"\nleft out: {name}: {why}" for name, why in left_out.items())
     print(f"written: {out}{left}")
-
-
-def _one_run(options: Namespace):
-    """The run of the folder and its setup; ValueError for an ensemble of runs."""
-    folder = run_folder(options.folder)
-
-    from gridhydro.config.score_domain import load_one
-    from gridhydro.model.ensemble import refuse_several
-
-    refuse_several(folder)
-    return load_one(folder, options.data)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 
 from gridhydro.base.arguments import one_of
+from gridhydro.columns.option_text import options_of
 
 # decision -> its values, by FUSE's names without their endings
 DECISIONS = {
@@ -72,13 +73,8 @@ class FuseOptions:
         there is not, or that is given twice.
         """
         first, _, text = name.partition(":")
-        given: dict[str, str] = {}
-        for part in filter(None, (one.strip() for one in text.split(","))):
-            key, _, value = (one.strip() for one in part.partition("="))
-            one_of("a decision of FUSE", key, DECISIONS)
-            if key in given:
-                raise ValueError(f"FUSE: {key} is given twice in '{text}'")
-            given[key] = value
+        said = ",".join(filter(str.strip, text.split(",")))
+        given = options_of(said, DECISIONS, "FUSE", "a decision") if said else {}
         return cls(**(asdict(PARENTS.get(first, USUAL)) | given))
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from gridhydro.base.arguments import number, one_of
+from gridhydro.columns.option_text import options_of
 
 _SWITCHES = {"on": True, "true": True, "off": False, "false": False}
 
@@ -48,11 +49,7 @@ class HydroPyOptions:
         """Options as a name has them; ValueError for one that there is not."""
         given: dict[str, bool | float | str] = {}
         known = {field.name: field.default for field in fields(cls)}
-        for part in text.split(","):
-            name, _, value = (one.strip() for one in part.partition("="))
-            one_of("an option of HydroPy", name, known)
-            if name in given:
-                raise ValueError(f"HydroPy: {name} is given twice in '{text}'")
+        for name, value in options_of(text, known, "HydroPy", "an option").items():
             if isinstance(known[name], bool):
                 switch = one_of(f"HydroPy: {name}", value.lower() or "on", _SWITCHES)
                 given[name] = _SWITCHES[switch]

@@ -20,9 +20,10 @@ from types import SimpleNamespace
 
 import torch
 
-from gridhydro.base.arguments import number, one_of, whole
+from gridhydro.base.arguments import number, whole
 from gridhydro.columns import sac_zones, snow_17
 from gridhydro.columns.column import Column, fields
+from gridhydro.columns.option_text import options_of
 
 PARTS = 8  # steps that make a day, if nothing else is said
 
@@ -120,11 +121,8 @@ class SacSma(Column):
     def of(cls, text: str) -> SacSma:
         """The column of the options behind the colon of a name, "parts=4,mixed=0"."""
         given: dict[str, float] = {}
-        for part in text.split(","):
-            key, _, value = (one.strip() for one in part.partition("="))
-            one_of("an option of SAC-SMA", key, ("mixed", "parts"))
-            if key in given:
-                raise ValueError(f"SAC-SMA: {key} is given twice in '{text}'")
+        options = options_of(text, ("mixed", "parts"), "SAC-SMA", "an option")
+        for key, value in options.items():
             try:
                 given[key] = int(value) if key == "parts" else float(value)
             except ValueError:

@@ -206,6 +206,12 @@ class Column:
         """The same column with so many steps a day, the same one whenever it is asked for."""
         return self if steps_a_day == round(1 / self.dt) else _stepped(self, steps_a_day)
 
+    def of_steps(self, steps_a_day: int) -> Column:
+        """Another one with so many steps a day; see `stepped`."""
+        found = copy(self)
+        found.dt = 1 / steps_a_day
+        return found
+
     def refuse_step(self, sequential: bool) -> None:
         """ValueError for a step other than a day, of a `step` or an LSTM that is of a day only."""
         if self.dt == 1 or (self.any_step if sequential else self.advance is None):
@@ -277,9 +283,7 @@ class Column:
 
 @lru_cache(maxsize=256)
 def _stepped(column: Column, steps_a_day: int) -> Column:
-    found = copy(column)
-    found.dt = 1 / steps_a_day
-    return found
+    return column.of_steps(steps_a_day)
 
 
 def _in_step(values: SimpleNamespace, fields: Sequence[Field], dt: float) -> SimpleNamespace:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 from types import SimpleNamespace
 
 from gridhydro.columns.column import Column, Field, fields
@@ -95,9 +94,8 @@ class Mixture(Column):
         }
         return name in asked
 
-    def stepped(self, steps_a_day: int) -> Column:
-        """The same columns, each with so many steps a day."""
-        return self if steps_a_day * self.dt == 1 else _stepped(self, steps_a_day)
+    def of_steps(self, steps_a_day: int) -> Column:
+        return Mixture([member.stepped(steps_a_day) for member in self.members.values()])
 
     def refuse(self, values) -> None:
         for name, member in self.members.items():
@@ -143,11 +141,6 @@ class Mixture(Column):
                     total[flux] = held if total[flux] is None else total[flux] + held
             own |= {f"{name}_{flux}": value for flux, value in fluxes.items()}
         return states, total | {flux: v for flux, v in own.items() if self._kept(flux)}
-
-
-@lru_cache
-def _stepped(mixture: Mixture, steps_a_day: int) -> Mixture:
-    return Mixture([member.stepped(steps_a_day) for member in mixture.members.values()])
 
 
 def _part(p, name: str, members):

@@ -19,9 +19,7 @@ from gridhydro.model.routing import CASCADES, Coupling, route
 from gridhydro.reaches import REACHES
 from gridhydro.reaches.channel import Channel
 from gridhydro.reaches.linear_cascade import LinearCascade
-from gridhydro.reaches.reach import Reach
-
-SECONDS = 86400.0
+from gridhydro.reaches.reach import SECONDS, Reach
 
 VELOCITY, LAG = fields(
     "river_velocity m s-1 [0.05, 5] log: mean flow velocity in the river",

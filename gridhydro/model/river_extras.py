@@ -19,8 +19,8 @@ from gridhydro.reaches.lakes import (
     TARGETS,
     WithLakes,
 )
-from gridhydro.reaches.reach import Reach
-from gridhydro.reaches.withdrawals import SECONDS, WITHDRAWAL, WithWithdrawals
+from gridhydro.reaches.reach import SECONDS, Reach
+from gridhydro.reaches.withdrawals import WITHDRAWAL, WithWithdrawals
 
 OPERATED = ("operated", "seasonal")
 YEAR = 365.25

@@ -9,9 +9,8 @@ from types import SimpleNamespace
 import torch
 
 from gridhydro.columns.column import Field, fields
-from gridhydro.reaches.reach import Reach
+from gridhydro.reaches.reach import SECONDS, Reach
 
-SECONDS = 86400.0
 LITRE, MILLIMETRE = 1e-3, 1e-3  # below them a flow counts as one of 1 l, a reach as 1 mm long
 
 

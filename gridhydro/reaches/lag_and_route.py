@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from gridhydro.columns.column import fields
-from gridhydro.reaches.reach import Reach
+from gridhydro.reaches.reach import SECONDS, Reach
 
-SECONDS = 86400.0
 LONGEST = 4  # sub-steps of delay
 
 

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 from gridhydro.columns.column import Field
 
+SECONDS = 86400.0  # of a day
+
 
 class Reach:
     """What the river of one cell does with its water; the network around it is the routing's.

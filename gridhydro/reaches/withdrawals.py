@@ -8,9 +8,8 @@ from functools import cached_property
 import torch
 
 from gridhydro.columns.column import Field, fields
-from gridhydro.reaches.reach import Reach
+from gridhydro.reaches.reach import SECONDS, Reach
 
-SECONDS = 86400.0
 SOME = 1e-6  # m3: of less water than that nothing is taken
 WITHDRAWAL, WITHDRAWN = fields(
     "river_withdrawal m3 s-1: water to be taken out of the river of the cell; below 0: put into it",

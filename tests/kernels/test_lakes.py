@@ -1,9 +1,6 @@
 """Lakes, reservoirs and withdrawals: kernels, level pools solved otherwise, and any water."""
 
 import json
-import os
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,6 +15,7 @@ from gridhydro.reaches.lakes import DEAD, HIGHEST, WithLakes
 from gridhydro.reaches.linear_cascade import LinearCascade
 from gridhydro.reaches.withdrawals import WithWithdrawals
 from tests.model.test_routing import forest
+from tests.support.forks import Fork
 
 ALL = WithWithdrawals(WithLakes(LinearCascade(1), reservoirs=True))
 DAY = 86400.0
@@ -274,11 +272,6 @@ print(json.dumps(found))
 @pytest.mark.slow
 def test_kernels_compile_for_gpu_without_spills():
     pytest.importorskip("triton")
-    environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = json.loads(Fork("-c", SCRIPT, TRITON_INTERPRET=None).printed())
     assert len(found) == 80
     assert [kernel for kernel in found if kernel[-1]] == []

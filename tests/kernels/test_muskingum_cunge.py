@@ -1,9 +1,6 @@
 """Muskingum-Cunge: kernels, a loop as in the textbooks, waves of theory, and any discharge."""
 
 import json
-import os
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +14,7 @@ from gridhydro.reaches.channel import SECONDS
 from gridhydro.reaches.kinematic_wave import KinematicWave
 from gridhydro.reaches.muskingum_cunge import MuskingumCunge
 from tests.model.test_routing import forest
+from tests.support.forks import Fork
 
 NAMES = ("roughness", "width", "shape", "length", "slope")
 # a step a day: of kernels for one sub-step there is little to compile
@@ -295,12 +293,7 @@ print(json.dumps(found))
 def test_kernels_compile_for_gpu_without_spills():
     """With more than two parts in float64, which is for gradcheck, some registers are spilled."""
     pytest.importorskip("triton")
-    environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = json.loads(Fork("-c", SCRIPT, TRITON_INTERPRET=None).printed())
     assert len(found) == 24
     assert [kernel for kernel in found if kernel[-1]] == []
 

@@ -24,7 +24,6 @@ from gridhydro.columns.column import Column
 from gridhydro.config.build_model import build_model
 from gridhydro.config.load import Setup, load
 from gridhydro.config.raster import HEIGHT
-from gridhydro.inputs.calendar_series import OF_CALENDAR, lazy_of_calendar
 from gridhydro.io import export
 
 # columns that delay their own runoff
@@ -49,11 +48,7 @@ def setup_of(base: Setup, name: str, seed: int, epochs: int | None) -> Setup:
     if name in ROUTED:
         changes["routing"] = None
     training = replace(base.training, seed=seed, epochs=epochs or base.training.epochs)
-    times, forcing = base.forcing.indexes["time"], base.forcing
-    made = [f.name for f in gh.COLUMNS[name].forcings if f.name in OF_CALENDAR]
-    series = {one: lazy_of_calendar(one, times, base.domain).load() for one in made}
-    model = replace(base.model, **changes)
-    return replace(base, model=model, training=training, forcing=forcing.assign(series))
+    return replace(base, model=replace(base.model, **changes), training=training)
 
 
 def run(folder: Path, setup: Setup, column: type[Column]) -> None:
